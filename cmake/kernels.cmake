@@ -1,0 +1,13 @@
+# The kernels that are compiled once per instruction level and chosen at run time: src/kernels/isa/*.cc.
+file(GLOB isa_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/kernels/isa/*.cc)
+set(isa_flags_avx2 -march=x86-64-v3)
+set(isa_flags_avx512 -march=x86-64-v4 -mavx512vnni -mavx512bf16 -mprefer-vector-width=512)
+if(isa_sources)
+  foreach(isa avx2 avx512)
+    add_library(lb_kernels_${isa} OBJECT ${isa_sources})
+    target_link_libraries(lb_kernels_${isa} PRIVATE layerboost_options OpenMP::OpenMP_CXX)
+    target_compile_options(lb_kernels_${isa} PRIVATE ${isa_flags_${isa}} -O3 -fno-math-errno -fno-trapping-math)
+    target_compile_definitions(lb_kernels_${isa} PRIVATE LB_ISA=${isa})
+    target_sources(lb_kernels PRIVATE $<TARGET_OBJECTS:lb_kernels_${isa}>)
+  endforeach()
+endif()

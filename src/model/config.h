@@ -1,0 +1,52 @@
+// The shape of a model, independent of the file it came from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace layerboost {
+
+/// Rotary position embedding. Frequencies of a head of size d: base^(-2i/d), i < d/2, changed by `scaling`.
+struct RopeConfig {
+  enum class Scaling { none, linear, llama3, yarn };
+  double base = 10000;
+  Scaling scaling = Scaling::none;
+  double factor = 1;
+  double low_freq_factor = 1, high_freq_factor = 4;  // llama3
+  double beta_fast = 32, beta_slow = 1;              // yarn
+  double attention_factor = 1;                       // yarn: cosines and sines are multiplied by it
+  double original_positions = 0;                     // llama3, yarn: positions before scaling
+
+  /// The d/2 frequencies (radians per position) after scaling, as Hugging Face's `_compute_*_parameters` define them.
+  [[nodiscard]] std::vector<double> frequencies(int head_size) const;
+};
+
+struct Config {
+  std::string arch;  // "llama", "qwen2", "qwen3" or "mistral"
+  std::string name;  // for people
+  int layers = 0;                // L
+  int hidden = 0;                // D
+  int heads = 0, kv_heads = 0;   // H, G
+  int head_size = 0;             // d
+  int ffn = 0;                   // F
+  int vocab = 0;                 // V
+  int max_positions = 0;
+  float norm_eps = 1e-5F;
+  RopeConfig rope;
+  bool tied_embeddings = false;
+  bool qkv_bias = false;     // qwen2
+  bool o_bias = false, mlp_bias = false;  // llama with attention_bias / mlp_bias
+  bool qk_norm = false;      // qwen3: RMSNorm over d on each head of q and k, before RoPE
+  std::vector<int> windows;  // per layer: the model's own sliding window, 0 for full attention
+  std::vector<int> eos;      // token ids that end a text
+
+  [[nodiscard]] int q_size() const { return heads * head_size; }
+  [[nodiscard]] int kv_size() const { return kv_heads * head_size; }
+};
+
+/// Throws Error (message begins with `where`) unless the sizes are positive, sane (each at most 2^24, products within 2^40), H is a
+/// multiple of G, d is even and windows has L entries.
+void check_config(const Config& config, const std::string& where);
+
+}  // namespace layerboost

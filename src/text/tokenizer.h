@@ -1,0 +1,86 @@
+// Byte-level BPE: text to token ids and back, exactly as the model was trained with.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace layerboost {
+
+using TokenId = std::int32_t;
+
+/// A token that is matched in raw text before BPE ("<|im_start|>").
+struct AddedToken {
+  TokenId id = 0;
+  std::string content;   // raw UTF-8
+  bool special = false;  // control tokens: skipped when decoding for people
+  bool lstrip = false, rstrip = false;
+};
+
+/// What a tokenizer is made from; the GGUF reader and read_tokenizer_json() fill it.
+struct TokenizerData {
+  std::vector<std::string> tokens;  // by id, in GPT-2's byte-to-Unicode alphabet; added tokens as raw text
+  std::vector<std::string> merges;  // "left right", best first
+  std::vector<AddedToken> added;
+  std::string pre_tokenizer;  // "gpt2", "smollm", "llama3" or "qwen2"
+  TokenId bos = -1, eos = -1; // -1: the model has none
+  bool add_bos = false;       // what encode() does where the caller says "auto"
+  bool ignore_merges = false; // llama3: a pre-token that is in the vocabulary is one token
+  std::string chat_template;  // Jinja; empty: none
+};
+
+/// Reads `tokenizer.json` (and `tokenizer_config.json`, `special_tokens_map.json` beside it where present).
+/// Throws Error for a missing file, another kind of model than byte-level BPE, or an unknown pre-tokenizer.
+TokenizerData read_tokenizer_json(const std::string& directory);
+
+/// Immutable once built; safe to use from several threads.
+class Tokenizer {
+ public:
+  /// Throws Error when the data don't make a tokenizer (a merge of unknown tokens, an unknown pre-tokenizer, no tokens).
+  explicit Tokenizer(TokenizerData data);
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+
+  /// The ids of `text`; never adds BOS by itself. Bytes that aren't UTF-8 are encoded too (each through its byte token).
+  /// `parse_special`: whether "<|im_start|>" in the text becomes the control token (prompts) or is plain text (users' words).
+  [[nodiscard]] std::vector<TokenId> encode(std::string_view text, bool parse_special = true) const;
+
+  /// The bytes of `ids`; unknown ids give nothing. `skip_special` leaves out control tokens.
+  [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;
+
+  /// The bytes of one token, possibly part of a character.
+  [[nodiscard]] std::string_view bytes(TokenId id) const;
+
+  [[nodiscard]] bool is_special(TokenId id) const;
+  [[nodiscard]] TokenId size() const;  // ids are 0 .. size()-1
+  [[nodiscard]] TokenId bos() const;
+  [[nodiscard]] TokenId eos() const;
+  [[nodiscard]] bool add_bos() const;
+  [[nodiscard]] const std::string& chat_template() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<const Impl> impl_;
+};
+
+/// Turns a stream of ids into text that never ends inside a UTF-8 character. Bytes that can't become a character come out as U+FFFD.
+class StreamDecoder {
+ public:
+  /// `tokenizer` must outlive the decoder.
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
+  /// The text that `id` completes; often empty for multi-byte characters.
+  std::string push(TokenId id);
+  /// What is left, incomplete bytes as U+FFFD.
+  std::string finish();
+
+ private:
+  const Tokenizer* tokenizer_;
+  bool skip_special_;
+  std::string pending_;
+};
+
+}  // namespace layerboost
