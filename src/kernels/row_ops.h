@@ -1,0 +1,89 @@
+// Operations on rows between the matrix products. All run on as many threads as the rows are worth (few rows: the caller's), through
+// the kernels of the best instruction level (base/cpu.h).
+//
+// Products under int8 come without the scale of their left operand's rows; whoever reads them multiplies it in. That is `Product`.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/activations.h"
+
+namespace layerboost {
+
+/// The result of a matrix product: value (i, j) is data[i * cols + j] * (row_scale ? row_scale[i] : 1).
+struct Product {
+  const float* data = nullptr;        // [rows, cols]
+  const float* row_scale = nullptr;   // [rows] or nullptr
+  int rows = 0, cols = 0;
+};
+
+/// out[i] = norm(x[index[i]]) * weight, norm(v) = v / sqrt(mean(v^2) + eps), in out's precision (int8: scale = max|.| / 127).
+/// x [*, D] f32; `index` names the rows of x (empty: rows 0 .. out.rows()-1); out has been reshaped to [n, D]. (Zhang & Sennrich 2019.)
+void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out);
+
+/// x[i] += y[i], then out = rms_norm(x) as above: one pass over x [n, D]. y is [n, D].
+void add_rms_norm(float* x, const Product& y, const float* weight, float eps, Activations& out);
+
+/// x[index[i]] += y[i]; `index` empty: x[i] += y[i]. x [*, D].
+void add_rows(float* x, std::span<const int> index, const Product& y);
+
+/// y[i, j] += bias[j] in place, making row scales unnecessary: the result is [rows, cols] plain f32 written to out (may be y.data).
+void add_bias(const Product& y, const float* bias, float* out);
+
+/// out[i, j] = silu(gate[i, j]) * up[i, j], silu(v) = v / (1 + exp(-v)); gate_up [n, 2F]: gate first. out reshaped to [n, F].
+void silu_mul(const Product& gate_up, Activations& out);
+
+/// out = x in out's precision. x [n, K] f32; out reshaped to [n, K].
+void pack_activations(const float* x, Activations& out);
+
+/// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position, `factor` multiplies
+/// both (yarn's attention factor). Grown by doubling; growing isn't thread-safe.
+class RopeTable {
+ public:
+  RopeTable(std::span<const double> frequencies, double factor);
+  ~RopeTable();
+  RopeTable(RopeTable&&) noexcept;
+  RopeTable& operator=(RopeTable&&) noexcept;
+  void grow(int positions);
+  [[nodiscard]] const float* cosines(int position) const;
+  [[nodiscard]] const float* sines(int position) const;
+
+ private:
+  struct Impl;
+  Impl* impl_;
+};
+
+/// What splitting a fused projection into queries, keys and values needs to know.
+struct QkvShape {
+  int heads = 0, kv_heads = 0, head_size = 0;
+  const float* bias = nullptr;    // [(H + 2G) d] or nullptr (qwen2)
+  const float* q_norm = nullptr;  // [d] or nullptr: RMSNorm on each head before RoPE (qwen3)
+  const float* k_norm = nullptr;
+  float norm_eps = 0;
+};
+
+/// Splits qkv [n, (H + 2G) d] into q [n, H, d], k [n, G, d], v [n, G, d] (all f32): row scale, bias, head norms, then RoPE of q and k
+/// with rotated pairs (i, i + d/2) at positions[i].
+void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope, const int* positions, float* q, float* k, float* v);
+
+// ---- Rows of logits. Each takes one row [V] and runs on the caller's thread; callers parallelise over rows.
+
+/// log(sum_j exp(scale * logits[j])), computed in f32 with the maximum taken out and partial sums in at least f32 pairs.
+float log_sum_exp(const float* logits, float scale, int size);
+
+/// The index of the largest; the first on a tie.
+int argmax(const float* logits, int size);
+
+/// What comparing a changed model's next-token distribution q with the unchanged model's p gives.
+struct Divergence {
+  float kl;          // sum_v p_v (log p_v - log q_v), nats
+  bool same_argmax;  // do both have the same best token
+};
+/// `p` are log-probabilities as IEEE half floats [V] (see store_log_probs), `q_logits` [V] with their row scale and log_sum_exp.
+Divergence divergence(const std::uint16_t* p, const float* q_logits, float q_scale, float q_log_sum_exp, int size);
+
+/// log p_v = scale * logits[v] - lse as IEEE half floats into out [V].
+void store_log_probs(const float* logits, float scale, float lse, int size, std::uint16_t* out);
+
+}  // namespace layerboost
