@@ -1,0 +1,47 @@
+// Memory for what mixers keep of sequences: pools of equal blocks, shared by reference count, copied when written while
+// shared.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace layerboost {
+
+/// A block of a pool; the memory returns to the pool when the last holder lets go. Aligned to 64 bytes.
+using Block = std::shared_ptr<std::byte>;
+
+/// Pools of blocks, one for each size in use (pages for softmax, rings for windows, ...). Must outlive its blocks. Not
+/// thread-safe.
+class CachePools {
+ public:
+  CachePools();
+  ~CachePools();
+  CachePools(const CachePools&) = delete;
+  CachePools& operator=(const CachePools&) = delete;
+
+  /// A block of this size, zeroed.
+  Block allocate(std::size_t bytes);
+  /// Makes `block` (of this size) safe to write: a copy replaces it if somebody else holds it too.
+  void make_unique(Block& block, std::size_t bytes);
+
+  [[nodiscard]] std::size_t bytes_in_use() const;
+  [[nodiscard]] std::size_t peak_bytes() const;
+  void reset_peak();
+
+ private:
+  class Pool;
+  std::map<std::size_t, std::unique_ptr<Pool>> pools_;
+  std::size_t in_use_ = 0, peak_ = 0;
+};
+
+/// What one layer keeps of one sequence; only its mixer knows what the blocks mean. Copying shares the blocks: a cheap
+/// fork.
+struct LayerCache {
+  CachePools* pools = nullptr;
+  std::vector<Block> blocks;
+};
+
+}  // namespace layerboost

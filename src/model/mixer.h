@@ -1,0 +1,71 @@
+// The seam between a model and what moves information between positions in one of its layers. The kinds are in
+// src/mixer/.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/cache.h"
+#include "model/workspace.h"
+
+namespace layerboost {
+
+enum class MixerKind { softmax, window, map, none };
+
+/// What a plan says of one layer. Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks), "map",
+/// "none".
+struct MixerSpec {
+  MixerKind kind = MixerKind::softmax;
+  int window = 0;  // w, with kind window only
+  int sinks = 0;   // s, with kind window only
+
+  auto operator<=>(const MixerSpec&) const = default;
+};
+
+/// "softmax", "window", "map" or "none".
+const char* name_of(MixerKind kind);
+/// The written form, such as "window:64+4"; parse_mixer() reads it back.
+std::string to_string(const MixerSpec& spec);
+/// Throws Error naming what is allowed. "window:64" has no sinks.
+MixerSpec parse_mixer(std::string_view text);
+
+/// The rows of one sequence in a step, as a layer sees them: `count` rows from `row` on (in the mixer's own compact
+/// order), at positions position, position + 1, ...; `cache` holds what the layer kept of the positions before.
+struct MixerSpan {
+  int row = 0;
+  int count = 0;
+  int position = 0;
+  LayerCache* cache = nullptr;
+};
+
+/// The rows of a step that use one mixer in one layer.
+struct MixerRows {
+  float* hidden = nullptr;           // [*, D], the residual stream; the mixer adds its output to its rows
+  std::span<const int> index;        // the mixer's rows of hidden in compact order; empty: row i is row i
+  std::span<const MixerSpan> spans;  // cover compact rows 0 .. rows-1
+  int rows = 0;
+};
+
+/// One layer's mixer, with access to that layer's weights. Immutable: one object serves all sequences, threads use
+/// workspaces of their own.
+class Mixer {
+ public:
+  virtual ~Mixer() = default;
+  [[nodiscard]] virtual const MixerSpec& spec() const = 0;
+
+  /// hidden[row] += mixer(norm(hidden[row])) for its rows, and every span's cache then holds position + count
+  /// positions.
+  virtual void forward(const MixerRows& rows, Workspace& workspace) const = 0;
+
+  /// Bytes that this layer keeps of one sequence of `length` positions, as allocated.
+  [[nodiscard]] virtual std::size_t cache_bytes(int length) const = 0;
+};
+
+/// Which mixer each layer uses: [L], not owned.
+using MixerList = std::vector<const Mixer*>;
+
+}  // namespace layerboost

@@ -1,0 +1,62 @@
+// The forward pass: a ragged batch of rows through the layers. One for evaluation, analysis and serving.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "model/model.h"
+#include "model/sequence.h"
+#include "model/workspace.h"
+
+namespace layerboost {
+
+/// Rows of logits handed to a consumer: row i of the block belongs to row rows[i] of the hidden states.
+struct LogitsBlock {
+  std::span<const int> rows;
+  const float* data = nullptr;       // [rows.size(), V], to be multiplied by
+  const float* row_scale = nullptr;  // [rows.size()], or nullptr for 1
+  int vocab = 0;
+
+  [[nodiscard]] const float* row(std::size_t i) const { return data + i * static_cast<std::size_t>(vocab); }
+  [[nodiscard]] float scale(std::size_t i) const { return row_scale != nullptr ? row_scale[i] : 1.0F; }
+};
+
+/// Runs steps of one model. Owns scratch memory: one per thread of control.
+class Runner {
+ public:
+  /// `model` must outlive the runner.
+  explicit Runner(const Model& model) : model_(model) {}
+
+  /// The embeddings of `tokens` into hidden [tokens.size(), D]. Throws Error for an id outside the vocabulary.
+  void embed(std::span<const TokenId> tokens, float* hidden);
+
+  /// Takes hidden [N, D] (the items' rows one after another, N the sum of their tokens) through layers first .. last-1.
+  /// Each item's rows are at positions length() on of its sequence; its caches of these layers then hold them, and if
+  /// `last` is L the sequence advances.
+  void run_layers(std::span<const BatchItem> items, float* hidden, int first, int last);
+
+  /// As run_layers() for one layer, with `mixer` in place of the sequences' own.
+  void run_layer(std::span<const BatchItem> items, float* hidden, int layer, const Mixer& mixer);
+
+  /// embed() and all layers. Returns hidden [N, D], valid until the next call. How a text is cut into steps and what
+  /// else is in the batch doesn't change its rows beyond rounding.
+  const float* forward(std::span<const BatchItem> items);
+
+  /// Logits of the named rows of hidden [*, D] (final norm and head), handed over in blocks of at most 64 rows. The
+  /// consumer may run rows in parallel; the block is valid during the call.
+  void logits(const float* hidden, std::span<const int> rows, const std::function<void(const LogitsBlock&)>& consume);
+
+ private:
+  void mlp(float* hidden, int rows, int layer);
+
+  const Model& model_;
+  Workspace workspace_;
+  AlignedBuffer hidden_, head_product_;
+  Activations head_input_;
+  std::vector<TokenId> tokens_;
+  std::vector<MixerSpan> spans_;
+  std::vector<int> index_;
+};
+
+}  // namespace layerboost

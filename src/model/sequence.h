@@ -1,0 +1,37 @@
+// One text being read by a model: which mixers it uses and what their layers keep of it.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "model/cache.h"
+#include "model/mixer.h"
+#include "text/tokenizer.h"
+
+namespace layerboost {
+
+/// Copying makes a fork: both read on from the same positions, sharing memory until they write.
+class Sequence {
+ public:
+  /// `mixers` [L] and `pools` must outlive the sequence.
+  Sequence(const MixerList& mixers, CachePools& pools);
+
+  [[nodiscard]] const MixerList& mixers() const { return *mixers_; }
+  /// Positions already in the caches.
+  [[nodiscard]] int length() const { return length_; }
+  void advance(int count) { length_ += count; }
+  LayerCache& cache(int layer) { return caches_[static_cast<std::size_t>(layer)]; }
+
+ private:
+  const MixerList* mixers_;
+  std::vector<LayerCache> caches_;  // [L]
+  int length_ = 0;
+};
+
+/// The tokens that one sequence reads in one step.
+struct BatchItem {
+  Sequence* sequence = nullptr;
+  std::span<const TokenId> tokens;
+};
+
+}  // namespace layerboost
