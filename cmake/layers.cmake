@@ -4,6 +4,8 @@
 add_library(layerboost_options INTERFACE)
 target_include_directories(layerboost_options INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(layerboost_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+# GCC 12 warns of impossible overlaps in std::string (its bug 105651).
+target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 target_compile_definitions(layerboost_options INTERFACE LAYERBOOST_VERSION="${PROJECT_VERSION}")
 if(LAYERBOOST_SANITIZE)
   target_compile_options(layerboost_options INTERFACE -fsanitize=${LAYERBOOST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

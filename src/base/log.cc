@@ -1,0 +1,15 @@
+#include "base/log.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace layerboost {
+
+void print_line(const std::string& line) {
+  static const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  const std::string text = (terminal ? "\r\033[K" : "") + line + "\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+}  // namespace layerboost

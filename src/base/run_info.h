@@ -1,0 +1,29 @@
+// What a result was made with: the `run` object in every JSON file of the program.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+namespace layerboost {
+
+/// Remembers the command line for to_json(): words joined by spaces, quoted for a shell where needed. Called once, at
+/// the start.
+void set_command_line(int argc, const char* const* argv);
+
+struct RunInfo {
+  std::string model;      // Checkpoint::hash(); empty: no model
+  std::string plan;       // the plan's hash; empty: no plan
+  std::string precision;  // "f32", "bf16" or "int8"; empty: no arithmetic
+  int threads = 1;
+  std::uint64_t seed = 0;
+  Stopwatch clock;  // starts with the run
+
+  /// {"version", "command", "model", "plan", "cpu", "isa", "threads", "precision", "seed", "seconds"}; model, plan and
+  /// precision are null where empty; seconds since the clock's start.
+  [[nodiscard]] Json to_json() const;
+};
+
+}  // namespace layerboost
