@@ -1,0 +1,89 @@
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/run_info.h"
+#include "cli/commands.h"
+#include "cli/nearest.h"
+
+namespace layerboost {
+namespace {
+
+void add_commands(CLI::App& app) { add_pull_command(app); }
+
+/// Fails when the first word isn't a subcommand: CLI11 alone would name no alternative.
+void check_command(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  fail("unknown command \"{}\"; did you mean \"{}\"? See layerboost --help", argv[1], nearest(argv[1], names));
+}
+
+/// CLI11's message about a wrong flag as one line that names the help to read.
+std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
+  std::string message = error.what();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  const auto used = app.get_subcommands();
+  return fmt::format("{}; see layerboost {}--help", message, used.empty() ? "" : used.front()->get_name() + " ");
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+  CLI::App app(
+      "Makes a pretrained language model cheap to serve: measures which layers need softmax attention, gives the "
+      "others a window or nothing,\n"
+      "and shows what was lost and won.",
+      "layerboost");
+  app.set_version_flag("--version", "layerboost " LAYERBOOST_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  add_commands(app);
+  if (argc < 2) {
+    fmt::print("{}", app.help());
+    return 0;
+  }
+  check_command(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& asked) {  // --help, --version
+    return app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    fail("{}", one_line(app, error));
+  }
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv) {
+  install_interrupt_handler();
+  set_command_line(argc, argv);
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const Error& error) {
+    note("{}", error.what());
+    return 2;
+  } catch (const Interrupted& stop) {
+    note("{}", stop.what());
+    return 130;
+  } catch (const std::bad_alloc&) {
+    note("out of memory");
+    return 1;
+  } catch (const std::exception& error) {
+    note("unexpected error: {}", error.what());
+    return 1;
+  }
+}
+
+}  // namespace layerboost

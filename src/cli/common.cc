@@ -1,0 +1,46 @@
+#include "cli/common.h"
+
+#include <map>
+
+#include "base/cpu.h"
+
+namespace layerboost {
+namespace {
+
+const std::map<std::string, Precision> precisions = {
+    {"f32", Precision::f32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}};
+
+}  // namespace
+
+void add_common_options(CLI::App& command, CommonOptions& options) {
+  command.add_option("--json", options.json, "Write the result to this JSON file too")->type_name("FILE");
+  command.add_option("--threads", options.threads, "Threads to use; 0: one per core")
+      ->type_name("N")
+      ->capture_default_str();
+  const auto to_precision = [&options](const std::string& word) { options.precision = precisions.at(word); };
+  command
+      .add_option_function<std::string>("--precision", to_precision, "Arithmetic of matrix products: f32, bf16 or int8")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}).description(""))
+      ->type_name("P")
+      ->default_str("bf16");
+  const auto not_negative = [](const std::string& word) {
+    return word.starts_with("-") ? "must not be negative" : std::string();
+  };
+  command.add_option("--seed", options.seed, "Seed of everything random")
+      ->check(CLI::Validator(not_negative, ""))  // CLI11 alone would take -1 as 2^64 - 1
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+RunInfo start_run(const CommonOptions& options) {
+  best_isa();  // says so at once when the CPU is too old
+  RunInfo run;
+  run.threads = use_threads(options.threads);
+  run.seed = options.seed;
+  for (const auto& [name, precision] : precisions) {
+    if (precision == options.precision) run.precision = name;
+  }
+  return run;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,28 @@
+// Flags that the subcommands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "base/run_info.h"
+#include "kernels/precision.h"
+
+namespace layerboost {
+
+struct CommonOptions {
+  std::string json;  // --json FILE: where to write the result; empty: not asked for
+  int threads = 0;   // 0: one per core
+  Precision precision = Precision::bf16;
+  std::uint64_t seed = 0;
+};
+
+/// Adds --json, --threads, --precision and --seed to a subcommand. `options` must live until the command line is parsed
+/// and run.
+void add_common_options(CLI::App& command, CommonOptions& options);
+
+/// To call first in a subcommand's callback: checks the CPU, sets OpenMP's threads, and starts the clock of the `run`
+/// object, with everything but the hashes of model and plan.
+RunInfo start_run(const CommonOptions& options);
+
+}  // namespace layerboost

@@ -1,0 +1,59 @@
+#include "cli/model_store.h"
+
+#include <algorithm>
+#include <regex>
+#include <vector>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+constexpr const char* default_model = "smollm2-135m";
+constexpr const char* default_model_file = "SmolLM2-135M-Instruct.Q4_1.gguf";
+
+bool is_hub_name(const std::string& name) {
+  static const std::regex form("[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*");
+  return std::regex_match(name, form) && name.find("..") == std::string::npos;
+}
+
+/// What a directory holds to open: itself with a config.json, or its one GGUF file.
+fs::path in_directory(const fs::path& directory) {
+  if (fs::exists(directory / "config.json")) return directory;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.is_regular_file() && entry.path().extension() == ".gguf") files.push_back(entry.path());
+  }
+  if (files.empty()) fail("{}: not a model: no config.json and no *.gguf file in it", directory.string());
+  if (files.size() == 1) return files.front();
+  std::sort(files.begin(), files.end());
+  fail("{}: holds {} GGUF files; name one, such as {}", directory.string(), files.size(), files.front().string());
+}
+
+}  // namespace
+
+fs::path store_path(const std::string& name) {
+  if (!is_hub_name(name)) fail("\"{}\" is not the name of a model on a hub; expected ORG/NAME", name);
+  return cache_dir() / "models" / name;
+}
+
+fs::path find_model(const std::string& model) {
+  const fs::path path(model);
+  if (fs::is_directory(path)) return in_directory(path);
+  if (fs::exists(path)) return path;
+  if (model == default_model) {
+    const fs::path file = cache_dir() / "models" / model / default_model_file;
+    if (!fs::exists(file)) fail("the default model is not at {}; run scripts/get-model.sh", file.string());
+    return file;
+  }
+  if (is_hub_name(model)) {
+    const fs::path directory = store_path(model);
+    if (fs::is_directory(directory)) return in_directory(directory);
+    fail("no file or directory {0}, and no such model in the cache; to fetch it: layerboost pull {0}", model);
+  }
+  fail(
+      "no model \"{}\"; expected a GGUF file, a directory with config.json, {}, or ORG/NAME fetched by layerboost pull",
+      model, default_model);
+}
+
+}  // namespace layerboost

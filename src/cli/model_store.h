@@ -1,0 +1,18 @@
+// Where models are: what a MODEL argument names.
+#pragma once
+
+#include <string>
+
+#include "base/file.h"
+
+namespace layerboost {
+
+/// The GGUF file or model directory that `model` names: a path to a *.gguf file or to a directory with config.json;
+/// "smollm2-135m", the default model, in the cache; or ORG/NAME, fetched by `layerboost pull` (a directory, or its GGUF
+/// file when that is what was fetched). Throws Error that says how to get the model when it isn't there.
+fs::path find_model(const std::string& model);
+
+/// The folder in the cache where `layerboost pull` puts ORG/NAME. Throws Error when `name` isn't of that form.
+fs::path store_path(const std::string& name);
+
+}  // namespace layerboost
