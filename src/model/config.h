@@ -17,36 +17,44 @@ struct RopeConfig {
   double beta_fast = 32, beta_slow = 1;              // yarn
   double attention_factor = 1;                       // yarn: cosines and sines are multiplied by it
   double original_positions = 0;                     // llama3, yarn: positions before scaling
+  bool truncate = true;                              // yarn: whether the ramp begins and ends at whole dimensions
+  std::vector<double>
+      divisors;  // empty, or d/2 numbers that divide the frequencies after scaling (GGUF's rope_freqs.weight)
 
   /// The d/2 frequencies (radians per position) after scaling, as Hugging Face's `_compute_*_parameters` define them.
   [[nodiscard]] std::vector<double> frequencies(int head_size) const;
 };
 
 struct Config {
-  std::string arch;  // "llama", "qwen2", "qwen3" or "mistral"
-  std::string name;  // for people
-  int layers = 0;                // L
-  int hidden = 0;                // D
-  int heads = 0, kv_heads = 0;   // H, G
-  int head_size = 0;             // d
-  int ffn = 0;                   // F
-  int vocab = 0;                 // V
+  std::string arch;             // "llama", "qwen2", "qwen3" or "mistral"
+  std::string name;             // for people
+  int layers = 0;               // L
+  int hidden = 0;               // D
+  int heads = 0, kv_heads = 0;  // H, G
+  int head_size = 0;            // d
+  int ffn = 0;                  // F
+  int vocab = 0;                // V
   int max_positions = 0;
   float norm_eps = 1e-5F;
   RopeConfig rope;
   bool tied_embeddings = false;
-  bool qkv_bias = false;     // qwen2
+  bool qkv_bias = false;                  // qwen2
   bool o_bias = false, mlp_bias = false;  // llama with attention_bias / mlp_bias
-  bool qk_norm = false;      // qwen3: RMSNorm over d on each head of q and k, before RoPE
-  std::vector<int> windows;  // per layer: the model's own sliding window, 0 for full attention
+  bool qk_norm = false;                   // qwen3: RMSNorm over d on each head of q and k, before RoPE
+  std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
+                             // it); 0: full attention
   std::vector<int> eos;      // token ids that end a text
 
   [[nodiscard]] int q_size() const { return heads * head_size; }
   [[nodiscard]] int kv_size() const { return kv_heads * head_size; }
 };
 
-/// Throws Error (message begins with `where`) unless the sizes are positive, sane (each at most 2^24, products within 2^40), H is a
-/// multiple of G, d is even and windows has L entries.
+/// The most layers that a model may have.
+inline constexpr int max_layers = 4096;
+
+/// Throws Error (message begins with `where`) unless the sizes are positive, sane (each at most 2^24, L at most
+/// max_layers, products within 2^40), H is a multiple of G, d is even, windows has L entries and RoPE's numbers make
+/// sense.
 void check_config(const Config& config, const std::string& where);
 
 }  // namespace layerboost

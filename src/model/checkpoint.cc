@@ -1,0 +1,14 @@
+#include "model/checkpoint.h"
+
+#include "base/error.h"
+#include "model/gguf_checkpoint.h"
+
+namespace layerboost {
+
+std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) fail("{}: no such file or folder", path.string());
+  return open_gguf(path);
+}
+
+}  // namespace layerboost

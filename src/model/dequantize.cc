@@ -1,0 +1,261 @@
+#include "model/dequantize.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include "base/error.h"
+
+// Little-endian is assumed, as the formats are and as every supported CPU is. Each quantised format has one function
+// that unpacks one block to integers in the order of the weights and scales them; the loops have constant bounds so
+// that compilers vectorise them. Layouts: ggml-common.h (block_q4_0 ... block_q6_K); arithmetic: ggml-quants.c
+// (dequantize_row_*).
+namespace layerboost {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+using Byte = std::uint8_t;
+
+template <typename T>
+T load(const Byte* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+/// IEEE half to float, without branches and without subnormal floats (which a thread may flush to zero).
+float from_f16(std::uint16_t half) {
+  const std::uint32_t magnitude = half & 0x7fffU;
+  const std::uint32_t sign = (half & 0x8000U) << 16U;
+  const std::uint32_t normal = (magnitude << 13U) + (magnitude >= 0x7c00U ? 0x70000000U : 0x38000000U);
+  const auto subnormal =
+      std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24F);
+  return std::bit_cast<float>(sign | (magnitude < 0x400U ? subnormal : normal));
+}
+
+/// The nearest bf16, ties to even; NaN stays NaN.
+float to_bf16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t rounded = bits + 0x7fffU + ((bits >> 16U) & 1U);
+  const std::uint32_t nan = bits | 0x400000U;
+  return std::bit_cast<float>(((bits & 0x7fffffffU) > 0x7f800000U ? nan : rounded) & 0xffff0000U);
+}
+
+/// out[i] = bf16(scale * q[i] + offset)
+template <int N, typename Int>
+void scale_to(const Int* q, float scale, float offset, float* out) {
+  for (int i = 0; i < N; ++i) out[i] = to_bf16(scale * static_cast<float>(q[i]) + offset);
+}
+
+/// 16 bytes into 32 numbers: low halves, then high halves.
+void split_nibbles(const Byte* packed, std::int32_t* q) {
+  for (int i = 0; i < 16; ++i) q[i] = packed[i] & 15;
+  for (int i = 0; i < 16; ++i) q[i + 16] = packed[i] >> 4;
+}
+
+/// Adds 16 to q[i] where bit i of `high` is set.
+void add_fifth_bits(std::uint32_t high, std::int32_t* q) {
+  for (unsigned i = 0; i < 32; ++i) q[i] |= static_cast<std::int32_t>(((high >> i) << 4U) & 16U);
+}
+
+struct Q4_0 {  // f16 d; 16 bytes
+  static constexpr BlockSize size{32, 18};
+  static void unpack(const Byte* block, float* out) {
+    std::int32_t q[32];
+    split_nibbles(block + 2, q);
+    for (int& value : q) value -= 8;
+    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), 0, out);
+  }
+};
+
+struct Q4_1 {  // f16 d, m; 16 bytes
+  static constexpr BlockSize size{32, 20};
+  static void unpack(const Byte* block, float* out) {
+    std::int32_t q[32];
+    split_nibbles(block + 4, q);
+    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), from_f16(load<std::uint16_t>(block + 2)), out);
+  }
+};
+
+struct Q5_0 {  // f16 d; u32 fifth bits; 16 bytes
+  static constexpr BlockSize size{32, 22};
+  static void unpack(const Byte* block, float* out) {
+    std::int32_t q[32];
+    split_nibbles(block + 6, q);
+    add_fifth_bits(load<std::uint32_t>(block + 2), q);
+    for (int& value : q) value -= 16;
+    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), 0, out);
+  }
+};
+
+struct Q5_1 {  // f16 d, m; u32 fifth bits; 16 bytes
+  static constexpr BlockSize size{32, 24};
+  static void unpack(const Byte* block, float* out) {
+    std::int32_t q[32];
+    split_nibbles(block + 8, q);
+    add_fifth_bits(load<std::uint32_t>(block + 4), q);
+    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), from_f16(load<std::uint16_t>(block + 2)), out);
+  }
+};
+
+struct Q8_0 {  // f16 d; 32 signed bytes
+  static constexpr BlockSize size{32, 34};
+  static void unpack(const Byte* block, float* out) {
+    std::int8_t q[32];
+    std::memcpy(q, block + 2, sizeof q);
+    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), 0, out);
+  }
+};
+
+/// The 6-bit scale and minimum of sub-block `j` of 8 in the 12 bytes of Q4_K and Q5_K.
+struct ScaleMin {
+  int scale;
+  int min;
+};
+ScaleMin scale_min(const Byte* scales, int j) {
+  if (j < 4) return {scales[j] & 63, scales[j + 4] & 63};
+  return {(scales[j + 4] & 15) | ((scales[j - 4] >> 6) << 4), (scales[j + 4] >> 4) | ((scales[j] >> 6) << 4)};
+}
+
+/// Sub-blocks 2c and 2c + 1 of Q4_K and Q5_K from 64 unpacked numbers.
+void scale_pair(const std::int32_t* q, const Byte* scales, int c, float d, float dmin, float* out) {
+  for (int half = 0; half < 2; ++half) {
+    const ScaleMin s = scale_min(scales, 2 * c + half);
+    scale_to<32>(q + 32 * half, d * static_cast<float>(s.scale), -(dmin * static_cast<float>(s.min)), out + 32 * half);
+  }
+}
+
+struct Q4_K {  // f16 d, dmin; 12 bytes of scales; 128 bytes
+  static constexpr BlockSize size{256, 144};
+  static void unpack(const Byte* block, float* out) {
+    const float d = from_f16(load<std::uint16_t>(block));
+    const float dmin = from_f16(load<std::uint16_t>(block + 2));
+    for (int c = 0; c < 4; ++c) {
+      const Byte* packed = block + 16 + 32 * c;
+      std::int32_t q[64];
+      for (int i = 0; i < 32; ++i) q[i] = packed[i] & 15;
+      for (int i = 0; i < 32; ++i) q[i + 32] = packed[i] >> 4;
+      scale_pair(q, block + 4, c, d, dmin, out + 64 * c);
+    }
+  }
+};
+
+struct Q5_K {  // f16 d, dmin; 12 bytes of scales; 32 bytes of fifth bits; 128 bytes
+  static constexpr BlockSize size{256, 176};
+  static void unpack(const Byte* block, float* out) {
+    const float d = from_f16(load<std::uint16_t>(block));
+    const float dmin = from_f16(load<std::uint16_t>(block + 2));
+    const Byte* high = block + 16;
+    for (int c = 0; c < 4; ++c) {
+      const Byte* packed = block + 48 + 32 * c;
+      std::int32_t q[64];
+      for (int i = 0; i < 32; ++i) q[i] = (packed[i] & 15) | (((high[i] >> (2 * c)) & 1) << 4);
+      for (int i = 0; i < 32; ++i) q[i + 32] = (packed[i] >> 4) | (((high[i] >> (2 * c + 1)) & 1) << 4);
+      scale_pair(q, block + 4, c, d, dmin, out + 64 * c);
+    }
+  }
+};
+
+struct Q6_K {  // 128 bytes of low halves; 64 bytes of high pairs; 16 signed scales; f16 d
+  static constexpr BlockSize size{256, 210};
+  static void unpack(const Byte* block, float* out) {
+    const float d = from_f16(load<std::uint16_t>(block + 208));
+    for (int c = 0; c < 2; ++c) {
+      const Byte* low = block + 64 * c;
+      const Byte* high = block + 128 + 32 * c;
+      std::int32_t q[128];
+      for (int i = 0; i < 32; ++i) q[i] = ((low[i] & 15) | ((high[i] & 3) << 4)) - 32;
+      for (int i = 0; i < 32; ++i) q[i + 32] = ((low[i + 32] & 15) | (((high[i] >> 2) & 3) << 4)) - 32;
+      for (int i = 0; i < 32; ++i) q[i + 64] = ((low[i] >> 4) | (((high[i] >> 4) & 3) << 4)) - 32;
+      for (int i = 0; i < 32; ++i) q[i + 96] = ((low[i + 32] >> 4) | ((high[i] >> 6) << 4)) - 32;
+      for (int s = 0; s < 8; ++s) {
+        const auto scale = static_cast<std::int8_t>(block[192 + 8 * c + s]);
+        scale_to<16>(q + 16 * s, d * static_cast<float>(scale), 0, out + 128 * c + 16 * s);
+      }
+    }
+  }
+};
+
+template <typename Format>
+void unpack_blocks(const Byte* data, std::int64_t count, float* out) {
+  for (std::int64_t i = 0; i < count; i += Format::size.elements, data += Format::size.bytes)
+    Format::unpack(data, out + i);
+}
+
+void widen_f16(const Byte* data, std::int64_t count, float* out) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = from_f16(load<std::uint16_t>(data + 2 * i));
+}
+
+void widen_bf16(const Byte* data, std::int64_t count, float* out) {
+  for (std::int64_t i = 0; i < count; ++i)
+    out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(load<std::uint16_t>(data + 2 * i)) << 16U);
+}
+
+}  // namespace
+
+BlockSize block_size(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return {1, 4};
+    case DType::f16:
+    case DType::bf16:
+      return {1, 2};
+    case DType::q4_0:
+      return Q4_0::size;
+    case DType::q4_1:
+      return Q4_1::size;
+    case DType::q5_0:
+      return Q5_0::size;
+    case DType::q5_1:
+      return Q5_1::size;
+    case DType::q8_0:
+      return Q8_0::size;
+    case DType::q4_k:
+      return Q4_K::size;
+    case DType::q5_k:
+      return Q5_K::size;
+    case DType::q6_k:
+      return Q6_K::size;
+  }
+  LB_CHECK(!"a DType");
+}
+
+std::int64_t stored_bytes(DType dtype, std::int64_t count) {
+  const BlockSize block = block_size(dtype);
+  LB_CHECK(count % block.elements == 0);
+  return count / block.elements * block.bytes;
+}
+
+void dequantize(DType dtype, const std::byte* bytes, std::int64_t count, float* out) {
+  LB_CHECK(count % block_size(dtype).elements == 0);
+  const auto* data = reinterpret_cast<const Byte*>(bytes);
+  switch (dtype) {
+    case DType::f32:
+      std::memcpy(out, data, static_cast<std::size_t>(count) * sizeof(float));
+      return;
+    case DType::f16:
+      return widen_f16(data, count, out);
+    case DType::bf16:
+      return widen_bf16(data, count, out);
+    case DType::q4_0:
+      return unpack_blocks<Q4_0>(data, count, out);
+    case DType::q4_1:
+      return unpack_blocks<Q4_1>(data, count, out);
+    case DType::q5_0:
+      return unpack_blocks<Q5_0>(data, count, out);
+    case DType::q5_1:
+      return unpack_blocks<Q5_1>(data, count, out);
+    case DType::q8_0:
+      return unpack_blocks<Q8_0>(data, count, out);
+    case DType::q4_k:
+      return unpack_blocks<Q4_K>(data, count, out);
+    case DType::q5_k:
+      return unpack_blocks<Q5_K>(data, count, out);
+    case DType::q6_k:
+      return unpack_blocks<Q6_K>(data, count, out);
+  }
+}
+
+}  // namespace layerboost

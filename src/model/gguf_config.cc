@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "model/dequantize.h"
+#include "model/gguf_checkpoint.h"
+#include "model/in_quotes.h"
+
+namespace layerboost {
+namespace {
+
+/// Reads the keys that begin with the architecture.
+class ArchKeys {
+ public:
+  ArchKeys(const GgufFile& file, std::string arch) : file_(file), prefix_(std::move(arch) + ".") {}
+  [[nodiscard]] bool has(std::string_view key) const { return file_.has(name(key)); }
+  [[nodiscard]] int integer(std::string_view key) const { return file_.integer(name(key)); }
+  [[nodiscard]] int integer(std::string_view key, int fallback) const { return file_.integer(name(key), fallback); }
+  [[nodiscard]] double number(std::string_view key, double fallback) const { return file_.number(name(key), fallback); }
+  [[nodiscard]] std::string text(std::string_view key, std::string_view fallback) const {
+    return file_.text(name(key), fallback);
+  }
+  [[nodiscard]] std::string name(std::string_view key) const { return prefix_ + std::string(key); }
+
+ private:
+  const GgufFile& file_;
+  std::string prefix_;
+};
+
+/// llama3's scaling comes as a tensor of d/2 numbers.
+std::vector<double> frequency_divisors(const GgufFile& file) {
+  const auto it = file.tensors().find("rope_freqs.weight");
+  if (it == file.tensors().end()) return {};
+  const Tensor& tensor = it->second;
+  constexpr std::int64_t most = 1 << 16;
+  if (tensor.shape.size() != 1 || tensor.dtype != DType::f32 || tensor.cols() > most)
+    fail("{}: tensor \"rope_freqs.weight\" should be a vector of F32", file.where());
+  std::vector<float> values(static_cast<std::size_t>(tensor.cols()));
+  dequantize(tensor.dtype, tensor.data.data(), tensor.cols(), values.data());
+  return {values.begin(), values.end()};
+}
+
+RopeConfig read_rope(const GgufFile& file, const ArchKeys& keys, int max_positions) {
+  RopeConfig rope;
+  rope.base = keys.number("rope.freq_base", 10000);
+  rope.divisors = frequency_divisors(file);
+  rope.factor = keys.number("rope.scaling.factor", keys.number("rope.scale_linear", 1));
+  const std::string type = keys.text("rope.scaling.type", rope.factor == 1 ? "none" : "linear");
+  if (type == "none") {
+    rope.factor = 1;
+  } else if (type == "linear") {
+    rope.scaling = RopeConfig::Scaling::linear;
+  } else if (type == "yarn") {
+    rope.scaling = RopeConfig::Scaling::yarn;
+    rope.original_positions = keys.number("rope.scaling.original_context_length", max_positions);
+    rope.beta_fast = keys.number("rope.scaling.yarn_beta_fast", rope.beta_fast);
+    rope.beta_slow = keys.number("rope.scaling.yarn_beta_slow", rope.beta_slow);
+    // As ggml's rope_yarn(): the paper's factor, times one of the model's own.
+    const double grown = rope.factor > 1 ? 0.1 * std::log(rope.factor) + 1 : 1;
+    rope.attention_factor = grown * keys.number("rope.scaling.attn_factor", 1);
+  } else {
+    fail("{}: {} is {}; none, linear and yarn are supported", file.where(), keys.name("rope.scaling.type"),
+         in_quotes(type));
+  }
+  return rope;
+}
+
+int vocabulary_size(const GgufFile& file) {
+  const auto it = file.tensors().find("token_embd.weight");
+  if (it == file.tensors().end()) fail("{}: missing tensor \"token_embd.weight\"", file.where());
+  if (it->second.shape.size() != 2) fail("{}: tensor \"token_embd.weight\" should be a matrix", file.where());
+  return static_cast<int>(std::min<std::int64_t>(it->second.rows(), INT32_MAX));
+}
+
+std::vector<int> end_tokens(const GgufFile& file) {
+  std::vector<int> result;
+  for (const char* key :
+       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+    if (!file.has(key)) continue;
+    if (const int id = file.integer(key); std::find(result.begin(), result.end(), id) == result.end())
+      result.push_back(id);
+  }
+  return result;
+}
+
+/// What this program doesn't compute and must not ignore.
+void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config& config) {
+  if (file.integer("split.count", 1) > 1)
+    fail("{}: one part of a split model; merge the parts first (llama-gguf-split --merge)", file.where());
+  if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
+  for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
+    if (const int size = keys.integer(key, config.head_size); size != config.head_size)
+      fail("{}: {} is {}; only the head size, {}, is supported", file.where(), keys.name(key), size, config.head_size);
+  }
+}
+
+}  // namespace
+
+Config gguf_config(const GgufFile& file) {
+  Config c;
+  c.arch = file.text("general.architecture");
+  if (c.arch != "llama" && c.arch != "qwen2" && c.arch != "qwen3")
+    fail("{}: architecture {} is not supported; llama (and mistral), qwen2 and qwen3 are", file.where(),
+         in_quotes(c.arch));
+  const ArchKeys keys(file, c.arch);
+  c.name = file.text("general.name", c.arch);
+  c.layers = keys.integer("block_count");
+  if (c.layers < 1 || c.layers > max_layers)
+    fail("{}: {} is {}; it should be 1 to {}", file.where(), keys.name("block_count"), c.layers, max_layers);
+  c.hidden = keys.integer("embedding_length");
+  c.heads = keys.integer("attention.head_count");
+  c.kv_heads = keys.integer("attention.head_count_kv", c.heads);
+  if (c.heads < 1) fail("{}: {} is 0", file.where(), keys.name("attention.head_count"));
+  c.head_size = keys.integer("attention.key_length", c.hidden / c.heads);
+  c.ffn = keys.integer("feed_forward_length");
+  c.max_positions = keys.integer("context_length");
+  c.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-5));
+  c.vocab = vocabulary_size(file);
+  c.rope = read_rope(file, keys, c.max_positions);
+  c.windows.assign(static_cast<std::size_t>(c.layers), keys.integer("attention.sliding_window", 0));
+  c.eos = end_tokens(file);
+  const auto has_tensor = [&](const char* name) { return file.tensors().contains(name); };
+  c.tied_embeddings = !has_tensor("output.weight");
+  c.qkv_bias = has_tensor("blk.0.attn_q.bias");
+  c.o_bias = has_tensor("blk.0.attn_output.bias");
+  c.mlp_bias = has_tensor("blk.0.ffn_up.bias");
+  c.qk_norm = has_tensor("blk.0.attn_q_norm.weight");
+  refuse_unsupported(file, keys, c);
+  check_config(c, file.where());
+  return c;
+}
+
+}  // namespace layerboost

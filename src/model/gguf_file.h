@@ -1,0 +1,61 @@
+// The structure of a GGUF file (versions 2 and 3): metadata and tensors, checked against the file's size, not
+// interpreted. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/checkpoint.h"
+
+namespace layerboost {
+
+/// The numbers are the format's own.
+enum class GgufType : std::uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
+
+/// A metadata value; its bytes stay in the file.
+struct GgufValue {
+  GgufType type = GgufType::u8;  // of the value, or of each element of an array; never `array`
+  bool is_array = false;
+  std::uint64_t count = 1;          // elements
+  std::span<const std::byte> data;  // the elements; each string begins with its length (u64)
+};
+
+class GgufFile {
+ public:
+  /// Parses `bytes`, which must outlive the object and all tensors; `where` (the file's name) begins every message.
+  /// Throws Error for anything that isn't a well-formed GGUF file of supported tensor types; allocates no more than a
+  /// small multiple of its size.
+  GgufFile(std::span<const std::byte> bytes, std::string where);
+
+  [[nodiscard]] const std::string& where() const { return where_; }
+  /// By GGUF's names; shapes outermost first; rope_heads not yet set.
+  [[nodiscard]] const std::map<std::string, Tensor, std::less<>>& tensors() const { return tensors_; }
+
+  [[nodiscard]] bool has(std::string_view key) const { return metadata_.contains(key); }
+
+  // Values of `key`. Without a fallback the key must be there. All throw Error naming file and key for another type;
+  // integer() also when the value is outside 0 .. 2^31-1 (as every count and id of a model must be).
+  [[nodiscard]] int integer(std::string_view key) const;
+  [[nodiscard]] int integer(std::string_view key, int fallback) const;
+  [[nodiscard]] double number(std::string_view key, double fallback) const;
+  [[nodiscard]] bool flag(std::string_view key, bool fallback) const;
+  [[nodiscard]] std::string text(std::string_view key) const;
+  [[nodiscard]] std::string text(std::string_view key, std::string_view fallback) const;
+  [[nodiscard]] std::vector<std::string> texts(std::string_view key) const;
+  [[nodiscard]] std::vector<int> integers(std::string_view key) const;
+
+ private:
+  [[nodiscard]] const GgufValue& value(std::string_view key) const;
+  [[nodiscard]] int element_as_integer(std::string_view key, const GgufValue& value, std::uint64_t index) const;
+
+  std::string where_;
+  std::map<std::string, GgufValue, std::less<>> metadata_;
+  std::map<std::string, Tensor, std::less<>> tensors_;
+};
+
+}  // namespace layerboost

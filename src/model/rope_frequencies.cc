@@ -1,0 +1,70 @@
+// RoPE's frequencies, as transformers' modeling_rope_utils.py defines them
+// (`_compute_{default,linear_scaling,llama3,yarn}_...`).
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+#include "model/config.h"
+
+namespace layerboost {
+namespace {
+
+constexpr double tau = 2 * std::numbers::pi;
+
+/// Long wavelengths are stretched by `factor`, short ones kept, those between mixed smoothly.
+double llama3_frequency(const RopeConfig& rope, double frequency) {
+  const double wavelength = tau / frequency;
+  if (wavelength < rope.original_positions / rope.high_freq_factor) return frequency;
+  if (wavelength > rope.original_positions / rope.low_freq_factor) return frequency / rope.factor;
+  const double smooth =
+      (rope.original_positions / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+  return (1 - smooth) * frequency / rope.factor + smooth * frequency;
+}
+
+/// YaRN (https://arxiv.org/abs/2309.00071): pairs that turn more than beta_fast times within the original positions are
+/// kept, those that turn less than beta_slow times are stretched, with a linear ramp between.
+void apply_yarn(const RopeConfig& rope, int head_size, std::vector<double>& frequencies) {
+  const auto pair_that_turns = [&](double times) {
+    return head_size * std::log(rope.original_positions / (times * tau)) / (2 * std::log(rope.base));
+  };
+  double low = pair_that_turns(rope.beta_fast);
+  double high = pair_that_turns(rope.beta_slow);
+  if (rope.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, head_size - 1.0);
+  if (low == high) high += 0.001;
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    const double stretched = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    frequencies[i] = frequencies[i] / rope.factor * stretched + frequencies[i] * (1 - stretched);
+  }
+}
+
+}  // namespace
+
+std::vector<double> RopeConfig::frequencies(int head_size) const {
+  LB_CHECK(head_size > 0 && head_size % 2 == 0);
+  std::vector<double> result(static_cast<std::size_t>(head_size / 2));
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = std::pow(base, -2.0 * static_cast<double>(i) / head_size);
+  switch (scaling) {
+    case Scaling::none:
+      break;
+    case Scaling::linear:
+      for (double& frequency : result) frequency /= factor;
+      break;
+    case Scaling::llama3:
+      for (double& frequency : result) frequency = llama3_frequency(*this, frequency);
+      break;
+    case Scaling::yarn:
+      apply_yarn(*this, head_size, result);
+      break;
+  }
+  LB_CHECK(divisors.empty() || divisors.size() == result.size());
+  for (std::size_t i = 0; i < divisors.size(); ++i) result[i] /= divisors[i];
+  return result;
+}
+
+}  // namespace layerboost

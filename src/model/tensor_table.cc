@@ -1,0 +1,117 @@
+#include "model/tensor_table.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/in_quotes.h"
+
+namespace layerboost {
+namespace {
+
+/// Everything in the configuration that changes what the model computes.
+std::string describe(const Config& c) {
+  return fmt::format(
+      "{} L{} D{} H{} G{} d{} F{} V{} P{} eps{} rope[{} {} {} {} {} {} {} {} {} {} {}] tied{} bias{}{}{} norm{} w{} "
+      "eos{}",
+      c.arch, c.layers, c.hidden, c.heads, c.kv_heads, c.head_size, c.ffn, c.vocab, c.max_positions, c.norm_eps,
+      c.rope.base, static_cast<int>(c.rope.scaling), c.rope.factor, c.rope.low_freq_factor, c.rope.high_freq_factor,
+      c.rope.beta_fast, c.rope.beta_slow, c.rope.attention_factor, c.rope.original_positions, c.rope.truncate,
+      fmt::join(c.rope.divisors, ","), c.tied_embeddings, c.qkv_bias, c.o_bias, c.mlp_bias, c.qk_norm,
+      fmt::join(c.windows, ","), fmt::join(c.eos, ","));
+}
+
+class TableCheckpoint final : public Checkpoint {
+ public:
+  TableCheckpoint(Config config, TensorTable tensors, std::function<TokenizerData()> tokenizer,
+                  std::vector<MappedFile> files)
+      : files_(std::move(files)),
+        config_(std::move(config)),
+        tensors_(std::move(tensors)),
+        tokenizer_(std::move(tokenizer)) {}
+
+  [[nodiscard]] const Config& config() const override { return config_; }
+  [[nodiscard]] const Tensor& tensor(const std::string& name, const std::vector<std::int64_t>& shape) const override {
+    return tensors_.get(name, shape);
+  }
+  [[nodiscard]] TokenizerData tokenizer() const override { return tokenizer_(); }
+  [[nodiscard]] std::string hash() const override { return tensors_.hash(config_); }
+
+ private:
+  std::vector<MappedFile> files_;
+  Config config_;
+  TensorTable tensors_;
+  std::function<TokenizerData()> tokenizer_;
+};
+
+}  // namespace
+
+void for_each_tensor(const Config& c,
+                     const std::function<void(const std::string&, const std::vector<std::int64_t>&)>& visit) {
+  const std::int64_t hidden = c.hidden;
+  visit("model.embed_tokens.weight", {c.vocab, hidden});
+  for (int layer = 0; layer < c.layers; ++layer) {
+    const std::string prefix = fmt::format("model.layers.{}.", layer);
+    const auto linear = [&](const char* name, std::int64_t out, std::int64_t in, bool bias) {
+      visit(prefix + name + ".weight", {out, in});
+      if (bias) visit(prefix + name + ".bias", {out});
+    };
+    visit(prefix + "input_layernorm.weight", {hidden});
+    linear("self_attn.q_proj", c.q_size(), hidden, c.qkv_bias);
+    linear("self_attn.k_proj", c.kv_size(), hidden, c.qkv_bias);
+    linear("self_attn.v_proj", c.kv_size(), hidden, c.qkv_bias);
+    if (c.qk_norm) {
+      visit(prefix + "self_attn.q_norm.weight", {c.head_size});
+      visit(prefix + "self_attn.k_norm.weight", {c.head_size});
+    }
+    linear("self_attn.o_proj", hidden, c.q_size(), c.o_bias);
+    visit(prefix + "post_attention_layernorm.weight", {hidden});
+    linear("mlp.gate_proj", c.ffn, hidden, c.mlp_bias);
+    linear("mlp.up_proj", c.ffn, hidden, c.mlp_bias);
+    linear("mlp.down_proj", hidden, c.ffn, c.mlp_bias);
+  }
+  visit("model.norm.weight", {hidden});
+  if (!c.tied_embeddings) visit("lm_head.weight", {c.vocab, hidden});
+}
+
+void TensorTable::add(const std::string& name, const std::string& file, Tensor tensor) {
+  if (!entries_.try_emplace(name, Entry{file, std::move(tensor)}).second)
+    fail("{}: tensor {} appears twice", file, in_quotes(name));
+}
+
+const Tensor& TensorTable::get(const std::string& name, const std::vector<std::int64_t>& shape) const {
+  const auto it = entries_.find(name);
+  if (it == entries_.end()) fail("{}: missing tensor {}", where_, in_quotes(name));
+  const auto& [file, tensor] = it->second;
+  if (tensor.shape != shape) {
+    fail("{}: tensor {} has the shape [{}]; the configuration asks for [{}]", file, in_quotes(name),
+         fmt::join(tensor.shape, ", "), fmt::join(shape, ", "));
+  }
+  return tensor;
+}
+
+void TensorTable::check(const Config& config) const {
+  for_each_tensor(config,
+                  [&](const std::string& name, const std::vector<std::int64_t>& shape) { (void)get(name, shape); });
+}
+
+std::string TensorTable::hash(const Config& config) const {
+  constexpr std::size_t sample = 4096;
+  std::string digested = describe(config);
+  for (const auto& [name, entry] : entries_) {
+    const Tensor& t = entry.tensor;
+    digested += fmt::format("\n{} {} [{}]\n", name, name_of(t.dtype), fmt::join(t.shape, ","));
+    const std::string_view bytes(reinterpret_cast<const char*>(t.data.data()), t.data.size());
+    digested += bytes.substr(0, sample);
+    if (bytes.size() > sample) digested += bytes.substr(std::max(sample, bytes.size() - sample));
+  }
+  return "sha256:" + sha256(digested);
+}
+
+std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
+                                            std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files) {
+  tensors.check(config);
+  return std::make_unique<TableCheckpoint>(std::move(config), std::move(tensors), std::move(tokenizer),
+                                           std::move(files));
+}
+
+}  // namespace layerboost

@@ -1,0 +1,48 @@
+// The tensors of one opened model, by their Hugging Face names, and the Checkpoint made of them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "model/checkpoint.h"
+
+namespace layerboost {
+
+/// Calls `visit` with the name and shape of every tensor that a model of this configuration must have, in the order of
+/// the forward pass ("lm_head.weight" only where embeddings aren't tied).
+void for_each_tensor(const Config& config,
+                     const std::function<void(const std::string&, const std::vector<std::int64_t>&)>& visit);
+
+class TensorTable {
+ public:
+  /// `where` names the model in messages.
+  explicit TensorTable(std::string where) : where_(std::move(where)) {}
+
+  /// Throws Error naming `file` when there is one of that name already.
+  void add(const std::string& name, const std::string& file, Tensor tensor);
+  [[nodiscard]] bool has(const std::string& name) const { return entries_.contains(name); }
+  /// See Checkpoint::tensor().
+  [[nodiscard]] const Tensor& get(const std::string& name, const std::vector<std::int64_t>& shape) const;
+  /// Throws Error for the first of for_each_tensor()'s that is missing or of another shape.
+  void check(const Config& config) const;
+  /// See Checkpoint::hash().
+  [[nodiscard]] std::string hash(const Config& config) const;
+
+ private:
+  struct Entry {
+    std::string file;
+    Tensor tensor;
+  };
+  std::string where_;
+  std::map<std::string, Entry> entries_;
+};
+
+/// A checkpoint of tensors that lie in `files`, with a way to get at its tokenizer. Throws Error where configuration
+/// and tensors don't fit. `files` may be empty when somebody else keeps the bytes.
+std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
+                                            std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files);
+
+}  // namespace layerboost
