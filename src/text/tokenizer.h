@@ -25,11 +25,12 @@ struct TokenizerData {
   std::vector<std::string> tokens;  // by id, in GPT-2's byte-to-Unicode alphabet; added tokens as raw text
   std::vector<std::string> merges;  // "left right", best first
   std::vector<AddedToken> added;
-  std::string pre_tokenizer;  // "gpt2", "smollm", "llama3" or "qwen2"
-  TokenId bos = -1, eos = -1; // -1: the model has none
-  bool add_bos = false;       // what encode() does where the caller says "auto"
-  bool ignore_merges = false; // llama3: a pre-token that is in the vocabulary is one token
-  std::string chat_template;  // Jinja; empty: none
+  std::string pre_tokenizer;   // "gpt2", "smollm", "llama3" or "qwen2"
+  bool nfc = false;            // text is brought into normalisation form C first: true for Qwen's tokenizers
+  TokenId bos = -1, eos = -1;  // -1: the model has none
+  bool add_bos = false;        // what encode() does where the caller says "auto"
+  bool ignore_merges = false;  // llama3: a pre-token that is in the vocabulary is one token
+  std::string chat_template;   // Jinja; empty: none
 };
 
 /// Reads `tokenizer.json` (and `tokenizer_config.json`, `special_tokens_map.json` beside it where present).
@@ -39,14 +40,19 @@ TokenizerData read_tokenizer_json(const std::string& directory);
 /// Immutable once built; safe to use from several threads.
 class Tokenizer {
  public:
-  /// Throws Error when the data don't make a tokenizer (a merge of unknown tokens, an unknown pre-tokenizer, no tokens).
+  /// Throws Error when the data don't make a tokenizer (a merge of unknown tokens, an unknown pre-tokenizer, no
+  /// tokens).
   explicit Tokenizer(TokenizerData data);
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
-  /// The ids of `text`; never adds BOS by itself. Bytes that aren't UTF-8 are encoded too (each through its byte token).
-  /// `parse_special`: whether "<|im_start|>" in the text becomes the control token (prompts) or is plain text (users' words).
+  /// The ids of `text`; never adds BOS by itself. Bytes that aren't UTF-8 are encoded too (each through its byte
+  /// token). decode() gives `text` back byte by byte, but for what the model's own tokenizer changes as well:
+  /// normalisation (`nfc`), white space beside tokens with lstrip or rstrip, and bytes that the vocabulary has no token
+  /// for, which are left out (SmolLM2 lacks 21, among them C0, C1 and F5 to FF). Throws Error for more than 2 GiB.
+  /// `parse_special`: whether "<|im_start|>" in the text becomes the control token (prompts) or is plain text (users'
+  /// words).
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text, bool parse_special = true) const;
 
   /// The bytes of `ids`; unknown ids give nothing. `skip_special` leaves out control tokens.
@@ -67,7 +73,8 @@ class Tokenizer {
   std::unique_ptr<const Impl> impl_;
 };
 
-/// Turns a stream of ids into text that never ends inside a UTF-8 character. Bytes that can't become a character come out as U+FFFD.
+/// Turns a stream of ids into text that never ends inside a UTF-8 character. Bytes that can't become a character come
+/// out as U+FFFD.
 class StreamDecoder {
  public:
   /// `tokenizer` must outlive the decoder.

@@ -1,0 +1,34 @@
+// Finds added tokens ("<|im_start|>") in raw text.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace layerboost {
+
+/// Immutable; safe to use from several threads.
+class AddedTokenMatcher {
+ public:
+  struct Match {
+    std::size_t begin = 0, end = 0;  // with the white space that lstrip and rstrip take in
+    TokenId id = -1;                 // -1: none; then begin and end are the text's size
+  };
+
+  /// Contents must not be empty.
+  explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
+
+  /// The first match at or after `from`; the longest token where several begin at the same place.
+  [[nodiscard]] Match find(std::string_view text, std::size_t from) const;
+
+ private:
+  [[nodiscard]] const AddedToken* longest_at(std::string_view text) const;
+
+  std::vector<AddedToken> tokens_;         // sorted by content
+  std::array<bool, 256> first_byte_ = {};  // whether any begins with it
+};
+
+}  // namespace layerboost

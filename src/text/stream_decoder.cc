@@ -1,0 +1,41 @@
+#include "text/tokenizer.h"
+#include "text/utf8.h"
+
+namespace layerboost {
+
+namespace {
+
+constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
+
+// Moves what can be said for certain from `pending` to the result; a character cut short at the end stays.
+std::string take_complete(std::string& pending) {
+  std::string text;
+  std::string_view rest = pending;
+  while (!rest.empty()) {
+    const Utf8Char next = decode_utf8(rest);
+    if (next.kind == Utf8Char::Kind::truncated) break;
+    text += next.kind == Utf8Char::Kind::valid ? rest.substr(0, next.length) : replacement;
+    rest.remove_prefix(next.length);
+  }
+  pending.erase(0, pending.size() - rest.size());
+  return text;
+}
+
+}  // namespace
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
+    : tokenizer_(&tokenizer), skip_special_(skip_special) {}
+
+std::string StreamDecoder::push(TokenId id) {
+  if (!skip_special_ || !tokenizer_->is_special(id)) pending_ += tokenizer_->bytes(id);
+  return take_complete(pending_);
+}
+
+std::string StreamDecoder::finish() {
+  std::string text = take_complete(pending_);
+  if (!pending_.empty()) text += replacement;  // one truncated character is one maximal subpart
+  pending_.clear();
+  return text;
+}
+
+}  // namespace layerboost
