@@ -28,8 +28,8 @@ void add_rms_norm(float* x, const Product& y, const float* weight, float eps, Ac
 /// x[index[i]] += y[i]; `index` empty: x[i] += y[i]. x [*, D].
 void add_rows(float* x, std::span<const int> index, const Product& y);
 
-/// y[i, j] += bias[j] in place, making row scales unnecessary: the result is [rows, cols] plain f32 written to out (may be y.data).
-void add_bias(const Product& y, const float* bias, float* out);
+/// out = y + bias with the row scales multiplied in: [rows, cols] plain f32, out may be y.data. Returns out as a Product.
+Product add_bias(const Product& y, const float* bias, float* out);
 
 /// out[i, j] = silu(gate[i, j]) * up[i, j], silu(v) = v / (1 + exp(-v)); gate_up [n, 2F]: gate first. out reshaped to [n, F].
 void silu_mul(const Product& gate_up, Activations& out);

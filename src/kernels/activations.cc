@@ -1,0 +1,53 @@
+#include "kernels/activations.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+// Products may round the number of rows up by so many.
+constexpr int kSpareRows = 16;
+
+std::size_t element_bytes(Precision precision) {
+  switch (precision) {
+    case Precision::f32:
+      return 4;
+    case Precision::bf16:
+      return 2;
+    case Precision::int8:
+      return 1;
+  }
+  LB_CHECK(false);
+}
+
+}  // namespace
+
+void AlignedBuffer::Free::operator()(std::byte* p) const { ::operator delete[](p, kAlignment); }
+
+std::byte* AlignedBuffer::reserve(std::size_t bytes) {
+  if (bytes > capacity_) {
+    // Growing by half at least keeps slowly rising sizes from allocating every time.
+    const std::size_t wanted = (std::max(bytes, capacity_ + capacity_ / 2) + 63) / 64 * 64;
+    data_.reset();
+    capacity_ = 0;
+    data_.reset(static_cast<std::byte*>(::operator new[](wanted, kAlignment)));
+    capacity_ = wanted;
+  }
+  return data_.get();
+}
+
+void Activations::reshape(int rows, int cols, Precision precision) {
+  LB_CHECK(rows >= 0 && cols >= 0);
+  rows_ = rows;
+  cols_ = cols;
+  precision_ = precision;
+  const auto padded_rows = static_cast<std::size_t>(rows + kSpareRows);
+  storage_.reserve(padded_rows * static_cast<std::size_t>(cols) * element_bytes(precision));
+  if (precision == Precision::int8) scales_.reserve_as<float>(padded_rows);
+}
+
+}  // namespace layerboost

@@ -1,0 +1,88 @@
+// Keys and values in and out of blocks: the layouts that KvLayout describes.
+#include <cstring>
+
+#include "base/error.h"
+#include "kernels/attention.h"
+#include "kernels/bf16.h"
+
+namespace layerboost {
+namespace {
+
+/// Where dimension j of slot `slot` lies within one head's keys and values, in elements.
+struct Places {
+  bool pairs;
+  std::size_t padded, slots;
+
+  explicit Places(const KvLayout& layout)
+      : pairs(layout.type == KvType::bf16),
+        padded(static_cast<std::size_t>(layout.padded_head())),
+        slots(static_cast<std::size_t>(layout.slots)) {}
+
+  [[nodiscard]] std::size_t key(std::size_t slot, std::size_t j) const {
+    return pairs ? (j / 2 * slots + slot) * 2 + j % 2 : j * slots + slot;
+  }
+  [[nodiscard]] std::size_t value(std::size_t slot, std::size_t j) const {
+    return padded * slots + (pairs ? (slot / 2 * padded + j) * 2 + slot % 2 : slot * padded + j);
+  }
+};
+
+void put(std::uint16_t* p, float x) { *p = to_bf16(x); }
+void put(float* p, float x) { *p = x; }
+float get(const std::uint16_t* p) { return from_bf16(*p); }
+float get(const float* p) { return *p; }
+
+template <typename T>
+void store(const KvLayout& layout, std::byte* block, int first_slot, int count, const float* k, const float* v,
+           std::ptrdiff_t stride) {
+  const Places places(layout);
+  const auto d = static_cast<std::size_t>(layout.head_size);
+  for (int g = 0; g < layout.kv_heads; ++g) {
+    T* head = reinterpret_cast<T*>(block + layout.head_bytes() * static_cast<std::size_t>(g));
+    for (int i = 0; i < count; ++i) {
+      const auto slot = static_cast<std::size_t>(first_slot + i);
+      const std::ptrdiff_t row = i * stride + static_cast<std::ptrdiff_t>(g) * layout.head_size;
+      for (std::size_t j = 0; j < d; ++j) {
+        put(head + places.key(slot, j), k[row + static_cast<std::ptrdiff_t>(j)]);
+        put(head + places.value(slot, j), v[row + static_cast<std::ptrdiff_t>(j)]);
+      }
+    }
+  }
+}
+
+template <typename T>
+void fetch(const KvLayout& layout, const std::byte* block, int slot, float* k, float* v) {
+  const Places places(layout);
+  const auto d = static_cast<std::size_t>(layout.head_size);
+  for (int g = 0; g < layout.kv_heads; ++g, k += d, v += d) {
+    const T* head = reinterpret_cast<const T*>(block + layout.head_bytes() * static_cast<std::size_t>(g));
+    for (std::size_t j = 0; j < d; ++j) {
+      k[j] = get(head + places.key(static_cast<std::size_t>(slot), j));
+      v[j] = get(head + places.value(static_cast<std::size_t>(slot), j));
+    }
+  }
+}
+
+}  // namespace
+
+void clear_kv(const KvLayout& layout, std::byte* block) { std::memset(block, 0, layout.bytes()); }
+
+void store_kv(const KvLayout& layout, std::byte* block, int first_slot, int count, const float* k, const float* v,
+              std::ptrdiff_t stride) {
+  LB_CHECK(first_slot >= 0 && count >= 0 && first_slot + count <= layout.slots);
+  if (layout.type == KvType::bf16) {
+    store<std::uint16_t>(layout, block, first_slot, count, k, v, stride);
+  } else {
+    store<float>(layout, block, first_slot, count, k, v, stride);
+  }
+}
+
+void load_kv(const KvLayout& layout, const std::byte* block, int slot, float* k, float* v) {
+  LB_CHECK(slot >= 0 && slot < layout.slots);
+  if (layout.type == KvType::bf16) {
+    fetch<std::uint16_t>(layout, block, slot, k, v);
+  } else {
+    fetch<float>(layout, block, slot, k, v);
+  }
+}
+
+}  // namespace layerboost

@@ -1,0 +1,18 @@
+// One value at a time between f32 and bf16 or half floats. Rows of them: isa/kernels.h.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace layerboost {
+
+inline float from_bf16(std::uint16_t value) { return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16); }
+
+/// Rounds to nearest even. A NaN stays one.
+inline std::uint16_t to_bf16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+}  // namespace layerboost

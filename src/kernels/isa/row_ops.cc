@@ -1,0 +1,112 @@
+// Rows between the matrix products.
+#include "kernels/isa/kernels.h"
+#include "kernels/isa/simd.h"
+#include "kernels/isa/tail.h"
+
+namespace layerboost::LB_ISA {
+namespace {
+
+inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+
+void rms_norm(const float* x, const float* weight, float eps, int n, float* out) {
+  Vec squares0 = splat(0), squares1 = splat(0);
+  int j = 0;
+  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
+    const Vec a = load(x + j), b = load(x + j + kLanes);
+    squares0 = fma(a, a, squares0);
+    squares1 = fma(b, b, squares1);
+  }
+  float rest = 0;
+  for (; j < n; ++j) rest += x[j] * x[j];
+  const float mean = (sum(add(squares0, squares1)) + rest) / static_cast<float>(n);
+  const float inverse = 1.0f / square_root(mean + eps);
+
+  const Vec factor = splat(inverse);
+  for (j = 0; j + kLanes <= n; j += kLanes) store(out + j, mul(mul(load(x + j), factor), load(weight + j)));
+  for (; j < n; ++j) out[j] = x[j] * inverse * weight[j];
+}
+
+void add_row(float* x, const float* y, float scale, int n) {
+  const Vec factor = splat(scale);
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) store(x + j, fma(load(y + j), factor, load(x + j)));
+  for (; j < n; ++j) x[j] += y[j] * scale;
+}
+
+void add_bias(const float* y, float scale, const float* bias, int n, float* out) {
+  const Vec factor = splat(scale);
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) store(out + j, fma(load(y + j), factor, load(bias + j)));
+  for (; j < n; ++j) out[j] = y[j] * scale + bias[j];
+}
+
+void scale_row(const float* x, float scale, int n, float* out) {
+  const Vec factor = splat(scale);
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) store(out + j, mul(load(x + j), factor));
+  for (; j < n; ++j) out[j] = x[j] * scale;
+}
+
+inline Vec silu(Vec v) { return div(v, add(splat(1.0f), exp(min(sub(splat(0), v), splat(88.0f))))); }
+
+void silu_mul(const float* gate, const float* up, float scale, int n, float* out) {
+  const Vec factor = splat(scale);
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    store(out + j, mul(silu(mul(load(gate + j), factor)), mul(load(up + j), factor)));
+  }
+  if (j == n) return;
+  const auto g = tail_of(gate + j, n - j), u = tail_of(up + j, n - j);
+  Tail<float> result;
+  store(result.values, mul(silu(mul(load(g.values), factor)), mul(load(u.values), factor)));
+  put_tail(result, n - j, out + j);
+}
+
+void to_bf16(const float* x, int n, std::uint16_t* out) {
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) store_bf16(out + j, load(x + j));
+  if (j == n) return;
+  Tail<std::uint16_t> result;
+  store_bf16(result.values, load(tail_of(x + j, n - j).values));
+  put_tail(result, n - j, out + j);
+}
+
+float to_int8(const float* x, int n, std::int8_t* out) {
+  Vec best = splat(0);
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) best = max(best, abs(load(x + j)));
+  const auto rest = tail_of(x + j, n - j);
+  best = max(best, abs(load(rest.values)));
+  const float most = largest(best);
+  // Below this the factor would overflow; such a row counts as zero.
+  const bool nothing = most < 1e-30f;
+  const float scale = nothing ? 1.0f : most / 127.0f;
+  const Vec factor = splat(nothing ? 0.0f : 127.0f / most);
+  for (j = 0; j + kLanes <= n; j += kLanes) store_int8(out + j, mul(load(x + j), factor));
+  if (j == n) return scale;
+  Tail<std::int8_t> result;
+  store_int8(result.values, mul(load(rest.values), factor));
+  put_tail(result, n - j, out + j);
+  return scale;
+}
+
+void rotate(float* x, const float* cosines, const float* sines, int half) {
+  float* y = x + half;
+  int i = 0;
+  for (; i + kLanes <= half; i += kLanes) {
+    const Vec a = load(x + i), b = load(y + i), c = load(cosines + i), s = load(sines + i);
+    store(x + i, fnma(b, s, mul(a, c)));
+    store(y + i, fma(a, s, mul(b, c)));
+  }
+  for (; i < half; ++i) {
+    const float a = x[i], b = y[i];
+    x[i] = a * cosines[i] - b * sines[i];
+    y[i] = b * cosines[i] + a * sines[i];
+  }
+}
+
+}  // namespace
+
+const RowKernels row_kernels = {rms_norm, add_row, add_bias, scale_row, silu_mul, to_bf16, to_int8, rotate};
+
+}  // namespace layerboost::LB_ISA

@@ -1,0 +1,171 @@
+#include "kernels/row_ops.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/dispatch.h"
+
+namespace layerboost {
+namespace {
+
+// Starting a parallel region costs about 3 us; a core handles some numbers per ns.
+constexpr std::ptrdiff_t kWorthThreads = 1 << 16;
+
+/// Calls body(row) for each row, on several threads where rows * cols is worth it.
+template <typename Body>
+void for_each_row(int rows, int cols, const Body& body) {
+  const bool parallel = rows > 1 && static_cast<std::ptrdiff_t>(rows) * cols >= kWorthThreads;
+#pragma omp parallel for schedule(static) if (parallel)
+  for (int i = 0; i < rows; ++i) body(i);
+}
+
+float* thread_row(int cols) {
+  thread_local AlignedBuffer buffer;
+  return buffer.reserve_as<float>(static_cast<std::size_t>(cols));
+}
+
+/// Lets `make(float* row)` write row i in f32, then brings it to out's precision.
+template <typename Make>
+void write_row(const RowKernels& rows, Activations& out, int i, const Make& make) {
+  if (out.precision() == Precision::f32) return make(out.f32(i));
+  float* row = thread_row(out.cols());
+  make(row);
+  if (out.precision() == Precision::bf16) {
+    rows.to_bf16(row, out.cols(), out.bf16(i));
+  } else {
+    out.scales()[i] = rows.to_int8(row, out.cols(), out.int8(i));
+  }
+}
+
+const float* row_of(const Product& product, int i) {
+  return product.data + static_cast<std::ptrdiff_t>(i) * product.cols;
+}
+
+float scale_of(const Product& product, int i) { return product.row_scale != nullptr ? product.row_scale[i] : 1.0f; }
+
+std::ptrdiff_t source_row(std::span<const int> index, int i) {
+  return index.empty() ? i : index[static_cast<std::size_t>(i)];
+}
+
+}  // namespace
+
+void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out) {
+  LB_CHECK(index.empty() || static_cast<int>(index.size()) == out.rows());
+  const RowKernels& rows = kernels().rows;
+  const int cols = out.cols();
+  for_each_row(out.rows(), cols, [&](int i) {
+    const float* source = x + source_row(index, i) * cols;
+    write_row(rows, out, i, [&](float* row) { rows.rms_norm(source, weight, eps, cols, row); });
+  });
+}
+
+void add_rms_norm(float* x, const Product& y, const float* weight, float eps, Activations& out) {
+  LB_CHECK(y.rows == out.rows() && y.cols == out.cols());
+  const RowKernels& rows = kernels().rows;
+  const int cols = out.cols();
+  for_each_row(out.rows(), cols, [&](int i) {
+    float* target = x + static_cast<std::ptrdiff_t>(i) * cols;
+    rows.add(target, row_of(y, i), scale_of(y, i), cols);
+    write_row(rows, out, i, [&](float* row) { rows.rms_norm(target, weight, eps, cols, row); });
+  });
+}
+
+void add_rows(float* x, std::span<const int> index, const Product& y) {
+  LB_CHECK(index.empty() || static_cast<int>(index.size()) == y.rows);
+  const RowKernels& rows = kernels().rows;
+  for_each_row(y.rows, y.cols,
+               [&](int i) { rows.add(x + source_row(index, i) * y.cols, row_of(y, i), scale_of(y, i), y.cols); });
+}
+
+Product add_bias(const Product& y, const float* bias, float* out) {
+  const RowKernels& rows = kernels().rows;
+  for_each_row(y.rows, y.cols, [&](int i) {
+    rows.add_bias(row_of(y, i), scale_of(y, i), bias, y.cols, out + static_cast<std::ptrdiff_t>(i) * y.cols);
+  });
+  return {out, nullptr, y.rows, y.cols};
+}
+
+void silu_mul(const Product& gate_up, Activations& out) {
+  LB_CHECK(gate_up.rows == out.rows() && gate_up.cols == 2 * out.cols());
+  const RowKernels& rows = kernels().rows;
+  const int cols = out.cols();
+  for_each_row(out.rows(), 2 * cols, [&](int i) {
+    const float* gate = row_of(gate_up, i);
+    write_row(rows, out, i, [&](float* row) { rows.silu_mul(gate, gate + cols, scale_of(gate_up, i), cols, row); });
+  });
+}
+
+void pack_activations(const float* x, Activations& out) {
+  const RowKernels& rows = kernels().rows;
+  const int cols = out.cols();
+  for_each_row(out.rows(), cols, [&](int i) {
+    const float* source = x + static_cast<std::ptrdiff_t>(i) * cols;
+    switch (out.precision()) {
+      case Precision::f32:
+        std::copy_n(source, cols, out.f32(i));
+        break;
+      case Precision::bf16:
+        rows.to_bf16(source, cols, out.bf16(i));
+        break;
+      case Precision::int8:
+        out.scales()[i] = rows.to_int8(source, cols, out.int8(i));
+        break;
+    }
+  });
+}
+
+void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope, const int* positions, float* q,
+               float* k, float* v) {
+  const int d = shape.head_size;
+  LB_CHECK(d % 2 == 0 && qkv.cols == (shape.heads + 2 * shape.kv_heads) * d);
+  const RowKernels& rows = kernels().rows;
+
+  for_each_row(qkv.rows, qkv.cols, [&](int i) {
+    const float* cosines = rope.cosines(positions[i]);
+    const float* sines = rope.sines(positions[i]);
+    const float scale = scale_of(qkv, i);
+    const float* source = row_of(qkv, i);
+    const float* bias = shape.bias;
+    const auto take = [&](int heads, float* out, const float* norm, bool rotated) {
+      const int width = heads * d;
+      float* target = out + static_cast<std::ptrdiff_t>(i) * width;
+      if (bias != nullptr) {
+        rows.add_bias(source, scale, bias, width, target);
+        bias += width;
+      } else {
+        rows.scale(source, scale, width, target);
+      }
+      source += width;
+      for (int h = 0; h < heads; ++h, target += d) {
+        if (norm != nullptr) rows.rms_norm(target, norm, shape.norm_eps, d, target);
+        if (rotated) rows.rotate(target, cosines, sines, d / 2);
+      }
+    };
+    take(shape.heads, q, shape.q_norm, true);
+    take(shape.kv_heads, k, shape.k_norm, true);
+    take(shape.kv_heads, v, nullptr, false);
+  });
+}
+
+float log_sum_exp(const float* logits, float scale, int size) {
+  float most = 0;
+  const double sum = kernels().logits.sum_exp(logits, scale, size, &most);
+  return static_cast<float>(static_cast<double>(most) + std::log(sum));
+}
+
+int argmax(const float* logits, int size) { return kernels().logits.argmax(logits, size); }
+
+Divergence divergence(const std::uint16_t* p, const float* q_logits, float q_scale, float q_log_sum_exp, int size) {
+  int best_p = 0, best_q = 0;
+  const double kl = kernels().logits.divergence(p, q_logits, q_scale, q_log_sum_exp, size, &best_p, &best_q);
+  return {static_cast<float>(kl), best_p == best_q};
+}
+
+void store_log_probs(const float* logits, float scale, float lse, int size, std::uint16_t* out) {
+  kernels().logits.store_log_probs(logits, scale, lse, size, out);
+}
+
+}  // namespace layerboost

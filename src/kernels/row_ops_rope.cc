@@ -1,0 +1,59 @@
+// The table of RoPE's cosines and sines.
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "kernels/row_ops.h"
+
+namespace layerboost {
+
+struct RopeTable::Impl {
+  std::vector<double> frequencies;  // [d/2]
+  double factor = 1;
+  std::vector<float> cosines, sines;  // [size, d/2]
+  int size = 0;
+};
+
+RopeTable::RopeTable(std::span<const double> frequencies, double factor) : impl_(new Impl) {
+  impl_->frequencies.assign(frequencies.begin(), frequencies.end());
+  impl_->factor = factor;
+}
+
+RopeTable::~RopeTable() { delete impl_; }
+
+RopeTable::RopeTable(RopeTable&& other) noexcept : impl_(std::exchange(other.impl_, nullptr)) {}
+
+RopeTable& RopeTable::operator=(RopeTable&& other) noexcept {
+  std::swap(impl_, other.impl_);
+  return *this;
+}
+
+void RopeTable::grow(int positions) {
+  Impl& table = *impl_;
+  if (positions <= table.size) return;
+  const int wanted = std::max(positions, 2 * table.size);
+  const std::size_t half = table.frequencies.size();
+  table.cosines.resize(static_cast<std::size_t>(wanted) * half);
+  table.sines.resize(static_cast<std::size_t>(wanted) * half);
+  for (int position = table.size; position < wanted; ++position) {
+    for (std::size_t i = 0; i < half; ++i) {
+      const double angle = position * table.frequencies[i];
+      table.cosines[static_cast<std::size_t>(position) * half + i] = static_cast<float>(table.factor * std::cos(angle));
+      table.sines[static_cast<std::size_t>(position) * half + i] = static_cast<float>(table.factor * std::sin(angle));
+    }
+  }
+  table.size = wanted;
+}
+
+const float* RopeTable::cosines(int position) const {
+  LB_CHECK(position >= 0 && position < impl_->size);
+  return impl_->cosines.data() + static_cast<std::size_t>(position) * impl_->frequencies.size();
+}
+
+const float* RopeTable::sines(int position) const {
+  LB_CHECK(position >= 0 && position < impl_->size);
+  return impl_->sines.data() + static_cast<std::size_t>(position) * impl_->frequencies.size();
+}
+
+}  // namespace layerboost
