@@ -39,7 +39,7 @@ function(layerboost_layer name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE lb_${name} GTest::gtest GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE LAYERBOOST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS ${name})
   endif()
 endfunction()
 

@@ -7,7 +7,6 @@
 #include <exception>
 #include <new>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -22,13 +21,17 @@ namespace {
 
 void add_commands(CLI::App& app) { add_pull_command(app); }
 
-/// Fails when the first word isn't a subcommand: CLI11 alone would name no alternative.
-void check_command(const CLI::App& app, int argc, const char* const* argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
+/// Fails when the first word is neither a subcommand nor a flag: CLI11 alone would name no alternative, or the wrong
+/// thing that is missing.
+void check_first_word(const CLI::App& app, const std::string& word) {
+  if (word.starts_with("-")) {
+    if (app.get_option_no_throw(word) == nullptr) fail("unknown flag {}; see layerboost --help", word);
+    return;
+  }
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
-  fail("unknown command \"{}\"; did you mean \"{}\"? See layerboost --help", argv[1], nearest(argv[1], names));
+  if (std::find(names.begin(), names.end(), word) == names.end())
+    fail("unknown command \"{}\"; did you mean \"{}\"? See layerboost --help", word, nearest(word, names));
 }
 
 /// CLI11's message about a wrong flag as one line that names the help to read.
@@ -53,7 +56,7 @@ int parse_and_run(int argc, const char* const* argv) {
     fmt::print("{}", app.help());
     return 0;
   }
-  check_command(app, argc, argv);
+  check_first_word(app, argv[1]);
   try {
     app.parse(argc, argv);
     return 0;

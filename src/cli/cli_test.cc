@@ -51,7 +51,7 @@ TEST(CommandLine, SuggestsTheNearestCommand) { expect_refused(run({"pul"}), "did
 
 TEST(CommandLine, NamesTheHelpOfTheCommandWithAWrongFlag) {
   expect_refused(run({"pull", "org/name", "--nonsense"}), "see layerboost pull --help");
-  expect_refused(run({"--nonsense"}), "see layerboost --help");
+  expect_refused(run({"--nonsense"}), "unknown flag --nonsense; see layerboost --help");
 }
 
 TEST(CommandLine, EveryCommandHasHelpWithExamples) {

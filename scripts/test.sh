@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Everything that is checked, from a bare Debian on: packages, default model; tests in release, at every instruction level that the CPU has, under
+# AddressSanitizer and UBSan (with coverage) and ThreadSanitizer; a build by Clang; format and lint. Ends with "N passed, N failed, N skipped",
+# summed over all runs of ctest; a check without tests counts as one failed where it fails. Exit code 0 only without failures.
+#   scripts/test.sh
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+passed=0 failed=0 skipped=0
+export OMP_WAIT_POLICY=passive # several tests share the cores
+
+# check LABEL COMMAND...: runs it; says how long it took; counts a failure.
+check() {
+  local label=$1 start=$SECONDS status=0
+  shift
+  "$@" || status=$?
+  if [ $status -eq 0 ]; then echo "== $label: good, $((SECONDS - start)) s"; else
+    echo "== $label: FAILED, $((SECONDS - start)) s"
+    failed=$((failed + 1))
+  fi
+  return $status
+}
+
+# attribute NAME FILE: the number that a JUnit file's first tag gives under this name.
+attribute() { grep -o -m 1 "\b$1=\"[0-9]*\"" "$2" | head -n 1 | tr -dc 0-9; }
+
+# run_tests LABEL PRESET [CTEST_ARGUMENT...]: runs ctest in build/PRESET and adds to the sums.
+run_tests() {
+  local label=$1 preset=$2 start=$SECONDS
+  shift 2
+  local results=$PWD/build/$preset/results.xml log=build/$preset/ctest.log
+  rm -f "$results"
+  ctest --test-dir "build/$preset" -j "$(nproc)" --output-on-failure --no-tests=error --output-junit "$results" "$@" >"$log" 2>&1
+  if [ ! -s "$results" ]; then
+    cat "$log"
+    echo "== tests, $label: FAILED to run"
+    failed=$((failed + 1))
+    return
+  fi
+  local all bad off
+  all=$(attribute tests "$results") bad=$(attribute failures "$results")
+  off=$(($(attribute skipped "$results") + $(attribute disabled "$results")))
+  [ "$bad" -eq 0 ] || grep -v ' Passed \| Start ' "$log"
+  passed=$((passed + all - bad - off)) failed=$((failed + bad)) skipped=$((skipped + off))
+  echo "== tests, $label: $((all - bad - off)) passed, $bad failed, $off skipped, $((SECONDS - start)) s"
+  [ "$off" -eq 0 ] || sed -n 's/^\t *[0-9]* - \(.*\) (Skipped)$/   skipped: \1/p' "$log"
+}
+
+build() { scripts/build.sh "$@" >"build/$1.log" 2>&1 || { grep -B 2 -A 12 'error\|FAILED' "build/$1.log" | head -n 80; false; }; }
+
+coverage() { gcovr --root . --filter src/ --exclude '.*_test\.cc' --exclude-throw-branches build/asan 2>/dev/null | sed -n 's/^TOTAL *\([0-9]*\) *\([0-9]*\) *\([0-9]*%\).*/   coverage: \3 (\2 of \1 lines)/p'; }
+
+mkdir -p build
+check packages scripts/setup.sh test || exit 1
+check "default model" scripts/get-model.sh
+[ -d ../shared ] || echo "   ../shared is absent: tests that compare with its reference data are skipped"
+
+check "release build" build release && {
+  run_tests release release
+  grep -q avx512_bf16 /proc/cpuinfo && LAYERBOOST_ISA=avx2 run_tests "release, AVX2 only" release -L '^(kernels|mixer)$'
+}
+check "asan build" build asan && {
+  find build/asan -name '*.gcda' -delete
+  run_tests "AddressSanitizer and UBSan" asan
+  check coverage coverage
+}
+# libgomp isn't made for ThreadSanitizer: only the folders whose threads are std::thread.
+check "tsan build" build tsan base_test text_test && run_tests ThreadSanitizer tsan -L '^(base|text)$'
+check "clang build" build clang && check clang-tidy scripts/lint.sh
+check format scripts/format.sh --check
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
