@@ -6,18 +6,11 @@
 #include <memory>
 #include <vector>
 
+#include "mixer/map.h"
 #include "model/mixer.h"
 #include "model/model.h"
 
 namespace layerboost {
-
-/// The closed-form map of one layer (NBL): y = W x + b on the normalised input.
-struct LayerMap {
-  std::vector<float> weight;  // [D, D], row-major [out, in]
-  std::vector<float> bias;    // [D]
-};
-/// By layer.
-using LayerMaps = std::map<int, LayerMap>;
 
 /// Makes and keeps mixers of one model: one object per layer and spec, made on first use.
 class MixerSet {

@@ -1,37 +1,39 @@
-// A pretrained model ready to run, and the mixers its layers can use.
+// A pretrained model ready to run.
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
-#include <vector>
 
 #include "kernels/precision.h"
 #include "kernels/row_ops.h"
 #include "model/checkpoint.h"
-#include "model/mixer.h"
-#include "model/sequence.h"
 #include "model/weights.h"
 #include "text/tokenizer.h"
 
 namespace layerboost {
 
-/// One set of base weights. Safe to read from several threads once made.
+/// One set of base weights, whatever plans run on it. Immutable once made; safe to read from several threads.
 struct Model {
+  std::filesystem::path path;
   std::string hash;  // Checkpoint::hash()
   Config config;
   Precision precision = Precision::bf16;
   Weights weights;
-  RopeTable rope;
-  std::unique_ptr<Tokenizer> tokenizer;  // nullptr when the model has none
-  std::filesystem::path path;
 
-  /// The tokenizer. Throws Error when the model has none.
+  /// The tokenizer, built on first use. Throws Error when the model has none, or one that isn't supported.
   [[nodiscard]] const Tokenizer& text() const;
+  /// A table of this model's rotations, empty yet.
+  [[nodiscard]] RopeTable rope() const;
+
+ private:
+  mutable std::once_flag tokenizer_made_;
+  mutable std::unique_ptr<const Tokenizer> tokenizer_;
 };
 
-/// Opens and packs a model (see open_checkpoint for the path). Throws Error.
-std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision);
+/// Opens and packs a model (see open_checkpoint for the path; load_weights for the smoothing). Throws Error.
+std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision,
+                                  const Smoothing* smoothing = nullptr);
 
 }  // namespace layerboost

@@ -26,18 +26,15 @@ struct LogitsBlock {
 class Runner {
  public:
   /// `model` must outlive the runner.
-  explicit Runner(const Model& model) : model_(model) {}
+  explicit Runner(const Model& model) : model_(model), workspace_(model.rope()) {}
 
   /// The embeddings of `tokens` into hidden [tokens.size(), D]. Throws Error for an id outside the vocabulary.
-  void embed(std::span<const TokenId> tokens, float* hidden);
+  void embed(std::span<const TokenId> tokens, float* hidden) const;
 
   /// Takes hidden [N, D] (the items' rows one after another, N the sum of their tokens) through layers first .. last-1.
   /// Each item's rows are at positions length() on of its sequence; its caches of these layers then hold them, and if
   /// `last` is L the sequence advances.
   void run_layers(std::span<const BatchItem> items, float* hidden, int first, int last);
-
-  /// As run_layers() for one layer, with `mixer` in place of the sequences' own.
-  void run_layer(std::span<const BatchItem> items, float* hidden, int layer, const Mixer& mixer);
 
   /// embed() and all layers. Returns hidden [N, D], valid until the next call. How a text is cut into steps and what
   /// else is in the batch doesn't change its rows beyond rounding.
@@ -47,16 +44,17 @@ class Runner {
   /// consumer may run rows in parallel; the block is valid during the call.
   void logits(const float* hidden, std::span<const int> rows, const std::function<void(const LogitsBlock&)>& consume);
 
+  /// For observers of the inputs of products.
+  Workspace& workspace() { return workspace_; }
+
  private:
+  void mix(std::span<const BatchItem> items, float* hidden, int layer);
   void mlp(float* hidden, int rows, int layer);
 
   const Model& model_;
   Workspace workspace_;
   AlignedBuffer hidden_, head_product_;
-  Activations head_input_;
   std::vector<TokenId> tokens_;
-  std::vector<MixerSpan> spans_;
-  std::vector<int> index_;
 };
 
 }  // namespace layerboost

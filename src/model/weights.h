@@ -9,18 +9,34 @@
 
 namespace layerboost {
 
+/// Factors that move outliers of activations into the weights that read them: the input of a product is divided by
+/// them, channel by channel, and the columns of its weight multiplied (SmoothQuant, Xiao et al. 2023). Division is
+/// free: it is folded into what makes the input (a norm's weight; the rows of `up`; the rows of v). Empty vectors: no
+/// smoothing.
+struct LayerSmoothing {
+  std::vector<float> qkv;      // [D]
+  std::vector<float> o;        // [G d], common to the query heads of a KV head
+  std::vector<float> gate_up;  // [D]
+  std::vector<float> down;     // [F]
+};
+struct Smoothing {
+  std::vector<LayerSmoothing> layers;  // [L]
+  std::vector<float> head;             // [D]
+};
+
 struct LayerWeights {
-  std::vector<float> mixer_norm;      // [D]
-  PackedMatrix qkv;                   // [(H + 2G) d, D]
-  std::vector<float> qkv_bias;        // [(H + 2G) d] or empty
-  std::vector<float> q_norm, k_norm;  // [d] or empty
-  PackedMatrix o;                     // [D, H d]
-  std::vector<float> o_bias;          // [D] or empty
-  std::vector<float> mlp_norm;        // [D]
-  PackedMatrix gate_up;               // [2F, D], gate first
-  std::vector<float> gate_up_bias;    // [2F] or empty
-  PackedMatrix down;                  // [D, F]
-  std::vector<float> down_bias;       // [D] or empty
+  std::vector<float> mixer_norm;       // [D]
+  std::vector<float> mixer_smoothing;  // [D] or empty: what mixer_norm has been divided by
+  PackedMatrix qkv;                    // [(H + 2G) d, D]
+  std::vector<float> qkv_bias;         // [(H + 2G) d] or empty
+  std::vector<float> q_norm, k_norm;   // [d] or empty
+  PackedMatrix o;                      // [D, H d]
+  std::vector<float> o_bias;           // [D] or empty
+  std::vector<float> mlp_norm;         // [D]
+  PackedMatrix gate_up;                // [2F, D], gate first
+  std::vector<float> gate_up_bias;     // [2F] or empty
+  PackedMatrix down;                   // [D, F]
+  std::vector<float> down_bias;        // [D] or empty
 };
 
 struct Weights {
@@ -30,10 +46,13 @@ struct Weights {
   std::vector<float> final_norm;                 // [D]
   PackedMatrix head;                             // [V, D]
 
-  [[nodiscard]] std::size_t bytes() const;  // of packed matrices
+  /// Of packed matrices.
+  [[nodiscard]] std::size_t bytes() const;
 };
 
-/// Reads and packs everything. Throws Error for missing tensors and wrong shapes.
-Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision precision);
+/// Reads and packs everything. `smoothing`: for int8; nullptr for none. Throws Error for missing tensors and wrong
+/// shapes.
+Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,
+                     const Smoothing* smoothing = nullptr);
 
 }  // namespace layerboost

@@ -1,19 +1,36 @@
 // Scratch memory of a step; kept between steps so that the steady state allocates nothing.
 #pragma once
 
+#include <functional>
+#include <vector>
+
 #include "kernels/activations.h"
+#include "kernels/row_ops.h"
 
 namespace layerboost {
 
+/// The inputs of a layer's products: what an observer is shown.
+enum class Site { qkv, o, gate_up, down, head };
+
 /// One per thread of control that runs steps.
 struct Workspace {
-  Activations normed;     // a tile of rows after a norm
-  Activations mixed;      // a tile of a mixer's output before its last projection
-  Activations activated;  // a tile of the MLP's middle
-  AlignedBuffer product;  // a tile of a product's result
-  AlignedBuffer q, k, v;  // [N, H, d], [N, G, d], [N, G, d]
-  AlignedBuffer output;   // [N, H, d]
-  AlignedBuffer scratch;  // a mixer's own
+  explicit Workspace(RopeTable table) : rope(std::move(table)) {}
+
+  RopeTable rope;              // grown to the step's last position before layers run
+  Activations normed;          // a tile of rows after a norm
+  Activations mixed;           // a tile of a mixer's output before its last projection
+  Activations activated;       // a tile of the MLP's middle
+  AlignedBuffer product;       // a tile of a product's result
+  AlignedBuffer q, k, v;       // [N, H, d], [N, G, d], [N, G, d]
+  AlignedBuffer output;        // [N, H, d]
+  AlignedBuffer scratch;       // a mixer's own
+  std::vector<int> positions;  // [N]
+
+  /// Shown each tile of the inputs of products (calibration, analysis); usually empty.
+  std::function<void(int layer, Site site, const Activations& input)> observer;
+  void observe(int layer, Site site, const Activations& input) const {
+    if (observer) observer(layer, site, input);
+  }
 };
 
 /// Rows of one tile of products: its operands stay in the second-level cache.

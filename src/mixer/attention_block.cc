@@ -1,0 +1,99 @@
+#include "mixer/attention_block.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace layerboost {
+namespace {
+
+/// The part of `index` that belongs to a tile; empty stays empty.
+std::span<const int> tile_of(std::span<const int> index, int first, int count) {
+  return index.empty() ? index : index.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+}
+
+/// Where the rows of a tile begin: with an index, rows are found through it; without, they lie one after another.
+float* tile_start(const MixerRows& rows, int first, int hidden_size) {
+  return rows.index.empty() ? rows.hidden + static_cast<std::ptrdiff_t>(first) * hidden_size : rows.hidden;
+}
+
+}  // namespace
+
+AttentionBlock::AttentionBlock(const Model& model, int layer)
+    : model_(model), weights_(model.weights.layers[static_cast<std::size_t>(layer)]), layer_(layer) {}
+
+Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace) const {
+  const Config& config = model_.config;
+  const int D = config.hidden, q_size = config.q_size(), kv_size = config.kv_size(), width = q_size + 2 * kv_size;
+  const auto count_all = static_cast<std::size_t>(rows.rows);
+  float* const q = workspace.q.reserve_as<float>(count_all * static_cast<std::size_t>(q_size));
+  float* const k = workspace.k.reserve_as<float>(count_all * static_cast<std::size_t>(kv_size));
+  float* const v = workspace.v.reserve_as<float>(count_all * static_cast<std::size_t>(kv_size));
+  float* const product =
+      workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(width));
+
+  workspace.positions.resize(count_all);
+  for (const MixerSpan& span : rows.spans)
+    for (int i = 0; i < span.count; ++i)
+      workspace.positions[static_cast<std::size_t>(span.row + i)] = span.position + i;
+
+  const auto optional = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
+  const QkvShape shape{config.heads,
+                       config.kv_heads,
+                       config.head_size,
+                       optional(weights_.qkv_bias),
+                       optional(weights_.q_norm),
+                       optional(weights_.k_norm),
+                       config.norm_eps};
+  for (int row = 0; row < rows.rows; row += tile_rows) {
+    const int count = std::min(tile_rows, rows.rows - row);
+    workspace.normed.reshape(count, D, model_.precision);
+    rms_norm(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm.data(), config.norm_eps,
+             workspace.normed);
+    workspace.observe(layer_, Site::qkv, workspace.normed);
+    const Product qkv = weights_.qkv.multiply(workspace.normed, product);  // [count, (H + 2G) d]
+    split_qkv(qkv, shape, workspace.rope, workspace.positions.data() + row,
+              q + static_cast<std::ptrdiff_t>(row) * q_size, k + static_cast<std::ptrdiff_t>(row) * kv_size,
+              v + static_cast<std::ptrdiff_t>(row) * kv_size);
+  }
+  return {q, k, v, workspace.output.reserve_as<float>(count_all * static_cast<std::size_t>(q_size))};
+}
+
+void AttentionBlock::add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const {
+  const int D = model_.config.hidden, q_size = model_.config.q_size();
+  for (int row = 0; row < rows.rows; row += tile_rows) {
+    const int count = std::min(tile_rows, rows.rows - row);
+    workspace.mixed.reshape(count, q_size, model_.precision);
+    pack_activations(projected.output + static_cast<std::ptrdiff_t>(row) * q_size, workspace.mixed);
+    workspace.observe(layer_, Site::o, workspace.mixed);
+    float* const product =
+        workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(D));
+    Product output = weights_.o.multiply(workspace.mixed, product);  // [count, D]
+    if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
+    add_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), output);
+  }
+}
+
+void AttentionBlock::attend(std::span<const AttentionTask> tasks) const {
+  const float scale = 1.0F / std::sqrt(static_cast<float>(model_.config.head_size));
+  attention(layout(page_slots), model_.config.heads, scale, tasks);
+}
+
+KvLayout AttentionBlock::layout(int positions) const {
+  const KvType type = model_.precision == Precision::f32 ? KvType::f32 : KvType::bf16;
+  return {type, model_.config.kv_heads, model_.config.head_size, (positions + 15) / 16 * 16};
+}
+
+AttentionTask AttentionBlock::task(const MixerSpan& span, const Projected& projected, int window,
+                                   std::span<const KvSegment> segments) const {
+  const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(span.row) * model_.config.q_size();
+  return {projected.q + offset, projected.output + offset, span.count, span.position, window, segments};
+}
+
+void AttentionBlock::store(const MixerSpan& span, const Projected& projected, int first, int count,
+                           const KvLayout& block_layout, std::byte* block, int slot) const {
+  const int stride = model_.config.kv_size();
+  const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(span.row + first) * stride;
+  store_kv(block_layout, block, slot, count, projected.k + offset, projected.v + offset, stride);
+}
+
+}  // namespace layerboost

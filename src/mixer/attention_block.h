@@ -1,0 +1,54 @@
+// What softmax attention and the window share: projections before and after, and views of cached keys and values.
+#pragma once
+
+#include <vector>
+
+#include "kernels/attention.h"
+#include "model/mixer.h"
+#include "model/model.h"
+
+namespace layerboost {
+
+/// Positions in one page of keys and values.
+inline constexpr int page_slots = 64;
+
+/// Queries, keys and values of a mixer's rows, in a workspace's buffers, RoPE applied.
+struct Projected {
+  const float* q = nullptr;  // [rows, H, d]
+  const float* k = nullptr;  // [rows, G, d]
+  const float* v = nullptr;  // [rows, G, d]
+  float* output = nullptr;   // [rows, H, d], for attention to fill
+};
+
+/// One layer's attention around its core. Holds references to the model.
+class AttentionBlock {
+ public:
+  AttentionBlock(const Model& model, int layer);
+
+  /// norm, q k v projections, bias and head norms, RoPE at each span's positions.
+  [[nodiscard]] Projected project(const MixerRows& rows, Workspace& workspace) const;
+
+  /// hidden[row] += Wo output[row].
+  void add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const;
+
+  /// softmax(q k / sqrt(d)) v for all tasks.
+  void attend(std::span<const AttentionTask> tasks) const;
+
+  /// The layout of a block of so many positions, rounded up to what kernels want.
+  [[nodiscard]] KvLayout layout(int positions) const;
+
+  /// The queries of a span, looking back `window` positions (0: all).
+  [[nodiscard]] AttentionTask task(const MixerSpan& span, const Projected& projected, int window,
+                                   std::span<const KvSegment> segments) const;
+
+  /// Writes positions `first` .. `first + count - 1` of the span (counted from its first row) into slots of a block.
+  void store(const MixerSpan& span, const Projected& projected, int first, int count, const KvLayout& block_layout,
+             std::byte* block, int slot) const;
+
+ private:
+  const Model& model_;
+  const LayerWeights& weights_;
+  int layer_;
+};
+
+}  // namespace layerboost

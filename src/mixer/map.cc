@@ -1,0 +1,39 @@
+#include "mixer/map.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace layerboost {
+
+MapMixer::MapMixer(const Model& model, int layer, const LayerMap& map)
+    : model_(model), weights_(model.weights.layers[static_cast<std::size_t>(layer)]), bias_(map.bias) {
+  const int D = model.config.hidden;
+  LB_CHECK(std::ssize(map.weight) == std::ptrdiff_t{D} * D && std::ssize(map.bias) == D);
+  matrix_ = PackedMatrix(D, D, model.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
+    std::copy_n(map.weight.data() + first * D, count * D, rows);
+    // The norm that makes the input has been divided by the layer's smoothing: multiply it back here.
+    const std::vector<float>& smoothing = weights_.mixer_smoothing;
+    for (std::int64_t i = 0; i < (smoothing.empty() ? 0 : count * D); ++i)
+      rows[i] *= smoothing[static_cast<std::size_t>(i % D)];
+  });
+}
+
+void MapMixer::forward(const MixerRows& rows, Workspace& workspace) const {
+  const int D = model_.config.hidden;
+  for (int row = 0; row < rows.rows; row += tile_rows) {
+    const int count = std::min(tile_rows, rows.rows - row);
+    const bool in_order = rows.index.empty();
+    float* const tile = in_order ? rows.hidden + static_cast<std::ptrdiff_t>(row) * D : rows.hidden;
+    const auto index =
+        in_order ? rows.index : rows.index.subspan(static_cast<std::size_t>(row), static_cast<std::size_t>(count));
+    workspace.normed.reshape(count, D, model_.precision);
+    rms_norm(tile, index, weights_.mixer_norm.data(), model_.config.norm_eps, workspace.normed);
+    float* const product =
+        workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(D));
+    const Product mapped = matrix_.multiply(workspace.normed, product);  // [count, D]
+    add_rows(tile, index, add_bias(mapped, bias_.data(), product));
+  }
+}
+
+}  // namespace layerboost

@@ -1,0 +1,70 @@
+#include "mixer/softmax.h"
+
+#include <algorithm>
+
+namespace layerboost {
+namespace {
+
+int pages_for(int length) { return (length + page_slots - 1) / page_slots; }
+
+/// Some positions of a span that go into one page.
+struct PageWrite {
+  const MixerSpan* span;
+  int first;  // counted from the span's first row
+  int count;
+  std::byte* page;
+  int slot;
+};
+
+}  // namespace
+
+void SoftmaxMixer::forward(const MixerRows& rows, Workspace& workspace) const {
+  const Projected projected = block_.project(rows, workspace);
+  const KvLayout layout = block_.layout(page_slots);
+
+  std::vector<PageWrite> writes;
+  for (const MixerSpan& span : rows.spans) {
+    std::vector<Block>& pages = span.cache->blocks;
+    for (int first = 0; first < span.count;) {
+      const int position = span.position + first;
+      const auto page = static_cast<std::size_t>(position / page_slots);
+      const int slot = position % page_slots;
+      const int count = std::min(page_slots - slot, span.count - first);
+      if (page == pages.size())
+        pages.push_back(span.cache->pools->allocate(layout.bytes()));
+      else
+        span.cache->pools->make_unique(pages[page], layout.bytes());
+      writes.push_back({&span, first, count, pages[page].get(), slot});
+      first += count;
+    }
+  }
+  const auto write_count = static_cast<std::ptrdiff_t>(writes.size());
+#pragma omp parallel for schedule(static) if (write_count > 1)
+  for (std::ptrdiff_t i = 0; i < write_count; ++i) {
+    const PageWrite& write = writes[static_cast<std::size_t>(i)];
+    block_.store(*write.span, projected, write.first, write.count, layout, write.page, write.slot);
+  }
+
+  std::vector<KvSegment> segments;  // of all spans, one after another
+  for (const MixerSpan& span : rows.spans) {
+    const int length = span.position + span.count;
+    for (int page = 0; page < pages_for(length); ++page)
+      segments.push_back({span.cache->blocks[static_cast<std::size_t>(page)].get(), page_slots,
+                          std::min(page_slots, length - page * page_slots), page * page_slots, nullptr, false});
+  }
+  std::vector<AttentionTask> tasks;
+  std::size_t first_segment = 0;
+  for (const MixerSpan& span : rows.spans) {
+    const auto pages = static_cast<std::size_t>(pages_for(span.position + span.count));
+    tasks.push_back(block_.task(span, projected, 0, std::span(segments).subspan(first_segment, pages)));
+    first_segment += pages;
+  }
+  block_.attend(tasks);
+  block_.add_output(rows, projected, workspace);
+}
+
+std::size_t SoftmaxMixer::cache_bytes(int length) const {
+  return static_cast<std::size_t>(pages_for(length)) * block_.layout(page_slots).bytes();
+}
+
+}  // namespace layerboost

@@ -1,0 +1,23 @@
+// Full causal softmax attention: the pretrained model's own mixer.
+#pragma once
+
+#include "mixer/attention_block.h"
+
+namespace layerboost {
+
+/// o_i = sum over j <= i of softmax_j(q_i . k_j / sqrt(d)) v_j. The cache is pages of 64 positions.
+class SoftmaxMixer final : public Mixer {
+ public:
+  /// `model` must outlive the mixer.
+  SoftmaxMixer(const Model& model, int layer) : block_(model, layer) {}
+
+  [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
+  void forward(const MixerRows& rows, Workspace& workspace) const override;
+  [[nodiscard]] std::size_t cache_bytes(int length) const override;
+
+ private:
+  MixerSpec spec_{MixerKind::softmax, 0, 0};
+  AttentionBlock block_;
+};
+
+}  // namespace layerboost

@@ -1,0 +1,24 @@
+#include "model/model.h"
+
+namespace layerboost {
+
+const Tokenizer& Model::text() const {
+  std::call_once(tokenizer_made_,
+                 [this] { tokenizer_ = std::make_unique<const Tokenizer>(weights.checkpoint->tokenizer()); });
+  return *tokenizer_;
+}
+
+RopeTable Model::rope() const { return {config.rope.frequencies(config.head_size), config.rope.attention_factor}; }
+
+std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision, const Smoothing* smoothing) {
+  std::shared_ptr<const Checkpoint> checkpoint = open_checkpoint(path);
+  auto model = std::make_unique<Model>();
+  model->path = path;
+  model->hash = checkpoint->hash();
+  model->config = checkpoint->config();
+  model->precision = precision;
+  model->weights = load_weights(std::move(checkpoint), precision, smoothing);
+  return model;
+}
+
+}  // namespace layerboost

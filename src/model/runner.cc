@@ -1,0 +1,127 @@
+#include "model/runner.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+int total_rows(std::span<const BatchItem> items) {
+  return std::accumulate(items.begin(), items.end(), 0,
+                         [](int sum, const BatchItem& item) { return sum + static_cast<int>(item.tokens.size()); });
+}
+
+/// The rows of a step that use one mixer in one layer, gathered from the items.
+struct Group {
+  const Mixer* mixer = nullptr;
+  std::vector<MixerSpan> spans;
+  std::vector<int> index;
+};
+
+/// One group per mixer in use, in the order of first use. index is left empty where one group has all rows.
+std::vector<Group> group_by_mixer(std::span<const BatchItem> items, int layer) {
+  std::vector<Group> groups;
+  int row = 0;
+  for (const BatchItem& item : items) {
+    const Mixer* const mixer = item.sequence->mixers()[static_cast<std::size_t>(layer)];
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.mixer == mixer; });
+    if (group == groups.end()) group = groups.insert(groups.end(), Group{mixer, {}, {}});
+    const int count = static_cast<int>(item.tokens.size());
+    group->spans.push_back(
+        {static_cast<int>(group->index.size()), count, item.sequence->length(), &item.sequence->cache(layer)});
+    for (int i = 0; i < count; ++i) group->index.push_back(row + i);
+    row += count;
+  }
+  return groups;
+}
+
+}  // namespace
+
+void Runner::embed(std::span<const TokenId> tokens, float* hidden) const {
+  const int vocab = model_.config.vocab;
+  for (const TokenId id : tokens)
+    if (id < 0 || id >= vocab) fail("token id {} is outside the vocabulary (0 to {})", id, vocab - 1);
+  const auto D = static_cast<std::ptrdiff_t>(model_.config.hidden);
+  const auto count = static_cast<std::ptrdiff_t>(tokens.size());
+#pragma omp parallel for if (count >= 64)
+  for (std::ptrdiff_t i = 0; i < count; ++i)
+    read_rows(model_.weights.embedding, tokens[static_cast<std::size_t>(i)], 1, hidden + i * D);
+}
+
+void Runner::run_layers(std::span<const BatchItem> items, float* hidden, int first, int last) {
+  const int rows = total_rows(items);
+  int positions = 0;
+  for (const BatchItem& item : items)
+    positions = std::max(positions, item.sequence->length() + static_cast<int>(item.tokens.size()));
+  workspace_.rope.grow(positions);
+  for (int layer = first; layer < last; ++layer) {
+    mix(items, hidden, layer);
+    mlp(hidden, rows, layer);
+  }
+  if (last == model_.config.layers)
+    for (const BatchItem& item : items) item.sequence->advance(static_cast<int>(item.tokens.size()));
+}
+
+void Runner::mix(std::span<const BatchItem> items, float* hidden, int layer) {
+  const std::vector<Group> groups = group_by_mixer(items, layer);
+  for (const Group& group : groups) {
+    const bool all = groups.size() == 1;
+    group.mixer->forward({hidden, all ? std::span<const int>() : std::span<const int>(group.index), group.spans,
+                          static_cast<int>(group.index.size())},
+                         workspace_);
+  }
+}
+
+void Runner::mlp(float* hidden, int rows, int layer) {
+  const Config& config = model_.config;
+  const LayerWeights& weights = model_.weights.layers[static_cast<std::size_t>(layer)];
+  const int D = config.hidden, F = config.ffn;
+  for (int row = 0; row < rows; row += tile_rows) {
+    const int count = std::min(tile_rows, rows - row);
+    float* const tile = hidden + static_cast<std::ptrdiff_t>(row) * D;
+    float* const product = workspace_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
+                                                                static_cast<std::size_t>(std::max(2 * F, D)));
+
+    workspace_.normed.reshape(count, D, model_.precision);
+    rms_norm(tile, {}, weights.mlp_norm.data(), config.norm_eps, workspace_.normed);
+    workspace_.observe(layer, Site::gate_up, workspace_.normed);
+    Product gate_up = weights.gate_up.multiply(workspace_.normed, product);  // [count, 2F]
+    if (!weights.gate_up_bias.empty()) gate_up = add_bias(gate_up, weights.gate_up_bias.data(), product);
+
+    workspace_.activated.reshape(count, F, model_.precision);
+    silu_mul(gate_up, workspace_.activated);
+    workspace_.observe(layer, Site::down, workspace_.activated);
+    Product down = weights.down.multiply(workspace_.activated, product);  // [count, D]
+    if (!weights.down_bias.empty()) down = add_bias(down, weights.down_bias.data(), product);
+    add_rows(tile, {}, down);
+  }
+}
+
+const float* Runner::forward(std::span<const BatchItem> items) {
+  tokens_.clear();
+  for (const BatchItem& item : items) tokens_.insert(tokens_.end(), item.tokens.begin(), item.tokens.end());
+  float* const hidden = hidden_.reserve_as<float>(tokens_.size() * static_cast<std::size_t>(model_.config.hidden));
+  embed(tokens_, hidden);
+  run_layers(items, hidden, 0, model_.config.layers);
+  return hidden;
+}
+
+void Runner::logits(const float* hidden, std::span<const int> rows,
+                    const std::function<void(const LogitsBlock&)>& consume) {
+  constexpr std::size_t block_rows = 64;
+  const Config& config = model_.config;
+  float* const product = head_product_.reserve_as<float>((std::min(rows.size(), block_rows) + 16) *
+                                                         static_cast<std::size_t>(config.vocab));
+  for (std::size_t first = 0; first < rows.size(); first += block_rows) {
+    const auto block = rows.subspan(first, std::min(block_rows, rows.size() - first));
+    workspace_.normed.reshape(static_cast<int>(block.size()), config.hidden, model_.precision);
+    rms_norm(hidden, block, model_.weights.final_norm.data(), config.norm_eps, workspace_.normed);
+    workspace_.observe(config.layers, Site::head, workspace_.normed);
+    const Product logits = model_.weights.head.multiply(workspace_.normed, product);  // [block, V]
+    consume({block, logits.data, logits.row_scale, config.vocab});
+  }
+}
+
+}  // namespace layerboost
