@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/kv_segment.h"
+
 namespace layerboost {
 
 /// One row each, `n` numbers. Inputs and outputs may be unaligned; output may be the input only where said.
@@ -41,18 +43,53 @@ struct LogitKernels {
   void (*store_log_probs)(const float* logits, float scale, float lse, int n, std::uint16_t* out);
 };
 
+/// Consecutive tokens of one sequence with the R query heads of one KV head: rows = tokens * R, row (i, r) = i * R + r.
+struct AttentionTile {
+  bool bf16 = false;  // the cache's type; f32 otherwise
+  int head_size = 0;  // d; d' below is d rounded up to a multiple of 16
+  const KvSegment* segments = nullptr;
+  int segment_count = 0;
+  int kv_head = 0;
+
+  const float* q = nullptr;  // [tokens, R, d], tokens `token_stride` floats apart
+  float* out = nullptr;      // likewise; unused where `partial` is set
+  std::ptrdiff_t token_stride = 0;
+  int tokens = 0;
+  int heads = 0;           // R
+  int first_position = 0;  // of the first token
+  int window = 0;          // 0: none
+  float scale = 0;
+
+  /// Room for attention_scratch_floats(rows, d'), aligned to 64 bytes.
+  float* scratch = nullptr;
+  /// nullptr, or where to leave the sums for merging with those over other segments: unnormalised output [rows, d'],
+  /// then [rows] maxima of the scores times log2(e), then [rows] sums of 2^(score - maximum).
+  float* partial = nullptr;
+};
+
+static constexpr std::ptrdiff_t attention_scratch_floats(std::ptrdiff_t rows, std::ptrdiff_t padded_head) {
+  return rows * (2 * padded_head + 17) + 16;
+}
+
+struct AttentionKernels {
+  void (*attend)(const AttentionTile& tile);
+};
+
 struct Kernels {
   RowKernels rows;
   LogitKernels logits;
+  AttentionKernels attention;
 };
 
 namespace avx2 {
 extern const RowKernels row_kernels;
 extern const LogitKernels logit_kernels;
+extern const AttentionKernels attention_kernels;
 }  // namespace avx2
 namespace avx512 {
 extern const RowKernels row_kernels;
 extern const LogitKernels logit_kernels;
+extern const AttentionKernels attention_kernels;
 }  // namespace avx512
 
 }  // namespace layerboost

@@ -1,0 +1,396 @@
+// Attention on every level that this machine has, against its definition in double.
+#include "kernels/attention.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "kernels/activations.h"
+#include "kernels/bf16.h"
+#include "kernels/dispatch.h"
+
+namespace layerboost {
+namespace {
+
+std::size_t at(std::ptrdiff_t i) { return static_cast<std::size_t>(i); }
+
+class Random {
+ public:
+  explicit Random(unsigned seed) : engine_(seed) {}
+  std::vector<float> normal(std::ptrdiff_t n, float spread = 1.0f) {
+    std::normal_distribution<float> distribution(0, spread);
+    std::vector<float> values(at(n));
+    for (float& x : values) x = distribution(engine_);
+    return values;
+  }
+  int below(int n) { return std::uniform_int_distribution<int>(0, n - 1)(engine_); }
+
+ private:
+  std::mt19937 engine_;
+};
+
+/// One sequence's keys and values in pages, as a cache would keep them, and its queries.
+class Sequence {
+ public:
+  Sequence(const KvLayout& layout, int heads, Random& random) : layout_(layout), heads_(heads), random_(random) {}
+
+  /// A block for `count` slots starting at a position; with `positions`, each slot at its own.
+  void add_segment(int slots, int count, int first_position, std::vector<std::int32_t> positions = {},
+                   bool pinned = false) {
+    KvLayout own = layout_;
+    own.slots = slots;
+    const std::ptrdiff_t width = static_cast<std::ptrdiff_t>(layout_.kv_heads) * layout_.head_size;
+    auto& block = blocks_.emplace_back();
+    block.reserve(own.bytes());
+    clear_kv(own, block.data());
+    // What lies beyond `count` was somebody else's: large, but numbers.
+    const auto stale = random_.normal(slots * width, 1000.0f);
+    store_kv(own, block.data(), 0, slots, stale.data(), stale.data(), width);
+    const auto k = random_.normal(count * width), v = random_.normal(count * width);
+    store_kv(own, block.data(), 0, count, k.data(), v.data(), width);
+    const std::int32_t* own_positions = nullptr;
+    if (!positions.empty()) own_positions = positions_.emplace_back(std::move(positions)).data();
+    segments_.push_back({block.data(), slots, count, first_position, own_positions, pinned});
+  }
+
+  /// Pages of `slots` for positions first .. first + count - 1.
+  void add_pages(int slots, int first, int count) {
+    for (int done = 0; done < count; done += slots) add_segment(slots, std::min(slots, count - done), first + done);
+  }
+
+  /// Queries at first_position .. first_position + count - 1.
+  void ask(int first_position, int count, int window) {
+    const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(count) * heads_ * layout_.head_size;
+    q_ = random_.normal(size, 1.5f);
+    out_.assign(at(size), NAN);
+    expected_.assign(at(size), NAN);
+    task_ = {q_.data(), out_.data(), count, first_position, window, segments_};
+  }
+
+  [[nodiscard]] const AttentionTask& task() const { return task_; }
+  [[nodiscard]] AttentionTask reference_task() {
+    AttentionTask task = task_;
+    task.out = expected_.data();
+    return task;
+  }
+  [[nodiscard]] const std::vector<float>& out() const { return out_; }
+  void clear_out() { std::fill(out_.begin(), out_.end(), NAN); }
+
+  /// f32: sums of up to some thousand terms of size 1 in f32. bf16: queries and probabilities have 8 bits, each off by
+  /// up to 2^-9 of itself; a score of about |q.k| / sqrt(d) <= 8 is then off by some 0.01, and so is the weighted mean
+  /// of values of size 1.
+  void expect_right() const {
+    const double tolerance = layout_.type == KvType::f32 ? 1e-5 : 2e-2;
+    double squares = 0;
+    for (std::size_t i = 0; i < out_.size(); ++i) {
+      const double error = static_cast<double>(out_[i]) - static_cast<double>(expected_[i]);
+      squares += error * error;
+      ASSERT_LE(std::abs(error), tolerance * (1 + std::abs(static_cast<double>(expected_[i])))) << i;
+    }
+    if (layout_.type == KvType::bf16) {
+      ASSERT_LE(std::sqrt(squares / static_cast<double>(out_.size())), 4e-3);
+    }
+  }
+
+ private:
+  KvLayout layout_;
+  int heads_;
+  Random& random_;
+  std::vector<AlignedBuffer> blocks_;
+  std::vector<std::vector<std::int32_t>> positions_;
+  std::vector<KvSegment> segments_;
+  std::vector<float> q_, out_, expected_;
+  AttentionTask task_;
+};
+
+class Attention : public testing::TestWithParam<std::tuple<Isa, KvType>> {
+ protected:
+  void SetUp() override {
+    const Isa isa = std::get<0>(GetParam());
+    if (isa > best_isa()) GTEST_SKIP() << "this machine has no " << name_of(isa);
+    use_isa(isa);
+  }
+  void TearDown() override { use_isa(best_isa()); }
+
+  [[nodiscard]] static KvLayout layout(int kv_heads, int head_size) {
+    return {std::get<1>(GetParam()), kv_heads, head_size, 0};
+  }
+
+  static void check(const KvLayout& layout, int heads, std::vector<Sequence>& sequences) {
+    const float scale = 1.0f / std::sqrt(static_cast<float>(layout.head_size));
+    std::vector<AttentionTask> tasks, references;
+    for (Sequence& sequence : sequences) {
+      tasks.push_back(sequence.task());
+      references.push_back(sequence.reference_task());
+    }
+    attention(layout, heads, scale, tasks);
+    attention_reference(layout, heads, scale, references);
+    for (const Sequence& sequence : sequences) sequence.expect_right();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Levels, Attention,
+                         testing::Combine(testing::Values(Isa::avx2, Isa::avx512),
+                                          testing::Values(KvType::f32, KvType::bf16)),
+                         [](const auto& p) {
+                           return std::string(name_of(std::get<0>(p.param))) +
+                                  (std::get<1>(p.param) == KvType::f32 ? "F32" : "Bf16");
+                         });
+
+TEST_P(Attention, PromptsOfManyShapes) {
+  Random random(1);
+  const int shapes[][3] = {{9, 3, 64},  {4, 4, 8},   {2, 1, 16}, {14, 2, 32}, {6, 2, 80},
+                           {5, 1, 128}, {2, 2, 256}, {3, 3, 6},  {3, 3, 50}};
+  for (const auto& [heads, kv_heads, d] : shapes) {
+    for (const int tokens : {1, 2, 15, 64, 130}) {
+      SCOPED_TRACE(testing::Message() << heads << " " << kv_heads << " " << d << ", tokens " << tokens);
+      std::vector<Sequence> sequences;
+      sequences.emplace_back(layout(kv_heads, d), heads, random);
+      sequences[0].add_pages(64, 0, tokens);
+      sequences[0].ask(0, tokens, 0);
+      check(layout(kv_heads, d), heads, sequences);
+    }
+  }
+}
+
+TEST_P(Attention, ManyQueryHeadsPerKvHead) {
+  Random random(2);
+  std::vector<Sequence> sequences;
+  sequences.emplace_back(layout(1, 16), 71, random);
+  sequences[0].add_pages(64, 0, 70);
+  sequences[0].ask(67, 3, 0);
+  check(layout(1, 16), 71, sequences);
+}
+
+TEST_P(Attention, MixedBatchOfChunksAndSingleTokens) {
+  Random random(3);
+  const KvLayout shape = layout(3, 64);
+  std::vector<Sequence> sequences;
+  sequences.reserve(20);
+  for (int i = 0; i < 20; ++i) {
+    Sequence& sequence = sequences.emplace_back(shape, 9, random);
+    const int before = random.below(300), count = i % 3 == 0 ? 1 + random.below(100) : 1;
+    sequence.add_pages(64, 0, before + count);
+    sequence.ask(before, count, 0);
+  }
+  check(shape, 9, sequences);
+}
+
+TEST_P(Attention, LongContextsSplitIntoRanges) {
+  Random random(4);
+  const KvLayout shape = layout(1, 32);
+  for (const int context : {511, 1024, 1500, 4000}) {
+    for (const int count : {1, 3}) {
+      std::vector<Sequence> sequences;
+      sequences.emplace_back(shape, 3, random);
+      sequences[0].add_pages(64, 0, context);
+      sequences[0].ask(context - count, count, 0);
+      check(shape, 3, sequences);
+    }
+  }
+}
+
+TEST_P(Attention, WindowsOverPagesWithSinks) {
+  Random random(5);
+  const KvLayout shape = layout(2, 16);
+  for (const int window : {1, 5, 16, 64, 100, 1000}) {
+    for (const int sinks : {0, 1, 4, 16}) {
+      for (const int tokens : {1, 40, 200}) {
+        SCOPED_TRACE(testing::Message() << "window " << window << ", sinks " << sinks << ", tokens " << tokens);
+        std::vector<Sequence> sequences;
+        Sequence& sequence = sequences.emplace_back(shape, 4, random);
+        if (sinks > 0) sequence.add_segment(16, sinks, 0, {}, true);
+        sequence.add_pages(64, sinks, 300 - sinks);
+        sequence.ask(300 - tokens, tokens, window);
+        check(shape, 4, sequences);
+      }
+    }
+  }
+}
+
+TEST_P(Attention, RingsWithPositionsThatWrapAround) {
+  Random random(6);
+  const KvLayout shape = layout(2, 32);
+  for (const int window : {8, 20, 64, 150}) {
+    const int slots = (window + 15) / 16 * 16;
+    for (const int now : {3, window - 1, window + 5, 10 * window + 7}) {
+      SCOPED_TRACE(testing::Message() << "window " << window << ", position " << now);
+      std::vector<std::int32_t> positions(at(std::min(now + 1, slots)), -1);
+      for (int position = std::max(0, now + 1 - slots); position <= now; ++position)
+        positions[at(position % slots)] = position;
+      if (positions.size() > 5) positions[2] = -1;  // a slot that holds nothing
+      if (positions[at(now % slots)] < 0) positions[at(now % slots)] = now;
+      std::vector<Sequence> sequences;
+      Sequence& sequence = sequences.emplace_back(shape, 6, random);
+      if (now >= slots + 4) sequence.add_segment(16, 4, 0, {}, true);
+      const int filled = static_cast<int>(positions.size());
+      sequence.add_segment(slots, filled, 0, positions);
+      sequence.ask(now, 1, window);
+      check(shape, 6, sequences);
+    }
+  }
+}
+
+TEST_P(Attention, ChunkReadsRingAndItsOwnKeys) {
+  Random random(7);
+  const KvLayout shape = layout(1, 64);
+  const int window = 32, before = 75, count = 50;
+  std::vector<std::int32_t> positions(32);
+  for (int position = before - 32; position < before; ++position) positions[at(position % 32)] = position;
+  std::vector<Sequence> sequences;
+  Sequence& sequence = sequences.emplace_back(shape, 3, random);
+  sequence.add_segment(16, 4, 0, {}, true);
+  sequence.add_segment(32, 32, 0, positions);
+  sequence.add_segment(64, count, before);
+  sequence.ask(before, count, window);
+  check(shape, 3, sequences);
+}
+
+TEST_P(Attention, OneLongBlock) {
+  Random random(8);
+  const KvLayout shape = layout(2, 64);
+  std::vector<Sequence> sequences;
+  sequences.emplace_back(shape, 6, random);
+  sequences[0].add_segment(272, 260, 0);
+  sequences[0].ask(0, 260, 0);
+  check(shape, 6, sequences);
+}
+
+TEST_P(Attention, ScoresOfAnySize) {
+  // The online maximum has to move up many times, and far.
+  Random random(9);
+  const KvLayout shape = layout(1, 16);
+  for (const float scale : {0.0f, 1e-3f, 3.0f, 30.0f}) {
+    Sequence sequence(shape, 2, random);
+    sequence.add_pages(16, 0, 200);
+    sequence.ask(150, 50, 0);
+    attention(shape, 2, scale, {&sequence.task(), 1});
+    const AttentionTask reference = sequence.reference_task();
+    attention_reference(shape, 2, scale, {&reference, 1});
+    for (std::size_t i = 0; i < sequence.out().size(); ++i) {
+      // Errors of scores grow with them; here it matters that nothing overflows and the best key wins.
+      const double tolerance = shape.type == KvType::f32 ? 1e-5 * (1 + static_cast<double>(scale) * 10)
+                                                         : 0.02 + 1.5 * static_cast<double>(scale);
+      ASSERT_NEAR(sequence.out()[i], reference.out[i], tolerance) << scale;
+    }
+  }
+}
+
+TEST_P(Attention, NumberOfThreadsAndBatchChangeNothing) {
+  Random random(10);
+  const KvLayout shape = layout(3, 64);
+  std::vector<Sequence> sequences;
+  for (const int context : {40, 700, 2000}) {
+    Sequence& sequence = sequences.emplace_back(shape, 9, random);
+    sequence.add_pages(64, 0, context);
+    sequence.ask(context - (context == 700 ? 200 : 1), context == 700 ? 200 : 1, 0);
+  }
+  std::vector<AttentionTask> tasks;
+  for (Sequence& sequence : sequences) tasks.push_back(sequence.task());
+  const int threads = omp_get_max_threads();
+  std::vector<std::vector<float>> first;
+  for (const int used : {1, 2, 3}) {
+    omp_set_num_threads(used);
+    for (Sequence& sequence : sequences) sequence.clear_out();
+    attention(shape, 9, 0.125f, tasks);
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      if (used == 1) first.push_back(sequences[i].out());
+      EXPECT_EQ(sequences[i].out(), first[i]) << used << " threads";
+    }
+  }
+  omp_set_num_threads(threads);
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    sequences[i].clear_out();
+    attention(shape, 9, 0.125f, {&tasks[i], 1});
+    EXPECT_EQ(sequences[i].out(), first[i]) << "alone";
+  }
+#pragma omp parallel for num_threads(2)
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    sequences[i].clear_out();
+    attention(shape, 9, 0.125f, {&tasks[i], 1});
+  }
+  for (std::size_t i = 0; i < sequences.size(); ++i)
+    EXPECT_EQ(sequences[i].out(), first[i]) << "inside a parallel region";
+}
+
+/// The vectors of an independent implementation: /work/shared/reference/mixers beside the source tree.
+void check_vectors(const std::string& name, bool windowed) {
+  const fs::path path = fs::path(LAYERBOOST_SOURCE_DIR) / "../shared/reference/mixers" / (name + ".json");
+  if (!fs::exists(path)) GTEST_SKIP() << "no reference vectors at " << path;
+  const nlohmann::json vectors = nlohmann::json::parse(read_file(path));
+  const int tokens = vectors["T"], heads = vectors["H"], kv_heads = vectors["G"], d = vectors["d"];
+  const int window = windowed ? vectors["w"].get<int>() : 0, sinks = windowed ? vectors["s"].get<int>() : 0;
+  const std::vector<float> q = vectors["inputs"]["q"]["data"], k = vectors["inputs"]["k"]["data"],
+                           v = vectors["inputs"]["v"]["data"], expected = vectors["output"]["data"];
+  const KvLayout layout = {KvType::f32, kv_heads, d, 16};
+  const std::ptrdiff_t width = static_cast<std::ptrdiff_t>(kv_heads) * d;
+
+  std::vector<AlignedBuffer> blocks;
+  std::vector<KvSegment> segments;
+  const auto add = [&](int first, int count, bool pinned) {
+    std::byte* block = blocks.emplace_back().reserve(layout.bytes());
+    clear_kv(layout, block);
+    store_kv(layout, block, 0, count, k.data() + first * width, v.data() + first * width, width);
+    segments.push_back({block, 16, count, first, nullptr, pinned});
+  };
+  if (sinks > 0) add(0, sinks, true);
+  for (int first = sinks; first < tokens; first += 16) add(first, std::min(16, tokens - first), false);
+
+  std::vector<float> out(expected.size());
+  const AttentionTask task = {q.data(), out.data(), tokens, 0, window, segments};
+  const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+  attention(layout, heads, scale, {&task, 1});
+  for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-5) << i;
+  attention_reference(layout, heads, scale, {&task, 1});
+  for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-6) << i;
+}
+
+TEST_P(Attention, AgreesWithIndependentSoftmax) { check_vectors("softmax", false); }
+TEST_P(Attention, AgreesWithIndependentWindow) { check_vectors("window", true); }
+
+TEST(AttentionCache, SlotsComeBackAsStored) {
+  Random random(11);
+  for (const KvType type : {KvType::f32, KvType::bf16}) {
+    for (const int d : {6, 16, 50, 64}) {
+      const KvLayout layout = {type, 2, d, 48};
+      const std::ptrdiff_t width = 2 * d, stride = width + 5;
+      AlignedBuffer block;
+      clear_kv(layout, block.reserve(layout.bytes()));
+      const auto k = random.normal(48 * stride), v = random.normal(48 * stride);
+      store_kv(layout, block.data(), 0, 1, k.data(), v.data(), stride);
+      store_kv(layout, block.data(), 1, 20, k.data() + stride, v.data() + stride, stride);
+      store_kv(layout, block.data(), 21, 27, k.data() + 21 * stride, v.data() + 21 * stride, stride);
+      std::vector<float> k_back(at(width)), v_back(at(width));
+      for (int slot = 0; slot < 48; ++slot) {
+        load_kv(layout, block.data(), slot, k_back.data(), v_back.data());
+        for (std::ptrdiff_t j = 0; j < width; ++j) {
+          const float key = k[at(slot * stride + j)], value = v[at(slot * stride + j)];
+          ASSERT_EQ(k_back[at(j)], type == KvType::f32 ? key : from_bf16(to_bf16(key)));
+          ASSERT_EQ(v_back[at(j)], type == KvType::f32 ? value : from_bf16(to_bf16(value)));
+        }
+      }
+    }
+  }
+}
+
+TEST(AttentionEntropy, OfEqualScoresIsTheLogOfTheirNumber) {
+  Random random(12);
+  const KvLayout layout = {KvType::f32, 2, 8, 0};
+  Sequence sequence(layout, 4, random);
+  sequence.add_pages(16, 0, 40);
+  sequence.ask(0, 40, 10);
+  std::vector<float> entropy(40);
+  attention_entropy(layout, 4, 0.0f, sequence.task(), entropy.data());
+  for (int i = 0; i < 40; ++i) EXPECT_NEAR(entropy[at(i)], std::log(std::min(i + 1, 10)), 1e-6);
+  attention_entropy(layout, 4, 1000.0f, sequence.task(), entropy.data());
+  for (int i = 0; i < 40; ++i) EXPECT_LT(entropy[at(i)], 0.5);
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,279 @@
+// One tile of attention: online softmax (Milakov & Gimelshein 2018) over groups of slots, a few rows at a time, so that
+// scores and probabilities stay in L1. Scores are kept times log2(e), for 2^x in place of e^x.
+#include "kernels/isa/dot.h"
+#include "kernels/isa/kernels.h"
+#include "kernels/isa/tail.h"
+
+namespace layerboost::LB_ISA {
+namespace {
+
+constexpr int kGroup = 64;           // slots that are scored at once
+constexpr int kMostRows = 6;         // rows that are scored at once
+constexpr float kUnseen = -1.0e30f;  // a score that counts as none
+constexpr float kSlack = 8.0f;       // probabilities may reach 2^kSlack before the maximum is moved
+constexpr int kEverywhere = -1;      // no position lies at or below
+
+inline int smaller(int a, int b) { return a < b ? a : b; }
+inline int larger(int a, int b) { return a > b ? a : b; }
+inline int round_down16(int n) { return n & ~15; }
+inline int round_up16(int n) { return (n + 15) & ~15; }
+
+/// What a tile keeps between groups of slots.
+template <typename Dot>
+struct State {
+  int rows, padded;          // rows = tokens * R; d'
+  typename Dot::A* queries;  // [rows, d']
+  float* out;                // [rows, d']
+  float* sums;               // [rows, 16]: each lane's share
+  float* maxima;             // [rows]
+};
+
+/// Up to kGroup consecutive slots of a segment.
+struct Group {
+  const std::byte *keys, *values;
+  const std::byte *keys_ahead, *values_ahead;  // what is read next
+  std::ptrdiff_t key_stride;                   // bytes between steps
+  int filled;
+  bool consecutive, pinned;
+  int least, least_seen, most;                 // of the positions; least_seen leaves negative ones out
+  alignas(64) std::int32_t positions[kGroup];  // -1 where not filled
+};
+
+/// Which of a group's slots some rows look at.
+struct Range {
+  int begin, end;  // multiples of 16; empty if begin >= end
+  bool whole;      // every row sees every slot
+};
+
+/// A query at position p sees positions in (lower_end(p), p].
+inline int lower_end(int position, int window, bool pinned) {
+  return window == 0 || pinned ? kEverywhere : larger(position - window, kEverywhere);
+}
+
+inline void fill_positions(const KvSegment& segment, int first_slot, Group& group) {
+  group.consecutive = segment.positions == nullptr;
+  group.least = group.least_seen = 0x7fffffff;
+  group.most = -1;
+  if (group.consecutive) {
+    const int first = segment.first_position + first_slot;
+    for (int i = 0; i < kGroup; ++i) group.positions[i] = i < group.filled ? first + i : -1;
+    group.least = group.least_seen = first;
+    group.most = first + group.filled - 1;
+    return;
+  }
+  for (int i = 0; i < group.filled; ++i) {
+    const int position = segment.positions[first_slot + i];
+    group.positions[i] = position;
+    group.least = smaller(group.least, position);
+    if (position >= 0) group.least_seen = smaller(group.least_seen, position);
+    group.most = larger(group.most, position);
+  }
+  for (int i = group.filled; i < kGroup; ++i) group.positions[i] = -1;
+}
+
+/// For queries at first .. last.
+inline Range seen_range(const Group& group, int first, int last, int window) {
+  const int low_first = lower_end(first, window, group.pinned), low_last = lower_end(last, window, group.pinned);
+  if (group.most <= low_first || group.least_seen > last) return {0, 0, false};
+  Range range = {0, round_up16(group.filled), false};
+  if (group.consecutive) {
+    range.begin = round_down16(larger(low_first + 1 - group.least, 0));
+    range.end = round_up16(smaller(group.filled, last + 1 - group.least));
+    range.whole =
+        range.end <= group.filled && group.least + range.begin > low_last && group.least + range.end - 1 <= first;
+  } else {
+    range.whole = range.end == group.filled && group.least > low_last && group.most <= first;
+  }
+  return range;
+}
+
+#if defined(__AVX512F__)
+/// scores where low < position <= high, kUnseen elsewhere.
+inline Vec masked(Vec scores, const std::int32_t* positions, int low, int high) {
+  const __m512i at = _mm512_loadu_si512(positions);
+  const __mmask16 seen =
+      _mm512_cmpgt_epi32_mask(at, _mm512_set1_epi32(low)) & _mm512_cmple_epi32_mask(at, _mm512_set1_epi32(high));
+  return _mm512_mask_blend_ps(seen, _mm512_set1_ps(kUnseen), scores);
+}
+inline bool any_above(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0; }
+#else
+inline Vec masked(Vec scores, const std::int32_t* positions, int low, int high) {
+  const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(positions));
+  const __m256i above = _mm256_cmpgt_epi32(at, _mm256_set1_epi32(low));
+  const __m256i beyond = _mm256_cmpgt_epi32(at, _mm256_set1_epi32(high));
+  const Vec seen = _mm256_castsi256_ps(_mm256_andnot_si256(beyond, above));
+  return _mm256_blendv_ps(_mm256_set1_ps(kUnseen), scores, seen);
+}
+inline bool any_above(Vec a, Vec b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)) != 0; }
+#endif
+
+/// Moves a row's maximum up to `maximum` and scales what was summed under the old one.
+template <typename Dot>
+void raise_maximum(State<Dot>& state, int row, float maximum) {
+  const Vec factor = exp2(splat(state.maxima[row] - maximum));
+  state.maxima[row] = maximum;
+  float* out = state.out + static_cast<std::ptrdiff_t>(row) * state.padded;
+  for (int j = 0; j < state.padded; j += kLanes) store(out + j, mul(load(out + j), factor));
+  float* sums = state.sums + static_cast<std::ptrdiff_t>(row) * 16;
+  store(sums, mul(load(sums), factor));
+}
+
+/// Turns one row's scores [n] into probabilities, up to the factor that its maximum stands for.
+template <typename Dot>
+void softmax_row(State<Dot>& state, int row, const float* scores, Vec most, int n, typename Dot::A* probabilities) {
+  if (any_above(most, splat(state.maxima[row] + kSlack))) {
+    const float maximum = largest(most);
+    if (maximum > state.maxima[row]) raise_maximum(state, row, maximum);
+  }
+  // While a row has seen nothing, its unseen scores must not become 2^0.
+  const Vec base = splat(state.maxima[row] == kUnseen ? 0.0f : state.maxima[row]);
+  float* sums = state.sums + static_cast<std::ptrdiff_t>(row) * 16;
+  Vec sum = load(sums);
+  for (int j = 0; j < n; j += kLanes) {
+    const Vec p = exp2(sub(load(scores + j), base));
+    sum = add(sum, p);
+    Dot::put(probabilities + j, p);
+  }
+  store(sums, sum);
+}
+
+/// Rows first_row .. first_row + rows - 1 over one group.
+template <typename Dot>
+void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& group, int first_row, int rows,
+                 bool ahead) {
+  const auto position_of = [&](int row) { return tile.first_position + row / tile.heads; };
+  const Range range = seen_range(group, position_of(first_row), position_of(first_row + rows - 1), tile.window);
+  if (range.begin >= range.end) return;
+
+  alignas(64) float scores[kMostRows * kGroup];
+  alignas(64) typename Dot::A probabilities[kMostRows * kGroup];
+  const int n = range.end - range.begin;
+  const std::byte* keys = group.keys + range.begin * 4;
+  product<Dot>(rows, n / kLanes, state.queries + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded,
+               keys, group.key_stride, state.padded / Dot::kStep, scores, kGroup, false,
+               ahead ? group.keys_ahead + range.begin * 4 : keys);
+
+  for (int r = 0; r < rows; ++r) {
+    float* row_scores = scores + r * kGroup;
+    Vec most = splat(kUnseen);
+    if (range.whole) {
+      for (int j = 0; j < n; j += kLanes) most = max(most, load(row_scores + j));
+    } else {
+      const int high = position_of(first_row + r), low = lower_end(high, tile.window, group.pinned);
+      for (int j = 0; j < n; j += kLanes) {
+        const Vec seen = masked(load(row_scores + j), group.positions + range.begin + j, low, high);
+        store(row_scores + j, seen);
+        most = max(most, seen);
+      }
+    }
+    softmax_row<Dot>(state, first_row + r, row_scores, most, n, probabilities + r * kGroup);
+  }
+
+  const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded) * 4;
+  const std::ptrdiff_t skipped = range.begin / Dot::kStep * value_stride;
+  product<Dot>(rows, state.padded / kLanes, probabilities, kGroup, group.values + skipped, value_stride, n / Dot::kStep,
+               state.out + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded, true,
+               (ahead ? group.values_ahead : group.values) + skipped);
+}
+
+template <typename Dot>
+State<Dot> begin_tile(const AttentionTile& tile) {
+  const int rows = tile.tokens * tile.heads, padded = round_up16(tile.head_size);
+  const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(rows) * padded;
+  float* memory = tile.scratch;
+  State<Dot> state;
+  state.rows = rows;
+  state.padded = padded;
+  state.queries = reinterpret_cast<typename Dot::A*>(memory);
+  state.out = memory + size;
+  state.sums = memory + 2 * size;
+  state.maxima = state.sums + static_cast<std::ptrdiff_t>(rows) * 16;
+
+  const Vec factor = splat(tile.scale * kLog2E);
+  for (int row = 0; row < rows; ++row) {
+    const float* q = tile.q + row / tile.heads * tile.token_stride + row % tile.heads * tile.head_size;
+    typename Dot::A* query = state.queries + static_cast<std::ptrdiff_t>(row) * padded;
+    for (int j = 0; j < padded; j += kLanes) {
+      const int left = tile.head_size - j;
+      const Vec part = left >= kLanes ? load(q + j) : left > 0 ? load(tail_of(q + j, left).values) : splat(0);
+      Dot::put(query + j, mul(part, factor));
+    }
+    state.maxima[row] = kUnseen;
+  }
+  for (std::ptrdiff_t i = 0; i < size; i += kLanes) store(state.out + i, splat(0));
+  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(rows) * 16; i += kLanes) store(state.sums + i, splat(0));
+  return state;
+}
+
+template <typename Dot>
+void end_tile(const AttentionTile& tile, const State<Dot>& state) {
+  for (int row = 0; row < state.rows; ++row) {
+    const float* summed = state.out + static_cast<std::ptrdiff_t>(row) * state.padded;
+    const float total = sum(load(state.sums + static_cast<std::ptrdiff_t>(row) * 16));
+    if (tile.partial != nullptr) {
+      float* out = tile.partial + static_cast<std::ptrdiff_t>(row) * state.padded;
+      for (int j = 0; j < state.padded; j += kLanes) store(out + j, load(summed + j));
+      float* rest = tile.partial + static_cast<std::ptrdiff_t>(state.rows) * state.padded;
+      rest[row] = state.maxima[row];
+      rest[state.rows + row] = total;
+      continue;
+    }
+    float* out = tile.out + row / tile.heads * tile.token_stride + row % tile.heads * tile.head_size;
+    const Vec factor = splat(1.0f / total);
+    int j = 0;
+    for (; j + kLanes <= tile.head_size; j += kLanes) store(out + j, mul(load(summed + j), factor));
+    for (; j < tile.head_size; ++j) out[j] = summed[j] / total;
+  }
+}
+
+/// The keys of the tile's head in a segment; its values follow after value_offset().
+inline std::ptrdiff_t head_offset(const KvSegment& segment, int padded, int element, int kv_head) {
+  return static_cast<std::ptrdiff_t>(segment.slots) * padded * element * 2 * kv_head;
+}
+
+template <typename Dot, int kElement>
+void attend_as(const AttentionTile& tile) {
+  State<Dot> state = begin_tile<Dot>(tile);
+  const int blocks = (state.rows + Dot::kRows - 1) / Dot::kRows;
+  Group group;
+  for (int s = 0; s < tile.segment_count; ++s) {
+    const KvSegment& segment = tile.segments[s];
+    const std::byte* head = segment.block + head_offset(segment, state.padded, kElement, tile.kv_head);
+    const std::ptrdiff_t value_offset = static_cast<std::ptrdiff_t>(segment.slots) * state.padded * kElement;
+    group.key_stride = static_cast<std::ptrdiff_t>(segment.slots) * 4;
+    group.pinned = segment.pinned;
+    // Only pages of one group each are worth fetching ahead: long blocks are streams that the hardware follows.
+    const KvSegment* next =
+        s + 1 < tile.segment_count && tile.segments[s + 1].slots == segment.slots && segment.slots <= kGroup
+            ? &segment + 1
+            : nullptr;
+    for (int slot = 0; slot < segment.count; slot += kGroup) {
+      group.filled = smaller(kGroup, segment.count - slot);
+      group.keys = head + static_cast<std::ptrdiff_t>(slot) * 4;
+      group.values = head + value_offset + static_cast<std::ptrdiff_t>(slot) * state.padded * kElement;
+      const std::ptrdiff_t step = next == nullptr ? 0 : next->block - segment.block;
+      group.keys_ahead = group.keys + step;
+      group.values_ahead = group.values + step;
+      fill_positions(segment, slot, group);
+      for (int b = 0; b < blocks; ++b) {
+        const int first = state.rows * b / blocks, end = state.rows * (b + 1) / blocks;
+        attend_rows(tile, state, group, first, end - first, b == 0);
+      }
+    }
+  }
+  end_tile(tile, state);
+}
+
+void attend(const AttentionTile& tile) {
+  if (tile.bf16) {
+    attend_as<DotBf16, 2>(tile);
+  } else {
+    attend_as<DotF32, 4>(tile);
+  }
+}
+
+}  // namespace
+
+const AttentionKernels attention_kernels = {attend};
+
+}  // namespace layerboost::LB_ISA

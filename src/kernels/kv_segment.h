@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace layerboost {
+
+/// Some consecutive slots of a block of keys and values (see KvLayout), seen by the queries of one sequence.
+struct KvSegment {
+  const std::byte* block = nullptr;
+  int slots = 0;                            // of the block's layout (the other fields of the layout are common)
+  int count = 0;                            // slots 0 .. count-1 are filled
+  int first_position = 0;                   // of slot 0, the others following, unless
+  const std::int32_t* positions = nullptr;  // [count]: each slot's position, in any order; a negative one is never seen
+  bool pinned = false;                      // sinks: seen however far back
+};
+
+}  // namespace layerboost
