@@ -1,0 +1,56 @@
+// Any bytes: as text, encode and decode give them back; as a tokenizer.json, they are read or refused with an Error.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.h"
+#include "text/testing.h"
+#include "text/tokenizer.h"
+#include "text/tokenizer_json.h"
+
+namespace {
+
+using layerboost::Tokenizer;
+
+void round_trip(std::string_view text) {
+  static const Tokenizer tokenizers[] = {
+      Tokenizer(layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, "gpt2")),
+      Tokenizer(layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, "smollm")),
+      Tokenizer(layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, "llama3")),
+      Tokenizer(layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, "qwen2"))};
+  for (const Tokenizer& tokenizer : tokenizers) {
+    LB_CHECK(tokenizer.decode(tokenizer.encode(text, true)) == text);
+    LB_CHECK(tokenizer.decode(tokenizer.encode(text, false)) == text);
+  }
+}
+
+void normalised_twice_is_normalised(std::string_view text) {
+  static const Tokenizer tokenizer([] {
+    layerboost::TokenizerData data = layerboost::small_tokenizer_data({}, "qwen2");
+    data.nfc = true;
+    return data;
+  }());
+  // Without added tokens, which keep the characters on their two sides apart.
+  const auto ids = tokenizer.encode(text, true);
+  for (const layerboost::TokenId id : ids)
+    if (id > 255) return;
+  LB_CHECK(tokenizer.encode(tokenizer.decode(ids), true) == ids);
+}
+
+void read_as_json(std::string_view text) {
+  try {
+    const Tokenizer tokenizer(layerboost::parse_tokenizer_json(text, text));
+    (void)tokenizer.encode("the 12 cats\n");
+  } catch (const layerboost::Error&) {  // refused, as it should be
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  round_trip(text);
+  normalised_twice_is_normalised(text);
+  read_as_json(text);
+  return 0;
+}

@@ -1,0 +1,67 @@
+#include "text/added_tokens.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+
+namespace layerboost {
+namespace {
+
+void expect_match(const AddedTokenMatcher& matcher, std::string_view text, std::size_t from, std::size_t begin,
+                  std::size_t end, TokenId id) {
+  const auto match = matcher.find(text, from);
+  EXPECT_EQ(match.begin, begin) << text;
+  EXPECT_EQ(match.end, end) << text;
+  EXPECT_EQ(match.id, id) << text;
+}
+
+TEST(AddedTokenMatcher, FirstPlaceThenLongest) {
+  const AddedTokenMatcher matcher(
+      {{.id = 1, .content = "<a>"}, {.id = 2, .content = "<a>b"}, {.id = 3, .content = "a>bc"}});
+  expect_match(matcher, "x<a>c", 0, 1, 4, 1);
+  expect_match(matcher, "x<a>bc", 0, 1, 5, 2);
+  expect_match(matcher, "x<a>bc", 2, 2, 6, 3);
+  expect_match(matcher, "x<a", 0, 3, 3, -1);
+  expect_match(matcher, "<<a>", 0, 1, 4, 1);
+  expect_match(matcher, "", 0, 0, 0, -1);
+}
+
+TEST(AddedTokenMatcher, TakesInWhiteSpaceButNotBefore) {
+  const AddedTokenMatcher matcher(
+      {{.id = 1, .content = "<l>", .lstrip = true}, {.id = 2, .content = "<r>", .rstrip = true}});
+  expect_match(matcher, "a \u3000<l> b", 0, 1, 8, 1);
+  expect_match(matcher, "a \u3000<l> b", 2, 2, 8, 1);
+  expect_match(matcher, "a <r> \n b", 0, 2, 8, 2);
+  expect_match(matcher, "<r>  ", 0, 0, 5, 2);
+}
+
+TEST(AddedTokenMatcher, AsTryingEveryTokenEverywhere) {
+  std::mt19937 random(3);
+  const auto random_text = [&](std::size_t longest) {
+    std::string text(1 + random() % longest, ' ');
+    for (char& c : text) c = "ab\xFF"[random() % 3];
+    return text;
+  };
+  for (int round = 0; round < 500; ++round) {
+    std::vector<AddedToken> tokens;
+    for (TokenId id = 0; id < 6; ++id) {
+      AddedToken token{.id = id, .content = random_text(4)};
+      if (std::none_of(tokens.begin(), tokens.end(), [&](const auto& t) { return t.content == token.content; }))
+        tokens.push_back(token);
+    }
+    const AddedTokenMatcher matcher(tokens);
+    const std::string text = random_text(20);
+    AddedTokenMatcher::Match expected{text.size(), text.size(), -1};
+    for (std::size_t at = 0; at < text.size() && expected.id < 0; ++at)
+      for (const AddedToken& token : tokens)
+        if (text.compare(at, token.content.size(), token.content) == 0 &&
+            (expected.id < 0 || at + token.content.size() > expected.end))
+          expected = {at, at + token.content.size(), token.id};
+    expect_match(matcher, text, 0, expected.begin, expected.end, expected.id);
+  }
+}
+
+}  // namespace
+}  // namespace layerboost

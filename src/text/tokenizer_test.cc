@@ -1,0 +1,135 @@
+#include "text/tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "text/testing.h"
+
+namespace layerboost {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr TokenId he = 256, hel = 257, start = 259, end = 260, tag = 261;
+
+TokenizerData data(const char* pre_tokenizer = "gpt2") {
+  return small_tokenizer_data({"h e", "he l", "Ġ hel"}, pre_tokenizer);
+}
+
+TEST(Tokenizer, MergesWithinPieces) {
+  const Tokenizer tokenizer(data());
+  EXPECT_THAT(tokenizer.encode("hehel hel"), ElementsAre(he, hel, 258));
+  EXPECT_THAT(tokenizer.encode(""), ElementsAre());
+  EXPECT_EQ(tokenizer.size(), 262);
+  EXPECT_EQ(tokenizer.bytes(258), " hel");
+  EXPECT_EQ(tokenizer.bytes(-1), "");
+  EXPECT_EQ(tokenizer.bytes(262), "");
+}
+
+TEST(Tokenizer, SpecialTokensAreTextWhereTheCallerSaysSo) {
+  const Tokenizer tokenizer(data());
+  EXPECT_THAT(tokenizer.encode("<|start|>he<tag><|end|>"), ElementsAre(start, he, tag, end));
+  const auto plain = tokenizer.encode("<|start|>he<tag>", false);
+  EXPECT_THAT(plain, testing::Not(testing::Contains(start)));
+  EXPECT_EQ(plain.back(), tag);  // added, but not a control token
+  EXPECT_EQ(tokenizer.decode(plain), "<|start|>he<tag>");
+  EXPECT_TRUE(tokenizer.is_special(start));
+  EXPECT_FALSE(tokenizer.is_special(tag));
+  EXPECT_FALSE(tokenizer.is_special(he));
+  EXPECT_FALSE(tokenizer.is_special(-1));
+  EXPECT_FALSE(tokenizer.is_special(1 << 30));
+}
+
+TEST(Tokenizer, DecodeSkipsSpecialAndUnknown) {
+  const Tokenizer tokenizer(data());
+  const std::vector<TokenId> ids = {start, hel, -7, 9999, tag, end};
+  EXPECT_EQ(tokenizer.decode(ids), "<|start|>hel<tag><|end|>");
+  EXPECT_EQ(tokenizer.decode(ids, true), "hel<tag>");
+}
+
+TEST(Tokenizer, BytesThatAreNotUtf8GoThroughTheirTokens) {
+  const Tokenizer tokenizer(data());
+  EXPECT_THAT(tokenizer.encode("he\xFFhe\xF0\x9F\x98"), ElementsAre(he, 0xFF, he, 0xF0, 0x9F, 0x98));
+}
+
+TEST(Tokenizer, AnyBytesRoundTrip) {
+  std::mt19937 random(5);
+  for (const char* pre_tokenizer : {"gpt2", "smollm", "llama3", "qwen2"}) {
+    const Tokenizer tokenizer(data(pre_tokenizer));
+    for (int round = 0; round < 500; ++round) {
+      std::string text(random() % 60, ' ');
+      for (char& c : text)
+        c = static_cast<char>(random() % 3 == 0 ? random() : "hel <|start|>\n1\xC3\xA9"[random() % 18]);
+      ASSERT_EQ(tokenizer.decode(tokenizer.encode(text)), text) << pre_tokenizer;
+      ASSERT_EQ(tokenizer.decode(tokenizer.encode(text, false)), text) << pre_tokenizer;
+    }
+  }
+}
+
+TEST(Tokenizer, NormalisesWhereTheModelDoesAndBetweenBrokenBytes) {
+  TokenizerData with_nfc = data("qwen2");
+  with_nfc.nfc = true;
+  const Tokenizer tokenizer(with_nfc), plain(data("qwen2"));
+  EXPECT_EQ(tokenizer.encode("e\u0301"), plain.encode("\u00E9"));
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode("e\u0301\xFF"
+                                              "e\u0301<tag>")),
+            "\u00E9\xFF\u00E9<tag>");
+  EXPECT_EQ(plain.decode(plain.encode("e\u0301")), "e\u0301");
+}
+
+TEST(Tokenizer, IgnoreMergesTakesAWholePiece) {
+  TokenizerData whole = data();
+  whole.tokens.emplace_back("Ġworld");
+  EXPECT_EQ(Tokenizer(whole).encode(" world").size(), 6U);
+  whole.ignore_merges = true;
+  EXPECT_THAT(Tokenizer(whole).encode("he world"), ElementsAre(he, 262));
+}
+
+TEST(Tokenizer, SeveralThreadsGetTheSame) {
+  const Tokenizer tokenizer(data());
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += "hel" + std::to_string(i * i) + " he\n";
+  const auto expected = tokenizer.encode(text);
+  std::vector<int> equal(4, 0);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < equal.size(); ++t)
+    threads.emplace_back([&, t] { equal[t] = tokenizer.encode(text) == expected ? 1 : 0; });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(equal, testing::Each(1));
+}
+
+TEST(Tokenizer, KeepsWhatItWasGiven) {
+  TokenizerData given = data();
+  given.add_bos = true;
+  given.chat_template = "{{ x }}";
+  const Tokenizer tokenizer(given);
+  EXPECT_EQ(tokenizer.bos(), start);
+  EXPECT_EQ(tokenizer.eos(), end);
+  EXPECT_TRUE(tokenizer.add_bos());
+  EXPECT_EQ(tokenizer.chat_template(), "{{ x }}");
+}
+
+TEST(Tokenizer, RefusesBadData) {
+  const auto refused = [](auto change) {
+    TokenizerData bad = data();
+    change(bad);
+    EXPECT_THROW(Tokenizer{bad}, Error);
+  };
+  refused([](auto& d) { d.tokens.clear(); });
+  refused([](auto& d) { d.merges.emplace_back("x yz"); });
+  refused([](auto& d) { d.pre_tokenizer = "wordpiece"; });
+  refused([](auto& d) { d.added[0].id = 1000; });
+  refused([](auto& d) { d.added[0].id = -1; });
+  refused([](auto& d) { d.added[0].content = ""; });
+  refused([](auto& d) { d.bos = 262; });
+  refused([](auto& d) { d.eos = -2; });
+}
+
+}  // namespace
+}  // namespace layerboost
