@@ -43,6 +43,9 @@ float to_bf16(float value) {
   return std::bit_cast<float>(((bits & 0x7fffffffU) > 0x7f800000U ? nan : rounded) & 0xffff0000U);
 }
 
+/// An offset that changes nothing, not even the sign of a negative zero.
+constexpr float no_offset = -0.0F;
+
 /// out[i] = bf16(scale * q[i] + offset)
 template <int N, typename Int>
 void scale_to(const Int* q, float scale, float offset, float* out) {
@@ -66,7 +69,7 @@ struct Q4_0 {  // f16 d; 16 bytes
     std::int32_t q[32];
     split_nibbles(block + 2, q);
     for (int& value : q) value -= 8;
-    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), 0, out);
+    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), no_offset, out);
   }
 };
 
@@ -86,7 +89,7 @@ struct Q5_0 {  // f16 d; u32 fifth bits; 16 bytes
     split_nibbles(block + 6, q);
     add_fifth_bits(load<std::uint32_t>(block + 2), q);
     for (int& value : q) value -= 16;
-    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), 0, out);
+    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), no_offset, out);
   }
 };
 
@@ -105,7 +108,7 @@ struct Q8_0 {  // f16 d; 32 signed bytes
   static void unpack(const Byte* block, float* out) {
     std::int8_t q[32];
     std::memcpy(q, block + 2, sizeof q);
-    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), 0, out);
+    scale_to<32>(q, from_f16(load<std::uint16_t>(block)), no_offset, out);
   }
 };
 
@@ -172,7 +175,7 @@ struct Q6_K {  // 128 bytes of low halves; 64 bytes of high pairs; 16 signed sca
       for (int i = 0; i < 32; ++i) q[i + 96] = ((low[i + 32] >> 4) | ((high[i] >> 6) << 4)) - 32;
       for (int s = 0; s < 8; ++s) {
         const auto scale = static_cast<std::int8_t>(block[192 + 8 * c + s]);
-        scale_to<16>(q + 16 * s, d * static_cast<float>(scale), 0, out + 128 * c + 16 * s);
+        scale_to<16>(q + 16 * s, d * static_cast<float>(scale), no_offset, out + 128 * c + 16 * s);
       }
     }
   }

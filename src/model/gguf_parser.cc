@@ -210,7 +210,8 @@ void parse_gguf(std::span<const std::byte> bytes, const std::string& where,
                 std::map<std::string, Tensor, std::less<>>& tensors) {
   constexpr std::uint32_t magic = 0x46554747;  // "GGUF"
   Cursor cursor(bytes, where);
-  if (bytes.size() < 4 || cursor.read<std::uint32_t>("the magic") != magic) fail("{}: not a GGUF file", where);
+  if (bytes.size() < 4 || cursor.read<std::uint32_t>("the magic") != magic)
+    fail("{}: not a GGUF file; a model is one, or a folder with config.json and *.safetensors", where);
   const auto version = cursor.read<std::uint32_t>("the version");
   if (version != 2 && version != 3) {
     fail("{}: {}; versions 2 and 3 are supported", where,

@@ -33,7 +33,13 @@ class TableCheckpoint final : public Checkpoint {
   [[nodiscard]] const Tensor& tensor(const std::string& name, const std::vector<std::int64_t>& shape) const override {
     return tensors_.get(name, shape);
   }
-  [[nodiscard]] TokenizerData tokenizer() const override { return tokenizer_(); }
+  [[nodiscard]] TokenizerData tokenizer() const override {
+    TokenizerData data = tokenizer_();
+    if (data.tokens.size() > static_cast<std::size_t>(config_.vocab))
+      fail("{}: the tokenizer has {} tokens, the model {} embeddings", tensors_.where(), data.tokens.size(),
+           config_.vocab);
+    return data;
+  }
   [[nodiscard]] std::string hash() const override { return tensors_.hash(config_); }
 
  private:

@@ -21,6 +21,7 @@ class TensorTable {
   /// `where` names the model in messages.
   explicit TensorTable(std::string where) : where_(std::move(where)) {}
 
+  [[nodiscard]] const std::string& where() const { return where_; }
   /// Throws Error naming `file` when there is one of that name already.
   void add(const std::string& name, const std::string& file, Tensor tensor);
   [[nodiscard]] bool has(const std::string& name) const { return entries_.contains(name); }

@@ -1,0 +1,96 @@
+#include "model/checkpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "model/tensor_table.h"
+
+namespace layerboost {
+namespace {
+
+using testing::HasSubstr;
+
+const fs::path tiny = fs::path(LAYERBOOST_SOURCE_DIR) / "../shared/reference/tiny";
+
+class TinyModel : public testing::TestWithParam<const char*> {};
+
+TEST_P(TinyModel, OpensWithAllTensors) {
+  if (!fs::exists(tiny)) GTEST_SKIP() << "no reference models at " << tiny;
+  const std::string arch = GetParam();
+  const auto model = open_checkpoint(tiny / arch);
+  const Config& c = model->config();
+  EXPECT_EQ(c.arch, arch);
+  EXPECT_EQ(c.name, arch);
+  EXPECT_EQ(c.layers, 4);
+  EXPECT_EQ(c.hidden, 64);
+  EXPECT_EQ(c.heads, 4);
+  EXPECT_EQ(c.kv_heads, 2);
+  EXPECT_EQ(c.head_size, arch == "qwen3" ? 32 : 16);
+  EXPECT_EQ(c.ffn, 160);
+  EXPECT_EQ(c.vocab, 384);
+  EXPECT_EQ(c.max_positions, 512);
+  EXPECT_FLOAT_EQ(c.norm_eps, 1e-6F);
+  EXPECT_EQ(c.eos, std::vector<int>{2});
+  EXPECT_EQ(c.tied_embeddings, arch.starts_with("qwen"));
+  EXPECT_EQ(c.qkv_bias, arch == "qwen2");
+  EXPECT_FALSE(c.o_bias || c.mlp_bias);
+  EXPECT_EQ(c.qk_norm, arch == "qwen3");
+  EXPECT_EQ(c.windows, std::vector<int>(4, arch == "mistral" ? 24 : 0));
+  EXPECT_EQ(c.rope.scaling, arch == "llama" ? RopeConfig::Scaling::llama3 : RopeConfig::Scaling::none);
+  EXPECT_EQ(c.rope.base, arch == "llama" ? 500000 : arch == "mistral" ? 10000 : 1000000);
+  for_each_tensor(c, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    const Tensor& tensor = model->tensor(name, shape);
+    EXPECT_EQ(tensor.dtype, DType::bf16) << name;
+    EXPECT_EQ(tensor.rope_heads, 0) << name;
+    std::vector<float> row(static_cast<std::size_t>(tensor.cols()));
+    read_rows(tensor, tensor.rows() - 1, 1, row.data());
+    double sum = 0;
+    for (const float x : row) sum += std::abs(x);
+    if (name.find("bias") == std::string::npos) EXPECT_GT(sum, 0) << name;
+  });
+  EXPECT_THROW((void)model->tokenizer(), Error);  // there are no tokenizer files beside them
+}
+
+INSTANTIATE_TEST_SUITE_P(Checkpoint, TinyModel, testing::Values("llama", "qwen2", "qwen3", "mistral"));
+
+TEST(Checkpoint, HashTellsModelsApartAndIgnoresWhereTheyAre) {
+  if (!fs::exists(tiny)) GTEST_SKIP() << "no reference models at " << tiny;
+  EXPECT_NE(open_checkpoint(tiny / "qwen2")->hash(), open_checkpoint(tiny / "qwen3")->hash());
+  const fs::path copy = fs::path(testing::TempDir()) / "hash_copy";
+  fs::remove_all(copy);
+  fs::copy(tiny / "qwen2", copy);
+  const std::string original = open_checkpoint(tiny / "qwen2")->hash();
+  EXPECT_EQ(open_checkpoint(copy)->hash(), original);
+  std::string weights = read_file(copy / "model.safetensors");
+  weights.back() = static_cast<char>(weights.back() ^ 1);
+  fs::permissions(copy / "model.safetensors", fs::perms::owner_all);
+  write_file(copy / "model.safetensors", weights);
+  EXPECT_NE(open_checkpoint(copy)->hash(), original);
+  fs::remove_all(copy);
+}
+
+std::string message_of(const fs::path& path) {
+  try {
+    (void)open_checkpoint(path);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Checkpoint, SaysWhatAModelIs) {
+  const fs::path folder = fs::path(testing::TempDir()) / "no_model";
+  fs::create_directories(folder);
+  EXPECT_THAT(message_of(folder), HasSubstr("no_model: no config.json"));
+  EXPECT_THAT(message_of(folder / "absent.gguf"), HasSubstr("absent.gguf: no such file or folder"));
+  write_file(folder / "text.gguf", "some text");
+  EXPECT_THAT(message_of(folder / "text.gguf"), HasSubstr("text.gguf: not a GGUF file"));
+  write_file(folder / "empty.gguf", "");
+  EXPECT_THAT(message_of(folder / "empty.gguf"), HasSubstr("empty.gguf is empty"));
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace layerboost

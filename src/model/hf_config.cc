@@ -1,0 +1,116 @@
+#include "model/hf_config.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "model/hf_json.h"
+#include "model/hf_rope.h"
+#include "model/in_quotes.h"
+
+namespace layerboost {
+namespace {
+
+/// Adds the ids of "eos_token_id", one or a list; negative ones mean none.
+void add_end_tokens(const JsonFields& fields, std::vector<int>& ids) {
+  const SortedJson* value = fields.find("eos_token_id");
+  if (value == nullptr) return;
+  const auto add = [&](const SortedJson& id) {
+    if (!id.is_number_integer())
+      fail("{}: \"eos_token_id\" should be an integer or a list of integers", fields.where());
+    const auto number = id.get<std::int64_t>();
+    if (number < 0) return;
+    if (number > INT32_MAX) fail("{}: \"eos_token_id\" {} is not a token id", fields.where(), number);
+    if (std::find(ids.begin(), ids.end(), number) == ids.end()) ids.push_back(static_cast<int>(number));
+  };
+  if (value->is_array()) {
+    for (const SortedJson& id : *value) add(id);
+  } else {
+    add(*value);
+  }
+}
+
+/// Which layers have the sliding window of size `window`.
+std::vector<int> windows_by_type(const JsonFields& fields, int layers, int window) {
+  std::vector<int> windows(static_cast<std::size_t>(layers), 0);
+  const SortedJson* types = fields.find("layer_types");
+  if (types == nullptr) {
+    const int first = fields.integer("max_window_layers", 28);
+    for (int layer = first; layer < layers; ++layer) windows[static_cast<std::size_t>(layer)] = window;
+    return windows;
+  }
+  if (!types->is_array() || types->size() != windows.size())
+    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), layers);
+  for (std::size_t layer = 0; layer < windows.size(); ++layer) {
+    const SortedJson& type = (*types)[layer];
+    if (type == "full_attention") continue;
+    if (type != "sliding_attention")
+      fail("{}: layer {} has a type other than full_attention and sliding_attention", fields.where(), layer);
+    if (window == 0)
+      fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
+    windows[layer] = window;
+  }
+  return windows;
+}
+
+std::vector<int> read_windows(const JsonFields& fields, const std::string& arch, int layers) {
+  if (arch == "mistral") {
+    const bool named = fields.has("sliding_window");
+    const int window = named ? fields.integer("sliding_window", 0) : 4096;
+    return std::vector<int>(static_cast<std::size_t>(layers), window);
+  }
+  if (arch == "llama") return std::vector<int>(static_cast<std::size_t>(layers), 0);
+  const bool used = fields.flag("use_sliding_window", false);
+  return windows_by_type(fields, layers,
+                         used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : 4096) : 0);
+}
+
+void refuse_unsupported(const JsonFields& fields) {
+  if (fields.find("quantization_config") != nullptr)
+    fail("{}: quantised safetensors are not supported; use BF16, F16 or F32 weights, or a GGUF file", fields.where());
+  if (const std::string act = fields.text("hidden_act", "silu"); act != "silu")
+    fail("{}: \"hidden_act\" {} is not supported; silu is", fields.where(), in_quotes(act));
+}
+
+}  // namespace
+
+Config read_hf_config(std::string_view config_json, std::string_view generation_config_json, const std::string& where) {
+  const std::string config_name = where + "/config.json";
+  const SortedJson json = parse_object(config_json, config_name);
+  const JsonFields fields(json, config_name);
+  Config c;
+  c.arch = fields.text("model_type");
+  if (c.arch != "llama" && c.arch != "qwen2" && c.arch != "qwen3" && c.arch != "mistral")
+    fail("{}: model type {} is not supported; llama, qwen2, qwen3 and mistral are", config_name, in_quotes(c.arch));
+  refuse_unsupported(fields);
+  c.layers = fields.integer("num_hidden_layers");
+  if (c.layers < 1 || c.layers > max_layers)
+    fail("{}: \"num_hidden_layers\" is {}; it should be 1 to {}", config_name, c.layers, max_layers);
+  c.hidden = fields.integer("hidden_size");
+  c.heads = fields.integer("num_attention_heads");
+  if (c.heads < 1) fail("{}: \"num_attention_heads\" is 0", config_name);
+  c.kv_heads = fields.integer("num_key_value_heads", c.heads);
+  c.head_size = fields.integer("head_dim", c.arch == "qwen3" && !fields.has("head_dim") ? 128 : c.hidden / c.heads);
+  c.ffn = fields.integer("intermediate_size");
+  c.vocab = fields.integer("vocab_size");
+  c.max_positions = fields.integer("max_position_embeddings");
+  c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", 1e-6));
+  c.rope = read_hf_rope(fields, c.max_positions);
+  c.tied_embeddings = fields.flag("tie_word_embeddings", false);
+  const bool attention_bias = (c.arch == "llama" || c.arch == "qwen3") && fields.flag("attention_bias", false);
+  c.qkv_bias = c.arch == "qwen2" || attention_bias;
+  c.o_bias = attention_bias;
+  c.mlp_bias = c.arch == "llama" && fields.flag("mlp_bias", false);
+  c.qk_norm = c.arch == "qwen3";
+  c.windows = read_windows(fields, c.arch, c.layers);
+  add_end_tokens(fields, c.eos);
+  if (!generation_config_json.empty()) {
+    const std::string name = where + "/generation_config.json";
+    const SortedJson generation = parse_object(generation_config_json, name);
+    add_end_tokens(JsonFields(generation, name), c.eos);
+  }
+  check_config(c, config_name);
+  return c;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,13 @@
+// RoPE in config.json.
+#pragma once
+
+#include "model/config.h"
+#include "model/hf_json.h"
+
+namespace layerboost {
+
+/// From `rope_parameters`, or `rope_theta` and `rope_scaling`. Throws Error for types other than default, linear,
+/// llama3 and yarn.
+RopeConfig read_hf_rope(const JsonFields& config, int max_positions);
+
+}  // namespace layerboost

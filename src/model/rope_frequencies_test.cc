@@ -1,0 +1,54 @@
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "model/hf_config.h"
+
+namespace layerboost {
+namespace {
+
+Json config_of(const Json& rope, int head_dim) {
+  return {{"model_type", "llama"},    {"num_hidden_layers", 1},   {"hidden_size", 256},
+          {"num_attention_heads", 2}, {"num_key_value_heads", 1}, {"head_dim", head_dim},
+          {"intermediate_size", 8},   {"vocab_size", 8},          {"max_position_embeddings", 131072},
+          {"rope_parameters", rope}};
+}
+
+void expect_as_transformers(const Json& config, const Json& expected, const std::string& where) {
+  const Config c = read_hf_config(config.dump(), "", "test");
+  const std::vector<double> frequencies = c.rope.frequencies(c.head_size);
+  ASSERT_EQ(frequencies.size(), expected["inv_freq"].size());
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    const auto reference = expected["inv_freq"][i].get<double>();
+    EXPECT_NEAR(frequencies[i] / reference, 1, 5e-6) << where << ", pair " << i;
+  }
+  EXPECT_NEAR(c.rope.attention_factor, expected["attention_scaling"].get<double>(), 1e-6) << where;
+}
+
+TEST(RopeFrequencies, AsTransformersInBothForms) {
+  const Json cases = read_json(LAYERBOOST_SOURCE_DIR "/src/model/testdata/rope.json");
+  ASSERT_EQ(cases.size(), 16U);
+  for (const Json& expected : cases) {
+    const Json& rope = expected["rope_parameters"];
+    Json config = config_of(rope, expected["head_dim"].get<int>());
+    expect_as_transformers(config, expected, rope.dump());
+
+    Json scaling = rope;  // the older form
+    config.erase("rope_parameters");
+    config["rope_theta"] = scaling["rope_theta"];
+    scaling["type"] = scaling["rope_type"];
+    scaling.erase("rope_type");
+    scaling.erase("rope_theta");
+    config["rope_scaling"] = scaling["type"] == "default" ? Json() : scaling;
+    expect_as_transformers(config, expected, config.dump());
+  }
+}
+
+TEST(RopeFrequencies, ExplicitDivisors) {
+  RopeConfig rope;
+  rope.base = 16;
+  rope.divisors = {1, 8};
+  EXPECT_EQ(rope.frequencies(4), (std::vector<double>{1, 1.0 / 32}));
+}
+
+}  // namespace
+}  // namespace layerboost

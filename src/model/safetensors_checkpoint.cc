@@ -1,0 +1,93 @@
+#include "model/safetensors_checkpoint.h"
+
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "model/hf_config.h"
+#include "model/hf_json.h"
+#include "model/in_quotes.h"
+#include "model/safetensors_file.h"
+#include "model/tensor_table.h"
+
+namespace layerboost {
+namespace {
+
+/// Tensor name to shard, from model.safetensors.index.json. Throws Error for a shard that isn't a plain file name.
+std::map<std::string, std::string> read_index(const fs::path& path) {
+  const std::string where = path.string();
+  const SortedJson json = parse_object(read_file(path), where);
+  const SortedJson* weight_map = JsonFields(json, where).find("weight_map");
+  if (weight_map == nullptr || !weight_map->is_object()) fail("{}: missing \"weight_map\"", where);
+  std::map<std::string, std::string> shards;
+  for (const auto& [name, file] : weight_map->items()) {
+    if (!file.is_string()) fail("{}: the shard of tensor {} should be a string", where, in_quotes(name));
+    const auto& shard = file.get_ref<const std::string&>();
+    if (shard.find('/') != std::string::npos || shard.find('\0') != std::string::npos ||
+        !shard.ends_with(".safetensors"))
+      fail("{}: the shard {} should be the name of a .safetensors file in the same folder", where, in_quotes(shard));
+    shards.emplace(name, shard);
+  }
+  return shards;
+}
+
+void add_shards(const fs::path& folder, const std::map<std::string, std::string>& shards, TensorTable& table,
+                std::vector<MappedFile>& files) {
+  std::set<std::string> names;
+  for (const auto& [tensor, shard] : shards) names.insert(shard);
+  for (const std::string& shard : names) {
+    files.emplace_back(folder / shard);
+    const std::string where = files.back().path().string();
+    for (auto& [name, tensor] : parse_safetensors(files.back().bytes(), where)) {
+      const auto it = shards.find(name);
+      if (it != shards.end() && it->second == shard) table.add(name, where, std::move(tensor));
+    }
+  }
+  for (const auto& [name, shard] : shards) {
+    if (!table.has(name))
+      fail("{}: missing tensor {}, which the index says is there", (folder / shard).string(), in_quotes(name));
+  }
+}
+
+std::string folder_name(const fs::path& folder) {
+  const fs::path full = fs::absolute(folder).lexically_normal();
+  return (full.has_filename() ? full : full.parent_path()).filename().string();
+}
+
+}  // namespace
+
+std::unique_ptr<Checkpoint> read_safetensors(std::string_view config_json, std::span<const std::byte> bytes,
+                                             const std::string& where) {
+  Config config = read_hf_config(config_json, {}, where);
+  TensorTable table(where);
+  for (auto& [name, tensor] : parse_safetensors(bytes, where)) table.add(name, where, std::move(tensor));
+  const auto no_tokenizer = [where]() -> TokenizerData { fail("{}: has no tokenizer", where); };
+  return make_checkpoint(std::move(config), std::move(table), no_tokenizer, {});
+}
+
+std::unique_ptr<Checkpoint> open_safetensors(const fs::path& folder) {
+  const std::string where = folder.string();
+  const fs::path single = folder / "model.safetensors";
+  const fs::path index = folder / "model.safetensors.index.json";
+  const fs::path generation = folder / "generation_config.json";
+  if (!fs::exists(folder / "config.json"))
+    fail("{}: no config.json; a model is a GGUF file, or a folder with config.json and *.safetensors", where);
+  Config config =
+      read_hf_config(read_file(folder / "config.json"), fs::exists(generation) ? read_file(generation) : "", where);
+  config.name = folder_name(folder);
+  TensorTable table(where);
+  std::vector<MappedFile> files;
+  if (fs::exists(single)) {
+    files.emplace_back(single);
+    for (auto& [name, tensor] : parse_safetensors(files.back().bytes(), single.string()))
+      table.add(name, single.string(), std::move(tensor));
+  } else if (fs::exists(index)) {
+    add_shards(folder, read_index(index), table, files);
+  } else {
+    fail("{}: neither model.safetensors nor model.safetensors.index.json is there", where);
+  }
+  return make_checkpoint(
+      std::move(config), std::move(table), [where] { return read_tokenizer_json(where); }, std::move(files));
+}
+
+}  // namespace layerboost

@@ -1,0 +1,18 @@
+// One safetensors file. Format: https://github.com/huggingface/safetensors#format
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+
+#include "model/checkpoint.h"
+
+namespace layerboost {
+
+/// The tensors in `bytes` (which must outlive them) by name. Throws Error, beginning with `where` (the file's name),
+/// unless the header is as the format says, at most 100 MB, every tensor is F32, F16 or BF16, and their data fill the
+/// rest of the file without gaps or overlaps.
+std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes, const std::string& where);
+
+}  // namespace layerboost
