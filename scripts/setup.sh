@@ -8,6 +8,7 @@ packages=(
   libdnnl-dev                        # oneDNN: matrix products
   libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libeigen3-dev
   libpcre2-dev                       # the tokenizer's regular expressions
+  libutf8proc-dev                    # Unicode normalisation for Qwen's tokenizers
   libcurl4-openssl-dev libssl-dev    # layerboost pull; hashes
   libgtest-dev libgmock-dev          # tests
   libjs-chart.js                     # charts on the page

@@ -40,6 +40,7 @@ TokenizerData gguf_tokenizer(const GgufFile& file) {
     fail("{}: a tokenizer of kind {}; only byte-level BPE (\"gpt2\") is supported", file.where(), in_quotes(model));
   TokenizerData data;
   data.pre_tokenizer = pre_tokenizer(file);
+  data.nfc = file.text("tokenizer.ggml.pre", "default") == "qwen2";
   data.ignore_merges = data.pre_tokenizer == "llama3";
   data.tokens = file.texts("tokenizer.ggml.tokens");
   data.merges = file.texts("tokenizer.ggml.merges");
