@@ -1,0 +1,50 @@
+#include "eval/pair_encoding.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+#include "eval/bos.h"
+#include "eval/unicode.h"
+
+namespace layerboost {
+namespace {
+
+/// The first `count` of `tokens` are the context.
+Request split(const std::vector<TokenId>& tokens, std::size_t count) {
+  const auto border = tokens.begin() + static_cast<std::ptrdiff_t>(std::min(count, tokens.size()));
+  return {{tokens.begin(), border}, {border, tokens.end()}};
+}
+
+Request without_context(const Tokenizer& tokenizer, std::string_view continuation) {
+  const TokenId prefix = prefix_token(tokenizer);
+  if (prefix < 0) fail("an empty context needs a BOS or EOS token, and the model has neither");
+  return split(encode_with_bos(tokenizer, continuation, prefix), 1);
+}
+
+/// Keeps the last max_positions + 1 tokens; at least one of them is context.
+void truncate(Request& request, int max_positions) {
+  const std::size_t most = static_cast<std::size_t>(max_positions > 0 ? max_positions : 2048) + 1;
+  const std::size_t size = request.context.size() + request.continuation.size();
+  if (size <= most) return;
+  std::vector<TokenId> tokens = std::move(request.context);
+  tokens.insert(tokens.end(), request.continuation.begin(), request.continuation.end());
+  tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(most));
+  request = split(tokens, std::max<std::size_t>(1, most - std::min(most, request.continuation.size())));
+}
+
+}  // namespace
+
+Request encode_pair(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation, TokenId bos,
+                    int max_positions) {
+  std::string whole(context);
+  whole += continuation;
+  context.remove_suffix(trailing_white_space(context));
+  Request request =
+      context.empty() ? without_context(tokenizer, whole)
+                      : split(encode_with_bos(tokenizer, whole, bos), encode_with_bos(tokenizer, context, bos).size());
+  truncate(request, max_positions);
+  return request;
+}
+
+}  // namespace layerboost

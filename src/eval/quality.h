@@ -1,0 +1,54 @@
+// All that `eval` measures of a model with a plan, and its JSON.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "eval/bos.h"
+#include "eval/divergence.h"
+#include "eval/passkey.h"
+#include "eval/tasks.h"
+
+namespace layerboost {
+
+struct QualityOptions {
+  std::string text;                // a file; empty: no perplexity
+  std::vector<std::string> tasks;  // files
+  std::vector<int> passkey;        // lengths
+  int limit = 0;                   // the first so many windows of the text and items of each task; 0: all
+  int context = 1024;              // tokens of a window
+  int stride = 0;                  // tokens between windows; 0: they don't overlap
+  BosMode bos = BosMode::automatic;
+  std::uint64_t seed = 0;  // of the passkeys
+};
+
+struct QualityReport {
+  std::optional<Perplexity> perplexity;
+  std::optional<TextDivergence> divergence;  // from the unchanged model
+  std::vector<TaskResult> tasks;
+  std::vector<PasskeyResult> passkey;
+  QualityOptions options;
+  std::string text_name, text_hash;
+  std::vector<std::string> task_hashes;  // of tasks
+};
+
+/// Measures what `options` ask for on `mixers`; with `unchanged` (else nullptr) also how far it is from the model with
+/// those mixers. Everything given is read and checked before anything is measured. Throws Error, and Interrupted.
+QualityReport measure_quality(const Model& model, const MixerList& mixers, const MixerList* unchanged,
+                              const QualityOptions& options);
+
+/// {"perplexity": {nll, ppl, tokens, windows, nll_stderr}, "kl": {mean, stderr, agreement, agreement_stderr, base_ppl,
+/// nll_change, nll_change_stderr}, "tasks": {NAME: {acc, acc_norm, acc_stderr, acc_norm_stderr, n}}, "passkey":
+/// [{length, acc, acc_stderr, logprob, logprob_stderr, n, depths: [{depth, acc, logprob, n}]}], "data": what it was
+/// measured on}; only what was measured. Last-word tasks have perplexity and perplexity_stderr in place of acc_norm.
+/// Unknown errors are null.
+Json to_json(const QualityReport& report);
+
+/// The same as a table for people, with standard errors.
+std::string to_table(const QualityReport& report);
+
+}  // namespace layerboost

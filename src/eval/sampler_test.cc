@@ -1,0 +1,74 @@
+#include "eval/sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+/// Logits of 3000 tokens (several chunks) where five have these probabilities and the others none.
+class SamplerTest : public ::testing::Test {
+ protected:
+  SamplerTest() : logits_(3000, -1000.0F) {
+    for (std::size_t i = 0; i < ids_.size(); ++i)
+      logits_[static_cast<std::size_t>(ids_[i])] = static_cast<float>(std::log(probabilities_[i]) / 0.5);
+  }
+
+  std::vector<double> frequencies(const Sampling& sampling) {
+    Random random(7);
+    std::vector<double> counts(ids_.size() + 1);
+    for (int i = 0; i < draws_; ++i) {
+      const TokenId id = sample(logits_.data(), 0.5F, 3000, sampling, random);
+      std::size_t k = 0;
+      while (k < ids_.size() && ids_[k] != id) ++k;
+      counts[k] += 1.0 / draws_;
+    }
+    return counts;
+  }
+
+  static constexpr int draws_ = 20000;
+  const std::vector<int> ids_ = {0, 5, 1024, 2047, 2999};
+  const std::vector<double> probabilities_ = {0.1, 0.4, 0.05, 0.25, 0.2};
+  std::vector<float> logits_;
+};
+
+TEST_F(SamplerTest, ZeroTemperatureTakesTheLikeliest) {
+  Random random(1);
+  EXPECT_EQ(sample(logits_.data(), 0.5F, 3000, {}, random), 5);
+}
+
+TEST_F(SamplerTest, DrawsByProbability) {
+  const std::vector<double> found = frequencies({1, 1});
+  for (std::size_t i = 0; i < ids_.size(); ++i) EXPECT_NEAR(found[i], probabilities_[i], 0.015) << ids_[i];
+  EXPECT_EQ(found.back(), 0);
+}
+
+TEST_F(SamplerTest, TemperatureSharpens) {
+  const std::vector<double> found = frequencies({0.5, 1});
+  const double total = 0.01 + 0.16 + 0.0025 + 0.0625 + 0.04;
+  EXPECT_NEAR(found[1], 0.16 / total, 0.015);
+  EXPECT_NEAR(found[0], 0.01 / total, 0.015);
+}
+
+TEST_F(SamplerTest, NucleusLeavesOutTheRest) {
+  const std::vector<double> found = frequencies({1, 0.6});  // 0.4 + 0.25 reach it
+  EXPECT_NEAR(found[1], 0.4 / 0.65, 0.015);
+  EXPECT_NEAR(found[3], 0.25 / 0.65, 0.015);
+  EXPECT_EQ(found[0] + found[2] + found[4] + found[5], 0);
+}
+
+TEST(Sampling, Limits) {
+  EXPECT_NO_THROW(check_sampling({0, 1}));
+  EXPECT_THROW(check_sampling({-1, 1}), Error);
+  EXPECT_THROW(check_sampling({std::nan(""), 1}), Error);
+  EXPECT_THROW(check_sampling({1, 0}), Error);
+  EXPECT_THROW(check_sampling({1, 1.5}), Error);
+}
+
+}  // namespace
+}  // namespace layerboost

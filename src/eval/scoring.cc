@@ -1,0 +1,72 @@
+#include "eval/scoring.h"
+
+#include <optional>
+
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "eval/prefix_tree.h"
+#include "eval/run_reader.h"
+
+namespace layerboost {
+namespace {
+
+/// Of one target.
+struct TokenScore {
+  float log_prob;
+  bool greedy;
+};
+
+/// The scores of a step's targets, in their order.
+std::vector<TokenScore> score_step(Runner& runner, const float* hidden, const StepTargets& step) {
+  std::vector<TokenScore> scores(step.targets.size());
+  const std::vector<int> index = step.index();
+  runner.logits(hidden, step.rows, [&](const LogitsBlock& block) {
+    const int rows = static_cast<int>(block.rows.size());
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < rows; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const float* logits = block.row(at);
+      const float scale = block.scale(at);
+      const float total = log_sum_exp(logits, scale, block.vocab);
+      const int best = argmax(logits, block.vocab);
+      const auto row = static_cast<std::size_t>(index[static_cast<std::size_t>(block.rows[at])]);
+      for (int t = step.first[row]; t < step.first[row + 1]; ++t) {
+        const TokenId token = step.targets[static_cast<std::size_t>(t)].token;
+        scores[static_cast<std::size_t>(t)] = {logits[token] * scale - total, token == best};
+      }
+    }
+  });
+  return scores;
+}
+
+}  // namespace
+
+std::vector<Score> score_requests(Subject& subject, std::span<const Request> requests, const std::string& label) {
+  std::vector<Score> scores(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    scores[i].tokens = static_cast<int>(requests[i].continuation.size());
+
+  const std::vector<TokenRun> runs = build_prefix_tree(requests);
+  std::int64_t total = 0;
+  for (const TokenRun& run : runs) total += static_cast<std::int64_t>(run.tokens.size());
+  std::optional<Progress> progress;
+  if (!label.empty()) progress.emplace(label, total, "tokens");
+
+  RunSchedule schedule(runs);
+  RunReader reader(subject, runs);
+  for (auto pieces = schedule.next(); !pieces.empty(); pieces = schedule.next()) {
+    check_interrupt("evaluation stopped; nothing was written, the same command starts it again");
+    const float* hidden = reader.read(pieces);
+    const StepTargets step = targets_of(runs, pieces);
+    const std::vector<TokenScore> found = score_step(subject.runner, hidden, step);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      Score& score = scores[static_cast<std::size_t>(step.targets[i].request)];
+      score.log_likelihood += static_cast<double>(found[i].log_prob);
+      score.greedy = score.greedy && found[i].greedy;
+    }
+    if (progress) progress->advance(step.step_rows);
+  }
+  return scores;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,24 @@
+// Log-likelihoods of continuations: what perplexity, multiple choice and retrieval are made of.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eval/subject.h"
+#include "eval/token_run.h"
+
+namespace layerboost {
+
+struct Score {
+  double log_likelihood = 0;  // sum over the continuation of log p(token | everything before), nats
+  bool greedy = true;         // is every token of the continuation the most likely one
+  int tokens = 0;             // of the continuation
+};
+
+/// The score of each request, in their order; independent of the other requests beyond rounding. Shared prefixes are
+/// read once. Log-softmax in f32, sums in double. `label` names the work on the progress line; empty: none is shown.
+/// Throws Interrupted when the user asked to stop.
+std::vector<Score> score_requests(Subject& subject, std::span<const Request> requests, const std::string& label = "");
+
+}  // namespace layerboost

@@ -1,0 +1,20 @@
+// What is being evaluated: a model with one choice of mixers, and the memory to run it.
+#pragma once
+
+#include "model/runner.h"
+
+namespace layerboost {
+
+/// Not thread-safe: one per thread of control. Sequences made with it must not outlive it.
+struct Subject {
+  /// `model` and `mixers` [L] must outlive the subject.
+  Subject(const Model& its_model, const MixerList& its_mixers)
+      : model(its_model), mixers(its_mixers), runner(its_model) {}
+
+  const Model& model;
+  const MixerList& mixers;
+  Runner runner;
+  CachePools pools;
+};
+
+}  // namespace layerboost

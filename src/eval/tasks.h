@@ -1,0 +1,36 @@
+// Multiple choice and last-word prediction, scored by lm-evaluation-harness's rules (zero-shot, no chat template).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "eval/scoring.h"
+#include "eval/statistics.h"
+#include "eval/task_file.h"
+
+namespace layerboost {
+
+struct TaskItemScore {
+  std::vector<double> log_likelihoods;  // by choice
+  bool correct = false;       // multiple choice: the largest log-likelihood is the gold one's, the first wins a tie;
+                              // last word: every token is the likeliest
+  bool correct_norm = false;  // as correct, each divided by the choice's code points without its leading space
+};
+
+struct TaskResult {
+  std::string name;
+  TaskKind kind = TaskKind::multiple_choice;
+  Estimate acc, acc_norm;   // acc_norm: multiple choice only
+  Estimate log_likelihood;  // of the gold continuation, nats; last word: perplexity is exp(-mean)
+  std::vector<TaskItemScore> items;
+};
+
+/// The requests of all items' pairs, one after another. `bos` as for encode_pair().
+std::vector<Request> task_requests(const Tokenizer& tokenizer, const Task& task, TokenId bos, int max_positions);
+
+/// The result from the scores of task_requests().
+TaskResult summarize_task(const Task& task, std::span<const Score> scores);
+
+TaskResult run_task(Subject& subject, const Task& task, TokenId bos);
+
+}  // namespace layerboost
