@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -32,7 +33,7 @@ class ModelStore : public testing::Test {
     }
   }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / "layerboost_model_store_test";
+  const fs::path root_ = fs::path(testing::TempDir()) / fmt::format("layerboost_model_store_test_{}", ::getpid());
 };
 
 TEST_F(ModelStore, FindsFilesAndDirectories) {

@@ -1,12 +1,117 @@
-#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fnmatch.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/progress.h"
 #include "cli/commands.h"
+#include "cli/hub.h"
+#include "cli/model_store.h"
 
 namespace layerboost {
+namespace {
+
+constexpr const char* public_hub = "https://huggingface.co";
+
+struct PullOptions {
+  std::string model, directory, gguf;
+  std::string revision = "main";
+};
+
+std::string environment(const char* name, const char* otherwise) {
+  const char* const value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? otherwise : value;
+}
+
+bool matches(const std::string& path, const char* pattern) {
+  return ::fnmatch(pattern, path.c_str(), FNM_PATHNAME) == 0;
+}
+
+/// Of all that a repository holds, what layerboost reads: weights as safetensors, configuration and tokenizer.
+bool is_part_of_model(const HubFile& file) {
+  constexpr const char* patterns[] = {"config.json",           "generation_config.json",      "tokenizer.json",
+                                      "tokenizer_config.json", "special_tokens_map.json",     "chat_template.jinja",
+                                      "model*.safetensors",    "model.safetensors.index.json"};
+  return std::any_of(std::begin(patterns), std::end(patterns),
+                     [&](const char* pattern) { return matches(file.path, pattern); });
+}
+
+std::vector<HubFile> choose(const std::vector<HubFile>& all, const PullOptions& options) {
+  std::vector<HubFile> chosen;
+  std::string gguf_names;
+  bool has_weights = false;
+  for (const HubFile& file : all) {
+    const bool gguf = file.path.ends_with(".gguf");
+    if (gguf) gguf_names += (gguf_names.empty() ? "" : ", ") + file.path;
+    const bool wanted =
+        options.gguf.empty() ? is_part_of_model(file) : gguf && matches(file.path, options.gguf.c_str());
+    if (!wanted) continue;
+    has_weights |= gguf || file.path.ends_with(".safetensors");
+    chosen.push_back(file);
+  }
+  if (has_weights) return chosen;
+  const std::string has = gguf_names.empty() ? "it has no GGUF files either" : "its GGUF files: " + gguf_names;
+  if (!options.gguf.empty()) fail("{} has no GGUF file that matches \"{}\"; {}", options.model, options.gguf, has);
+  fail("{} has no model*.safetensors; {}{}", options.model, has, gguf_names.empty() ? "" : " (choose with --gguf)");
+}
+
+/// Bytes that are still to come for a file.
+std::int64_t remaining(const HubFile& file, const fs::path& target) {
+  std::error_code missing;
+  const auto there = fs::file_size(part_of(target), missing);
+  const std::int64_t have = missing ? 0 : static_cast<std::int64_t>(there);
+  return std::max<std::int64_t>(0, file.size - have);
+}
+
+void pull(const PullOptions& options) {
+  const fs::path stored = store_path(options.model);
+  const fs::path directory = options.directory.empty() ? stored : fs::path(options.directory);
+  Hub hub({environment("HF_ENDPOINT", public_hub), environment("HF_TOKEN", ""), options.model, options.revision});
+  std::vector<HubFile> files = choose(hub.list(), options);
+  std::erase_if(files, [&](const HubFile& file) {
+    return fs::exists(directory / file.path) && mismatch(file, directory / file.path).empty();
+  });
+
+  constexpr std::int64_t megabyte = 1000000;
+  std::int64_t total = 0, bytes = 0;
+  for (const HubFile& file : files) total += remaining(file, directory / file.path);
+  Progress progress("fetching " + options.model, total / megabyte, "MB");
+  for (const HubFile& file : files) {
+    hub.fetch(file, directory / file.path, [&](std::int64_t n) {
+      progress.advance((bytes + n) / megabyte - bytes / megabyte);
+      bytes += n;
+    });
+  }
+  fmt::print("{}\n", directory.string());
+}
+
+}  // namespace
 
 void add_pull_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("pull", "Fetch a model from a Hugging Face hub");
-  command->footer("Examples:\n  layerboost pull HuggingFaceTB/SmolLM2-135M-Instruct");
+  const auto options = std::make_shared<PullOptions>();
+  command->add_option("MODEL", options->model, "The model's name on the hub, ORG/NAME")->required()->type_name("");
+  command->add_option("-o,--output", options->directory, "Where to put it; default: the cache, where ORG/NAME finds it")
+      ->type_name("DIR");
+  command->add_option("--revision", options->revision, "Branch, tag or commit")
+      ->type_name("REV")
+      ->capture_default_str();
+  command->add_option("--gguf", options->gguf, "Fetch the GGUF files that match instead of safetensors")
+      ->type_name("PATTERN");
+  command->footer(
+      "Prints the model's directory. Goes on where an earlier call stopped; sizes and hashes are checked.\n"
+      "Environment: HF_TOKEN (models that need permission), HF_ENDPOINT (another hub or mirror).\n\n"
+      "Examples:\n"
+      "  layerboost pull HuggingFaceTB/SmolLM2-135M-Instruct\n"
+      "  layerboost pull bartowski/SmolLM2-135M-Instruct-GGUF --gguf '*Q8_0.gguf' -o models/smollm2");
+  command->callback([options] { pull(*options); });
 }
 
 }  // namespace layerboost

@@ -1,0 +1,117 @@
+// An HTTP server for tests: on loopback, one request per connection, answers by a function of the test.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace layerboost {
+
+class LoopbackServer {
+ public:
+  struct Request {
+    std::string path, host, authorization;
+    std::int64_t offset = 0;  // of "Range: bytes=OFFSET-"; 0 without
+  };
+  struct Answer {
+    int status = 200;
+    std::string body;
+    std::string location;             // of a redirect
+    std::optional<std::size_t> sent;  // close the connection after so many bytes of the body
+  };
+  using Handler = std::function<Answer(const Request&)>;
+
+  explicit LoopbackServer(Handler handler) : handler_(std::move(handler)), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    LB_CHECK(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    LB_CHECK(::listen(socket_, 8) == 0);
+    socklen_t size = sizeof address;
+    LB_CHECK(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~LoopbackServer() {
+    ::shutdown(socket_, SHUT_RDWR);  // ends accept()
+    thread_.join();
+    ::close(socket_);
+  }
+  LoopbackServer(const LoopbackServer&) = delete;
+  LoopbackServer& operator=(const LoopbackServer&) = delete;
+
+  [[nodiscard]] std::string url(const char* host = "127.0.0.1") const {
+    return fmt::format("http://{}:{}", host, port_);
+  }
+  [[nodiscard]] std::vector<Request> requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+
+ private:
+  void serve() {
+    for (;;) {
+      const int connection = ::accept(socket_, nullptr, nullptr);
+      if (connection < 0) return;
+      answer(connection);
+      ::close(connection);
+    }
+  }
+
+  void answer(int connection) {
+    std::string text;
+    char buffer[4096];
+    while (text.find("\r\n\r\n") == std::string::npos) {
+      const ssize_t n = ::recv(connection, buffer, sizeof buffer, 0);
+      if (n <= 0) return;
+      text.append(buffer, static_cast<std::size_t>(n));
+    }
+    Request request;
+    request.path = text.substr(4, text.find(' ', 4) - 4);  // "GET PATH HTTP/1.1"
+    request.host = header(text, "Host: ");
+    request.authorization = header(text, "Authorization: ");
+    if (const std::string range = header(text, "Range: bytes="); !range.empty()) request.offset = std::stoll(range);
+    {
+      const std::lock_guard lock(mutex_);
+      requests_.push_back(request);
+    }
+    const Answer answer = handler_(request);
+    std::string reply =
+        fmt::format("HTTP/1.1 {} -\r\nContent-Length: {}\r\nConnection: close\r\n", answer.status, answer.body.size());
+    if (!answer.location.empty()) reply += "Location: " + answer.location + "\r\n";
+    reply += "\r\n" + answer.body.substr(0, answer.sent.value_or(answer.body.size()));
+    for (std::string_view rest = reply; !rest.empty();) {
+      const ssize_t n = ::send(connection, rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (n <= 0) return;
+      rest.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+
+  static std::string header(const std::string& text, const std::string& name) {
+    const std::size_t at = text.find("\r\n" + name);
+    if (at == std::string::npos) return "";
+    const std::size_t start = at + 2 + name.size();
+    return text.substr(start, text.find("\r\n", start) - start);
+  }
+
+  Handler handler_;
+  int socket_;
+  int port_ = 0;
+  mutable std::mutex mutex_;
+  std::vector<Request> requests_;
+  std::thread thread_;
+};
+
+}  // namespace layerboost

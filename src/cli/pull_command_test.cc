@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/loopback_server.h"
+#include "cli/model_store.h"
+
+namespace layerboost {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+const std::map<std::string, std::string> repository = {
+    {"config.json", "{}"},
+    {"tokenizer.json", "{\"model\": {}}"},
+    {"model-00001-of-00002.safetensors", std::string(3000, 'a')},
+    {"model-00002-of-00002.safetensors", std::string(2000, 'b')},
+    {"model.safetensors.index.json", "{\"weight_map\": {}}"},
+    {"onnx/model.onnx", "not wanted"},
+    {"README.md", "not wanted"},
+    {"name-Q4_0.gguf", "four bits"},
+    {"name-Q8_0.gguf", "eight bits"},
+};
+
+LoopbackServer::Answer hub(const LoopbackServer::Request& request) {
+  if (request.path.starts_with("/api/models/org/name/tree/main")) {
+    Json tree = Json::array();
+    for (const auto& [path, content] : repository) {
+      tree.push_back({{"type", "file"},
+                      {"path", path},
+                      {"size", content.size()},
+                      {"lfs", {{"oid", sha256(content)}, {"size", content.size()}}}});
+    }
+    return {200, tree.dump(), "", {}};
+  }
+  const std::string prefix = "/org/name/resolve/main/";
+  const auto file =
+      request.path.starts_with(prefix) ? repository.find(request.path.substr(prefix.size())) : repository.end();
+  if (file == repository.end()) return {404, "", "", {}};
+  return {200, file->second, "", {}};
+}
+
+class PullCommand : public testing::Test {
+ protected:
+  PullCommand() {
+    fs::remove_all(root_);
+    setenv("XDG_CACHE_HOME", root_.c_str(), 1);
+    setenv("HF_ENDPOINT", server_.url().c_str(), 1);
+  }
+  ~PullCommand() override {
+    fs::remove_all(root_);
+    unsetenv("XDG_CACHE_HOME");
+    unsetenv("HF_ENDPOINT");
+  }
+  int pull(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), {"layerboost", "pull"});
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code = run_command_line(static_cast<int>(arguments.size()), arguments.data());
+    out_ = testing::internal::GetCapturedStdout();
+    err_ = testing::internal::GetCapturedStderr();
+    return code;
+  }
+  static std::vector<std::string> names_in(const fs::path& directory) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(directory)) names.push_back(entry.path().filename().string());
+    return names;
+  }
+
+  const fs::path root_ = fs::path(testing::TempDir()) / fmt::format("layerboost_pull_test_{}", ::getpid());
+  LoopbackServer server_{hub};
+  std::string out_, err_;
+};
+
+TEST_F(PullCommand, FetchesWhatAModelNeedsAndNothingTwice) {
+  ASSERT_EQ(pull({"org/name"}), 0) << err_;
+  EXPECT_EQ(out_, store_path("org/name").string() + "\n");
+  EXPECT_EQ(find_model("org/name"), store_path("org/name"));
+  EXPECT_THAT(names_in(store_path("org/name")),
+              testing::UnorderedElementsAre("config.json", "tokenizer.json", "model-00001-of-00002.safetensors",
+                                            "model-00002-of-00002.safetensors", "model.safetensors.index.json"));
+  const std::size_t requests = server_.requests().size();
+  ASSERT_EQ(pull({"org/name"}), 0) << err_;
+  EXPECT_EQ(server_.requests().size(), requests + 1);  // only the list
+}
+
+TEST_F(PullCommand, FetchesAgainWhatHasChanged) {
+  ASSERT_EQ(pull({"org/name"}), 0);
+  write_file(store_path("org/name") / "config.json", "[]");
+  ASSERT_EQ(pull({"org/name"}), 0);
+  EXPECT_EQ(read_file(store_path("org/name") / "config.json"), "{}");
+}
+
+TEST_F(PullCommand, FetchesChosenGgufFilesIntoADirectory) {
+  const std::string directory = (root_ / "here").string();
+  ASSERT_EQ(pull({"org/name", "--gguf", "*Q8_0.gguf", "-o", directory.c_str()}), 0) << err_;
+  EXPECT_THAT(names_in(directory), testing::ElementsAre("name-Q8_0.gguf"));
+  EXPECT_EQ(find_model(directory), fs::path(directory) / "name-Q8_0.gguf");
+}
+
+TEST_F(PullCommand, SaysWhatIsWrong) {
+  EXPECT_EQ(pull({"org/name", "--gguf", "*Q2*"}), 2);
+  EXPECT_THAT(err_,
+              AllOf(HasSubstr("no GGUF file that matches \"*Q2*\""), HasSubstr("name-Q4_0.gguf, name-Q8_0.gguf")));
+  EXPECT_EQ(pull({"no-slash"}), 2);
+  EXPECT_THAT(err_, HasSubstr("expected ORG/NAME"));
+  EXPECT_EQ(pull({"org/other"}), 2);
+  EXPECT_THAT(err_, HasSubstr("has no model org/other"));
+}
+
+}  // namespace
+}  // namespace layerboost
