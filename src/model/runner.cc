@@ -52,10 +52,6 @@ void Runner::embed(std::span<const TokenId> tokens, float* hidden) const {
 
 void Runner::run_layers(std::span<const BatchItem> items, float* hidden, int first, int last) {
   const int rows = total_rows(items);
-  int positions = 0;
-  for (const BatchItem& item : items)
-    positions = std::max(positions, item.sequence->length() + static_cast<int>(item.tokens.size()));
-  workspace_.rope.grow(positions);
   for (int layer = first; layer < last; ++layer) {
     mix(items, hidden, layer);
     mlp(hidden, rows, layer);
@@ -65,6 +61,9 @@ void Runner::run_layers(std::span<const BatchItem> items, float* hidden, int fir
 }
 
 void Runner::mix(std::span<const BatchItem> items, float* hidden, int layer) {
+  int positions = 0;
+  for (const BatchItem& item : items) positions = std::max(positions, item.sequence->length() + static_cast<int>(item.tokens.size()));
+  workspace_.rope.grow(positions);
   const std::vector<Group> groups = group_by_mixer(items, layer);
   for (const Group& group : groups) {
     const bool all = groups.size() == 1;

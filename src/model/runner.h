@@ -36,6 +36,10 @@ class Runner {
   /// `last` is L the sequence advances.
   void run_layers(std::span<const BatchItem> items, float* hidden, int first, int last);
 
+  /// The two halves of a layer: hidden += mixer(norm(hidden)), then hidden += mlp(norm(hidden)). As run_layers(), without advancing.
+  void mix(std::span<const BatchItem> items, float* hidden, int layer);
+  void mlp(float* hidden, int rows, int layer);
+
   /// embed() and all layers. Returns hidden [N, D], valid until the next call. How a text is cut into steps and what
   /// else is in the batch doesn't change its rows beyond rounding.
   const float* forward(std::span<const BatchItem> items);
@@ -48,9 +52,6 @@ class Runner {
   Workspace& workspace() { return workspace_; }
 
  private:
-  void mix(std::span<const BatchItem> items, float* hidden, int layer);
-  void mlp(float* hidden, int rows, int layer);
-
   const Model& model_;
   Workspace workspace_;
   AlignedBuffer hidden_, head_product_;

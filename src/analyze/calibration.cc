@@ -1,0 +1,79 @@
+#include "analyze/calibration.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "eval/bos.h"
+#include "eval/self_text.h"
+#include "eval/subject.h"
+#include "eval/text_data.h"
+#include "mixer/mixers.h"
+
+namespace layerboost {
+namespace {
+
+std::vector<std::vector<TokenId>> texts_from_file(const Model& model, const CalibrationOptions& options, int count,
+                                                  int length) {
+  const TextData data = read_text(options.text);
+  const auto wanted = static_cast<std::size_t>(count) * static_cast<std::size_t>(length);
+  const std::vector<TokenId> tokens = first_tokens(model.text(), data.text, wanted);
+  const auto size = static_cast<std::ptrdiff_t>(length);
+  if (std::ssize(tokens) < size)
+    fail("{} has {} tokens of text; one calibration sequence needs {}", options.text, tokens.size(), length);
+  std::vector<std::vector<TokenId>> texts;
+  for (auto begin = tokens.begin(); tokens.end() - begin >= size; begin += size)
+    texts.emplace_back(begin, begin + size);
+  return texts;
+}
+
+std::string hash_of(const std::vector<CalibrationSequence>& sequences) {
+  std::string bytes;
+  for (const CalibrationSequence& sequence : sequences) {
+    bytes.append(reinterpret_cast<const char*>(sequence.tokens.data()), sequence.tokens.size() * sizeof(TokenId));
+    bytes.append("\n");
+  }
+  return "sha256:" + sha256(bytes);
+}
+
+}  // namespace
+
+Calibration make_calibration(const Model& model, const CalibrationOptions& options) {
+  Calibration calibration;
+  calibration.length = std::min(options.length, model.config.max_positions);
+  const int count = std::max(1, (options.tokens + calibration.length - 1) / calibration.length);
+  std::vector<std::vector<TokenId>> texts;
+  if (options.text.empty()) {
+    MixerSet mixers(model);
+    Subject subject(model, mixers.list(native_specs(model.config)));
+    texts = self_text(subject, {count, calibration.length, options.seed});
+    calibration.source = "self";
+  } else {
+    texts = texts_from_file(model, options, count, calibration.length);
+    calibration.source = fs::path(options.text).filename().string();
+  }
+  calibration.texts = static_cast<int>(texts.size());
+  for (auto& text : texts) calibration.sequences.push_back({std::move(text), 0, false});
+
+  if (options.retrieval_items > 0) {
+    // Far back: that is what windows lose.
+    constexpr double depths[] = {0.1, 0.4, 0.7, 0.9};
+    constexpr int depth_count = 4;
+    const int each = (options.retrieval_items + depth_count - 1) / depth_count;
+    const TokenId bos = bos_token(model.text(), BosMode::automatic);
+    for (const PasskeyItem& item :
+         passkey_items(model.text(), calibration.length - 16, depths, each, options.seed, bos)) {
+      if (calibration.retrieval_items == options.retrieval_items) break;
+      std::vector<TokenId> tokens = item.prompt;
+      tokens.insert(tokens.end(), item.answer.begin(), item.answer.end());
+      calibration.sequences.push_back({std::move(tokens), static_cast<int>(item.prompt.size()) - 1, true});
+      calibration.retrieval_items += 1;
+      calibration.retrieval_length = item.length;
+    }
+  }
+  calibration.hash = hash_of(calibration.sequences);
+  return calibration;
+}
+
+}  // namespace layerboost

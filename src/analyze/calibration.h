@@ -1,0 +1,42 @@
+// What a sensitivity sweep reads: texts, whose every token is predicted, and passkey prompts, whose digits are.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "eval/passkey.h"
+#include "model/model.h"
+
+namespace layerboost {
+
+/// One sequence. Row r predicts token r + 1; rows first_target .. tokens.size() - 2 are scored.
+struct CalibrationSequence {
+  std::vector<TokenId> tokens;
+  int first_target = 0;
+  bool retrieval = false;
+
+  [[nodiscard]] int targets() const { return static_cast<int>(tokens.size()) - 1 - first_target; }
+};
+
+struct Calibration {
+  std::vector<CalibrationSequence> sequences;  // texts, then passkey prompts
+  std::string source;                          // where the texts are from, for people
+  std::string hash;                            // "sha256:..." of all tokens
+  int texts = 0;
+  int length = 0;            // of each text
+  int retrieval_items = 0;   // 0: none
+  int retrieval_length = 0;  // of each prompt
+};
+
+struct CalibrationOptions {
+  std::string text;         // a file; empty: text that the model itself writes
+  int tokens = 16 * 1024;   // of text, rounded up to whole sequences
+  int length = 1024;        // of a sequence, cut to the model's positions
+  int retrieval_items = 0;  // passkey prompts of `length` tokens
+  std::uint64_t seed = 0;
+};
+
+/// Reads or writes the texts and makes the prompts. Throws Error when the file has less than one sequence of text.
+Calibration make_calibration(const Model& model, const CalibrationOptions& options);
+
+}  // namespace layerboost

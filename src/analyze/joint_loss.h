@@ -1,0 +1,35 @@
+// What a whole plan loses, measured: losses of single layers don't add up.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "analyze/calibration_runner.h"
+#include "mixer/mixers.h"
+
+namespace layerboost {
+
+/// A plan's measured losses against the unchanged model.
+struct JointOutcome {
+  double kl = 0, kl_error = 0;                // mean over texts and its standard error, nats
+  double nll = 0, nll_error = 0;              // paired change
+  double retrieval = 0, retrieval_error = 0;  // drop of the mean log p of the passkey's tokens, nats; 0 without prompts
+  double agreement = 1;                       // share of tokens with the unchanged model's best
+};
+
+class JointLoss {
+ public:
+  /// All must outlive the object. Runs the unchanged model once.
+  JointLoss(const Model& model, MixerSet& mixers, const Calibration& calibration);
+
+  /// Runs the plan `specs` [L] over the calibration. Throws Interrupted.
+  JointOutcome measure(const std::vector<MixerSpec>& specs);
+
+ private:
+  MixerSet& mixers_;
+  CalibrationRunner runner_;
+  AlignedBuffer embedded_;
+  CalibrationOutcome base_;
+};
+
+}  // namespace layerboost

@@ -1,0 +1,55 @@
+#include "analyze/layer_probe.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "mixer/attention_block.h"
+
+namespace layerboost {
+
+double cosine_importance(const float* before, const float* after, int rows, int hidden_size) {
+  double total = 0;
+#pragma omp parallel for reduction(+ : total) if (rows >= 64)
+  for (int r = 0; r < rows; ++r) {
+    const float* const x = before + static_cast<std::ptrdiff_t>(r) * hidden_size;
+    const float* const y = after + static_cast<std::ptrdiff_t>(r) * hidden_size;
+    double xx = 0, yy = 0, xy = 0;
+    for (int i = 0; i < hidden_size; ++i) {
+      const double a = static_cast<double>(x[i]), b = static_cast<double>(y[i]);
+      xx += a * a;
+      yy += b * b;
+      xy += a * b;
+    }
+    total += 1 - xy / std::sqrt(std::max(xx * yy, 1e-30));
+  }
+  return total / rows;
+}
+
+std::vector<double> last_token_entropy(const Model& model, int layer, std::span<const BatchItem> items, float* hidden,
+                                       Workspace& workspace) {
+  const AttentionBlock block(model, layer);
+  std::vector<MixerSpan> spans;
+  int rows = 0;
+  for (const BatchItem& item : items) {
+    spans.push_back({rows, static_cast<int>(item.tokens.size()), 0, nullptr});
+    rows += spans.back().count;
+  }
+  const Projected projected = block.project({hidden, {}, spans, rows}, workspace);
+
+  std::vector<double> result;
+  for (const MixerSpan& span : spans) {
+    const KvLayout layout = block.layout(span.count);
+    std::byte* const keys = workspace.scratch.reserve(layout.bytes());
+    clear_kv(layout, keys);
+    block.store(span, projected, 0, span.count, layout, keys, 0);
+    const KvSegment segment{keys, layout.slots, span.count, 0, nullptr, false};
+    const MixerSpan last{span.row + span.count - 1, 1, span.count - 1, nullptr};
+    float entropy = 0;
+    attention_entropy(layout, model.config.heads, 1.0F / std::sqrt(static_cast<float>(model.config.head_size)),
+                      block.task(last, projected, 0, {&segment, 1}), &entropy);
+    result.push_back(static_cast<double>(entropy));
+  }
+  return result;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,243 @@
+#include "analyze/sweep.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <optional>
+
+#include "analyze/calibration_runner.h"
+#include "analyze/layer_probe.h"
+#include "analyze/map_regression.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "eval/statistics.h"
+#include "eval/tasks.h"
+#include "plan/rank_correlation.h"
+
+namespace layerboost {
+namespace {
+
+constexpr MixerSpec map_spec{MixerKind::map, 0, 0};
+
+Measured measured(std::vector<double> differences) {
+  const Estimate result = estimate(differences);
+  return {result.mean, differences.size() > 1 ? result.error : 0, std::move(differences)};
+}
+
+std::vector<double> minus(const std::vector<double>& a, const std::vector<double>& b) {
+  std::vector<double> result(a.size());
+  std::transform(a.begin(), a.end(), b.begin(), result.begin(), std::minus<>());
+  return result;
+}
+
+/// One sweep under way.
+class Sweep {
+ public:
+  Sweep(const Model& model, MixerSet& mixers, const Calibration& calibration, const SweepOptions& options,
+        fs::path path, const std::function<Json()>& run)
+      : model_(model),
+        mixers_(mixers),
+        options_(options),
+        path_(std::move(path)),
+        run_(run),
+        native_(native_specs(model.config)),
+        unchanged_(mixers.list(native_)),
+        runner_(model, calibration) {
+    begin(calibration);
+  }
+
+  Analysis sweep() {
+    if (analysis_.complete()) return analysis_;
+    Progress progress("analyze", total_work(), "tokens");
+    base_ = runner_.record(unchanged_, progress);
+    if (asked("nll") || asked("kl")) analysis_.base["nll"] = without_differences(measured(base_.nll));
+    if (asked("retrieval")) analysis_.base["retrieval"] = without_differences(measured(base_.retrieval));
+    if (asked("task")) {
+      base_tasks_ = task_accuracies(unchanged_);
+      analysis_.base["task"] = without_differences(measured(base_tasks_));
+    }
+    float* const hidden = hidden_.reserve_as<float>(runner_.rows() * static_cast<std::size_t>(model_.config.hidden));
+    runner_.embed(hidden);
+    for (int layer = 0; layer < model_.config.layers; ++layer) {
+      const bool done = analysis_.layers.contains(layer);
+      if (done) {
+        runner_.advance(unchanged_, hidden, layer, {}, progress);
+        continue;
+      }
+      LayerScores scores;
+      if (has_choice(MixerKind::map)) next_hidden_ = fit_map(layer, hidden, scores, progress);
+      for (const MixerSpec& choice : options_.choices)
+        scores.choices[choice] = measure(layer, choice, hidden, progress);
+      if (!has_choice(MixerKind::map)) next_hidden_ = look_and_advance(layer, hidden, scores, nullptr, progress);
+      std::copy(next_hidden_.begin(), next_hidden_.end(), hidden);
+      analysis_.layers[layer] = std::move(scores);
+      save();
+    }
+    return analysis_;
+  }
+
+ private:
+  [[nodiscard]] bool asked(std::string_view measure) const {
+    return std::find(options_.measures.begin(), options_.measures.end(), measure) != options_.measures.end();
+  }
+  [[nodiscard]] bool has_choice(MixerKind kind) const {
+    return std::any_of(options_.choices.begin(), options_.choices.end(),
+                       [&](const MixerSpec& spec) { return spec.kind == kind; });
+  }
+  [[nodiscard]] fs::path maps_path() const { return fs::path(path_).replace_extension(".maps.safetensors"); }
+
+  static Measured without_differences(Measured value) {
+    value.differences.clear();
+    return value;
+  }
+
+  /// Rows to run, so that the progress line's rate and time left are those of the work.
+  [[nodiscard]] std::int64_t total_work() const {
+    const auto missing = model_.config.layers - static_cast<std::int64_t>(analysis_.layers.size());
+    return static_cast<std::int64_t>(runner_.rows()) *
+           (1 + missing * static_cast<std::int64_t>(options_.choices.size()) + model_.config.layers);
+  }
+
+  /// Starts a file, or goes on with one.
+  void begin(const Calibration& calibration) {
+    analysis_.run = run_();
+    analysis_.model = {model_.hash, model_.path.string(), model_.config};
+    analysis_.data.source = calibration.source;
+    analysis_.data.hash = calibration.hash;
+    analysis_.data.sequences = calibration.texts;
+    analysis_.data.length = calibration.length;
+    analysis_.data.tokens = std::int64_t{calibration.texts} * calibration.length;
+    analysis_.data.retrieval_length = calibration.retrieval_length;
+    analysis_.data.retrieval_items = calibration.retrieval_items;
+    for (const Task& task : options_.tasks) analysis_.data.tasks.push_back(task.name);
+    analysis_.choices = options_.choices;
+    analysis_.measures = options_.measures;
+    if (!fs::exists(path_)) return;
+
+    Analysis found = read_analysis(path_);
+    if (found.model.hash != model_.hash || found.data.hash != calibration.hash ||
+        found.data.tasks != analysis_.data.tasks || found.choices != options_.choices ||
+        found.measures != options_.measures)
+      fail(
+          "{} holds another analysis (another model, text, or other --to, --by, --window): give another -o, or remove "
+          "it",
+          path_.string());
+    if (found.maps) {
+      for (auto& [layer, map] : read_maps(maps_path(), model_.config)) {
+        maps_[layer] = map;
+        mixers_.set_map(layer, std::move(map));
+      }
+    }
+    analysis_ = std::move(found);
+  }
+
+  void save() {
+    if (!maps_.empty()) {
+      write_maps(maps_path(), maps_);
+      analysis_.maps = MapsFile{maps_path().filename().string(), "sha256:" + sha256(read_file(maps_path()))};
+    }
+    analysis_.run = run_();
+    if (analysis_.complete()) analysis_.rank_correlation = rank_correlations(analysis_);
+    write_analysis(path_, analysis_);
+  }
+
+  Scores measure(int layer, const MixerSpec& choice, const float* hidden, Progress& progress) {
+    if (interrupted())
+      throw Interrupted(fmt::format("stopped after {} of {} layers; the same command goes on from {}",
+                                    analysis_.layers.size(), model_.config.layers, path_.string()));
+    std::vector<MixerSpec> specs = native_;
+    specs[static_cast<std::size_t>(layer)] = choice;
+    const MixerList& changed = mixers_.list(specs);
+    const CalibrationOutcome outcome = runner_.measure(changed, hidden, layer, progress);
+    Scores scores;
+    if (asked("kl")) scores["kl"] = measured(outcome.kl);
+    if (asked("nll")) scores["nll"] = measured(minus(outcome.nll, base_.nll));
+    if (asked("retrieval")) scores["retrieval"] = measured(minus(base_.retrieval, outcome.retrieval));
+    if (asked("task")) scores["task"] = measured(minus(base_tasks_, task_accuracies(changed)));
+    return scores;
+  }
+
+  std::vector<double> task_accuracies(const MixerList& mixers) {
+    Subject subject(model_, mixers);
+    std::vector<double> accuracies;
+    for (const Task& task : options_.tasks) accuracies.push_back(run_task(subject, task, -1).acc.mean);
+    return accuracies;
+  }
+
+  /// Takes a copy of `hidden` through the unchanged layer; on the way collects cosine and entropy and, if asked, the
+  /// regression.
+  std::vector<float> look_and_advance(int layer, const float* hidden, LayerScores& scores, MapRegression* regression,
+                                      Progress& progress) {
+    const int D = model_.config.hidden;
+    std::vector<float> next(hidden, hidden + runner_.rows() * static_cast<std::size_t>(D));
+    std::vector<double> cosines;
+    const auto look = [&](const CalibrationRunner::LayerView& view) {
+      if (asked("cosine")) cosines.push_back(cosine_importance(view.before, view.after, view.rows, D));
+      if (regression != nullptr) add_to(*regression, layer, view);
+    };
+    if (asked("entropy")) scores.entropy = entropy(layer, next.data());
+    runner_.advance(unchanged_, next.data(), layer, look, progress);
+    if (asked("cosine")) scores.cosine = without_differences(measured(cosines));
+    return next;
+  }
+
+  std::vector<float> fit_map(int layer, const float* hidden, LayerScores& scores, Progress& progress) {
+    MapRegression regression(model_.config.hidden);
+    std::vector<float> next = look_and_advance(layer, hidden, scores, &regression, progress);
+    maps_[layer] = regression.solve();
+    mixers_.set_map(layer, maps_[layer]);
+    return next;
+  }
+
+  void add_to(MapRegression& regression, int layer, const CalibrationRunner::LayerView& view) {
+    const int D = model_.config.hidden;
+    const LayerWeights& weights = model_.weights.layers[static_cast<std::size_t>(layer)];
+    std::vector<float> norm = weights.mixer_norm;
+    for (std::size_t i = 0; i < weights.mixer_smoothing.size(); ++i) norm[i] *= weights.mixer_smoothing[i];
+    input_.reshape(view.rows, D, Precision::f32);
+    rms_norm(view.before, {}, norm.data(), model_.config.norm_eps, input_);
+    const auto size = static_cast<std::size_t>(view.rows) * static_cast<std::size_t>(D);
+    output_.resize(size);
+    for (std::size_t i = 0; i < size; ++i) output_[i] = view.after[i] - view.before[i];
+    regression.add(input_.f32(0), output_.data(), view.rows);
+  }
+
+  Measured entropy(int layer, float* hidden) {
+    std::vector<double> values;
+    for (const CalibrationSequence& sequence : runner_.calibration().sequences) {
+      if (!sequence.retrieval) {
+        const BatchItem item{nullptr, sequence.tokens};
+        for (const double value : last_token_entropy(model_, layer, {&item, 1}, hidden, runner_.runner().workspace()))
+          values.push_back(value);
+      }
+      hidden += sequence.tokens.size() * static_cast<std::size_t>(model_.config.hidden);
+    }
+    return without_differences(measured(values));
+  }
+
+  const Model& model_;
+  MixerSet& mixers_;
+  const SweepOptions& options_;
+  const fs::path path_;
+  const std::function<Json()>& run_;
+  const std::vector<MixerSpec> native_;
+  const MixerList& unchanged_;
+  CalibrationRunner runner_;
+  Analysis analysis_;
+  CalibrationOutcome base_;
+  std::vector<double> base_tasks_;
+  LayerMaps maps_;
+  AlignedBuffer hidden_;
+  std::vector<float> next_hidden_, output_;
+  Activations input_;
+};
+
+}  // namespace
+
+Analysis run_sweep(const Model& model, MixerSet& mixers, const Calibration& calibration, const SweepOptions& options,
+                   const fs::path& path, const std::function<Json()>& run) {
+  return Sweep(model, mixers, calibration, options, path, run).sweep();
+}
+
+}  // namespace layerboost

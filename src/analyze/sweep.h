@@ -1,0 +1,34 @@
+// The sensitivity sweep: how much the model loses when one layer's mixer is changed.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "analyze/calibration.h"
+#include "base/json.h"
+#include "eval/task_file.h"
+#include "mixer/mixers.h"
+#include "plan/analysis_file.h"
+
+namespace layerboost {
+
+struct SweepOptions {
+  std::vector<MixerSpec> choices;     // what each layer is changed to
+  std::vector<std::string> measures;  // of analysis_measures()
+  std::vector<Task> tasks;            // for the measure "task"
+};
+
+/// Sweeps over all layers and returns the whole analysis. The file `path` is written after every layer; where it
+/// already holds layers of the same sweep (model, data, choices, measures), these are not measured again. Maps (choice
+/// map) are kept beside it, as STEM.maps.safetensors.
+///
+/// The unchanged model's hidden states at the current layer's input are kept, and each change restarts from there: on
+/// average half of the layers run. `run` gives the file's run object each time it is written. Throws Error when `path`
+/// holds another sweep, Interrupted.
+Analysis run_sweep(const Model& model, MixerSet& mixers, const Calibration& calibration, const SweepOptions& options,
+                   const std::filesystem::path& path, const std::function<Json()>& run);
+
+}  // namespace layerboost
