@@ -1,0 +1,17 @@
+// What the page shows, as one JSON object.
+#pragma once
+
+#include "base/json.h"
+
+namespace layerboost {
+
+/// Reads the files that `layerboost boost` left in `dir`:
+///   {"format": "layerboost-report", "version": 1, "written_by", "boost": boost.json,
+///    "analysis": analysis.json?, "plan": plan.json?, "curve": curve.json?,
+///    "quality": [{"name": NAME, "result": quality.NAME.json}], "speed": [{"name": NAME, "result": speed.NAME.json}]}
+/// NAME is a state of the model: "base" first, then "plan", then others such as "healed" by the alphabet. Throws Error
+/// when `dir` or boost.json is missing, a file is of another format or version, or a file is of another model than
+/// boost.json says.
+Json collect_report(const fs::path& dir);
+
+}  // namespace layerboost

@@ -1,0 +1,159 @@
+#include "report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "report/page.h"
+#include "report/report_data.h"
+
+namespace layerboost {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const fs::path testdata = fs::path(LAYERBOOST_SOURCE_DIR) / "src/report/testdata";
+
+/// What `action` throws as Error; "" when it throws nothing.
+template <typename Action>
+std::string error_of(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+/// A directory as boost leaves it, of its own for each test.
+class Report : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = fs::path(::testing::TempDir()) /
+           (std::string("report_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(dir_);
+    fs::copy(testdata, dir_);
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+
+  /// Changes one JSON file of the directory.
+  template <typename Change>
+  void edit(const std::string& file, const Change& change) {
+    Json json = read_json(dir_ / file);
+    change(json);
+    write_json(dir_ / file, json);
+  }
+  std::string page() {
+    write_report(dir_);
+    return read_file(dir_ / "report.html");
+  }
+  /// The page's data as a browser's JSON.parse would see it.
+  Json data_of(const std::string& html) {
+    const std::string open = "<script type=\"application/json\" id=\"data\">";
+    const std::size_t begin = html.find(open) + open.size();
+    return parse_json(html.substr(begin, html.find("</script>", begin) - begin), "page");
+  }
+
+  fs::path dir_;
+};
+
+TEST_F(Report, NeedsNothingButItself) {
+  const std::string html = page();
+  EXPECT_FALSE(std::regex_search(html, std::regex(R"((src|href)\s*=\s*["']?(https?:)?//)")));
+  EXPECT_THAT(html, Not(HasSubstr("<link")));
+  EXPECT_THAT(html, Not(HasSubstr("@import")));
+  EXPECT_THAT(html, HasSubstr("default-src 'none'"));
+  EXPECT_THAT(html, HasSubstr("Chart.js v"));
+  EXPECT_THAT(html, Not(HasSubstr("{{")));
+}
+
+TEST_F(Report, HoldsTheData) {
+  const std::string html = page();
+  const Json data = data_of(html);
+  EXPECT_EQ(data, collect_report(dir_));
+  EXPECT_EQ(data["analysis"], read_json(dir_ / "analysis.json"));
+  EXPECT_EQ(data["plan"]["layers"].size(), 30u);
+  EXPECT_EQ(data["curve"], read_json(dir_ / "curve.json"));
+  EXPECT_THAT(html, HasSubstr("<title>SmolLM2-135M-Instruct, boosted</title>"));
+}
+
+TEST_F(Report, OrdersTheStatesOfTheModel) {
+  fs::copy(dir_ / "quality.plan.json", dir_ / "quality.healed.json");
+  fs::copy(dir_ / "quality.plan.json", dir_ / "quality.again.json");
+  std::vector<std::string> names;
+  const Json data = collect_report(dir_);
+  for (const Json& state : data["quality"]) names.push_back(state["name"]);
+  EXPECT_THAT(names, ElementsAre("base", "plan", "again", "healed"));
+}
+
+TEST_F(Report, LeavesOutWhatIsMissing) {
+  for (const fs::path& path : std::vector<fs::path>(fs::directory_iterator(dir_), {})) {
+    if (path.filename() != "boost.json" && path.filename() != "plan.json") fs::remove(path);
+  }
+  const Json data = data_of(page());
+  EXPECT_FALSE(data.contains("analysis"));
+  EXPECT_TRUE(data["quality"].empty());
+  EXPECT_TRUE(data.contains("plan"));
+}
+
+TEST_F(Report, NamesCannotBreakOut) {
+  const std::string name = "</script><script>alert(1)</script><!-- {{data}} \xe2\x80\xa8 &\"'\xff";
+  const std::size_t scripts = count(page(), "</script");
+  edit("boost.json", [&](Json& json) { json["model"]["name"] = "</title>\u2028" + name; });
+  edit("analysis.json", [&](Json& json) { json["data"]["source"] = name; });
+  const std::string html = page();
+  EXPECT_EQ(count(html, "</script"), scripts);
+  EXPECT_EQ(count(html, "</title"), 1u);
+  EXPECT_EQ(count(html, "alert(1)&lt;"), 1u);  // the title
+  EXPECT_THAT(data_of(html)["analysis"]["data"]["source"].get<std::string>(),
+              HasSubstr("</script><script>alert(1)</script><!-- {{data}} \xe2\x80\xa8"));
+  const std::string script = json_for_script(read_json(dir_ / "boost.json"));
+  EXPECT_THAT(script, Not(HasSubstr("<")));
+  EXPECT_THAT(script, Not(HasSubstr("\xe2\x80\xa8")));
+}
+
+TEST_F(Report, RefusesWhatBoostDidNotWrite) {
+  const auto write = [&] { write_report(dir_); };
+  EXPECT_THAT(error_of([] { write_report("/nowhere"); }), HasSubstr("/nowhere: no such directory"));
+  edit("plan.json", [](Json& json) { json["format"] = "something"; });
+  EXPECT_THAT(error_of(write), HasSubstr("plan.json: format is \"something\", expected \"layerboost-plan\""));
+  fs::remove(dir_ / "plan.json");
+  edit("analysis.json", [](Json& json) { json["version"] = 2; });
+  EXPECT_THAT(error_of(write), HasSubstr("version 2 of layerboost-analysis; this program reads version 1"));
+  fs::remove(dir_ / "boost.json");
+  EXPECT_THAT(error_of(write), HasSubstr("no boost.json in it"));
+  EXPECT_FALSE(fs::exists(dir_ / "report.html"));
+}
+
+TEST_F(Report, RefusesWhatDoesNotBelongTogether) {
+  const auto write = [&] { write_report(dir_); };
+  edit("speed.plan.json", [](Json& json) { json["run"]["plan"] = "1234"; });
+  EXPECT_THAT(error_of(write), HasSubstr("speed.plan.json: measured with plan 1234"));
+  edit("analysis.json", [](Json& json) { json["model"]["hash"] = "5678"; });
+  EXPECT_THAT(error_of(write), HasSubstr("analysis.json: made from model 5678, but boost.json is of model "));
+}
+
+// Writes the page that scripts/check-page.sh opens; see cmake/embed.cmake.
+TEST(Page, IsWrittenForTheBrowser) {
+  const char* const dir = std::getenv("LAYERBOOST_PAGE_DIR");
+  if (dir == nullptr) GTEST_SKIP() << "LAYERBOOST_PAGE_DIR says where; set by ctest's page.write";
+  fs::create_directories(dir);
+  fs::copy(testdata, dir, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  write_report(dir);
+  EXPECT_GT(fs::file_size(fs::path(dir) / "report.html"), 200'000u);
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,81 @@
+// Puts the page together from the data inside it.
+
+function readReport() {
+  const data = JSON.parse(byId('data').textContent);
+  const find = (list, name) => (list.find((entry) => entry.name === name) || {}).result;
+  const latest = (list) => (list.length > 1 ? list[list.length - 1].result : undefined);
+  return {
+    ...data, name: data.boost.model.name || 'The model',
+    qualityOf: (name) => find(data.quality, name), latestQuality: latest(data.quality),
+    speedOf: (name) => find(data.speed, name), latestSpeed: latest(data.speed),
+  };
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  byId('theme').textContent = theme === 'dark' ? 'Light colours' : 'Dark colours';
+  redrawCharts();
+}
+
+function followTheme() {
+  const isDark = () => document.documentElement.dataset.theme === 'dark';
+  byId('theme').addEventListener('click', () => setTheme(isDark() ? 'light' : 'dark'));
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', (event) => setTheme(event.matches ? 'dark' : 'light'));
+  setTheme(document.documentElement.dataset.theme);
+}
+
+/** Paper is white: charts are drawn anew in light colours, and everything is opened. */
+function followPrinting() {
+  let before = 'light';
+  addEventListener('beforeprint', () => {
+    before = document.documentElement.dataset.theme;
+    setTheme('light');
+    resizeCharts();
+  });
+  addEventListener('afterprint', () => setTheme(before));
+}
+
+/** Elements that stick out of the page, or whose text doesn't fit into a cell; those in a scrolling box may. */
+function countOverflow() {
+  const width = document.documentElement.clientWidth;
+  const inBox = (element) => element.closest('.scroll, .unseen, .skip');
+  const outside = [...document.body.querySelectorAll('*')].filter((element) => !inBox(element) && element.getBoundingClientRect().right > width + 1);
+  const clipped = [...document.querySelectorAll('.cell')].filter((cell) => cell.scrollWidth > cell.clientWidth + 1);
+  return outside.length + clipped.length + (document.documentElement.scrollWidth > width ? 1 : 0);
+}
+
+/** How many canvases have something drawn on them. */
+function countCharts() {
+  const drawn = (canvas) => {
+    const {width, height} = canvas;
+    return width && height && canvas.getContext('2d').getImageData(0, 0, width, height).data.some((byte) => byte);
+  };
+  return [...document.querySelectorAll('canvas')].filter(drawn).length;
+}
+
+/** What scripts/check-page.sh reads. */
+function sayReady() {
+  const state = document.documentElement.dataset;
+  state.overflow = String(countOverflow());
+  state.canvases = String(document.querySelectorAll('canvas').length);
+  state.charts = String(countCharts());
+  state.ready = 'true';
+}
+
+function drawReport() {
+  const report = readReport();
+  prepareCharts();
+  drawOpening(report);
+  drawLayers(report);
+  drawQuality(report);
+  drawSpeed(report);
+  drawSensitivity(report);
+  drawCurve(report);
+  drawCorrelation(report);
+  drawRuns(report);
+  followTheme();
+  followPrinting();
+  requestAnimationFrame(() => requestAnimationFrame(sayReady));
+}
+
+drawReport();

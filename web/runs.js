@@ -1,0 +1,45 @@
+// How it was measured: the runs behind the numbers, their commands, and the fingerprints of what they used.
+
+const partNames = {boost: 'Everything, start to end', analysis: 'What each layer is worth', quality: 'Quality', speed: 'Speed'};
+
+function allRuns(report) {
+  const runs = [{what: partNames.boost, run: report.boost.run}, {what: partNames.analysis, run: report.analysis && report.analysis.run}];
+  for (const part of ['quality', 'speed']) {
+    for (const {name, result} of report[part]) runs.push({what: `${partNames[part]}, ${stateName(name)}`, run: result.run});
+  }
+  return runs.filter(({run}) => run);
+}
+
+function runEntry({what, run}) {
+  const facts = [duration(run.seconds), run.cpu, isNumber(run.threads) && plural(run.threads, 'thread', 'threads'), run.precision,
+    isNumber(run.seed) && `seed ${run.seed}`, run.version && `layerboost ${run.version}`];
+  return h('div', {class: 'run'}, h('p', {}, h('b', {}, what), h('span', {}, facts.filter(Boolean).join(' \u00b7 '))),
+      run.command ? h('code', {}, run.command) : null);
+}
+
+function measuredText(report) {
+  const {data, model} = report.analysis || {};
+  const texts = [];
+  if (model && isNumber(model.layers)) {
+    texts.push(`${model.name} has ${model.layers} layers of width ${decimal(model.hidden)}, each with ${model.heads} attention heads that share ${model.kv_heads} sets of keys and values.`);
+  }
+  if (data) texts.push(`What each layer is worth was measured on ${decimal(data.tokens)} tokens (${data.sequences} texts of ${decimal(data.length)}; source: ${data.source}).`);
+  const perplexity = report.quality.length && report.quality[0].result.perplexity;
+  if (perplexity) texts.push(`Perplexity was measured on ${decimal(perplexity.tokens)} tokens in ${decimal(perplexity.windows)} windows.`);
+  return texts.join(' ');
+}
+
+function drawRuns(report) {
+  byId('measured-text').textContent = measuredText(report);
+  byId('runs').replaceChildren(...allRuns(report).map(runEntry));
+  const planHash = [...report.quality, ...report.speed].map(({result}) => result.run && result.run.plan).find(Boolean);
+  const hashes = [['Model', report.boost.model.hash], ['Plan', planHash],
+    ['Calibration text', report.analysis && report.analysis.data && report.analysis.data.hash]];
+  byId('hashes').replaceChildren(...hashes.filter(([, hash]) => hash).flatMap(([name, hash]) => [h('dt', {}, name), h('dd', {}, h('code', {}, hash))]));
+  byId('made-by').textContent = `Made by layerboost ${report.written_by}. This page is one file: nothing is fetched from anywhere.`;
+  byId('download').addEventListener('click', () => {
+    const url = URL.createObjectURL(new Blob([byId('data').textContent], {type: 'application/json'}));
+    h('a', {href: url, download: 'report.json'}).click();
+    URL.revokeObjectURL(url);
+  });
+}
