@@ -102,7 +102,7 @@ inline std::string random_weights(DType dtype, std::int64_t count, std::mt19937&
 inline Config tiny_config(const std::string& arch, DType dtype) {
   Config c;
   c.arch = arch;
-  c.layers = 2;
+  c.layers = dtype >= DType::q4_k ? 1 : 2;
   c.hidden = dtype >= DType::q4_k ? 256 : 32;
   c.heads = 2;
   c.kv_heads = 1;
@@ -113,7 +113,7 @@ inline Config tiny_config(const std::string& arch, DType dtype) {
   c.qkv_bias = arch == "qwen2";
   c.qk_norm = arch == "qwen3";
   c.tied_embeddings = arch == "qwen3";
-  c.windows = {0, 0};
+  c.windows.assign(static_cast<std::size_t>(c.layers), 0);
   return c;
 }
 
