@@ -52,11 +52,14 @@ add_custom_command(
   VERBATIM)
 target_sources(lb_report PRIVATE ${assets_cc})
 
-# The page that report_test wrote, looked at in a headless browser at phone and desktop width, light and dark.
+# The pages that report_test wrote, looked at in a headless browser at phone and desktop width, light and dark.
 if(TARGET report_test)
   set(page_dir ${PROJECT_BINARY_DIR}/page)
   add_test(NAME page.write COMMAND report_test --gtest_filter=Page.IsWrittenForTheBrowser)
   set_tests_properties(page.write PROPERTIES ENVIRONMENT LAYERBOOST_PAGE_DIR=${page_dir} FIXTURES_SETUP page)
-  add_test(NAME page.in_browser COMMAND ${PROJECT_SOURCE_DIR}/scripts/check-page.sh ${page_dir}/report.html ${page_dir}/shots)
-  set_tests_properties(page.in_browser PROPERTIES FIXTURES_REQUIRED page SKIP_RETURN_CODE 77 TIMEOUT 300)
+  foreach(page full healed sparse)
+    add_test(NAME page.${page}_in_browser
+             COMMAND ${PROJECT_SOURCE_DIR}/scripts/check-page.sh ${page_dir}/${page}/report.html ${page_dir}/${page})
+    set_tests_properties(page.${page}_in_browser PROPERTIES FIXTURES_REQUIRED page SKIP_RETURN_CODE 77 TIMEOUT 300)
+  endforeach()
 endif()

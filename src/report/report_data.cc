@@ -6,16 +6,21 @@
 #include <utility>
 #include <vector>
 
+#include "plan/analysis_file.h"
+#include "plan/plan.h"
+
 namespace layerboost {
 namespace {
 
-/// Throws Error unless `json` is of version 1 of `format`.
-void check_format(const Json& json, std::string_view format, const fs::path& path) {
+/// boost.json. Throws Error when it isn't one.
+Json read_boost(const fs::path& path) {
+  if (!fs::exists(path))
+    fail("{}: no boost.json in it; give a directory that layerboost boost wrote", path.parent_path().string());
+  Json json = read_json(path);
   const std::string where = path.string();
-  const auto found = get<std::string>(json, "format", where);
-  if (found != format) fail("{}: format is \"{}\", expected \"{}\"", where, found, format);
-  const int version = get<int>(json, "version", where);
-  if (version != 1) fail("{}: version {} of {}; this program reads version 1", where, version, format);
+  if (get<std::string>(json, "format", where) != "layerboost-boost" || get<int>(json, "version", where) != 1)
+    fail("{}: not a boost.json of version 1", where);
+  return json;
 }
 
 /// Throws Error when a file names a model, and another one than boost.json does.
@@ -63,16 +68,49 @@ Json read_states(const fs::path& dir, const std::string& prefix, const std::stri
   return list;
 }
 
-/// Throws Error when the qualities and speeds of the state "plan" were measured with two different plans.
-void check_same_plan(const fs::path& dir) {
-  const fs::path quality = dir / "quality.plan.json";
-  const fs::path speed = dir / "speed.plan.json";
-  if (!fs::exists(quality) || !fs::exists(speed)) return;
-  const std::string of_quality = run_hash(read_json(quality), "plan", quality);
-  const std::string of_speed = run_hash(read_json(speed), "plan", speed);
-  if (of_quality.empty() || of_speed.empty() || of_quality == of_speed) return;
-  fail("{}: measured with plan {}, but quality.plan.json with plan {}; run layerboost boost again", speed.string(),
-       of_speed, of_quality);
+/// Removes every "differences" below `json`.
+void drop_differences(Json& json) {
+  if (json.is_object()) json.erase("differences");
+  for (Json& part : json) {
+    if (part.is_structured()) drop_differences(part);
+  }
+}
+
+void add_analysis(Json& data, const fs::path& path, const std::string& model) {
+  if (!fs::exists(path)) return;
+  check_model(read_analysis(path).model.hash, model, path);
+  data["analysis"] = read_json(path);
+  drop_differences(data["analysis"]);
+}
+
+void add_plan(Json& data, const fs::path& path, const std::string& model) {
+  if (!fs::exists(path)) return;
+  const Plan plan = read_plan(path);
+  check_model(plan.model_hash, model, path);
+  data["plan"] = read_json(path);
+  data["plan_hash"] = plan.hash();
+}
+
+void add_curve(Json& data, const fs::path& path) {
+  if (!fs::exists(path)) return;
+  data["curve"] = read_json(path);
+  get<Json::array_t>(data["curve"], "points", path.string());
+}
+
+/// Throws Error when the state "plan" was measured with another plan than plan.json, edited since perhaps.
+void check_plan(const Json& data, const fs::path& dir) {
+  if (!data.contains("plan_hash")) return;
+  const auto expected = data["plan_hash"].get<std::string>();
+  for (const std::string part : {"quality", "speed"}) {
+    for (const Json& state : data[part]) {
+      if (state["name"] != "plan") continue;
+      const fs::path path = dir / (part + ".plan.json");
+      const std::string found = run_hash(state["result"], "plan", path);
+      if (!found.empty() && found != expected)
+        fail("{}: measured with plan {}, but plan.json is {}; run layerboost boost again", path.string(), found,
+             expected);
+    }
+  }
 }
 
 }  // namespace
@@ -82,26 +120,15 @@ Json collect_report(const fs::path& dir) {
   if (!fs::is_directory(dir, ignored))
     fail("{}: no such directory; give one that layerboost boost wrote", dir.string());
   const fs::path boost = dir / "boost.json";
-  if (!fs::exists(boost)) fail("{}: no boost.json in it; give a directory that layerboost boost wrote", dir.string());
-
   Json data = {{"format", "layerboost-report"}, {"version", 1}, {"written_by", LAYERBOOST_VERSION}};
-  data["boost"] = read_json(boost);
-  check_format(data["boost"], "layerboost-boost", boost);
+  data["boost"] = read_boost(boost);
   const std::string model = model_hash(data["boost"], boost);
-  for (const std::string part : {"analysis", "plan"}) {
-    const fs::path path = dir / (part + ".json");
-    if (!fs::exists(path)) continue;
-    data[part] = read_json(path);
-    check_format(data[part], "layerboost-" + part, path);
-    check_model(model_hash(data[part], path), model, path);
-  }
-  if (const fs::path path = dir / "curve.json"; fs::exists(path)) {
-    data["curve"] = read_json(path);
-    get<Json::array_t>(data["curve"], "points", path.string());
-  }
-  check_same_plan(dir);
+  add_analysis(data, dir / "analysis.json", model);
+  add_plan(data, dir / "plan.json", model);
+  add_curve(data, dir / "curve.json");
   data["quality"] = read_states(dir, "quality", model);
   data["speed"] = read_states(dir, "speed", model);
+  check_plan(data, dir);
   return data;
 }
 
