@@ -3,10 +3,11 @@
 // measures that level.
 #include <benchmark/benchmark.h>
 #include <immintrin.h>
-#include <omp.h>
+#include <sys/mman.h>
 
 #include <algorithm>
-#include <cmath>
+#include <cstdlib>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -33,7 +34,10 @@ std::vector<float> random_values(std::size_t n) {
 class Pages {
  public:
   Pages(const KvLayout& layout, int count) : layout_(layout), order_(static_cast<std::size_t>(count)) {
-    memory_.reserve(layout.bytes() * order_.size());
+    constexpr std::size_t kHugePage = 2 << 20;
+    const std::size_t mapped = (bytes() + kHugePage - 1) / kHugePage * kHugePage;
+    memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kHugePage, mapped)));
+    madvise(memory_.get(), mapped, MADV_HUGEPAGE);
     std::iota(order_.begin(), order_.end(), 0);
     std::shuffle(order_.begin(), order_.end(), std::mt19937(2));
     const std::size_t width = static_cast<std::size_t>(layout.kv_heads * layout.head_size);
@@ -43,14 +47,17 @@ class Pages {
     }
   }
   [[nodiscard]] std::byte* block(int i) const {
-    return memory_.data() + layout_.bytes() * static_cast<std::size_t>(order_[static_cast<std::size_t>(i)]);
+    return memory_.get() + layout_.bytes() * static_cast<std::size_t>(order_[static_cast<std::size_t>(i)]);
   }
   [[nodiscard]] std::size_t bytes() const { return layout_.bytes() * order_.size(); }
-  [[nodiscard]] const std::byte* data() const { return memory_.data(); }
+  [[nodiscard]] const std::byte* data() const { return memory_.get(); }
 
  private:
   KvLayout layout_;
-  AlignedBuffer memory_;
+  struct Free {
+    void operator()(std::byte* p) const { std::free(p); }
+  };
+  std::unique_ptr<std::byte, Free> memory_;
   std::vector<int> order_;
 };
 

@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <vector>
 
@@ -109,10 +110,15 @@ class Call {
     for (const Item& item : schedule.items) seconds += item.seconds;
     const bool parallel = schedule.items.size() > 1 && seconds > kWorthThreads;
     const AttentionKernels& kernel = kernels().attention;
+    std::atomic<std::size_t> taken = 0;
 #pragma omp parallel if (parallel)
     {
-#pragma omp for schedule(dynamic, 1)
-      for (std::size_t i = 0; i < schedule.items.size(); ++i) run_item(kernel, schedule.items[i], schedule);
+      // Each thread takes the next item before it starts on one, to fetch its keys ahead.
+      const std::size_t count = schedule.items.size();
+      for (std::size_t i = taken++, next = taken++; i < count; i = next, next = taken++) {
+        run_item(kernel, schedule.items[i], next < count ? first_head(schedule.items[next]) : nullptr, schedule);
+      }
+#pragma omp barrier
 #pragma omp for schedule(static)
       for (std::size_t i = 0; i < schedule.merges.size(); ++i) merge(schedule.merges[i], schedule);
     }
@@ -161,7 +167,16 @@ class Call {
     }
   }
 
-  void run_item(const AttentionKernels& kernel, const Item& item, const Schedule& schedule) const {
+  /// Where an item starts to read.
+  [[nodiscard]] const std::byte* first_head(const Item& item) const {
+    const KvSegment& segment = item.task->segments[static_cast<std::size_t>(item.first_segment)];
+    KvLayout own = layout_;
+    own.slots = segment.slots;
+    return segment.block + own.head_bytes() * static_cast<std::size_t>(item.kv_head);
+  }
+
+  void run_item(const AttentionKernels& kernel, const Item& item, const std::byte* next_head,
+                const Schedule& schedule) const {
     thread_local AlignedBuffer scratch;
     const AttentionTask& task = *item.task;
     AttentionTile tile;
@@ -170,6 +185,7 @@ class Call {
     tile.segments = task.segments.data() + item.first_segment;
     tile.segment_count = item.segments;
     tile.kv_head = item.kv_head;
+    tile.next_head = next_head;
     tile.token_stride = static_cast<std::ptrdiff_t>(heads_) * layout_.head_size;
     const std::ptrdiff_t offset = item.first_token * tile.token_stride + head_offset(item.kv_head);
     tile.q = task.q + offset;

@@ -153,6 +153,10 @@ void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& grou
                keys, group.key_stride, state.padded / Dot::kStep, scores, kGroup, false,
                ahead ? group.keys_ahead + range.begin * 4 : keys);
 
+  const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded) * 4;
+  const std::ptrdiff_t skipped = range.begin / Dot::kStep * value_stride;
+  const std::byte* values = group.values + skipped;
+  const std::byte* values_ahead = ahead ? group.values_ahead + skipped : values;
   for (int r = 0; r < rows; ++r) {
     float* row_scores = scores + r * kGroup;
     Vec most = splat(kUnseen);
@@ -169,11 +173,8 @@ void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& grou
     softmax_row<Dot>(state, first_row + r, row_scores, most, n, probabilities + r * kGroup);
   }
 
-  const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded) * 4;
-  const std::ptrdiff_t skipped = range.begin / Dot::kStep * value_stride;
-  product<Dot>(rows, state.padded / kLanes, probabilities, kGroup, group.values + skipped, value_stride, n / Dot::kStep,
-               state.out + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded, true,
-               (ahead ? group.values_ahead : group.values) + skipped);
+  product<Dot>(rows, state.padded / kLanes, probabilities, kGroup, values, value_stride, n / Dot::kStep,
+               state.out + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded, true, values_ahead);
 }
 
 template <typename Dot>
@@ -226,34 +227,30 @@ void end_tile(const AttentionTile& tile, const State<Dot>& state) {
   }
 }
 
-/// The keys of the tile's head in a segment; its values follow after value_offset().
-inline std::ptrdiff_t head_offset(const KvSegment& segment, int padded, int element, int kv_head) {
-  return static_cast<std::ptrdiff_t>(segment.slots) * padded * element * 2 * kv_head;
-}
-
 template <typename Dot, int kElement>
 void attend_as(const AttentionTile& tile) {
   State<Dot> state = begin_tile<Dot>(tile);
   const int blocks = (state.rows + Dot::kRows - 1) / Dot::kRows;
+  const auto head_of = [&](const KvSegment& segment) {
+    return segment.block + static_cast<std::ptrdiff_t>(segment.slots) * state.padded * kElement * 2 * tile.kv_head;
+  };
   Group group;
   for (int s = 0; s < tile.segment_count; ++s) {
     const KvSegment& segment = tile.segments[s];
-    const std::byte* head = segment.block + head_offset(segment, state.padded, kElement, tile.kv_head);
+    const std::byte* head = head_of(segment);
     const std::ptrdiff_t value_offset = static_cast<std::ptrdiff_t>(segment.slots) * state.padded * kElement;
     group.key_stride = static_cast<std::ptrdiff_t>(segment.slots) * 4;
     group.pinned = segment.pinned;
     // Only pages of one group each are worth fetching ahead: long blocks are streams that the hardware follows.
-    const KvSegment* next =
-        s + 1 < tile.segment_count && tile.segments[s + 1].slots == segment.slots && segment.slots <= kGroup
-            ? &segment + 1
-            : nullptr;
+    const std::byte* following = segment.slots > kGroup       ? nullptr
+                                 : s + 1 < tile.segment_count ? head_of(tile.segments[s + 1])
+                                                              : tile.next_head;
     for (int slot = 0; slot < segment.count; slot += kGroup) {
       group.filled = smaller(kGroup, segment.count - slot);
       group.keys = head + static_cast<std::ptrdiff_t>(slot) * 4;
       group.values = head + value_offset + static_cast<std::ptrdiff_t>(slot) * state.padded * kElement;
-      const std::ptrdiff_t step = next == nullptr ? 0 : next->block - segment.block;
-      group.keys_ahead = group.keys + step;
-      group.values_ahead = group.values + step;
+      group.keys_ahead = following == nullptr ? group.keys : following;
+      group.values_ahead = following == nullptr ? group.values : following + value_offset;
       fill_positions(segment, slot, group);
       for (int b = 0; b < blocks; ++b) {
         const int first = state.rows * b / blocks, end = state.rows * (b + 1) / blocks;

@@ -50,6 +50,8 @@ struct AttentionTile {
   const KvSegment* segments = nullptr;
   int segment_count = 0;
   int kv_head = 0;
+  const std::byte* next_head =
+      nullptr;  // nullptr, or the keys that will be read after this tile's, to fetch them ahead
 
   const float* q = nullptr;  // [tokens, R, d], tokens `token_stride` floats apart
   float* out = nullptr;      // likewise; unused where `partial` is set
