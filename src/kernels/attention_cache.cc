@@ -1,9 +1,12 @@
 // Keys and values in and out of blocks: the layouts that KvLayout describes.
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
+#include "kernels/activations.h"
 #include "kernels/attention.h"
 #include "kernels/bf16.h"
+#include "kernels/dispatch.h"
 
 namespace layerboost {
 namespace {
@@ -26,10 +29,27 @@ struct Places {
   }
 };
 
-void put(std::uint16_t* p, float x) { *p = to_bf16(x); }
-void put(float* p, float x) { *p = x; }
 float get(const std::uint16_t* p) { return from_bf16(*p); }
 float get(const float* p) { return *p; }
+
+/// One position's key and value of one head.
+void store_head(const Places& places, float* head, std::size_t slot, std::size_t d, const float* k, const float* v) {
+  for (std::size_t j = 0; j < d; ++j) head[places.key(slot, j)] = k[j];
+  std::copy_n(v, d, head + places.value(slot, 0));
+}
+
+void store_head(const Places& places, std::uint16_t* head, std::size_t slot, std::size_t d, const float* k,
+                const float* v) {
+  thread_local AlignedBuffer buffer;
+  auto* rounded = buffer.reserve_as<std::uint16_t>(d);
+  const RowKernels& rows = kernels().rows;
+  rows.to_bf16(k, static_cast<int>(d), rounded);
+  std::uint16_t* keys = head + places.key(slot, 0);
+  for (std::size_t j = 0; j < d; j += 2) std::memcpy(keys + j * places.slots, rounded + j, 2 * sizeof(std::uint16_t));
+  rows.to_bf16(v, static_cast<int>(d), rounded);
+  std::uint16_t* values = head + places.value(slot, 0);
+  for (std::size_t j = 0; j < d; ++j) values[2 * j] = rounded[j];
+}
 
 template <typename T>
 void store(const KvLayout& layout, std::byte* block, int first_slot, int count, const float* k, const float* v,
@@ -39,12 +59,8 @@ void store(const KvLayout& layout, std::byte* block, int first_slot, int count, 
   for (int g = 0; g < layout.kv_heads; ++g) {
     T* head = reinterpret_cast<T*>(block + layout.head_bytes() * static_cast<std::size_t>(g));
     for (int i = 0; i < count; ++i) {
-      const auto slot = static_cast<std::size_t>(first_slot + i);
       const std::ptrdiff_t row = i * stride + static_cast<std::ptrdiff_t>(g) * layout.head_size;
-      for (std::size_t j = 0; j < d; ++j) {
-        put(head + places.key(slot, j), k[row + static_cast<std::ptrdiff_t>(j)]);
-        put(head + places.value(slot, j), v[row + static_cast<std::ptrdiff_t>(j)]);
-      }
+      store_head(places, head, static_cast<std::size_t>(first_slot + i), d, k + row, v + row);
     }
   }
 }
@@ -68,7 +84,7 @@ void clear_kv(const KvLayout& layout, std::byte* block) { std::memset(block, 0, 
 
 void store_kv(const KvLayout& layout, std::byte* block, int first_slot, int count, const float* k, const float* v,
               std::ptrdiff_t stride) {
-  LB_CHECK(first_slot >= 0 && count >= 0 && first_slot + count <= layout.slots);
+  LB_CHECK(layout.head_size % 2 == 0 && first_slot >= 0 && count >= 0 && first_slot + count <= layout.slots);
   if (layout.type == KvType::bf16) {
     store<std::uint16_t>(layout, block, first_slot, count, k, v, stride);
   } else {
