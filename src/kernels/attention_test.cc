@@ -49,8 +49,9 @@ class Sequence {
     auto& block = blocks_.emplace_back();
     block.reserve(own.bytes());
     clear_kv(own, block.data());
-    // What lies beyond `count` was somebody else's: large, but numbers.
-    const auto stale = random_.normal(slots * width, 1000.0f);
+    // What lies beyond `count` was somebody else's: as large as numbers get, but numbers.
+    auto stale = random_.normal(slots * width);
+    for (float& x : stale) x = std::copysign(2e38f, x);
     store_kv(own, block.data(), 0, slots, stale.data(), stale.data(), width);
     const auto k = random_.normal(count * width), v = random_.normal(count * width);
     store_kv(own, block.data(), 0, count, k.data(), v.data(), width);
@@ -148,7 +149,7 @@ TEST_P(Attention, PromptsOfManyShapes) {
   const int shapes[][3] = {{9, 3, 64},  {4, 4, 8},   {2, 1, 16}, {14, 2, 32}, {6, 2, 80},
                            {5, 1, 128}, {2, 2, 256}, {3, 3, 6},  {3, 3, 50}};
   for (const auto& [heads, kv_heads, d] : shapes) {
-    for (const int tokens : {1, 2, 15, 64, 130}) {
+    for (const int tokens : {1, 2, 15, 64, 100}) {
       SCOPED_TRACE(testing::Message() << heads << " " << kv_heads << " " << d << ", tokens " << tokens);
       std::vector<Sequence> sequences;
       sequences.emplace_back(layout(kv_heads, d), heads, random);
@@ -199,9 +200,9 @@ TEST_P(Attention, LongContextsSplitIntoRanges) {
 TEST_P(Attention, WindowsOverPagesWithSinks) {
   Random random(5);
   const KvLayout shape = layout(2, 16);
-  for (const int window : {1, 5, 16, 64, 100, 1000}) {
-    for (const int sinks : {0, 1, 4, 16}) {
-      for (const int tokens : {1, 40, 200}) {
+  for (const int window : {1, 5, 16, 100, 1000}) {
+    for (const int sinks : {0, 4, 16}) {
+      for (const int tokens : {1, 90}) {
         SCOPED_TRACE(testing::Message() << "window " << window << ", sinks " << sinks << ", tokens " << tokens);
         std::vector<Sequence> sequences;
         Sequence& sequence = sequences.emplace_back(shape, 4, random);
@@ -240,16 +241,31 @@ TEST_P(Attention, RingsWithPositionsThatWrapAround) {
 TEST_P(Attention, ChunkReadsRingAndItsOwnKeys) {
   Random random(7);
   const KvLayout shape = layout(1, 64);
-  const int window = 32, before = 75, count = 50;
+  const int before = 75, count = 50;
   std::vector<std::int32_t> positions(32);
   for (int position = before - 32; position < before; ++position) positions[at(position % 32)] = position;
+  for (int window = 28; window < 48; window += 3) {
+    SCOPED_TRACE(testing::Message() << "window " << window);
+    std::vector<Sequence> sequences;
+    Sequence& sequence = sequences.emplace_back(shape, 3, random);
+    sequence.add_segment(16, 4, 0, {}, true);
+    sequence.add_segment(32, 32, 0, positions);
+    sequence.add_segment(64, count, before);
+    sequence.ask(before, count, window);
+    check(shape, 3, sequences);
+  }
+}
+
+TEST_P(Attention, SegmentsInAnyOrder) {
+  // The first query sees nothing in the first segment, whose unfilled slots must not leave a trace.
+  Random random(13);
+  const KvLayout shape = layout(1, 16);
   std::vector<Sequence> sequences;
-  Sequence& sequence = sequences.emplace_back(shape, 3, random);
-  sequence.add_segment(16, 4, 0, {}, true);
-  sequence.add_segment(32, 32, 0, positions);
-  sequence.add_segment(64, count, before);
-  sequence.ask(before, count, window);
-  check(shape, 3, sequences);
+  Sequence& sequence = sequences.emplace_back(shape, 2, random);
+  sequence.add_segment(16, 3, 10);
+  sequence.add_segment(16, 10, 0);
+  sequence.ask(9, 4, 0);
+  check(shape, 2, sequences);
 }
 
 TEST_P(Attention, OneLongBlock) {
