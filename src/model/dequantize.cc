@@ -222,7 +222,7 @@ BlockSize block_size(DType dtype) {
     case DType::q6_k:
       return Q6_K::size;
   }
-  LB_CHECK(!"a DType");
+  LB_CHECK(false && "a DType");
 }
 
 std::int64_t stored_bytes(DType dtype, std::int64_t count) {

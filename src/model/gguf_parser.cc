@@ -202,7 +202,7 @@ std::uint64_t gguf_scalar_size(GgufType type) {
     case GgufType::array:
       return 0;
   }
-  LB_CHECK(!"a GgufType");
+  LB_CHECK(false && "a GgufType");
 }
 
 void parse_gguf(std::span<const std::byte> bytes, const std::string& where,

@@ -44,7 +44,7 @@ const char* name_of(DType dtype) {
     case DType::q6_k:
       return "Q6_K";
   }
-  LB_CHECK(!"a DType");
+  LB_CHECK(false && "a DType");
 }
 
 void read_rows(const Tensor& tensor, std::int64_t first, std::int64_t count, float* out) {

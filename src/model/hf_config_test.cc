@@ -1,0 +1,117 @@
+#include "model/hf_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "model/tiny_models_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+/// The config.json of a tiny model of four layers with the fields of `change` put in; null ones are taken out.
+Json changed(const std::string& arch, const Json& change) {
+  Config c = test::tiny_config(arch, DType::f32);
+  c.layers = 4;
+  Json json = Json::parse(test::config_json(c));
+  for (const auto& [key, value] : change.items()) json[key] = value;
+  return json;
+}
+
+Config read(const std::string& arch, const Json& change) {
+  return read_hf_config(changed(arch, change).dump(), "", "folder");
+}
+
+std::string message_of(const std::string& config, const std::string& generation = "") {
+  try {
+    (void)read_hf_config(config, generation, "folder");
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("folder/"), Not(HasSubstr("\n"))));
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string message_of_change(const Json& change) { return message_of(changed("llama", change).dump()); }
+
+TEST(HfConfig, Windows) {
+  EXPECT_EQ(read("llama", {{"sliding_window", 8}}).windows, std::vector<int>(4, 0));
+  EXPECT_EQ(read("mistral", {{"sliding_window", 8}}).windows, std::vector<int>(4, 8));
+  EXPECT_EQ(read("mistral", {{"sliding_window", nullptr}}).windows, std::vector<int>(4, 0));
+  EXPECT_EQ(read("qwen2", {{"sliding_window", 8}}).windows, std::vector<int>(4, 0));
+  EXPECT_EQ(read("qwen2", {{"sliding_window", 8}, {"use_sliding_window", true}, {"max_window_layers", 3}}).windows,
+            (std::vector<int>{0, 0, 0, 8}));
+  const Json types = {"sliding_attention", "full_attention", "full_attention", "sliding_attention"};
+  EXPECT_EQ(read("qwen3", {{"sliding_window", 8}, {"use_sliding_window", true}, {"layer_types", types}}).windows,
+            (std::vector<int>{8, 0, 0, 8}));
+  EXPECT_THAT(message_of(changed("qwen3", {{"layer_types", types}}).dump()), HasSubstr("no sliding window is in use"));
+  EXPECT_THAT(message_of(changed("qwen3", {{"layer_types", Json::array({"full_attention"})}}).dump()),
+              HasSubstr("a list of 4"));
+}
+
+TEST(HfConfig, Biases) {
+  EXPECT_FALSE(read("llama", {}).qkv_bias);
+  const Config llama = read("llama", {{"attention_bias", true}, {"mlp_bias", true}});
+  EXPECT_TRUE(llama.qkv_bias && llama.o_bias && llama.mlp_bias);
+  const Config qwen2 = read("qwen2", {});
+  EXPECT_TRUE(qwen2.qkv_bias);
+  EXPECT_FALSE(qwen2.o_bias || qwen2.mlp_bias || qwen2.qk_norm);
+  EXPECT_TRUE(read("qwen3", {}).qk_norm);
+}
+
+TEST(HfConfig, HeadSizeAndHeadsByDefault) {
+  const Config c = read("llama", {{"head_dim", nullptr}, {"num_key_value_heads", nullptr}});
+  EXPECT_EQ(c.head_size, 16);
+  EXPECT_EQ(c.kv_heads, 2);
+}
+
+TEST(HfConfig, EndTokensOfBothFiles) {
+  EXPECT_EQ(read("llama", {{"eos_token_id", 7}}).eos, std::vector<int>{7});
+  EXPECT_EQ(read("llama", {{"eos_token_id", nullptr}}).eos, std::vector<int>{});
+  const std::string config = changed("llama", {{"eos_token_id", 7}}).dump();
+  EXPECT_EQ(read_hf_config(config, R"({"eos_token_id":[8,7]})", "folder").eos, (std::vector<int>{7, 8}));
+  EXPECT_THAT(message_of(config, "{"), HasSubstr("folder/generation_config.json: not valid JSON at byte 2"));
+}
+
+TEST(HfConfig, RefusesWhatItCannotCompute) {
+  EXPECT_THAT(message_of_change({{"model_type", "gpt_neox"}}),
+              HasSubstr("\"gpt_neox\" is not supported; llama, qwen2, qwen3 and mistral"));
+  EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
+  EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
+  EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 2}}}}),
+              HasSubstr("\"dynamic\" is not supported"));
+  EXPECT_THAT(message_of_change({{"partial_rotary_factor", 0.5}}), HasSubstr("partial_rotary_factor 0.5"));
+  EXPECT_THAT(message_of_change({{"rope_parameters", {{"full_attention", Json::object()}}}}),
+              HasSubstr("per kind of layer"));
+}
+
+TEST(HfConfig, RefusesWrongValues) {
+  EXPECT_THAT(message_of("[]"), HasSubstr("should be a JSON object"));
+  EXPECT_THAT(message_of("{\"model_type\":"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(message_of("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"), HasSubstr("nested deeper"));
+  EXPECT_THAT(message_of(R"({"model_type":"llama","model_type":"qwen2"})"), HasSubstr("\"model_type\" appears twice"));
+  EXPECT_THAT(message_of_change({{"vocab_size", nullptr}}), HasSubstr("missing \"vocab_size\""));
+  EXPECT_THAT(message_of_change({{"hidden_size", -1}}),
+              HasSubstr("\"hidden_size\" should be an integer of 0 to 2^31-1"));
+  EXPECT_THAT(message_of_change({{"hidden_size", 4294967360}}), HasSubstr("\"hidden_size\" should be"));
+  EXPECT_THAT(message_of_change({{"hidden_size", 32.5}}), HasSubstr("\"hidden_size\" should be"));
+  EXPECT_THAT(message_of_change({{"num_hidden_layers", 2000000000}}), HasSubstr("it should be 1 to 4096"));
+  EXPECT_THAT(message_of_change({{"num_attention_heads", 0}}), HasSubstr("\"num_attention_heads\" is 0"));
+  EXPECT_THAT(message_of_change({{"num_key_value_heads", 3}}),
+              HasSubstr("2 query heads are not a multiple of 3 KV heads"));
+  EXPECT_THAT(message_of_change({{"head_dim", 3}}), HasSubstr("head size 3 is odd"));
+  EXPECT_THAT(message_of_change({{"intermediate_size", 2000000000}}), HasSubstr("FFN size"));
+  EXPECT_THAT(message_of_change({{"hidden_size", 1 << 24}, {"vocab_size", 1 << 24}}), HasSubstr("more than 2^40"));
+  EXPECT_THAT(message_of_change({{"rope_theta", 0}}), HasSubstr("RoPE's base is 0; it should be positive"));
+  EXPECT_THAT(message_of_change({{"rms_norm_eps", "small"}}), HasSubstr("\"rms_norm_eps\" should be a number"));
+  EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}}}),
+              HasSubstr("missing \"low_freq_factor\""));
+  EXPECT_THAT(message_of_change({{"eos_token_id", "end"}}), HasSubstr("\"eos_token_id\" should be"));
+}
+
+}  // namespace
+}  // namespace layerboost
