@@ -63,6 +63,9 @@ TEST(GgufFile, ReadsMetadataOfEveryUsedType) {
 TEST(GgufFile, TruncatedAnywhereIsAnError) {
   const std::string bytes = test::tiny_gguf("llama", DType::q4_0);
   ASSERT_EQ(message_of(bytes), "no error");
+  for (std::size_t size = 5; size < 200; size += 7)
+    EXPECT_THAT(message_of(bytes.substr(0, size)), testing::AnyOf(HasSubstr("are left"), HasSubstr("in a file of")))
+        << size;
   // Everywhere in metadata and tensor descriptions, then in steps through the data (padding after the last tensor
   // aside).
   for (std::size_t size = 0; size + 32 < bytes.size(); size += size < 3000 ? 1 : 97)
