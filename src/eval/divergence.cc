@@ -14,10 +14,11 @@ namespace {
 
 constexpr std::size_t block_rows = 64;
 
-/// What comparing the two distributions of one row gives.
+/// What comparing the two distributions of one row gives. The best tokens are found in the logits themselves: rounded
+/// log-probabilities have ties.
 struct RowComparison {
   float kl = 0;
-  bool same_argmax = false;
+  TokenId base_best = -1, changed_best = -1;
 };
 
 /// Of one target.
@@ -62,6 +63,7 @@ class StepComparison {
       const std::size_t row = row_of(block, at);
       const float total = log_sum_exp(block.row(at), block.scale(at), block.vocab);
       store_log_probs(block.row(at), block.scale(at), total, block.vocab, &log_probs_[(row - first) * vocab_]);
+      rows_[row].base_best = argmax(block.row(at), block.vocab);
       each_target(
           row, [&](std::size_t t, TokenId token) { losses_[t].base = total - block.row(at)[token] * block.scale(at); });
     }
@@ -74,9 +76,8 @@ class StepComparison {
       const auto at = static_cast<std::size_t>(i);
       const std::size_t row = row_of(block, at);
       const float scale = block.scale(at), total = log_sum_exp(block.row(at), scale, block.vocab);
-      const Divergence found =
-          divergence(&log_probs_[(row - first) * vocab_], block.row(at), scale, total, block.vocab);
-      rows_[row] = {found.kl, found.same_argmax};
+      rows_[row].kl = divergence(&log_probs_[(row - first) * vocab_], block.row(at), scale, total, block.vocab).kl;
+      rows_[row].changed_best = argmax(block.row(at), block.vocab);
       each_target(row,
                   [&](std::size_t t, TokenId token) { losses_[t].changed = total - block.row(at)[token] * scale; });
     }
@@ -110,7 +111,7 @@ struct Sums {
       for (auto t = static_cast<std::size_t>(step.first[row]); t < static_cast<std::size_t>(step.first[row + 1]); ++t) {
         const auto window = static_cast<std::size_t>(step.targets[t].request);
         kl[window] += static_cast<double>(found.row(row).kl);
-        agreement[window] += found.row(row).same_argmax ? 1 : 0;
+        agreement[window] += found.row(row).base_best == found.row(row).changed_best ? 1 : 0;
         base[window] += static_cast<double>(found.loss(t).base);
         changed[window] += static_cast<double>(found.loss(t).changed);
       }

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "eval/bos.h"
-#include "eval/unicode.h"
+#include "eval/python_strings.h"
 
 namespace layerboost {
 namespace {
@@ -39,7 +39,7 @@ Request encode_pair(const Tokenizer& tokenizer, std::string_view context, std::s
                     int max_positions) {
   std::string whole(context);
   whole += continuation;
-  context.remove_suffix(trailing_white_space(context));
+  context = rstrip(context);
   Request request =
       context.empty() ? without_context(tokenizer, whole)
                       : split(encode_with_bos(tokenizer, whole, bos), encode_with_bos(tokenizer, context, bos).size());

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "eval/pair_encoding.h"
-#include "eval/unicode.h"
+#include "eval/python_strings.h"
 
 namespace layerboost {
 namespace {

@@ -1,4 +1,4 @@
-#include "eval/unicode.h"
+#include "eval/python_strings.h"
 
 #include <algorithm>
 #include <array>
@@ -20,7 +20,7 @@ bool is_white_space(std::string_view character) {
 
 }  // namespace
 
-std::size_t trailing_white_space(std::string_view text) {
+std::string_view rstrip(std::string_view text) {
   std::size_t end = text.size();
   while (end > 0) {
     std::size_t start = end - 1;
@@ -28,7 +28,7 @@ std::size_t trailing_white_space(std::string_view text) {
     if (!is_white_space(text.substr(start, end - start))) break;
     end = start;
   }
-  return text.size() - end;
+  return text.substr(0, end);
 }
 
 std::size_t code_points(std::string_view text) {

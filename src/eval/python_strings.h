@@ -6,8 +6,8 @@
 
 namespace layerboost {
 
-/// Bytes of white space at the end of UTF-8 `text`, as str.rstrip() takes them: Unicode white space and U+001C-1F.
-std::size_t trailing_white_space(std::string_view text);
+/// UTF-8 `text` without the white space at its end, as str.rstrip() takes it: Unicode white space and U+001C-1F.
+std::string_view rstrip(std::string_view text);
 
 /// Code points of UTF-8 `text`, as len() counts them.
 std::size_t code_points(std::string_view text);
