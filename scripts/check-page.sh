@@ -1,11 +1,12 @@
 #!/bin/sh
-# check-page.sh PAGE OUTDIR: opens a report in headless Chromium at phone and desktop width, in light and dark, and fails
-# unless it drew all its charts, without a script error and with nothing sticking out of the page. Screenshots of the
-# whole page go to OUTDIR. Exits with 77 (skipped) where there is no Chromium.
+# check-page.sh PAGE OUTDIR [CHARTS]: opens a report in headless Chromium at two phone widths and one of a desktop, in
+# light and dark, uses all its controls, and fails unless it drew all its charts (and CHARTS of them, if given) without
+# a script error and with nothing sticking out of the page. Screenshots of the whole page go to OUTDIR ("": none). Exits
+# with 77 (skipped) where there is no Chromium.
 set -eu
 
-if [ $# -ne 2 ]; then
-  echo "usage: $0 PAGE OUTDIR" >&2
+if [ $# -lt 2 ]; then
+  echo "usage: $0 PAGE OUTDIR [CHARTS]" >&2
   exit 2
 fi
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
@@ -15,59 +16,100 @@ if [ -z "$chromium" ]; then
 fi
 [ -f "$1" ] || { echo "$0: no page $1" >&2; exit 2; }
 page=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
+out=$2
+charts=${3:-all}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Chromium's own windows are at least 500 pixels wide; a frame inside can be as narrow as a phone. The frame is as high
-# as the screen while the page measures itself, then as high as the page for the screenshot.
-write_frame() {  # WIDTH HEIGHT
-  cat >"$work/frame.html" <<HTML
-<!doctype html>
-<style>body { margin: 0 } iframe { border: 0; display: block; width: $1px; height: $2px }</style>
-<iframe src="file://$page"></iframe>
-<script>
-const frame = document.querySelector('iframe');
-const wait = setInterval(() => {
-  const inner = frame.contentDocument.documentElement;
-  if (!inner || inner.dataset.ready !== 'true') return;
-  clearInterval(wait);
-  Object.assign(document.documentElement.dataset, inner.dataset, {height: inner.scrollHeight});
-  frame.style.height = inner.scrollHeight + 'px';
-}, 20);
-</script>
-HTML
-}
-
-open_frame() {  # COLOURS WINDOW ACTION: 0 is dark in Chromium's setting, 1 is light
+run_chromium() {  # COLOURS ARGUMENT...: of the colours 0 is dark, 1 is light
+  colours=$1
+  shift
   "$chromium" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
     --disable-component-update --disable-sync --user-data-dir="$work/profile" --hide-scrollbars \
-    --allow-file-access-from-files --virtual-time-budget=10000 --blink-settings=preferredColorScheme="$1" \
-    --window-size="$2" "$3" "file://$work/frame.html" 2>"$work/log"
+    --allow-file-access-from-files --virtual-time-budget=600000 --blink-settings=preferredColorScheme="$colours" \
+    "$@" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 }
 
-value_of() {  # NAME: of the frame's data-NAME
-  sed -n "s/.*<html[^>]* data-$1=\"\([^\"]*\)\".*/\1/p" "$work/dom" | head -n 1
+# Chromium's own windows are at least 500 pixels wide; frames in a page can be as narrow as a phone. This one opens the
+# report in a frame of each size, uses its controls, lets it measure itself again, and says on one line what came out.
+cat >"$work/sizes.html" <<HTML
+<!doctype html>
+<pre></pre>
+<script>
+function useControls(page, view) {
+  page.querySelectorAll('details').forEach((details) => { details.open = true; });
+  page.querySelectorAll('input[type=radio]').forEach((button) => button.click());
+  page.querySelectorAll('input[type=range]').forEach((slider) => {
+    for (const value of [slider.min, slider.max]) {
+      slider.value = value;
+      slider.dispatchEvent(new view.Event('input'));
+    }
+  });
+  for (const key of ['End', 'ArrowLeft', 'Home', 'ArrowRight']) {
+    const cell = page.querySelector('.strip button.selected');
+    if (cell) cell.focus();
+    if (cell) cell.dispatchEvent(new view.KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+  }
+  page.querySelectorAll('#theme').forEach((button) => { button.click(); button.click(); });
+  view.dispatchEvent(new view.Event('beforeprint'));
+  view.dispatchEvent(new view.Event('afterprint'));
+}
+
+async function openReport(width, height) {
+  const frame = document.createElement('iframe');
+  frame.style = \`border: 0; width: \${width}px; height: \${height}px\`;
+  frame.src = 'file://$page';
+  document.body.append(frame);
+  while (frame.contentDocument?.documentElement?.dataset.ready !== 'true') await new Promise((go) => setTimeout(go, 50));
+  const root = frame.contentDocument.documentElement;
+  const tall = root.scrollHeight;
+  useControls(frame.contentDocument, frame.contentWindow);
+  frame.contentWindow.sayReady();
+  const {theme, errors, overflow, charts, canvases, error = ''} = root.dataset;
+  const drawn = charts === canvases ? charts : charts + ' of ' + canvases;
+  document.querySelector('pre').append(\`\${width}x\${height} theme=\${theme} errors=\${errors} overflow=\${overflow} charts=\${drawn} tall=\${tall} \${error}\n\`);
+}
+
+(async () => {
+  for (const [width, height] of [[360, 780], [390, 844], [1280, 900]]) await openReport(width, height);
+})();
+</script>
+HTML
+
+# check_sizes THEME: the lines of sizes.html in $work/result are as they should be.
+check_sizes() {
+  for size in 360x780 390x844 1280x900; do
+    line=$(grep "^$size " "$work/result" || echo "$size was never drawn")
+    echo "$line"
+    case "$line" in
+      "$size theme=$1 errors=0 overflow=0 charts=${charts#all} tall="*) ;;
+      "$size theme=$1 errors=0 overflow=0 charts="[0-9]*" tall="*) [ "$charts" = all ] || failed=1 ;;
+      *) failed=1 ;;
+    esac
+    case "$line" in *charts=*" of "*) failed=1 ;; esac
+  done
+}
+
+take_screenshots() {  # COLOURS THEME
+  for width in 390 1280; do
+    tall=$(sed -n "s/^${width}x.* tall=\([0-9]*\).*/\1/p" "$work/result")
+    echo "<!doctype html><style>body { margin: 0 } iframe { border: 0; display: block; width: ${width}px; height: ${tall}px }</style>
+      <iframe src='file://$page'></iframe>" >"$work/frame.html"
+    run_chromium "$1" --window-size="$width,$tall" --screenshot="$work/shot.png" "file://$work/frame.html" >/dev/null
+    mv "$work/shot.png" "$out/page-$width-$2.png"
+  done
 }
 
 failed=0
-for size in 390x844 1280x900; do
-  width=${size%x*}
-  write_frame "$width" "${size#*x}"
-  for theme in dark light; do
-    case $theme in dark) setting=0 ;; light) setting=1 ;; esac
-    open_frame $setting "$width,${size#*x}" --dump-dom >"$work/dom" || { cat "$work/log" >&2; exit 1; }
-    state="ready=$(value_of ready) theme=$(value_of theme) errors=$(value_of errors) overflow=$(value_of overflow)"
-    drawn="charts=$(value_of charts)/$(value_of canvases)"
-    echo "$size $theme: $state $drawn"
-    if [ "$state" != "ready=true theme=$theme errors=0 overflow=0" ] || [ "$(value_of charts)" != "$(value_of canvases)" ] ||
-      [ "$(value_of charts)" = 0 ]; then
-      echo "$size $theme: expected ready=true theme=$theme errors=0 overflow=0 and every chart drawn; $(value_of error)" >&2
-      failed=1
-    fi
-    height=$(value_of height)
-    open_frame $setting "$width,${height:-4000}" --screenshot="$out/page-$width-$theme.png" >/dev/null
-  done
+[ -z "$out" ] || mkdir -p "$out"
+for theme in dark light; do
+  case $theme in dark) setting=0 ;; light) setting=1 ;; esac
+  run_chromium $setting --window-size=1400,900 --dump-dom "file://$work/sizes.html" >"$work/dom"
+  sed -n 's/.*<pre>//; /^[0-9]*x[0-9]* /p' "$work/dom" >"$work/result"
+  check_sizes $theme
+  [ -z "$out" ] || [ $failed = 1 ] || take_screenshots $setting $theme
 done
+if [ $failed = 1 ]; then
+  echo "$0: expected the theme asked for, no errors, no overflow, and $charts charts drawn at each size" >&2
+fi
 exit $failed

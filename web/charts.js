@@ -69,6 +69,16 @@ function axis(title, more) {
   return merged;
 }
 
+/** A log scale from `min` to `max` with ticks at the powers of ten, and at 2 and 5 too where those are few. */
+function logAxis(min, max, text) {
+  const wanted = Math.log10(max / min) > 1.5 ? [1] : [1, 2, 5];
+  const leading = (value) => Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+  return axis('', {
+    type: 'logarithmic', min, max, title: {display: false}, ticks: {callback: text},
+    afterBuildTicks: (scale) => { scale.ticks = scale.ticks.filter(({value}) => wanted.includes(leading(value))); },
+  });
+}
+
 function commonOptions() {
   return {
     animation: false,

@@ -6,7 +6,8 @@ function curveChart(points, current, pick) {
   const only = (index) => (index < 0 ? [] : [data[index]]);
   const label = (item) => {
     const point = points.find((p) => 100 * p.kv_fraction === item.parsed.x);
-    return `${percent(point.kv_fraction)} of the cache: loss ${significant(point.loss)}, ${decimal(point.speedup, 2)}\u00d7 as fast`;
+    return `${percent(point.kv_fraction)} of the cache: loss ${significant(point.loss)}` +
+        (isNumber(point.speedup) ? `, ${decimal(point.speedup, 2)}\u00d7 as fast` : '');
   };
   return {
     type: 'scatter', label: `Predicted loss against cache memory, ${points.length} plans`,
@@ -44,12 +45,14 @@ function copyButton(text) {
   return button;
 }
 
+const speedFor = ({batch, context}) => 'of writing' + (batch ? ` for ${plural(batch, 'reader', 'readers')} of ${decimal(context)} tokens` : '');
+
 function curveFigures(point, curve) {
   return [
     figure('Predicted loss', significant(point.loss), 'KL divergence from the original, in nats'),
     figure('Cache memory', percent(point.kv_fraction), `${bytes(point.kv_bytes_per_token)} a token at ${decimal(curve.context)}`),
-    figure('Predicted speed', times(point.speedup), `for ${plural(curve.batch, 'reader', 'readers')} of ${decimal(curve.context)} tokens`),
-  ];
+    isNumber(point.speedup) && figure('Predicted speed', times(point.speedup), speedFor(curve)),
+  ].filter(Boolean);
 }
 
 function curveNote(report) {
@@ -90,7 +93,8 @@ function drawCurve(report) {
     drawStrip(point.layers.map(parseMixer));
     slider.setAttribute('aria-valuetext', `${percent(point.kv_fraction)} of the cache, loss ${significant(point.loss)}` + (point.chosen ? ', the plan of this page' : ''));
     byId('curve-figures').replaceChildren(...curveFigures(point, curve));
-    command.textContent = point.command || '';
+    command.replaceChildren(...commandWords(point.command || ''));
+    byId('curve-command').hidden = !point.command;
   }
   show(current);
 }

@@ -26,6 +26,17 @@ function svg(tag, properties, ...children) {
   return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), properties, children);
 }
 
+/** A table cell with mean ± standard error, of {mean, stderr}. */
+function errorCell(value) {
+  if (!value || !isNumber(value.mean)) return h('td', {class: 'none'}, '\u2013');
+  return h('td', {}, significant(value.mean), isNumber(value.stderr) && h('small', {}, ' \u00b1\u202f' + significant(value.stderr, 2)));
+}
+
+/** A command line that breaks between words only, where it can. */
+function commandWords(text) {
+  return text.split(' ').flatMap((word, i) => [i ? ' ' : '', h('span', {class: 'word'}, word)]);
+}
+
 /** A row of radio buttons, of which one is always chosen; `options` are {value, label}. */
 function radios(label, options, value, onchange) {
   const name = 'r' + radios.count++;

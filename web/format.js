@@ -31,6 +31,7 @@ function withError(value, digits = 3) {
 /** Bytes in kB, MB or GB of a thousand each. */
 function bytes(count) {
   if (!isNumber(count)) return '\u2013';
+  if (count === 0) return '0';
   const units = [[1e9, 'GB'], [1e6, 'MB'], [1e3, 'kB']];
   const [size, name] = units.find(([unit]) => count >= unit) || [1, 'bytes'];
   return significant(count / size, 3) + '\u202f' + name;

@@ -6,8 +6,8 @@ const measures = {
   nll: {short: 'Text (\u0394NLL)', long: 'how much more the model is surprised by text (loss per token, in nats)'},
   task: {short: 'Tasks', long: 'how much accuracy is lost, on average over the tasks'},
   retrieval: {short: 'Recall', long: 'how much less likely a number from far back becomes (drop in log-probability, in nats)'},
-  cosine: {short: 'Similarity', long: 'how alike a layer\u2019s input and output are (cosine); alike means that the layer does little'},
-  entropy: {short: 'Entropy', long: 'how widely its attention spreads (entropy with a minus sign: higher means more focused)'},
+  cosine: {short: 'Direction', long: 'how much its attention turns what passes through (1 \u2212 cosine of before and after)'},
+  entropy: {short: 'Entropy', long: 'how narrowly its attention is focused (minus its entropy, in nats)'},
 };
 const measureName = (key) => (measures[key] ? measures[key].short : key);
 
@@ -16,21 +16,25 @@ function legendEntry({mixer, count}) {
       h('span', {}, h('b', {}, `${count} \u00d7 ${mixerName(mixer)}`), ' ', mixerDoes(mixer)));
 }
 
-/** What each choice would cost this layer, by the analysis if there is one, else by the plan's scores. */
-function scoreTable(report, layer, mixer) {
+/** {choice: {measure: {mean, stderr?}}} of one layer, by the analysis if there is one, else by the plan. */
+function scoresOf(report, layer) {
   const measured = report.analysis && report.analysis.layers.find((entry) => entry.layer === layer);
+  if (measured) return measured.choices;
+  const entry = report.plan.layers.find((one) => one.layer === layer);
+  const means = (scores) => Object.fromEntries(Object.entries(scores).map(([measure, mean]) => [measure, {mean}]));
+  return Object.fromEntries(Object.entries(entry.scores || {}).map(([choice, scores]) => [choice, means(scores)]));
+}
+
+/** What each choice would cost this layer. */
+function scoreTable(report, layer, mixer) {
+  const choices = scoresOf(report, layer);
+  const names = Object.keys(measures).filter((key) => Object.values(choices).some((scores) => scores[key]));
+  if (!names.length) return null;
   const mark = (written) => (written === mixer.written ? h('b', {}, choiceName(written), ' \u2190 chosen') : choiceName(written));
-  if (measured) {
-    const names = report.analysis.measures.filter((key) => Object.values(measured.choices).some((scores) => scores[key]));
-    return h('table', {},
-        h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'If it were'), names.map((key) => h('th', {scope: 'col'}, measureName(key))))),
-        h('tbody', {}, Object.entries(measured.choices).map(([written, scores]) => h('tr', {},
-            h('th', {scope: 'row'}, mark(written)), names.map((key) => h('td', {}, withError(scores[key])))))));
-  }
-  const scores = Object.entries(report.plan.layers[layer].scores || {}).filter(([, value]) => isNumber(value));
-  if (!scores.length) return null;
-  return h('table', {}, h('tbody', {}, scores.map(([written, value]) =>
-    h('tr', {}, h('th', {scope: 'row'}, mark(written)), h('td', {}, significant(value))))));
+  return h('table', {},
+      h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'If it were'), names.map((key) => h('th', {scope: 'col'}, measureName(key))))),
+      h('tbody', {}, Object.entries(choices).map(([written, scores]) =>
+        h('tr', {}, h('th', {scope: 'row'}, mark(written)), names.map((key) => errorCell(scores[key]))))));
 }
 
 function drawLayers(report) {

@@ -15,11 +15,26 @@ function figure(label, number, meaning) {
   return h('div', {}, h('dt', {}, label), h('dd', {class: 'number'}, number), h('dd', {}, meaning));
 }
 
-function layerFigure(mixers) {
-  const full = mixers.filter((mixer) => mixer.kind === 'softmax').length;
+/** 'Of the other 24, 18 have a window of 256 tokens, 3 a window of 64, 1 has a fixed map and 2 do without.' */
+function othersInWords(mixers) {
   const others = countMixers(mixers).filter(({mixer}) => mixer.kind !== 'softmax');
-  const words = others.map(({mixer, count}) => `${count} ${mixer.kind === 'window' ? 'with a ' : ''}${mixerName(mixer)}`);
-  return figure('Layers with full attention', [String(full), h('small', {}, ` of ${mixers.length}`)], listed(words));
+  if (!others.length) return 'Nothing was changed.';
+  const parts = others.map(({mixer, count}) => {
+    if (mixer.kind === 'none') return `${count} ${count === 1 ? 'does' : 'do'} without`;
+    return `${count} ${count === 1 ? 'has' : 'have'} a ${mixerName(mixer)}` + (mixer.kind === 'window' ? ' tokens' : '');
+  });
+  const total = others.reduce((sum, {count}) => sum + count, 0);
+  return total === mixers.length ? `Of its ${total} layers, ${listed(parts)}.` : `Of the other ${total}, ${listed(parts)}.`;
+}
+
+/** Passkeys in the longest text that was tried. */
+function recallFigure(report) {
+  const base = report.qualityOf('base');
+  const after = ((report.latestQuality || {}).passkey || []).reduce((best, row) => (best && best.length > row.length ? best : row), null);
+  const before = after && base && (base.passkey || []).find((row) => row.length === after.length);
+  if (!before) return null;
+  const number = [percent(before.acc), h('small', {}, ' \u2192 '), percent(after.acc)];
+  return figure('Recall from far back', number, `numbers hidden in ${decimal(after.length)} tokens of text that it found again`);
 }
 
 function speedFigure(report) {
@@ -51,12 +66,12 @@ function drawOpening(report) {
   }
   const mixers = plan.layers.map(mixerOfEntry);
   const full = mixers.filter((mixer) => mixer.kind === 'softmax').length;
-  byId('headline').textContent = `Attention kept in ${full} of ${mixers.length} layers`;
+  byId('headline').textContent = `Full attention kept in ${full} of ${mixers.length} layers`;
   byId('lead').textContent = `${name} was measured layer by layer. Where looking back at everything matters, it still ` +
-      'does; where it doesn\u2019t, something cheaper took its place. This page shows what that cost and what it brought.';
+      `does. ${othersInWords(mixers)} This page shows what that cost and what it brought.`;
   const predicted = plan.predicted || {};
   const memory = isNumber(predicted.kv_fraction) &&
       figure('Cache memory', percent(predicted.kv_fraction), `of what it was, for a text of ${decimal(predicted.context)} tokens`);
-  byId('figures').replaceChildren(...[layerFigure(mixers), memory, speedFigure(report), perplexityFigure(report)]
+  byId('figures').replaceChildren(...[memory, speedFigure(report), perplexityFigure(report), recallFigure(report)]
       .filter(Boolean));
 }

@@ -1,5 +1,16 @@
 // What was lost: one row per measure, one pair of columns per state of the model.
 
+const knownTasks = {
+  arc_easy: ['ARC easy', 'school science'], arc_challenge: ['ARC challenge', 'harder school science'],
+  hellaswag: ['HellaSwag', 'what happens next'], openbook_qa: ['OpenBookQA', 'elementary science'], piqa: ['PIQA', 'everyday physics'],
+  winogrande: ['WinoGrande', 'whom a pronoun means'], lambada: ['LAMBADA', 'the last word of a story'],
+};
+
+function taskWords(name, n) {
+  const [label, about] = knownTasks[name] || [name.replaceAll('_', ' '), ''];
+  return {label, hint: (about ? about + ', ' : '') + plural(n, 'question', 'questions')};
+}
+
 /**
  * The measures that any of `results` has: {group, label, hint, lower, get, text, change}. get(result) is {mean, stderr} or
  * undefined; text(x) writes a value, change(difference, base) a difference.
@@ -10,20 +21,23 @@ function qualityRows(results, normalised) {
   const rows = [{
     group: 'Text', label: 'Perplexity', hint: 'lower is better', lower: true, text: (x) => decimal(x, 2),
     change: (d, base) => `${signed(d, decimal(d, 2))} (${signed(d, percent(d / base, 1))})`,
-    get: ({perplexity: p}) => p && {mean: p.ppl, stderr: isNumber(p.nll_stderr) ? p.ppl * p.nll_stderr : undefined},
+    get: ({perplexity: p, kl}) => p && {
+      mean: p.ppl, stderr: isNumber(p.nll_stderr) ? p.ppl * p.nll_stderr : undefined,
+      change: kl && isNumber(kl.nll_change_stderr) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined,
+    },
   }, {
     group: 'Text', label: 'Distance from the original', hint: 'KL divergence, 0 is the same', lower: true,
     text: (x) => significant(x), get: ({kl}) => kl && {mean: kl.mean, stderr: kl.stderr},
   }, {
-    group: 'Text', label: 'Same next token as the original', hint: '%', ...share,
-    get: ({kl}) => kl && isNumber(kl.agreement) ? {mean: kl.agreement} : undefined,
+    group: 'Text', label: 'Same next token as the original', hint: '% of tokens', ...share,
+    get: ({kl}) => (kl && isNumber(kl.agreement) ? {mean: kl.agreement, stderr: kl.agreement_stderr} : undefined),
   }];
   const key = (task) => (normalised && isNumber(task.acc_norm) ? 'acc_norm' : 'acc');
   for (const name of unionOf(results, ({tasks}) => Object.keys(tasks || {}))) {
     const task = ({tasks}) => tasks && tasks[name];
     const n = results.map(task).filter(Boolean)[0].n;
     rows.push({
-      group: 'Questions answered correctly, %', label: name.replaceAll('_', ' '), hint: plural(n, 'question', 'questions'), ...share,
+      group: 'Questions answered correctly, %', ...taskWords(name, n), ...share,
       get: (result) => task(result) && {mean: task(result)[key(task(result))], stderr: task(result)[key(task(result)) + '_stderr']},
     });
   }
@@ -40,12 +54,18 @@ function qualityRows(results, normalised) {
 
 const unionOf = (results, keys) => [...new Set(results.flatMap(keys))];
 
+/** The difference from the base with its standard error: the paired one where it was measured, else as if independent. */
+function differenceOf(base, value) {
+  if (value.change) return value.change;
+  if (!isNumber(base.stderr) || !isNumber(value.stderr)) return {mean: value.mean - base.mean};
+  return {mean: value.mean - base.mean, stderr: Math.hypot(base.stderr, value.stderr)};
+}
+
 /** 'worse', 'better' or '' when the difference is within two standard errors or has no error to compare with. */
 function verdict(row, base, value) {
-  if (!isNumber(base.stderr) || !isNumber(value.stderr)) return '';
-  const difference = value.mean - base.mean;
-  if (Math.abs(difference) <= 2 * Math.hypot(base.stderr, value.stderr)) return '';
-  return (difference > 0) === Boolean(row.lower) ? 'worse' : 'better';
+  const {mean, stderr} = differenceOf(base, value);
+  if (!isNumber(stderr) || Math.abs(mean) <= 2 * stderr) return '';
+  return (mean > 0) === Boolean(row.lower) ? 'worse' : 'better';
 }
 
 function valueCell(row, value) {
@@ -105,7 +125,7 @@ function qualityTable(states, rows) {
 function qualitySummary(states, rows) {
   const last = states[states.length - 1];
   const judged = rows.map((row) => ({row, before: row.get(states[0].result), after: row.get(last.result)}))
-      .filter(({row, before, after}) => row.change && before && after && isNumber(before.stderr) && isNumber(after.stderr));
+      .filter(({row, before, after}) => row.change && before && after && isNumber(differenceOf(before, after).stderr));
   const names = (which) => judged.filter(({row, before, after}) => verdict(row, before, after) === which).length;
   const [worse, better] = [names('worse'), names('better')];
   const rest = judged.length - worse - better;

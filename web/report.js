@@ -65,14 +65,14 @@ function sayReady() {
 function drawReport() {
   const report = readReport();
   prepareCharts();
-  drawOpening(report);
-  drawLayers(report);
-  drawQuality(report);
-  drawSpeed(report);
-  drawSensitivity(report);
-  drawCurve(report);
-  drawCorrelation(report);
-  drawRuns(report);
+  const parts = [drawOpening, drawLayers, drawQuality, drawSpeed, drawSensitivity, drawCurve, drawCorrelation, drawRuns];
+  for (const draw of parts) {
+    try {
+      draw(report);
+    } catch (error) {
+      reportError(error);  // the other parts can still be read
+    }
+  }
   followTheme();
   followPrinting();
   requestAnimationFrame(() => requestAnimationFrame(sayReady));

@@ -14,7 +14,7 @@ function runEntry({what, run}) {
   const facts = [duration(run.seconds), run.cpu, isNumber(run.threads) && plural(run.threads, 'thread', 'threads'), run.precision,
     isNumber(run.seed) && `seed ${run.seed}`, run.version && `layerboost ${run.version}`];
   return h('div', {class: 'run'}, h('p', {}, h('b', {}, what), h('span', {}, facts.filter(Boolean).join(' \u00b7 '))),
-      run.command ? h('code', {}, run.command) : null);
+      run.command ? h('code', {}, commandWords(run.command)) : null);
 }
 
 function measuredText(report) {
@@ -23,18 +23,24 @@ function measuredText(report) {
   if (model && isNumber(model.layers)) {
     texts.push(`${model.name} has ${model.layers} layers of width ${decimal(model.hidden)}, each with ${model.heads} attention heads that share ${model.kv_heads} sets of keys and values.`);
   }
-  if (data) texts.push(`What each layer is worth was measured on ${decimal(data.tokens)} tokens (${data.sequences} texts of ${decimal(data.length)}; source: ${data.source}).`);
+  if (data) texts.push(`What each layer is worth was measured on ${decimal(data.tokens)} tokens (${data.sequences} texts of ${decimal(data.length)}, ${data.source === 'self' ? 'which it wrote itself' : 'from ' + data.source}).`);
   const perplexity = report.quality.length && report.quality[0].result.perplexity;
   if (perplexity) texts.push(`Perplexity was measured on ${decimal(perplexity.tokens)} tokens in ${decimal(perplexity.windows)} windows.`);
   return texts.join(' ');
 }
 
+/** The files that quality was measured on. */
+function dataHashes({quality}) {
+  const {text, tasks} = (quality.length && quality[0].result.data) || {};
+  const files = [['Text of the perplexity', text], ...Object.entries(tasks || {}).map(([name, file]) => [taskWords(name, 0).label, file])];
+  return files.filter(([, file]) => file).map(([name, file]) => [name, file.hash]);
+}
+
 function drawRuns(report) {
   byId('measured-text').textContent = measuredText(report);
   byId('runs').replaceChildren(...allRuns(report).map(runEntry));
-  const planHash = [...report.quality, ...report.speed].map(({result}) => result.run && result.run.plan).find(Boolean);
-  const hashes = [['Model', report.boost.model.hash], ['Plan', planHash],
-    ['Calibration text', report.analysis && report.analysis.data && report.analysis.data.hash]];
+  const hashes = [['Model', report.boost.model.hash], ['Plan', report.plan_hash],
+    ['Text that layers were measured on', report.analysis && report.analysis.data.hash], ...dataHashes(report)];
   byId('hashes').replaceChildren(...hashes.filter(([, hash]) => hash).flatMap(([name, hash]) => [h('dt', {}, name), h('dd', {}, h('code', {}, hash))]));
   byId('made-by').textContent = `Made by layerboost ${report.written_by}. This page is one file: nothing is fetched from anywhere.`;
   byId('download').addEventListener('click', () => {

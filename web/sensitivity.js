@@ -9,9 +9,9 @@ const choiceLooks = [
   {colour: '--healed', point: 'star'},
 ];
 
-/** [{name, values}], one per choice that has this measure, or one for a measure of the layer itself; values[layer]. */
+/** [{choice, values}], one per choice that has this measure, or one for a measure of the layer itself; values as measuredLayers(). */
 function sensitivitySeries(analysis, key) {
-  const layers = [...analysis.layers].sort((a, b) => a.layer - b.layer);
+  const layers = measuredLayers(analysis);
   const tried = analysis.choices.filter((choice) => layers.some(({choices}) => choices[choice] && choices[choice][key]));
   if (tried.length) return tried.map((choice) => ({choice, values: layers.map(({choices}) => choices[choice] && choices[choice][key])}));
   return [{choice: null, values: layers.map((layer) => layer[key])}];
@@ -23,21 +23,27 @@ function floorOf(means) {
   return 10 ** Math.floor(Math.log10(Math.max(Math.min(...positive), Math.max(...positive) / 3000)));
 }
 
-/** Which layer has which choice in the plan. */
-const chosenIn = (plan, layer, choice) => Boolean(plan && plan.layers[layer] && mixerOfEntry(plan.layers[layer]).written === choice);
+/** Whether the plan gives the layer this mixer. */
+function chosenIn(plan, layer, choice) {
+  const entry = plan && plan.layers.find((one) => one.layer === layer);
+  return Boolean(entry) && mixerOfEntry(entry).written === choice;
+}
 
-function sensitivityDataset({choice, values}, index, floor, plan) {
+/** The layers measured so far, in order. */
+const measuredLayers = (analysis) => [...analysis.layers].sort((a, b) => a.layer - b.layer);
+
+function sensitivityDataset({choice, values}, index, layers, floor, plan) {
   const look = choiceLooks[index % choiceLooks.length];
   const main = colour(look.colour);
   const cross = ['crossRot', 'star'].includes(look.point);
   const shown = values.map((value) => (value ? (floor ? Math.max(value.mean, floor) : value.mean) : null));
   const low = (value) => floor && value && value.mean < floor;
   return {
-    label: choice === null ? 'this layer' : choiceName(choice), data: shown.map((y, x) => ({x, y})), borderColor: main,
+    label: choice === null ? 'this layer' : choiceName(choice), data: shown.map((y, i) => ({x: layers[i], y})), borderColor: main,
     errors: values.map((value) => value && isNumber(value.stderr) && !low(value) && [value.mean - value.stderr, value.mean + value.stderr]),
     trueValues: values, showLine: false, pointStyle: look.point, borderWidth: 1.5,
     pointBackgroundColor: values.map((value) => (low(value) ? colour('--paper') : main)), pointBorderColor: main,
-    pointBorderWidth: cross ? 2 : 1.5, pointRadius: values.map((_, layer) => (chosenIn(plan, layer, choice) ? 6 : 3.5)), pointHoverRadius: 7,
+    pointBorderWidth: cross ? 2 : 1.5, pointRadius: layers.map((layer) => (chosenIn(plan, layer, choice) ? 6 : 3.5)), pointHoverRadius: 7,
   };
 }
 
@@ -47,22 +53,23 @@ function sensitivityChart(report, key) {
   const means = series.flatMap(({values}) => values.filter(Boolean).map((value) => value.mean));
   const logarithmic = means.filter((mean) => mean > 0).length >= means.length / 2;
   const floor = logarithmic ? floorOf(means) : 0;
-  const datasets = series.map((one, index) => sensitivityDataset(one, index, floor, plan));
-  const count = analysis.layers.length;
+  const layers = measuredLayers(analysis).map(({layer}) => layer);
+  const datasets = series.map((one, index) => sensitivityDataset(one, index, layers, floor, plan));
+  const count = analysis.model.layers;
   const label = (item) => `${item.dataset.label}: ${withError(item.dataset.trueValues[item.dataIndex])}` +
-      (chosenIn(plan, item.dataIndex, series[item.datasetIndex].choice) ? ' (chosen)' : '');
-  const kept = plan ? plan.layers.map(mixerOfEntry).flatMap((mixer, layer) => (mixer.kind === 'softmax' ? [layer] : [])) : null;
-  const tick = logarithmic ? powersOf((v) => (v <= floor * 1.001 ? '\u2264 ' : '') + significant(v)) : (v) => significant(v);
+      (chosenIn(plan, layers[item.dataIndex], series[item.datasetIndex].choice) ? ' (chosen)' : '');
+  const kept = plan ? plan.layers.filter((entry) => entry.mixer === 'softmax').map(({layer}) => layer) : null;
+  const tick = (value) => (logarithmic && value <= floor * 1.001 ? '\u2264 ' : '') + significant(value);
   return {
     type: 'scatter', data: {datasets}, label: `${measureName(key)} of ${count} layers, for ${datasets.map((d) => d.label).join(', ')}`,
     scales: {
       x: axis('layer', {min: -0.5, max: count - 0.5, afterBuildTicks: (x) => { x.ticks = layerTicks(count, x.width); },
         grid: {display: false, borderColor: colour('--line')}, ticks: {callback: (v) => String(v), autoSkip: false}}),
-      y: axis('', {type: logarithmic ? 'logarithmic' : 'linear', ...(logarithmic ? {min: floor} : {}), title: {display: false}, ticks: {callback: tick}}),
+      y: logarithmic ? logAxis(floor, 1.7 * Math.max(...means), tick) : axis('', {grace: '5%', title: {display: false}, ticks: {callback: tick}}),
     },
     plugins: {
       bands: {columns: kept, fill: colour('--band')},
-      tooltip: {mode: 'x', callbacks: {title: (items) => (items.length ? `Layer ${items[0].dataIndex}` : ''), label}},
+      tooltip: {mode: 'x', callbacks: {title: (items) => (items.length ? `Layer ${layers[items[0].dataIndex]}` : ''), label}},
     },
   };
 }
@@ -76,7 +83,7 @@ function layerTicks(count, width) {
 function sensitivityNumbers(analysis, key) {
   const series = sensitivitySeries(analysis, key);
   const head = ['Layer', ...series.map(({choice}) => (choice === null ? measureName(key) : choiceName(choice)))];
-  const rows = analysis.layers.map((_, layer) => [String(layer), ...series.map(({values}) => withError(values[layer]))]);
+  const rows = measuredLayers(analysis).map(({layer}, i) => [String(layer), ...series.map(({values}) => withError(values[i]))]);
   return numbersBelow(head, rows);
 }
 
@@ -88,9 +95,11 @@ function drawSensitivity(report) {
   let key = keys[0];
   const text = () => {
     const long = measures[key] ? measures[key].long : key;
-    byId('sensitivity-text').textContent = `Each mark is one change, made in one layer alone, and shows ${long}. Higher means that the ` +
-        'layer needs its attention more. Large marks are what the plan chose; shaded layers keep full attention. Hollow marks ' +
-        'at the bottom are too small to show, or below zero.';
+    const ofChoices = sensitivitySeries(analysis, key)[0].choice !== null;
+    byId('sensitivity-text').textContent = (ofChoices ? `Each mark is one change, made in one layer alone, and shows ${long}. ` :
+      `Each mark is one layer of the unchanged model, and shows ${long}. `) + 'Higher means that the layer needs its attention more. ' +
+        (ofChoices ? 'Large marks are what the plan chose; hollow marks at the bottom are too small to show, or below zero. ' : '') +
+        'Shaded layers keep full attention.';
     byId('sensitivity-numbers').replaceChildren(sensitivityNumbers(analysis, key));
   };
   text();

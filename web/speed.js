@@ -28,7 +28,7 @@ function compareLabel(text) {
   return (item) => {
     const first = item.chart.data.datasets[0].data[item.dataIndex];
     const own = item.dataset.data[item.dataIndex];
-    const ratio = item.datasetIndex && first ? ` (${decimal(own / first, 2)}\u00d7)` : '';
+    const ratio = item.datasetIndex && first && !item.dataset.alone ? ` (${decimal(own / first, 2)}\u00d7)` : '';
     return `${item.dataset.label}: ${text(own)}${ratio}`;
   };
 }
@@ -55,16 +55,18 @@ function throughputChart(states, readers, choice) {
 }
 
 function memoryChart(states, readers, choice) {
-  const datasets = stateLines(states, readers, (pl) => (row) => row.pl === pl && row.pp === choice.prompt, (row) => row.cache_bytes);
+  const lines = stateLines(states, readers, (pl) => (row) => row.pl === pl && row.pp === choice.prompt, (row) => row.cache_bytes);
+  const datasets = lines.map((line) => ({...line, type: 'bar', borderWidth: 0, pointStyle: 'rect', maxBarThickness: 34}));
   const weights = states[0].result.weights_bytes;
   if (isNumber(weights)) {
     datasets.push({
-      label: 'the model itself', data: readers.map(() => weights), borderColor: colour('--soft'), backgroundColor: colour('--soft'),
-      borderWidth: 1, borderDash: [1, 3], pointRadius: 0, pointStyle: 'line',
+      type: 'line', label: 'the model\u2019s weights', data: readers.map(() => weights), borderColor: colour('--ink'),
+      backgroundColor: colour('--ink'), borderWidth: 1, borderDash: [2, 4], pointRadius: 0, pointStyle: 'line', alone: true,
     });
   }
-  return lineChart(readers, datasets, 'readers at the same time', 'memory of the cache', bytes,
+  const chart = lineChart(readers, datasets, 'readers at the same time', 'memory of the cache', bytes,
       `Memory of the cache against readers: ${inWords(datasets, bytes)}`);
+  return {...chart, type: 'bar'};
 }
 
 function lengthChart(states, prompts, readers, choice) {
@@ -82,31 +84,19 @@ function cacheOfReader(model, mixers, length) {
 function readerChart(report) {
   const {model} = report.analysis;
   const mixers = report.plan.layers.map(mixerOfEntry);
-  const full = mixers.map(() => parseMixer('softmax'));
-  const lengths = [512, 1024, 2048, 4096, 8192, 16384, 32768];
+  const windows = model.windows || [];
+  const unchanged = mixers.map((_, layer) => parseMixer(windows[layer] ? `window:${windows[layer]}` : 'softmax'));
+  const lengths = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((step) => 4096 * step);
   const line = (name, index, list) => {
     const look = stateLook(name, index);
     return {
       label: stateName(name), data: lengths.map((length) => cacheOfReader(model, list, length)), borderColor: colour(look.colour),
-      backgroundColor: colour(look.colour), borderWidth: 2, borderDash: look.dash, pointStyle: look.point, pointRadius: 4,
+      backgroundColor: colour(look.colour), borderWidth: 2, borderDash: look.dash, pointStyle: look.point, pointRadius: 3,
     };
   };
-  const datasets = [line('base', 0, full), line('plan', 1, mixers)];
-  const chart = lineChart(lengths, datasets, 'tokens in the text', 'memory of one reader', bytes,
+  const datasets = [line('base', 0, unchanged), line('plan', 1, mixers)];
+  return lineChart(lengths, datasets, 'tokens in the text', 'memory of the cache', bytes,
       `Memory of one reader against length: ${inWords(datasets, bytes)}`);
-  chart.scales.y = axis('memory of one reader', {type: 'logarithmic', ticks: {callback: powersOf(bytes)}});
-  return chart;
-}
-
-/** Tick labels of a log scale: only 1, 10, 100, ... unless there would be fewer than two. */
-function powersOf(text) {
-  return function label(value) {
-    const power = Math.log10(value);
-    const span = Math.log10(this.max / this.min);
-    const leading = value / 10 ** Math.floor(power + 1e-9);
-    const wanted = span > 1.5 ? [1] : [1, 2, 5];
-    return wanted.some((digit) => Math.abs(leading - digit) < 1e-6) ? text(value) : '';
-  };
 }
 
 function speedNumbers(states) {
