@@ -19,7 +19,13 @@
 namespace layerboost {
 namespace {
 
-void add_commands(CLI::App& app) { add_pull_command(app); }
+void add_commands(CLI::App& app) {
+  add_analyze_command(app);
+  add_bench_command(app);
+  add_eval_command(app);
+  add_generate_command(app);
+  add_pull_command(app);
+}
 
 /// Fails when the first word is neither a subcommand nor a flag: CLI11 alone would name no alternative, or the wrong
 /// thing that is missing.

@@ -1,0 +1,75 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "analyze/sweep.h"
+#include "base/error.h"
+#include "cli/analyze_options.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_argument.h"
+#include "plan/analysis_file.h"
+
+namespace layerboost {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string model, output;
+  AnalyzeOptions analyze;
+};
+
+/// One line per layer: the loss of each choice by the first measure.
+void print_table(const Analysis& analysis) {
+  for (const std::string& measure : analysis.measures) {
+    if (measure == "cosine" || measure == "entropy") continue;
+    fmt::print("\n{:<8}", measure);
+    for (const MixerSpec& choice : analysis.choices) fmt::print("{:>24}", to_string(choice));
+    fmt::print("\n");
+    for (const auto& [layer, scores] : analysis.layers) {
+      fmt::print("layer {:<2}", layer);
+      for (const MixerSpec& choice : analysis.choices) {
+        const Measured& score = scores.choices.at(choice).at(measure);
+        fmt::print("{:>14.5f} ± {:<7.5f}", score.mean, score.stderr_of_mean);
+      }
+      fmt::print("\n");
+    }
+  }
+  fmt::print("\n");
+}
+
+void analyze(const Options& options) {
+  RunInfo run = start_run(options.common);
+  const OpenedModel opened = open_model_argument(options.model, "", options.common.precision);
+  run.model = opened.model->hash;
+  const Analysis analysis = run_analysis(opened, options.analyze, options.common.seed, options.output, run);
+  if (!options.common.json.empty()) write_analysis(options.common.json, analysis);
+  print_table(analysis);
+  fmt::print("written to {}; next: layerboost plan {} -o plan.json\n", options.output, options.output);
+}
+
+}  // namespace
+
+void add_analyze_command(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("analyze", "Measure what each layer's attention is worth");
+  const auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");
+  command->add_option("-o,--output", options->output, "The analysis file; an unfinished one is gone on with")
+      ->required()
+      ->type_name("FILE");
+  add_analyze_options(*command, options->analyze);
+  add_common_options(*command, options->common);
+  command->footer(
+      "Each layer in turn loses its attention or gets a window or a map, and what the whole model then loses is "
+      "measured:\n"
+      "kl, nll on text; task: accuracy; retrieval: the log-probability of a passkey far back; cosine and entropy look "
+      "at the layer alone.\n"
+      "The file is saved after every layer; the same command goes on where it stopped.\n\n"
+      "Examples:\n"
+      "  layerboost analyze smollm2-135m -o analysis.json\n"
+      "  layerboost analyze model.gguf -o analysis.json --to none,window --window 64,256 --sinks 4 --text "
+      "corpus.jsonl\n"
+      "  layerboost analyze model.gguf -o analysis.json --by task --tasks arc_easy.jsonl,piqa.jsonl");
+  command->callback([options] { analyze(*options); });
+}
+
+}  // namespace layerboost

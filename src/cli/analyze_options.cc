@@ -1,0 +1,82 @@
+#include "cli/analyze_options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "analyze/sweep.h"
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+/// The mixers that --to, --window and --sinks name together.
+std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
+  std::vector<MixerSpec> choices;
+  for (const std::string& word : options.to) {
+    if (word == "window") {
+      for (const int window : options.windows)
+        choices.push_back(parse_mixer(to_string({MixerKind::window, window, options.sinks})));
+    } else if (word == "none" || word == "map") {
+      choices.push_back(parse_mixer(word));
+    } else {
+      fail("--to: unknown word \"{}\"; allowed: none, window, map", word);
+    }
+  }
+  std::sort(choices.begin(), choices.end());
+  choices.erase(std::unique(choices.begin(), choices.end()), choices.end());
+  return choices;
+}
+
+void check_measures(const AnalyzeOptions& options) {
+  const std::vector<std::string>& allowed = analysis_measures();
+  for (const std::string& measure : options.by)
+    if (std::find(allowed.begin(), allowed.end(), measure) == allowed.end())
+      fail("--by: unknown measure \"{}\"; allowed: {}", measure, fmt::join(allowed, ", "));
+  const bool by_task = std::find(options.by.begin(), options.by.end(), "task") != options.by.end();
+  if (by_task && options.tasks.empty()) fail("--by task needs --tasks FILE,...");
+}
+
+}  // namespace
+
+void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
+  const auto list = [](CLI::Option* option) { return option->delimiter(',')->capture_default_str(); };
+  list(command.add_option("--to", options.to, "What layers are changed to: none, window, map")->type_name("KIND,.."));
+  list(command.add_option("--by", options.by, "Measures: kl, nll, task, retrieval, cosine, entropy")
+           ->type_name("NAME,.."));
+  command
+      .add_option("--text", options.text, "Calibration text (JSON Lines or plain); default: text that the model writes")
+      ->type_name("FILE");
+  command.add_option("--tasks", options.tasks, "Task files for --by task")->delimiter(',')->type_name("FILE,..");
+  command.add_option("--limit", options.limit, "Only the first N items of each task")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--tokens", options.tokens, "Tokens of calibration text")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--length", options.length, "Tokens of one sequence")
+      ->type_name("N")
+      ->check(CLI::Range(32, 1 << 20))
+      ->capture_default_str();
+  list(command.add_option("--window", options.windows, "Window widths")->type_name("W,..")->check(CLI::PositiveNumber));
+  command.add_option("--sinks", options.sinks, "First positions that windows always see")
+      ->type_name("S")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--retrieval-items", options.retrieval_items, "Passkey prompts for --by retrieval")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, std::uint64_t seed,
+                      const fs::path& output, const RunInfo& run) {
+  check_measures(options);
+  const bool retrieval = std::find(options.by.begin(), options.by.end(), "retrieval") != options.by.end();
+  const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit)};
+  const Calibration calibration = make_calibration(
+      *opened.model, {options.text, options.tokens, options.length, retrieval ? options.retrieval_items : 0, seed});
+  return run_sweep(*opened.model, *opened.mixers, calibration, sweep, output, [&] { return run.to_json(); });
+}
+
+}  // namespace layerboost

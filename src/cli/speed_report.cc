@@ -1,0 +1,64 @@
+#include "cli/speed_report.h"
+
+#include "base/error.h"
+#include "eval/throughput.h"
+
+namespace layerboost {
+namespace {
+
+constexpr double mebibyte = 1 << 20;
+
+void print_header() {
+  fmt::print("{:>6} {:>5} {:>5} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>9}\n", "PP", "TG", "B", "N_KV",
+             "T_PP s", "S_PP t/s", "T_TG s", "S_TG t/s", "T s", "S t/s", "cache MiB", "RSS MiB");
+}
+
+void print_row(const ThroughputRow& row) {
+  const double total = row.prompt_seconds + row.generate_seconds;
+  const int positions = row.batch * (row.prompt + row.generate);
+  fmt::print("{:>6} {:>5} {:>5} {:>8} {:>9.3f} {:>9.1f} {:>9.3f} {:>9.1f} {:>9.3f} {:>9.1f} {:>10.1f} {:>9.0f}\n",
+             row.prompt, row.generate, row.batch, positions, row.prompt_seconds, row.prompt_speed(),
+             row.generate_seconds, row.generate_speed(), total, positions / total,
+             static_cast<double>(row.cache_bytes) / mebibyte, static_cast<double>(row.rss_bytes) / mebibyte);
+  std::fflush(stdout);
+}
+
+Json print_roof(const ThroughputRow& row, const Roof& roof) {
+  const double prompt_share = roof.prompt_seconds / row.prompt_seconds,
+               generate_share = roof.generate_seconds() / row.generate_seconds;
+  fmt::print("{:>27} {:>9.3f} {:>8.0f}% {:>9.3f} {:>8.0f}%   products {:.3f} s, caches {:.3f} s at {:.1f} GB/s\n",
+             "roof", roof.prompt_seconds, 100 * prompt_share, roof.generate_seconds(), 100 * generate_share,
+             roof.generate_product_seconds, roof.generate_cache_seconds, roof.bandwidth * 1e-9);
+  return {{"pp", row.prompt},
+          {"pl", row.batch},
+          {"t_pp", roof.prompt_seconds},
+          {"t_tg_products", roof.generate_product_seconds},
+          {"t_tg_caches", roof.generate_cache_seconds},
+          {"bandwidth", roof.bandwidth},
+          {"share_pp", prompt_share},
+          {"share_tg", generate_share}};
+}
+
+}  // namespace
+
+Json measure_speed(const OpenedModel& opened, const MixerList& mixers, const SpeedOptions& options, bool roof) {
+  const int positions = opened.model->config.max_positions;
+  for (const int prompt : options.prompts)
+    if (prompt + options.generate > positions)
+      fail("--prompt {} and --generate {} are more than the model's {} positions", prompt, options.generate, positions);
+  Json report = {{"rows", Json::array()}, {"weights_bytes", opened.model->weights.bytes()}};
+  if (roof) report["roof"] = Json::array();
+  print_header();
+  for (const int prompt : options.prompts) {
+    for (const int batch : options.batches) {
+      Subject subject(*opened.model, mixers);
+      const ThroughputRow row = run_throughput(subject, batch, prompt, options.generate);
+      print_row(row);
+      report["rows"].push_back(row.to_json());
+      if (roof) report["roof"].push_back(print_roof(row, measure_roof(subject, row)));
+    }
+  }
+  return report;
+}
+
+}  // namespace layerboost

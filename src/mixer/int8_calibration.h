@@ -1,0 +1,34 @@
+// Opening a model for int8: a short calibration finds the channels whose activations stand out, and moves them into the
+// weights.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "model/model.h"
+
+namespace layerboost {
+
+/// How large the inputs of a model's products get: the largest |x| of each channel over a calibration text.
+struct InputRanges {
+  struct Layer {
+    std::vector<float> qkv, o, gate_up, down;  // [D], [H d], [D], [F]
+  };
+  std::vector<Layer> layers;  // [L]
+  std::vector<float> head;    // [D]
+};
+
+/// Observes the model (any precision but int8, no smoothing) while it writes `sequences` texts of `length` tokens by
+/// sampling at temperature 1.
+InputRanges observe_ranges(const Model& model, int sequences, int length);
+
+/// SmoothQuant's factors (Xiao et al. 2023, eq. 4): s_j = max|x_j|^alpha / max|w_j|^(1 - alpha), w_j the column of the
+/// weight that reads channel j; scaled so that their geometric mean is 1.
+Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ranges, float alpha);
+
+/// Opens a model ready to run (load_model). Under int8 it is calibrated first, once: the ranges are kept beside the
+/// model, as FILE.calibration.json or DIR/calibration.json, or in the cache where that can't be written. Throws Error.
+std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision);
+
+}  // namespace layerboost
