@@ -9,6 +9,8 @@ target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wn
 target_compile_definitions(layerboost_options INTERFACE LAYERBOOST_VERSION="${PROJECT_VERSION}")
 if(LAYERBOOST_SANITIZE)
   target_compile_options(layerboost_options INTERFACE -fsanitize=${LAYERBOOST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  # GCC's manual: with sanitizers it warns of uninitialised values where there are none.
+  target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(layerboost_options INTERFACE -fsanitize=${LAYERBOOST_SANITIZE})
 endif()
 

@@ -1,7 +1,8 @@
 #include "cli/model_store.h"
 
 #include <algorithm>
-#include <regex>
+#include <cctype>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -12,9 +13,15 @@ namespace {
 constexpr const char* default_model = "smollm2-135m";
 constexpr const char* default_model_file = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
+/// ORG/NAME, each of letters, digits, "-", "_" and ".", and not beginning with a dot or a dash.
 bool is_hub_name(const std::string& name) {
-  static const std::regex form("[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*");
-  return std::regex_match(name, form) && name.find("..") == std::string::npos;
+  const auto is_word = [](std::string_view word) {
+    const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; };
+    return !word.empty() && word[0] != '.' && word[0] != '-' && std::all_of(word.begin(), word.end(), allowed);
+  };
+  const std::string_view whole = name;
+  const std::size_t slash = whole.find('/');
+  return slash != std::string_view::npos && is_word(whole.substr(0, slash)) && is_word(whole.substr(slash + 1));
 }
 
 /// What a directory holds to open: itself with a config.json, or its one GGUF file.
