@@ -1,0 +1,85 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_argument.h"
+#include "eval/quality.h"
+
+namespace layerboost {
+namespace {
+
+struct EvalOptions {
+  std::string model, plan, bos = "auto";
+  QualityOptions quality;
+  CommonOptions common;
+};
+
+void run_eval(EvalOptions& options) {
+  QualityOptions& quality = options.quality;
+  if (quality.text.empty() && quality.tasks.empty() && quality.passkey.empty())
+    fail("nothing to measure: give --text FILE, --tasks FILE,.. or --passkey 512,1024; see layerboost eval --help");
+  RunInfo run = start_run(options.common);
+  quality.bos = parse_bos_mode(options.bos);
+  quality.seed = options.common.seed;
+  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  run.model = opened.model->hash;
+  run.plan = opened.plan_hash;
+  const MixerList* const unchanged = opened.planned() ? &opened.unchanged() : nullptr;
+  const QualityReport report = measure_quality(*opened.model, opened.list(), unchanged, quality);
+  fmt::print("{}", to_table(report));
+  if (options.common.json.empty()) return;
+  Json json = to_json(report);
+  json["run"] = run.to_json();
+  write_json(options.common.json, json);
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("eval", "Measure a model's quality, with a plan or as it is");
+  const auto options = std::make_shared<EvalOptions>();
+  QualityOptions& quality = options->quality;
+  command->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost, or a name")
+      ->required()
+      ->type_name("");
+  command->add_option("--plan", options->plan, "Run with this plan, and measure how far it is from the model as it is")
+      ->type_name("FILE");
+  command->add_option("--text", quality.text, "Perplexity on this text: JSON Lines with \"text\", or plain")
+      ->type_name("FILE");
+  command->add_option("--tasks", quality.tasks, "Accuracy on these JSON Lines files (docs/formats/tasks.md)")
+      ->delimiter(',')
+      ->type_name("FILE,..");
+  command->add_option("--passkey", quality.passkey, "Find a number hidden in texts of these lengths, in tokens")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N,..");
+  command->add_option("--limit", quality.limit, "Only the first N windows of the text and N items of each task")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N");
+  command->add_option("--context", quality.context, "Tokens of a window of the text")
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--stride", quality.stride, "Tokens from one window to the next; unless given, they don't overlap")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N");
+  command
+      ->add_option("--bos", options->bos,
+                   "Begin texts with the BOS token: auto (as the tokenizer does), always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
+      ->type_name("MODE")
+      ->capture_default_str();
+  add_common_options(*command, options->common);
+  command->footer(
+      "Every mean comes with its standard error. With a plan, the text also gives the KL divergence from the model as "
+      "it is.\n\n"
+      "Examples:\n"
+      "  layerboost eval smollm2-135m --text book.txt --limit 16\n"
+      "  layerboost eval smollm2-135m --plan plan.json --tasks arc_easy.jsonl,piqa.jsonl --passkey 512,1024\n"
+      "  layerboost eval model.gguf --text corpus.jsonl --context 2048 --precision f32 --json result.json");
+  command->callback([options] { run_eval(*options); });
+}
+
+}  // namespace layerboost

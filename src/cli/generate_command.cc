@@ -1,0 +1,118 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_argument.h"
+#include "eval/bos.h"
+#include "eval/generate.h"
+
+namespace layerboost {
+namespace {
+
+struct Options {
+  std::string model, plan;
+  std::vector<std::string> prompts;
+  GenerateOptions generate;
+  CommonOptions common;
+};
+
+std::string text_of(const Tokenizer& tokenizer, const Generation& generation) {
+  StreamDecoder decoder(tokenizer);
+  std::string text;
+  for (const TokenId token : generation.tokens) text += decoder.push(token);
+  return text + decoder.finish();
+}
+
+/// One prompt: its text appears as it is written.
+std::vector<Generation> generate_streaming(Subject& subject, const std::vector<std::vector<TokenId>>& prompts,
+                                           const GenerateOptions& options) {
+  StreamDecoder decoder(subject.model.text());
+  auto results = generate(subject, prompts, options, [&](std::size_t, TokenId token) {
+    fmt::print("{}", decoder.push(token));
+    std::fflush(stdout);
+  });
+  fmt::print("{}\n", decoder.finish());
+  return results;
+}
+
+void print_results(const std::vector<std::string>& prompts, const std::vector<std::string>& texts) {
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    fmt::print("{}[{}] {}\n{}\n", i == 0 ? "" : "\n", i + 1, prompts[i], texts[i]);
+}
+
+Json to_json(const Options& options, const std::vector<Generation>& results, const std::vector<std::string>& texts) {
+  Json generations = Json::array();
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    generations.push_back({{"prompt", options.prompts[i]},
+                           {"text", texts[i]},
+                           {"tokens", results[i].tokens.size()},
+                           {"stop", results[i].stopped ? "eos" : "length"}});
+  }
+  return {{"generations", generations}};
+}
+
+void run_generate(Options& options) {
+  RunInfo run = start_run(options.common);
+  check_sampling(options.generate.sampling);
+  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  run.model = opened.model->hash;
+  run.plan = opened.plan_hash;
+  const Tokenizer& tokenizer = opened.model->text();
+  options.generate.seed = options.common.seed;
+  options.generate.stop = end_tokens(*opened.model);
+  const TokenId bos = bos_token(tokenizer, BosMode::automatic);
+  std::vector<std::vector<TokenId>> prompts;
+  for (const std::string& prompt : options.prompts) prompts.push_back(encode_with_bos(tokenizer, prompt, bos));
+
+  Subject subject(*opened.model, opened.list());
+  const bool single = prompts.size() == 1;
+  const std::vector<Generation> results =
+      single ? generate_streaming(subject, prompts, options.generate) : generate(subject, prompts, options.generate);
+  std::vector<std::string> texts;
+  for (const Generation& result : results) texts.push_back(text_of(tokenizer, result));
+  if (!single) print_results(options.prompts, texts);
+  if (options.common.json.empty()) return;
+  Json json = to_json(options, results, texts);
+  json["run"] = run.to_json();
+  write_json(options.common.json, json);
+}
+
+}  // namespace
+
+void add_generate_command(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("generate", "Write on from prompts");
+  const auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost, or a name")
+      ->required()
+      ->type_name("");
+  command->add_option("PROMPT", options->prompts, "Texts to go on from, all at once")->required()->type_name("");
+  command->add_option("--plan", options->plan, "Run with this plan")->type_name("FILE");
+  command->add_option("--tokens", options->generate.tokens, "At most so many new tokens for each prompt")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--temperature", options->generate.sampling.temperature,
+                   "Logits are divided by it; 0: the likeliest")
+      ->type_name("T")
+      ->capture_default_str();
+  command
+      ->add_option("--top-p", options->generate.sampling.top_p, "Draw among the likeliest that have this probability")
+      ->type_name("P")
+      ->capture_default_str();
+  add_common_options(*command, options->common);
+  command->footer(
+      "The prompt is continued as it stands; no chat template is applied.\n\n"
+      "Examples:\n"
+      "  layerboost generate smollm2-135m \"The capital of France is\"\n"
+      "  layerboost generate smollm2-135m --plan plan.json --tokens 200 --temperature 0.8 --top-p 0.95 --seed 3 "
+      "\"Once\"\n"
+      "  layerboost generate model.gguf \"First prompt\" \"Second prompt\" --json texts.json");
+  command->callback([options] { run_generate(*options); });
+}
+
+}  // namespace layerboost
