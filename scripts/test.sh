@@ -66,7 +66,7 @@ check "asan build" build asan && {
 }
 # libgomp isn't made for ThreadSanitizer: only the folders whose threads are std::thread.
 check "tsan build" build tsan base_test text_test && run_tests ThreadSanitizer tsan -L '^(base|text)$'
-check "clang build" build clang && check clang-tidy scripts/lint.sh
+check "clang build" build clang layerboost && check clang-tidy scripts/lint.sh
 check format scripts/format.sh --check
 
 echo "$passed passed, $failed failed, $skipped skipped"
