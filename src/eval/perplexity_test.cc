@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "eval/python_strings.h"
 #include "eval/text_data.h"
-#include "mixer/model_testing.h"
+#include "mixer/model_for_tests.h"
 
 namespace layerboost {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "mixer/model_testing.h"
+#include "mixer/model_for_tests.h"
 
 namespace layerboost {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "mixer/model_testing.h"
+#include "mixer/model_for_tests.h"
 
 namespace layerboost {
 namespace {

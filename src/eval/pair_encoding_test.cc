@@ -1,0 +1,88 @@
+#include "eval/pair_encoding.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "eval/bos.h"
+#include "eval/tokenizer_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+using Tokens = std::vector<TokenId>;
+constexpr TokenId ab = 256, space_a = 257, bos = 258, eos = 259;
+
+class PairEncodingTest : public ::testing::Test {
+ protected:
+  Request encode(std::string_view context, std::string_view continuation, TokenId first = -1, int most = 100) {
+    return encode_pair(tokenizer_, context, continuation, first, most);
+  }
+  Tokenizer tokenizer_{tokenizer_data_for_tests()};
+};
+
+TEST_F(PairEncodingTest, SplitsAfterTheContext) {
+  const Request request = encode("x.", " ac");
+  EXPECT_EQ(request.context, (Tokens{'x', '.'}));
+  EXPECT_EQ(request.continuation, (Tokens{space_a, 'c'}));
+}
+
+TEST_F(PairEncodingTest, WhiteSpaceMovesToTheContinuation) {
+  const Request request = encode("x. ", "ac");
+  EXPECT_EQ(request.context, (Tokens{'x', '.'}));
+  EXPECT_EQ(request.continuation, (Tokens{space_a, 'c'}));
+}
+
+TEST_F(PairEncodingTest, MergesAcrossTheBorderFollowTheContextsLength) {
+  const Request request = encode("xa", "bc");  // together: x ab c; the context alone: x a
+  EXPECT_EQ(request.context, (Tokens{'x', ab}));
+  EXPECT_EQ(request.continuation, (Tokens{'c'}));
+}
+
+TEST_F(PairEncodingTest, AnEmptyContextIsThePrefix) {
+  for (const std::string_view context : {"", "  "}) {
+    const Request request = encode(context, "xy");
+    EXPECT_EQ(request.context, (Tokens{bos}));
+    EXPECT_EQ(request.continuation.back(), 'y');
+  }
+  const Request request = encode("", "<s>xy");
+  EXPECT_EQ(request.context, (Tokens{bos}));
+  EXPECT_EQ(request.continuation, (Tokens{'x', 'y'}));
+
+  TokenizerData data = tokenizer_data_for_tests();
+  data.bos = -1;
+  EXPECT_EQ(encode_pair(Tokenizer(data), "", "x", -1, 0).context, (Tokens{eos}));
+  data.eos = -1;
+  EXPECT_THROW(encode_pair(Tokenizer(data), "", "x", -1, 0), Error);
+}
+
+TEST_F(PairEncodingTest, BosOnce) {
+  EXPECT_EQ(encode("x", "y", bos).context, (Tokens{bos, 'x'}));
+  EXPECT_EQ(encode("<s>x", "y", bos).context, (Tokens{bos, 'x'}));
+  EXPECT_EQ(encode("x", "y", bos).continuation, (Tokens{'y'}));
+}
+
+TEST_F(PairEncodingTest, KeepsTheEndOfWhatIsTooLong) {
+  Request request = encode("rstuv", "wx", -1, 4);  // 5 tokens are kept, the last of them only predicted
+  EXPECT_EQ(request.context, (Tokens{'t', 'u', 'v'}));
+  EXPECT_EQ(request.continuation, (Tokens{'w', 'x'}));
+  request = encode("rs", "tuvwx", -1, 3);
+  EXPECT_EQ(request.context, (Tokens{'u'}));
+  EXPECT_EQ(request.continuation, (Tokens{'v', 'w', 'x'}));
+}
+
+TEST(Bos, Modes) {
+  TokenizerData data = tokenizer_data_for_tests();
+  EXPECT_EQ(bos_token(Tokenizer(data), BosMode::automatic), -1);
+  EXPECT_EQ(bos_token(Tokenizer(data), BosMode::always), bos);
+  data.add_bos = true;
+  EXPECT_EQ(bos_token(Tokenizer(data), BosMode::automatic), bos);
+  EXPECT_EQ(bos_token(Tokenizer(data), BosMode::never), -1);
+  data.bos = -1;
+  data.add_bos = false;
+  EXPECT_THROW(bos_token(Tokenizer(data), BosMode::always), Error);
+  EXPECT_EQ(parse_bos_mode("never"), BosMode::never);
+  EXPECT_THROW(parse_bos_mode("sometimes"), Error);
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,28 @@
+// A byte-level tokenizer made by hand, for tests.
+#pragma once
+
+#include "text/tokenizer.h"
+#include "text/utf8.h"
+
+namespace layerboost {
+
+/// One token for each byte; the merges "a b" and "space a"; <s> is BOS, </s> EOS.
+inline TokenizerData tokenizer_data_for_tests() {
+  TokenizerData data;
+  data.pre_tokenizer = "gpt2";
+  char32_t next = 256;  // bytes that can't be seen are written as the characters from U+0100 on
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool visible = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+    std::string name;
+    append_utf8(visible ? static_cast<char32_t>(byte) : next++, name);
+    data.tokens.push_back(name);
+  }
+  data.tokens.insert(data.tokens.end(), {"ab", "\u0120a", "<s>", "</s>"});
+  data.merges = {"a b", "\u0120 a"};
+  data.added = {{258, "<s>", true, false, false}, {259, "</s>", true, false, false}};
+  data.bos = 258;
+  data.eos = 259;
+  return data;
+}
+
+}  // namespace layerboost
