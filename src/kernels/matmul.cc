@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/bf16.h"
 
 namespace layerboost {
 namespace {
@@ -88,12 +88,6 @@ const dnnl::matmul& primitive(int rows, std::int64_t out, std::int64_t in, Preci
   }
   scratchpad = it->second.scratchpad;
   return it->second.matmul;
-}
-
-std::uint16_t to_bf16(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return static_cast<std::uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
 }
 
 /// Rounds a row to int8 and returns its scale.

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <functional>
 #include <numeric>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "kernels/bf16.h"
 #include "mixer/mixers.h"
 #include "model/runner.h"
 
@@ -21,10 +20,7 @@ constexpr float smoothing_alpha = 0.5F;
 
 float value_at(const Activations& input, int row, int column) {
   if (input.precision() == Precision::f32) return input.f32(row)[column];
-  const std::uint32_t bits = std::uint32_t{input.bf16(row)[column]} << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
+  return from_bf16(input.bf16(row)[column]);
 }
 
 void widen(std::vector<float>& range, const Activations& input) {

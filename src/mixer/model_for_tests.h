@@ -1,9 +1,10 @@
-// Models for tests: the default model, the tiny reference models, and where they are.
+// For tests: models and where they are, and plain ways of running them.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,12 @@ namespace layerboost {
 
 inline fs::path default_model_path() { return cache_dir() / "models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf"; }
 inline fs::path shared_path() { return fs::path(LAYERBOOST_SOURCE_DIR) / "../shared"; }
+
+/// A llama of 4 layers, D 48, H 6, G 2, d 8, F 64, V 96, with normal random weights.
+std::unique_ptr<Model> random_model(Precision precision);
+
+/// `count` token ids below `vocab`.
+std::vector<TokenId> random_tokens(int count, int vocab, std::uint64_t seed = 1);
 
 /// Log-probability of tokens[i] given those before, for i >= 1 (entry 0 is 0), cutting the text into steps of `chunk`
 /// tokens.

@@ -1,10 +1,54 @@
-#include "mixer/model_testing.h"
+#include "mixer/model_for_tests.h"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "base/random.h"
+#include "model/tiny_models_for_tests.h"
+
 namespace layerboost {
+
+std::unique_ptr<Model> random_model(Precision precision) {
+  Config config = test::tiny_config("llama", DType::f32);
+  config.layers = 4;
+  config.hidden = 48;
+  config.heads = 6;
+  config.kv_heads = 2;
+  config.head_size = 8;
+  config.ffn = 64;
+  config.vocab = 96;
+  config.max_positions = 512;
+  config.windows.assign(4, 0);
+  Random random(7);
+  std::string header, data;
+  for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    const std::size_t begin = data.size();
+    const std::int64_t rows = shape.size() == 2 ? shape[0] : 1;
+    // Norm weights near one; matrices that keep the size of what they read.
+    const double mean = shape.size() == 1 ? 1 : 0,
+                 spread = shape.size() == 1 ? 0.1 : 1.5 / std::sqrt(static_cast<double>(shape[1]));
+    for (std::int64_t i = 0; i < rows * shape.back(); ++i)
+      test::put(data, static_cast<float>(mean + spread * random.normal()));
+    header += fmt::format(R"({}"{}":{{"dtype":"F32","shape":[{}],"data_offsets":[{},{}]}})", header.empty() ? "{" : ",",
+                          name, fmt::join(shape, ","), begin, data.size());
+  });
+  const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-random-model-{}", ::getpid());
+  write_file(directory / "model.safetensors", test::safetensors_file(header + "}", data));
+  write_file(directory / "config.json", test::config_json(config));
+  auto model = load_model(directory, precision);
+  fs::remove_all(directory);  // the map stays
+  return model;
+}
+
+std::vector<TokenId> random_tokens(int count, int vocab, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
+  for (TokenId& token : tokens) token = static_cast<TokenId>(random.below(static_cast<std::uint64_t>(vocab)));
+  return tokens;
+}
 
 std::vector<double> token_log_probs(const Model& model, const MixerList& mixers, std::span<const TokenId> tokens,
                                     int chunk) {

@@ -1,0 +1,248 @@
+// What must hold of every mixer: results don't depend on how a text is cut or on what else is in the batch, and memory
+// is what is promised.
+#include "mixer/mixers.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "mixer/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+/// Different cuts add the same f32 numbers in another order.
+constexpr double rounding = 2e-4;
+
+std::vector<MixerSpec> specs(std::initializer_list<const char*> names) {
+  std::vector<MixerSpec> result;
+  for (const char* name : names) result.push_back(parse_mixer(name));
+  return result;
+}
+
+LayerMaps random_maps(const Config& config) {
+  LayerMaps maps;
+  const auto D = static_cast<std::size_t>(config.hidden);
+  for (int layer = 0; layer < config.layers; ++layer) {
+    LayerMap& map = maps[layer];
+    for (std::size_t i = 0; i < D * D; ++i)
+      map.weight.push_back(0.1F * std::sin(static_cast<float>(i * 7 + static_cast<std::size_t>(layer))));
+    for (std::size_t i = 0; i < D; ++i) map.bias.push_back(0.1F * std::cos(static_cast<float>(i)));
+  }
+  return maps;
+}
+
+const std::vector<std::vector<MixerSpec>>& plans() {
+  static const std::vector<std::vector<MixerSpec>> all = {
+      specs({"softmax", "softmax", "softmax", "softmax"}),
+      specs({"window:16+3", "window:5", "window:64+4", "window:1+1"}), specs({"softmax", "none", "window:7+2", "map"}),
+      specs({"none", "none", "none", "none"})};
+  return all;
+}
+
+void expect_near(const std::vector<double>& got, const std::vector<double>& expected, double tolerance,
+                 const std::string& what) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], tolerance) << what << " token " << i;
+}
+
+class Mixers : public testing::Test {
+ protected:
+  const std::unique_ptr<Model> model_ = random_model(Precision::f32);
+  MixerSet mixers_{*model_, random_maps(model_->config)};
+  const std::vector<TokenId> tokens_ = random_tokens(150, 96);
+};
+
+TEST_F(Mixers, AnyCutGivesTheSame) {
+  for (const auto& plan : plans()) {
+    const MixerList& list = mixers_.list(plan);
+    const auto whole = token_log_probs(*model_, list, tokens_, 1000);
+    for (const int chunk : {1, 2, 7, 64, 149})
+      expect_near(token_log_probs(*model_, list, tokens_, chunk), whole, rounding, fmt::format("chunk {}", chunk));
+  }
+}
+
+TEST_F(Mixers, AnyCompanyGivesTheSame) {
+  // Three texts under different plans share each step, cut at different places.
+  struct Text {
+    std::vector<TokenId> tokens;
+    const MixerList* list;
+    std::vector<int> cuts;
+    std::vector<float> last;  // hidden state of the last token
+  };
+  std::vector<Text> texts = {{random_tokens(100, 96, 2), &mixers_.list(plans()[0]), {40, 59, 1}, {}},
+                             {random_tokens(90, 96, 3), &mixers_.list(plans()[1]), {1, 88, 1}, {}},
+                             {random_tokens(70, 96, 4), &mixers_.list(plans()[2]), {30, 30, 10}, {}}};
+  const auto D = static_cast<std::size_t>(model_->config.hidden);
+  CachePools pools;
+  Runner runner(*model_);
+  for (Text& text : texts) {
+    Sequence alone(*text.list, pools);
+    const BatchItem item{&alone, text.tokens};
+    const float* const hidden = runner.forward({&item, 1});
+    text.last.assign(hidden + (text.tokens.size() - 1) * D, hidden + text.tokens.size() * D);
+  }
+  std::vector<Sequence> sequences;
+  for (const Text& text : texts) sequences.emplace_back(*text.list, pools);
+  for (std::size_t step = 0; step < 3; ++step) {
+    std::vector<BatchItem> items;
+    std::vector<std::size_t> ends;
+    std::size_t rows = 0;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const auto begin = static_cast<std::size_t>(sequences[i].length());
+      items.push_back(
+          {&sequences[i],
+           std::span<const TokenId>(texts[i].tokens).subspan(begin, static_cast<std::size_t>(texts[i].cuts[step]))});
+      rows += items.back().tokens.size();
+      ends.push_back(rows);
+    }
+    const float* const hidden = runner.forward(items);
+    for (std::size_t i = 0; step == 2 && i < texts.size(); ++i)
+      for (std::size_t j = 0; j < D; ++j)
+        ASSERT_NEAR(hidden[(ends[i] - 1) * D + j], texts[i].last[j], 2e-3) << "text " << i;
+  }
+}
+
+TEST_F(Mixers, WideWindowIsSoftmax) {
+  const auto softmax = token_log_probs(*model_, mixers_.list(plans()[0]), tokens_, 50);
+  for (const char* window : {"window:150", "window:200+4", "window:149+1"})
+    expect_near(token_log_probs(*model_, mixers_.list(specs({window, window, window, window})), tokens_, 50), softmax,
+                rounding, window);
+}
+
+TEST_F(Mixers, NarrowWindowIsNotSoftmax) {
+  const auto softmax = token_log_probs(*model_, mixers_.list(plans()[0]), tokens_, 50);
+  const auto window = token_log_probs(*model_, mixers_.list(plans()[1]), tokens_, 50);
+  double largest = 0;
+  for (std::size_t i = 0; i < softmax.size(); ++i) largest = std::max(largest, std::fabs(softmax[i] - window[i]));
+  EXPECT_GT(largest, 0.05);
+}
+
+TEST_F(Mixers, MapIsTheLinearMapOfTheNormalisedInput) {
+  const Config& config = model_->config;
+  const auto D = static_cast<std::size_t>(config.hidden);
+  const LayerMap map = random_maps(config).at(2);
+  std::vector<float> hidden(3 * D);
+  for (std::size_t i = 0; i < hidden.size(); ++i) hidden[i] = std::sin(static_cast<float>(i));
+  std::vector<float> expected = hidden;
+  for (std::size_t r = 0; r < 3; ++r) {
+    double square = 0;
+    for (std::size_t j = 0; j < D; ++j)
+      square += static_cast<double>(hidden[r * D + j]) * static_cast<double>(hidden[r * D + j]);
+    const double inverse = 1 / std::sqrt(square / static_cast<double>(D) + static_cast<double>(config.norm_eps));
+    for (std::size_t i = 0; i < D; ++i) {
+      double sum = static_cast<double>(map.bias[i]);
+      for (std::size_t j = 0; j < D; ++j)
+        sum += static_cast<double>(map.weight[i * D + j]) * static_cast<double>(hidden[r * D + j]) * inverse *
+               static_cast<double>(model_->weights.layers[2].mixer_norm[j]);
+      expected[r * D + i] += static_cast<float>(sum);
+    }
+  }
+  Workspace workspace(model_->rope());
+  const MixerSpan span{0, 3, 0, nullptr};
+  mixers_.mixer(2, parse_mixer("map")).forward({hidden.data(), {}, {&span, 1}, 3}, workspace);
+  for (std::size_t i = 0; i < hidden.size(); ++i) EXPECT_NEAR(hidden[i], expected[i], 1e-4);
+}
+
+TEST_F(Mixers, ForksReadOnByThemselves) {
+  for (const auto& plan : plans()) {
+    const MixerList& list = mixers_.list(plan);
+    CachePools pools;
+    Runner runner(*model_);
+    const auto step = [&](Sequence& sequence, std::span<const TokenId> part) {
+      const BatchItem item{&sequence, part};
+      const float* const hidden = runner.forward({&item, 1});
+      return std::vector<float>(hidden, hidden + part.size() * static_cast<std::size_t>(model_->config.hidden));
+    };
+    const std::span<const TokenId> all = tokens_;
+    Sequence straight(list, pools), stem(list, pools);
+    step(straight, all.first(70));
+    step(stem, all.first(70));
+    const std::size_t before = pools.bytes_in_use();
+    Sequence fork = stem;
+    EXPECT_EQ(pools.bytes_in_use(), before);
+    step(fork, all.subspan(100, 50));  // must not show in the stem
+    const auto expected = step(straight, all.subspan(70, 30));
+    const auto got = step(stem, all.subspan(70, 30));
+    for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-5);
+  }
+}
+
+TEST_F(Mixers, MemoryIsWhatIsPromised) {
+  for (const auto& plan : plans()) {
+    const MixerList& list = mixers_.list(plan);
+    CachePools pools;
+    Sequence sequence(list, pools);
+    Runner runner(*model_);
+    const BatchItem item{&sequence, tokens_};
+    runner.forward({&item, 1});
+    std::size_t promised = 0;
+    for (const Mixer* mixer : list) promised += mixer->cache_bytes(static_cast<int>(tokens_.size()));
+    EXPECT_EQ(pools.bytes_in_use(), promised);
+  }
+  CachePools pools;
+  Sequence nothing(mixers_.list(plans()[3]), pools);
+  Runner runner(*model_);
+  const BatchItem item{&nothing, tokens_};
+  runner.forward({&item, 1});
+  EXPECT_EQ(pools.peak_bytes(), 0U);
+}
+
+TEST_F(Mixers, FormulaForMemory) {
+  const Config& config = model_->config;  // 2 * G d * 2 bytes = 64 a position
+  EXPECT_EQ(kv_bytes(config, parse_mixer("softmax"), 100, 2), 6400U);
+  EXPECT_EQ(kv_bytes(config, parse_mixer("window:64+4"), 100, 2), 64U * 68);
+  EXPECT_EQ(kv_bytes(config, parse_mixer("window:64+4"), 30, 2), 64U * 30);
+  EXPECT_EQ(kv_bytes(config, parse_mixer("none"), 100, 2), 0U);
+  EXPECT_EQ(kv_bytes(config, parse_mixer("map"), 100, 2), 0U);
+}
+
+TEST_F(Mixers, Bf16IsCloseToF32) {
+  const auto model = random_model(Precision::bf16);
+  MixerSet mixers(*model, random_maps(model->config));
+  for (const auto& plan : plans()) {
+    const auto exact = token_log_probs(*model_, mixers_.list(plan), tokens_, 50);
+    const auto rounded = token_log_probs(*model, mixers.list(plan), tokens_, 50);
+    double mean = 0;
+    for (std::size_t i = 1; i < exact.size(); ++i)
+      mean += std::fabs(exact[i] - rounded[i]) / static_cast<double>(exact.size() - 1);
+    EXPECT_LT(mean, 0.05);  // 8 bits of each product's operands, on log-probabilities of about -5
+  }
+}
+
+TEST_F(Mixers, MapNeedsParameters) {
+  MixerSet without(*model_);
+  EXPECT_THROW(without.mixer(1, parse_mixer("map")), Error);
+}
+
+TEST(MapFile, RoundTripsAndRefusesDamage) {
+  const auto model = random_model(Precision::f32);
+  const LayerMaps maps = random_maps(model->config);
+  const fs::path file = fs::path(testing::TempDir()) / fmt::format("layerboost-maps-{}.safetensors", ::getpid());
+  write_maps(file, maps);
+  const LayerMaps read = read_maps(file, model->config);
+  ASSERT_EQ(read.size(), maps.size());
+  for (const auto& [layer, map] : maps) {
+    EXPECT_EQ(read.at(layer).weight, map.weight);
+    EXPECT_EQ(read.at(layer).bias, map.bias);
+  }
+  const std::string content = read_file(file);
+  for (const std::size_t size : {std::size_t{3}, std::size_t{8}, std::size_t{100}, content.size() - 4}) {
+    write_file(file, content.substr(0, size));
+    EXPECT_THROW(read_maps(file, model->config), Error) << size;
+  }
+  fs::remove(file);
+}
+
+TEST(MixerSpec, WrittenForm) {
+  for (const char* text : {"softmax", "map", "none", "window:64", "window:64+4"})
+    EXPECT_EQ(to_string(parse_mixer(text)), text);
+  EXPECT_EQ(to_string(parse_mixer("window:64+0")), "window:64");
+  for (const char* text : {"", "windows:4", "window:", "window:0", "window:-1", "window:4+", "window:4+x",
+                           "window:99999999999", "window:4+2 ", "None"})
+    EXPECT_THROW(parse_mixer(text), Error) << text;
+}
+
+}  // namespace
+}  // namespace layerboost
