@@ -1,0 +1,198 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/error.h"
+#include "cli/boost_directory.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_store.h"
+#include "cli/terminal.h"
+#include "mixer/mixers.h"
+#include "model/checkpoint.h"
+#include "plan/plan.h"
+#include "plan/plan_strip.h"
+
+namespace layerboost {
+namespace {
+
+constexpr std::size_t element = 2;  // bytes of a number in the cache
+
+struct Options {
+  CommonOptions common;
+  std::string what;
+  int context = 2048;
+};
+
+std::string bytes_text(double bytes) {
+  if (bytes >= 1e9) return fmt::format("{:.2f} GB", bytes / 1e9);
+  if (bytes >= 1e6) return fmt::format("{:.2f} MB", bytes / 1e6);
+  return fmt::format("{:.1f} KB", bytes / 1e3);
+}
+
+double cache_bytes(const Config& config, const std::vector<MixerSpec>& specs, int length) {
+  double sum = 0;
+  for (const MixerSpec& spec : specs) sum += static_cast<double>(kv_bytes(config, spec, length, element));
+  return sum;
+}
+
+std::vector<std::string> written(const std::vector<MixerSpec>& specs) {
+  std::vector<std::string> words;
+  for (const MixerSpec& spec : specs) words.push_back(to_string(spec));
+  return words;
+}
+
+/// Numbers of the weights: what one position multiplies, and the embeddings.
+struct Parameters {
+  std::int64_t mixers = 0, mlps = 0, embeddings = 0;
+
+  explicit Parameters(const Config& c) {
+    const auto D = static_cast<std::int64_t>(c.hidden);
+    mixers = c.layers * D * (2 * c.q_size() + 2 * c.kv_size());
+    mlps = c.layers * D * 3 * c.ffn;
+    embeddings = D * c.vocab * (c.tied_embeddings ? 1 : 2);
+  }
+};
+
+Json describe_model(const Config& c, const std::string& hash) {
+  const Parameters parameters(c);
+  return {{"name", c.name},
+          {"hash", hash},
+          {"arch", c.arch},
+          {"layers", c.layers},
+          {"hidden", c.hidden},
+          {"heads", c.heads},
+          {"kv_heads", c.kv_heads},
+          {"head_size", c.head_size},
+          {"ffn", c.ffn},
+          {"vocab", c.vocab},
+          {"max_positions", c.max_positions},
+          {"parameters", parameters.mixers + parameters.mlps + parameters.embeddings}};
+}
+
+void print_model(const Config& c, const std::string& hash) {
+  const Parameters parameters(c);
+  const auto millions = [](std::int64_t n) { return static_cast<double>(n) / 1e6; };
+  fmt::print("model     {} ({})\nhash      {}\n", c.name, c.arch, hash);
+  fmt::print(
+      "shape     {} layers, hidden {}, {} heads of {} ({} for keys and values), MLP {}, vocabulary {}, {} positions\n",
+      c.layers, c.hidden, c.heads, c.head_size, c.kv_heads, c.ffn, c.vocab, c.max_positions);
+  fmt::print("weights   {:.1f} M: attention {:.1f} M, MLPs {:.1f} M, embeddings {:.1f} M\n",
+             millions(parameters.mixers + parameters.mlps + parameters.embeddings), millions(parameters.mixers),
+             millions(parameters.mlps), millions(parameters.embeddings));
+}
+
+Json describe_memory(const Config& config, const std::vector<MixerSpec>& specs, int context) {
+  const double bytes = cache_bytes(config, specs, context);
+  return {{"context", context},
+          {"bytes", bytes},
+          {"bytes_per_token", bytes / context},
+          {"fraction", bytes / cache_bytes(config, native_specs(config), context)}};
+}
+
+/// `specs` may be the model's own.
+void print_memory(const Config& config, const std::vector<MixerSpec>& specs, int context) {
+  const double own = cache_bytes(config, native_specs(config), context);
+  const double bytes = cache_bytes(config, specs, context);
+  fmt::print("memory    {} of keys and values (16-bit) for a sequence of {} positions, {} per token", bytes_text(bytes),
+             context, bytes_text(bytes / context));
+  if (bytes != own) fmt::print("; {:.1f} % of the unchanged {}", bytes / own * 100, bytes_text(own));
+  fmt::print("\n");
+}
+
+void print_plan(const Plan& plan) {
+  fmt::print("plan      {}\n", plan.hash());
+  fmt::print("for       {} ({})\n", plan.model_name, plan.model_hash);
+  if (plan.made_from)
+    fmt::print(
+        "made      from {} by {}{}, {}, {} search\n", plan.made_from->analysis, plan.made_from->measure,
+        plan.made_from->retrieval_weight > 0 ? fmt::format(" + {:g} retrieval", plan.made_from->retrieval_weight) : "",
+        plan.made_from->budget, plan.made_from->search);
+  fmt::print("\n{}\n", draw_plan(plan.specs(), color_wanted()));
+}
+
+void print_predicted(const Predicted& predicted) {
+  fmt::print("predicted loss {:.4f}", predicted.loss);
+  if (predicted.measured_loss) fmt::print(", measured {:.4f}", *predicted.measured_loss);
+  fmt::print("; {:.1f} % of the cache at {} positions", predicted.kv_fraction * 100, predicted.context);
+  if (predicted.speedup)
+    fmt::print("; {:.2f} times as fast, decoding {} sequences of {}", *predicted.speedup, predicted.speedup_batch,
+               predicted.speedup_context);
+  fmt::print("\n");
+}
+
+Json describe_plan(const Plan& plan) {
+  return {{"hash", plan.hash()}, {"model", plan.model_hash}, {"mixers", written(plan.specs())}};
+}
+
+/// A model, alone or with a plan.
+Json show_model(const fs::path& path, const fs::path& plan_path, int context) {
+  const auto checkpoint = open_checkpoint(path);
+  const Config& config = checkpoint->config();
+  const std::string hash = checkpoint->hash();
+  Json json = {{"model", describe_model(config, hash)}};
+  print_model(config, hash);
+  std::vector<MixerSpec> specs = native_specs(config);
+  if (!plan_path.empty()) {
+    const Plan plan = read_plan(plan_path, config, hash);
+    specs = plan.specs();
+    json["plan"] = describe_plan(plan);
+    print_plan(plan);
+    if (plan.predicted) print_predicted(*plan.predicted);
+  } else {
+    fmt::print("\n{}\n", draw_plan(specs, color_wanted()));
+  }
+  print_memory(config, specs, context);
+  json["memory"] = describe_memory(config, specs, context);
+  return json;
+}
+
+/// A plan without its model.
+Json show_plan(const fs::path& path) {
+  const Plan plan = read_plan(path);
+  print_plan(plan);
+  if (plan.predicted) print_predicted(*plan.predicted);
+  return {{"plan", describe_plan(plan)}};
+}
+
+bool is_plan(const fs::path& path) { return fs::is_regular_file(path) && path.extension() == ".json"; }
+
+void info(const Options& options) {
+  const RunInfo run = start_run(options.common);
+  if (options.context < 1) fail("--context {}: must be at least 1", options.context);
+  Json json;
+  if (is_plan(options.what)) {
+    json = show_plan(options.what);
+  } else if (is_boost_directory(options.what)) {
+    const fs::path plan = fs::path(options.what) / "plan.json";
+    json = show_model(read_boost_directory(options.what).model_path, fs::exists(plan) ? plan : fs::path(),
+                      options.context);
+  } else {
+    json = show_model(find_model(options.what), {}, options.context);
+  }
+  if (options.common.json.empty()) return;
+  json["run"] = run.to_json();
+  write_json(options.common.json, json);
+}
+
+}  // namespace
+
+void add_info_command(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("info", "Show a model or a plan: shapes, mixers, memory, hashes");
+  const auto options = std::make_shared<Options>();
+  command->add_option("WHAT", options->what, "A model, a plan, or a directory that boost wrote")
+      ->required()
+      ->type_name("MODEL|PLAN|DIR");
+  command->add_option("--context", options->context, "Positions of the sequence whose memory is shown")
+      ->type_name("N")
+      ->capture_default_str();
+  add_common_options(*command, options->common);
+  command->footer(
+      "Draws one cell for each layer, in colour on a terminal (NO_COLOR is respected).\n\n"
+      "Examples:\n"
+      "  layerboost info smollm2-135m\n"
+      "  layerboost info plan.json\n"
+      "  layerboost info out --context 8192");
+  command->callback([options] { info(*options); });
+}
+
+}  // namespace layerboost

@@ -1,0 +1,51 @@
+// Making a plan from an analysis: the flags, shared by `plan` and `boost`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/run_info.h"
+#include "kernels/precision.h"
+#include "plan/frontier.h"
+#include "plan/plan.h"
+
+namespace CLI {
+class App;
+}
+
+namespace layerboost {
+
+struct PlanOptions {
+  std::optional<int> softmax, none;
+  std::optional<double> kv;
+  std::string speedup;             // X@BATCHxCONTEXT; empty: no target
+  std::vector<double> thresholds;  // HI, LO
+  bool by_removal = false;
+  std::string middle;  // the paper's middle mixer; empty: the analysis' first window
+  std::vector<int> keep;
+  std::string by = "kl";
+  std::optional<double> retrieval_weight;  // none: LossRule's where retrieval was measured
+  int context = 2048;
+  std::string search = "additive";
+  int measurements = 120;
+  std::string text;   // as given to `analyze`, for --search joint
+  std::string model;  // empty: where the analysis says it is
+};
+
+/// The budget and the search: all but by, context, text and model.
+void add_plan_options(CLI::App& command, PlanOptions& options);
+
+struct MadePlan {
+  Plan plan;
+  Json curve;  // frontier_json()
+};
+
+/// Chooses a plan from the analysis in `analysis_path` and writes it to `output`, the parameters of its maps beside it.
+/// Opens the model for --search joint and, once for each machine, to measure its speed; without a speed target a model
+/// that can't be found only leaves the speed out. `run`: seed, threads and precision in use. Throws Error, Interrupted.
+MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, const fs::path& output,
+                   Precision precision, const RunInfo& run);
+
+}  // namespace layerboost

@@ -1,0 +1,9 @@
+// What stdout is.
+#pragma once
+
+namespace layerboost {
+
+/// Whether to write colours to stdout: it is a terminal, and NO_COLOR isn't set (no-color.org).
+bool color_wanted();
+
+}  // namespace layerboost
