@@ -21,17 +21,15 @@ charts=${3:-all}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-run_chromium() {  # COLOURS ARGUMENT...: of the colours 0 is dark, 1 is light
-  colours=$1
-  shift
+run_chromium() {  # ARGUMENT...
   "$chromium" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
     --disable-component-update --disable-sync --user-data-dir="$work/profile" --hide-scrollbars \
-    --allow-file-access-from-files --virtual-time-budget=600000 --blink-settings=preferredColorScheme="$colours" \
-    "$@" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
+    --allow-file-access-from-files --virtual-time-budget=600000 "$@" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
 }
 
 # Chromium's own windows are at least 500 pixels wide; frames in a page can be as narrow as a phone. This one opens the
 # report in a frame of each size, uses its controls, lets it measure itself again, and says on one line what came out.
+# A frame prefers the colours that its own color-scheme says (the address' #dark or #light).
 cat >"$work/sizes.html" <<HTML
 <!doctype html>
 <pre></pre>
@@ -55,19 +53,25 @@ function useControls(page, view) {
   view.dispatchEvent(new view.Event('afterprint'));
 }
 
+const theme = location.hash.slice(1);
+
 async function openReport(width, height) {
   const frame = document.createElement('iframe');
-  frame.style = \`border: 0; width: \${width}px; height: \${height}px\`;
+  frame.style = \`border: 0; color-scheme: \${theme}; width: \${width}px; height: \${height}px\`;
   frame.src = 'file://$page';
   document.body.append(frame);
-  while (frame.contentDocument?.documentElement?.dataset.ready !== 'true') await new Promise((go) => setTimeout(go, 50));
+  const state = () => frame.contentDocument?.documentElement?.dataset;
+  // Chromium may tell a new frame of its colours only after a moment; the page follows.
+  for (let wait = 0; wait < 1000 && !(state()?.ready && state().theme === theme); wait++) {
+    await new Promise((go) => setTimeout(go, 50));
+  }
   const root = frame.contentDocument.documentElement;
   const tall = root.scrollHeight;
   useControls(frame.contentDocument, frame.contentWindow);
   frame.contentWindow.sayReady();
-  const {theme, errors, overflow, charts, canvases, error = ''} = root.dataset;
+  const {theme: drawnIn, errors, overflow, charts, canvases, error = ''} = root.dataset;
   const drawn = charts === canvases ? charts : charts + ' of ' + canvases;
-  document.querySelector('pre').append(\`\${width}x\${height} theme=\${theme} errors=\${errors} overflow=\${overflow} charts=\${drawn} tall=\${tall} \${error}\n\`);
+  document.querySelector('pre').append(\`\${width}x\${height} theme=\${drawnIn} errors=\${errors} overflow=\${overflow} charts=\${drawn} tall=\${tall} \${error}\n\`);
 }
 
 (async () => {
@@ -90,24 +94,23 @@ check_sizes() {
   done
 }
 
-take_screenshots() {  # COLOURS THEME
+take_screenshots() {  # THEME
   for width in 390 1280; do
     tall=$(sed -n "s/^${width}x.* tall=\([0-9]*\).*/\1/p" "$work/result")
-    echo "<!doctype html><style>body { margin: 0 } iframe { border: 0; display: block; width: ${width}px; height: ${tall}px }</style>
+    echo "<!doctype html><style>body { margin: 0 } iframe { border: 0; display: block; color-scheme: $1; width: ${width}px; height: ${tall}px }</style>
       <iframe src='file://$page'></iframe>" >"$work/frame.html"
-    run_chromium "$1" --window-size="$width,$tall" --screenshot="$work/shot.png" "file://$work/frame.html" >/dev/null
-    mv "$work/shot.png" "$out/page-$width-$2.png"
+    run_chromium --window-size="$width,$tall" --screenshot="$work/shot.png" "file://$work/frame.html" >/dev/null
+    mv "$work/shot.png" "$out/page-$width-$1.png"
   done
 }
 
 failed=0
 [ -z "$out" ] || mkdir -p "$out"
 for theme in dark light; do
-  case $theme in dark) setting=0 ;; light) setting=1 ;; esac
-  run_chromium $setting --window-size=1400,900 --dump-dom "file://$work/sizes.html" >"$work/dom"
+  run_chromium --window-size=1400,2700 --dump-dom "file://$work/sizes.html#$theme" >"$work/dom"
   sed -n 's/.*<pre>//; /^[0-9]*x[0-9]* /p' "$work/dom" >"$work/result"
   check_sizes $theme
-  [ -z "$out" ] || [ $failed = 1 ] || take_screenshots $setting $theme
+  [ -z "$out" ] || [ $failed = 1 ] || take_screenshots $theme
 done
 if [ $failed = 1 ]; then
   echo "$0: expected the theme asked for, no errors, no overflow, and $charts charts drawn at each size" >&2

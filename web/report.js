@@ -20,8 +20,10 @@ function setTheme(theme) {
 function followTheme() {
   const isDark = () => document.documentElement.dataset.theme === 'dark';
   byId('theme').addEventListener('click', () => setTheme(isDark() ? 'light' : 'dark'));
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', (event) => setTheme(event.matches ? 'dark' : 'light'));
-  setTheme(document.documentElement.dataset.theme);
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  const follow = () => setTheme(dark.matches ? 'dark' : 'light');
+  dark.addEventListener('change', follow);
+  follow();  // it may have changed since early.js asked
 }
 
 /** Paper is white: charts are drawn anew in light colours, and everything is opened. */
