@@ -22,9 +22,8 @@ void print(const Plan& plan) {
   fmt::print("\n{}\n", draw_plan(plan.specs(), color_wanted()));
   fmt::print("loss      {:.4f} predicted", predicted.loss);
   if (predicted.measured_loss) fmt::print(", {:.4f} measured with all changes together", *predicted.measured_loss);
-  fmt::print(" ({}", plan.made_from->measure);
-  if (plan.made_from->retrieval_weight > 0) fmt::print(" + {:g} retrieval", plan.made_from->retrieval_weight);
-  fmt::print(")\nmemory    {:.1f} % of the cache at {} positions, {:.2f} KB per token\n", predicted.kv_fraction * 100,
+  fmt::print(" ({})\n", predicted.loss_by);
+  fmt::print("memory    {:.1f} % of the cache at {} positions, {:.2f} KB per token\n", predicted.kv_fraction * 100,
              predicted.context, predicted.kv_bytes_per_token / 1000);
   if (predicted.speedup)
     fmt::print("speed     {:.2f} times decoding {} sequences of {}, predicted\n", *predicted.speedup,

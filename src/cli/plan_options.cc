@@ -40,13 +40,9 @@ class PlanMaker {
   }
 
   MadePlan make(const fs::path& output) {
-    cost_ = find_cost();
-    std::vector<MixerSpec> specs;
-    if (options_.search == "joint") {
-      specs = search();
-    } else {
-      specs = choose();
-    }
+    if (budget_.speed) cost_ = find_cost();
+    const std::vector<MixerSpec> specs = options_.search == "joint" ? search() : choose();
+    if (!cost_) cost_ = find_cost();
     MadePlan made;
     made.plan = assemble(specs);
     save_maps(made.plan, output);
@@ -193,7 +189,7 @@ class PlanMaker {
     plan.model_hash = analysis_.model.hash;
     plan.made_from = MadeFrom{"sha256:" + sha256(read_file(path_)),
                               options_.by,
-                              rule_.retrieval_weight,
+                              by_score() ? 0 : rule_.retrieval_weight,
                               budget_text(),
                               options_.search,
                               get<std::string>(run_.to_json(), "command", "run")};
@@ -206,6 +202,7 @@ class PlanMaker {
     }
     Predicted predicted;
     predicted.loss = planner_.loss(specs);
+    predicted.loss_by = rule_.text();
     predicted.measured_loss = measured_loss_;
     predicted.context = options_.context;
     predicted.kv_bytes = planner_.kv_bytes(specs);

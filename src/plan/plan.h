@@ -31,6 +31,7 @@ struct MadeFrom {
 
 struct Predicted {
   double loss = 0;                      // sum of the layers' losses
+  std::string loss_by;                  // what loss is: "kl + 0.1 retrieval"
   std::optional<double> measured_loss;  // of all changes together
   int context = 0;                      // positions that the memory figures are for
   std::int64_t kv_bytes = 0;            // of one sequence of that length, numbers of 2 bytes

@@ -32,7 +32,7 @@ Json to_json(const MadeFrom& from) {
 }
 
 Json to_json(const Predicted& predicted) {
-  Json json = {{"loss", rounded(predicted.loss, exact_digits)}};
+  Json json = {{"loss", rounded(predicted.loss, exact_digits)}, {"loss_by", predicted.loss_by}};
   if (predicted.measured_loss) json["measured_loss"] = rounded(*predicted.measured_loss, exact_digits);
   json["context"] = predicted.context;
   json["kv_bytes"] = predicted.kv_bytes;
@@ -122,11 +122,12 @@ MadeFrom read_made_from(const Json& json, const std::string& where) {
 
 Predicted read_predicted(const Json& json, const std::string& where) {
   refuse_unknown_keys(json,
-                      {"loss", "measured_loss", "context", "kv_bytes", "kv_bytes_per_token", "kv_fraction", "speedup",
-                       "speedup_batch", "speedup_context"},
+                      {"loss", "loss_by", "measured_loss", "context", "kv_bytes", "kv_bytes_per_token", "kv_fraction",
+                       "speedup", "speedup_batch", "speedup_context"},
                       where);
   Predicted predicted;
   predicted.loss = get<double>(json, "loss", where);
+  predicted.loss_by = get_or<std::string>(json, "loss_by", "", where);
   if (json.contains("measured_loss")) predicted.measured_loss = get<double>(json, "measured_loss", where);
   predicted.context = read_count(json, "context", 1, where);
   predicted.kv_bytes = get<std::int64_t>(json, "kv_bytes", where);

@@ -19,7 +19,7 @@ Plan example() {
                  {window64, {}},
                  {none_spec, {}},
                  {map_spec, {}}};
-  plan.predicted = Predicted{0.25, 0.3, 2048, 123456, 60.28125, 0.29, 1.5, 64, 1024};
+  plan.predicted = Predicted{0.25, "kl + 0.1 retrieval", 0.3, 2048, 123456, 60.28125, 0.29, 1.5, 64, 1024};
   plan.maps = MapsFile{"p.maps.safetensors", "sha256:x"};
   return plan;
 }
@@ -68,6 +68,7 @@ TEST_F(PlanTest, ReadsBackWhatItWrote) {
   EXPECT_EQ(read.hash(), plan.hash());
   EXPECT_EQ(read.made_from->budget, "kv 0.3 at 2048");
   EXPECT_EQ(read.layers[0].scores.at(window64).at("retrieval"), 1);
+  EXPECT_EQ(read.predicted->loss_by, "kl + 0.1 retrieval");
   EXPECT_EQ(*read.predicted->measured_loss, 0.3);
   EXPECT_EQ(*read.predicted->speedup, 1.5);
   EXPECT_EQ(read.predicted->kv_bytes, 123456);

@@ -104,6 +104,11 @@ std::vector<double> removal_scores(const Analysis& analysis, const std::string& 
 
 }  // namespace
 
+std::string LossRule::text() const {
+  return retrieval_weight > 0 && measure != "retrieval" ? fmt::format("{} + {:g} retrieval", measure, retrieval_weight)
+                                                        : measure;
+}
+
 std::string Budget::text(int at) const {
   std::vector<std::string> parts;
   if (softmax) parts.push_back(fmt::format("softmax {}", *softmax));

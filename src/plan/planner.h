@@ -18,6 +18,9 @@ struct LossRule {
   /// Loss = measure + weight * drop of the log-probability of a passkey's digits (no less than 0). Text hardly shows
   /// what windows lose of the far past, so it has its share: 0.1 counts one token in ten as depending on it.
   double retrieval_weight = 0.1;
+
+  /// "kl + 0.1 retrieval": for people.
+  [[nodiscard]] std::string text() const;
 };
 
 /// A speed-up of `factor` for decode steps of `batch` sequences of `context` positions each.
