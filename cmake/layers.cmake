@@ -41,6 +41,7 @@ function(layerboost_layer name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE lb_${name} GTest::gtest GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE LAYERBOOST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_compile_options(${name}_test PRIVATE -O1)  # the time goes into compiling them
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS ${name})
   endif()
 endfunction()
@@ -58,6 +59,7 @@ layerboost_layer(report USES plan base)
 layerboost_layer(cli USES report analyze eval plan mixer model text kernels base LINKS CLI11::CLI11 CURL::libcurl)
 
 if(TARGET lb_cli)
+  target_compile_options(lb_cli PRIVATE -O1)  # nothing here is hot, and the headers are large
   add_executable(layerboost src/main.cc)
   target_link_libraries(layerboost PRIVATE lb_cli)
 endif()

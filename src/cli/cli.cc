@@ -22,11 +22,13 @@ namespace {
 void add_commands(CLI::App& app) {
   add_analyze_command(app);
   add_bench_command(app);
+  add_boost_command(app);
   add_eval_command(app);
   add_generate_command(app);
   add_info_command(app);
   add_plan_command(app);
   add_pull_command(app);
+  add_report_command(app);
 }
 
 /// Fails when the first word is neither a subcommand nor a flag: CLI11 alone would name no alternative, or the wrong
