@@ -13,11 +13,11 @@ namespace {
 using layerboost::Tokenizer;
 
 void round_trip(std::string_view text) {
-  static const Tokenizer tokenizers[] = {
-      Tokenizer(layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, "gpt2")),
-      Tokenizer(layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, "smollm")),
-      Tokenizer(layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, "llama3")),
-      Tokenizer(layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, "qwen2"))};
+  const auto make = [](const char* pre_tokenizer) {
+    return Tokenizer(
+        layerboost::small_tokenizer_data({"Ġ Ġ", "t h", "th e", "Ġ the", "ð Ł", "1 2", "Ċ Ċ"}, pre_tokenizer));
+  };
+  static const Tokenizer tokenizers[] = {make("gpt2"), make("smollm"), make("llama3"), make("qwen2")};
   for (const Tokenizer& tokenizer : tokenizers) {
     LB_CHECK(tokenizer.decode(tokenizer.encode(text, true)) == text);
     LB_CHECK(tokenizer.decode(tokenizer.encode(text, false)) == text);
