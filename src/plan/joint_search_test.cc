@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/interrupt.h"
-#include "plan/test_analysis.h"
+#include "plan/analysis_for_tests.h"
 
 namespace layerboost {
 namespace {

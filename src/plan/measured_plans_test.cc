@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "plan/test_analysis.h"
+#include "plan/analysis_for_tests.h"
 
 namespace layerboost {
 namespace {

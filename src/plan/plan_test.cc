@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "plan/test_analysis.h"
+#include "plan/analysis_for_tests.h"
 
 namespace layerboost {
 namespace {
