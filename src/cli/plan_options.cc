@@ -151,13 +151,10 @@ class PlanMaker {
                                         analysis_.maps ? analysis_.maps->hash : "no maps");
     MeasuredPlans plans(cache_dir() / "joint" / (sha256(key).substr(0, 16) + ".json"), key, measure);
     int count = 0;
-    double least = std::numeric_limits<double>::infinity();
     const MeasurePlan reporting = [&](const std::vector<MixerSpec>& specs) {
       const JointLossValue value = plans(specs);
-      const double loss = value.total(rule_.retrieval_weight);
-      least = std::min(least, loss);
-      note("plan {} of at most {}: loss {:.4f} ({} {:.4f}, retrieval {:.3f}), least {:.4f}", ++count,
-           options_.measurements, loss, rule_.measure, value.text, value.retrieval, least);
+      note("plan {} of at most {}: loss {:.4f} ({} {:.4f}, retrieval {:.3f})", ++count, options_.measurements,
+           value.total(rule_.retrieval_weight), rule_.measure, value.text, value.retrieval);
       return value;
     };
     JointSearchOptions search_options;
