@@ -1,5 +1,6 @@
 #include "eval/passkey.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -49,6 +50,15 @@ Filler make_filler(const Tokenizer& tokenizer, std::size_t size) {
   return result;
 }
 
+/// Keys of one depth stand spread over so much of the filler: at one and the same place all are found or none, and ten
+/// items would tell no more than one.
+constexpr double spread = 0.1;
+
+/// Where item i of `count` stands, for a depth.
+double jittered(double depth, int i, int count) {
+  return std::clamp(depth + spread * ((i + 0.5) / count - 0.5), 0.0, 1.0);
+}
+
 /// The sentence end nearest to `depth` of the filler.
 std::size_t place_of(const Filler& text, double depth) {
   const double wanted = depth * static_cast<double>(text.tokens.size());
@@ -83,7 +93,7 @@ std::vector<PasskeyItem> passkey_items(const Tokenizer& tokenizer, int length, s
         fail("--passkey {}: must be more than {} tokens for this model", length, around);
       const Filler text = make_filler(tokenizer, static_cast<std::size_t>(length) - around);
       const std::span<const TokenId> tokens = text.tokens;
-      const std::size_t place = place_of(text, depth);
+      const std::size_t place = place_of(text, jittered(depth, i, count));
 
       PasskeyItem& item = items.emplace_back();
       item.length = length;

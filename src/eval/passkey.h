@@ -18,9 +18,9 @@ struct PasskeyItem {
   std::vector<TokenId> answer;  // a space and the five digits
 };
 
-/// `count` items for each of `depths`, with five random digits each. Items of one length differ only from where the
-/// first key stands, so that what is before is shared. The prompt begins with `bos` unless that is -1. Throws Error
-/// when `length` is too short for the question and some filler.
+/// `count` items for each of `depths`, with five random digits each, at places spread 0.05 around the depth. Items of
+/// one length have the same filler, so that what is before the first key is shared. The prompt begins with `bos` unless
+/// that is -1. Throws Error when `length` is too short for the question and some filler.
 std::vector<PasskeyItem> passkey_items(const Tokenizer& tokenizer, int length, std::span<const double> depths,
                                        int count, std::uint64_t seed, TokenId bos = -1);
 

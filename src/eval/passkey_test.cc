@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <set>
 
 #include "base/error.h"
 #include "eval/tokenizer_for_tests.h"
@@ -28,7 +29,7 @@ TEST(Passkey, PromptsHaveExactlyTheLengthAndHoldTheKeyAtItsDepth) {
       EXPECT_EQ(prompt.size() - question, 38U);
       EXPECT_TRUE(prompt.substr(0, place).ends_with(". "));
       const std::size_t before = place - prompt.find("there.") - 7, after = question - place - key.size();
-      EXPECT_NEAR(static_cast<double>(before) / static_cast<double>(before + after), item.depth, 0.04);
+      EXPECT_NEAR(static_cast<double>(before) / static_cast<double>(before + after), item.depth, 0.05 + 0.04);
     }
   }
 }
@@ -40,6 +41,14 @@ TEST(Passkey, KeysComeFromTheSeed) {
   EXPECT_EQ(first[3].prompt, again[3].prompt);
   EXPECT_NE(first[3].answer, other[3].answer);
   EXPECT_NE(first[0].answer, first[1].answer);
+}
+
+TEST(Passkey, KeysOfOneDepthStandAtDifferentPlaces) {
+  const Tokenizer tokenizer(tokenizer_data_for_tests());
+  std::set<std::size_t> places;
+  for (const PasskeyItem& item : passkey_items(tokenizer, 4000, std::array{0.5}, 10, 1))
+    places.insert(tokenizer.decode(item.prompt).find("The pass key"));
+  EXPECT_EQ(places.size(), 10U);
 }
 
 TEST(Passkey, BeginsWithBos) {

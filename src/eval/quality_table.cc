@@ -15,7 +15,7 @@ std::string percent(const Estimate& share) { return with_error(100 * share.mean,
 
 std::string text_lines(const QualityReport& report) {
   const Perplexity& found = *report.perplexity;
-  std::string lines = fmt::format("perplexity      {}   on {}: {} tokens in {} windows of {}\n",
+  std::string lines = fmt::format("perplexity      {}   on {}: {} tokens in {} windows of at most {}\n",
                                   with_error(found.ppl(), found.ppl_error(), 3), report.text_name, found.nll.tokens,
                                   found.nll.windows.size(), report.options.context);
   lines += fmt::format("NLL             {} nats\n", with_error(found.nll.mean.mean, found.nll.mean.error, 4));

@@ -1,0 +1,65 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "mixer/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+/// Runs the program, which prints to stdout, and returns its exit code.
+int run(const std::vector<std::string>& words) {
+  std::vector<const char*> argv = {"layerboost"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return run_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(EvalCommand, RefusesToMeasureNothing) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run({"eval", "smollm2-135m"}), 2);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("--text FILE"), std::string::npos);
+}
+
+TEST(EvalCommand, WritesWhatItMeasured) {
+  LB_SKIP_WITHOUT(default_model_path());
+  const fs::path folder = fs::path(testing::TempDir()) / "layerboost_eval_command";
+  const std::string text = folder / "text.txt", task = folder / "bees.jsonl", json = folder / "result.json";
+  write_file(text, "The bees make honey. The cows give milk. The bees make honey.");
+  write_file(task, R"({"context": "Bees make", "choices": [" honey", " concrete"], "gold": 0})");
+  EXPECT_EQ(run({"eval", default_model_path(), "--text", text, "--tasks", task, "--passkey", "128", "--json", json}),
+            0);
+  const Json result = read_json(json);
+  EXPECT_GT(result["perplexity"]["ppl"], 1);
+  EXPECT_EQ(result["perplexity"]["windows"], 1);
+  EXPECT_EQ(result["tasks"]["bees"]["acc"], 1);
+  EXPECT_EQ(result["passkey"][0]["length"], 128);
+  EXPECT_FALSE(result.contains("kl"));
+  EXPECT_EQ(result["run"]["precision"], "bf16");
+  fs::remove_all(folder);
+}
+
+TEST(GenerateCommand, WritesOn) {
+  LB_SKIP_WITHOUT(default_model_path());
+  const std::string json = fs::path(testing::TempDir()) / "layerboost_generate_command.json";
+  EXPECT_EQ(
+      run({"generate", default_model_path(), "--tokens", "3", "--json", json, "The capital of France is", "One two"}),
+      0);
+  const Json texts = read_json(json)["generations"];
+  ASSERT_EQ(texts.size(), 2U);
+  EXPECT_TRUE(texts[0]["text"].get<std::string>().starts_with(" Paris"));
+  EXPECT_EQ(texts[0]["tokens"], 3);
+  EXPECT_EQ(texts[0]["stop"], "length");
+  fs::remove(json);
+}
+
+TEST(GenerateCommand, ChecksItsFlagsFirst) {
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run({"generate", "smollm2-135m", "--top-p", "3", "hello"}), 2);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("--top-p 3"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace layerboost
