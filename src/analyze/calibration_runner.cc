@@ -16,6 +16,9 @@ namespace {
 /// cache.
 constexpr int step_rows = 2048;
 
+/// What scoring a row costs, in layers: the head's product and a pass over the vocabulary.
+constexpr int head_layers = 8;
+
 std::size_t physical_memory() {
   return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGE_SIZE));
 }
@@ -46,6 +49,18 @@ CalibrationRunner::CalibrationRunner(const Model& model, const Calibration& cali
   predictions_.resize(static_cast<std::size_t>(predictions) * static_cast<std::size_t>(model.config.vocab));
 }
 
+std::int64_t CalibrationRunner::work(int layers) const {
+  return static_cast<std::int64_t>(rows_) * layers / (model_.config.layers + head_layers);
+}
+
+std::int64_t CalibrationRunner::measuring_work(int first) const {
+  return work(model_.config.layers - first + head_layers);
+}
+
+void CalibrationRunner::report(const Step& step, int layers, Progress& progress) const {
+  progress.advance(std::int64_t{step.rows} * layers / (model_.config.layers + head_layers));
+}
+
 void CalibrationRunner::embed(float* hidden) const {
   for (const CalibrationSequence& sequence : calibration_.sequences) {
     runner_.embed(sequence.tokens, hidden);
@@ -63,7 +78,7 @@ CalibrationOutcome CalibrationRunner::record(const MixerList& unchanged, Progres
     float* const rows = hidden + static_cast<std::ptrdiff_t>(step.first_row) * model_.config.hidden;
     runner_.run_layers(items(step, sequences, unchanged), rows, 0, model_.config.layers);
     score(step, rows, true, outcome);
-    progress.advance(step.rows);
+    report(step, model_.config.layers + head_layers, progress);
   }
   return outcome;
 }
@@ -73,14 +88,14 @@ CalibrationOutcome CalibrationRunner::measure(const MixerList& mixers, const flo
   CalibrationOutcome outcome;
   const auto D = static_cast<std::ptrdiff_t>(model_.config.hidden);
   for (const Step& step : steps_) {
-    check_interrupt("stopped");
+    check_interrupt("stopped; the same command measures again");
     std::vector<Sequence> sequences;
     const std::size_t size = static_cast<std::size_t>(step.rows * D);
     float* const rows = work_.reserve_as<float>(size);
     std::memcpy(rows, hidden + step.first_row * D, size * sizeof(float));
     runner_.run_layers(items(step, sequences, mixers), rows, first, model_.config.layers);
     score(step, rows, false, outcome);
-    progress.advance(step.rows);
+    report(step, model_.config.layers - first + head_layers, progress);
   }
   return outcome;
 }
@@ -102,7 +117,7 @@ void CalibrationRunner::advance(const MixerList& mixers, float* hidden, int laye
       runner_.mix(batch, rows, layer);
     }
     runner_.mlp(rows, step.rows, layer);
-    progress.advance(step.rows);
+    report(step, 1, progress);
   }
 }
 

@@ -28,6 +28,11 @@ class CalibrationRunner {
 
   [[nodiscard]] std::size_t rows() const { return rows_; }
 
+  /// For progress: so many tokens through all layers and the head take as long as measure() from layer `first`, or as
+  /// `layers` layers.
+  [[nodiscard]] std::int64_t measuring_work(int first) const;
+  [[nodiscard]] std::int64_t work(int layers) const;
+
   /// Embeddings of all tokens.
   void embed(float* hidden) const;
 
@@ -64,6 +69,7 @@ class CalibrationRunner {
     std::int64_t prediction;  // index of the kept prediction, -1 for retrieval
   };
 
+  void report(const Step& step, int layers, Progress& progress) const;
   std::vector<BatchItem> items(const Step& step, std::vector<Sequence>& sequences, const MixerList& mixers);
   void score(const Step& step, const float* hidden, bool recording, CalibrationOutcome& outcome);
 

@@ -49,6 +49,16 @@ class Sweep {
 
   Analysis sweep() {
     if (analysis_.complete()) return analysis_;
+    try {
+      return measure_missing();
+    } catch (const Interrupted&) {
+      throw Interrupted(fmt::format("stopped after {} of {} layers; the same command goes on from {}",
+                                    analysis_.layers.size(), model_.config.layers, path_.string()));
+    }
+  }
+
+ private:
+  Analysis measure_missing() {
     Progress progress("analyze", total_work(), "tokens");
     base_ = runner_.record(unchanged_, progress);
     if (asked("nll") || asked("kl")) analysis_.base["nll"] = without_differences(measured(base_.nll));
@@ -77,7 +87,6 @@ class Sweep {
     return analysis_;
   }
 
- private:
   [[nodiscard]] bool asked(std::string_view measure) const {
     return std::find(options_.measures.begin(), options_.measures.end(), measure) != options_.measures.end();
   }
@@ -92,11 +101,12 @@ class Sweep {
     return value;
   }
 
-  /// Rows to run, so that the progress line's rate and time left are those of the work.
   [[nodiscard]] std::int64_t total_work() const {
-    const auto missing = model_.config.layers - static_cast<std::int64_t>(analysis_.layers.size());
-    return static_cast<std::int64_t>(runner_.rows()) *
-           (1 + missing * static_cast<std::int64_t>(options_.choices.size()) + model_.config.layers);
+    const int layers = model_.config.layers;
+    std::int64_t total = runner_.measuring_work(0) + runner_.work(layers);
+    for (int layer = 0; layer < layers; ++layer)
+      if (!analysis_.layers.contains(layer)) total += std::ssize(options_.choices) * runner_.measuring_work(layer);
+    return total;
   }
 
   /// Starts a file, or goes on with one.
@@ -143,9 +153,6 @@ class Sweep {
   }
 
   Scores measure(int layer, const MixerSpec& choice, const float* hidden, Progress& progress) {
-    if (interrupted())
-      throw Interrupted(fmt::format("stopped after {} of {} layers; the same command goes on from {}",
-                                    analysis_.layers.size(), model_.config.layers, path_.string()));
     std::vector<MixerSpec> specs = native_;
     specs[static_cast<std::size_t>(layer)] = choice;
     const MixerList& changed = mixers_.list(specs);

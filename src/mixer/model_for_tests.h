@@ -2,17 +2,23 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/random.h"
 #include "mixer/mixers.h"
 #include "model/runner.h"
+#include "model/tiny_models_for_tests.h"
 
 namespace layerboost {
 
@@ -20,18 +26,89 @@ inline fs::path default_model_path() { return cache_dir() / "models/smollm2-135m
 inline fs::path shared_path() { return fs::path(LAYERBOOST_SOURCE_DIR) / "../shared"; }
 
 /// A llama of 4 layers, D 48, H 6, G 2, d 8, F 64, V 96, with normal random weights.
-std::unique_ptr<Model> random_model(Precision precision);
+inline std::unique_ptr<Model> random_model(Precision precision) {
+  Config config = test::tiny_config("llama", DType::f32);
+  config.layers = 4;
+  config.hidden = 48;
+  config.heads = 6;
+  config.kv_heads = 2;
+  config.head_size = 8;
+  config.ffn = 64;
+  config.vocab = 96;
+  config.max_positions = 512;
+  config.windows.assign(4, 0);
+  Random random(7);
+  std::string header, data;
+  for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    const std::size_t begin = data.size();
+    const std::int64_t rows = shape.size() == 2 ? shape[0] : 1;
+    // Norm weights near one; matrices that keep the size of what they read.
+    const double mean = shape.size() == 1 ? 1 : 0,
+                 spread = shape.size() == 1 ? 0.1 : 1.5 / std::sqrt(static_cast<double>(shape[1]));
+    for (std::int64_t i = 0; i < rows * shape.back(); ++i)
+      test::put(data, static_cast<float>(mean + spread * random.normal()));
+    header += fmt::format(R"({}"{}":{{"dtype":"F32","shape":[{}],"data_offsets":[{},{}]}})", header.empty() ? "{" : ",",
+                          name, fmt::join(shape, ","), begin, data.size());
+  });
+  const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-random-model-{}", ::getpid());
+  write_file(directory / "model.safetensors", test::safetensors_file(header + "}", data));
+  write_file(directory / "config.json", test::config_json(config));
+  auto model = load_model(directory, precision);
+  fs::remove_all(directory);  // the map stays
+  return model;
+}
 
 /// `count` token ids below `vocab`.
-std::vector<TokenId> random_tokens(int count, int vocab, std::uint64_t seed = 1);
+inline std::vector<TokenId> random_tokens(int count, int vocab, std::uint64_t seed = 1) {
+  Random random(seed);
+  std::vector<TokenId> tokens(static_cast<std::size_t>(count));
+  for (TokenId& token : tokens) token = static_cast<TokenId>(random.below(static_cast<std::uint64_t>(vocab)));
+  return tokens;
+}
 
 /// Log-probability of tokens[i] given those before, for i >= 1 (entry 0 is 0), cutting the text into steps of `chunk`
 /// tokens.
-std::vector<double> token_log_probs(const Model& model, const MixerList& mixers, std::span<const TokenId> tokens,
-                                    int chunk);
+inline std::vector<double> token_log_probs(const Model& model, const MixerList& mixers, std::span<const TokenId> tokens,
+                                           int chunk) {
+  CachePools pools;
+  Sequence sequence(mixers, pools);
+  Runner runner(model);
+  std::vector<double> result(tokens.size(), 0);
+  for (std::size_t first = 0; first < tokens.size(); first += static_cast<std::size_t>(chunk)) {
+    const BatchItem item{&sequence,
+                         tokens.subspan(first, std::min(static_cast<std::size_t>(chunk), tokens.size() - first))};
+    const float* const hidden = runner.forward({&item, 1});
+    std::vector<int> rows(item.tokens.size());
+    std::iota(rows.begin(), rows.end(), 0);
+    runner.logits(hidden, rows, [&](const LogitsBlock& block) {
+      for (std::size_t i = 0; i < block.rows.size(); ++i) {
+        const std::size_t next = first + static_cast<std::size_t>(block.rows[i]) + 1;
+        if (next >= tokens.size()) continue;
+        double sum = 0;
+        for (int v = 0; v < block.vocab; ++v) sum += std::exp(static_cast<double>(block.row(i)[v] * block.scale(i)));
+        result[next] = static_cast<double>(block.row(i)[tokens[next]] * block.scale(i)) - std::log(sum);
+      }
+    });
+  }
+  return result;
+}
 
 /// The most probable continuation, token by token.
-std::vector<TokenId> greedy(const Model& model, const MixerList& mixers, std::span<const TokenId> prompt, int count);
+inline std::vector<TokenId> greedy(const Model& model, const MixerList& mixers, std::span<const TokenId> prompt,
+                                   int count) {
+  CachePools pools;
+  Sequence sequence(mixers, pools);
+  Runner runner(model);
+  std::vector<TokenId> tokens(prompt.begin(), prompt.end()), result;
+  for (int i = 0; i < count; ++i) {
+    const BatchItem item{&sequence, tokens};
+    const float* const hidden = runner.forward({&item, 1});
+    const int last = static_cast<int>(tokens.size()) - 1;
+    runner.logits(hidden, {&last, 1}, [&](const LogitsBlock& block) { tokens = {argmax(block.row(0), block.vocab)}; });
+    result.push_back(tokens[0]);
+  }
+  return result;
+}
 
 }  // namespace layerboost
 
