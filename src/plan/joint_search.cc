@@ -127,13 +127,19 @@ class Search {
       changed[at(l)] = own ? probed : 0;
       const double difference = loss_of(changed) - best_loss_;
       const double in_place = std::max(0.0, own ? difference : -difference);  // what `probed` costs here
-      const auto& options = planner_.options(l);
-      const double alone = planner_.loss(l, options[at(probed)]);
-      for (std::size_t o = 1; o < items.size(); ++o) {
-        const double loss = planner_.loss(l, options[o]);
-        items[o].loss = alone > 1e-6 ? loss * in_place / alone : loss + in_place - alone;
-      }
+      for (std::size_t o = 1; o < items.size(); ++o)
+        items[o].loss = in_place_loss(l, planner_.options(l)[o], planner_.options(l)[at(probed)], in_place);
     }
+  }
+
+  /// What `spec` should cost a layer where `probed` costs `in_place`: another width changes in proportion, another kind
+  /// by the same amount (a layer whose window is free in this plan can't do without attention for that).
+  [[nodiscard]] double in_place_loss(int layer, const MixerSpec& spec, const MixerSpec& probed, double in_place) const {
+    constexpr double most = 5;  // times; single losses of almost nothing have no meaningful ratio
+    if (spec == probed) return in_place;
+    const double loss = planner_.loss(layer, spec), alone = planner_.loss(layer, probed);
+    if (spec.kind != probed.kind || alone <= 0) return loss + in_place - alone;
+    return loss * std::clamp(in_place / alone, 1 / most, most);
   }
 
   /// The plan of least loss by the in-place losses.
