@@ -165,7 +165,7 @@ void silu_rows(benchmark::State& state) {
   const auto gate_up = random_values(static_cast<std::size_t>(rows * 2 * width));
   Activations out;
   out.reshape(rows, width, static_cast<Precision>(state.range(1)));
-  for (auto _ : state) silu_mul({gate_up.data(), nullptr, rows, 2 * width}, out);
+  for (auto _ : state) silu_mul({gate_up.data(), nullptr, rows, 2 * width}, 0, out);
   state.SetItemsProcessed(static_cast<std::int64_t>(rows) * width * state.iterations());
 }
 

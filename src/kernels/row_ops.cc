@@ -88,14 +88,28 @@ Product add_bias(const Product& y, const float* bias, float* out) {
   return {out, nullptr, y.rows, y.cols};
 }
 
-void silu_mul(const Product& gate_up, Activations& out) {
+void silu_mul(const Product& gate_up, int rotation, Activations& out) {
   LB_CHECK(gate_up.rows == out.rows() && gate_up.cols == 2 * out.cols());
   const RowKernels& rows = kernels().rows;
   const int cols = out.cols();
   for_each_row(out.rows(), 2 * cols, [&](int i) {
     const float* gate = row_of(gate_up, i);
-    write_row(rows, out, i, [&](float* row) { rows.silu_mul(gate, gate + cols, scale_of(gate_up, i), cols, row); });
+    write_row(rows, out, i, [&](float* row) {
+      rows.silu_mul(gate, gate + cols, scale_of(gate_up, i), cols, row);
+      if (rotation > 0) rotate_row(row, cols, rotation);
+    });
   });
+}
+
+void rotate_row(float* row, int size, int block) {
+  LB_CHECK(block >= 16 && size % block == 0);
+  for (int begin = 0; begin < size; begin += block) kernels().rows.hadamard(row + begin, block);
+}
+
+int rotation_block(int size) {
+  int block = 1024;
+  while (block >= 16 && size % block != 0) block /= 2;
+  return block >= 16 ? block : 0;
 }
 
 void pack_activations(const float* x, Activations& out) {

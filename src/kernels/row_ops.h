@@ -1,7 +1,8 @@
-// Operations on rows between the matrix products. All run on as many threads as the rows are worth (few rows: the caller's), through
-// the kernels of the best instruction level (base/cpu.h).
+// Operations on rows between the matrix products. All run on as many threads as the rows are worth (few rows: the
+// caller's), through the kernels of the best instruction level (base/cpu.h).
 //
-// Products under int8 come without the scale of their left operand's rows; whoever reads them multiplies it in. That is `Product`.
+// Products under int8 come without the scale of their left operand's rows; whoever reads them multiplies it in. That is
+// `Product`.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,14 @@ namespace layerboost {
 
 /// The result of a matrix product: value (i, j) is data[i * cols + j] * (row_scale ? row_scale[i] : 1).
 struct Product {
-  const float* data = nullptr;        // [rows, cols]
-  const float* row_scale = nullptr;   // [rows] or nullptr
+  const float* data = nullptr;       // [rows, cols]
+  const float* row_scale = nullptr;  // [rows] or nullptr
   int rows = 0, cols = 0;
 };
 
-/// out[i] = norm(x[index[i]]) * weight, norm(v) = v / sqrt(mean(v^2) + eps), in out's precision (int8: scale = max|.| / 127).
-/// x [*, D] f32; `index` names the rows of x (empty: rows 0 .. out.rows()-1); out has been reshaped to [n, D]. (Zhang & Sennrich 2019.)
+/// out[i] = norm(x[index[i]]) * weight, norm(v) = v / sqrt(mean(v^2) + eps), in out's precision (int8: scale = max|.| /
+/// 127). x [*, D] f32; `index` names the rows of x (empty: rows 0 .. out.rows()-1); out has been reshaped to [n, D].
+/// (Zhang & Sennrich 2019.)
 void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out);
 
 /// x[i] += y[i], then out = rms_norm(x) as above: one pass over x [n, D]. y is [n, D].
@@ -28,17 +30,28 @@ void add_rms_norm(float* x, const Product& y, const float* weight, float eps, Ac
 /// x[index[i]] += y[i]; `index` empty: x[i] += y[i]. x [*, D].
 void add_rows(float* x, std::span<const int> index, const Product& y);
 
-/// out = y + bias with the row scales multiplied in: [rows, cols] plain f32, out may be y.data. Returns out as a Product.
+/// out = y + bias with the row scales multiplied in: [rows, cols] plain f32, out may be y.data. Returns out as a
+/// Product.
 Product add_bias(const Product& y, const float* bias, float* out);
 
-/// out[i, j] = silu(gate[i, j]) * up[i, j], silu(v) = v / (1 + exp(-v)); gate_up [n, 2F]: gate first. out reshaped to [n, F].
-void silu_mul(const Product& gate_up, Activations& out);
+/// out[i, j] = silu(gate[i, j]) * up[i, j], silu(v) = v / (1 + exp(-v)); gate_up [n, 2F]: gate first. out reshaped to
+/// [n, F]. `rotation` > 0: each row of the result is then rotated, see rotate_row().
+void silu_mul(const Product& gate_up, int rotation, Activations& out);
+
+/// Rotates a row: every run of `block` numbers by the orthonormal Hadamard matrix of that size. It spreads what stands
+/// out over the run, so that int8 holds it better; as the rotation is its own inverse and symmetric, a product is
+/// unchanged when both operands' rows are rotated (QuaRot, Ashkboos et al. 2024). size is a multiple of block, a power
+/// of two of at least 16.
+void rotate_row(float* row, int size, int block);
+
+/// The largest block that rows of `size` can be rotated by, at most 1024; 0: none.
+int rotation_block(int size);
 
 /// out = x in out's precision. x [n, K] f32; out reshaped to [n, K].
 void pack_activations(const float* x, Activations& out);
 
-/// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position, `factor` multiplies
-/// both (yarn's attention factor). Grown by doubling; growing isn't thread-safe.
+/// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position,
+/// `factor` multiplies both (yarn's attention factor). Grown by doubling; growing isn't thread-safe.
 class RopeTable {
  public:
   RopeTable(std::span<const double> frequencies, double factor);
@@ -63,13 +76,15 @@ struct QkvShape {
   float norm_eps = 0;
 };
 
-/// Splits qkv [n, (H + 2G) d] into q [n, H, d], k [n, G, d], v [n, G, d] (all f32): row scale, bias, head norms, then RoPE of q and k
-/// with rotated pairs (i, i + d/2) at positions[i].
-void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope, const int* positions, float* q, float* k, float* v);
+/// Splits qkv [n, (H + 2G) d] into q [n, H, d], k [n, G, d], v [n, G, d] (all f32): row scale, bias, head norms, then
+/// RoPE of q and k with rotated pairs (i, i + d/2) at positions[i].
+void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope, const int* positions, float* q,
+               float* k, float* v);
 
 // ---- Rows of logits. Each takes one row [V] and runs on the caller's thread; callers parallelise over rows.
 
-/// log(sum_j exp(scale * logits[j])), computed in f32 with the maximum taken out and partial sums in at least f32 pairs.
+/// log(sum_j exp(scale * logits[j])), computed in f32 with the maximum taken out and partial sums in at least f32
+/// pairs.
 float log_sum_exp(const float* logits, float scale, int size);
 
 /// The index of the largest; the first on a tie.
@@ -80,7 +95,8 @@ struct Divergence {
   float kl;          // sum_v p_v (log p_v - log q_v), nats
   bool same_argmax;  // do both have the same best token
 };
-/// `p` are log-probabilities as IEEE half floats [V] (see store_log_probs), `q_logits` [V] with their row scale and log_sum_exp.
+/// `p` are log-probabilities as IEEE half floats [V] (see store_log_probs), `q_logits` [V] with their row scale and
+/// log_sum_exp.
 Divergence divergence(const std::uint16_t* p, const float* q_logits, float q_scale, float q_log_sum_exp, int size);
 
 /// log p_v = scale * logits[v] - lse as IEEE half floats into out [V].

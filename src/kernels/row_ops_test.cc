@@ -139,7 +139,7 @@ TEST_P(RowOps, SiluMul) {
       const auto scales = random_row(3, 2);
       Activations out;
       out.reshape(3, cols, precision);
-      silu_mul({gate_up.data(), scales.data(), 3, 2 * cols}, out);
+      silu_mul({gate_up.data(), scales.data(), 3, 2 * cols}, 0, out);
       std::vector<double> expected;
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < cols; ++j) {
@@ -151,6 +151,37 @@ TEST_P(RowOps, SiluMul) {
       expect_rows(out, expected);
     }
   }
+}
+
+TEST_P(RowOps, RotationIsTheHadamardMatrix) {
+  for (const int block : {16, 32, 128, 512}) {
+    const int size = 3 * block;
+    const auto x = random_row(size, 1);
+    auto y = x;
+    rotate_row(y.data(), size, block);
+    for (int i = 0; i < size; ++i) {
+      double sum = 0;
+      for (int j = 0; j < block; ++j) {
+        const int sign = __builtin_popcount(static_cast<unsigned>((i % block) & j)) % 2 == 0 ? 1 : -1;
+        sum += sign * static_cast<double>(x[at(i / block * block + j)]);
+      }
+      EXPECT_NEAR(y[at(i)], sum / std::sqrt(static_cast<double>(block)), 1e-5);
+    }
+  }
+  EXPECT_EQ(rotation_block(1536), 512);
+  EXPECT_EQ(rotation_block(4096), 1024);
+  EXPECT_EQ(rotation_block(24), 0);
+}
+
+TEST_P(RowOps, SiluMulRotates) {
+  const auto gate_up = random_row(2 * 64, 1);
+  Activations plain, rotated;
+  plain.reshape(1, 64, Precision::f32);
+  rotated.reshape(1, 64, Precision::f32);
+  silu_mul({gate_up.data(), nullptr, 1, 128}, 0, plain);
+  silu_mul({gate_up.data(), nullptr, 1, 128}, 32, rotated);
+  rotate_row(plain.f32(0), 64, 32);
+  for (int j = 0; j < 64; ++j) EXPECT_EQ(rotated.f32(0)[j], plain.f32(0)[j]);
 }
 
 TEST_P(RowOps, PackActivations) {

@@ -46,7 +46,7 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace) c
                        config.norm_eps};
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
-    workspace.normed.reshape(count, D, model_.precision);
+    workspace.normed.reshape(count, D, weights_.qkv.precision());
     rms_norm(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm.data(), config.norm_eps,
              workspace.normed);
     workspace.observe(layer_, Site::qkv, workspace.normed);
@@ -62,7 +62,7 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
   const int D = model_.config.hidden, q_size = model_.config.q_size();
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
-    workspace.mixed.reshape(count, q_size, model_.precision);
+    workspace.mixed.reshape(count, q_size, weights_.o.precision());
     pack_activations(projected.output + static_cast<std::ptrdiff_t>(row) * q_size, workspace.mixed);
     workspace.observe(layer_, Site::o, workspace.mixed);
     float* const product =

@@ -33,7 +33,7 @@ void widen(std::vector<float>& range, const Activations& input) {
 
 InputRanges empty_ranges(const Config& config) {
   const auto zeros = [](int size) { return std::vector<float>(static_cast<std::size_t>(size)); };
-  const InputRanges::Layer layer{zeros(config.hidden), zeros(config.q_size()), zeros(config.hidden), zeros(config.ffn)};
+  const InputRanges::Layer layer{zeros(config.hidden), zeros(config.q_size()), zeros(config.hidden)};
   return {std::vector<InputRanges::Layer>(static_cast<std::size_t>(config.layers), layer), zeros(config.hidden)};
 }
 
@@ -96,7 +96,7 @@ constexpr const char* format_name = "layerboost-calibration";
 Json to_json(const InputRanges& ranges, const std::string& hash) {
   Json json = {{"format", format_name}, {"version", 1}, {"model", hash}, {"head", ranges.head}};
   for (const auto& layer : ranges.layers)
-    json["layers"].push_back({{"qkv", layer.qkv}, {"o", layer.o}, {"gate_up", layer.gate_up}, {"down", layer.down}});
+    json["layers"].push_back({{"qkv", layer.qkv}, {"o", layer.o}, {"gate_up", layer.gate_up}});
   return json;
 }
 
@@ -119,7 +119,6 @@ bool read_ranges(const fs::path& path, const std::string& hash, InputRanges& ran
       take(layers[l], "qkv", ranges.layers[l].qkv);
       take(layers[l], "o", ranges.layers[l].o);
       take(layers[l], "gate_up", ranges.layers[l].gate_up);
-      take(layers[l], "down", ranges.layers[l].down);
     }
     take(json, "head", ranges.head);
     return true;
@@ -155,8 +154,9 @@ InputRanges observe_ranges(const Model& model, int sequences, int length) {
   Runner runner(model);
   runner.workspace().observer = [&](int layer, Site site, const Activations& input) {
     if (site == Site::head) return widen(ranges.head, input);
+    if (site == Site::down) return;  // rotated, not smoothed
     InputRanges::Layer& at = ranges.layers[static_cast<std::size_t>(layer)];
-    widen(site == Site::qkv ? at.qkv : site == Site::o ? at.o : site == Site::gate_up ? at.gate_up : at.down, input);
+    widen(site == Site::qkv ? at.qkv : site == Site::o ? at.o : at.gate_up, input);
   };
   MixerSet mixers(model);
   CachePools pools;
@@ -202,10 +202,9 @@ Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ran
         {{attention + "q_proj.weight", q}, {attention + "k_proj.weight", kv}, {attention + "v_proj.weight", kv}}, D);
     const auto o = column_ranges(checkpoint, {{attention + "o_proj.weight", D}}, q);
     const auto gate_up = column_ranges(checkpoint, {{mlp + "gate_proj.weight", F}, {mlp + "up_proj.weight", F}}, D);
-    const auto down = column_ranges(checkpoint, {{mlp + "down_proj.weight", D}}, F);
     layer = {factors(inputs.qkv, qkv, alpha),
              factors(shared_by_kv_head(inputs.o, config), shared_by_kv_head(o, config), alpha),
-             factors(inputs.gate_up, gate_up, alpha), factors(inputs.down, down, alpha)};
+             factors(inputs.gate_up, gate_up, alpha)};
   }
   const char* const head = config.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
   smoothing.head = factors(ranges.head, column_ranges(checkpoint, {{head, config.vocab}}, D), alpha);

@@ -13,7 +13,7 @@ namespace layerboost {
 /// How large the inputs of a model's products get: the largest |x| of each channel over a calibration text.
 struct InputRanges {
   struct Layer {
-    std::vector<float> qkv, o, gate_up, down;  // [D], [H d], [D], [F]
+    std::vector<float> qkv, o, gate_up;  // [D], [H d], [D]
   };
   std::vector<Layer> layers;  // [L]
   std::vector<float> head;    // [D]

@@ -27,7 +27,7 @@ void MapMixer::forward(const MixerRows& rows, Workspace& workspace) const {
     float* const tile = in_order ? rows.hidden + static_cast<std::ptrdiff_t>(row) * D : rows.hidden;
     const auto index =
         in_order ? rows.index : rows.index.subspan(static_cast<std::size_t>(row), static_cast<std::size_t>(count));
-    workspace.normed.reshape(count, D, model_.precision);
+    workspace.normed.reshape(count, D, matrix_.precision());
     rms_norm(tile, index, weights_.mixer_norm.data(), model_.config.norm_eps, workspace.normed);
     float* const product =
         workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(D));

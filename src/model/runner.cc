@@ -62,7 +62,8 @@ void Runner::run_layers(std::span<const BatchItem> items, float* hidden, int fir
 
 void Runner::mix(std::span<const BatchItem> items, float* hidden, int layer) {
   int positions = 0;
-  for (const BatchItem& item : items) positions = std::max(positions, item.sequence->length() + static_cast<int>(item.tokens.size()));
+  for (const BatchItem& item : items)
+    positions = std::max(positions, item.sequence->length() + static_cast<int>(item.tokens.size()));
   workspace_.rope.grow(positions);
   const std::vector<Group> groups = group_by_mixer(items, layer);
   for (const Group& group : groups) {
@@ -83,14 +84,14 @@ void Runner::mlp(float* hidden, int rows, int layer) {
     float* const product = workspace_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
                                                                 static_cast<std::size_t>(std::max(2 * F, D)));
 
-    workspace_.normed.reshape(count, D, model_.precision);
+    workspace_.normed.reshape(count, D, weights.gate_up.precision());
     rms_norm(tile, {}, weights.mlp_norm.data(), config.norm_eps, workspace_.normed);
     workspace_.observe(layer, Site::gate_up, workspace_.normed);
     Product gate_up = weights.gate_up.multiply(workspace_.normed, product);  // [count, 2F]
     if (!weights.gate_up_bias.empty()) gate_up = add_bias(gate_up, weights.gate_up_bias.data(), product);
 
-    workspace_.activated.reshape(count, F, model_.precision);
-    silu_mul(gate_up, workspace_.activated);
+    workspace_.activated.reshape(count, F, weights.down.precision());
+    silu_mul(gate_up, weights.down_rotation, workspace_.activated);
     workspace_.observe(layer, Site::down, workspace_.activated);
     Product down = weights.down.multiply(workspace_.activated, product);  // [count, D]
     if (!weights.down_bias.empty()) down = add_bias(down, weights.down_bias.data(), product);
@@ -115,7 +116,7 @@ void Runner::logits(const float* hidden, std::span<const int> rows,
                                                          static_cast<std::size_t>(config.vocab));
   for (std::size_t first = 0; first < rows.size(); first += block_rows) {
     const auto block = rows.subspan(first, std::min(block_rows, rows.size() - first));
-    workspace_.normed.reshape(static_cast<int>(block.size()), config.hidden, model_.precision);
+    workspace_.normed.reshape(static_cast<int>(block.size()), config.hidden, model_.weights.head.precision());
     rms_norm(hidden, block, model_.weights.final_norm.data(), config.norm_eps, workspace_.normed);
     workspace_.observe(config.layers, Site::head, workspace_.normed);
     const Product logits = model_.weights.head.multiply(workspace_.normed, product);  // [block, V]

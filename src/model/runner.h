@@ -36,7 +36,8 @@ class Runner {
   /// `last` is L the sequence advances.
   void run_layers(std::span<const BatchItem> items, float* hidden, int first, int last);
 
-  /// The two halves of a layer: hidden += mixer(norm(hidden)), then hidden += mlp(norm(hidden)). As run_layers(), without advancing.
+  /// The two halves of a layer: hidden += mixer(norm(hidden)), then hidden += mlp(norm(hidden)). As run_layers(),
+  /// without advancing.
   void mix(std::span<const BatchItem> items, float* hidden, int layer);
   void mlp(float* hidden, int rows, int layer);
 

@@ -36,12 +36,11 @@ class Loader {
     if (config_.o_bias) layer.o_bias = vector(attention + "o_proj.bias", D);
 
     layer.mlp_norm = divided(vector(prefix + "post_attention_layernorm.weight", D), smoothing.gate_up);
-    layer.gate_up =
-        pack({{mlp + "gate_proj.weight", F, {}}, {mlp + "up_proj.weight", F, smoothing.down}}, D, smoothing.gate_up);
-    layer.down = pack({{mlp + "down_proj.weight", D, {}}}, F, smoothing.down);
+    layer.gate_up = pack({{mlp + "gate_proj.weight", F, {}}, {mlp + "up_proj.weight", F, {}}}, D, smoothing.gate_up);
+    if (precision_ == Precision::int8) layer.down_rotation = rotation_block(config_.ffn);
+    layer.down = pack({{mlp + "down_proj.weight", D, {}}}, F, {}, layer.down_rotation);
     if (config_.mlp_bias) {
-      layer.gate_up_bias =
-          joined({vector(mlp + "gate_proj.bias", F), divided(vector(mlp + "up_proj.bias", F), smoothing.down)});
+      layer.gate_up_bias = joined({vector(mlp + "gate_proj.bias", F), vector(mlp + "up_proj.bias", F)});
       layer.down_bias = vector(mlp + "down_proj.bias", D);
     }
     return layer;
@@ -66,9 +65,10 @@ class Loader {
     std::vector<float> row_factors;
   };
 
-  /// The parts one below the other, column j multiplied by column_factors[j] unless empty.
-  PackedMatrix pack(const std::vector<Part>& parts, std::int64_t columns,
-                    const std::vector<float>& column_factors) const {
+  /// The parts one below the other, column j multiplied by column_factors[j] unless empty, then rows rotated by
+  /// blocks of `rotation` unless that is 0.
+  PackedMatrix pack(const std::vector<Part>& parts, std::int64_t columns, const std::vector<float>& column_factors,
+                    int rotation = 0) const {
     std::int64_t total = 0;
     std::vector<const Tensor*> tensors;
     for (const Part& part : parts) {
@@ -85,6 +85,7 @@ class Loader {
         for (std::int64_t j = 0; j < columns; ++j) out[j] *= row_factor * column_factors[static_cast<std::size_t>(j)];
       else if (!parts[p].row_factors.empty())
         for (std::int64_t j = 0; j < columns; ++j) out[j] *= row_factor;
+      if (rotation > 0) rotate_row(out, static_cast<int>(columns), rotation);
     };
     return {total, columns, precision_, [&](std::int64_t first, std::int64_t count, float* rows) {
               for (std::int64_t i = 0; i < count; ++i) read_row(first + i, rows + i * columns);

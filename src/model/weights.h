@@ -11,13 +11,12 @@ namespace layerboost {
 
 /// Factors that move outliers of activations into the weights that read them: the input of a product is divided by
 /// them, channel by channel, and the columns of its weight multiplied (SmoothQuant, Xiao et al. 2023). Division is
-/// free: it is folded into what makes the input (a norm's weight; the rows of `up`; the rows of v). Empty vectors: no
-/// smoothing.
+/// free: it is folded into what makes the input (a norm's weight; the rows of v). Empty vectors: no smoothing. The
+/// input of `down`, whose outliers come with single tokens rather than channels, is rotated instead (rotate_row).
 struct LayerSmoothing {
   std::vector<float> qkv;      // [D]
   std::vector<float> o;        // [G d], common to the query heads of a KV head
   std::vector<float> gate_up;  // [D]
-  std::vector<float> down;     // [F]
 };
 struct Smoothing {
   std::vector<LayerSmoothing> layers;  // [L]
@@ -35,7 +34,8 @@ struct LayerWeights {
   std::vector<float> mlp_norm;         // [D]
   PackedMatrix gate_up;                // [2F, D], gate first
   std::vector<float> gate_up_bias;     // [2F] or empty
-  PackedMatrix down;                   // [D, F]
+  PackedMatrix down;                   // [D, F], its rows rotated
+  int down_rotation = 0;               // ... by blocks of this size, and so must its input be; 0: not
   std::vector<float> down_bias;        // [D] or empty
 };
 

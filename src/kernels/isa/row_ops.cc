@@ -107,6 +107,35 @@ void rotate(float* x, const float* cosines, const float* sines, int half) {
 
 }  // namespace
 
-const RowKernels row_kernels = {rms_norm, add_row, add_bias, scale_row, silu_mul, to_bf16, to_int8, rotate};
+/// The stages of the transform whose partners lie in one vector: lane i and lane i ^ 2^Bit.
+template <int Bit>
+Vec mix_lanes(Vec v) {
+  if constexpr (Bit == kLaneBits) {
+    return v;
+  } else {
+    static constexpr float signs[2] = {1, -1};
+    float sign[kLanes];
+    for (int i = 0; i < kLanes; ++i) sign[i] = signs[(i >> Bit) & 1];
+    return mix_lanes<Bit + 1>(fma(v, load(sign), swap_lanes<Bit>(v)));
+  }
+}
+
+void hadamard(float* x, int n) {
+  // 1 / sqrt(n), exact for even powers of two and rounded once for odd ones.
+  float factor = 1;
+  for (int size = n; size > 1; size /= 4) factor *= size == 2 ? 0.70710678f : 0.5f;
+  for (int j = 0; j < n; j += kLanes) store(x + j, mix_lanes<0>(mul(load(x + j), splat(factor))));
+  for (int step = kLanes; step < n; step *= 2) {
+    for (int begin = 0; begin < n; begin += 2 * step) {
+      for (int j = begin; j < begin + step; j += kLanes) {
+        const Vec a = load(x + j), b = load(x + j + step);
+        store(x + j, add(a, b));
+        store(x + j + step, sub(a, b));
+      }
+    }
+  }
+}
+
+const RowKernels row_kernels = {rms_norm, add_row, add_bias, scale_row, silu_mul, to_bf16, to_int8, rotate, hadamard};
 
 }  // namespace layerboost::LB_ISA

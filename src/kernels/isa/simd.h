@@ -49,6 +49,16 @@ inline void store_int8(std::int8_t* p, Vec v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(v)));
 }
 
+/// Lane i gets lane i ^ 2^Bit.
+template <int Bit>
+inline Vec swap_lanes(Vec a) {
+  if constexpr (Bit == 0) return _mm512_permute_ps(a, 0xB1);
+  if constexpr (Bit == 1) return _mm512_permute_ps(a, 0x4E);
+  if constexpr (Bit == 2) return _mm512_shuffle_f32x4(a, a, 0xB1);
+  if constexpr (Bit == 3) return _mm512_shuffle_f32x4(a, a, 0x4E);
+}
+constexpr int kLaneBits = 4;
+
 #else
 
 using Vec = __m256;
@@ -110,6 +120,15 @@ inline void store_int8(std::int8_t* p, Vec v) {
   const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
 }
+
+/// Lane i gets lane i ^ 2^Bit.
+template <int Bit>
+inline Vec swap_lanes(Vec a) {
+  if constexpr (Bit == 0) return _mm256_permute_ps(a, 0xB1);
+  if constexpr (Bit == 1) return _mm256_permute_ps(a, 0x4E);
+  if constexpr (Bit == 2) return _mm256_permute2f128_ps(a, a, 0x01);
+}
+constexpr int kLaneBits = 3;
 
 #endif
 

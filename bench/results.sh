@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The tables of docs/results.md: the default model as it is, with plans under 60 %, 30 % and 15 % of the KV memory at 2048 tokens, and with the
+# paper's split (a third each of softmax, window, none by the removal score), none of them healed. Every step leaves its file in DIR and isn't
+# done again while that is there.
+#   bench/results.sh DATA DIR      DATA: a folder with corpus/{train,valid}.jsonl and eval/*.jsonl
+# LIMIT=N: only the first N items of each task and windows of the text. Plans see training text only.
+set -euo pipefail
+[ $# -eq 2 ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
+data=$1 out=$2 binary=${LAYERBOOST:-$(dirname "${BASH_SOURCE[0]}")/../build/release/layerboost}
+mkdir -p "$out"
+
+run() { # run FILE COMMAND...: unless FILE is there
+  local file=$1
+  shift
+  [ -s "$file" ] || "$binary" "$@"
+}
+
+sweep="$out/analysis.json"
+"$binary" analyze smollm2-135m -o "$sweep" --text "$data/corpus/train.jsonl" --tokens 8192 --retrieval-items 8 --window 64,256,512 --by kl,nll,retrieval,cosine >"$out/analysis.txt"
+for share in 0.6 0.3 0.15; do
+  run "$out/kv-$share.json" plan "$sweep" -o "$out/kv-$share.json" --kv $share --search joint --text "$data/corpus/train.jsonl"
+done
+run "$out/paper.json" plan "$sweep" -o "$out/paper.json" --by-removal --softmax 10 --none 10
+
+tasks=$(printf '%s,' "$data"/eval/*.jsonl)
+evaluate() { # evaluate NAME [PLAN]
+  run "$out/quality.$1.json" eval smollm2-135m ${2:+--plan "$2"} --text "$data/corpus/valid.jsonl" --tasks "${tasks%,}" --passkey 512,1024,2048 \
+    ${LIMIT:+--limit "$LIMIT"} --json "$out/quality.$1.json"
+}
+speed() { # speed NAME [PLAN]
+  run "$out/speed.$1.json" bench smollm2-135m ${2:+--plan "$2"} --batch 64 --prompt 1024 --json "$out/speed.$1.json"
+}
+for name in base kv-0.6 kv-0.3 kv-0.15 paper; do
+  plan=$([ $name = base ] || echo "$out/$name.json")
+  evaluate $name "$plan"
+  speed $name "$plan"
+done
