@@ -62,17 +62,6 @@ void rms_norm(const float* x, std::span<const int> index, const float* weight, f
   });
 }
 
-void add_rms_norm(float* x, const Product& y, const float* weight, float eps, Activations& out) {
-  LB_CHECK(y.rows == out.rows() && y.cols == out.cols());
-  const RowKernels& rows = kernels().rows;
-  const int cols = out.cols();
-  for_each_row(out.rows(), cols, [&](int i) {
-    float* target = x + static_cast<std::ptrdiff_t>(i) * cols;
-    rows.add(target, row_of(y, i), scale_of(y, i), cols);
-    write_row(rows, out, i, [&](float* row) { rows.rms_norm(target, weight, eps, cols, row); });
-  });
-}
-
 void add_rows(float* x, std::span<const int> index, const Product& y) {
   LB_CHECK(index.empty() || static_cast<int>(index.size()) == y.rows);
   const RowKernels& rows = kernels().rows;

@@ -24,9 +24,6 @@ struct Product {
 /// (Zhang & Sennrich 2019.)
 void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out);
 
-/// x[i] += y[i], then out = rms_norm(x) as above: one pass over x [n, D]. y is [n, D].
-void add_rms_norm(float* x, const Product& y, const float* weight, float eps, Activations& out);
-
 /// x[index[i]] += y[i]; `index` empty: x[i] += y[i]. x [*, D].
 void add_rows(float* x, std::span<const int> index, const Product& y);
 

@@ -79,33 +79,6 @@ TEST_P(RowOps, RmsNormOfNamedRows) {
   }
 }
 
-TEST_P(RowOps, AddRmsNormAddsScaledRowsFirst) {
-  for (const Precision precision : kPrecisions) {
-    for (const int rows : {1, 3, 200}) {
-      const int cols = 576 + rows % 2;
-      auto x = random_row(rows * cols, 1);
-      const auto before = x;
-      const auto y = random_row(rows * cols, 2), weight = random_row(cols, 3), scales = random_row(rows, 4);
-      Activations out;
-      out.reshape(rows, cols, precision);
-      add_rms_norm(x.data(), {y.data(), scales.data(), rows, cols}, weight.data(), 1e-5f, out);
-      std::vector<double> expected;
-      for (int i = 0; i < rows; ++i) {
-        double squares = 0;
-        const auto sum = [&](int j) {
-          return before[at(i * cols + j)] + static_cast<double>(y[at(i * cols + j)]) * scales[at(i)];
-        };
-        for (int j = 0; j < cols; ++j) {
-          ASSERT_NEAR(x[at(i * cols + j)], sum(j), 1e-5);
-          squares += sum(j) * sum(j);
-        }
-        for (int j = 0; j < cols; ++j) expected.push_back(sum(j) / std::sqrt(squares / cols + 1e-5) * weight[at(j)]);
-      }
-      expect_rows(out, expected, 1e-5);
-    }
-  }
-}
-
 TEST_P(RowOps, AddRowsGoesToTheNamedRows) {
   const int cols = 21;
   const auto y = random_row(2 * cols, 1), scales = random_row(2, 2);
