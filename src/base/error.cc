@@ -6,7 +6,8 @@
 namespace layerboost {
 
 void broken_invariant(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "layerboost: internal error: %s does not hold (%s:%d); please report this\n", condition, file, line);
+  std::fprintf(stderr, "layerboost: internal error: %s does not hold (%s:%d); please report this\n", condition, file,
+               line);
   std::abort();
 }
 

@@ -9,8 +9,8 @@
 
 namespace layerboost {
 
-/// Something the user gave is wrong: a file, a flag, a plan. `what()` is one line that says what is wrong, where, and what would be
-/// right; the command line prints it after "layerboost: " and exits with 2.
+/// Something the user gave is wrong: a file, a flag, a plan. `what()` is one line that says what is wrong, where, and
+/// what would be right; the command line prints it after "layerboost: " and exits with 2.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message) : std::runtime_error(message) {}
@@ -22,7 +22,8 @@ template <typename... Args>
   throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// The user asked to stop (SIGINT or SIGTERM); thrown at points where nothing is lost. `what()` says how to go on. Exit code 130.
+/// The user asked to stop (SIGINT or SIGTERM); thrown at points where nothing is lost. `what()` says how to go on. Exit
+/// code 130.
 class Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(const std::string& message) : std::runtime_error(message) {}

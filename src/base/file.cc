@@ -107,8 +107,10 @@ void write_file(const fs::path& path, std::string_view content) {
 }
 
 fs::path cache_dir() {
-  if (const char* dir = std::getenv("XDG_CACHE_HOME"); dir != nullptr && *dir != '\0') return fs::path(dir) / "layerboost";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return fs::path(home) / ".cache/layerboost";
+  if (const char* dir = std::getenv("XDG_CACHE_HOME"); dir != nullptr && *dir != '\0')
+    return fs::path(dir) / "layerboost";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
+    return fs::path(home) / ".cache/layerboost";
   return fs::temp_directory_path() / "layerboost";
 }
 

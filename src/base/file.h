@@ -39,8 +39,8 @@ class MappedFile {
 /// The file's bytes. Throws Error when it can't be read.
 std::string read_file(const fs::path& path);
 
-/// Writes `content` to a temporary name beside `path`, syncs it and renames it: `path` holds all of it or what it held before.
-/// Makes missing parent folders. Throws Error when that fails (a full disk, no permission).
+/// Writes `content` to a temporary name beside `path`, syncs it and renames it: `path` holds all of it or what it held
+/// before. Makes missing parent folders. Throws Error when that fails (a full disk, no permission).
 void write_file(const fs::path& path, std::string_view content);
 
 /// $XDG_CACHE_HOME/layerboost or ~/.cache/layerboost; not necessarily existing.

@@ -14,7 +14,8 @@ namespace layerboost {
 /// JSON whose objects keep the order in which keys were added.
 using Json = nlohmann::ordered_json;
 
-/// Parses `text`; `where` (a file's name) begins the message of the Error thrown when it is not JSON or nests deeper than 64.
+/// Parses `text`; `where` (a file's name) begins the message of the Error thrown when it is not JSON or nests deeper
+/// than 64.
 Json parse_json(std::string_view text, std::string_view where);
 
 /// Parses a file. Throws Error.

@@ -29,8 +29,9 @@ class AlignedBuffer {
   std::size_t capacity_ = 0;
 };
 
-/// The left operand of a matrix product: [rows, cols] as f32, bf16, or int8 with one scale per row (value = int8 * scale).
-/// There is room for 16 rows more than asked, so that products may round the number of rows up; their contents don't matter.
+/// The left operand of a matrix product: [rows, cols] as f32, bf16, or int8 with one scale per row (value = int8 *
+/// scale). There is room for 16 rows more than asked, so that products may round the number of rows up; their contents
+/// don't matter.
 class Activations {
  public:
   /// Gives room for [rows, cols] in this precision. Contents are undefined. Storage is kept and only grows.
@@ -41,8 +42,12 @@ class Activations {
   [[nodiscard]] Precision precision() const { return precision_; }
 
   [[nodiscard]] float* f32(int row) const { return reinterpret_cast<float*>(storage_.data()) + offset(row); }
-  [[nodiscard]] std::uint16_t* bf16(int row) const { return reinterpret_cast<std::uint16_t*>(storage_.data()) + offset(row); }
-  [[nodiscard]] std::int8_t* int8(int row) const { return reinterpret_cast<std::int8_t*>(storage_.data()) + offset(row); }
+  [[nodiscard]] std::uint16_t* bf16(int row) const {
+    return reinterpret_cast<std::uint16_t*>(storage_.data()) + offset(row);
+  }
+  [[nodiscard]] std::int8_t* int8(int row) const {
+    return reinterpret_cast<std::int8_t*>(storage_.data()) + offset(row);
+  }
   /// [rows] under int8, nullptr otherwise.
   [[nodiscard]] float* scales() const {
     return precision_ == Precision::int8 ? reinterpret_cast<float*>(scales_.data()) : nullptr;

@@ -1,4 +1,5 @@
-// A model as it lies on disk: configuration, named tensors in mapped memory, tokenizer. Two readers: GGUF and safetensors.
+// A model as it lies on disk: configuration, named tensors in mapped memory, tokenizer. Two readers: GGUF and
+// safetensors.
 #pragma once
 
 #include <cstddef>
@@ -24,15 +25,16 @@ struct Tensor {
   DType dtype = DType::f32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> data;  // contiguous, exactly the size that dtype and shape ask for
-  int rope_heads = 0;               // > 0: rows are q or k in GGUF's interleaved RoPE order for so many heads; read_rows() undoes it
+  int rope_heads = 0;  // > 0: rows are q or k in GGUF's interleaved RoPE order for so many heads; read_rows() undoes it
 
   [[nodiscard]] std::int64_t rows() const { return shape.size() < 2 ? 1 : shape[0]; }
   [[nodiscard]] std::int64_t cols() const { return shape.back(); }
   [[nodiscard]] bool quantized() const { return dtype >= DType::q4_0; }
 };
 
-/// Rows [first, first + count) as floats into out [count, cols()]. Weights of quantised types are rounded to bf16, so that every
-/// precision computes with the same weights; other types are exact. q and k rows come in Hugging Face's (half-split) RoPE order.
+/// Rows [first, first + count) as floats into out [count, cols()]. Weights of quantised types are rounded to bf16, so
+/// that every precision computes with the same weights; other types are exact. q and k rows come in Hugging Face's
+/// (half-split) RoPE order.
 void read_rows(const Tensor& tensor, std::int64_t first, std::int64_t count, float* out);
 
 /// One opened model. Immutable; safe to use from several threads.
@@ -41,17 +43,18 @@ class Checkpoint {
   virtual ~Checkpoint() = default;
   [[nodiscard]] virtual const Config& config() const = 0;
   /// The tensor with this Hugging Face name ("model.layers.3.self_attn.q_proj.weight", "model.embed_tokens.weight",
-  /// "model.norm.weight", "lm_head.weight", ...). Throws Error naming file and tensor when it's missing or its shape isn't `shape`.
+  /// "model.norm.weight", "lm_head.weight", ...). Throws Error naming file and tensor when it's missing or its shape
+  /// isn't `shape`.
   [[nodiscard]] virtual const Tensor& tensor(const std::string& name, const std::vector<std::int64_t>& shape) const = 0;
   /// What to build a Tokenizer from. Throws Error when the model has none or one of an unsupported kind.
   [[nodiscard]] virtual TokenizerData tokenizer() const = 0;
-  /// "sha256:<64 hex digits>" over every tensor's name, type, shape and a sample of its bytes (first and last 4 KiB), in order of
-  /// name, and over the configuration: tells models apart, fast for any size.
+  /// "sha256:<64 hex digits>" over every tensor's name, type, shape and a sample of its bytes (first and last 4 KiB),
+  /// in order of name, and over the configuration: tells models apart, fast for any size.
   [[nodiscard]] virtual std::string hash() const = 0;
 };
 
-/// Opens a GGUF file, or a directory with config.json and *.safetensors. Throws Error (one line) for anything missing, truncated,
-/// corrupted or unsupported.
+/// Opens a GGUF file, or a directory with config.json and *.safetensors. Throws Error (one line) for anything missing,
+/// truncated, corrupted or unsupported.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path);
 
 }  // namespace layerboost

@@ -27,7 +27,8 @@ struct RowKernels {
   float (*to_int8)(const float* x, int n, std::int8_t* out);
   /// Rotates the pairs (i, i + half): x[i] c - x[i + half] s, x[i + half] c + x[i] s. In place.
   void (*rotate)(float* x, const float* cosines, const float* sines, int half);
-  /// x <- H x / sqrt(n), H the Hadamard matrix of size n in Sylvester's order. n: a power of two, at least 16. In place.
+  /// x <- H x / sqrt(n), H the Hadamard matrix of size n in Sylvester's order. n: a power of two, at least 16. In
+  /// place.
   void (*hadamard)(float* x, int n);
 };
 
