@@ -170,6 +170,8 @@ void add_boost_command(CLI::App& app) {
       app.add_subcommand("boost", "The main job: analyze, plan, eval, bench and report in one go");
   const auto options = std::make_shared<Options>();
   options->analyze.tokens = 8 * 1024;
+  options->plan.search = "joint";
+  options->plan.measurements = 24;
   options->quality.passkey = {512, 1024};
   command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");
   command->add_option("-o,--output", options->output, "Where everything goes; an unfinished job goes on")
