@@ -3,7 +3,7 @@
 # paper's split (a third each of softmax, window, none by the removal score), none of them healed. Every step leaves its file in DIR and isn't
 # done again while that is there.
 #   bench/results.sh DATA DIR      DATA: a folder with corpus/{train,valid}.jsonl and eval/*.jsonl
-# LIMIT=N: only the first N items of each task and windows of the text. Plans see training text only.
+# LIMIT=N: only the first N items of each task (default: all). WINDOWS=N: of the text (default 64). Plans see training text only.
 set -euo pipefail
 [ $# -eq 2 ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
 data=$1 out=$2 binary=${LAYERBOOST:-$(dirname "${BASH_SOURCE[0]}")/../build/release/layerboost}
@@ -18,14 +18,15 @@ run() { # run FILE COMMAND...: unless FILE is there
 sweep="$out/analysis.json"
 "$binary" analyze smollm2-135m -o "$sweep" --text "$data/corpus/train.jsonl" --tokens 8192 --retrieval-items 8 --window 64,256,512 --by kl,nll,retrieval,cosine >"$out/analysis.txt"
 for share in 0.6 0.3 0.15; do
-  run "$out/kv-$share.json" plan "$sweep" -o "$out/kv-$share.json" --kv $share --search joint --text "$data/corpus/train.jsonl"
+  run "$out/kv-$share.json" plan "$sweep" -o "$out/kv-$share.json" --kv $share --search joint --measurements 48 --text "$data/corpus/train.jsonl"
 done
 run "$out/paper.json" plan "$sweep" -o "$out/paper.json" --by-removal --softmax 10 --none 10
 
 tasks=$(printf '%s,' "$data"/eval/*.jsonl)
 evaluate() { # evaluate NAME [PLAN]
-  run "$out/quality.$1.json" eval smollm2-135m ${2:+--plan "$2"} --text "$data/corpus/valid.jsonl" --tasks "${tasks%,}" --passkey 512,1024,2048 \
-    ${LIMIT:+--limit "$LIMIT"} --json "$out/quality.$1.json"
+  run "$out/text.$1.json" eval smollm2-135m ${2:+--plan "$2"} --text "$data/corpus/valid.jsonl" --limit "${WINDOWS:-64}" --passkey 512,1024,2048 \
+    --json "$out/text.$1.json"
+  run "$out/tasks.$1.json" eval smollm2-135m ${2:+--plan "$2"} --tasks "${tasks%,}" ${LIMIT:+--limit "$LIMIT"} --json "$out/tasks.$1.json"
 }
 speed() { # speed NAME [PLAN]
   run "$out/speed.$1.json" bench smollm2-135m ${2:+--plan "$2"} --batch 64 --prompt 1024 --json "$out/speed.$1.json"
@@ -35,3 +36,4 @@ for name in base kv-0.6 kv-0.3 kv-0.15 paper; do
   evaluate $name "$plan"
   speed $name "$plan"
 done
+python3 "$(dirname "${BASH_SOURCE[0]}")/results_table.py" "$out" base kv-0.6 kv-0.3 kv-0.15 paper

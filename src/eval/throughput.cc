@@ -93,7 +93,14 @@ class Run {
 /// Times the products of all layers and the head for `rows` rows; `head_rows` of them need logits.
 class ProductTimer {
  public:
-  explicit ProductTimer(const Subject& subject) : subject_(subject) {}
+  /// Fills the operand with ones for the widest matrix; narrower ones see a part of them.
+  explicit ProductTimer(const Subject& subject) : subject_(subject) {
+    const Config& config = subject.model.config;
+    const int widest = std::max({config.hidden, config.q_size(), config.ffn});
+    const std::vector<float> ones(static_cast<std::size_t>(tile_rows) * static_cast<std::size_t>(widest), 1.0F);
+    input_.reshape(tile_rows, widest, subject.model.precision);
+    pack_activations(ones.data(), input_);
+  }
 
   double layers(int rows) {
     const Stopwatch watch;
@@ -129,13 +136,6 @@ class ProductTimer {
     for (int first = 0; first < rows; first += tile_rows) {
       const int count = std::min(tile_rows, rows - first);
       input_.reshape(count, matrix.in(), matrix.precision());
-      float* const zeros =
-          values_.reserve_as<float>(static_cast<std::size_t>(count) * static_cast<std::size_t>(matrix.in()));
-      if (values_.capacity() != filled_) {
-        std::fill_n(zeros, values_.capacity() / sizeof(float), 1.0F);
-        filled_ = values_.capacity();
-        pack_activations(zeros, input_);
-      }
       matrix.multiply(input_, output_.reserve_as<float>(static_cast<std::size_t>(count + 16) *
                                                         static_cast<std::size_t>(matrix.out())));
     }
@@ -143,8 +143,7 @@ class ProductTimer {
 
   const Subject& subject_;
   Activations input_;
-  AlignedBuffer values_, output_;
-  std::size_t filled_ = 0;
+  AlignedBuffer output_;
 };
 
 }  // namespace

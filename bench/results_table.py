@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""The tables of docs/results.md from what bench/results.sh left in DIR.
+
+    results_table.py DIR NAME [NAME ...]      NAME: of text.NAME.json, tasks.NAME.json, speed.NAME.json; NAME.json is its plan
+"""
+
+import json
+import pathlib
+import sys
+
+
+def load(path):
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def percent(mean, error):
+    return f"{100 * mean:.1f} ± {100 * (error or 0):.1f}"
+
+
+def quality_rows(folder, names):
+    texts = [load(folder / f"text.{name}.json") for name in names]
+    tasks = [load(folder / f"tasks.{name}.json").get("tasks", {}) for name in names]
+    plans = [load(folder / f"{name}.json") for name in names]
+    rows = [("KV memory at 2048", [f"{100 * plan['predicted']['kv_fraction']:.0f} %" if plan else "100 %" for plan in plans])]
+    rows.append(("perplexity", [f"{t['perplexity']['ppl']:.3f}" if t else "" for t in texts]))
+    change = [t.get("kl") for t in texts]
+    rows.append(("change of NLL", [f"{k['nll_change']:+.4f} ± {k['nll_change_stderr']:.4f}" if k else "" for k in change]))
+    rows.append(("KL from base", [f"{k['mean']:.4f} ± {k['stderr']:.4f}" if k else "" for k in change]))
+    rows.append(("same best token, %", [percent(k["agreement"], k["agreement_stderr"]) if k else "" for k in change]))
+    for i, entry in enumerate(texts[0].get("passkey", [])):
+        cells = [percent(t["passkey"][i]["acc"], t["passkey"][i]["acc_stderr"]) if t else "" for t in texts]
+        rows.append((f"passkey at {entry['length']}, %", cells))
+    for task in tasks[0]:
+        for metric in ("acc", "acc_norm"):
+            if metric in tasks[0][task]:
+                cells = [percent(t[task][metric], t[task][metric + "_stderr"]) if task in t else "" for t in tasks]
+                rows.append((f"{task} {metric} (n {tasks[0][task]['n']}), %", cells))
+    speeds = [load(folder / f"speed.{name}.json") for name in names]
+    if any(speeds):
+        rows.append(("tokens/s, 64 at 1024", [f"{s['rows'][-1]['speed_tg']:.0f}" if s else "" for s in speeds]))
+        rows.append(("cache of 64 at 1024, MiB", [f"{s['rows'][-1]['cache_bytes'] / 2**20:.0f}" if s else "" for s in speeds]))
+    return rows
+
+
+def main():
+    if len(sys.argv) < 3:
+        raise SystemExit(__doc__)
+    folder, names = pathlib.Path(sys.argv[1]), sys.argv[2:]
+    print("| | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 1) + "|")
+    for label, cells in quality_rows(folder, names):
+        print(f"| {label} | " + " | ".join(cells) + " |")
+    for name in names:
+        layers = load(folder / f"{name}.json").get("layers")
+        if layers:
+            kinds = [f"{l['mixer']}{':%d+%d' % (l['window'], l['sinks']) if l['mixer'] == 'window' else ''}" for l in layers]
+            groups = {kind: [i for i, k in enumerate(kinds) if k == kind] for kind in sorted(set(kinds))}
+            print(f"\n{name}: " + "; ".join(f"{kind} in {' '.join(map(str, members))}" for kind, members in groups.items()))
+
+
+if __name__ == "__main__":
+    main()
