@@ -7,7 +7,7 @@ const measures = {
   task: {short: 'Tasks', long: 'how much accuracy is lost, on average over the tasks'},
   retrieval: {short: 'Recall', long: 'how much less likely a number from far back becomes (drop in log-probability, in nats)'},
   cosine: {short: 'Direction', long: 'how much its attention turns what passes through (1 \u2212 cosine of before and after)'},
-  entropy: {short: 'Entropy', long: 'how narrowly its attention is focused (minus its entropy, in nats)'},
+  entropy: {short: 'Entropy', long: 'over how much its attention is spread (entropy, in nats)'},
 };
 const measureName = (key) => (measures[key] ? measures[key].short : key);
 

@@ -26,7 +26,7 @@ using Scores = std::map<std::string, Measured>;
 /// What was measured of one layer. Everything but `cosine` and `entropy` is a loss: more is worse.
 struct LayerScores {
   std::optional<Measured> cosine;       // LLM-Drop: 1 - mean cos(h, h + a) of the layer's attention output a
-  std::optional<Measured> entropy;      // DSLA: minus the mean entropy of its attention weights, nats
+  std::optional<Measured> entropy;      // DSLA: mean -sum p ln p of the last position's attention, nats
   std::map<MixerSpec, Scores> choices;  // by what the layer's mixer was changed to
 };
 
