@@ -1,7 +1,6 @@
 #include "mixer/window.h"
 
 #include <algorithm>
-#include <memory>
 
 namespace layerboost {
 namespace {
@@ -14,30 +13,23 @@ struct ChunkPage {
   std::byte* page;
 };
 
-/// Views of caches as they grow, at addresses that stay: segments refer to positions, tasks to segments.
-struct Views {
-  std::vector<std::unique_ptr<std::vector<std::int32_t>>> positions;
-  std::vector<std::vector<KvSegment>> segments;  // of each span
-};
-
 }  // namespace
 
 WindowMixer::WindowMixer(const Model& model, int layer, const MixerSpec& spec)
     : spec_(spec),
       block_(model, layer),
-      ring_layout_(block_.layout(spec.window)),
       sink_layout_(block_.layout(spec.sinks)),
-      page_layout_(block_.layout(page_slots)) {}
+      chunk_layout_(block_.layout(page_slots)) {}
 
 void WindowMixer::forward(const MixerRows& rows, Workspace& workspace) const {
-  const int w = spec_.window, s = spec_.sinks;
+  const int s = spec_.sinks;
   const Projected projected = block_.project(rows, workspace);
 
   // A single new token overwrites exactly the one that leaves its window, so it goes into the ring first and attention
   // sees ring and sinks only. A chunk is kept aside in pages until its queries have seen what the ring held before.
   std::vector<ChunkPage> pages;
   for (const MixerSpan& span : rows.spans) {
-    prepare(*span.cache);
+    prepare(span);
     store_sinks(span, projected);
     if (span.count == 1) {
       store_ring(span, projected);
@@ -46,40 +38,29 @@ void WindowMixer::forward(const MixerRows& rows, Workspace& workspace) const {
     for (int first = std::clamp(s - span.position, 0, span.count); first < span.count; first += page_slots)
       pages.push_back({&span, first, std::min(page_slots, span.count - first), nullptr});
   }
-  std::byte* const scratch = workspace.scratch.reserve(std::max<std::size_t>(pages.size(), 1) * page_layout_.bytes());
+  std::byte* const scratch = workspace.scratch.reserve(std::max<std::size_t>(pages.size(), 1) * chunk_layout_.bytes());
   const auto page_count = static_cast<std::ptrdiff_t>(pages.size());
 #pragma omp parallel for schedule(static) if (page_count > 1)
   for (std::ptrdiff_t i = 0; i < page_count; ++i) {
     ChunkPage& page = pages[static_cast<std::size_t>(i)];
-    page.page = scratch + static_cast<std::size_t>(i) * page_layout_.bytes();
-    if (page.count < page_slots) clear_kv(page_layout_, page.page);
-    block_.store(*page.span, projected, page.first, page.count, page_layout_, page.page, 0);
+    page.page = scratch + static_cast<std::size_t>(i) * chunk_layout_.bytes();
+    if (page.count < page_slots) clear_kv(chunk_layout_, page.page);
+    block_.store(*page.span, projected, page.first, page.count, chunk_layout_, page.page, 0);
   }
 
-  Views views;
-  auto page = pages.begin();
-  for (const MixerSpan& span : rows.spans) {
-    std::vector<KvSegment>& segments = views.segments.emplace_back();
-    const int end = span.position + span.count;
-    if (s > 0) segments.push_back({sinks(*span.cache), sink_layout_.slots, std::min(s, end), 0, nullptr, true});
-    // The ring holds positions s .. ring_end-1, the last w of them.
-    const int ring_end = span.count == 1 ? end : span.position;
-    if (ring_end - s > w && span.count > 1) {
-      auto& positions =
-          *views.positions.emplace_back(std::make_unique<std::vector<std::int32_t>>(static_cast<std::size_t>(w)));
-      for (int p = ring_end - w; p < ring_end; ++p) positions[static_cast<std::size_t>((p - s) % w)] = p;
-      segments.push_back({ring(*span.cache), ring_layout_.slots, w, 0, positions.data(), false});
-    } else if (ring_end > s) {
-      // Either the slots are in order, or one query sees all of them and their order doesn't matter.
-      segments.push_back({ring(*span.cache), ring_layout_.slots, std::min(w, ring_end - s), std::max(s, ring_end - w),
-                          nullptr, false});
-    }
-    for (; page != pages.end() && page->span == &span; ++page)
-      segments.push_back({page->page, page_slots, page->count, span.position + page->first, nullptr, false});
-  }
+  std::vector<std::vector<KvSegment>> segments(rows.spans.size());
+  std::vector<std::vector<std::int32_t>> positions(rows.spans.size());
   std::vector<AttentionTask> tasks;
-  for (std::size_t i = 0; i < rows.spans.size(); ++i)
-    tasks.push_back(block_.task(rows.spans[i], projected, w, views.segments[i]));
+  auto page = pages.begin();
+  for (std::size_t i = 0; i < rows.spans.size(); ++i) {
+    const MixerSpan& span = rows.spans[i];
+    const int end = span.position + span.count;
+    if (s > 0) segments[i].push_back({sinks(*span.cache), sink_layout_.slots, std::min(s, end), 0, nullptr, true});
+    add_ring(*span.cache, span.count == 1 ? end : span.position, span.count == 1, segments[i], positions[i]);
+    for (; page != pages.end() && page->span == &span; ++page)
+      segments[i].push_back({page->page, page_slots, page->count, span.position + page->first, nullptr, false});
+    tasks.push_back(block_.task(span, projected, spec_.window, segments[i]));
+  }
   block_.attend(tasks);
 
   for (const MixerSpan& span : rows.spans)
@@ -87,14 +68,14 @@ void WindowMixer::forward(const MixerRows& rows, Workspace& workspace) const {
   block_.add_output(rows, projected, workspace);
 }
 
-void WindowMixer::prepare(LayerCache& cache) const {
-  if (cache.blocks.empty()) {
-    cache.blocks.push_back(cache.pools->allocate(ring_layout_.bytes()));
-    if (spec_.sinks > 0) cache.blocks.push_back(cache.pools->allocate(sink_layout_.bytes()));
-    return;
-  }
-  cache.pools->make_unique(cache.blocks.front(), ring_layout_.bytes());
-  if (spec_.sinks > 0) cache.pools->make_unique(cache.blocks.back(), sink_layout_.bytes());
+void WindowMixer::prepare(const MixerSpan& span) const {
+  std::vector<Block>& blocks = span.cache->blocks;
+  CachePools& pools = *span.cache->pools;
+  const int end = span.position + span.count;
+  if (blocks.empty() && spec_.sinks > 0) blocks.push_back(pools.allocate(sink_layout_.bytes()));
+  if (spec_.sinks > span.position) pools.make_unique(blocks.front(), sink_layout_.bytes());
+  while (static_cast<int>(blocks.size() - first_page()) < ring_pages(end))
+    blocks.push_back(pools.allocate(page_layout(static_cast<int>(blocks.size() - first_page())).bytes()));
 }
 
 void WindowMixer::store_sinks(const MixerSpan& span, const Projected& projected) const {
@@ -105,16 +86,47 @@ void WindowMixer::store_sinks(const MixerSpan& span, const Projected& projected)
 void WindowMixer::store_ring(const MixerSpan& span, const Projected& projected) const {
   const int w = spec_.window, s = spec_.sinks, end = span.position + span.count;
   for (int p = std::max({s, span.position, end - w}); p < end;) {
-    const int slot = (p - s) % w;
-    const int count = std::min(w - slot, end - p);
-    block_.store(span, projected, p - span.position, count, ring_layout_, ring(*span.cache), slot);
+    const int slot = (p - s) % w, page = slot / page_slots;
+    const int count = std::min({std::min(w, (page + 1) * page_slots) - slot, end - p});
+    const KvLayout layout = page_layout(page);
+    Block& block = span.cache->blocks[first_page() + static_cast<std::size_t>(page)];
+    span.cache->pools->make_unique(block, layout.bytes());
+    block_.store(span, projected, p - span.position, count, layout, block.get(), slot % page_slots);
     p += count;
   }
 }
 
+void WindowMixer::add_ring(const LayerCache& cache, int end, bool one_query, std::vector<KvSegment>& segments,
+                           std::vector<std::int32_t>& positions) const {
+  const int w = spec_.window, s = spec_.sinks;
+  const int first = std::max(s, end - w), count = end - first;  // the ring holds positions first .. end-1
+  // Slots are in order until the ring wraps; and to a single query that sees all of them their order doesn't matter.
+  const bool in_order = one_query || end - s <= w;
+  if (!in_order) {
+    positions.resize(static_cast<std::size_t>(w));
+    for (int p = first; p < end; ++p) positions[static_cast<std::size_t>((p - s) % w)] = p;
+  }
+  for (int slot = 0; slot < count; slot += page_slots) {
+    const int page = slot / page_slots;
+    segments.push_back({cache.blocks[first_page() + static_cast<std::size_t>(page)].get(), page_layout(page).slots,
+                        std::min(page_slots, count - slot), first + slot, in_order ? nullptr : positions.data() + slot,
+                        false});
+  }
+}
+
+int WindowMixer::ring_pages(int end) const {
+  const int slots = std::min(spec_.window, std::max(0, end - spec_.sinks));
+  return (slots + page_slots - 1) / page_slots;
+}
+
+KvLayout WindowMixer::page_layout(int page) const {
+  return block_.layout(std::min(page_slots, spec_.window - page * page_slots));
+}
+
 std::size_t WindowMixer::cache_bytes(int length) const {
-  if (length == 0) return 0;
-  return ring_layout_.bytes() + (spec_.sinks > 0 ? sink_layout_.bytes() : 0);
+  std::size_t bytes = spec_.sinks > 0 && length > 0 ? sink_layout_.bytes() : 0;
+  for (int page = 0; page < ring_pages(length); ++page) bytes += page_layout(page).bytes();
+  return bytes;
 }
 
 }  // namespace layerboost
