@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <vector>
@@ -25,7 +26,7 @@ TEST(EvalCommand, RefusesToMeasureNothing) {
 
 TEST(EvalCommand, WritesWhatItMeasured) {
   LB_SKIP_WITHOUT(default_model_path());
-  const fs::path folder = fs::path(testing::TempDir()) / "layerboost_eval_command";
+  const fs::path folder = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_eval_command");
   const std::string text = folder / "text.txt", task = folder / "bees.jsonl", json = folder / "result.json";
   write_file(text, "The bees make honey. The cows give milk. The bees make honey.");
   write_file(task, R"({"context": "Bees make", "choices": [" honey", " concrete"], "gold": 0})");
@@ -43,7 +44,8 @@ TEST(EvalCommand, WritesWhatItMeasured) {
 
 TEST(GenerateCommand, WritesOn) {
   LB_SKIP_WITHOUT(default_model_path());
-  const std::string json = fs::path(testing::TempDir()) / "layerboost_generate_command.json";
+  const std::string json =
+      fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_generate_command.json");
   EXPECT_EQ(
       run({"generate", default_model_path(), "--tokens", "3", "--json", json, "The capital of France is", "One two"}),
       0);

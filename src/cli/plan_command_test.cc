@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "cli/cli.h"
@@ -53,7 +54,8 @@ class PlanCommand : public testing::Test {
     EXPECT_FALSE(fs::exists(folder_ / "plan.json"));
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / "layerboost_plan_command_test";
+  const fs::path folder_ =
+      fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_plan_command_test");
 };
 
 TEST_F(PlanCommand, WritesAPlanThatInfoDraws) {

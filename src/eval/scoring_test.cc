@@ -72,7 +72,7 @@ TEST(Scoring, FindsTheReferencesLikelihoodAndGreedyText) {
       {{ids[0], ids[1]}, {ids.begin() + 2, ids.end()}}, {ids, greedy}, {ids, other}, {ids, {}}};
   const std::vector<Score> scores = score_requests(subject, requests);
   double sum = 0;
-  for (std::size_t i = 2; i < ids.size(); ++i) sum += expected["token_logprobs"][i].get<double>();
+  for (std::size_t i = 2; i < ids.size(); ++i) sum += expected["token_logprobs"][i - 1].get<double>();
   EXPECT_NEAR(scores[0].log_likelihood, sum, 1e-3 * scores[0].tokens);
   EXPECT_TRUE(scores[1].greedy);
   EXPECT_FALSE(scores[2].greedy);

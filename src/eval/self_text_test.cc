@@ -1,6 +1,7 @@
 #include "eval/self_text.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -14,7 +15,7 @@ namespace {
 /// Puts the cache into a folder of its own while it lives.
 class OwnCache {
  public:
-  OwnCache() : folder_(fs::path(::testing::TempDir()) / "layerboost_self_text") {
+  OwnCache() : folder_(fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_self_text")) {
     if (const char* before = std::getenv("XDG_CACHE_HOME")) before_ = before;
     ::setenv("XDG_CACHE_HOME", folder_.c_str(), 1);
   }

@@ -1,6 +1,7 @@
 #include "eval/text_data.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "eval/task_file.h"
@@ -13,7 +14,7 @@ namespace {
 class TemporaryFile {
  public:
   TemporaryFile(const std::string& name, std::string_view content)
-      : path_(fs::path(::testing::TempDir()) / ("layerboost_" + name)) {
+      : path_(fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_" + name)) {
     write_file(path_, content);
   }
   ~TemporaryFile() { fs::remove(path_); }

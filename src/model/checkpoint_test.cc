@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -58,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Checkpoint, TinyModel, testing::Values("llama", "qwen2"
 TEST(Checkpoint, HashTellsModelsApartAndIgnoresWhereTheyAre) {
   if (!fs::exists(tiny)) GTEST_SKIP() << "no reference models at " << tiny;
   EXPECT_NE(open_checkpoint(tiny / "qwen2")->hash(), open_checkpoint(tiny / "qwen3")->hash());
-  const fs::path copy = fs::path(testing::TempDir()) / "hash_copy";
+  const fs::path copy = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_hash_copy");
   fs::remove_all(copy);
   fs::copy(tiny / "qwen2", copy);
   const std::string original = open_checkpoint(tiny / "qwen2")->hash();
@@ -81,7 +82,7 @@ std::string message_of(const fs::path& path) {
 }
 
 TEST(Checkpoint, SaysWhatAModelIs) {
-  const fs::path folder = fs::path(testing::TempDir()) / "no_model";
+  const fs::path folder = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_no_model");
   fs::create_directories(folder);
   EXPECT_THAT(message_of(folder), HasSubstr("no_model: no config.json"));
   EXPECT_THAT(message_of(folder / "absent.gguf"), HasSubstr("absent.gguf: no such file or folder"));

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "model/safetensors_checkpoint.h"
@@ -112,7 +113,7 @@ class Sharded : public testing::Test {
     return "no error";
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / "sharded_model";
+  const fs::path folder_ = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_sharded_model");
   Config config_;
   Json map_;
 };

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "plan/analysis_for_tests.h"
 
@@ -12,7 +13,8 @@ using testing::HasSubstr;
 
 class AnalysisFileTest : public testing::Test {
  protected:
-  AnalysisFileTest() : path_(fs::path(testing::TempDir()) / "layerboost_analysis_file_test.json") {}
+  AnalysisFileTest()
+      : path_(fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_analysis_file_test.json")) {}
   ~AnalysisFileTest() override { fs::remove(path_); }
 
   std::string message_after(const std::string& from, const std::string& to) {

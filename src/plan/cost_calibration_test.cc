@@ -1,6 +1,7 @@
 #include "plan/cost_calibration.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -24,7 +25,8 @@ class CostCalibrationTest : public testing::Test {
   }
 
   const std::string before_ = std::getenv("XDG_CACHE_HOME") != nullptr ? std::getenv("XDG_CACHE_HOME") : "";
-  const fs::path cache_ = fs::path(testing::TempDir()) / "layerboost_cost_calibration_test";
+  const fs::path cache_ =
+      fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_cost_calibration_test");
 };
 
 TEST_F(CostCalibrationTest, KeepsTimesByKey) {

@@ -1,6 +1,7 @@
 #include "plan/measured_plans.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "plan/analysis_for_tests.h"
 
@@ -8,7 +9,8 @@ namespace layerboost {
 namespace {
 
 TEST(MeasuredPlans, MeasuresEachPlanOnceAcrossRuns) {
-  const fs::path path = fs::path(testing::TempDir()) / "layerboost_measured_plans_test.json";
+  const fs::path path =
+      fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_measured_plans_test.json");
   fs::remove(path);
   int calls = 0;
   const auto measure = [&](const std::vector<MixerSpec>& specs) {

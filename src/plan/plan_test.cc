@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "plan/analysis_for_tests.h"
 
@@ -26,7 +27,7 @@ Plan example() {
 
 class PlanTest : public testing::Test {
  protected:
-  PlanTest() : path_(fs::path(testing::TempDir()) / "layerboost_plan_test.json") {
+  PlanTest() : path_(fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_plan_test.json")) {
     write_plan(path_, example());
     text_ = read_file(path_);
   }
