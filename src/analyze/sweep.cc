@@ -18,8 +18,6 @@
 namespace layerboost {
 namespace {
 
-constexpr MixerSpec map_spec{MixerKind::map, 0, 0};
-
 Measured measured(std::vector<double> differences) {
   const Estimate result = estimate(differences);
   return {result.mean, differences.size() > 1 ? result.error : 0, std::move(differences)};

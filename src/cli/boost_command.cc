@@ -115,7 +115,7 @@ class Boost {
 
   /// Text that the model writes, from another seed than the calibration's.
   fs::path written_text() {
-    const fs::path path = file("written.txt");
+    fs::path path = file("written.txt");
     if (fs::exists(path)) return path;
     Subject subject(*opened_.model, opened_.unchanged());
     constexpr int sequences = 16;

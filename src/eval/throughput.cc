@@ -189,9 +189,9 @@ Roof measure_roof(const Subject& subject, const ThroughputRow& row) {
   Roof roof;
   const double tiles = static_cast<double>(row.batch) * row.prompt / tile_rows;
   roof.prompt_seconds =
-      tiles * timer.best([&] { return timer.layers(tile_rows); }) + timer.best([&] { return timer.head(row.batch); });
+      tiles * ProductTimer::best([&] { return timer.layers(tile_rows); }) + ProductTimer::best([&] { return timer.head(row.batch); });
   roof.generate_product_seconds =
-      row.generate * timer.best([&] { return timer.layers(row.batch) + timer.head(row.batch); });
+      row.generate * ProductTimer::best([&] { return timer.layers(row.batch) + timer.head(row.batch); });
   roof.bandwidth = read_bandwidth();
   std::size_t cache = 0;
   for (const Mixer* mixer : subject.mixers) cache += mixer->cache_bytes(row.prompt + row.generate / 2);
