@@ -210,7 +210,7 @@ double read_bandwidth() {
   std::uint64_t total = 0;
   for (int pass = 0; pass < 5; ++pass) {
     const Stopwatch watch;
-#pragma omp parallel for simd schedule(static) reduction(+ : total)
+#pragma omp parallel for schedule(static) reduction(+ : total)
     for (std::ptrdiff_t i = 0; i < count; ++i) total += words[i];
     best = std::max(best, static_cast<double>(bytes) / watch.seconds());
   }
