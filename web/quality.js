@@ -149,7 +149,7 @@ function drawQuality(report) {
   };
   if (results.some(({tasks}) => Object.values(tasks || {}).some((task) => isNumber(task.acc_norm)))) {
     byId('quality-control').replaceChildren(radios('An answer is chosen by its likelihood',
-        [{value: false, label: 'as it is'}, {value: true, label: 'per byte of its length'}], false, draw));
+        [{value: false, label: 'as it is'}, {value: true, label: 'per character of its length'}], false, draw));
   }
   draw(false);
 }
