@@ -31,7 +31,7 @@ run_tests() {
   local results=$PWD/build/$preset/results.xml log=build/$preset/ctest.log
   rm -f "$results"
   ctest --test-dir "build/$preset" -j "$(nproc)" --output-on-failure --no-tests=error --output-junit "$results" "$@" >"$log" 2>&1
-  if [ ! -s "$results" ]; then
+  if [ ! -s "$results" ] || [ "$(attribute tests "$results")" -eq 0 ]; then
     cat "$log"
     echo "== tests, $label: FAILED to run"
     failed=$((failed + 1))

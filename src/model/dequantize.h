@@ -20,9 +20,9 @@ BlockSize block_size(DType dtype);
 /// Bytes of `count` elements, a multiple of the block's.
 std::int64_t stored_bytes(DType dtype, std::int64_t count);
 
-/// `count` floats (a multiple of the block's elements) from `data` into `out`. Quantised types are computed as ggml's
+/// `count` floats (a multiple of the block's elements) from `bytes` into `out`. Quantised types are computed as ggml's
 /// `dequantize_row_*` define them and then rounded to bf16 (to nearest, ties to even); f32, f16 and bf16 are exact.
-/// `data` needs no alignment.
-void dequantize(DType dtype, const std::byte* data, std::int64_t count, float* out);
+/// `bytes` needs no alignment.
+void dequantize(DType dtype, const std::byte* bytes, std::int64_t count, float* out);
 
 }  // namespace layerboost

@@ -143,7 +143,7 @@ Predicted read_predicted(const Json& json, const std::string& where) {
 
 MapsFile read_maps_entry(const Json& json, const std::string& where) {
   refuse_unknown_keys(json, {"file", "hash"}, where);
-  const MapsFile maps = {get<std::string>(json, "file", where), get<std::string>(json, "hash", where)};
+  MapsFile maps = {get<std::string>(json, "file", where), get<std::string>(json, "hash", where)};
   if (maps.file.empty() || fs::path(maps.file).filename() != fs::path(maps.file))
     fail("{}: \"file\" is \"{}\"; it must be the name of a file beside the plan", where, maps.file);
   return maps;

@@ -109,11 +109,11 @@ std::string LossRule::text() const {
                                                         : measure;
 }
 
-std::string Budget::text(int at) const {
+std::string Budget::text(int context) const {
   std::vector<std::string> parts;
   if (softmax) parts.push_back(fmt::format("softmax {}", *softmax));
   if (none) parts.push_back(fmt::format("none {}", *none));
-  if (kv) parts.push_back(fmt::format("kv {:g} at {}", *kv, at));
+  if (kv) parts.push_back(fmt::format("kv {:g} at {}", *kv, context));
   if (speed) parts.push_back(fmt::format("speedup {:g} at {}x{}", speed->factor, speed->batch, speed->context));
   if (!keep.empty()) parts.push_back(fmt::format("keep {}", fmt::join(keep, ",")));
   return fmt::format("{}", fmt::join(parts, ", "));
