@@ -188,8 +188,8 @@ Roof measure_roof(const Subject& subject, const ThroughputRow& row) {
   ProductTimer timer(subject);
   Roof roof;
   const double tiles = static_cast<double>(row.batch) * row.prompt / tile_rows;
-  roof.prompt_seconds =
-      tiles * ProductTimer::best([&] { return timer.layers(tile_rows); }) + ProductTimer::best([&] { return timer.head(row.batch); });
+  roof.prompt_seconds = tiles * ProductTimer::best([&] { return timer.layers(tile_rows); }) +
+                        ProductTimer::best([&] { return timer.head(row.batch); });
   roof.generate_product_seconds =
       row.generate * ProductTimer::best([&] { return timer.layers(row.batch) + timer.head(row.batch); });
   roof.bandwidth = read_bandwidth();
