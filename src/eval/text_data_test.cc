@@ -78,7 +78,7 @@ TEST(TaskFile, ThreeKindsOfItem) {
                                                "\n\n"
                                                R"({"contexts": ["x", "y", "z"], "continuation": " w", "gold": 2})");
   const Task task = read_task(choices.path());
-  EXPECT_EQ(task.name, "layerboost_choices");
+  EXPECT_EQ(task.name, choices.path().stem().string());
   EXPECT_EQ(task.kind, TaskKind::multiple_choice);
   ASSERT_EQ(task.items.size(), 2U);
   EXPECT_EQ(task.items[0].pairs[1].context + task.items[0].pairs[1].continuation, "c b");
