@@ -45,11 +45,11 @@ fs::path store_path(const std::string& name) {
 }
 
 fs::path find_model(const std::string& model) {
-  const fs::path path(model);
+  fs::path path(model);
   if (fs::is_directory(path)) return in_directory(path);
   if (fs::exists(path)) return path;
   if (model == default_model) {
-    const fs::path file = cache_dir() / "models" / model / default_model_file;
+    fs::path file = cache_dir() / "models" / model / default_model_file;
     if (!fs::exists(file)) fail("the default model is not at {}; run scripts/get-model.sh", file.string());
     return file;
   }
