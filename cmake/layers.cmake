@@ -55,8 +55,9 @@ layerboost_layer(mixer USES model kernels base LINKS Eigen3::Eigen)
 layerboost_layer(plan USES mixer model base)
 layerboost_layer(eval USES plan mixer model text kernels base)
 layerboost_layer(analyze USES eval plan mixer model kernels base)
+layerboost_layer(heal USES eval analyze plan mixer model text kernels base)
 layerboost_layer(report USES plan base)
-layerboost_layer(cli USES report analyze eval plan mixer model text kernels base LINKS CLI11::CLI11 CURL::libcurl)
+layerboost_layer(cli USES report heal analyze eval plan mixer model text kernels base LINKS CLI11::CLI11 CURL::libcurl)
 
 if(TARGET lb_cli)
   target_compile_options(lb_cli PRIVATE -O1)  # nothing here is hot, and the headers are large

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -63,9 +64,8 @@ Placed read_entry(const std::string& name, const SortedJson& entry, std::uint64_
   return placed;
 }
 
-}  // namespace
-
-std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes, const std::string& where) {
+/// The header, parsed, and the data after it.
+std::pair<SortedJson, std::span<const std::byte>> split(std::span<const std::byte> bytes, const std::string& where) {
   constexpr std::uint64_t largest_header = 100'000'000;  // as the reference implementation
   std::uint64_t header_size = 0;
   if (bytes.size() < sizeof header_size)
@@ -77,8 +77,15 @@ std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes
   }
   const auto header = bytes.subspan(sizeof header_size, header_size);
   const auto data = bytes.subspan(sizeof header_size + header_size);
-  const SortedJson json =
+  SortedJson json =
       parse_object(std::string_view(reinterpret_cast<const char*>(header.data()), header.size()), where + " (header)");
+  return {std::move(json), data};
+}
+
+}  // namespace
+
+std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes, const std::string& where) {
+  const auto [json, data] = split(bytes, where);
 
   std::vector<Placed> entries;
   for (const auto& [name, entry] : json.items()) {
@@ -96,6 +103,20 @@ std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes
   }
   if (end != data.size()) fail("{}: corrupted: {} bytes after the last tensor", where, data.size() - end);
   return tensors;
+}
+
+std::map<std::string, std::string> parse_safetensors_metadata(std::span<const std::byte> bytes,
+                                                              const std::string& where) {
+  const auto [json, data] = split(bytes, where);
+  std::map<std::string, std::string> metadata;
+  const auto found = json.find("__metadata__");
+  if (found == json.end()) return metadata;
+  if (!found->is_object()) fail("{}: \"__metadata__\" should be an object", where);
+  for (const auto& [key, value] : found->items()) {
+    if (!value.is_string()) fail("{}: \"__metadata__\": {} should be a text", where, in_quotes(key));
+    metadata.emplace(key, value.get<std::string>());
+  }
+  return metadata;
 }
 
 }  // namespace layerboost

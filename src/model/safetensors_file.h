@@ -15,4 +15,9 @@ namespace layerboost {
 /// rest of the file without gaps or overlaps.
 std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes, const std::string& where);
 
+/// The file's "__metadata__", texts by key; empty when it has none. Throws Error as parse_safetensors() for a file
+/// without a header, and for values that aren't texts.
+std::map<std::string, std::string> parse_safetensors_metadata(std::span<const std::byte> bytes,
+                                                              const std::string& where);
+
 }  // namespace layerboost

@@ -1,0 +1,49 @@
+#include "heal/healed_directory.h"
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+constexpr const char* format_name = "layerboost-heal";
+constexpr int format_version = 1;
+
+}  // namespace
+
+bool is_healed_directory(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(healed_file(path), ignored);
+}
+
+HealedDirectory read_healed_directory(const fs::path& path) {
+  const std::string where = healed_file(path).string();
+  const Json json = read_json(healed_file(path));
+  if (get<std::string>(json, "format", where) != format_name || get<int>(json, "version", where) != format_version)
+    fail("{} is not a heal.json of version {}", where, format_version);
+  const Json model = get<Json>(json, "model", where);
+  HealedDirectory directory;
+  directory.model_name = get<std::string>(model, "name", where);
+  directory.model_path = get<std::string>(model, "path", where);
+  directory.model_hash = get<std::string>(model, "hash", where);
+  directory.plan_hash = get<std::string>(json, "plan", where);
+  directory.adapter_hash = get<std::string>(json, "adapter", where);
+  directory.options = get_or<Json>(json, "options", Json::object(), where);
+  directory.figures = get_or<Json>(json, "figures", Json::object(), where);
+  return directory;
+}
+
+void write_healed_directory(const fs::path& path, const HealedDirectory& directory, const Json& run) {
+  write_json(
+      healed_file(path),
+      {{"format", format_name},
+       {"version", format_version},
+       {"model",
+        {{"name", directory.model_name}, {"path", directory.model_path.string()}, {"hash", directory.model_hash}}},
+       {"plan", directory.plan_hash},
+       {"adapter", directory.adapter_hash},
+       {"options", directory.options},
+       {"figures", directory.figures},
+       {"run", run}});
+}
+
+}  // namespace layerboost
