@@ -1,0 +1,34 @@
+// Softmax attention for training: whole sequences at once, forward keeping the log-sum-exp of each query's scores, and
+// the gradient, which computes the probabilities again from it (FlashAttention, Dao et al. 2022, appendix B).
+#pragma once
+
+#include <cstddef>
+
+namespace layerboost {
+
+/// `sequences` texts of `length` tokens each, one after another; N = sequences * length rows.
+/// Query i of a text sees key j if j <= i, and i - j < window or window == 0 or j < sinks.
+struct TrainingAttention {
+  int sequences = 0, length = 0;
+  int heads = 0, kv_heads = 0, head_size = 0;  // H, G, d (even); query head n uses KV head n / (H / G)
+  int window = 0, sinks = 0;
+  float scale = 0;    // of the scores
+  bool bf16 = false;  // operands of products rounded to bf16, sums f32; otherwise all f32
+
+  [[nodiscard]] std::ptrdiff_t rows() const { return static_cast<std::ptrdiff_t>(sequences) * length; }
+};
+
+/// out_i = sum_j p_ij v_j with p_ij = softmax_j(scale * q_i . k_j), and log_sums_i = log2(sum_j e^(scale * q_i . k_j)).
+/// q, out [N, H, d], k, v [N, G, d], log_sums [N, H].
+void training_attention(const TrainingAttention& shape, const float* q, const float* k, const float* v, float* out,
+                        float* log_sums);
+
+/// Adds the gradients to dq [N, H, d], dk, dv [N, G, d] for dout [N, H, d]; `out` and `log_sums` are the forward's.
+/// With D_i = dout_i . out_i and dS_ij = p_ij (dout_i . v_j - D_i):
+///   dv_j += sum_i p_ij dout_i,  dq_i += scale sum_j dS_ij k_j,  dk_j += scale sum_i dS_ij q_i.
+/// Results don't depend on the number of threads.
+void training_attention_backward(const TrainingAttention& shape, const float* q, const float* k, const float* v,
+                                 const float* out, const float* log_sums, const float* dout, float* dq, float* dk,
+                                 float* dv);
+
+}  // namespace layerboost

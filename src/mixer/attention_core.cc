@@ -1,0 +1,38 @@
+#include "mixer/attention_core.h"
+
+#include <cmath>
+
+namespace layerboost {
+
+AttentionCore::AttentionCore(const Config& config, Precision precision, const MixerSpec& spec) {
+  shape_.heads = config.heads;
+  shape_.kv_heads = config.kv_heads;
+  shape_.head_size = config.head_size;
+  shape_.window = spec.window;
+  shape_.sinks = spec.sinks;
+  shape_.scale = 1.0F / std::sqrt(static_cast<float>(config.head_size));
+  shape_.bf16 = precision != Precision::f32;
+}
+
+std::size_t AttentionCore::saved_floats(const CoreBatch& batch) const {
+  return static_cast<std::size_t>(batch.rows()) * static_cast<std::size_t>(shape_.heads);
+}
+
+void AttentionCore::forward(const CoreInputs& inputs, float* out, float* saved) const {
+  training_attention(shape(inputs.batch), inputs.q, inputs.k, inputs.v, out, saved);
+}
+
+void AttentionCore::backward(const CoreInputs& inputs, const float* out, const float* saved, const float* dout,
+                             const CoreGradients& gradients, std::span<float> /*parameter_gradients*/) const {
+  training_attention_backward(shape(inputs.batch), inputs.q, inputs.k, inputs.v, out, saved, dout, gradients.q,
+                              gradients.k, gradients.v);
+}
+
+TrainingAttention AttentionCore::shape(const CoreBatch& batch) const {
+  TrainingAttention shape = shape_;
+  shape.sequences = batch.sequences;
+  shape.length = batch.length;
+  return shape;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,25 @@
+// The training side of softmax attention and of the window.
+#pragma once
+
+#include "kernels/attention_training.h"
+#include "mixer/training.h"
+
+namespace layerboost {
+
+/// As SoftmaxMixer and WindowMixer. Keeps the log-sum-exp of each query's scores: saved [N, H].
+class AttentionCore final : public MixerCore {
+ public:
+  AttentionCore(const Config& config, Precision precision, const MixerSpec& spec);
+
+  [[nodiscard]] std::size_t saved_floats(const CoreBatch& batch) const override;
+  void forward(const CoreInputs& inputs, float* out, float* saved) const override;
+  void backward(const CoreInputs& inputs, const float* out, const float* saved, const float* dout,
+                const CoreGradients& gradients, std::span<float> parameter_gradients) const override;
+
+ private:
+  [[nodiscard]] TrainingAttention shape(const CoreBatch& batch) const;
+
+  TrainingAttention shape_;  // of no rows
+};
+
+}  // namespace layerboost
