@@ -192,6 +192,10 @@ class Call {
     tile.out = task.out + offset;
     tile.tokens = item.tokens;
     tile.heads = group_;
+    if (task.log_sums != nullptr) {
+      tile.log_sums = task.log_sums + static_cast<std::ptrdiff_t>(item.first_token) * heads_ + item.kv_head * group_;
+      tile.log_stride = heads_;
+    }
     tile.first_position = task.first_position + item.first_token;
     tile.window = task.window;
     tile.scale = scale_;
@@ -221,6 +225,8 @@ class Call {
         for (int j = 0; j < d; ++j) out[j] += factor * own[static_cast<std::ptrdiff_t>(row) * padded_ + j];
       }
       for (int j = 0; j < d; ++j) out[j] /= total;
+      if (task.log_sums == nullptr) continue;
+      task.log_sums[row / group_ * heads_ + merge.kv_head * group_ + row % group_] = most + std::log2(total);
     }
   }
 

@@ -52,6 +52,7 @@ struct AttentionTask {
   int first_position = 0;
   int window = 0;
   std::span<const KvSegment> segments;
+  float* log_sums = nullptr;  // nullptr, or [count, H]: for log2 of each query's sum over keys of e^(scale q . k)
 };
 
 /// out_i = sum_j softmax_j(scale * q_i . k_j) v_j for all tasks, query head n using KV head n / (H / G). Queries and

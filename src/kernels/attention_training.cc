@@ -1,105 +1,168 @@
 #include "kernels/attention_training.h"
 
+#include <omp.h>
+
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/activations.h"
+#include "kernels/attention.h"
+#include "kernels/dispatch.h"
 
 namespace layerboost {
 namespace {
 
-constexpr float log2_e = 1.44269504088896341F;
+constexpr int page_slots = 64;
+// With fewer texts' KV heads than this, the query heads of each are items of their own, so that threads share the work
+// evenly.
+constexpr int enough_items = 16;
 
-float dot(const float* a, const float* b, int n) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-void add_scaled(float* a, float factor, const float* b, int n) {
-  for (int i = 0; i < n; ++i) a[i] += factor * b[i];
-}
-
-/// Calls visit(j) for each key that query i sees.
-template <typename Visit>
-void for_seen(const TrainingAttention& shape, int i, Visit visit) {
-  const int low = shape.window == 0 ? 0 : std::max(0, i - shape.window + 1);
-  for (int j = 0; j < std::min(shape.sinks, low); ++j) visit(j);
-  for (int j = low; j <= i; ++j) visit(j);
-}
-
-/// Calls visit(row of query i of a text, row of its first key, head) ...
-struct Places {
-  const TrainingAttention& shape;
-  [[nodiscard]] std::ptrdiff_t query(int sequence, int i, int head) const {
-    return ((static_cast<std::ptrdiff_t>(sequence) * shape.length + i) * shape.heads + head) * shape.head_size;
+/// Keys and values of all texts in the pages that the serving kernel reads: for each text a page of sinks, if any, and
+/// pages of the positions behind them.
+class Pages {
+ public:
+  Pages(const TrainingAttention& shape, const float* k, const float* v) : shape_(shape) {
+    const int behind = std::max(0, shape.length - shape.sinks);
+    pages_ = (behind + page_slots - 1) / page_slots;
+    sink_layout_ = layout((shape.sinks + 15) / 16 * 16);
+    text_bytes_ = static_cast<std::size_t>(pages_) * layout().bytes() + sink_layout_.bytes();
+    thread_local AlignedBuffer memory;
+    memory_ = memory.reserve(text_bytes_ * static_cast<std::size_t>(shape.sequences));
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int text = 0; text < shape.sequences; ++text)
+      for (int page = -1; page < pages_; ++page) fill(text, page, k, v);
   }
-  [[nodiscard]] std::ptrdiff_t key(int sequence, int j, int kv_head) const {
-    return ((static_cast<std::ptrdiff_t>(sequence) * shape.length + j) * shape.kv_heads + kv_head) * shape.head_size;
+
+  [[nodiscard]] KvLayout layout(int slots = page_slots) const {
+    return {shape_.bf16 ? KvType::bf16 : KvType::f32, shape_.kv_heads, shape_.head_size, slots};
   }
+
+  /// The segments that queries first .. last of a text may see.
+  void add_segments(int text, int first, int last, std::vector<KvSegment>& segments) const {
+    const int low = shape_.window == 0 ? 0 : std::max(0, first - shape_.window + 1);
+    if (shape_.sinks > 0)
+      segments.push_back({page(text, -1), sink_layout_.slots, std::min(shape_.sinks, shape_.length), 0, nullptr, true});
+    for (int p = std::max(0, low - shape_.sinks) / page_slots; p < pages_; ++p) {
+      const int position = shape_.sinks + p * page_slots;
+      if (position > last) break;
+      segments.push_back(
+          {page(text, p), page_slots, std::min(page_slots, shape_.length - position), position, nullptr, false});
+    }
+  }
+
+ private:
+  [[nodiscard]] std::byte* page(int text, int number) const {
+    std::byte* const first = memory_ + text_bytes_ * static_cast<std::size_t>(text);
+    return number < 0 ? first : first + sink_layout_.bytes() + static_cast<std::size_t>(number) * layout().bytes();
+  }
+
+  void fill(int text, int number, const float* k, const float* v) const {
+    const int position = number < 0 ? 0 : shape_.sinks + number * page_slots;
+    const int count = std::min(number < 0 ? shape_.sinks : page_slots, shape_.length - position);
+    const KvLayout own = number < 0 ? sink_layout_ : layout();
+    if (count < own.slots || own.padded_head() > own.head_size) clear_kv(own, page(text, number));
+    const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(shape_.kv_heads) * shape_.head_size;
+    const std::ptrdiff_t offset = (static_cast<std::ptrdiff_t>(text) * shape_.length + position) * stride;
+    store_kv(own, page(text, number), 0, count, k + offset, v + offset, stride);
+  }
+
+  const TrainingAttention& shape_;
+  int pages_ = 0;
+  KvLayout sink_layout_;
+  std::size_t text_bytes_ = 0;
+  std::byte* memory_ = nullptr;
 };
+
+void check(const TrainingAttention& shape) {
+  LB_CHECK(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0 && shape.head_size % 2 == 0);
+  LB_CHECK(shape.head_size <= kMostHeadSize);
+}
+
+/// dk += the sum over heads of parts [texts, H, length, d], query heads in order; likewise for dv.
+void add_parts(const TrainingAttention& shape, const float* parts, float* sums) {
+  const std::ptrdiff_t d = shape.head_size, ratio = shape.heads / shape.kv_heads, length = shape.length;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (std::ptrdiff_t text = 0; text < shape.sequences; ++text) {
+    for (std::ptrdiff_t i = 0; i < length; ++i) {
+      for (std::ptrdiff_t head = 0; head < shape.heads; ++head) {
+        float* const sum = sums + ((text * length + i) * shape.kv_heads + head / ratio) * d;
+        const float* const part = parts + ((text * shape.heads + head) * length + i) * d;
+        for (std::ptrdiff_t c = 0; c < d; ++c) sum[c] += part[c];
+      }
+    }
+  }
+}
 
 }  // namespace
 
 void training_attention(const TrainingAttention& shape, const float* q, const float* k, const float* v, float* out,
                         float* log_sums) {
-  LB_CHECK(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0);
-  const int d = shape.head_size, ratio = shape.heads / shape.kv_heads;
-  const Places at{shape};
-#pragma omp parallel for collapse(2) schedule(dynamic)
-  for (int sequence = 0; sequence < shape.sequences; ++sequence) {
-    for (int head = 0; head < shape.heads; ++head) {
-      std::vector<float> p(static_cast<std::size_t>(shape.length));
-      for (int i = 0; i < shape.length; ++i) {
-        const float* const query = q + at.query(sequence, i, head);
-        float most = -INFINITY, total = 0;
-        for_seen(shape, i, [&](int j) {
-          const float score = shape.scale * log2_e * dot(query, k + at.key(sequence, j, head / ratio), d);
-          p[static_cast<std::size_t>(j)] = score;
-          most = std::max(most, score);
-        });
-        for_seen(shape, i, [&](int j) {
-          float& x = p[static_cast<std::size_t>(j)];
-          total += x = std::exp2(x - most);
-        });
-        float* const result = out + at.query(sequence, i, head);
-        std::fill_n(result, d, 0.0F);
-        for_seen(shape, i, [&](int j) {
-          add_scaled(result, p[static_cast<std::size_t>(j)] / total, v + at.key(sequence, j, head / ratio), d);
-        });
-        log_sums[at.query(sequence, i, head) / d] = most + std::log2(total);
-      }
+  check(shape);
+  const Pages pages(shape, k, v);
+  // A task for each page of queries, so that none looks at pages that it can't see.
+  std::vector<std::vector<KvSegment>> segments;
+  std::vector<AttentionTask> tasks;
+  for (int text = 0; text < shape.sequences; ++text) {
+    for (int first = 0; first < shape.length; first += page_slots) {
+      const int count = std::min(page_slots, shape.length - first);
+      const std::ptrdiff_t row = (static_cast<std::ptrdiff_t>(text) * shape.length + first) * shape.heads;
+      pages.add_segments(text, first, first + count - 1, segments.emplace_back());
+      tasks.push_back({q + row * shape.head_size, out + row * shape.head_size, count, first, shape.window,
+                       segments.back(), log_sums + row});
     }
   }
+  attention(pages.layout(), shape.heads, shape.scale, tasks);
 }
 
 void training_attention_backward(const TrainingAttention& shape, const float* q, const float* k, const float* v,
                                  const float* out, const float* log_sums, const float* dout, float* dq, float* dk,
                                  float* dv) {
-  LB_CHECK(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0);
-  const int d = shape.head_size, ratio = shape.heads / shape.kv_heads;
-  const Places at{shape};
+  check(shape);
+  const int ratio = shape.heads / shape.kv_heads, length = shape.length, d = shape.head_size;
+  const bool split = ratio > 1 && shape.sequences * shape.kv_heads < enough_items;
+  const int heads = split ? 1 : ratio;  // of an item
+  const std::size_t part_floats =
+      split ? static_cast<std::size_t>(shape.rows()) * static_cast<std::size_t>(shape.heads * d) : 0;
+  thread_local AlignedBuffer part_memory;
+  float* const parts = part_memory.reserve_as<float>(2 * part_floats);
+  std::fill_n(parts, 2 * part_floats, 0.0F);
+  const auto& kernel = kernels().attention_training;
 #pragma omp parallel for collapse(2) schedule(dynamic)
-  for (int sequence = 0; sequence < shape.sequences; ++sequence) {
-    for (int kv_head = 0; kv_head < shape.kv_heads; ++kv_head) {
-      for (int i = 0; i < shape.length; ++i) {
-        for (int head = kv_head * ratio; head < (kv_head + 1) * ratio; ++head) {
-          const std::ptrdiff_t row = at.query(sequence, i, head);
-          const float mean = dot(dout + row, out + row, d);
-          for_seen(shape, i, [&](int j) {
-            const std::ptrdiff_t key = at.key(sequence, j, kv_head);
-            const float p = std::exp2(shape.scale * log2_e * dot(q + row, k + key, d) - log_sums[row / d]);
-            const float slope = shape.scale * p * (dot(dout + row, v + key, d) - mean);
-            add_scaled(dv + key, p, dout + row, d);
-            add_scaled(dq + row, slope, k + key, d);
-            add_scaled(dk + key, slope, q + row, d);
-          });
-        }
-      }
+  for (int text = 0; text < shape.sequences; ++text) {
+    for (int head = 0; head < shape.heads; head += heads) {
+      const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(text) * length;
+      const std::ptrdiff_t query = (first * shape.heads + head) * d, key = (first * shape.kv_heads + head / ratio) * d,
+                           part = (first * shape.heads + static_cast<std::ptrdiff_t>(head) * length) * d;
+      thread_local AlignedBuffer scratch;
+      AttentionBackward task;
+      task.bf16 = shape.bf16;
+      task.head_size = d;
+      task.length = length;
+      task.heads = heads;
+      task.window = shape.window;
+      task.sinks = shape.sinks;
+      task.scale = shape.scale;
+      task.q = q + query;
+      task.out = out + query;
+      task.dout = dout + query;
+      task.log_sums = log_sums + first * shape.heads + head;
+      task.k = k + key;
+      task.v = v + key;
+      task.dq = dq + query;
+      task.dk = split ? parts + part : dk + key;
+      task.dv = split ? parts + part_floats + part : dv + key;
+      task.q_stride = static_cast<std::ptrdiff_t>(shape.heads) * d;
+      task.log_stride = shape.heads;
+      task.kv_stride = static_cast<std::ptrdiff_t>(shape.kv_heads) * d;
+      task.dkv_stride = split ? d : task.kv_stride;
+      task.scratch = scratch.reserve_as<float>(static_cast<std::size_t>(attention_backward_scratch_floats(length, d)));
+      kernel.backward(task);
     }
   }
+  if (!split) return;
+  add_parts(shape, parts, dk);
+  add_parts(shape, parts + part_floats, dv);
 }
 
 }  // namespace layerboost

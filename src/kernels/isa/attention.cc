@@ -219,6 +219,9 @@ void end_tile(const AttentionTile& tile, const State<Dot>& state) {
       rest[state.rows + row] = total;
       continue;
     }
+    if (tile.log_sums != nullptr) {
+      tile.log_sums[row / tile.heads * tile.log_stride + row % tile.heads] = state.maxima[row] + __builtin_log2f(total);
+    }
     float* out = tile.out + row / tile.heads * tile.token_stride + row % tile.heads * tile.head_size;
     const Vec factor = splat(1.0f / total);
     int j = 0;

@@ -65,6 +65,11 @@ struct AttentionTile {
   int window = 0;          // 0: none
   float scale = 0;
 
+  /// nullptr, or where to leave log2 of the sum of e^score of each query: [tokens, R], tokens `log_stride` floats
+  /// apart.
+  float* log_sums = nullptr;
+  std::ptrdiff_t log_stride = 0;
+
   /// Room for attention_scratch_floats(rows, d'), aligned to 64 bytes.
   float* scratch = nullptr;
   /// nullptr, or where to leave the sums for merging with those over other segments: unnormalised output [rows, d'],
@@ -80,21 +85,53 @@ struct AttentionKernels {
   void (*attend)(const AttentionTile& tile);
 };
 
+/// The largest head that training supports.
+static constexpr int kMostHeadSize = 256;
+
+/// Some query heads of one KV head over a whole text: what training_attention_backward() does at a time.
+struct AttentionBackward {
+  bool bf16 = false;
+  int head_size = 0;
+  int length = 0;  // tokens
+  int heads = 0;   // query heads, next to each other
+  int window = 0, sinks = 0;
+  float scale = 0;
+  const float *q = nullptr, *out = nullptr, *dout = nullptr;  // [length, heads, d], tokens q_stride floats apart
+  const float* log_sums = nullptr;                            // [length, heads], log_stride apart
+  const float *k = nullptr, *v = nullptr;                     // [length, d], kv_stride apart
+  float* dq = nullptr;                                        // added to; as q
+  float *dk = nullptr, *dv = nullptr;                         // added to; [length, d], dkv_stride apart
+  std::ptrdiff_t q_stride = 0, log_stride = 0, kv_stride = 0, dkv_stride = 0;
+  float* scratch = nullptr;  // attention_backward_scratch_floats(), aligned to 64 bytes
+};
+
+static constexpr std::ptrdiff_t attention_backward_scratch_floats(std::ptrdiff_t length, std::ptrdiff_t head_size) {
+  const std::ptrdiff_t padded = (head_size + 15) / 16 * 16, rows = (length + 63) / 64 * 64;
+  return rows * (8 * padded + 2) + 128 * padded + 64 * 64;
+}
+
+struct AttentionTrainingKernels {
+  void (*backward)(const AttentionBackward& task);
+};
+
 struct Kernels {
   RowKernels rows;
   LogitKernels logits;
   AttentionKernels attention;
+  AttentionTrainingKernels attention_training;
 };
 
 namespace avx2 {
 extern const RowKernels row_kernels;
 extern const LogitKernels logit_kernels;
 extern const AttentionKernels attention_kernels;
+extern const AttentionTrainingKernels attention_training_kernels;
 }  // namespace avx2
 namespace avx512 {
 extern const RowKernels row_kernels;
 extern const LogitKernels logit_kernels;
 extern const AttentionKernels attention_kernels;
+extern const AttentionTrainingKernels attention_training_kernels;
 }  // namespace avx512
 
 }  // namespace layerboost

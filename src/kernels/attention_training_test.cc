@@ -1,0 +1,171 @@
+// Training attention on every level that this machine has: against its definition in double, its gradient against
+// central differences of that definition.
+#include "kernels/attention_training.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <array>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "base/cpu.h"
+#include "kernels/dispatch.h"
+
+namespace layerboost {
+namespace {
+
+using Doubles = std::vector<double>;
+
+struct Inputs {
+  Doubles q, k, v;
+};
+
+Doubles definition(const TrainingAttention& s, const Inputs& in, Doubles* log_sums = nullptr) {
+  const int d = s.head_size;
+  Doubles out(in.q.size());
+  for (int text = 0; text < s.sequences; ++text)
+    for (int i = 0; i < s.length; ++i)
+      for (int head = 0; head < s.heads; ++head) {
+        const auto row = static_cast<std::size_t>((text * s.length + i) * s.heads + head);
+        double total = 0;
+        for (int j = 0; j <= i; ++j) {
+          if (!(s.window == 0 || i - j < s.window || j < s.sinks)) continue;
+          const auto key = static_cast<std::size_t>((text * s.length + j) * s.kv_heads + head / (s.heads / s.kv_heads));
+          double score = 0;
+          for (std::size_t c = 0; c < static_cast<std::size_t>(d); ++c)
+            score += in.q[row * static_cast<std::size_t>(d) + c] * in.k[key * static_cast<std::size_t>(d) + c];
+          const double p = std::exp(score * static_cast<double>(s.scale));
+          total += p;
+          for (std::size_t c = 0; c < static_cast<std::size_t>(d); ++c)
+            out[row * static_cast<std::size_t>(d) + c] += p * in.v[key * static_cast<std::size_t>(d) + c];
+        }
+        for (std::size_t c = 0; c < static_cast<std::size_t>(d); ++c)
+          out[row * static_cast<std::size_t>(d) + c] /= total;
+        if (log_sums != nullptr) log_sums->push_back(std::log2(total));
+      }
+  return out;
+}
+
+double loss(const TrainingAttention& s, const Inputs& in, const Doubles& dout) {
+  const Doubles out = definition(s, in);
+  double sum = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) sum += out[i] * dout[i];
+  return sum;
+}
+
+/// d loss / d values[at], values a part of `in`.
+double slope(const TrainingAttention& s, Inputs& in, const Doubles& dout, double& value) {
+  constexpr double step = 1e-5;
+  const double before = value;
+  value = before + step;
+  const double above = loss(s, in, dout);
+  value = before - step;
+  const double below = loss(s, in, dout);
+  value = before;
+  return (above - below) / (2 * step);
+}
+
+std::vector<float> floats(const Doubles& values) { return {values.begin(), values.end()}; }
+
+/// Numbers that bf16 holds, so that only products' results are rounded.
+Doubles normal(std::ptrdiff_t count, std::mt19937& engine) {
+  std::normal_distribution<double> distribution;
+  Doubles values(static_cast<std::size_t>(count));
+  for (double& x : values) x = std::nearbyint(distribution(engine) * 32) / 32;
+  return values;
+}
+
+void expect_close(const std::vector<float>& got, const Doubles& expected, double tolerance, const char* what) {
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], expected[i], tolerance * (1 + std::fabs(expected[i]))) << what << " " << i;
+}
+
+struct Gradients {
+  std::vector<float> out, log_sums, q, k, v;
+};
+
+Gradients run(const TrainingAttention& s, const Inputs& in, const Doubles& dout) {
+  const auto q = floats(in.q), k = floats(in.k), v = floats(in.v), d = floats(dout);
+  Gradients g{std::vector<float>(q.size()), std::vector<float>(q.size() / static_cast<std::size_t>(s.head_size)),
+              std::vector<float>(q.size(), 1), std::vector<float>(k.size(), 2), std::vector<float>(v.size(), 3)};
+  training_attention(s, q.data(), k.data(), v.data(), g.out.data(), g.log_sums.data());
+  training_attention_backward(s, q.data(), k.data(), v.data(), g.out.data(), g.log_sums.data(), d.data(), g.q.data(),
+                              g.k.data(), g.v.data());
+  for (float& x : g.q) x -= 1;  // it adds
+  for (float& x : g.k) x -= 2;
+  for (float& x : g.v) x -= 3;
+  return g;
+}
+
+struct Case {
+  TrainingAttention shape;
+  Inputs in;
+  Doubles dout;
+};
+
+Case make_case(int texts, int length, int heads, int kv_heads, int d, int window, int sinks, bool bf16) {
+  std::mt19937 engine(static_cast<unsigned>(length * 31 + window));
+  TrainingAttention s{texts, length, heads, kv_heads, d, window, sinks, 1 / std::sqrt(static_cast<float>(d)), bf16};
+  const std::ptrdiff_t q = s.rows() * heads * d, kv = s.rows() * kv_heads * d;
+  return {s, {normal(q, engine), normal(kv, engine), normal(kv, engine)}, normal(q, engine)};
+}
+
+class TrainingAttentionTest : public testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    if (GetParam() > best_isa()) GTEST_SKIP() << "not on this machine";
+    use_isa(GetParam());
+  }
+  void TearDown() override { use_isa(best_isa()); }
+};
+
+const std::vector<std::array<int, 7>> shapes = {  // texts, length, H, G, d, window, sinks
+    {1, 1, 2, 1, 8, 0, 0},  {2, 13, 6, 2, 8, 0, 0},    {1, 70, 3, 1, 16, 0, 0},   {1, 150, 2, 1, 6, 20, 0},
+    {2, 90, 4, 4, 8, 7, 3}, {1, 200, 2, 1, 8, 64, 70}, {9, 40, 4, 2, 10, 16, 40}, {1, 140, 1, 1, 64, 1, 5}};
+
+TEST_P(TrainingAttentionTest, IsTheDefinitionAndItsGradient) {
+  for (const auto& [texts, length, heads, kv_heads, d, window, sinks] : shapes) {
+    for (const bool bf16 : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "length " << length << " window " << window << (bf16 ? " bf16" : " f32"));
+      Case c = make_case(texts, length, heads, kv_heads, d, window, sinks, bf16);
+      const Gradients got = run(c.shape, c.in, c.dout);
+      const double tolerance = bf16 ? 4e-2 : 2e-5;
+      Doubles log_sums;
+      expect_close(got.out, definition(c.shape, c.in, &log_sums), tolerance, "out");
+      expect_close(got.log_sums, log_sums, tolerance, "log_sums");
+      // Of each gradient some elements, among them the ends.
+      const auto check = [&](Doubles& values, const std::vector<float>& gradient, const char* what) {
+        const std::size_t stride = std::max<std::size_t>(1, values.size() / 12);
+        for (std::size_t i = 0; i < values.size(); i += stride) {
+          const std::size_t at = i + stride < values.size() ? i : values.size() - 1;
+          const double expected = slope(c.shape, c.in, c.dout, values[at]);
+          EXPECT_NEAR(gradient[at], expected, tolerance * (1 + std::fabs(expected))) << what << " " << at;
+        }
+      };
+      check(c.in.q, got.q, "dq");
+      check(c.in.k, got.k, "dk");
+      check(c.in.v, got.v, "dv");
+    }
+  }
+}
+
+TEST_P(TrainingAttentionTest, ThreadsDontChangeIt) {
+  const Case c = make_case(2, 130, 6, 2, 16, 30, 4, true);
+  const int threads = omp_get_max_threads();
+  omp_set_num_threads(1);
+  const Gradients one = run(c.shape, c.in, c.dout);
+  omp_set_num_threads(3);
+  const Gradients three = run(c.shape, c.in, c.dout);
+  omp_set_num_threads(threads);
+  EXPECT_EQ(one.out, three.out);
+  EXPECT_EQ(one.q, three.q);
+  EXPECT_EQ(one.k, three.k);
+  EXPECT_EQ(one.v, three.v);
+}
+
+INSTANTIATE_TEST_SUITE_P(Levels, TrainingAttentionTest, testing::Values(Isa::avx2, Isa::avx512));
+
+}  // namespace
+}  // namespace layerboost
