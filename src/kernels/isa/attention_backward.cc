@@ -5,6 +5,7 @@
 #include "kernels/isa/dot.h"
 #include "kernels/isa/kernels.h"
 #include "kernels/isa/pairs.h"
+#include "kernels/isa/transpose.h"
 
 namespace layerboost::LB_ISA {
 namespace {
@@ -64,60 +65,114 @@ Packed<Dot> lay_out(const AttentionBackward& task) {
 
 /// Copies a row of d numbers times `factor` into out [d'], zeros behind; zeros altogether for nullptr.
 inline void fetch_row(const float* row, int size, float factor, int padded, float* out) {
-  const int filled = row == nullptr ? 0 : size;
-  for (int j = 0; j < filled; ++j) out[j] = factor * row[j];
-  for (int j = filled; j < padded; ++j) out[j] = 0;
+  int j = 0;
+  if (row != nullptr) {
+    for (; j + kLanes <= size; j += kLanes) store(out + j, mul(load(row + j), splat(factor)));
+    for (; j < size; ++j) out[j] = factor * row[j];
+  }
+  for (; j < padded; ++j) out[j] = 0;
+}
+
+/// Rows of left operands [kTile, d'] from a tile of rows of f32.
+template <typename Dot>
+void put_rows(const float* rows, int padded, typename Dot::A* out) {
+  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(kTile) * padded; i += kLanes)
+    Dot::put(out + i, load(rows + i));
+}
+
+/// The left operand [d', kTile] across a tile of rows of f32 [kTile, d'].
+template <typename Dot>
+void put_across(const float* rows, int padded, typename Dot::A* out) {
+  alignas(64) float words[kTile * kMostHeadSize];
+  // Pairs of bf16 move as one word.
+  constexpr int kPerWord = 4 / static_cast<int>(sizeof(typename Dot::A));
+  for (int i = 0; i < kTile; i += kPerWord) {
+    const float* const row = rows + static_cast<std::ptrdiff_t>(i) * padded;
+    float* const to = words + static_cast<std::ptrdiff_t>(i / kPerWord) * padded;
+    for (int c = 0; c < padded; c += kLanes) {
+      if constexpr (kPerWord == 1) {
+        Dot::put(reinterpret_cast<typename Dot::A*>(to) + c, load(row + c));
+      } else {
+        store_pairs(to + c, load(row + c), load(row + padded + c));
+      }
+    }
+  }
+  transpose(words, padded, kTile / kPerWord, padded, reinterpret_cast<float*>(out), kTile / kPerWord);
+}
+
+/// Both orders of right operands from a tile of rows of f32 [kTile, d'].
+template <typename Dot>
+void put_words_of(const float* rows, int padded, float* by_size, float* by_row) {
+  alignas(64) float words[kTile * kMostHeadSize];
+  const int width = padded / Dot::kStep;
+  for (int i = 0; i < kTile; ++i) {
+    const float* const row = rows + static_cast<std::ptrdiff_t>(i) * padded;
+    put_row_words<Dot>(row, padded, words + static_cast<std::ptrdiff_t>(i) * width);
+    if (i % Dot::kStep != 0) continue;
+    float* const to = by_row + static_cast<std::ptrdiff_t>(i / Dot::kStep) * padded;
+    for (int c = 0; c < padded; c += kLanes) put_words<Dot>(row, padded, c, to + c);
+  }
+  transpose(words, width, kTile, width, by_size, kTile);
 }
 
 template <typename Dot>
 void pack_keys(const AttentionBackward& task, const Packed<Dot>& packed) {
-  alignas(64) float row[kMostHeadSize];
+  alignas(64) float keys[kTile * kMostHeadSize], values[kTile * kMostHeadSize];
   const int padded = packed.padded;
-  for (int j = 0; j < packed.tiles * kTile; ++j) {
-    const std::ptrdiff_t from = j * task.kv_stride, to = static_cast<std::ptrdiff_t>(j) * padded;
-    fetch_row(j < packed.length ? task.k + from : nullptr, task.head_size, 1, padded, row);
-    for (int c = 0; c < padded; c += kLanes) Dot::put(packed.keys + to + c, load(row + c));
-    typename Dot::A* across = packed.keys_across + static_cast<std::ptrdiff_t>(j / kTile) * kTile * padded + j % kTile;
-    for (int c = 0; c < padded; ++c) across[c * kTile] = packed.keys[to + c];
-    fetch_row(j < packed.length ? task.v + from : nullptr, task.head_size, 1, padded, row);
-    for (int c = 0; c < padded; c += kLanes) Dot::put(packed.values + to + c, load(row + c));
-  }
-}
-
-/// Rows first .. first + step - 1 [step, d'] into both orders of right operands.
-template <typename Dot>
-void pack_rows(const float* rows, int first, const Packed<Dot>& packed, float* by_size, float* by_row) {
-  const int padded = packed.padded;
-  float* const words = by_row + static_cast<std::ptrdiff_t>(first / Dot::kStep) * padded;
-  for (int c = 0; c < padded; c += kLanes) put_words<Dot>(rows, padded, c, words + c);
-  alignas(64) float single[kMostHeadSize];
-  for (int r = 0; r < Dot::kStep; ++r) {
-    const int i = first + r;
-    put_row_words<Dot>(rows + static_cast<std::ptrdiff_t>(r) * padded, padded, single);
-    float* const column = by_size + (i / kTile) * packed.tile_words() + i % kTile;
-    for (int c = 0; c < padded / Dot::kStep; ++c) __builtin_memcpy(column + c * kTile, single + c, 4);
+  for (int tile = 0; tile < packed.tiles; ++tile) {
+    for (int j = 0; j < kTile; ++j) {
+      const int row = tile * kTile + j;
+      const std::ptrdiff_t from = row * task.kv_stride, to = static_cast<std::ptrdiff_t>(j) * padded;
+      fetch_row(row < packed.length ? task.k + from : nullptr, task.head_size, 1, padded, keys + to);
+      fetch_row(row < packed.length ? task.v + from : nullptr, task.head_size, 1, padded, values + to);
+    }
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(tile) * kTile * padded;
+    put_rows<Dot>(keys, padded, packed.keys + at);
+    put_across<Dot>(keys, padded, packed.keys_across + at);
+    put_rows<Dot>(values, padded, packed.values + at);
   }
 }
 
 /// The queries of head r, times scale log2(e), and their output gradients; log-sums, and D_i = dout_i . out_i.
 template <typename Dot>
 void pack_queries(const AttentionBackward& task, int r, const Packed<Dot>& packed) {
-  alignas(64) float queries[2 * kMostHeadSize], douts[2 * kMostHeadSize];
+  alignas(64) float queries[kTile * kMostHeadSize], douts[kTile * kMostHeadSize], out[kMostHeadSize];
   const int padded = packed.padded;
-  for (int i = 0; i < packed.tiles * kTile; i += Dot::kStep) {
-    for (int step = 0; step < Dot::kStep; ++step) {
-      const int row = i + step;
-      const std::ptrdiff_t from = row * task.q_stride + r * task.head_size;
+  for (int tile = 0; tile < packed.tiles; ++tile) {
+    for (int i = 0; i < kTile; ++i) {
+      const int row = tile * kTile + i;
+      const std::ptrdiff_t from = row * task.q_stride + r * task.head_size,
+                           to = static_cast<std::ptrdiff_t>(i) * padded;
       const bool there = row < packed.length;
-      fetch_row(there ? task.q + from : nullptr, task.head_size, task.scale * kLog2E, padded, queries + step * padded);
-      fetch_row(there ? task.dout + from : nullptr, task.head_size, 1, padded, douts + step * padded);
+      fetch_row(there ? task.q + from : nullptr, task.head_size, task.scale * kLog2E, padded, queries + to);
+      fetch_row(there ? task.dout + from : nullptr, task.head_size, 1, padded, douts + to);
+      fetch_row(there ? task.out + from : nullptr, task.head_size, 1, padded, out);
+      Vec mean = splat(0);
+      for (int c = 0; c < padded; c += kLanes) mean = fma(load(douts + to + c), load(out + c), mean);
+      packed.means[row] = sum(mean);
       packed.log_sums[row] = there ? task.log_sums[row * task.log_stride + r] : kNoQuery;
-      float mean = 0;
-      for (int c = 0; there && c < task.head_size; ++c) mean += task.dout[from + c] * task.out[from + c];
-      packed.means[row] = mean;
     }
-    pack_rows<Dot>(queries, i, packed, packed.queries_by_size, packed.queries_by_row);
-    pack_rows<Dot>(douts, i, packed, packed.douts_by_size, packed.douts_by_row);
+    const std::ptrdiff_t at = tile * packed.tile_words();
+    put_words_of<Dot>(queries, padded, packed.queries_by_size + at, packed.queries_by_row + at);
+    put_words_of<Dot>(douts, padded, packed.douts_by_size + at, packed.douts_by_row + at);
+  }
+}
+
+/// to += factor * from, n numbers.
+inline void add_scaled(float* to, const float* from, float factor, int n) {
+  int c = 0;
+  for (; c + kLanes <= n; c += kLanes) store(to + c, fma(load(from + c), splat(factor), load(to + c)));
+  for (; c < n; ++c) to[c] += factor * from[c];
+}
+
+template <typename Dot>
+void add_dq(const AttentionBackward& task, int r, const Packed<Dot>& packed) {
+  alignas(64) float rows[kTile * kMostHeadSize];
+  for (int i = 0; i < packed.length; ++i) {
+    const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(kTile) * packed.padded;
+    if (i % kTile == 0) transpose(packed.dq + i / kTile * size, kTile, packed.padded, kTile, rows, packed.padded);
+    add_scaled(task.dq + i * task.q_stride + r * task.head_size, rows + i % kTile * packed.padded, task.scale,
+               task.head_size);
   }
 }
 
@@ -222,13 +277,10 @@ void backward_keys(const AttentionBackward& task, const Packed<Dot>& packed, int
     if (out_of_window < keys) backward_tile<Dot>(task, packed, key_tile, out_of_window, keys, tile);
     if (sinks == 0 && out_of_window >= keys) break;
   }
-  // Queries were packed times scale log2(e).
   for (int j = 0; j < keys; ++j) {
     const std::ptrdiff_t to = (first_key + j) * task.dkv_stride, from = static_cast<std::ptrdiff_t>(j) * padded;
-    for (int c = 0; c < task.head_size; ++c) {
-      task.dk[to + c] += packed.dk[from + c] / kLog2E;
-      task.dv[to + c] += packed.dv[from + c];
-    }
+    add_scaled(task.dk + to, packed.dk + from, 1 / kLog2E, task.head_size);  // queries are times scale log2(e)
+    add_scaled(task.dv + to, packed.dv + from, 1, task.head_size);
   }
 }
 
@@ -241,11 +293,7 @@ void backward_as(const AttentionBackward& task) {
     pack_queries<Dot>(task, r, packed);
     for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(packed.tiles) * kTile * padded; ++i) packed.dq[i] = 0;
     for (int tile = 0; tile < packed.tiles; ++tile) backward_keys<Dot>(task, packed, tile);
-    for (int i = 0; i < packed.length; ++i) {
-      float* const dq = task.dq + i * task.q_stride + r * task.head_size;
-      const float* const sums = packed.dq + static_cast<std::ptrdiff_t>(i / kTile) * kTile * padded + i % kTile;
-      for (int c = 0; c < task.head_size; ++c) dq[c] += task.scale * sums[c * kTile];
-    }
+    add_dq(task, r, packed);
   }
 }
 
