@@ -119,16 +119,18 @@ void ThinMatrix::expand(InputRows t, int n, float* y, std::ptrdiff_t y_stride) c
 
 namespace {
 
-/// out [rank][n rounded up to even] = t^T, zero beyond n.
-template <typename T>
-void transpose(const T* t, std::ptrdiff_t stride, int n, int rank, int padded, T* out) {
+/// out [rank][n rounded up to even] = factor t^T, zero beyond n.
+template <typename T, typename Scale>
+void transpose(const T* t, std::ptrdiff_t stride, int n, int rank, int padded, T* out, const Scale& scale) {
   for (int i = 0; i < padded; ++i)
-    for (int r = 0; r < rank; ++r) out[static_cast<std::ptrdiff_t>(r) * padded + i] = i < n ? t[i * stride + r] : T{};
+    for (int r = 0; r < rank; ++r)
+      out[static_cast<std::ptrdiff_t>(r) * padded + i] = i < n ? scale(t[i * stride + r]) : T{};
 }
 
 }  // namespace
 
-void add_outer_products(InputRows t, InputRows x, int n, int rank, int cols, Precision precision, float* g) {
+void add_outer_products(InputRows t, InputRows x, int n, int rank, int cols, Precision precision, float factor,
+                        float* g) {
   LB_CHECK(cols % 16 == 0 && precision != Precision::int8);
   const bool bf16 = precision == Precision::bf16;
   const int padded = (n + 1) / 2 * 2;
@@ -137,9 +139,11 @@ void add_outer_products(InputRows t, InputRows x, int n, int rank, int cols, Pre
       transposed_buffer.reserve(static_cast<std::size_t>(rank) * static_cast<std::size_t>(padded) * 4);
   if (bf16)
     transpose(static_cast<const std::uint16_t*>(t.data), t.stride, n, rank, padded,
-              reinterpret_cast<std::uint16_t*>(transposed));
+              reinterpret_cast<std::uint16_t*>(transposed),
+              [&](std::uint16_t value) { return to_bf16(factor * from_bf16(value)); });
   else
-    transpose(static_cast<const float*>(t.data), t.stride, n, rank, padded, reinterpret_cast<float*>(transposed));
+    transpose(static_cast<const float*>(t.data), t.stride, n, rank, padded, reinterpret_cast<float*>(transposed),
+              [&](float value) { return factor * value; });
 
   constexpr int strip =
       64;  // columns that a thread takes at a time: with 256 rows their bf16 fill most of the L1 cache

@@ -46,7 +46,9 @@ class ThinMatrix {
   AlignedBuffer up_;    // for expand(): k = rank
 };
 
-/// g [rank, cols] += t^T x over n rows: t [n, rank], x [n, cols] in `precision`, g f32, cols a multiple of 16.
-void add_outer_products(InputRows t, InputRows x, int n, int rank, int cols, Precision precision, float* g);
+/// g [rank, cols] += factor t^T x over n rows (factor t is rounded to the precision): t [n, rank], x [n, cols] in
+/// `precision`, g f32, cols a multiple of 16.
+void add_outer_products(InputRows t, InputRows x, int n, int rank, int cols, Precision precision, float factor,
+                        float* g);
 
 }  // namespace layerboost

@@ -105,11 +105,11 @@ TEST(ThinMatrix, GradientsAddUp) {
   everywhere([](const Case& c, Precision precision) {
     const TestRows x(c.n, c.cols, precision, 1), t(c.n, c.rank, precision, 2);
     std::vector<float> g(static_cast<std::size_t>(c.rank * c.cols), 3);
-    add_outer_products(t.in(), x.in(), c.n, c.rank, c.cols, precision, g.data());
+    add_outer_products(t.in(), x.in(), c.n, c.rank, c.cols, precision, 0.5F, g.data());
     for (int r = 0; r < c.rank; ++r)
       for (int j = 0; j < c.cols; ++j) {
         double expected = 3;
-        for (int i = 0; i < c.n; ++i) expected += t.at(i, r) * x.at(i, j);
+        for (int i = 0; i < c.n; ++i) expected += 0.5 * t.at(i, r) * x.at(i, j);
         ASSERT_NEAR(g[static_cast<std::size_t>(r * c.cols + j)], expected, 2e-4);
       }
   });

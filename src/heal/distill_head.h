@@ -1,0 +1,38 @@
+// The loss at the end of both models: KL of the full next-token distributions, computed and differentiated in blocks of
+// rows, so that logits never take [N, V].
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "heal/profile.h"
+#include "kernels/training_rows.h"
+#include "model/model.h"
+
+namespace layerboost {
+
+class DistillHead {
+ public:
+  /// `model` must outlive it. Packs the head's transpose.
+  explicit DistillHead(const Model& model);
+
+  /// Hidden states after the last layer, teacher, student [N, D]; targets [N], the next tokens, -1 where there is none.
+  /// rows [N] gets the losses. d_student [N, D], the gradient of their sum times loss.factor for `student`, is
+  /// overwritten; nullptr: only losses are wanted.
+  void run(const float* teacher, const float* student, std::span<const std::int32_t> targets, const LogitsLoss& loss,
+           float* d_student, std::span<LogitsRow> rows, Profile& profile);
+
+  /// The likeliest token of each named row of hidden [*, D].
+  void best_tokens(const float* hidden, std::span<const int> rows, std::span<std::int32_t> best);
+
+ private:
+  const float* logits(const float* hidden, std::span<const int> index, int count, AlignedBuffer& buffer);
+
+  const Model& model_;
+  PackedMatrix transposed_;  // [D, V]
+  Activations normed_, gradient_;
+  AlignedBuffer teacher_, student_, d_normed_;
+};
+
+}  // namespace layerboost

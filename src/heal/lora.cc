@@ -1,0 +1,187 @@
+#include "heal/lora.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace layerboost {
+namespace {
+
+bool has_attention(MixerKind kind) { return kind != MixerKind::none && kind != MixerKind::map; }
+
+const void* row_data(const Activations& x) { return x.f32(0); }
+
+std::size_t element(Precision precision) { return precision == Precision::f32 ? 4 : 2; }
+
+}  // namespace
+
+std::vector<LoraSite> lora_sites(const Config& config, std::span<const MixerSpec> specs, int lowest, int rank) {
+  std::vector<LoraSite> sites;
+  std::size_t offset = 0;
+  const auto r = static_cast<std::size_t>(rank);
+  const auto add = [&](int layer, Site site, int in, std::initializer_list<std::pair<const char*, int>> parts) {
+    LoraSite& made = sites.emplace_back(LoraSite{layer, site, in, {}, offset});
+    offset += parts.size() * r * static_cast<std::size_t>(in);
+    for (const auto& [name, out] : parts) {
+      made.parts.push_back({fmt::format("layers.{}.{}", layer, name), out, offset});
+      offset += r * static_cast<std::size_t>(out);
+    }
+  };
+  const int D = config.hidden, F = config.ffn, q = config.q_size(), kv = config.kv_size();
+  for (int layer = lowest; layer < config.layers; ++layer) {
+    if (has_attention(specs[static_cast<std::size_t>(layer)].kind)) {
+      add(layer, Site::qkv, D, {{"q", q}, {"k", kv}, {"v", kv}});
+      add(layer, Site::o, q, {{"o", D}});
+    }
+    add(layer, Site::gate_up, D, {{"gate", F}, {"up", F}});
+    add(layer, Site::down, F, {{"down", D}});
+  }
+  return sites;
+}
+
+std::size_t lora_size(std::span<const LoraSite> sites, int rank) {
+  if (sites.empty()) return 0;
+  const LoraPart& last = sites.back().parts.back();
+  return last.b + static_cast<std::size_t>(rank) * static_cast<std::size_t>(last.out);
+}
+
+void initialize_lora(std::span<const LoraSite> sites, int rank, std::uint64_t seed, std::span<float> parameters) {
+  const Random random(seed);
+  std::uint64_t stream = 0;
+  for (const LoraSite& site : sites) {
+    Random mine = random.fork(stream++);
+    const double bound = 1 / std::sqrt(static_cast<double>(site.in));
+    const std::size_t size = site.parts.size() * static_cast<std::size_t>(rank) * static_cast<std::size_t>(site.in);
+    for (std::size_t i = 0; i < size; ++i)
+      parameters[site.a + i] = static_cast<float>(bound * (2 * mine.uniform() - 1));
+    for (const LoraPart& part : site.parts)
+      std::fill_n(parameters.begin() + static_cast<std::ptrdiff_t>(part.b), std::ptrdiff_t{rank} * part.out, 0.0F);
+  }
+}
+
+namespace {
+
+/// Calls visit(part, site, where its A lies).
+template <typename Visit>
+void for_each_part(std::span<const LoraSite> sites, int rank, const Visit& visit) {
+  for (const LoraSite& site : sites) {
+    std::size_t a = site.a;
+    for (const LoraPart& part : site.parts) {
+      visit(part, site, a);
+      a += static_cast<std::size_t>(rank) * static_cast<std::size_t>(site.in);
+    }
+  }
+}
+
+}  // namespace
+
+void put_pairs(std::span<const LoraSite> sites, int rank, std::span<const float> parameters, Adapter& adapter) {
+  const auto r = static_cast<std::size_t>(rank);
+  for_each_part(sites, rank, [&](const LoraPart& part, const LoraSite& site, std::size_t a) {
+    const auto in = static_cast<std::size_t>(site.in), out = static_cast<std::size_t>(part.out);
+    LoraPair& pair = adapter.pairs[part.name];
+    pair = {rank, site.in, part.out, {}, {}};
+    const auto values = parameters.subspan(a, r * in);
+    pair.a.assign(values.begin(), values.end());
+    pair.b.resize(out * r);
+    for (std::size_t i = 0; i < r; ++i)
+      for (std::size_t j = 0; j < out; ++j) pair.b[j * r + i] = parameters[part.b + i * out + j];
+  });
+}
+
+void take_pairs(std::span<const LoraSite> sites, int rank, const Adapter& adapter, std::span<float> parameters) {
+  const auto r = static_cast<std::size_t>(rank);
+  for_each_part(sites, rank, [&](const LoraPart& part, const LoraSite& site, std::size_t a) {
+    const auto found = adapter.pairs.find(part.name);
+    if (found == adapter.pairs.end()) fail("the adapter to begin with has no pair for {}", part.name);
+    const LoraPair& pair = found->second;
+    if (pair.rank != rank || pair.in != site.in || pair.out != part.out)
+      fail("the adapter to begin with has rank {} for {}: give --rank {}", pair.rank, part.name, pair.rank);
+    std::copy(pair.a.begin(), pair.a.end(), parameters.begin() + static_cast<std::ptrdiff_t>(a));
+    const auto out = static_cast<std::size_t>(part.out);
+    for (std::size_t i = 0; i < r; ++i)
+      for (std::size_t j = 0; j < out; ++j) parameters[part.b + i * out + j] = pair.b[j * r + i];
+  });
+}
+
+LoraProduct::LoraProduct(const PackedMatrix& base, PackedMatrix transposed, const LoraSite& site,
+                         const LoraOptions& options)
+    : base_(&base),
+      transposed_(std::move(transposed)),
+      site_(site),
+      rank_(options.rank),
+      factor_(static_cast<float>(options.alpha / options.rank)) {
+  const int parts = static_cast<int>(site.parts.size());
+  a_ = ThinMatrix(parts * rank_, site.in, base.precision());
+  for (const LoraPart& part : site.parts) b_.emplace_back(rank_, part.out, base.precision());
+  // Each part's gradient of t is written in whole vectors, over columns that the next part then overwrites.
+  t_cols_ = std::max(a_.projected_cols(), ((parts - 1) * rank_ + b_.back().projected_cols() + 15) / 16 * 16);
+}
+
+void LoraProduct::assign(std::span<const float> parameters) {
+  a_.assign(parameters.data() + site_.a, 1);
+  for (std::size_t p = 0; p < b_.size(); ++p) b_[p].assign(parameters.data() + site_.parts[p].b, factor_);
+}
+
+Product LoraProduct::forward(const Activations& x, float* y, void* t, Profile& profile, Phase phase) const {
+  Product product;
+  {
+    const Profile::Scope time(profile, phase);
+    product = base_->multiply(x, y);
+  }
+  const Profile::Scope time(profile, Phase::lora);
+  const int n = x.rows();
+  a_.project({row_data(x), x.cols()}, n, {t, t_cols_});
+  auto* column = static_cast<std::byte*>(t);
+  float* out = y;
+  for (std::size_t p = 0; p < b_.size(); ++p) {
+    b_[p].expand({column, t_cols_}, n, out, product.cols);
+    column += static_cast<std::size_t>(rank_) * element(x.precision());
+    out += site_.parts[p].out;
+  }
+  return product;
+}
+
+void LoraProduct::project_gradient(const Activations& dy) const {
+  const int n = dy.rows();
+  const std::size_t size = element(dy.precision());
+  std::byte* dt = dt_.reserve(static_cast<std::size_t>(n) * static_cast<std::size_t>(t_cols_) * size);
+  const auto* column = static_cast<const std::byte*>(row_data(dy));
+  for (std::size_t p = 0; p < b_.size(); ++p) {
+    b_[p].project({column, dy.cols()}, n, {dt, t_cols_});
+    column += static_cast<std::size_t>(site_.parts[p].out) * size;
+    dt += static_cast<std::size_t>(rank_) * size;
+  }
+}
+
+void LoraProduct::input_gradient(const Activations& dy, float* dx, Profile& profile, Phase phase) const {
+  {
+    const Profile::Scope time(profile, phase);
+    transposed_.multiply(dy, dx);
+  }
+  const Profile::Scope time(profile, Phase::lora);
+  project_gradient(dy);
+  a_.expand({dt_.data(), t_cols_}, dy.rows(), dx, a_.cols());
+}
+
+void LoraProduct::pair_gradients(const Activations& dy, const Activations& x, const void* t, std::span<float> gradients,
+                                 Profile& profile, bool alone) const {
+  const Profile::Scope time(profile, Phase::lora);
+  if (alone) project_gradient(dy);
+  const int n = dy.rows();
+  const std::size_t size = element(dy.precision());
+  const auto* dy_column = static_cast<const std::byte*>(row_data(dy));
+  const auto* t_column = static_cast<const std::byte*>(t);
+  for (const LoraPart& part : site_.parts) {
+    add_outer_products({t_column, t_cols_}, {dy_column, dy.cols()}, n, rank_, part.out, dy.precision(), factor_,
+                       gradients.data() + part.b);
+    dy_column += static_cast<std::size_t>(part.out) * size;
+    t_column += static_cast<std::size_t>(rank_) * size;
+  }
+  add_outer_products({dt_.data(), t_cols_}, {row_data(x), x.cols()}, n, a_.rank(), x.cols(), dy.precision(), 1,
+                     gradients.data() + site_.a);
+}
+
+}  // namespace layerboost

@@ -1,0 +1,89 @@
+// LoRA beside the products of a layer (Hu et al. 2021): y = W x + (alpha / r) B (A x), W fixed.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "heal/adapter.h"
+#include "heal/profile.h"
+#include "kernels/low_rank.h"
+#include "kernels/matmul.h"
+#include "model/mixer.h"
+
+namespace layerboost {
+
+struct LoraOptions {
+  int rank = 16;      // r
+  double alpha = 32;  // the change's weight is alpha / r
+};
+
+/// The pair of one weight, such as that of "layers.3.q", among the flat parameters.
+struct LoraPart {
+  std::string name;
+  int out = 0;
+  std::size_t b = 0;  // where B lies, transposed: [r, out]
+};
+
+/// The pairs of one of a layer's products (q, k and v have one product in common, gate and up another).
+struct LoraSite {
+  int layer = 0;
+  Site site = Site::qkv;
+  int in = 0;
+  std::vector<LoraPart> parts;
+  std::size_t a = 0;  // where the parts' A lie one below the other: [parts * r, in]
+};
+
+/// All sites of a plan's student, layers `lowest` .. L-1: every product of a layer, but only the MLP's where the plan
+/// leaves no attention; in the order of the flat parameters, which they fill from 0 on.
+std::vector<LoraSite> lora_sites(const Config& config, std::span<const MixerSpec> specs, int lowest, int rank);
+
+/// How many numbers the sites have.
+std::size_t lora_size(std::span<const LoraSite> sites, int rank);
+
+/// A uniform in +-1/sqrt(in) (Kaiming's rule as PEFT applies it), B zero.
+void initialize_lora(std::span<const LoraSite> sites, int rank, std::uint64_t seed, std::span<float> parameters);
+
+/// The sites' pairs as an adapter keeps them, and back.
+void put_pairs(std::span<const LoraSite> sites, int rank, std::span<const float> parameters, Adapter& adapter);
+void take_pairs(std::span<const LoraSite> sites, int rank, const Adapter& adapter, std::span<float> parameters);
+
+/// One product of a layer with its pairs, forward and backward, on tiles of up to 256 rows.
+class LoraProduct {
+ public:
+  /// `base` must outlive it. `transposed`: of the base, or empty where gradients of inputs aren't wanted.
+  LoraProduct(const PackedMatrix& base, PackedMatrix transposed, const LoraSite& site, const LoraOptions& options);
+
+  /// Takes the values of its pairs; to call whenever parameters change.
+  void assign(std::span<const float> parameters);
+
+  /// Columns of t, where forward() leaves A x for backward().
+  [[nodiscard]] int t_cols() const { return t_cols_; }
+
+  /// y = W x + (alpha / r) B t, t = A x. x [n, in]; y has room for [n + 16, out]; t [n, t_cols()] in x's precision.
+  Product forward(const Activations& x, float* y, void* t, Profile& profile, Phase phase) const;
+
+  /// dx = dy W + (alpha / r) dy B A: dy [n, out] in x's precision, room for dx [n + 16, in]. Remembers dy B for
+  /// pair_gradients(), which follows with the same dy.
+  void input_gradient(const Activations& dy, float* dx, Profile& profile, Phase phase) const;
+
+  /// Adds to the gradients of the pairs. Where gradients of inputs aren't wanted, `alone` says that no
+  /// input_gradient() came before.
+  void pair_gradients(const Activations& dy, const Activations& x, const void* t, std::span<float> gradients,
+                      Profile& profile, bool alone = false) const;
+
+ private:
+  const PackedMatrix* base_;
+  PackedMatrix transposed_;
+  LoraSite site_;
+  int rank_ = 0, t_cols_ = 0;
+  float factor_ = 1;           // alpha / r
+  ThinMatrix a_;               // [parts * r, in]
+  std::vector<ThinMatrix> b_;  // of each part: factor * B transposed, [r, out]
+  mutable AlignedBuffer dt_;   // [n, t_cols]: (alpha / r) dy B
+
+  void project_gradient(const Activations& dy) const;
+};
+
+}  // namespace layerboost

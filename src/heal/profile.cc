@@ -1,0 +1,13 @@
+#include "heal/profile.h"
+
+namespace layerboost {
+
+const char* name_of(Phase phase) {
+  constexpr std::array<const char*, phase_count> names = {
+      "layers below", "teacher", "forward products", "backward products", "head products",
+      "head rows",    "LoRA",    "mixers forward",   "mixers backward",   "rows",
+      "optimizer"};
+  return names[static_cast<std::size_t>(phase)];
+}
+
+}  // namespace layerboost

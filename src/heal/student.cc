@@ -1,0 +1,137 @@
+#include "heal/student.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+void check_sizes(const Model& model) {
+  const Config& config = model.config;
+  if (model.precision == Precision::int8) fail("healing computes in bf16 or f32: give --precision bf16");
+  for (const int size : {config.hidden, config.ffn, config.q_size(), config.kv_size()})
+    if (size % 16 != 0) fail("healing needs layers whose sizes are multiples of 16; this model has {}", size);
+}
+
+}  // namespace
+
+int lowest_changed(const Config& config, std::span<const MixerSpec> specs) {
+  const std::vector<MixerSpec> native = native_specs(config);
+  int layer = 0;
+  while (layer < config.layers && native[static_cast<std::size_t>(layer)] == specs[static_cast<std::size_t>(layer)])
+    ++layer;
+  return layer;
+}
+
+Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const LayerMaps& maps,
+                 const LoraOptions& options, std::size_t memory)
+    : model_(model),
+      memory_(memory),
+      scratch_(model),
+      lowest_(lowest_changed(model.config, specs)),
+      sites_(lora_sites(model.config, specs, lowest_, options.rank)),
+      lora_count_(lora_size(sites_, options.rank)),
+      options_(options) {
+  check_sizes(model);
+  parameter_count_ = lora_count_;
+  auto site = sites_.begin();
+  for (int layer = lowest_; layer < model.config.layers; ++layer) {
+    const MixerSpec& spec = specs[static_cast<std::size_t>(layer)];
+    if (spec.kind == MixerKind::none) {
+      mixers_.push_back(nullptr);
+    } else if (spec.kind == MixerKind::map) {
+      const auto map = maps.find(layer);
+      if (map == maps.end()) fail("layer {} is to use a map, but there are no parameters of one", layer);
+      mixers_.push_back(make_map_student(model, layer, map->second, scratch_));
+    } else {
+      std::unique_ptr<MixerCore> core = make_core(model, layer, spec);
+      const std::span<const float> own = core->parameters();
+      const std::size_t first = parameter_count_;
+      if (!own.empty()) cores_.push_back({layer, first, own.size()});
+      initial_cores_.insert(initial_cores_.end(), own.begin(), own.end());
+      parameter_count_ += own.size();
+      mixers_.push_back(
+          make_attention_student(model, layer, std::move(core), first, site[0], site[1], options, scratch_));
+      site += 2;
+    }
+    mlps_.push_back(std::make_unique<StudentMlp>(model, layer, site[0], site[1], options, scratch_));
+    site += 2;
+  }
+  saved_.resize(mixers_.size());
+}
+
+void Student::initialize(std::uint64_t seed, std::span<float> parameters) const {
+  LB_CHECK(parameters.size() == parameter_count_);
+  initialize_lora(sites_, options_.rank, seed, parameters);
+  std::copy(initial_cores_.begin(), initial_cores_.end(),
+            parameters.begin() + static_cast<std::ptrdiff_t>(lora_count_));
+}
+
+void Student::assign(std::span<const float> parameters) {
+  LB_CHECK(parameters.size() == parameter_count_);
+  for (const auto& mixer : mixers_)
+    if (mixer) mixer->assign(parameters);
+  for (const auto& mlp : mlps_) mlp->assign(parameters);
+}
+
+int Student::recomputed_layers(const CoreBatch& batch) const {
+  const auto layer_bytes = [&](std::size_t i) {
+    return mlps_[i]->saved_bytes(batch.rows()) + (mixers_[i] ? mixers_[i]->saved_bytes(batch) : 0);
+  };
+  std::size_t total = 0, largest = 0;
+  for (std::size_t i = 0; i < mlps_.size(); ++i) {
+    total += layer_bytes(i);
+    largest = std::max(largest, layer_bytes(i));
+  }
+  if (total <= memory_) return 0;
+  // One layer's activations for what is computed again, and its input.
+  total += largest;
+  const std::size_t input = static_cast<std::size_t>(batch.rows() * model_.config.hidden) * sizeof(float);
+  std::size_t again = 0;
+  for (; again < mlps_.size() && total > memory_; ++again) total -= layer_bytes(again) - input;
+  return static_cast<int>(again);
+}
+
+void Student::forward_layer(std::size_t i, const CoreBatch& batch, float* hidden, Saved& saved) const {
+  if (mixers_[i]) mixers_[i]->forward(hidden, batch, saved.mixer);
+  mlps_[i]->forward(hidden, batch.rows(), saved.mlp);
+}
+
+void Student::forward(const CoreBatch& batch, float* hidden, bool keep) {
+  scratch_.prepare(batch);
+  batch_ = batch;
+  recomputed_ = keep ? recomputed_layers(batch) : static_cast<int>(mlps_.size());
+  const auto size = static_cast<std::size_t>(batch.rows() * model_.config.hidden);
+  for (std::size_t i = 0; i < mlps_.size(); ++i) {
+    const bool again = i < static_cast<std::size_t>(recomputed_);
+    if (keep && again) std::memcpy(saved_[i].hidden.reserve_as<float>(size), hidden, size * sizeof(float));
+    forward_layer(i, batch, hidden, again ? again_ : saved_[i]);
+  }
+}
+
+void Student::backward(float* d_hidden, std::span<float> gradients, const AtOutput& at_output) {
+  LB_CHECK(gradients.size() == parameter_count_);
+  const auto size = static_cast<std::size_t>(batch_.rows() * model_.config.hidden);
+  AlignedBuffer work;
+  const auto input_of = [&](std::size_t i) -> const float* {
+    if (i < static_cast<std::size_t>(recomputed_)) return reinterpret_cast<const float*>(saved_[i].hidden.data());
+    const AlignedBuffer& first = mixers_[i] ? saved_[i].mixer.hidden : saved_[i].mlp.hidden;
+    return reinterpret_cast<const float*>(first.data());
+  };
+  for (std::size_t i = mlps_.size(); i-- > 0;) {
+    if (at_output && i + 1 < mlps_.size()) at_output(lowest_ + static_cast<int>(i), input_of(i + 1), d_hidden);
+    const bool again = i < static_cast<std::size_t>(recomputed_);
+    if (again) {
+      float* const hidden = work.reserve_as<float>(size);
+      std::memcpy(hidden, saved_[i].hidden.data(), size * sizeof(float));
+      forward_layer(i, batch_, hidden, again_);
+    }
+    const Saved& saved = again ? again_ : saved_[i];
+    mlps_[i]->backward(saved.mlp, d_hidden, batch_.rows(), gradients);
+    if (mixers_[i]) mixers_[i]->backward(saved.mixer, d_hidden, batch_, i > 0, gradients);
+  }
+}
+
+}  // namespace layerboost

@@ -1,0 +1,278 @@
+#include <cstring>
+
+#include "heal/student_mixer.h"
+#include "heal/transposed.h"
+#include "kernels/training_rows.h"
+
+namespace layerboost {
+namespace {
+
+PackedMatrix transposed_qkv(const Model& model, int layer) {
+  const Config& config = model.config;
+  const std::string prefix = "model.layers." + std::to_string(layer) + ".self_attn.";
+  return transposed_matrix(*model.weights.checkpoint,
+                           {{prefix + "q_proj.weight", config.q_size()},
+                            {prefix + "k_proj.weight", config.kv_size()},
+                            {prefix + "v_proj.weight", config.kv_size()}},
+                           config.hidden, model.precision);
+}
+
+PackedMatrix transposed_o(const Model& model, int layer) {
+  return transposed_matrix(
+      *model.weights.checkpoint,
+      {{"model.layers." + std::to_string(layer) + ".self_attn.o_proj.weight", model.config.hidden}},
+      model.config.q_size(), model.precision);
+}
+
+const float* floats(const AlignedBuffer& buffer) { return reinterpret_cast<const float*>(buffer.data()); }
+
+float* zeroed(AlignedBuffer& buffer, std::size_t count) {
+  float* const data = buffer.reserve_as<float>(count);
+  const auto size = static_cast<std::ptrdiff_t>(count);
+#pragma omp parallel for schedule(static)
+  for (std::ptrdiff_t i = 0; i < size; i += 4096)
+    std::memset(data + i, 0, static_cast<std::size_t>(std::min<std::ptrdiff_t>(4096, size - i)) * sizeof(float));
+  return data;
+}
+
+class AttentionStudent final : public StudentMixer {
+ public:
+  AttentionStudent(const Model& model, int layer, std::unique_ptr<MixerCore> core, std::size_t core_parameters,
+                   const LoraSite& qkv, const LoraSite& o, const LoraOptions& options, StudentScratch& scratch)
+      : model_(model),
+        weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
+        core_(std::move(core)),
+        core_parameters_(core_parameters),
+        qkv_(weights_.qkv, transposed_qkv(model, layer), qkv, options),
+        o_(weights_.o, transposed_o(model, layer), o, options),
+        scratch_(scratch) {
+    const Config& config = model.config;
+    const auto optional = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
+    shape_ = {config.heads,
+              config.kv_heads,
+              config.head_size,
+              optional(weights_.qkv_bias),
+              optional(weights_.q_norm),
+              optional(weights_.k_norm),
+              config.norm_eps};
+  }
+
+  void assign(std::span<const float> parameters) override {
+    qkv_.assign(parameters);
+    o_.assign(parameters);
+    const std::span<float> own = core_->parameters();
+    std::copy_n(parameters.begin() + static_cast<std::ptrdiff_t>(core_parameters_), own.size(), own.begin());
+  }
+
+  [[nodiscard]] std::size_t saved_bytes(const CoreBatch& batch) const override {
+    const Config& config = model_.config;
+    std::size_t floats_per_row = static_cast<std::size_t>(config.hidden + 2 * config.q_size() + 2 * config.kv_size());
+    if (config.qk_norm) floats_per_row += static_cast<std::size_t>(config.q_size() + 2 * config.kv_size());
+    if (core_->needs_plain())
+      floats_per_row += static_cast<std::size_t>(config.hidden + config.q_size() + config.kv_size());
+    const auto t = static_cast<std::size_t>(qkv_.t_cols() + o_.t_cols()) * number_bytes(model_.precision);
+    return static_cast<std::size_t>(batch.rows()) * (floats_per_row * sizeof(float) + t) +
+           core_->saved_floats(batch) * sizeof(float);
+  }
+
+  void forward(float* hidden, const CoreBatch& batch, MixerSaved& saved) const override {
+    const auto N = static_cast<std::size_t>(batch.rows());
+    reserve(N, saved);
+    project(hidden, batch, saved);
+    float* const out = saved.out.reserve_as<float>(N * static_cast<std::size_t>(model_.config.q_size()));
+    float* const kept = saved.core.reserve_as<float>(std::max<std::size_t>(core_->saved_floats(batch), 1));
+    {
+      const Profile::Scope time(scratch_.profile, Phase::mixer_forward);
+      core_->forward(inputs_of(batch, saved), out, kept);
+    }
+    add_output(hidden, batch.rows(), saved);
+  }
+
+  void backward(const MixerSaved& saved, float* d_hidden, const CoreBatch& batch, bool inputs,
+                std::span<float> gradients) const override {
+    const Config& config = model_.config;
+    const auto N = static_cast<std::size_t>(batch.rows());
+    const auto q_size = static_cast<std::size_t>(config.q_size()), kv_size = static_cast<std::size_t>(config.kv_size());
+    const float* const d_out = output_backward(saved, d_hidden, batch.rows(), gradients);
+    CoreGradients d;
+    {
+      const Profile::Scope time(scratch_.profile, Phase::rows);
+      d.q = zeroed(scratch_.dq, N * q_size);
+      d.k = zeroed(scratch_.dk, N * kv_size);
+      d.v = zeroed(scratch_.dv, N * kv_size);
+      if (core_->needs_plain()) {
+        d.x = zeroed(scratch_.dx, N * static_cast<std::size_t>(config.hidden));
+        d.q_plain = zeroed(scratch_.dq_plain, N * q_size);
+        d.k_plain = zeroed(scratch_.dk_plain, N * kv_size);
+      }
+    }
+    {
+      const Profile::Scope time(scratch_.profile, Phase::mixer_backward);
+      core_->backward(inputs_of(batch, saved), floats(saved.out), floats(saved.core), d_out, d,
+                      gradients.subspan(core_parameters_, core_->parameters().size()));
+    }
+    project_backward(saved, d, d_hidden, batch.rows(), inputs, gradients);
+  }
+
+ private:
+  void reserve(std::size_t N, MixerSaved& saved) const {
+    const Config& config = model_.config;
+    const auto D = static_cast<std::size_t>(config.hidden), q = static_cast<std::size_t>(config.q_size()),
+               kv = static_cast<std::size_t>(config.kv_size());
+    const std::size_t size = number_bytes(model_.precision);
+    saved.hidden.reserve_as<float>(N * D);
+    saved.q.reserve_as<float>(N * q);
+    saved.k.reserve_as<float>(N * kv);
+    saved.v.reserve_as<float>(N * kv);
+    if (config.qk_norm) saved.product.reserve_as<float>((N + 16) * (q + 2 * kv));
+    if (core_->needs_plain()) {
+      saved.x.reserve_as<float>(N * D);
+      saved.q_plain.reserve_as<float>(N * q);
+      saved.k_plain.reserve_as<float>(N * kv);
+    }
+    saved.t_qkv.reserve(N * static_cast<std::size_t>(qkv_.t_cols()) * size);
+    saved.t_o.reserve(N * static_cast<std::size_t>(o_.t_cols()) * size);
+  }
+
+  [[nodiscard]] CoreInputs inputs_of(const CoreBatch& batch, const MixerSaved& saved) const {
+    return {batch,           floats(saved.x), floats(saved.q_plain), floats(saved.k_plain),
+            floats(saved.q), floats(saved.k), floats(saved.v)};
+  }
+
+  [[nodiscard]] float* tile_product() const {
+    const int width = std::max(model_.config.q_size() + 2 * model_.config.kv_size(), model_.config.hidden);
+    return scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
+                                              static_cast<std::size_t>(width));
+  }
+
+  /// Norm, projections, RoPE.
+  void project(const float* hidden, const CoreBatch& batch, MixerSaved& saved) const {
+    const Config& config = model_.config;
+    const int D = config.hidden, q_size = config.q_size(), kv_size = config.kv_size(), width = q_size + 2 * kv_size;
+    float* const product = tile_product();
+    const auto at = [](AlignedBuffer& buffer, std::ptrdiff_t row, int cols) {
+      return reinterpret_cast<float*>(buffer.data()) + row * cols;
+    };
+    Profile& profile = scratch_.profile;
+    for_each_tile(batch.rows(), [&](std::ptrdiff_t row, int count) {
+      const auto rows = static_cast<std::size_t>(count);
+      {
+        const Profile::Scope time(profile, Phase::rows);
+        std::memcpy(at(saved.hidden, row, D), hidden + row * D, rows * static_cast<std::size_t>(D) * sizeof(float));
+        norm(hidden + row * D, count);
+        if (core_->needs_plain()) {
+          scratch_.normed_f32.reshape(count, D, Precision::f32);
+          rms_norm(hidden + row * D, {}, weights_.mixer_norm.data(), config.norm_eps, scratch_.normed_f32);
+          std::memcpy(at(saved.x, row, D), scratch_.normed_f32.f32(0),
+                      rows * static_cast<std::size_t>(D) * sizeof(float));
+        }
+      }
+      void* const t =
+          saved.t_qkv.data() + row * qkv_.t_cols() * static_cast<std::ptrdiff_t>(number_bytes(model_.precision));
+      const Product qkv = qkv_.forward(scratch_.normed, product, t, profile, Phase::forward_products);
+      const Profile::Scope time(profile, Phase::rows);
+      if (config.qk_norm)
+        std::memcpy(at(saved.product, row, width), product, rows * static_cast<std::size_t>(width) * sizeof(float));
+      const int* const positions = scratch_.positions.data() + row;
+      float* const v = at(saved.v, row, kv_size);
+      if (core_->needs_plain())
+        split_qkv(qkv, shape_, scratch_.no_rope, positions, at(saved.q_plain, row, q_size),
+                  at(saved.k_plain, row, kv_size), v);
+      split_qkv(qkv, shape_, scratch_.rope, positions, at(saved.q, row, q_size), at(saved.k, row, kv_size), v);
+    });
+  }
+
+  void norm(const float* tile, int count) const {
+    scratch_.normed.reshape(count, model_.config.hidden, model_.precision);
+    rms_norm(tile, {}, weights_.mixer_norm.data(), model_.config.norm_eps, scratch_.normed);
+  }
+
+  void add_output(float* hidden, std::ptrdiff_t all_rows, MixerSaved& saved) const {
+    const int D = model_.config.hidden, q_size = model_.config.q_size();
+    float* const product = tile_product();
+    for_each_tile(all_rows, [&](std::ptrdiff_t row, int count) {
+      {
+        const Profile::Scope time(scratch_.profile, Phase::rows);
+        scratch_.mixed.reshape(count, q_size, model_.precision);
+        pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
+      }
+      void* const t =
+          saved.t_o.data() + row * o_.t_cols() * static_cast<std::ptrdiff_t>(number_bytes(model_.precision));
+      Product output = o_.forward(scratch_.mixed, product, t, scratch_.profile, Phase::forward_products);
+      const Profile::Scope time(scratch_.profile, Phase::rows);
+      if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
+      add_rows(hidden + row * D, {}, output);
+    });
+  }
+
+  /// Returns the gradient of the core's output, [N, H, d].
+  const float* output_backward(const MixerSaved& saved, const float* d_hidden, std::ptrdiff_t all_rows,
+                               std::span<float> gradients) const {
+    const int D = model_.config.hidden, q_size = model_.config.q_size();
+    float* const d_out =
+        scratch_.d_out.reserve_as<float>(static_cast<std::size_t>(all_rows + 16) * static_cast<std::size_t>(q_size));
+    for_each_tile(all_rows, [&](std::ptrdiff_t row, int count) {
+      {
+        const Profile::Scope time(scratch_.profile, Phase::rows);
+        scratch_.dy.reshape(count, D, model_.precision);
+        scratch_.mixed.reshape(count, q_size, model_.precision);
+        pack_activations(d_hidden + row * D, scratch_.dy);
+        pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
+      }
+      o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.profile, Phase::backward_products);
+      const void* const t =
+          saved.t_o.data() + row * o_.t_cols() * static_cast<std::ptrdiff_t>(number_bytes(model_.precision));
+      o_.pair_gradients(scratch_.dy, scratch_.mixed, t, gradients, scratch_.profile);
+    });
+    return d_out;
+  }
+
+  void project_backward(const MixerSaved& saved, const CoreGradients& d, float* d_hidden, std::ptrdiff_t all_rows,
+                        bool inputs, std::span<float> gradients) const {
+    const Config& config = model_.config;
+    const int D = config.hidden, q_size = config.q_size(), kv_size = config.kv_size(), width = q_size + 2 * kv_size;
+    float* const product = tile_product();
+    const auto row_of = [](auto* data, std::ptrdiff_t row, int cols) {
+      return data == nullptr ? nullptr : data + row * cols;
+    };
+    for_each_tile(all_rows, [&](std::ptrdiff_t row, int count) {
+      const float* const hidden = floats(saved.hidden) + row * D;
+      {
+        const Profile::Scope time(scratch_.profile, Phase::rows);
+        scratch_.d_wide.reshape(count, width, model_.precision);
+        split_qkv_backward(row_of(floats(saved.product), row, width), shape_, scratch_.rope_back,
+                           scratch_.positions.data() + row, row_of(d.q, row, q_size), row_of(d.k, row, kv_size),
+                           row_of(d.v, row, kv_size), row_of(d.q_plain, row, q_size), row_of(d.k_plain, row, kv_size),
+                           scratch_.d_wide);
+        norm(hidden, count);
+      }
+      if (inputs) qkv_.input_gradient(scratch_.d_wide, product, scratch_.profile, Phase::backward_products);
+      const void* const t =
+          saved.t_qkv.data() + row * qkv_.t_cols() * static_cast<std::ptrdiff_t>(number_bytes(model_.precision));
+      qkv_.pair_gradients(scratch_.d_wide, scratch_.normed, t, gradients, scratch_.profile, !inputs);
+      if (!inputs) return;
+      const Profile::Scope time(scratch_.profile, Phase::rows);
+      if (d.x != nullptr) add_rows(product, {}, {d.x + row * D, nullptr, count, D});
+      rms_norm_backward(hidden, weights_.mixer_norm.data(), config.norm_eps, product, count, D, d_hidden + row * D);
+    });
+  }
+
+  const Model& model_;
+  const LayerWeights& weights_;
+  std::unique_ptr<MixerCore> core_;
+  std::size_t core_parameters_;
+  QkvShape shape_;
+  LoraProduct qkv_, o_;
+  StudentScratch& scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<StudentMixer> make_attention_student(const Model& model, int layer, std::unique_ptr<MixerCore> core,
+                                                     std::size_t core_parameters, const LoraSite& qkv,
+                                                     const LoraSite& o, const LoraOptions& options,
+                                                     StudentScratch& scratch) {
+  return std::make_unique<AttentionStudent>(model, layer, std::move(core), core_parameters, qkv, o, options, scratch);
+}
+
+}  // namespace layerboost

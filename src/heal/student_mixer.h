@@ -1,0 +1,50 @@
+// The attention half of a student's layer: forward that keeps what backward needs, and backward.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "heal/lora.h"
+#include "heal/student_scratch.h"
+#include "mixer/map.h"
+
+namespace layerboost {
+
+/// What one forward leaves for its backward; N rows.
+struct MixerSaved {
+  AlignedBuffer hidden;               // [N, D] the input
+  AlignedBuffer product;              // [N, (H + 2G) d], with head norms only
+  AlignedBuffer q, k, v;              // [N, H, d], [N, G, d], [N, G, d]
+  AlignedBuffer x, q_plain, k_plain;  // for cores that need them
+  AlignedBuffer out;                  // [N, H, d]
+  AlignedBuffer core;                 // the core's own
+  AlignedBuffer t_qkv, t_o;           // LoRA's A x
+};
+
+class StudentMixer {
+ public:
+  virtual ~StudentMixer() = default;
+  virtual void assign(std::span<const float> parameters) = 0;
+  [[nodiscard]] virtual std::size_t saved_bytes(const CoreBatch& batch) const = 0;
+
+  /// hidden [N, D] += mixer(norm(hidden)).
+  virtual void forward(float* hidden, const CoreBatch& batch, MixerSaved& saved) const = 0;
+
+  /// d_hidden: from the gradient of the output to that of the input (unchanged where `inputs` is false: nothing below
+  /// needs it). Adds to the gradients of what learns.
+  virtual void backward(const MixerSaved& saved, float* d_hidden, const CoreBatch& batch, bool inputs,
+                        std::span<float> gradients) const = 0;
+};
+
+/// Softmax attention and what replaces it (a MixerCore). Where the core's own parameters lie among the flat ones:
+/// `core_parameters`.
+std::unique_ptr<StudentMixer> make_attention_student(const Model& model, int layer, std::unique_ptr<MixerCore> core,
+                                                     std::size_t core_parameters, const LoraSite& qkv,
+                                                     const LoraSite& o, const LoraOptions& options,
+                                                     StudentScratch& scratch);
+
+/// A map; nothing in it learns.
+std::unique_ptr<StudentMixer> make_map_student(const Model& model, int layer, const LayerMap& map,
+                                               StudentScratch& scratch);
+
+}  // namespace layerboost

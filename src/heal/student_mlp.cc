@@ -1,0 +1,127 @@
+#include "heal/student_mlp.h"
+
+#include <cstring>
+
+#include "heal/transposed.h"
+#include "kernels/training_rows.h"
+
+namespace layerboost {
+namespace {
+
+std::string prefix(int layer) { return "model.layers." + std::to_string(layer) + ".mlp."; }
+
+PackedMatrix transposed_gate_up(const Model& model, int layer) {
+  const int F = model.config.ffn;
+  return transposed_matrix(*model.weights.checkpoint,
+                           {{prefix(layer) + "gate_proj.weight", F}, {prefix(layer) + "up_proj.weight", F}},
+                           model.config.hidden, model.precision);
+}
+
+PackedMatrix transposed_down(const Model& model, int layer) {
+  return transposed_matrix(*model.weights.checkpoint, {{prefix(layer) + "down_proj.weight", model.config.hidden}},
+                           model.config.ffn, model.precision);
+}
+
+}  // namespace
+
+StudentMlp::StudentMlp(const Model& model, int layer, const LoraSite& gate_up, const LoraSite& down,
+                       const LoraOptions& options, StudentScratch& scratch)
+    : model_(model),
+      weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
+      gate_up_(weights_.gate_up, transposed_gate_up(model, layer), gate_up, options),
+      down_(weights_.down, transposed_down(model, layer), down, options),
+      scratch_(scratch) {}
+
+void StudentMlp::assign(std::span<const float> parameters) {
+  gate_up_.assign(parameters);
+  down_.assign(parameters);
+}
+
+std::size_t StudentMlp::saved_bytes(std::ptrdiff_t rows) const {
+  const Config& config = model_.config;
+  const auto numbers = static_cast<std::size_t>(2 * config.ffn + gate_up_.t_cols() + down_.t_cols());
+  return static_cast<std::size_t>(rows) *
+         (static_cast<std::size_t>(config.hidden) * 4 + numbers * number_bytes(model_.precision));
+}
+
+void StudentMlp::forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) const {
+  const Config& config = model_.config;
+  const int D = config.hidden, F = config.ffn;
+  const Precision precision = model_.precision;
+  const std::size_t size = number_bytes(precision), N = static_cast<std::size_t>(rows);
+  float* const kept = saved.hidden.reserve_as<float>(N * static_cast<std::size_t>(D));
+  std::byte* const gate_up = saved.gate_up.reserve(N * static_cast<std::size_t>(2 * F) * size);
+  std::byte* const t_gate_up = saved.t_gate_up.reserve(N * static_cast<std::size_t>(gate_up_.t_cols()) * size);
+  std::byte* const t_down = saved.t_down.reserve(N * static_cast<std::size_t>(down_.t_cols()) * size);
+  float* const product = scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
+                                                            static_cast<std::size_t>(std::max(2 * F, D)));
+  Profile& profile = scratch_.profile;
+  for_each_tile(rows, [&](std::ptrdiff_t row, int count) {
+    float* const tile = hidden + row * D;
+    const auto at = static_cast<std::size_t>(row) * size;
+    {
+      const Profile::Scope time(profile, Phase::rows);
+      std::memcpy(kept + row * D, tile, static_cast<std::size_t>(count) * static_cast<std::size_t>(D) * sizeof(float));
+      scratch_.normed.reshape(count, D, precision);
+      rms_norm(tile, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed);
+    }
+    Product wide =
+        gate_up_.forward(scratch_.normed, product, t_gate_up + at * static_cast<std::size_t>(gate_up_.t_cols()),
+                         profile, Phase::forward_products);
+    {
+      const Profile::Scope time(profile, Phase::rows);
+      if (!weights_.gate_up_bias.empty()) wide = add_bias(wide, weights_.gate_up_bias.data(), product);
+      scratch_.activated.reshape(count, F, precision);
+      silu_mul_keep(wide, scratch_.activated, gate_up + at * static_cast<std::size_t>(2 * F));
+    }
+    Product out = down_.forward(scratch_.activated, product, t_down + at * static_cast<std::size_t>(down_.t_cols()),
+                                profile, Phase::forward_products);
+    const Profile::Scope time(profile, Phase::rows);
+    if (!weights_.down_bias.empty()) out = add_bias(out, weights_.down_bias.data(), product);
+    add_rows(tile, {}, out);
+  });
+}
+
+void StudentMlp::backward(const MlpSaved& saved, float* d_hidden, std::ptrdiff_t rows,
+                          std::span<float> gradients) const {
+  const Config& config = model_.config;
+  const int D = config.hidden, F = config.ffn;
+  const Precision precision = model_.precision;
+  const std::size_t size = number_bytes(precision);
+  float* const product = scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
+                                                            static_cast<std::size_t>(std::max(F, D)));
+  const float* const hidden = reinterpret_cast<const float*>(saved.hidden.data());
+  Profile& profile = scratch_.profile;
+  for_each_tile(rows, [&](std::ptrdiff_t row, int count) {
+    float* const d_tile = d_hidden + row * D;
+    const auto at = static_cast<std::size_t>(row) * size;
+    scratch_.dy.reshape(count, D, precision);
+    scratch_.activated.reshape(count, F, precision);
+    scratch_.d_wide.reshape(count, 2 * F, precision);
+    scratch_.normed.reshape(count, D, precision);
+    {
+      const Profile::Scope time(profile, Phase::rows);
+      pack_activations(d_tile, scratch_.dy);
+    }
+    // The gradient of the activation comes first: it makes the product's input again, which the pairs' gradients read.
+    down_.input_gradient(scratch_.dy, product, profile, Phase::backward_products);
+    {
+      const Profile::Scope time(profile, Phase::rows);
+      silu_mul_backward(saved.gate_up.data() + at * static_cast<std::size_t>(2 * F), product, scratch_.d_wide,
+                        scratch_.activated);
+    }
+    down_.pair_gradients(scratch_.dy, scratch_.activated,
+                         saved.t_down.data() + at * static_cast<std::size_t>(down_.t_cols()), gradients, profile);
+    gate_up_.input_gradient(scratch_.d_wide, product, profile, Phase::backward_products);
+    {
+      const Profile::Scope time(profile, Phase::rows);
+      rms_norm(hidden + row * D, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed);
+      rms_norm_backward(hidden + row * D, weights_.mlp_norm.data(), config.norm_eps, product, count, D, d_tile);
+    }
+    gate_up_.pair_gradients(scratch_.d_wide, scratch_.normed,
+                            saved.t_gate_up.data() + at * static_cast<std::size_t>(gate_up_.t_cols()), gradients,
+                            profile);
+  });
+}
+
+}  // namespace layerboost

@@ -1,0 +1,57 @@
+// Memory that the layers of a student share while they run.
+#pragma once
+
+#include <algorithm>
+
+#include "heal/profile.h"
+#include "kernels/activations.h"
+#include "kernels/row_ops.h"
+#include "mixer/training.h"
+#include "model/model.h"
+
+namespace layerboost {
+
+struct StudentScratch {
+  /// `model` must outlive it.
+  explicit StudentScratch(const Model& model)
+      : rope(model.rope()), rope_back(turned(model, -1)), no_rope({std::vector<double>(half(model), 0.0), 1}) {}
+
+  /// For batches of this shape.
+  void prepare(const CoreBatch& batch) {
+    rope.grow(batch.length);
+    rope_back.grow(batch.length);
+    no_rope.grow(batch.length);
+    positions.resize(static_cast<std::size_t>(batch.rows()));
+    for (std::size_t i = 0; i < positions.size(); ++i)
+      positions[i] = static_cast<int>(i % static_cast<std::size_t>(batch.length));
+  }
+
+  RopeTable rope, rope_back, no_rope;  // rotations, their inverses, none
+  std::vector<int> positions;          // [N]
+  Activations normed, normed_f32, mixed, activated, dy, d_wide;
+  AlignedBuffer product;     // a tile of a product's result
+  AlignedBuffer d_out;       // [N, H, d]
+  AlignedBuffer dq, dk, dv;  // [N, H, d], [N, G, d], [N, G, d]
+  AlignedBuffer dq_plain, dk_plain, dx;
+  Profile profile;
+
+ private:
+  static std::size_t half(const Model& model) { return static_cast<std::size_t>(model.config.head_size / 2); }
+  static RopeTable turned(const Model& model, double sign) {
+    std::vector<double> frequencies = model.config.rope.frequencies(model.config.head_size);
+    for (double& frequency : frequencies) frequency *= sign;
+    return {frequencies, model.config.rope.attention_factor};
+  }
+};
+
+/// Calls body(first row, rows) for tiles of at most 256 rows, in order.
+template <typename Body>
+void for_each_tile(std::ptrdiff_t rows, const Body& body) {
+  for (std::ptrdiff_t row = 0; row < rows; row += tile_rows)
+    body(row, static_cast<int>(std::min<std::ptrdiff_t>(tile_rows, rows - row)));
+}
+
+/// Bytes of a number of activations in a precision (f32 or bf16).
+inline std::size_t number_bytes(Precision precision) { return precision == Precision::f32 ? 4 : 2; }
+
+}  // namespace layerboost

@@ -1,0 +1,148 @@
+// The gradient of the whole student against finite differences, in f32 on a small random model.
+#include "heal/student.h"
+
+#include <gtest/gtest.h>
+
+#include "heal/distiller.h"
+#include "mixer/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+constexpr std::size_t plenty = std::size_t{1} << 30;
+
+LayerMaps random_maps(const Config& config, int layer) {
+  Random random(11);
+  LayerMap map;
+  const auto D = static_cast<std::size_t>(config.hidden);
+  for (std::size_t i = 0; i < D * D; ++i) map.weight.push_back(static_cast<float>(random.normal() / std::sqrt(48.0)));
+  for (std::size_t i = 0; i < D; ++i) map.bias.push_back(static_cast<float>(0.1 * random.normal()));
+  return {{layer, map}};
+}
+
+std::vector<MixerSpec> specs_of(std::initializer_list<const char*> words) {
+  std::vector<MixerSpec> specs;
+  for (const char* word : words) specs.push_back(parse_mixer(word));
+  return specs;
+}
+
+/// A student with random pairs, and what it reads.
+struct Trial {
+  Trial(const std::vector<MixerSpec>& specs, LossWeights loss, std::size_t memory = plenty,
+        Precision precision = Precision::f32)
+      : model(random_model(precision)),
+        student(*model, specs, random_maps(model->config, 2), {3, 6}, memory),
+        weights(loss),
+        distiller(*model, student, loss),
+        tokens(random_tokens(static_cast<int>(batch.rows()), model->config.vocab)),
+        parameters(student.parameter_count()),
+        gradients(student.parameter_count(), 0) {
+    student.initialize(5, parameters);
+    Random random(6);
+    for (float& p : parameters) p += static_cast<float>(0.1 * random.normal());
+    student.assign(parameters);
+  }
+
+  double loss(const std::vector<float>& at) {
+    student.assign(at);
+    std::vector<float> unused(gradients.size(), 0);
+    return distiller.learn(tokens, batch, unused).loss(weights) * static_cast<double>(batch.rows());
+  }
+
+  std::unique_ptr<Model> model;
+  Student student;
+  LossWeights weights;
+  Distiller distiller;
+  CoreBatch batch{2, 23};
+  std::vector<TokenId> tokens;
+  std::vector<float> parameters, gradients;
+};
+
+/// Compares derivatives along a random direction within every block of parameters.
+void check_gradient(Trial& trial) {
+  trial.distiller.learn(trial.tokens, trial.batch, trial.gradients);
+  Random random(9);
+  const auto check = [&](const std::string& name, std::size_t first, std::size_t count) {
+    std::vector<double> direction(count);
+    double expected = 0;
+    // Half random, half along the gradient, so that the derivative stands out from rounding.
+    double size = 0;
+    for (std::size_t i = 0; i < count; ++i) size += std::pow(static_cast<double>(trial.gradients[first + i]), 2);
+    size = std::sqrt(size / static_cast<double>(count));
+    ASSERT_GT(size, 0) << name;
+    for (std::size_t i = 0; i < count; ++i) {
+      direction[i] = static_cast<double>(trial.gradients[first + i]) / size + random.normal();
+      expected += direction[i] * static_cast<double>(trial.gradients[first + i]);
+    }
+    constexpr double step = 2e-3;
+    std::vector<float> above = trial.parameters, below = trial.parameters;
+    for (std::size_t i = 0; i < count; ++i) {
+      above[first + i] += static_cast<float>(step * direction[i]);
+      below[first + i] -= static_cast<float>(step * direction[i]);
+    }
+    const double found = (trial.loss(above) - trial.loss(below)) / (2 * step);
+    EXPECT_NEAR(found / expected, 1, 0.01) << name;
+  };
+  for (const LoraSite& site : trial.student.sites()) {
+    check(site.parts[0].name + " a", site.a, site.parts.size() * 3 * static_cast<std::size_t>(site.in));
+    for (const LoraPart& part : site.parts) check(part.name + " b", part.b, 3 * static_cast<std::size_t>(part.out));
+  }
+  for (const CoreSlot& core : trial.student.cores()) check("a core", core.first, core.count);
+}
+
+TEST(Student, GradientIsRight) {
+  Trial trial(specs_of({"softmax", "window:5+2", "none", "softmax"}), {1, 0, 0});
+  EXPECT_EQ(trial.student.lowest(), 1);
+  check_gradient(trial);
+}
+
+TEST(Student, GradientIsRightWithMapsAndAllLosses) {
+  Trial trial(specs_of({"window:4", "softmax", "map", "window:7+1"}), {0.7, 0.3, 0.5});
+  EXPECT_EQ(trial.student.lowest(), 0);
+  check_gradient(trial);
+}
+
+TEST(Student, GradientIsTheSameWhenActivationsAreComputedAgain) {
+  const auto specs = specs_of({"window:4", "softmax", "none", "window:7+1"});
+  Trial kept(specs, {1, 0.1, 0.5}), again(specs, {1, 0.1, 0.5}, 0), some(specs, {1, 0.1, 0.5}, 200000);
+  EXPECT_EQ(kept.student.recomputed_layers(kept.batch), 0);
+  EXPECT_EQ(again.student.recomputed_layers(again.batch), 4);
+  const int part = some.student.recomputed_layers(some.batch);
+  EXPECT_TRUE(part > 0 && part < 4) << part;
+  for (Trial* trial : {&kept, &again, &some}) trial->distiller.learn(trial->tokens, trial->batch, trial->gradients);
+  EXPECT_EQ(kept.gradients, again.gradients);
+  EXPECT_EQ(kept.gradients, some.gradients);
+}
+
+TEST(Student, Bf16IsNearF32) {
+  const auto specs = specs_of({"window:4", "softmax", "none", "window:7+1"});
+  Trial exact(specs, {1, 0, 0}), rounded(specs, {1, 0, 0}, plenty, Precision::bf16);
+  const double loss = exact.distiller.learn(exact.tokens, exact.batch, exact.gradients).kl;
+  EXPECT_NEAR(rounded.distiller.learn(rounded.tokens, rounded.batch, rounded.gradients).kl / loss, 1, 0.03);
+  double dot = 0, a = 0, b = 0;
+  for (std::size_t i = 0; i < exact.gradients.size(); ++i) {
+    const auto x = static_cast<double>(exact.gradients[i]), y = static_cast<double>(rounded.gradients[i]);
+    dot += x * y;
+    a += x * x;
+    b += y * y;
+  }
+  EXPECT_GT(dot / std::sqrt(a * b), 0.995);
+}
+
+TEST(Student, WithoutPairsIsThePlannedModel) {
+  Trial trial(specs_of({"window:4", "softmax", "none", "window:7+1"}), {1, 0, 0});
+  trial.student.initialize(5, trial.parameters);  // B is zero
+  trial.student.assign(trial.parameters);
+  const LossSums sums = trial.distiller.measure(trial.tokens, trial.batch);
+  MixerSet mixers(*trial.model);
+  double nll = 0;
+  const auto& list = mixers.list(specs_of({"window:4", "softmax", "none", "window:7+1"}));
+  for (std::size_t s = 0; s < 2; ++s)
+    for (const double p : token_log_probs(*trial.model, list, std::span(trial.tokens).subspan(s * 23, 23), 23))
+      nll -= p;
+  EXPECT_NEAR(sums.nll, nll, 1e-3);
+  EXPECT_EQ(sums.targets, 44);
+}
+
+}  // namespace
+}  // namespace layerboost
