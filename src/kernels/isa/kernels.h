@@ -114,11 +114,34 @@ struct AttentionTrainingKernels {
   void (*backward)(const AttentionBackward& task);
 };
 
+/// C [rows, cols] = or += A [rows, steps] B [steps, cols], all f32; cols a multiple of 16. Strides in floats.
+struct SmallProduct {
+  int rows = 0, cols = 0, steps = 0;
+  const float* a = nullptr;
+  std::ptrdiff_t a_stride = 0;
+  const float* b = nullptr;
+  std::ptrdiff_t b_stride = 0;
+  float* c = nullptr;
+  std::ptrdiff_t c_stride = 0;
+  bool accumulate = false;
+};
+
+struct LinearKernels {
+  void (*multiply)(const SmallProduct& product);
+  /// to[j, i] = from[i, j], from [n, m]. Strides in floats.
+  void (*transpose)(const float* from, std::ptrdiff_t from_stride, int n, int m, float* to, std::ptrdiff_t to_stride);
+  /// out [2 n] = max(1e-12, [softmax(u), softmax(-u)]), u [n].
+  void (*features)(const float* u, int n, float* out);
+  /// a[j] *= e^(own - logs[j]), j < n.
+  void (*decay_row)(float* a, const float* logs, float own, int n);
+};
+
 struct Kernels {
   RowKernels rows;
   LogitKernels logits;
   AttentionKernels attention;
   AttentionTrainingKernels attention_training;
+  LinearKernels linear;
 };
 
 namespace avx2 {
@@ -126,12 +149,14 @@ extern const RowKernels row_kernels;
 extern const LogitKernels logit_kernels;
 extern const AttentionKernels attention_kernels;
 extern const AttentionTrainingKernels attention_training_kernels;
+extern const LinearKernels linear_kernels;
 }  // namespace avx2
 namespace avx512 {
 extern const RowKernels row_kernels;
 extern const LogitKernels logit_kernels;
 extern const AttentionKernels attention_kernels;
 extern const AttentionTrainingKernels attention_training_kernels;
+extern const LinearKernels linear_kernels;
 }  // namespace avx512
 
 }  // namespace layerboost
