@@ -126,7 +126,7 @@ class Call {
 
  private:
   [[nodiscard]] std::ptrdiff_t partial_floats(int rows) const {
-    return static_cast<std::ptrdiff_t>(rows) * (padded_ + 2);
+    return static_cast<std::ptrdiff_t>(rows) * (padded_ + 3);
   }
 
   /// A task of a single tile.
@@ -192,10 +192,11 @@ class Call {
     tile.out = task.out + offset;
     tile.tokens = item.tokens;
     tile.heads = group_;
-    if (task.log_sums != nullptr) {
-      tile.log_sums = task.log_sums + static_cast<std::ptrdiff_t>(item.first_token) * heads_ + item.kv_head * group_;
-      tile.log_stride = heads_;
-    }
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(item.first_token) * heads_ + item.kv_head * group_;
+    tile.log_sums = task.log_sums == nullptr ? nullptr : task.log_sums + at;
+    tile.maxima = task.maxima == nullptr ? nullptr : task.maxima + at;
+    tile.log_stride = heads_;
+    tile.track_maxima = task.maxima != nullptr;
     tile.first_position = task.first_position + item.first_token;
     tile.window = task.window;
     tile.scale = scale_;
@@ -225,8 +226,12 @@ class Call {
         for (int j = 0; j < d; ++j) out[j] += factor * own[static_cast<std::ptrdiff_t>(row) * padded_ + j];
       }
       for (int j = 0; j < d; ++j) out[j] /= total;
-      if (task.log_sums == nullptr) continue;
-      task.log_sums[row / group_ * heads_ + merge.kv_head * group_ + row % group_] = most + std::log2(total);
+      const std::ptrdiff_t at = row / group_ * heads_ + merge.kv_head * group_ + row % group_;
+      if (task.log_sums != nullptr) task.log_sums[at] = most + std::log2(total);
+      if (task.maxima == nullptr) continue;
+      task.maxima[at] = partials[maxima + 2 * rows + row];
+      for (int part = 1; part < merge.parts; ++part)
+        task.maxima[at] = std::max(task.maxima[at], partials[part * stride + maxima + 2 * rows + row]);
     }
   }
 

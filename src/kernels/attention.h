@@ -53,6 +53,7 @@ struct AttentionTask {
   int window = 0;
   std::span<const KvSegment> segments;
   float* log_sums = nullptr;  // nullptr, or [count, H]: for log2 of each query's sum over keys of e^(scale q . k)
+  float* maxima = nullptr;    // nullptr, or [count, H]: for the largest scale q . k times log2(e)
 };
 
 /// out_i = sum_j softmax_j(scale * q_i . k_j) v_j for all tasks, query head n using KV head n / (H / G). Queries and

@@ -136,6 +136,35 @@ class Attention : public testing::TestWithParam<std::tuple<Isa, KvType>> {
   }
 };
 
+TEST_P(Attention, LogSumsAndMaximaOfOneQueryAndOfMany) {
+  // A single query's keys are split into ranges, those of many queries aren't.
+  constexpr int heads = 4, d = 8, length = 1300;
+  Random random(3);
+  const KvLayout own = layout(2, d);
+  Sequence sequence(own, heads, random);
+  sequence.add_pages(64, 0, length);
+  sequence.ask(length - 40, 40, 0);
+  AttentionTask many = sequence.task();
+  std::vector<float> log_sums(40 * heads), maxima(40 * heads), last_log_sums(heads), last_maxima(heads);
+  many.log_sums = log_sums.data();
+  many.maxima = maxima.data();
+  AttentionTask one = many;
+  one.q += 39 * heads * d;
+  one.out += 39 * heads * d;
+  one.count = 1;
+  one.first_position = length - 1;
+  one.log_sums = last_log_sums.data();
+  one.maxima = last_maxima.data();
+  attention(own, heads, 0.5f, {&many, 1});
+  attention(own, heads, 0.5f, {&one, 1});
+  for (std::size_t head = 0; head < heads; ++head) {
+    EXPECT_NEAR(last_log_sums[head], log_sums[39 * heads + head], 1e-4);
+    EXPECT_NEAR(last_maxima[head], maxima[39 * heads + head], 1e-4);
+    EXPECT_LT(last_maxima[head], last_log_sums[head]);
+    EXPECT_GT(last_maxima[head] + std::log2(static_cast<float>(length)), last_log_sums[head]);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Levels, Attention,
                          testing::Combine(testing::Values(Isa::avx2, Isa::avx512),
                                           testing::Values(KvType::f32, KvType::bf16)),

@@ -109,7 +109,7 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
       const std::ptrdiff_t row = (static_cast<std::ptrdiff_t>(text) * shape.length + first) * shape.heads;
       pages.add_segments(text, first, first + count - 1, segments.emplace_back());
       tasks.push_back({q + row * shape.head_size, out + row * shape.head_size, count, first, shape.window,
-                       segments.back(), log_sums + row});
+                       segments.back(), log_sums + row, nullptr});
     }
   }
   attention(pages.layout(), shape.heads, shape.scale, tasks);
@@ -117,7 +117,7 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
 
 void training_attention_backward(const TrainingAttention& shape, const float* q, const float* k, const float* v,
                                  const float* out, const float* log_sums, const float* dout, float* dq, float* dk,
-                                 float* dv) {
+                                 float* dv, const float* dlog_sums) {
   check(shape);
   const int ratio = shape.heads / shape.kv_heads, length = shape.length, d = shape.head_size;
   const bool split = ratio > 1 && shape.sequences * shape.kv_heads < enough_items;
@@ -147,6 +147,7 @@ void training_attention_backward(const TrainingAttention& shape, const float* q,
       task.out = out + query;
       task.dout = dout + query;
       task.log_sums = log_sums + first * shape.heads + head;
+      task.dlog_sums = dlog_sums == nullptr ? nullptr : dlog_sums + first * shape.heads + head;
       task.k = k + key;
       task.v = v + key;
       task.dq = dq + query;

@@ -26,9 +26,13 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
 /// Adds the gradients to dq [N, H, d], dk, dv [N, G, d] for dout [N, H, d]; `out` and `log_sums` are the forward's.
 /// With D_i = dout_i . out_i and dS_ij = p_ij (dout_i . v_j - D_i):
 ///   dv_j += sum_i p_ij dout_i,  dq_i += scale sum_j dS_ij k_j,  dk_j += scale sum_i dS_ij q_i.
-/// Results don't depend on the number of threads.
+/// dlog_sums [N, H]: a further gradient, of each query's natural log-sum-exp (D_i becomes D_i - dlog_sums_i), or
+/// nullptr. Results don't depend on the number of threads.
 void training_attention_backward(const TrainingAttention& shape, const float* q, const float* k, const float* v,
                                  const float* out, const float* log_sums, const float* dout, float* dq, float* dk,
-                                 float* dv);
+                                 float* dv, const float* dlog_sums = nullptr);
+
+/// The largest score of each query, scale * q_i . k_j * log2(e), and the key that has it (the first), both [N, H]. f32.
+void training_maxima(const TrainingAttention& shape, const float* q, const float* k, float* maxima, float* keys);
 
 }  // namespace layerboost

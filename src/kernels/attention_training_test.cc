@@ -151,6 +151,57 @@ TEST_P(TrainingAttentionTest, IsTheDefinitionAndItsGradient) {
   }
 }
 
+TEST_P(TrainingAttentionTest, LogSumsHaveGradients) {
+  // The loss sum_i e_i log sum_j e^s_ij: dout is zero, and the slopes are e_i p_ij.
+  Case c = make_case(1, 90, 2, 1, 8, 20, 3, false);
+  const auto q = floats(c.in.q), k = floats(c.in.k), v = floats(c.in.v);
+  const Gradients forward = run(c.shape, c.in, c.dout);
+  const std::vector<float> zeros(q.size()), weights(forward.log_sums.size(), 0.5F);
+  std::vector<float> dq(q.size()), dk(k.size()), dv(v.size());
+  training_attention_backward(c.shape, q.data(), k.data(), v.data(), forward.out.data(), forward.log_sums.data(),
+                              zeros.data(), dq.data(), dk.data(), dv.data(), weights.data());
+  const auto sum_of_logs = [&] {
+    Doubles log_sums;
+    definition(c.shape, c.in, &log_sums);
+    double sum = 0;
+    for (const double x : log_sums) sum += 0.5 * x * std::log(2.0);
+    return sum;
+  };
+  for (const std::size_t i : {std::size_t{0}, std::size_t{100}, k.size() - 1}) {
+    const double before = c.in.k[i];
+    c.in.k[i] = before + 1e-5;
+    const double above = sum_of_logs();
+    c.in.k[i] = before - 1e-5;
+    EXPECT_NEAR(dk[i], (above - sum_of_logs()) / 2e-5, 1e-4);
+    c.in.k[i] = before;
+  }
+}
+
+TEST_P(TrainingAttentionTest, FindsTheLargestScores) {
+  for (const auto& [texts, length, heads, kv_heads, d, window, sinks] : shapes) {
+    const Case c = make_case(texts, length, heads, kv_heads, d, window, sinks, false);
+    const TrainingAttention& s = c.shape;
+    std::vector<float> maxima(static_cast<std::size_t>(s.rows() * heads)), keys(maxima.size());
+    training_maxima(s, floats(c.in.q).data(), floats(c.in.k).data(), maxima.data(), keys.data());
+    for (std::size_t row = 0; row < maxima.size(); ++row) {
+      const int head = static_cast<int>(row) % heads, i = static_cast<int>(row) / heads % length,
+                text = static_cast<int>(row) / heads / length;
+      const auto score = [&](int j) {
+        const auto key = static_cast<std::size_t>((text * length + j) * kv_heads + head / (heads / kv_heads));
+        double sum = 0;
+        for (std::size_t n = 0; n < static_cast<std::size_t>(d); ++n)
+          sum += c.in.q[row * static_cast<std::size_t>(d) + n] * c.in.k[key * static_cast<std::size_t>(d) + n];
+        return sum * static_cast<double>(s.scale) / std::log(2.0);
+      };
+      double most = -INFINITY;
+      for (int j = 0; j <= i; ++j)
+        if (window == 0 || i - j < window || j < sinks) most = std::max(most, score(j));
+      EXPECT_NEAR(maxima[row], most, 1e-4);
+      EXPECT_NEAR(score(static_cast<int>(keys[row])), most, 1e-4);
+    }
+  }
+}
+
 TEST_P(TrainingAttentionTest, ThreadsDontChangeIt) {
   const Case c = make_case(2, 130, 6, 2, 16, 30, 4, true);
   const int threads = omp_get_max_threads();

@@ -26,6 +26,7 @@ struct State {
   float* out;                // [rows, d']
   float* sums;               // [rows, 16]: each lane's share
   float* maxima;             // [rows]
+  float* largest;            // [rows, 16]: each lane's largest score; nullptr: not asked for
 };
 
 /// Up to kGroup consecutive slots of a segment.
@@ -121,6 +122,10 @@ void raise_maximum(State<Dot>& state, int row, float maximum) {
 /// Turns one row's scores [n] into probabilities, up to the factor that its maximum stands for.
 template <typename Dot>
 void softmax_row(State<Dot>& state, int row, const float* scores, Vec most, int n, typename Dot::A* probabilities) {
+  if (state.largest != nullptr) {
+    float* lanes = state.largest + static_cast<std::ptrdiff_t>(row) * 16;
+    store(lanes, max(load(lanes), most));
+  }
   if (any_above(most, splat(state.maxima[row] + kSlack))) {
     const float maximum = largest(most);
     if (maximum > state.maxima[row]) raise_maximum(state, row, maximum);
@@ -188,7 +193,9 @@ State<Dot> begin_tile(const AttentionTile& tile) {
   state.queries = reinterpret_cast<typename Dot::A*>(memory);
   state.out = memory + size;
   state.sums = memory + 2 * size;
-  state.maxima = state.sums + static_cast<std::ptrdiff_t>(rows) * 16;
+  float* const largest = state.sums + static_cast<std::ptrdiff_t>(rows) * 16;
+  state.largest = tile.track_maxima ? largest : nullptr;
+  state.maxima = largest + static_cast<std::ptrdiff_t>(rows) * 16;
 
   const Vec factor = splat(tile.scale * kLog2E);
   for (int row = 0; row < rows; ++row) {
@@ -202,8 +209,17 @@ State<Dot> begin_tile(const AttentionTile& tile) {
     state.maxima[row] = kUnseen;
   }
   for (std::ptrdiff_t i = 0; i < size; i += kLanes) store(state.out + i, splat(0));
-  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(rows) * 16; i += kLanes) store(state.sums + i, splat(0));
+  for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(rows) * 16; i += kLanes) {
+    store(state.sums + i, splat(0));
+    store(largest + i, splat(kUnseen));
+  }
   return state;
+}
+
+/// AVX2's vectors fill only half of the lanes.
+template <typename Dot>
+float largest_score(const State<Dot>& state, int row) {
+  return largest(load(state.largest + static_cast<std::ptrdiff_t>(row) * 16));
 }
 
 template <typename Dot>
@@ -217,11 +233,12 @@ void end_tile(const AttentionTile& tile, const State<Dot>& state) {
       float* rest = tile.partial + static_cast<std::ptrdiff_t>(state.rows) * state.padded;
       rest[row] = state.maxima[row];
       rest[state.rows + row] = total;
+      if (state.largest != nullptr) rest[2 * state.rows + row] = largest_score(state, row);
       continue;
     }
-    if (tile.log_sums != nullptr) {
-      tile.log_sums[row / tile.heads * tile.log_stride + row % tile.heads] = state.maxima[row] + __builtin_log2f(total);
-    }
+    const std::ptrdiff_t at = row / tile.heads * tile.log_stride + row % tile.heads;
+    if (tile.log_sums != nullptr) tile.log_sums[at] = state.maxima[row] + __builtin_log2f(total);
+    if (tile.maxima != nullptr) tile.maxima[at] = largest_score(state, row);
     float* out = tile.out + row / tile.heads * tile.token_stride + row % tile.heads * tile.head_size;
     const Vec factor = splat(1.0f / total);
     int j = 0;

@@ -133,7 +133,8 @@ void pack_keys(const AttentionBackward& task, const Packed<Dot>& packed) {
   }
 }
 
-/// The queries of head r, times scale log2(e), and their output gradients; log-sums, and D_i = dout_i . out_i.
+/// The queries of head r, times scale log2(e), and their output gradients; log-sums, and
+/// D_i = dout_i . out_i less the gradient of the log-sum.
 template <typename Dot>
 void pack_queries(const AttentionBackward& task, int r, const Packed<Dot>& packed) {
   alignas(64) float queries[kTile * kMostHeadSize], douts[kTile * kMostHeadSize], out[kMostHeadSize];
@@ -149,8 +150,9 @@ void pack_queries(const AttentionBackward& task, int r, const Packed<Dot>& packe
       fetch_row(there ? task.out + from : nullptr, task.head_size, 1, padded, out);
       Vec mean = splat(0);
       for (int c = 0; c < padded; c += kLanes) mean = fma(load(douts + to + c), load(out + c), mean);
-      packed.means[row] = sum(mean);
-      packed.log_sums[row] = there ? task.log_sums[row * task.log_stride + r] : kNoQuery;
+      const std::ptrdiff_t at = row * task.log_stride + r;
+      packed.means[row] = sum(mean) - (there && task.dlog_sums != nullptr ? task.dlog_sums[at] : 0.0f);
+      packed.log_sums[row] = there ? task.log_sums[at] : kNoQuery;
     }
     const std::ptrdiff_t at = tile * packed.tile_words();
     put_words_of<Dot>(queries, padded, packed.queries_by_size + at, packed.queries_by_row + at);

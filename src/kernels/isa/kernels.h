@@ -68,17 +68,21 @@ struct AttentionTile {
   /// nullptr, or where to leave log2 of the sum of e^score of each query: [tokens, R], tokens `log_stride` floats
   /// apart.
   float* log_sums = nullptr;
+  /// nullptr, or where to leave the largest score times log2(e), likewise.
+  float* maxima = nullptr;
   std::ptrdiff_t log_stride = 0;
+  bool track_maxima = false;  // set with `maxima`, and with `partial` where maxima will be wanted
 
   /// Room for attention_scratch_floats(rows, d'), aligned to 64 bytes.
   float* scratch = nullptr;
   /// nullptr, or where to leave the sums for merging with those over other segments: unnormalised output [rows, d'],
-  /// then [rows] maxima of the scores times log2(e), then [rows] sums of 2^(score - maximum).
+  /// then [rows] maxima of the scores times log2(e), at least about, then [rows] sums of 2^(score - maximum), then (if
+  /// tracked) [rows] the exact maxima.
   float* partial = nullptr;
 };
 
 static constexpr std::ptrdiff_t attention_scratch_floats(std::ptrdiff_t rows, std::ptrdiff_t padded_head) {
-  return rows * (2 * padded_head + 17) + 16;
+  return rows * (2 * padded_head + 33) + 16;
 }
 
 struct AttentionKernels {
@@ -98,6 +102,7 @@ struct AttentionBackward {
   float scale = 0;
   const float *q = nullptr, *out = nullptr, *dout = nullptr;  // [length, heads, d], tokens q_stride floats apart
   const float* log_sums = nullptr;                            // [length, heads], log_stride apart
+  const float* dlog_sums = nullptr;                           // likewise, or nullptr for zeros
   const float *k = nullptr, *v = nullptr;                     // [length, d], kv_stride apart
   float* dq = nullptr;                                        // added to; as q
   float *dk = nullptr, *dv = nullptr;                         // added to; [length, d], dkv_stride apart

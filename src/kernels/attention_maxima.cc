@@ -1,0 +1,86 @@
+// training_maxima(): products of tiles of 64 queries with all keys that they may see, then a look at each row.
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/activations.h"
+#include "kernels/attention_training.h"
+#include "kernels/dispatch.h"
+
+namespace layerboost {
+namespace {
+
+constexpr int tile = 64;
+constexpr float log2_e = 1.44269504088896341F;
+
+/// One KV head of one text.
+class KeyHead {
+ public:
+  /// k [length, d], tokens `stride` floats apart.
+  KeyHead(const TrainingAttention& shape, const float* k, std::ptrdiff_t stride)
+      : shape_(shape), width_((shape.length + 15) / 16 * 16) {
+    thread_local AlignedBuffer memory;
+    across_ =
+        memory.reserve_as<float>(static_cast<std::size_t>(width_) * static_cast<std::size_t>(shape.head_size + tile));
+    scores_ = across_ + width_ * shape.head_size;
+    kernels().linear.transpose(k, stride, shape.length, shape.head_size, across_, width_);
+    for (int c = 0; c < shape.head_size; ++c)
+      std::fill(across_ + c * width_ + shape.length, across_ + (c + 1) * width_, 0.0F);
+  }
+
+  /// Queries first .. first + count - 1 of one head: q [count, d], maxima and keys [count].
+  void find(const float* q, std::ptrdiff_t q_stride, int first, int count, float* maxima, float* keys,
+            std::ptrdiff_t stride) const {
+    const int low = shape_.window == 0 ? 0 : std::max(0, first - shape_.window + 1) / 16 * 16;
+    score(q, q_stride, count, low, first + count);
+    score(q, q_stride, count, 0, std::min(shape_.sinks, low));
+    for (int i = 0; i < count; ++i) {
+      const float* const row = scores_ + i * width_;
+      const int own = first + i, begin = shape_.window == 0 ? 0 : std::max(0, own - shape_.window + 1);
+      int best = begin;
+      for (int j = begin; j <= own; ++j)
+        if (row[j] > row[best]) best = j;
+      for (int j = 0; j < std::min(shape_.sinks, begin); ++j)
+        if (row[j] > row[best]) best = j;
+      maxima[i * stride] = row[best] * shape_.scale * log2_e;
+      keys[i * stride] = static_cast<float>(best);
+    }
+  }
+
+ private:
+  /// Scores of keys begin .. end - 1 (begin a multiple of 16).
+  void score(const float* q, std::ptrdiff_t q_stride, int count, int begin, int end) const {
+    const int cols = (end - begin + 15) / 16 * 16;
+    if (cols <= 0) return;
+    kernels().linear.multiply(
+        {count, cols, shape_.head_size, q, q_stride, across_ + begin, width_, scores_ + begin, width_, false});
+  }
+
+  const TrainingAttention& shape_;
+  std::ptrdiff_t width_;  // tokens, rounded up
+  float* across_;         // [d, width]
+  float* scores_;         // [tile, width]
+};
+
+}  // namespace
+
+void training_maxima(const TrainingAttention& shape, const float* q, const float* k, float* maxima, float* keys) {
+  const int ratio = shape.heads / shape.kv_heads, d = shape.head_size;
+  const std::ptrdiff_t q_stride = static_cast<std::ptrdiff_t>(shape.heads) * d;
+#pragma omp parallel for collapse(2) schedule(dynamic)
+  for (int text = 0; text < shape.sequences; ++text) {
+    for (int kv_head = 0; kv_head < shape.kv_heads; ++kv_head) {
+      const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(text) * shape.length;
+      const KeyHead head(shape, k + (row * shape.kv_heads + kv_head) * d,
+                         static_cast<std::ptrdiff_t>(shape.kv_heads) * d);
+      for (int first = 0; first < shape.length; first += tile) {
+        for (int r = 0; r < ratio; ++r) {
+          const std::ptrdiff_t at = (row + first) * shape.heads + kv_head * ratio + r;
+          head.find(q + at * d, q_stride, first, std::min(tile, shape.length - first), maxima + at, keys + at,
+                    shape.heads);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace layerboost
