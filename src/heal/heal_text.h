@@ -1,0 +1,49 @@
+// What healing reads: sequences of equal length, in an order that a seed gives, and a part that is held out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+
+namespace layerboost {
+
+struct HealTextOptions {
+  std::vector<std::string> files;  // or the one word "self": text that the model writes
+  std::string valid;               // a file; empty: the last 1 % of the text, which is then not learnt from
+  int length = 1024;               // tokens of a sequence
+  int held_out = 16;               // sequences held out, at most
+  std::int64_t wanted = 0;         // sequences that training will ask for
+  std::uint64_t seed = 0;
+};
+
+/// Immutable but for a cache of the order.
+class HealText {
+ public:
+  virtual ~HealText() = default;
+
+  /// Sequences in one pass over the text.
+  [[nodiscard]] virtual std::int64_t size() const = 0;
+
+  /// The tokens of the sequence that is read as number `i` = 0, 1, ..., [length]. After size() sequences the text
+  /// begins again in another order. May write text first (`self`), and throw Interrupted.
+  virtual std::vector<TokenId> sequence(std::int64_t i) = 0;
+
+  [[nodiscard]] const std::vector<std::vector<TokenId>>& held_out() const { return held_out_; }
+  /// For people: "train.jsonl", "self".
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& held_out_name() const { return held_out_name_; }
+  /// "sha256:..." of all that is read.
+  [[nodiscard]] const std::string& hash() const { return hash_; }
+
+ protected:
+  std::vector<std::vector<TokenId>> held_out_;
+  std::string name_, held_out_name_, hash_;
+};
+
+/// Throws Error (one line) for files that can't be read, or have less than two sequences of text.
+std::unique_ptr<HealText> open_heal_text(const Model& model, const HealTextOptions& options);
+
+}  // namespace layerboost
