@@ -160,7 +160,7 @@ TEST(CosineImportance, ByHand) {
 TEST(Removal, DefaultModel) {
   const fs::path file = shared_path() / "reference/removal.smollm2.json";
   LB_SKIP_WITHOUT(file);
-  LB_SKIP_WITHOUT(default_model_path());
+  LB_NEEDS_DEFAULT_MODEL();
   const Json reference = read_json(file);
   const auto model = load_model(default_model_path(), Precision::f32);
   const TextData data = read_text(shared_path() / "data/corpus/valid.jsonl");

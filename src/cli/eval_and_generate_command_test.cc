@@ -25,7 +25,7 @@ TEST(EvalCommand, RefusesToMeasureNothing) {
 }
 
 TEST(EvalCommand, WritesWhatItMeasured) {
-  LB_SKIP_WITHOUT(default_model_path());
+  LB_NEEDS_DEFAULT_MODEL();
   const fs::path folder = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_eval_command");
   const std::string text = folder / "text.txt", task = folder / "bees.jsonl", json = folder / "result.json";
   write_file(text, "The bees make honey. The cows give milk. The bees make honey.");
@@ -43,7 +43,7 @@ TEST(EvalCommand, WritesWhatItMeasured) {
 }
 
 TEST(GenerateCommand, WritesOn) {
-  LB_SKIP_WITHOUT(default_model_path());
+  LB_NEEDS_DEFAULT_MODEL();
   const std::string json =
       fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_generate_command.json");
   EXPECT_EQ(

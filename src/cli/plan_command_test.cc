@@ -61,7 +61,7 @@ class PlanCommand : public testing::Test {
 TEST_F(PlanCommand, WritesAPlanThatInfoDraws) {
   const Result made = plan({"--kv", "0.3", "--keep", "2,3", "--json", in_folder("result.json")});
   EXPECT_EQ(made.code, 0);
-  EXPECT_THAT(made.out, AllOf(HasSubstr("kl + 0.1 retrieval"), HasSubstr("next: layerboost eval")));
+  EXPECT_THAT(made.out, AllOf(HasSubstr("kl + 1 retrieval"), HasSubstr("next: layerboost eval")));
   EXPECT_THAT(made.err, HasSubstr("no speed predicted"));
   const Plan plan = read_plan(folder_ / "plan.json");
   EXPECT_LE(plan.predicted->kv_fraction, 0.3);

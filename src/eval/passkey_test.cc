@@ -79,7 +79,7 @@ TEST(Passkey, SummaryByDepth) {
 }
 
 TEST(Passkey, TheDefaultModelFindsThem) {
-  LB_SKIP_WITHOUT(default_model_path());
+  LB_NEEDS_DEFAULT_MODEL();
   const auto model = load_model(default_model_path(), Precision::bf16);
   MixerSet mixers(*model);
   Subject subject(*model, mixers.list(native_specs(model->config)));

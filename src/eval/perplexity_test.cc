@@ -100,13 +100,13 @@ void expect_reference(Precision precision, double tolerance) {
 
 TEST(PerplexityReference, F32) {
   LB_SKIP_WITHOUT(shared_path() / "reference");
-  LB_SKIP_WITHOUT(default_model_path());
+  LB_NEEDS_DEFAULT_MODEL();
   expect_reference(Precision::f32, 1e-3);
 }
 
 TEST(PerplexityReference, Bf16) {
   LB_SKIP_WITHOUT(shared_path() / "reference");
-  LB_SKIP_WITHOUT(default_model_path());
+  LB_NEEDS_DEFAULT_MODEL();
   expect_reference(Precision::bf16, 5e-3);
 }
 

@@ -35,7 +35,7 @@ class OwnCache {
 };
 
 TEST(SelfText, WrittenOnceAndGoneOnWith) {
-  LB_SKIP_WITHOUT(default_model_path());
+  LB_NEEDS_DEFAULT_MODEL();
   const auto model = load_model(default_model_path(), Precision::bf16);
   const OwnCache cache;
   MixerSet mixers(*model);

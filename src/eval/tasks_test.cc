@@ -43,7 +43,7 @@ class TaskReference : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     LB_SKIP_WITHOUT(shared_path() / "reference");
-    LB_SKIP_WITHOUT(default_model_path());
+    LB_NEEDS_DEFAULT_MODEL();
     expected_ = read_json(shared_path() / "reference/tasks.smollm2.json")["tasks"][GetParam()];
     model_ = load_model(default_model_path(), Precision::f32);
   }

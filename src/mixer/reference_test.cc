@@ -29,7 +29,7 @@ void expect_matches(const Model& model, const Reference& reference, const std::s
 TEST(Reference, DefaultModelLogits) {
   const fs::path file = shared_path() / "reference/logits.smollm2.json";
   LB_SKIP_WITHOUT(file);
-  LB_SKIP_WITHOUT(default_model_path());
+  LB_NEEDS_DEFAULT_MODEL();
   const auto model = load_model(default_model_path(), Precision::f32);
   for (const Json& entry : read_json(file)) {
     Reference reference{entry["ids"], {0}, entry["greedy48"]};

@@ -16,10 +16,10 @@ namespace layerboost {
 struct LossRule {
   std::string measure = "kl";
   /// Loss = measure + weight * drop of the log-probability of a passkey's digits (no less than 0). Text hardly shows
-  /// what windows lose of the far past, so it has its share: 0.1 counts one token in ten as depending on it.
-  double retrieval_weight = 0.1;
+  /// what windows lose of the far past, so it has its share: 1 weighs a nat lost on a digit far back like a nat of text.
+  double retrieval_weight = 1;
 
-  /// "kl + 0.1 retrieval": for people.
+  /// "kl + 1 retrieval": for people.
   [[nodiscard]] std::string text() const;
 };
 
