@@ -32,18 +32,20 @@ void set_command_line(int argc, const char* const* argv) {
 }
 
 Json RunInfo::to_json() const {
-  return {
-      {"version", LAYERBOOST_VERSION},
-      {"command", command_line()},
-      {"model", text_or_null(model)},
-      {"plan", text_or_null(plan)},
+  Json json = {{"version", LAYERBOOST_VERSION},
+               {"command", command_line()},
+               {"model", text_or_null(model)},
+               {"plan", text_or_null(plan)}};
+  if (!adapter.empty()) json["adapter"] = adapter;
+  json.update(Json{
       {"cpu", cpu_name()},
       {"isa", name_of(best_isa())},
       {"threads", threads},
       {"precision", text_or_null(precision)},
       {"seed", seed},
       {"seconds", std::round(clock.seconds() * 1000) / 1000},
-  };
+  });
+  return json;
 }
 
 }  // namespace layerboost

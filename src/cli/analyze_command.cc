@@ -39,7 +39,7 @@ void print_table(const Analysis& analysis) {
 
 void analyze(const Options& options) {
   RunInfo run = start_run(options.common);
-  const OpenedModel opened = open_model_argument(options.model, "", options.common.precision);
+  const OpenedModel opened = open_original_model(options.model, options.common.precision, "analyze");
   run.model = opened.model->hash;
   const Analysis analysis = run_analysis(opened, options.analyze, options.common.seed, options.output, run);
   if (!options.common.json.empty()) write_analysis(options.common.json, analysis);

@@ -20,8 +20,7 @@ struct Options {
 void bench(const Options& options) {
   RunInfo run = start_run(options.common);
   const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
-  run.model = opened.model->hash;
-  run.plan = opened.plan_hash;
+  opened.describe(run);
   const Json report = measure_speed(opened, opened.list(), options.speed, true);
   if (options.common.json.empty()) return;
   Json json = {{"run", run.to_json()}};
@@ -34,7 +33,8 @@ void bench(const Options& options) {
 void add_bench_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("bench", "Measure speed and memory for many sequences at once");
   const auto options = std::make_shared<Options>();
-  command->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory from boost, or a name")
+  command
+      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
       ->required()
       ->type_name("");
   command->add_option("--plan", options->plan, "Run with this plan")->type_name("PLAN");

@@ -55,7 +55,7 @@ class Boost {
 
   void open() {
     const fs::path model_path = fs::absolute(find_model(options_.model));
-    opened_ = open_model_argument(options_.model, "", options_.common.precision);
+    opened_ = open_original_model(options_.model, options_.common.precision, "boost");
     run_.model = opened_.model->hash;
     if (is_boost_directory(directory_) && read_boost_directory(directory_).model_hash != run_.model)
       fail("{} was made from another model: give another -o, or remove it", directory_.string());
@@ -96,10 +96,12 @@ class Boost {
     quality.seed = options_.common.seed;
     if (quality.text.empty()) quality.text = written_text().string();
     const Json what = {quality.text, quality.tasks, quality.passkey, quality.limit, quality.context};
-    step("quality.base.json", {run_.model, what},
-         [&] { return to_json(show(measure_quality(*opened_.model, opened_.unchanged(), nullptr, quality))); });
+    step("quality.base.json", {run_.model, what}, [&] {
+      return to_json(show(measure_quality({*opened_.model, opened_.unchanged()}, nullptr, quality)));
+    });
     step("quality.plan.json", {run_.plan, what}, [&] {
-      return to_json(show(measure_quality(*planned_.model, planned_.list(), &planned_.unchanged(), quality)));
+      const ModelWithMixers unchanged{*planned_.model, planned_.unchanged()};
+      return to_json(show(measure_quality(planned_.run(), &unchanged, quality)));
     });
   }
 

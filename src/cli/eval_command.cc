@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/commands.h"
@@ -24,10 +25,10 @@ void run_eval(EvalOptions& options) {
   quality.bos = parse_bos_mode(options.bos);
   quality.seed = options.common.seed;
   const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
-  run.model = opened.model->hash;
-  run.plan = opened.plan_hash;
-  const MixerList* const unchanged = opened.planned() ? &opened.unchanged() : nullptr;
-  const QualityReport report = measure_quality(*opened.model, opened.list(), unchanged, quality);
+  opened.describe(run);
+  std::optional<UnchangedModel> unchanged;
+  if (!quality.text.empty()) unchanged.emplace(options.model, opened);
+  const QualityReport report = measure_quality(opened.run(), unchanged ? unchanged->get() : nullptr, quality);
   fmt::print("{}", to_table(report));
   if (options.common.json.empty()) return;
   Json json = to_json(report);
@@ -41,7 +42,8 @@ void add_eval_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("eval", "Measure a model's quality, with a plan or as it is");
   const auto options = std::make_shared<EvalOptions>();
   QualityOptions& quality = options->quality;
-  command->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost, or a name")
+  command
+      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
       ->required()
       ->type_name("");
   command->add_option("--plan", options->plan, "Run with this plan, and measure how far it is from the model as it is")

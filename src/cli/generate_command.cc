@@ -59,8 +59,7 @@ void run_generate(Options& options) {
   RunInfo run = start_run(options.common);
   check_sampling(options.generate.sampling);
   const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
-  run.model = opened.model->hash;
-  run.plan = opened.plan_hash;
+  opened.describe(run);
   const Tokenizer& tokenizer = opened.model->text();
   options.generate.seed = options.common.seed;
   options.generate.stop = end_tokens(*opened.model);
@@ -86,7 +85,8 @@ void run_generate(Options& options) {
 void add_generate_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("generate", "Write on from prompts");
   const auto options = std::make_shared<Options>();
-  command->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost, or a name")
+  command
+      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
       ->required()
       ->type_name("");
   command->add_option("PROMPT", options->prompts, "Texts to go on from, all at once")->required()->type_name("");

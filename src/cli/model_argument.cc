@@ -1,37 +1,87 @@
 #include "cli/model_argument.h"
 
 #include "base/error.h"
-#include "base/json.h"
-#include "cli/boost_directory.h"
-#include "cli/model_store.h"
+#include "cli/model_directory.h"
+#include "heal/adapter.h"
+#include "heal/merge.h"
 #include "mixer/int8_calibration.h"
 #include "plan/plan.h"
 
 namespace layerboost {
+namespace {
 
-OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision) {
-  fs::path model_path, plan_path = plan;
-  if (is_boost_directory(model)) {
-    const BoostDirectory directory = read_boost_directory(model);
-    model_path = directory.model_path;
-    if (plan.empty()) plan_path = fs::path(model) / "plan.json";
-  } else {
-    model_path = find_model(model);
-  }
+/// A model with a plan, and an adapter where `files` name one.
+OpenedModel open_planned(const ModelFiles& files, Precision precision) {
+  const auto checkpoint = open_checkpoint(files.model);
+  const Config& config = checkpoint->config();
+  const std::string hash = checkpoint->hash();
+  check_model_hash(files, hash);
+  const Plan plan = read_plan(files.plan, config, hash);
 
   OpenedModel opened;
-  opened.model = open_model(model_path, precision);
-  const Config& config = opened.model->config;
-  if (plan_path.empty()) {
-    opened.mixers = std::make_unique<MixerSet>(*opened.model);
-    opened.specs = native_specs(config);
-    return opened;
+  opened.specs = plan.specs();
+  opened.plan_hash = plan.hash();
+  std::optional<AdapterChange> change;
+  if (!files.adapter.empty()) {
+    check_plan_hash(files, opened.plan_hash);
+    const Adapter adapter = read_adapter(files.adapter, config, hash, opened.plan_hash);
+    change.emplace(adapter, config, files.adapter_hash);
+    opened.adapter_hash = files.adapter_hash;
   }
-  const Plan chosen = read_plan(plan_path, config, opened.model->hash);
-  opened.mixers = std::make_unique<MixerSet>(*opened.model, read_plan_maps(chosen, plan_path, config));
-  opened.specs = chosen.specs();
-  opened.plan_hash = chosen.hash();
+  const auto make_mixers = [&](const Model& model) {
+    return std::make_unique<MixerSet>(model, read_plan_maps(plan, files.plan, config));
+  };
+  const ModelUse use{change ? &*change : nullptr, opened.plan_hash + " " + opened.adapter_hash, make_mixers,
+                     opened.specs};
+  // A plan alone leaves the model as it is, and so its calibration.
+  opened.model = open_model(files.model, precision, change || !config.attention.empty() ? &use : nullptr);
+  opened.mixers = make_mixers(*opened.model);
   return opened;
+}
+
+}  // namespace
+
+void OpenedModel::describe(RunInfo& info) const {
+  info.model = model->hash;
+  info.plan = plan_hash;
+  info.adapter = adapter_hash;
+}
+
+OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision) {
+  ModelFiles files = find_model_files(model);
+  if (!plan.empty()) {
+    files.plan = plan;
+    files.plan_hash.clear();
+  }
+  if (!files.plan.empty()) return open_planned(files, precision);
+  OpenedModel opened;
+  opened.model = open_model(files.model, precision);
+  check_model_hash(files, opened.model->hash);
+  opened.mixers = std::make_unique<MixerSet>(*opened.model);
+  opened.specs = native_specs(opened.model->config);
+  return opened;
+}
+
+OpenedModel open_original_model(const std::string& model, Precision precision, const char* command) {
+  const ModelFiles files = find_model_files(model);
+  if (!files.adapter.empty())
+    fail("{} {}: a healed model; give the model that it was made from, {}", command, model, files.model.string());
+  OpenedModel opened = open_model_argument(model, "", precision);
+  if (opened.exported())
+    fail("{} {}: an exported model, parts of which have been left out; give the one that it was made from", command,
+         model);
+  return opened;
+}
+
+UnchangedModel::UnchangedModel(const std::string& model, const OpenedModel& opened) {
+  if (!opened.planned() || opened.exported()) return;
+  if (opened.original()) {
+    run_.emplace(ModelWithMixers{*opened.model, opened.unchanged()});
+    return;
+  }
+  base_ = open_model(find_model_files(model).model, opened.model->precision);
+  mixers_ = std::make_unique<MixerSet>(*base_);
+  run_.emplace(ModelWithMixers{*base_, mixers_->list(native_specs(base_->config))});
 }
 
 }  // namespace layerboost

@@ -96,16 +96,16 @@ Json data_json(const QualityReport& report) {
 
 }  // namespace
 
-QualityReport measure_quality(const Model& model, const MixerList& mixers, const MixerList* unchanged,
+QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMixers* unchanged,
                               const QualityOptions& options) {
-  const Work work = prepare(model, options);
+  const Work work = prepare(measured.model, options);
   QualityReport report;
   report.options = options;
   report.text_name = work.text.name;
   report.text_hash = work.text.hash;
-  Subject subject(model, mixers);
+  Subject subject(measured.model, measured.mixers);
   if (!work.windows.empty() && unchanged != nullptr) {
-    Subject base(model, *unchanged);
+    Subject base(unchanged->model, unchanged->mixers);
     report.divergence = measure_divergence(base, subject, work.windows);
     report.perplexity = report.divergence->changed;
   } else if (!work.windows.empty()) {

@@ -12,6 +12,7 @@
 #include "eval/divergence.h"
 #include "eval/passkey.h"
 #include "eval/tasks.h"
+#include "model/model.h"
 
 namespace layerboost {
 
@@ -36,9 +37,15 @@ struct QualityReport {
   std::vector<std::string> task_hashes;  // of tasks
 };
 
-/// Measures what `options` ask for on `mixers`; with `unchanged` (else nullptr) also how far it is from the model with
-/// those mixers. Everything given is read and checked before anything is measured. Throws Error, and Interrupted.
-QualityReport measure_quality(const Model& model, const MixerList& mixers, const MixerList* unchanged,
+/// A model with the mixers [L] that it runs with.
+struct ModelWithMixers {
+  const Model& model;
+  const MixerList& mixers;
+};
+
+/// Measures what `options` ask for; with `unchanged` (else nullptr) also how far it is from that. Everything given is
+/// read and checked before anything is measured. Throws Error, and Interrupted.
+QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMixers* unchanged,
                               const QualityOptions& options);
 
 /// {"perplexity": {nll, ppl, tokens, windows, nll_stderr}, "kl": {mean, stderr, agreement, agreement_stderr, base_ppl,

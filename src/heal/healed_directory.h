@@ -11,7 +11,7 @@ namespace layerboost {
 
 /// What heal.json says.
 struct HealedDirectory {
-  std::string model_name;         // for people
+  std::string model_name;         // MODEL as it was given: "smollm2-135m", ORG/NAME or a path
   fs::path model_path;            // absolute, of the base model
   std::string model_hash;         // Checkpoint::hash() of the base model
   std::string plan_hash;          // Plan::hash() of plan.json

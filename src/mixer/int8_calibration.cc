@@ -51,13 +51,14 @@ TokenId draw(const LogitsBlock& block, std::size_t row, Random& random) {
 
 /// Largest |w| of each column over the rows of some tensors.
 std::vector<float> column_ranges(const Checkpoint& checkpoint,
-                                 const std::vector<std::pair<std::string, std::int64_t>>& tensors,
-                                 std::int64_t columns) {
+                                 const std::vector<std::pair<std::string, std::int64_t>>& tensors, std::int64_t columns,
+                                 const WeightChange* change) {
   std::vector<float> ranges(static_cast<std::size_t>(columns)), row(static_cast<std::size_t>(columns));
   for (const auto& [name, rows] : tensors) {
     const Tensor& tensor = checkpoint.tensor(name, {rows, columns});
     for (std::int64_t r = 0; r < rows; ++r) {
       read_rows(tensor, r, 1, row.data());
+      if (change != nullptr) change->apply(name, r, row);
       for (std::size_t j = 0; j < row.size(); ++j) ranges[j] = std::max(ranges[j], std::fabs(row[j]));
     }
   }
@@ -127,29 +128,38 @@ bool read_ranges(const fs::path& path, const std::string& hash, InputRanges& ran
   }
 }
 
-InputRanges ranges_of(const fs::path& path) {
-  const auto checkpoint = open_checkpoint(path);
-  const fs::path beside =
-      fs::is_directory(path) ? path / "calibration.json" : fs::path(path.string() + ".calibration.json");
-  const fs::path cached = cache_dir() / "calibration" / (sha256(checkpoint->hash()) + ".json");
-  InputRanges ranges = empty_ranges(checkpoint->config());
-  for (const fs::path& file : {beside, cached})
-    if (read_ranges(file, checkpoint->hash(), ranges)) return ranges;
+/// As the model was trained, unless `use` says otherwise.
+InputRanges observe(const fs::path& path, const ModelUse* use) {
+  const auto model = load_model(path, Precision::bf16, nullptr, use != nullptr ? use->change : nullptr);
+  const auto mixers = use != nullptr ? use->make_mixers(*model) : std::make_unique<MixerSet>(*model);
+  const auto& list = mixers->list(use != nullptr ? use->specs : native_specs(model->config));
+  return observe_ranges(*model, list, text_count, text_length);
+}
+
+InputRanges ranges_of(const fs::path& path, const Checkpoint& checkpoint, const ModelUse* use) {
+  const std::string key = checkpoint.hash() + (use != nullptr ? " " + use->key : "");
+  std::vector<fs::path> files = {cache_dir() / "calibration" / (sha256(key) + ".json")};
+  if (use == nullptr)
+    files.insert(files.begin(),
+                 fs::is_directory(path) ? path / "calibration.json" : fs::path(path.string() + ".calibration.json"));
+  InputRanges ranges = empty_ranges(checkpoint.config());
+  for (const fs::path& file : files)
+    if (read_ranges(file, key, ranges)) return ranges;
 
   note("calibrating {} for int8, once", path.filename().string());
-  ranges = observe_ranges(*load_model(path, Precision::bf16), text_count, text_length);
-  const Json json = to_json(ranges, checkpoint->hash());
+  ranges = observe(path, use);
+  const Json json = to_json(ranges, key);
   try {
-    write_file(beside, json.dump());
+    write_file(files.front(), json.dump());
   } catch (const Error&) {  // a model in a folder that isn't ours to write
-    write_file(cached, json.dump());
+    write_file(files.back(), json.dump());
   }
   return ranges;
 }
 
 }  // namespace
 
-InputRanges observe_ranges(const Model& model, int sequences, int length) {
+InputRanges observe_ranges(const Model& model, const MixerList& mixers, int sequences, int length) {
   InputRanges ranges = empty_ranges(model.config);
   Runner runner(model);
   runner.workspace().observer = [&](int layer, Site site, const Activations& input) {
@@ -158,11 +168,9 @@ InputRanges observe_ranges(const Model& model, int sequences, int length) {
     InputRanges::Layer& at = ranges.layers[static_cast<std::size_t>(layer)];
     widen(site == Site::qkv ? at.qkv : site == Site::o ? at.o : at.gate_up, input);
   };
-  MixerSet mixers(model);
   CachePools pools;
   const Random seed(0);
-  std::vector<Sequence> texts(static_cast<std::size_t>(sequences),
-                              Sequence(mixers.list(native_specs(model.config)), pools));
+  std::vector<Sequence> texts(static_cast<std::size_t>(sequences), Sequence(mixers, pools));
   std::vector<Random> randoms;
   std::vector<TokenId> tokens;
   for (int i = 0; i < sequences; ++i) {
@@ -186,10 +194,14 @@ InputRanges observe_ranges(const Model& model, int sequences, int length) {
   return ranges;
 }
 
-Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ranges, float alpha) {
+Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ranges, float alpha,
+                            const WeightChange* change) {
   const Config& config = checkpoint.config();
   const std::int64_t D = config.hidden, F = config.ffn, q = config.q_size(), kv = config.kv_size();
   Smoothing smoothing{std::vector<LayerSmoothing>(ranges.layers.size()), {}};
+  const auto columns = [&](const std::vector<std::pair<std::string, std::int64_t>>& tensors, std::int64_t count) {
+    return column_ranges(checkpoint, tensors, count, change);
+  };
   const auto count = static_cast<std::ptrdiff_t>(ranges.layers.size());
 #pragma omp parallel for schedule(dynamic)
   for (std::ptrdiff_t l = 0; l < count; ++l) {
@@ -197,25 +209,27 @@ Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ran
     const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
     const InputRanges::Layer& inputs = ranges.layers[static_cast<std::size_t>(l)];
     LayerSmoothing& layer = smoothing.layers[static_cast<std::size_t>(l)];
-    const auto qkv = column_ranges(
-        checkpoint,
+    const auto gate_up = columns({{mlp + "gate_proj.weight", F}, {mlp + "up_proj.weight", F}}, D);
+    layer.gate_up = factors(inputs.gate_up, gate_up, alpha);
+    if (config.attention_of(static_cast<int>(l)) != AttentionParts::all) continue;
+    const auto qkv = columns(
         {{attention + "q_proj.weight", q}, {attention + "k_proj.weight", kv}, {attention + "v_proj.weight", kv}}, D);
-    const auto o = column_ranges(checkpoint, {{attention + "o_proj.weight", D}}, q);
-    const auto gate_up = column_ranges(checkpoint, {{mlp + "gate_proj.weight", F}, {mlp + "up_proj.weight", F}}, D);
-    layer = {factors(inputs.qkv, qkv, alpha),
-             factors(shared_by_kv_head(inputs.o, config), shared_by_kv_head(o, config), alpha),
-             factors(inputs.gate_up, gate_up, alpha)};
+    const auto o = columns({{attention + "o_proj.weight", D}}, q);
+    layer.qkv = factors(inputs.qkv, qkv, alpha);
+    layer.o = factors(shared_by_kv_head(inputs.o, config), shared_by_kv_head(o, config), alpha);
   }
   const char* const head = config.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-  smoothing.head = factors(ranges.head, column_ranges(checkpoint, {{head, config.vocab}}, D), alpha);
+  smoothing.head = factors(ranges.head, columns({{head, config.vocab}}, D), alpha);
   return smoothing;
 }
 
-std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision) {
-  if (precision != Precision::int8) return load_model(path, precision);
-  const InputRanges ranges = ranges_of(path);
-  const Smoothing smoothing = smoothing_factors(*open_checkpoint(path), ranges, smoothing_alpha);
-  return load_model(path, precision, &smoothing);
+std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision, const ModelUse* use) {
+  const WeightChange* const change = use != nullptr ? use->change : nullptr;
+  if (precision != Precision::int8) return load_model(path, precision, nullptr, change);
+  const auto checkpoint = open_checkpoint(path);
+  const InputRanges ranges = ranges_of(path, *checkpoint, use);
+  const Smoothing smoothing = smoothing_factors(*checkpoint, ranges, smoothing_alpha, change);
+  return load_model(path, precision, &smoothing, change);
 }
 
 }  // namespace layerboost

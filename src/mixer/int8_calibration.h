@@ -3,9 +3,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "mixer/mixers.h"
 #include "model/model.h"
 
 namespace layerboost {
@@ -19,16 +21,28 @@ struct InputRanges {
   std::vector<float> head;    // [D]
 };
 
-/// Observes the model (any precision but int8, no smoothing) while it writes `sequences` texts of `length` tokens by
-/// sampling at temperature 1.
-InputRanges observe_ranges(const Model& model, int sequences, int length);
+/// Observes the model (any precision but int8, no smoothing) with these mixers [L] while it writes `sequences` texts of
+/// `length` tokens by sampling at temperature 1.
+InputRanges observe_ranges(const Model& model, const MixerList& mixers, int sequences, int length);
 
 /// SmoothQuant's factors (Xiao et al. 2023, eq. 4): s_j = max|x_j|^alpha / max|w_j|^(1 - alpha), w_j the column of the
 /// weight that reads channel j; scaled so that their geometric mean is 1.
-Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ranges, float alpha);
+/// The weights as `change` makes them; nullptr: as they are. Channels of products that a layer lacks get none.
+Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ranges, float alpha,
+                            const WeightChange* change = nullptr);
+
+/// How a model will be run, where that isn't as it was trained.
+struct ModelUse {
+  const WeightChange* change = nullptr;
+  std::string key;  // names change and mixers, for the cache of calibrations
+  std::function<std::unique_ptr<MixerSet>(const Model&)> make_mixers;
+  std::vector<MixerSpec> specs;  // [L]
+};
 
 /// Opens a model ready to run (load_model). Under int8 it is calibrated first, once: the ranges are kept beside the
-/// model, as FILE.calibration.json or DIR/calibration.json, or in the cache where that can't be written. Throws Error.
-std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision);
+/// model, as FILE.calibration.json or DIR/calibration.json, or in the cache where that can't be written. With `use`, it
+/// is changed and calibrated as it will be used; those ranges are kept in the cache. Throws Error.
+std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision,
+                                  const ModelUse* use = nullptr);
 
 }  // namespace layerboost

@@ -10,7 +10,17 @@
 namespace layerboost {
 namespace {
 
+/// Throws Error when the layer has been left without the weights that this mixer needs.
+void check_weights(const Config& config, int layer, const MixerSpec& spec) {
+  const AttentionParts parts = config.attention_of(layer);
+  if (parts == AttentionParts::all || spec.kind == MixerKind::none) return;
+  if (parts == AttentionParts::norm && spec.kind == MixerKind::map) return;
+  fail("layer {} can't have the mixer {}: its attention was left out when the model was exported", layer,
+       to_string(spec));
+}
+
 std::unique_ptr<Mixer> make_mixer(const Model& model, int layer, const MixerSpec& spec, const LayerMaps& maps) {
+  check_weights(model.config, layer, spec);
   switch (spec.kind) {
     case MixerKind::softmax:
       return std::make_unique<SoftmaxMixer>(model, layer);
@@ -56,8 +66,13 @@ void MixerSet::set_map(int layer, LayerMap map) {
 
 std::vector<MixerSpec> native_specs(const Config& config) {
   std::vector<MixerSpec> specs;
-  for (const int window : config.windows)
-    specs.push_back(window > 0 ? MixerSpec{MixerKind::window, window, 0} : MixerSpec{MixerKind::softmax, 0, 0});
+  for (int layer = 0; layer < config.layers; ++layer) {
+    const int window = config.windows[static_cast<std::size_t>(layer)];
+    if (config.attention_of(layer) != AttentionParts::all)
+      specs.push_back({MixerKind::none, 0, 0});
+    else
+      specs.push_back(window > 0 ? MixerSpec{MixerKind::window, window, 0} : MixerSpec{MixerKind::softmax, 0, 0});
+  }
   return specs;
 }
 

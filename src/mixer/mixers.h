@@ -34,7 +34,8 @@ class MixerSet {
   std::map<std::vector<MixerSpec>, std::unique_ptr<MixerList>> lists_;
 };
 
-/// What the pretrained model itself does: softmax, or a window where the model has one. [L]
+/// What the pretrained model itself does: softmax, or a window where the model has one; none where an exported model
+/// has no attention. [L]
 std::vector<MixerSpec> native_specs(const Config& config);
 
 /// Bytes of cache of one sequence of `length` positions: analytic (research/layerboost 3.11), without allocation

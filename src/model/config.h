@@ -25,6 +25,10 @@ struct RopeConfig {
   [[nodiscard]] std::vector<double> frequencies(int head_size) const;
 };
 
+/// What a layer has weights of: everything; the norm before its mixer only (for a mixer with parameters of its own in
+/// place of attention); not even that (a layer without a mixer). Less than everything in exported models only.
+enum class AttentionParts { all, norm, none };
+
 struct Config {
   std::string arch;             // "llama", "qwen2", "qwen3" or "mistral"
   std::string name;             // for people
@@ -44,9 +48,13 @@ struct Config {
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention
   std::vector<int> eos;      // token ids that end a text
+  std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
 
   [[nodiscard]] int q_size() const { return heads * head_size; }
   [[nodiscard]] int kv_size() const { return kv_heads * head_size; }
+  [[nodiscard]] AttentionParts attention_of(int layer) const {
+    return attention.empty() ? AttentionParts::all : attention[static_cast<std::size_t>(layer)];
+  }
 };
 
 /// The most layers that a model may have.

@@ -10,14 +10,15 @@ const Tokenizer& Model::text() const {
 
 RopeTable Model::rope() const { return {config.rope.frequencies(config.head_size), config.rope.attention_factor}; }
 
-std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision, const Smoothing* smoothing) {
+std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision, const Smoothing* smoothing,
+                                  const WeightChange* change) {
   std::shared_ptr<const Checkpoint> checkpoint = open_checkpoint(path);
   auto model = std::make_unique<Model>();
   model->path = path;
   model->hash = checkpoint->hash();
   model->config = checkpoint->config();
   model->precision = precision;
-  model->weights = load_weights(std::move(checkpoint), precision, smoothing);
+  model->weights = load_weights(std::move(checkpoint), precision, smoothing, change);
   return model;
 }
 

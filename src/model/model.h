@@ -32,8 +32,9 @@ struct Model {
   mutable std::unique_ptr<const Tokenizer> tokenizer_;
 };
 
-/// Opens and packs a model (see open_checkpoint for the path; load_weights for the smoothing). Throws Error.
+/// Opens and packs a model (see open_checkpoint for the path; load_weights for smoothing and change). Its hash stays
+/// the unchanged model's. Throws Error.
 std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision,
-                                  const Smoothing* smoothing = nullptr);
+                                  const Smoothing* smoothing = nullptr, const WeightChange* change = nullptr);
 
 }  // namespace layerboost

@@ -10,7 +10,7 @@ namespace {
 
 /// Everything in the configuration that changes what the model computes.
 std::string describe(const Config& c) {
-  return fmt::format(
+  std::string text = fmt::format(
       "{} L{} D{} H{} G{} d{} F{} V{} P{} eps{} rope[{} {} {} {} {} {} {} {} {} {} {}] tied{} bias{}{}{} norm{} w{} "
       "eos{}",
       c.arch, c.layers, c.hidden, c.heads, c.kv_heads, c.head_size, c.ffn, c.vocab, c.max_positions, c.norm_eps,
@@ -18,6 +18,9 @@ std::string describe(const Config& c) {
       c.rope.beta_fast, c.rope.beta_slow, c.rope.attention_factor, c.rope.original_positions, c.rope.truncate,
       fmt::join(c.rope.divisors, ","), c.tied_embeddings, c.qkv_bias, c.o_bias, c.mlp_bias, c.qk_norm,
       fmt::join(c.windows, ","), fmt::join(c.eos, ","));
+  if (!c.attention.empty()) text += " attention";
+  for (const AttentionParts parts : c.attention) text += std::to_string(static_cast<int>(parts));
+  return text;
 }
 
 class TableCheckpoint final : public Checkpoint {
@@ -61,15 +64,18 @@ void for_each_tensor(const Config& c,
       visit(prefix + name + ".weight", {out, in});
       if (bias) visit(prefix + name + ".bias", {out});
     };
-    visit(prefix + "input_layernorm.weight", {hidden});
-    linear("self_attn.q_proj", c.q_size(), hidden, c.qkv_bias);
-    linear("self_attn.k_proj", c.kv_size(), hidden, c.qkv_bias);
-    linear("self_attn.v_proj", c.kv_size(), hidden, c.qkv_bias);
-    if (c.qk_norm) {
-      visit(prefix + "self_attn.q_norm.weight", {c.head_size});
-      visit(prefix + "self_attn.k_norm.weight", {c.head_size});
+    const AttentionParts parts = c.attention_of(layer);
+    if (parts != AttentionParts::none) visit(prefix + "input_layernorm.weight", {hidden});
+    if (parts == AttentionParts::all) {
+      linear("self_attn.q_proj", c.q_size(), hidden, c.qkv_bias);
+      linear("self_attn.k_proj", c.kv_size(), hidden, c.qkv_bias);
+      linear("self_attn.v_proj", c.kv_size(), hidden, c.qkv_bias);
+      if (c.qk_norm) {
+        visit(prefix + "self_attn.q_norm.weight", {c.head_size});
+        visit(prefix + "self_attn.k_norm.weight", {c.head_size});
+      }
+      linear("self_attn.o_proj", hidden, c.q_size(), c.o_bias);
     }
-    linear("self_attn.o_proj", hidden, c.q_size(), c.o_bias);
     visit(prefix + "post_attention_layernorm.weight", {hidden});
     linear("mlp.gate_proj", c.ffn, hidden, c.mlp_bias);
     linear("mlp.up_proj", c.ffn, hidden, c.mlp_bias);

@@ -9,18 +9,35 @@ namespace {
 /// Reads the tensors of one model, smoothing included, in the form that packing wants.
 class Loader {
  public:
-  Loader(const Checkpoint& checkpoint, Precision precision)
-      : checkpoint_(checkpoint), config_(checkpoint.config()), precision_(precision) {}
+  Loader(const Checkpoint& checkpoint, Precision precision, const WeightChange* change)
+      : checkpoint_(checkpoint), config_(checkpoint.config()), precision_(precision), change_(change) {}
 
   LayerWeights layer(int index, const LayerSmoothing& smoothing) const {
     const std::string prefix = fmt_prefix(index);
-    const std::string attention = prefix + "self_attn.";
     const std::string mlp = prefix + "mlp.";
-    const std::int64_t D = config_.hidden, F = config_.ffn, q = config_.q_size(), kv = config_.kv_size();
+    const std::int64_t D = config_.hidden, F = config_.ffn;
 
     LayerWeights layer;
-    layer.mixer_norm = divided(vector(prefix + "input_layernorm.weight", D), smoothing.qkv);
-    layer.mixer_smoothing = smoothing.qkv;
+    const AttentionParts parts = config_.attention_of(index);
+    if (parts != AttentionParts::none) {
+      layer.mixer_norm = divided(vector(prefix + "input_layernorm.weight", D), smoothing.qkv);
+      layer.mixer_smoothing = smoothing.qkv;
+    }
+    if (parts == AttentionParts::all) add_attention(layer, prefix + "self_attn.", smoothing);
+
+    layer.mlp_norm = divided(vector(prefix + "post_attention_layernorm.weight", D), smoothing.gate_up);
+    layer.gate_up = pack({{mlp + "gate_proj.weight", F, {}}, {mlp + "up_proj.weight", F, {}}}, D, smoothing.gate_up);
+    if (precision_ == Precision::int8) layer.down_rotation = rotation_block(config_.ffn);
+    layer.down = pack({{mlp + "down_proj.weight", D, {}}}, F, {}, layer.down_rotation);
+    if (config_.mlp_bias) {
+      layer.gate_up_bias = joined({vector(mlp + "gate_proj.bias", F), vector(mlp + "up_proj.bias", F)});
+      layer.down_bias = vector(mlp + "down_proj.bias", D);
+    }
+    return layer;
+  }
+
+  void add_attention(LayerWeights& layer, const std::string& attention, const LayerSmoothing& smoothing) const {
+    const std::int64_t D = config_.hidden, q = config_.q_size(), kv = config_.kv_size();
     layer.qkv = pack({{attention + "q_proj.weight", q, {}},
                       {attention + "k_proj.weight", kv, {}},
                       {attention + "v_proj.weight", kv, smoothing.o}},
@@ -34,16 +51,6 @@ class Loader {
     }
     layer.o = pack({{attention + "o_proj.weight", D, {}}}, q, repeated_heads(smoothing.o));
     if (config_.o_bias) layer.o_bias = vector(attention + "o_proj.bias", D);
-
-    layer.mlp_norm = divided(vector(prefix + "post_attention_layernorm.weight", D), smoothing.gate_up);
-    layer.gate_up = pack({{mlp + "gate_proj.weight", F, {}}, {mlp + "up_proj.weight", F, {}}}, D, smoothing.gate_up);
-    if (precision_ == Precision::int8) layer.down_rotation = rotation_block(config_.ffn);
-    layer.down = pack({{mlp + "down_proj.weight", D, {}}}, F, {}, layer.down_rotation);
-    if (config_.mlp_bias) {
-      layer.gate_up_bias = joined({vector(mlp + "gate_proj.bias", F), vector(mlp + "up_proj.bias", F)});
-      layer.down_bias = vector(mlp + "down_proj.bias", D);
-    }
-    return layer;
   }
 
   std::vector<float> vector(const std::string& name, std::int64_t size) const {
@@ -79,6 +86,7 @@ class Loader {
       std::size_t p = 0;
       while (row >= parts[p].rows) row -= parts[p++].rows;
       read_rows(*tensors[p], row, 1, out);
+      if (change_ != nullptr) change_->apply(parts[p].name, row, {out, static_cast<std::size_t>(columns)});
       const float row_factor =
           parts[p].row_factors.empty() ? 1.0F : 1.0F / parts[p].row_factors[static_cast<std::size_t>(row)];
       if (!column_factors.empty())
@@ -116,6 +124,7 @@ class Loader {
   const Checkpoint& checkpoint_;
   const Config& config_;
   Precision precision_;
+  const WeightChange* change_;
 };
 
 }  // namespace
@@ -127,9 +136,10 @@ std::size_t Weights::bytes() const {
   return total;
 }
 
-Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision precision, const Smoothing* smoothing) {
+Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision precision, const Smoothing* smoothing,
+                     const WeightChange* change) {
   const Config& config = checkpoint->config();
-  const Loader loader(*checkpoint, precision);
+  const Loader loader(*checkpoint, precision, change);
   const Smoothing none{std::vector<LayerSmoothing>(static_cast<std::size_t>(config.layers)), {}};
   const Smoothing& factors = smoothing != nullptr ? *smoothing : none;
 

@@ -1,7 +1,10 @@
 // The weights of a model, packed for its matrix products.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/matmul.h"
@@ -23,6 +26,18 @@ struct Smoothing {
   std::vector<float> head;             // [D]
 };
 
+/// A change of weights while they are read, before anything is rounded or packed: what an adapter adds.
+class WeightChange {
+ public:
+  virtual ~WeightChange() = default;
+  /// Changes row `row` of the tensor with this Hugging Face name; `values` holds the model's own. Called from several
+  /// threads.
+  virtual void apply(const std::string& tensor, std::int64_t row, std::span<float> values) const = 0;
+  /// What tells this change from others, for caches of what follows from it.
+  [[nodiscard]] virtual std::string hash() const = 0;
+};
+
+/// Of a layer without attention (Config::attention), qkv and o are empty, and so may be mixer_norm.
 struct LayerWeights {
   std::vector<float> mixer_norm;       // [D]
   std::vector<float> mixer_smoothing;  // [D] or empty: what mixer_norm has been divided by
@@ -50,9 +65,9 @@ struct Weights {
   [[nodiscard]] std::size_t bytes() const;
 };
 
-/// Reads and packs everything. `smoothing`: for int8; nullptr for none. Throws Error for missing tensors and wrong
-/// shapes.
+/// Reads and packs everything. `smoothing`: for int8; `change`: made before that; nullptr for none. Throws Error for
+/// missing tensors and wrong shapes.
 Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,
-                     const Smoothing* smoothing = nullptr);
+                     const Smoothing* smoothing = nullptr, const WeightChange* change = nullptr);
 
 }  // namespace layerboost

@@ -1,0 +1,95 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/cli.h"
+#include "cli/model_argument.h"
+#include "heal/healed_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class HealedModel : public testing::Test {
+ protected:
+  /// The one line that opening fails with.
+  [[nodiscard]] std::string message(const std::string& plan = "") const {
+    try {
+      (void)open_model_argument(small_.healed, plan, Precision::f32);
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), Not(HasSubstr("\n")));
+      return error.what();
+    }
+    return "no error";
+  }
+
+  test::SmallHealed small_;
+};
+
+TEST_F(HealedModel, OpensWithPlanAndAdapter) {
+  const OpenedModel opened = open_model_argument(small_.healed, "", Precision::f32);
+  EXPECT_EQ(opened.model->hash, small_.model_hash);
+  EXPECT_EQ(opened.plan_hash, small_.plan.hash());
+  EXPECT_EQ(opened.adapter_hash, adapter_hash(healed_adapter(small_.healed)));
+  EXPECT_EQ(opened.specs, small_.plan.specs());
+  EXPECT_TRUE(opened.planned());
+  EXPECT_FALSE(opened.original() || opened.exported());
+  RunInfo run;
+  opened.describe(run);
+  EXPECT_EQ(run.to_json()["adapter"], opened.adapter_hash);
+
+  const UnchangedModel unchanged(small_.healed, opened);
+  ASSERT_NE(unchanged.get(), nullptr);
+  EXPECT_NE(&unchanged.get()->model, opened.model.get());
+  for (const Mixer* mixer : unchanged.get()->mixers) EXPECT_EQ(mixer->spec().kind, MixerKind::softmax);
+}
+
+TEST_F(HealedModel, OriginalsAreComparedWithThemselves) {
+  const OpenedModel plain = open_model_argument(small_.base, "", Precision::f32);
+  EXPECT_TRUE(plain.original());
+  EXPECT_EQ(UnchangedModel(small_.base, plain).get(), nullptr);
+  const OpenedModel planned = open_model_argument(small_.base, healed_plan(small_.healed), Precision::f32);
+  const UnchangedModel unchanged(small_.base, planned);
+  ASSERT_NE(unchanged.get(), nullptr);
+  EXPECT_EQ(&unchanged.get()->model, planned.model.get());
+}
+
+TEST_F(HealedModel, RefusesAnotherPlan) {
+  Plan other = small_.plan;
+  other.layers[3].mixer = {MixerKind::window, 4, 0};
+  write_plan(small_.root / "other.json", other);
+  EXPECT_THAT(message(small_.root / "other.json"), AllOf(HasSubstr("another plan"), HasSubstr(other.hash())));
+  write_plan(healed_plan(small_.healed), other);
+  EXPECT_THAT(message(), AllOf(HasSubstr("plan.json"), HasSubstr("has changed since it was healed")));
+}
+
+TEST_F(HealedModel, RefusesChangedOrMissingFiles) {
+  small_.adapter.alpha = 4;
+  write_adapter(healed_adapter(small_.healed), small_.adapter, DType::f32);
+  EXPECT_THAT(message(), AllOf(HasSubstr("adapter.safetensors"), HasSubstr("has changed")));
+  fs::remove(healed_adapter(small_.healed));
+  EXPECT_THAT(message(), HasSubstr("adapter.safetensors is missing"));
+}
+
+TEST_F(HealedModel, RefusesAnotherBase) {
+  Config other = small_.config;
+  other.ffn = 32;
+  test::write_small_model(small_.base, other);
+  EXPECT_THAT(message(), AllOf(HasSubstr("made from the model"), HasSubstr(small_.model_hash)));
+  fs::remove_all(small_.base);
+  EXPECT_THAT(message(), AllOf(HasSubstr("nobody/knows"), HasSubstr(small_.base.string())));
+}
+
+TEST_F(HealedModel, StartsNoAnalysis) {
+  try {
+    (void)open_original_model(small_.healed, Precision::f32, "analyze");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("healed"), HasSubstr(small_.base.string())));
+  }
+}
+
+}  // namespace
+}  // namespace layerboost

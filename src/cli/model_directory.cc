@@ -1,0 +1,86 @@
+#include "cli/model_directory.h"
+
+#include "base/error.h"
+#include "cli/boost_directory.h"
+#include "cli/model_store.h"
+#include "heal/adapter.h"
+#include "heal/export.h"
+#include "heal/healed_directory.h"
+
+namespace layerboost {
+namespace {
+
+/// The base model of a directory: at `path`, or where `name` leads.
+fs::path find_base(const fs::path& path, const std::string& name, const std::string& hash, const fs::path& where) {
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) return path;
+  try {
+    return find_model(name);
+  } catch (const Error&) {
+    fail("{}: its base model {} ({}) is neither at {} nor under that name in the cache; put it there", where.string(),
+         name, hash, path.string());
+  }
+}
+
+ModelFiles of_boost(const fs::path& directory) {
+  const BoostDirectory boost = read_boost_directory(directory);
+  ModelFiles files;
+  files.model = find_base(boost.model_path, boost.model_name, boost.model_hash, directory);
+  files.model_hash = boost.model_hash;
+  if (fs::exists(directory / "plan.json")) files.plan = directory / "plan.json";
+  files.where = (directory / "boost.json").string();
+  return files;
+}
+
+ModelFiles of_healed(const fs::path& directory) {
+  const HealedDirectory healed = read_healed_directory(directory);
+  ModelFiles files;
+  files.where = healed_file(directory).string();
+  files.plan = healed_plan(directory);
+  files.adapter = healed_adapter(directory);
+  for (const fs::path& file : {files.plan, files.adapter})
+    if (!fs::exists(file)) fail("{}: {} is missing; run layerboost heal again", files.where, file.string());
+  files.adapter_hash = adapter_hash(files.adapter);
+  if (files.adapter_hash != healed.adapter_hash)
+    fail("{}: has changed since {} was written (expected {}, found {}); restore it, or run layerboost heal again",
+         files.adapter.string(), files.where, healed.adapter_hash, files.adapter_hash);
+  files.model = find_base(healed.model_path, healed.model_name, healed.model_hash, directory);
+  files.model_hash = healed.model_hash;
+  files.plan_hash = healed.plan_hash;
+  return files;
+}
+
+ModelFiles of_exported(const fs::path& directory) {
+  ModelFiles files;
+  files.model = directory;
+  files.plan = directory / "plan.json";
+  files.where = (directory / "config.json").string();
+  if (!fs::exists(files.plan)) fail("{}: plan.json is missing; run layerboost export again", directory.string());
+  return files;
+}
+
+}  // namespace
+
+ModelFiles find_model_files(const std::string& model) {
+  if (is_healed_directory(model)) return of_healed(model);
+  if (is_boost_directory(model)) return of_boost(model);
+  const fs::path path = find_model(model);
+  if (is_exported_directory(path)) return of_exported(path);
+  ModelFiles files;
+  files.model = path;
+  return files;
+}
+
+void check_model_hash(const ModelFiles& files, const std::string& hash) {
+  if (!files.model_hash.empty() && files.model_hash != hash)
+    fail("{}: made from the model {}, but {} is {}; put the right model there", files.where, files.model_hash,
+         files.model.string(), hash);
+}
+
+void check_plan_hash(const ModelFiles& files, const std::string& hash) {
+  if (!files.plan_hash.empty() && files.plan_hash != hash)
+    fail("{}: has changed since it was healed (expected {}, found {}); restore it, or run layerboost heal again",
+         files.plan.string(), files.plan_hash, hash);
+}
+
+}  // namespace layerboost

@@ -1,0 +1,31 @@
+// What a MODEL argument stands for on disk: a model, and perhaps a plan and an adapter made for it.
+#pragma once
+
+#include <string>
+
+#include "base/file.h"
+
+namespace layerboost {
+
+struct ModelFiles {
+  fs::path model;          // a GGUF file or a directory with config.json
+  std::string model_hash;  // what it must have; empty: anything
+  fs::path plan;           // empty: none
+  std::string plan_hash;   // what it must have; empty: anything
+  fs::path adapter;        // empty: none
+  std::string adapter_hash;
+  std::string where;  // the directory that says all this, for messages; empty: MODEL names the model itself
+};
+
+/// The files of what find_model() finds, of a directory that boost, heal or export wrote. Where the base model is not
+/// at the path recorded, it is looked for by the name recorded. Throws Error when there is no such model, the directory
+/// lacks a file, or its adapter has changed.
+ModelFiles find_model_files(const std::string& model);
+
+/// Throws Error unless `hash` is the one that the directory was made from.
+void check_model_hash(const ModelFiles& files, const std::string& hash);
+
+/// As check_model_hash(), for the hash of its plan.
+void check_plan_hash(const ModelFiles& files, const std::string& hash);
+
+}  // namespace layerboost

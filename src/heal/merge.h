@@ -1,0 +1,26 @@
+// Adapters merged into weights: W + (alpha / rank) B A, in f32, before anything is rounded.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "heal/adapter.h"
+#include "model/weights.h"
+
+namespace layerboost {
+
+/// What an adapter adds to the weights of its model. Immutable; safe to use from several threads.
+class AdapterChange final : public WeightChange {
+ public:
+  /// `hash`: of the adapter's file.
+  AdapterChange(const Adapter& adapter, const Config& config, std::string hash);
+
+  void apply(const std::string& tensor, std::int64_t row, std::span<float> values) const override;
+  [[nodiscard]] std::string hash() const override { return hash_; }
+
+ private:
+  std::unordered_map<std::string, LoraPair> pairs_;  // by the weight's Hugging Face name; b scaled by alpha / rank
+  std::string hash_;
+};
+
+}  // namespace layerboost
