@@ -9,6 +9,7 @@ packages=(
   libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libeigen3-dev
   libpcre2-dev                       # the tokenizer's regular expressions
   libutf8proc-dev                    # Unicode normalisation for Qwen's tokenizers
+  libopenmpi-dev openmpi-bin         # healing on several machines
   libcurl4-openssl-dev libssl-dev    # layerboost pull; hashes
   libgtest-dev libgmock-dev          # tests
   libjs-chart.js                     # charts on the page
