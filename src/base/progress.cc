@@ -68,8 +68,13 @@ void Progress::advance(std::int64_t n) {
   next_draw_ = now + (output_.terminal ? terminal_interval : plain_interval);
 }
 
+void Progress::remark(std::string text) {
+  const std::lock_guard lock(mutex_);
+  remark_ = std::move(text);
+}
+
 void Progress::draw(double now, bool last) {
-  const std::string text = line(now - start_);
+  const std::string text = line(now - start_) + (remark_.empty() ? "" : "  " + remark_);
   if (output_.terminal)
     fmt::print(output_.stream, "\r\033[K{}{}", text, last ? "\n" : "");
   else

@@ -30,6 +30,9 @@ class Progress {
   /// `n` more units are done.
   void advance(std::int64_t n = 1);
 
+  /// Shows `text` at the end of the line from the next drawing on.
+  void remark(std::string text);
+
  private:
   void draw(double now, bool last);
   [[nodiscard]] std::string line(double elapsed) const;
@@ -39,7 +42,8 @@ class Progress {
   const Output output_;
   const double start_;
   std::atomic<std::int64_t> done_ = 0;
-  std::mutex mutex_;  // guards what is written, and next_draw_'s changes
+  std::mutex mutex_;  // guards what is written, next_draw_'s changes, and remark_
+  std::string remark_;
   std::atomic<double> next_draw_;
 };
 

@@ -25,6 +25,7 @@ void add_commands(CLI::App& app) {
   add_boost_command(app);
   add_eval_command(app);
   add_generate_command(app);
+  add_heal_command(app);
   add_info_command(app);
   add_plan_command(app);
   add_pull_command(app);

@@ -14,6 +14,7 @@ void add_plan_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
+void add_heal_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_pull_command(CLI::App& app);

@@ -1,0 +1,137 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_argument.h"
+#include "heal/heal.h"
+
+namespace layerboost {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string model, plan, output, tokens = "10M", memory = "6G", measure_every;
+  HealOptions heal;
+};
+
+void run_heal(Options options) {
+  HealOptions& heal_options = options.heal;
+  heal_options.tokens = parse_count(options.tokens, "--tokens");
+  heal_options.memory = parse_bytes(options.memory, "--memory");
+  if (!options.measure_every.empty()) heal_options.measure_every = parse_count(options.measure_every, "--valid-every");
+  heal_options.seed = options.common.seed;
+  if (heal_options.lora.alpha <= 0) heal_options.lora.alpha = 2 * heal_options.lora.rank;
+  RunInfo run = start_run(options.common);
+  const OpenedModel opened = open_model_argument(options.model, "", options.common.precision);
+  run.model = opened.model->hash;
+  const HealPlan plan{read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
+  run.plan = plan.plan.hash();
+  const HealResult result = heal(*opened.model, plan, heal_options, options.output, run);
+  fmt::print("held-out text: kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (base {:.3f})\n", result.before.kl,
+             result.after.kl, result.before.perplexity, result.after.perplexity, result.after.teacher_perplexity);
+  fmt::print("written to {}; next: layerboost eval {}\n", options.output, options.output);
+  if (!options.common.json.empty())
+    write_json(options.common.json, {{"run", run.to_json()},
+                                     {"steps", result.steps},
+                                     {"tokens", result.tokens},
+                                     {"best_step", result.best_step},
+                                     {"seconds", result.seconds},
+                                     {"before", result.before.to_json()},
+                                     {"after", result.after.to_json()}});
+}
+
+void add_data_options(CLI::App& command, Options& options) {
+  HealOptions& heal_options = options.heal;
+  command
+      .add_option("--text", heal_options.text,
+                  "What to learn from: JSON Lines with \"text\" or plain files, or self: text that the model writes")
+      ->delimiter(',')
+      ->type_name("FILE,..")
+      ->default_str("self");
+  command.add_option("--tokens", options.tokens, "Tokens to learn from; more than the text has: it is read again")
+      ->type_name("N")
+      ->capture_default_str();
+  command.add_option("--length", heal_options.length, "Tokens of a sequence")
+      ->type_name("N")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  command.add_option("--batch", heal_options.batch, "Tokens of a step, in whole sequences")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
+  command.add_option("--micro-batch", heal_options.micro_batch, "Tokens in memory at once; 0: as fits")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--valid", heal_options.valid, "Held-out text; default: the last 1 % of the text")
+      ->type_name("FILE");
+  command.add_option("--valid-every", options.measure_every, "Tokens between measurements; default: 1/20 of the run")
+      ->type_name("N");
+  command.add_option("--valid-sequences", heal_options.held_out, "Held-out sequences")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--passkeys", heal_options.passkeys, "Held-out passkey prompts; 0: none")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+void add_training_options(CLI::App& command, Options& options) {
+  HealOptions& heal_options = options.heal;
+  const auto number = [&](const char* flag, double& value, const char* help) {
+    return command.add_option(flag, value, help)->type_name("X")->check(CLI::NonNegativeNumber)->capture_default_str();
+  };
+  command.add_option("--rank", heal_options.lora.rank, "Rank of LoRA")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  command.add_option("--alpha", heal_options.lora.alpha, "LoRA's weight is alpha / rank; default: twice the rank")
+      ->type_name("X")
+      ->check(CLI::PositiveNumber);
+  number("--lr", heal_options.rate, "AdamW's learning rate at its highest")->check(CLI::PositiveNumber);
+  number("--warmup", heal_options.warm_up, "Share of the steps in which it rises");
+  number("--final-lr", heal_options.final_rate, "What share of it is left at the end (cosine)");
+  number("--beta1", heal_options.beta1, "AdamW's mean of gradients");
+  number("--beta2", heal_options.beta2, "AdamW's mean of their squares");
+  number("--epsilon", heal_options.epsilon, "AdamW's smallest denominator");
+  number("--weight-decay", heal_options.decay, "AdamW's pull to zero");
+  number("--clip", heal_options.clip, "Largest norm of the gradient; 0: any");
+  number("--kl", heal_options.loss.kl, "Weight of KL(teacher || student) of the next token");
+  number("--ce", heal_options.loss.ce, "Weight of the cross entropy of the text's own next token");
+  number("--hidden", heal_options.loss.hidden, "Weight of the distance between hidden states, relative to their size");
+  number("--save-every", heal_options.save_minutes, "Minutes between checkpoints");
+  command.add_option("--memory", options.memory, "For kept activations; what doesn't fit is computed twice")
+      ->type_name("BYTES")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_heal_command(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("heal", "Distil a planned model from the unchanged one");
+  const auto options = std::make_shared<Options>();
+  options->heal.text = {"self"};
+  options->heal.lora.alpha = 0;
+  command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");
+  command->add_option("--plan", options->plan, "The plan to heal")->required()->type_name("FILE");
+  command->add_option("-o,--output", options->output, "The directory to write; an unfinished run goes on")
+      ->required()
+      ->type_name("DIR");
+  add_data_options(*command, *options);
+  add_training_options(*command, *options);
+  add_common_options(*command, options->common);
+  command->footer(
+      "DIR then holds plan.json, adapter.safetensors, heal.json and log.jsonl, and can be given as MODEL to eval, "
+      "bench, "
+      "generate and info.\n"
+      "A checkpoint is saved every few minutes and when it is stopped; the same command goes on from it.\n\n"
+      "Examples:\n"
+      "  layerboost heal smollm2-135m --plan plan.json -o healed --text corpus.jsonl --tokens 4M\n"
+      "  layerboost heal model.gguf --plan plan.json -o healed --text self --tokens 1M --length 512");
+  command->callback([options] { run_heal(*options); });
+}
+
+}  // namespace layerboost

@@ -1,0 +1,82 @@
+#include "heal/checkpoint.h"
+
+#include <cstring>
+
+#include "base/error.h"
+#include "base/file_writer.h"
+
+namespace layerboost {
+namespace {
+
+constexpr std::string_view magic = "LBHEAL1\n";
+
+void refuse_other_run(const Json& found, const Json& wanted, const fs::path& path) {
+  const std::string directory = path.parent_path().parent_path().string();
+  for (const auto& [key, value] : wanted.items()) {
+    const Json before = found.contains(key) ? found[key] : Json();
+    if (before != value)
+      fail("{} holds a run with {} {}, not {}: give the same, or another -o", directory, key, before.dump(),
+           value.dump());
+  }
+}
+
+}  // namespace
+
+void write_checkpoint(const fs::path& path, const Json& identity, const TrainState& state) {
+  const Json header = {{"identity", identity},
+                       {"step", state.step},
+                       {"measured_step", state.measured_step},
+                       {"parameters", state.x.size()},
+                       {"first_loss", state.first_loss},
+                       {"recent_loss", state.recent_loss},
+                       {"before", state.before.to_json()},
+                       {"best", state.best.to_json()},
+                       {"best_step", state.best_step},
+                       {"seconds", state.seconds}};
+  const std::string text = header.dump();
+  const std::uint64_t size = text.size();
+  FileWriter writer(path);
+  writer.write(magic);
+  writer.write(std::span<const std::uint64_t>(&size, 1));
+  writer.write(text);
+  for (const std::vector<float>* part : {&state.x, &state.m, &state.v}) writer.write(std::span<const float>(*part));
+  writer.finish();
+}
+
+std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& identity) {
+  if (!fs::exists(path)) return std::nullopt;
+  const std::string bytes = read_file(path);
+  const std::string where = path.string();
+  const auto check = [&](bool good) {
+    if (!good) fail("{} is damaged: remove it to begin again", where);
+  };
+  std::uint64_t size = 0;
+  const std::size_t begin = magic.size() + sizeof size;
+  check(bytes.size() >= begin && bytes.starts_with(magic));
+  std::memcpy(&size, bytes.data() + magic.size(), sizeof size);
+  check(size <= bytes.size() - begin);
+  const Json header = parse_json(std::string_view(bytes).substr(begin, size), where);
+  refuse_other_run(get<Json>(header, "identity", where), identity, path);
+
+  TrainState state;
+  state.step = get<std::int64_t>(header, "step", where);
+  state.measured_step = get<std::int64_t>(header, "measured_step", where);
+  state.first_loss = get<double>(header, "first_loss", where);
+  state.recent_loss = get<double>(header, "recent_loss", where);
+  state.before = held_out_from_json(get<Json>(header, "before", where), where);
+  state.best = held_out_from_json(get<Json>(header, "best", where), where);
+  state.best_step = get<std::int64_t>(header, "best_step", where);
+  state.seconds = get<double>(header, "seconds", where);
+  const auto count = get<std::uint64_t>(header, "parameters", where);
+  const std::size_t rest = bytes.size() - begin - size;
+  check(count <= rest / sizeof(float) && rest == 3 * count * sizeof(float));
+  const char* data = bytes.data() + begin + size;
+  for (std::vector<float>* part : {&state.x, &state.m, &state.v}) {
+    part->resize(count);
+    std::memcpy(part->data(), data, count * sizeof(float));
+    data += count * sizeof(float);
+  }
+  return state;
+}
+
+}  // namespace layerboost

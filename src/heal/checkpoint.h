@@ -1,0 +1,30 @@
+// The state of a training run on disk: all that it takes to go on as if it had never stopped.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/file.h"
+#include "heal/held_out.h"
+
+namespace layerboost {
+
+struct TrainState {
+  std::int64_t step = 0;                   // steps done
+  std::int64_t measured_step = -1;         // the last one after which the held-out text was measured
+  std::vector<float> x, m, v;              // parameters, AdamW's moments
+  double first_loss = 0, recent_loss = 0;  // of the first step; a running mean
+  HeldOutResult before, best;              // measurements
+  std::int64_t best_step = 0;
+  double seconds = 0;  // of training so far
+};
+
+/// Completely or not at all; what was there before stays until it is. `identity`: what the run is made of. Throws
+/// Error.
+void write_checkpoint(const fs::path& path, const Json& identity, const TrainState& state);
+
+/// No value where there is none. Throws Error for a damaged file, and, naming what differs, for a run that is made of
+/// something else.
+std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& identity);
+
+}  // namespace layerboost

@@ -1,0 +1,124 @@
+#include "heal/heal.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "heal/healed_directory.h"
+#include "heal/trainer.h"
+
+namespace layerboost {
+namespace {
+
+class HealRun {
+ public:
+  HealRun(const Model& model, const HealPlan& plan, const HealOptions& options, fs::path directory, const RunInfo& run)
+      : model_(model),
+        plan_(plan),
+        options_(options),
+        directory_(std::move(directory)),
+        run_(run),
+        specs_(plan.plan.specs()) {}
+
+  HealResult make() {
+    if (lowest_changed(model_.config, specs_) == model_.config.layers)
+      fail("{} changes nothing: there is nothing to heal", plan_.path.string());
+    Student student(model_, specs_, read_plan_maps(plan_.plan, plan_.path, model_.config), options_.lora,
+                    options_.memory);
+    student_ = &student;
+    const std::unique_ptr<HealText> text =
+        open_heal_text(model_, {options_.text, options_.valid, options_.length, options_.held_out,
+                                options_.steps() * options_.sequences_per_step(), options_.seed});
+    tell(*text);
+    copy_plan();
+    TrainFiles files;
+    files.checkpoint = directory_ / "checkpoint" / "state.bin";
+    files.log = healed_log(directory_);
+    files.identity = identity(*text);
+    files.save_best = [&](const TrainState& state) { save(state, *text); };
+    Trainer trainer(model_, student, *text, options_, std::move(files));
+    const TrainState state = trainer.run();
+    write_directory(state, *text);
+    return {state.before, state.best, state.step, state.best_step, state.step * tokens_per_step(), state.seconds};
+  }
+
+ private:
+  [[nodiscard]] std::int64_t tokens_per_step() const {
+    return std::int64_t{options_.sequences_per_step()} * options_.length;
+  }
+
+  void tell(const HealText& text) const {
+    const std::int64_t wanted = options_.steps() * options_.sequences_per_step();
+    if (wanted > text.size())
+      note("{} has {} tokens to learn from: {} tokens read it {:.1f} times", text.name(), text.size() * options_.length,
+           options_.steps() * tokens_per_step(), static_cast<double>(wanted) / static_cast<double>(text.size()));
+    const CoreBatch batch{micro_batch_sequences(options_, *student_), options_.length};
+    if (const int again = student_->recomputed_layers(batch); again > 0)
+      note("--memory: the activations of {} layers don't fit and are computed twice", again);
+  }
+
+  void copy_plan() const {
+    write_plan(healed_plan(directory_), plan_.plan);
+    if (plan_.plan.maps)
+      write_file(directory_ / plan_.plan.maps->file, read_file(plan_.path.parent_path() / plan_.plan.maps->file));
+  }
+
+  [[nodiscard]] Json identity(const HealText& text) const {
+    Json json = options_.to_json();
+    json.erase("text");  // by their content
+    json.erase("valid");
+    json["data"] = text.hash();
+    json["model"] = model_.hash;
+    json["plan"] = plan_.plan.hash();
+    json["precision"] = run_.precision;
+    json["micro-batch"] = micro_batch_sequences(options_, *student_) * options_.length;
+    return json;
+  }
+
+  void save(const TrainState& state, const HealText& text) const {
+    Adapter adapter;
+    adapter.model_hash = model_.hash;
+    adapter.plan_hash = plan_.plan.hash();
+    adapter.rank = options_.lora.rank;
+    adapter.alpha = options_.lora.alpha;
+    adapter.step = state.step;
+    adapter.tokens = state.step * tokens_per_step();
+    put_pairs(student_->sites(), options_.lora.rank, state.x, adapter);
+    write_adapter(healed_adapter(directory_), adapter, model_.precision == Precision::f32 ? DType::f32 : DType::bf16);
+    write_directory(state, text);
+  }
+
+  void write_directory(const TrainState& state, const HealText& text) const {
+    HealedDirectory healed;
+    healed.model_name = model_.config.name;
+    healed.model_path = fs::absolute(model_.path);
+    healed.model_hash = model_.hash;
+    healed.plan_hash = plan_.plan.hash();
+    healed.adapter_hash = adapter_hash(healed_adapter(directory_));
+    healed.options = options_.to_json();
+    healed.figures = {{"steps", state.step},
+                      {"tokens", state.step * tokens_per_step()},
+                      {"seconds", state.seconds},
+                      {"best_step", state.best_step},
+                      {"text", text.name()},
+                      {"held_out", text.held_out_name()},
+                      {"before", state.before.to_json()},
+                      {"after", state.best.to_json()}};
+    write_healed_directory(directory_, healed, run_.to_json());
+  }
+
+  const Model& model_;
+  const HealPlan& plan_;
+  const HealOptions& options_;
+  const fs::path directory_;
+  const RunInfo& run_;
+  const std::vector<MixerSpec> specs_;
+  Student* student_ = nullptr;
+};
+
+}  // namespace
+
+HealResult heal(const Model& model, const HealPlan& plan, const HealOptions& options, const fs::path& directory,
+                const RunInfo& run) {
+  return HealRun(model, plan, options, directory, run).make();
+}
+
+}  // namespace layerboost

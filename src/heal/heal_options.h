@@ -1,0 +1,53 @@
+// What a healing run is made of. The flags of `layerboost heal`; docs/heal.md says what each does.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "heal/distiller.h"
+#include "heal/lora.h"
+
+namespace layerboost {
+
+struct HealOptions {
+  std::vector<std::string> text;  // files, or "self"
+  std::string valid;              // a file; empty: the last 1 % of the text
+  std::int64_t tokens = 10'000'000;
+  int length = 1024;    // tokens of a sequence
+  int batch = 8192;     // tokens of a step, rounded to whole sequences
+  int micro_batch = 0;  // tokens that are in memory at once; 0: about 2048, fewer where memory asks for it
+  LoraOptions lora;
+  double rate = 2e-4;       // AdamW's learning rate at its highest,
+  double warm_up = 0.03;    // reached after this share of the steps,
+  double final_rate = 0.1;  // ... and at the end this share of it (cosine)
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, decay = 0;
+  double clip = 1;  // largest norm of the gradient; 0: any
+  LossWeights loss;
+  std::size_t memory = std::size_t{6} << 30;  // bytes of kept activations
+  std::uint64_t seed = 0;
+  std::int64_t measure_every = 0;  // tokens between measurements; 0: a twentieth of the run
+  int held_out = 16;               // sequences of held-out text
+  int passkeys = 10;               // held-out passkey prompts
+  double save_minutes = 3;         // between checkpoints
+
+  [[nodiscard]] int sequences_per_step() const { return std::max(1, (batch + length / 2) / length); }
+  [[nodiscard]] std::int64_t steps() const {
+    const std::int64_t each = std::int64_t{sequences_per_step()} * length;
+    return std::max<std::int64_t>(1, (tokens + each - 1) / each);
+  }
+
+  /// All that changes the result, by the names of flags.
+  [[nodiscard]] Json to_json() const;
+};
+
+/// The learning rate of step 1 .. steps.
+double rate_at(const HealOptions& options, std::int64_t step);
+
+/// "10M", "0.5M", "200k", "8192"; throws Error naming `flag`.
+std::int64_t parse_count(const std::string& text, const char* flag);
+/// "6G", "512M": bytes, in powers of 1024.
+std::size_t parse_bytes(const std::string& text, const char* flag);
+
+}  // namespace layerboost

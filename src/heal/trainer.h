@@ -1,0 +1,62 @@
+// The training loop: batches of text, gradients, AdamW, measurements, checkpoints.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/progress.h"
+#include "heal/checkpoint.h"
+#include "heal/heal_options.h"
+#include "heal/heal_text.h"
+#include "heal/train_log.h"
+
+namespace layerboost {
+
+/// Where a run keeps what it writes, and what it tells on the way.
+struct TrainFiles {
+  fs::path checkpoint, log;
+  Json identity;  // what the run is made of: it goes on only from a checkpoint of the same
+  /// Called with the parameters whenever they are the best so far: before the first step, then after measurements.
+  std::function<void(const TrainState&)> save_best;
+};
+
+class Trainer {
+ public:
+  /// References must outlive it.
+  Trainer(const Model& model, Student& student, HealText& text, const HealOptions& options, TrainFiles files);
+
+  /// Trains to the end, from the checkpoint where there is one, and returns the last state. Throws Interrupted (a
+  /// checkpoint was saved), Error when training diverges (the best parameters were saved) or a file can't be written.
+  TrainState run();
+
+ private:
+  void begin();
+  void step(Progress& progress);
+  LossSums gradients_of_step();
+  void sum_over_ranks(LossSums& sums);
+  void update(const LossSums& sums);
+  void check_divergence(double loss, double norm);
+  void measure();
+  void save();
+  [[nodiscard]] bool measurement_due() const;
+
+  Student& student_;
+  HealText& text_;
+  const HealOptions options_;
+  const TrainFiles files_;
+  Distiller distiller_;
+  const HeldOut held_out_;
+  int micro_sequences_ = 1;
+  TrainState state_;
+  std::vector<float> gradients_;
+  std::optional<TrainLog> log_;
+  Stopwatch since_save_, since_start_;
+  double seconds_before_ = 0;  // of the runs before this one
+};
+
+/// Sequences that go through the models at once: as options say, or about 2048 tokens, fewer where activations would
+/// have to be computed again.
+int micro_batch_sequences(const HealOptions& options, const Student& student);
+
+}  // namespace layerboost

@@ -1,0 +1,164 @@
+#include "heal/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "mixer/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+/// Random sequences; fails when one is asked for as number `fails_at`.
+class RandomText final : public HealText {
+ public:
+  RandomText(int length, int vocab) : length_(length), vocab_(vocab) {
+    for (std::uint64_t i = 0; i < 3; ++i) held_out_.push_back(random_tokens(length, vocab, 1000 + i));
+  }
+  [[nodiscard]] std::int64_t size() const override { return 5; }
+  std::vector<TokenId> sequence(std::int64_t i) override {
+    if (i == interrupted_at) throw Interrupted("stopped");
+    if (i == killed_at) throw std::runtime_error("killed");
+    return random_tokens(length_, vocab_, static_cast<std::uint64_t>(i % size()) + 50);
+  }
+  std::int64_t interrupted_at = -1, killed_at = -1;
+
+ private:
+  int length_, vocab_;
+};
+
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest()
+      : model_(random_model(Precision::bf16)),
+        directory_(fs::path(testing::TempDir()) / fmt::format("heal-{}", ::getpid())) {
+    options_.length = 24;
+    options_.batch = 72;
+    options_.micro_batch = 48;
+    options_.tokens = 72 * 8;
+    options_.lora = {4, 8};
+    options_.rate = 2e-3;
+    options_.passkeys = 0;
+    options_.save_minutes = 0;
+    options_.measure_every = 72 * 3;
+    fs::remove_all(directory_);
+  }
+  ~TrainerTest() override { fs::remove_all(directory_); }
+
+  TrainFiles files(const char* name) {
+    TrainFiles files;
+    files.checkpoint = directory_ / name / "checkpoint" / "state.bin";
+    files.log = directory_ / name / "log.jsonl";
+    files.identity = options_.to_json();
+    files.save_best = [this](const TrainState& state) { best_ = state.x; };
+    return files;
+  }
+
+  TrainState run(const char* name, RandomText& text) {
+    Student student(*model_,
+                    {parse_mixer("softmax"), parse_mixer("window:5+2"), parse_mixer("none"), parse_mixer("softmax")},
+                    {}, options_.lora, options_.memory);
+    return Trainer(*model_, student, text, options_, files(name)).run();
+  }
+
+  /// The log without what depends on the clock.
+  std::vector<Json> log(const char* name) {
+    std::vector<Json> lines;
+    const std::string content = read_file(directory_ / name / "log.jsonl");
+    for (std::size_t begin = 0; begin < content.size();) {
+      const std::size_t end = content.find('\n', begin);
+      Json line = parse_json(content.substr(begin, end - begin), "log");
+      line.erase("seconds");
+      line.erase("tokens_per_second");
+      lines.push_back(line);
+      begin = end + 1;
+    }
+    return lines;
+  }
+
+  std::unique_ptr<Model> model_;
+  fs::path directory_;
+  HealOptions options_;
+  std::vector<float> best_;
+};
+
+TEST_F(TrainerTest, GoesOnAsIfItHadNeverStopped) {
+  RandomText text(24, 96);
+  const TrainState whole = run("whole", text);
+  EXPECT_EQ(whole.step, 8);
+  const std::vector<float> best = best_;
+
+  text.killed_at = 7;  // in the third step
+  EXPECT_THROW(run("parts", text), std::runtime_error);
+  text.killed_at = -1;
+  text.interrupted_at = 16;  // in the sixth step
+  EXPECT_THROW(run("parts", text), Interrupted);
+  text.interrupted_at = -1;
+  const TrainState parts = run("parts", text);
+  EXPECT_EQ(whole.x, parts.x);
+  EXPECT_EQ(whole.m, parts.m);
+  EXPECT_EQ(whole.v, parts.v);
+  EXPECT_EQ(whole.best_step, parts.best_step);
+  EXPECT_EQ(best, best_);
+  EXPECT_EQ(log("whole"), log("parts"));
+
+  const std::string before = read_file(directory_ / "parts" / "log.jsonl");
+  EXPECT_EQ(run("parts", text).x, whole.x);  // finished: nothing happens
+  EXPECT_EQ(read_file(directory_ / "parts" / "log.jsonl"), before);
+}
+
+TEST_F(TrainerTest, Learns) {
+  options_.tokens = 72 * 60;
+  options_.rate = 1e-2;
+  RandomText text(24, 96);
+  const TrainState state = run("learns", text);
+  EXPECT_LT(state.best.kl, 0.9 * state.before.kl);
+  EXPECT_GT(state.best_step, 0);
+}
+
+TEST_F(TrainerTest, StopsWhenItDiverges) {
+  options_.tokens = 72 * 100;
+  options_.rate = 100;
+  options_.clip = 0;
+  RandomText text(24, 96);
+  try {
+    run("diverges", text);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("training diverged at step"));
+  }
+  EXPECT_FALSE(best_.empty());
+}
+
+TEST_F(TrainerTest, RefusesAnotherRun) {
+  RandomText text(24, 96);
+  run("one", text);
+  options_.rate = 3e-3;
+  try {
+    run("one", text);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("holds a run with lr 0.002, not 0.003"));
+  }
+}
+
+TEST(HealOptions, RateRisesAndFalls) {
+  HealOptions options;
+  options.tokens = 100 * 8192;
+  EXPECT_EQ(options.steps(), 100);
+  EXPECT_NEAR(rate_at(options, 1), 2e-4 / 3, 1e-10);
+  EXPECT_NEAR(rate_at(options, 3), 2e-4, 1e-10);
+  EXPECT_LT(rate_at(options, 52), 1.2e-4);
+  EXPECT_NEAR(rate_at(options, 100), 2e-5, 1e-10);
+}
+
+TEST(HealOptions, ReadsCounts) {
+  EXPECT_EQ(parse_count("10M", "--tokens"), 10'000'000);
+  EXPECT_EQ(parse_count("0.5M", "--tokens"), 500'000);
+  EXPECT_EQ(parse_count("200k", "--tokens"), 200'000);
+  EXPECT_EQ(parse_bytes("6G", "--memory"), std::size_t{6} << 30);
+  for (const char* bad : {"", "M", "-1", "10Q", "0"}) EXPECT_THROW(parse_count(bad, "--tokens"), Error) << bad;
+}
+
+}  // namespace
+}  // namespace layerboost
