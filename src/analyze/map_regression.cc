@@ -37,7 +37,7 @@ void MapRegression::add(const float* x, const float* y, int rows) {
   rows_ += rows;
 }
 
-LayerMap MapRegression::solve(double relative_ridge) const {
+std::vector<float> MapRegression::solve(double relative_ridge) const {
   LB_CHECK(rows_ > 0);
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const auto n = static_cast<double>(rows_);
@@ -51,12 +51,10 @@ LayerMap MapRegression::solve(double relative_ridge) const {
   const Matrix weight = cov_xx.llt().solve(cov_xy).transpose();  // [D out, D in]
   const Eigen::VectorXd bias = mean_y - weight * mean_x;
 
-  LayerMap map;
-  map.weight.resize(sum_xx_.size());
-  map.bias.resize(sum_x_.size());
-  Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(map.weight.data(), size_, size_) =
+  std::vector<float> map(sum_xx_.size() + sum_x_.size());
+  Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(map.data(), size_, size_) =
       weight.cast<float>();
-  Eigen::Map<Eigen::VectorXf>(map.bias.data(), size_) = bias.cast<float>();
+  Eigen::Map<Eigen::VectorXf>(map.data() + sum_xx_.size(), size_) = bias.cast<float>();
   return map;
 }
 

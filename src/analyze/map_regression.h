@@ -1,9 +1,8 @@
 // The closed-form map of one layer: ridge regression of the attention branch's output on its normalised input.
 #pragma once
 
+#include <cstdint>
 #include <vector>
-
-#include "mixer/map.h"
 
 namespace layerboost {
 
@@ -16,8 +15,9 @@ class MapRegression {
   /// x, y: [rows, D].
   void add(const float* x, const float* y, int rows);
 
-  /// ridge = `relative_ridge` * mean variance of x. At least one row must have been added.
-  [[nodiscard]] LayerMap solve(double relative_ridge = 1e-3) const;
+  /// W [D, D], then b [D]: the parameters of a map. ridge = `relative_ridge` * mean variance of x. At least one row
+  /// must have been added.
+  [[nodiscard]] std::vector<float> solve(double relative_ridge = 1e-3) const;
 
  private:
   int size_;

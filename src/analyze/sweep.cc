@@ -132,17 +132,15 @@ class Sweep {
           "it",
           path_.string());
     if (found.maps) {
-      for (auto& [layer, map] : read_maps(maps_path(), model_.config)) {
-        maps_[layer] = map;
-        mixers_.set_map(layer, std::move(map));
-      }
+      maps_ = read_parameters(maps_path(), model_.config);
+      for (const auto& [key, map] : maps_) mixers_.set_parameters(key.first, key.second, map);
     }
     analysis_ = std::move(found);
   }
 
   void save() {
     if (!maps_.empty()) {
-      write_maps(maps_path(), maps_);
+      write_parameters(maps_path(), model_.config, maps_);
       analysis_.maps = MapsFile{maps_path().filename().string(), "sha256:" + sha256(read_file(maps_path()))};
     }
     analysis_.run = run_();
@@ -190,8 +188,8 @@ class Sweep {
   std::vector<float> fit_map(int layer, const float* hidden, LayerScores& scores, Progress& progress) {
     MapRegression regression(model_.config.hidden);
     std::vector<float> next = look_and_advance(layer, hidden, scores, &regression, progress);
-    maps_[layer] = regression.solve();
-    mixers_.set_map(layer, maps_[layer]);
+    std::vector<float>& map = maps_[{layer, MixerKind::map}] = regression.solve();
+    mixers_.set_parameters(layer, MixerKind::map, map);
     return next;
   }
 
@@ -232,7 +230,7 @@ class Sweep {
   Analysis analysis_;
   CalibrationOutcome base_;
   std::vector<double> base_tasks_;
-  LayerMaps maps_;
+  MixerParameters maps_;
   AlignedBuffer hidden_;
   std::vector<float> next_hidden_, output_;
   Activations input_;

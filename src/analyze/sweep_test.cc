@@ -145,9 +145,9 @@ TEST(MapRegression, FindsALinearMap) {
   MapRegression regression(D);
   regression.add(x.data(), y.data(), 300);
   regression.add(x.data() + 300 * D, y.data() + 300 * D, 200);
-  const LayerMap map = regression.solve(1e-8);
-  for (std::size_t i = 0; i < weight.size(); ++i) EXPECT_NEAR(map.weight[i], weight[i], 1e-4);
-  for (std::size_t i = 0; i < bias.size(); ++i) EXPECT_NEAR(map.bias[i], bias[i], 1e-4);
+  const std::vector<float> map = regression.solve(1e-8);
+  for (std::size_t i = 0; i < weight.size(); ++i) EXPECT_NEAR(map[i], weight[i], 1e-4);
+  for (std::size_t i = 0; i < bias.size(); ++i) EXPECT_NEAR(map[weight.size() + i], bias[i], 1e-4);
 }
 
 TEST(CosineImportance, ByHand) {

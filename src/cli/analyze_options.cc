@@ -13,13 +13,16 @@ namespace {
 std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
   std::vector<MixerSpec> choices;
   for (const std::string& word : options.to) {
-    if (word == "window") {
-      for (const int window : options.windows)
-        choices.push_back(parse_mixer(to_string({MixerKind::window, window, options.sinks})));
+    if (word == "window" || word == "hybrid" || word == "gated") {
+      for (const int window : options.windows) {
+        MixerSpec spec = parse_mixer(fmt::format("{}:{}", word, window));
+        if (has_sinks(spec.kind)) spec.sinks = options.sinks;
+        choices.push_back(parse_mixer(to_string(spec)));
+      }
     } else if (word == "none" || word == "map") {
       choices.push_back(parse_mixer(word));
     } else {
-      fail("--to: unknown word \"{}\"; allowed: none, window, map", word);
+      fail("--to: unknown word \"{}\"; allowed: none, window, hybrid, gated, map", word);
     }
   }
   std::sort(choices.begin(), choices.end());
@@ -40,7 +43,8 @@ void check_measures(const AnalyzeOptions& options) {
 
 void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
   const auto list = [](CLI::Option* option) { return option->delimiter(',')->capture_default_str(); };
-  list(command.add_option("--to", options.to, "What layers are changed to: none, window, map")->type_name("KIND,.."));
+  list(command.add_option("--to", options.to, "What layers are changed to: none, window, hybrid, gated, map")
+           ->type_name("KIND,.."));
   list(command.add_option("--by", options.by, "Measures: kl, nll, task, retrieval, cosine, entropy")
            ->type_name("NAME,.."));
   command
@@ -58,8 +62,10 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
       ->type_name("N")
       ->check(CLI::Range(32, 1 << 20))
       ->capture_default_str();
-  list(command.add_option("--window", options.windows, "Window widths")->type_name("W,..")->check(CLI::PositiveNumber));
-  command.add_option("--sinks", options.sinks, "First positions that windows always see")
+  list(command.add_option("--window", options.windows, "Window widths of window, hybrid and gated")
+           ->type_name("W,..")
+           ->check(CLI::PositiveNumber));
+  command.add_option("--sinks", options.sinks, "First positions that windows always see (not gated's)")
       ->type_name("S")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -96,7 +96,7 @@ class PlanMaker {
       fail("{} is of {} ({}), but {} is {} ({}): give --model MODEL", path_.string(), analysis_.model.config.name,
            analysis_.model.hash, where, opened_.model->config.name, opened_.model->hash);
     if (analysis_.maps)
-      for (auto& [layer, map] : analysis_maps()) opened_.mixers->set_map(layer, std::move(map));
+      for (auto& [key, map] : analysis_maps()) opened_.mixers->set_parameters(key.first, key.second, std::move(map));
     return opened_;
   }
 
@@ -118,7 +118,7 @@ class PlanMaker {
   [[nodiscard]] MixerSpec middle() const {
     if (!options_.middle.empty()) return parse_mixer(options_.middle);
     for (const MixerSpec& choice : analysis_.choices)
-      if (choice.kind == MixerKind::window) return choice;
+      if (has_window(choice.kind)) return choice;
     fail("{} has no window among its choices: give --middle", path_.string());
   }
 
@@ -223,23 +223,23 @@ class PlanMaker {
     return limited() ? limits : limits.empty() ? "knee" : "knee, " + limits;
   }
 
-  [[nodiscard]] LayerMaps analysis_maps() const {
-    return read_maps(path_.parent_path() / analysis_.maps->file, analysis_.model.config);
+  [[nodiscard]] MixerParameters analysis_maps() const {
+    return read_parameters(path_.parent_path() / analysis_.maps->file, analysis_.model.config);
   }
 
   void save_maps(Plan& plan, const fs::path& output) const {
-    LayerMaps used;
+    MixerParameters used;
     for (std::size_t l = 0; l < plan.layers.size(); ++l)
-      if (plan.layers[l].mixer.kind == MixerKind::map) used[static_cast<int>(l)] = {};
+      if (plan.layers[l].mixer.kind == MixerKind::map) used[{static_cast<int>(l), MixerKind::map}] = {};
     if (used.empty()) return;
     if (!analysis_.maps) fail("{} scores maps, but names no file with their parameters (\"maps\")", path_.string());
-    LayerMaps all = analysis_maps();
-    for (auto& [layer, map] : used) {
-      if (!all.contains(layer)) fail("{}: no map of layer {} in {}", path_.string(), layer, analysis_.maps->file);
-      map = std::move(all[layer]);
+    MixerParameters all = analysis_maps();
+    for (auto& [key, map] : used) {
+      if (!all.contains(key)) fail("{}: no map of layer {} in {}", path_.string(), key.first, analysis_.maps->file);
+      map = std::move(all[key]);
     }
     const fs::path file = fs::path(output).replace_extension(".maps.safetensors");
-    write_maps(file, used);
+    write_parameters(file, planner_.config(), used);
     plan.maps = MapsFile{file.filename().string(), "sha256:" + sha256(read_file(file))};
   }
 
@@ -285,7 +285,7 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
       ->type_name("HI,LO");
   command.add_flag("--by-removal", options.by_removal,
                    "Decide --softmax and --none by the removal score alone; others get --middle");
-  command.add_option("--middle", options.middle, "Mixer between the two; default: the first window analysed")
+  command.add_option("--middle", options.middle, "Mixer between the two; default: the first with a window analysed")
       ->type_name("MIXER");
   command
       .add_option("--retrieval-weight", options.retrieval_weight,

@@ -107,7 +107,7 @@ class ProductTimer {
     for (std::size_t l = 0; l < subject_.mixers.size(); ++l) {
       const LayerWeights& weights = subject_.model.weights.layers[l];
       const MixerKind kind = subject_.mixers[l]->spec().kind;
-      if (kind == MixerKind::softmax || kind == MixerKind::window) {
+      if (has_attention(kind)) {
         multiply(weights.qkv, rows);
         multiply(weights.o, rows);
       }

@@ -9,8 +9,6 @@
 namespace layerboost {
 namespace {
 
-bool has_attention(MixerKind kind) { return kind != MixerKind::none && kind != MixerKind::map; }
-
 const void* row_data(const Activations& x) { return x.f32(0); }
 
 std::size_t element(Precision precision) { return precision == Precision::f32 ? 4 : 2; }

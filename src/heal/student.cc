@@ -25,7 +25,7 @@ int lowest_changed(const Config& config, std::span<const MixerSpec> specs) {
   return layer;
 }
 
-Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const LayerMaps& maps,
+Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const MixerParameters& parameters,
                  const LoraOptions& options, std::size_t memory)
     : model_(model),
       memory_(memory),
@@ -42,11 +42,10 @@ Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const 
     if (spec.kind == MixerKind::none) {
       mixers_.push_back(nullptr);
     } else if (spec.kind == MixerKind::map) {
-      const auto map = maps.find(layer);
-      if (map == maps.end()) fail("layer {} is to use a map, but there are no parameters of one", layer);
-      mixers_.push_back(make_map_student(model, layer, map->second, scratch_));
+      mixers_.push_back(
+          make_map_student(model, layer, parameters_for(model.config, layer, spec.kind, parameters), scratch_));
     } else {
-      std::unique_ptr<MixerCore> core = make_core(model, layer, spec);
+      std::unique_ptr<MixerCore> core = make_core(model, layer, spec, parameters);
       const std::span<const float> own = core->parameters();
       const std::size_t first = parameter_count_;
       if (!own.empty()) cores_.push_back({layer, first, own.size()});

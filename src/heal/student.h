@@ -23,11 +23,12 @@ struct CoreSlot {
 
 class Student {
  public:
-  /// Learns from the lowest changed layer on; `specs` [L] change at least one layer. `maps`: of layers of kind map.
+  /// Learns from the lowest changed layer on; `specs` [L] change at least one layer. `parameters`: of mixers that have
+  /// some; maps need them, others have initial ones.
   /// `memory`: bytes that kept activations may take. What doesn't fit is computed again in backward. `model` must
   /// outlive it. Throws Error where a product's sizes aren't multiples of 16 or the precision is int8.
-  Student(const Model& model, const std::vector<MixerSpec>& specs, const LayerMaps& maps, const LoraOptions& options,
-          std::size_t memory);
+  Student(const Model& model, const std::vector<MixerSpec>& specs, const MixerParameters& parameters,
+          const LoraOptions& options, std::size_t memory);
 
   [[nodiscard]] int lowest() const { return lowest_; }
   [[nodiscard]] std::span<const LoraSite> sites() const { return sites_; }

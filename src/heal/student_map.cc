@@ -9,15 +9,16 @@ namespace {
 
 class MapStudent final : public StudentMixer {
  public:
-  MapStudent(const Model& model, int layer, const LayerMap& map, StudentScratch& scratch)
+  MapStudent(const Model& model, int layer, std::span<const float> map, StudentScratch& scratch)
       : model_(model),
         norm_(model.weights.layers[static_cast<std::size_t>(layer)].mixer_norm),
-        bias_(map.bias),
-        transposed_(transposed_matrix(map.weight, model.config.hidden, model.config.hidden, model.precision)),
+        bias_(map.last(static_cast<std::size_t>(model.config.hidden)).begin(), map.end()),
+        transposed_(transposed_matrix(map.first(map.size() - bias_.size()), model.config.hidden, model.config.hidden,
+                                      model.precision)),
         scratch_(scratch) {
     const int D = model.config.hidden;
     matrix_ = PackedMatrix(D, D, model.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
-      std::copy_n(map.weight.data() + first * D, count * D, rows);
+      std::copy_n(map.data() + first * D, count * D, rows);
     });
   }
 
@@ -72,7 +73,7 @@ class MapStudent final : public StudentMixer {
 
 }  // namespace
 
-std::unique_ptr<StudentMixer> make_map_student(const Model& model, int layer, const LayerMap& map,
+std::unique_ptr<StudentMixer> make_map_student(const Model& model, int layer, std::span<const float> map,
                                                StudentScratch& scratch) {
   return std::make_unique<MapStudent>(model, layer, map, scratch);
 }

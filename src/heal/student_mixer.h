@@ -6,7 +6,7 @@
 
 #include "heal/lora.h"
 #include "heal/student_scratch.h"
-#include "mixer/map.h"
+#include "mixer/training.h"
 
 namespace layerboost {
 
@@ -43,8 +43,8 @@ std::unique_ptr<StudentMixer> make_attention_student(const Model& model, int lay
                                                      const LoraSite& o, const LoraOptions& options,
                                                      StudentScratch& scratch);
 
-/// A map; nothing in it learns.
-std::unique_ptr<StudentMixer> make_map_student(const Model& model, int layer, const LayerMap& map,
+/// A map, its parameters as parameter_shapes() says; nothing in it learns.
+std::unique_ptr<StudentMixer> make_map_student(const Model& model, int layer, std::span<const float> map,
                                                StudentScratch& scratch);
 
 }  // namespace layerboost

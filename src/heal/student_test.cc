@@ -11,13 +11,13 @@ namespace {
 
 constexpr std::size_t plenty = std::size_t{1} << 30;
 
-LayerMaps random_maps(const Config& config, int layer) {
+MixerParameters random_maps(const Config& config, int layer) {
   Random random(11);
-  LayerMap map;
+  std::vector<float> map;
   const auto D = static_cast<std::size_t>(config.hidden);
-  for (std::size_t i = 0; i < D * D; ++i) map.weight.push_back(static_cast<float>(random.normal() / std::sqrt(48.0)));
-  for (std::size_t i = 0; i < D; ++i) map.bias.push_back(static_cast<float>(0.1 * random.normal()));
-  return {{layer, map}};
+  for (std::size_t i = 0; i < D * D; ++i) map.push_back(static_cast<float>(random.normal() / std::sqrt(48.0)));
+  for (std::size_t i = 0; i < D; ++i) map.push_back(static_cast<float>(0.1 * random.normal()));
+  return {{{layer, MixerKind::map}, map}};
 }
 
 std::vector<MixerSpec> specs_of(std::initializer_list<const char*> words) {

@@ -17,7 +17,7 @@ PackedMatrix transposed_matrix(const Checkpoint& checkpoint, const std::vector<s
   return transposed_matrix(matrix, static_cast<int>(total), in, precision);
 }
 
-PackedMatrix transposed_matrix(const std::vector<float>& matrix, int out, int in, Precision precision) {
+PackedMatrix transposed_matrix(std::span<const float> matrix, int out, int in, Precision precision) {
   return {in, out, precision, [&](std::int64_t first, std::int64_t count, float* rows) {
             for (std::int64_t j = 0; j < out; ++j)
               for (std::int64_t i = 0; i < count; ++i)

@@ -1,6 +1,7 @@
 // Weights packed once more, transposed: gradients of products' inputs are dx = dy W.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,6 @@ PackedMatrix transposed_matrix(const Checkpoint& checkpoint, const std::vector<s
                                int in, Precision precision);
 
 /// The same of a matrix in memory, [out, in].
-PackedMatrix transposed_matrix(const std::vector<float>& matrix, int out, int in, Precision precision);
+PackedMatrix transposed_matrix(std::span<const float> matrix, int out, int in, Precision precision);
 
 }  // namespace layerboost

@@ -21,7 +21,19 @@ float* tile_start(const MixerRows& rows, int first, int hidden_size) {
 AttentionBlock::AttentionBlock(const Model& model, int layer)
     : model_(model), weights_(model.weights.layers[static_cast<std::size_t>(layer)]), layer_(layer) {}
 
-Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace) const {
+QkvShape AttentionBlock::qkv_shape() const {
+  const Config& config = model_.config;
+  const auto optional = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
+  return {config.heads,
+          config.kv_heads,
+          config.head_size,
+          optional(weights_.qkv_bias),
+          optional(weights_.q_norm),
+          optional(weights_.k_norm),
+          config.norm_eps};
+}
+
+Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, const SeeTile& see) const {
   const Config& config = model_.config;
   const int D = config.hidden, q_size = config.q_size(), kv_size = config.kv_size(), width = q_size + 2 * kv_size;
   const auto count_all = static_cast<std::size_t>(rows.rows);
@@ -36,14 +48,7 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace) c
     for (int i = 0; i < span.count; ++i)
       workspace.positions[static_cast<std::size_t>(span.row + i)] = span.position + i;
 
-  const auto optional = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
-  const QkvShape shape{config.heads,
-                       config.kv_heads,
-                       config.head_size,
-                       optional(weights_.qkv_bias),
-                       optional(weights_.q_norm),
-                       optional(weights_.k_norm),
-                       config.norm_eps};
+  const QkvShape shape = qkv_shape();
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
     workspace.normed.reshape(count, D, weights_.qkv.precision());
@@ -51,6 +56,7 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace) c
              workspace.normed);
     workspace.observe(layer_, Site::qkv, workspace.normed);
     const Product qkv = weights_.qkv.multiply(workspace.normed, product);  // [count, (H + 2G) d]
+    if (see) see(row, workspace.normed, qkv);
     split_qkv(qkv, shape, workspace.rope, workspace.positions.data() + row,
               q + static_cast<std::ptrdiff_t>(row) * q_size, k + static_cast<std::ptrdiff_t>(row) * kv_size,
               v + static_cast<std::ptrdiff_t>(row) * kv_size);

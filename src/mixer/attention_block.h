@@ -1,6 +1,7 @@
 // What softmax attention and the window share: projections before and after, and views of cached keys and values.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "kernels/attention.h"
@@ -25,8 +26,17 @@ class AttentionBlock {
  public:
   AttentionBlock(const Model& model, int layer);
 
-  /// norm, q k v projections, bias and head norms, RoPE at each span's positions.
-  [[nodiscard]] Projected project(const MixerRows& rows, Workspace& workspace) const;
+  /// A tile of rows on its way: compact rows `row` on, their normalised input, and its product with Wq, Wk and Wv.
+  using SeeTile = std::function<void(int row, const Activations& normed, const Product& qkv)>;
+
+  /// norm, q k v projections, bias and head norms, RoPE at each span's positions. `see` is shown each tile; may be
+  /// empty.
+  [[nodiscard]] Projected project(const MixerRows& rows, Workspace& workspace, const SeeTile& see = {}) const;
+
+  /// What split_qkv() needs to know of the layer.
+  [[nodiscard]] QkvShape qkv_shape() const;
+  [[nodiscard]] const Config& config() const { return model_.config; }
+  [[nodiscard]] int heads() const { return model_.config.heads; }
 
   /// hidden[row] += Wo output[row].
   void add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const;

@@ -6,12 +6,13 @@
 
 namespace layerboost {
 
-MapMixer::MapMixer(const Model& model, int layer, const LayerMap& map)
-    : model_(model), weights_(model.weights.layers[static_cast<std::size_t>(layer)]), bias_(map.bias) {
-  const int D = model.config.hidden;
-  LB_CHECK(std::ssize(map.weight) == std::ptrdiff_t{D} * D && std::ssize(map.bias) == D);
+MapMixer::MapMixer(const Model& model, int layer, std::span<const float> parameters)
+    : model_(model), weights_(model.weights.layers[static_cast<std::size_t>(layer)]) {
+  const std::int64_t D = model.config.hidden;
+  LB_CHECK(std::ssize(parameters) == D * D + D);
+  bias_.assign(parameters.begin() + D * D, parameters.end());
   matrix_ = PackedMatrix(D, D, model.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
-    std::copy_n(map.weight.data() + first * D, count * D, rows);
+    std::copy_n(parameters.data() + first * D, count * D, rows);
     // The norm that makes the input has been divided by the layer's smoothing: multiply it back here.
     const std::vector<float>& smoothing = weights_.mixer_smoothing;
     for (std::int64_t i = 0; i < (smoothing.empty() ? 0 : count * D); ++i)

@@ -2,7 +2,7 @@
 // cache.
 #pragma once
 
-#include <map>
+#include <span>
 #include <vector>
 
 #include "model/mixer.h"
@@ -10,19 +10,12 @@
 
 namespace layerboost {
 
-/// The parameters of one layer's map, from a closed-form ridge regression of the attention branch's output on the
-/// normalised input.
-struct LayerMap {
-  std::vector<float> weight;  // [D, D], row-major [out, in]
-  std::vector<float> bias;    // [D]
-};
-/// By layer.
-using LayerMaps = std::map<int, LayerMap>;
-
 class MapMixer final : public Mixer {
  public:
-  /// `model` must outlive the mixer; `map` is packed in the model's precision.
-  MapMixer(const Model& model, int layer, const LayerMap& map);
+  /// `model` must outlive the mixer. `parameters`: weight [D, D] and bias [D] (see parameter_shapes()), from a
+  /// closed-form ridge regression of the attention branch's output on the normalised input; packed in the model's
+  /// precision.
+  MapMixer(const Model& model, int layer, std::span<const float> parameters);
 
   [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "mixer/gated.h"
+#include "mixer/hybrid.h"
+#include "mixer/map.h"
 #include "mixer/none.h"
 #include "mixer/softmax.h"
 #include "mixer/window.h"
@@ -19,8 +22,10 @@ void check_weights(const Config& config, int layer, const MixerSpec& spec) {
        to_string(spec));
 }
 
-std::unique_ptr<Mixer> make_mixer(const Model& model, int layer, const MixerSpec& spec, const LayerMaps& maps) {
+std::unique_ptr<Mixer> make_mixer(const Model& model, int layer, const MixerSpec& spec,
+                                  const MixerParameters& parameters) {
   check_weights(model.config, layer, spec);
+  const auto own = [&] { return parameters_for(model.config, layer, spec.kind, parameters); };
   switch (spec.kind) {
     case MixerKind::softmax:
       return std::make_unique<SoftmaxMixer>(model, layer);
@@ -28,22 +33,24 @@ std::unique_ptr<Mixer> make_mixer(const Model& model, int layer, const MixerSpec
       return std::make_unique<WindowMixer>(model, layer, spec);
     case MixerKind::none:
       return std::make_unique<NoMixer>();
-    case MixerKind::map: {
-      const auto map = maps.find(layer);
-      if (map == maps.end()) fail("layer {} is to use a map, but there are no parameters of one", layer);
-      return std::make_unique<MapMixer>(model, layer, map->second);
-    }
+    case MixerKind::hybrid:
+      return std::make_unique<HybridMixer>(model, layer, spec, own());
+    case MixerKind::gated:
+      return std::make_unique<GatedMixer>(model, layer, spec, own());
+    case MixerKind::map:
+      return std::make_unique<MapMixer>(model, layer, own());
   }
   LB_CHECK(false);
 }
 
 }  // namespace
 
-MixerSet::MixerSet(const Model& model, LayerMaps maps) : model_(model), maps_(std::move(maps)) {}
+MixerSet::MixerSet(const Model& model, MixerParameters parameters)
+    : model_(model), parameters_(std::move(parameters)) {}
 
 const Mixer& MixerSet::mixer(int layer, const MixerSpec& spec) {
   auto& slot = mixers_[{layer, spec}];
-  if (!slot) slot = make_mixer(model_, layer, spec, maps_);
+  if (!slot) slot = make_mixer(model_, layer, spec, parameters_);
   return *slot;
 }
 
@@ -59,9 +66,18 @@ const MixerList& MixerSet::list(const std::vector<MixerSpec>& specs) {
   return *slot;
 }
 
-void MixerSet::set_map(int layer, LayerMap map) {
-  LB_CHECK(!mixers_.contains({layer, MixerSpec{MixerKind::map, 0, 0}}));
-  maps_[layer] = std::move(map);
+void MixerSet::set_parameters(int layer, MixerKind kind, std::vector<float> values) {
+  LB_CHECK(std::none_of(mixers_.begin(), mixers_.end(), [&](const auto& made) {
+    return made.second != nullptr && made.first.first == layer && made.first.second.kind == kind;
+  }));
+  parameters_[{layer, kind}] = std::move(values);
+}
+
+std::vector<float> parameters_for(const Config& config, int layer, MixerKind kind, const MixerParameters& given) {
+  const auto found = given.find({layer, kind});
+  if (found != given.end()) return found->second;
+  if (kind == MixerKind::map) fail("layer {} is to use a map, but there are no parameters of one", layer);
+  return initial_parameters(config, kind);
 }
 
 std::vector<MixerSpec> native_specs(const Config& config) {
@@ -78,11 +94,18 @@ std::vector<MixerSpec> native_specs(const Config& config) {
 
 std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element) {
   const std::size_t per_position = 2 * static_cast<std::size_t>(config.kv_size()) * element;
+  const std::size_t state = sizeof(float) * static_cast<std::size_t>(config.heads * (config.head_size + 1)) * 2 *
+                            static_cast<std::size_t>(feature_map_size(config));
+  const std::size_t window = per_position * static_cast<std::size_t>(std::min(length, spec.window + spec.sinks));
   switch (spec.kind) {
     case MixerKind::softmax:
       return per_position * static_cast<std::size_t>(length);
     case MixerKind::window:
-      return per_position * static_cast<std::size_t>(std::min(length, spec.window + spec.sinks));
+      return window;
+    case MixerKind::hybrid:
+      return window + (length > spec.window + spec.sinks ? state : 0);
+    case MixerKind::gated:
+      return window + (length > 0 ? state : 0);
     case MixerKind::map:
     case MixerKind::none:
       return 0;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "mixer/map.h"
+#include "mixer/parameters.h"
 #include "model/mixer.h"
 #include "model/model.h"
 
@@ -15,8 +15,9 @@ namespace layerboost {
 /// Makes and keeps mixers of one model: one object per layer and spec, made on first use.
 class MixerSet {
  public:
-  /// `model` must outlive the set. `maps`: the parameters of layers that may use kind map.
-  explicit MixerSet(const Model& model, LayerMaps maps = {});
+  /// `model` must outlive the set. `parameters`: of mixers that have some. Kinds hybrid and gated start from
+  /// initial_parameters() where they have none here.
+  explicit MixerSet(const Model& model, MixerParameters parameters = {});
 
   /// The mixer of this layer. Throws Error for a map whose parameters aren't there.
   const Mixer& mixer(int layer, const MixerSpec& spec);
@@ -24,12 +25,12 @@ class MixerSet {
   /// The mixers of a whole plan, `specs` [L]; the list lives as long as the set.
   const MixerList& list(const std::vector<MixerSpec>& specs);
 
-  /// Adds or replaces the parameters of a layer's map.
-  void set_map(int layer, LayerMap map);
+  /// Adds or replaces the parameters of a layer's mixer of some kind, before such a mixer is made.
+  void set_parameters(int layer, MixerKind kind, std::vector<float> values);
 
  private:
   const Model& model_;
-  LayerMaps maps_;
+  MixerParameters parameters_;
   std::map<std::pair<int, MixerSpec>, std::unique_ptr<Mixer>> mixers_;
   std::map<std::vector<MixerSpec>, std::unique_ptr<MixerList>> lists_;
 };
@@ -38,13 +39,12 @@ class MixerSet {
 /// has no attention. [L]
 std::vector<MixerSpec> native_specs(const Config& config);
 
-/// Bytes of cache of one sequence of `length` positions: analytic (research/layerboost 3.11), without allocation
-/// granularity. Softmax 2 G d bytes per position; window 2 G d min(length, w + s); others 0. `element`: bytes of a
-/// number (bf16: 2).
-std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element);
+/// The parameters of a layer's mixer: those given, or initial ones. Throws Error for a map without.
+std::vector<float> parameters_for(const Config& config, int layer, MixerKind kind, const MixerParameters& given);
 
-/// Reads and writes maps as safetensors ("layers.3.map.weight", "layers.3.map.bias", F32). Throws Error.
-LayerMaps read_maps(const std::filesystem::path& path, const Config& config);
-void write_maps(const std::filesystem::path& path, const LayerMaps& maps);
+/// Bytes of cache of one sequence of `length` positions: analytic (research/layerboost 3.11), without allocation
+/// granularity. Softmax 2 G d bytes per position; window 2 G d min(length, w + s); hybrid that and, for longer texts, a
+/// state of 4 H 2f (d + 1); gated a window of w and such a state; others 0. `element`: bytes of a number (bf16: 2).
+std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element);
 
 }  // namespace layerboost

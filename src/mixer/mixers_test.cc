@@ -21,23 +21,26 @@ std::vector<MixerSpec> specs(std::initializer_list<const char*> names) {
   return result;
 }
 
-LayerMaps random_maps(const Config& config) {
-  LayerMaps maps;
-  const auto D = static_cast<std::size_t>(config.hidden);
-  for (int layer = 0; layer < config.layers; ++layer) {
-    LayerMap& map = maps[layer];
-    for (std::size_t i = 0; i < D * D; ++i)
-      map.weight.push_back(0.1F * std::sin(static_cast<float>(i * 7 + static_cast<std::size_t>(layer))));
-    for (std::size_t i = 0; i < D; ++i) map.bias.push_back(0.1F * std::cos(static_cast<float>(i)));
-  }
-  return maps;
+/// Of all layers and kinds. Maps that are small beside their input; features, gates and weights that matter.
+MixerParameters random_parameters(const Config& config) {
+  MixerParameters parameters;
+  Random random(11);
+  for (int layer = 0; layer < config.layers; ++layer)
+    for (const MixerKind kind : {MixerKind::map, MixerKind::hybrid, MixerKind::gated})
+      for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
+        parameters[{layer, kind}].push_back(static_cast<float>((kind == MixerKind::map ? 0.1 : 0.6) * random.normal()));
+  return parameters;
 }
 
 const std::vector<std::vector<MixerSpec>>& plans() {
   static const std::vector<std::vector<MixerSpec>> all = {
       specs({"softmax", "softmax", "softmax", "softmax"}),
-      specs({"window:16+3", "window:5", "window:64+4", "window:1+1"}), specs({"softmax", "none", "window:7+2", "map"}),
-      specs({"window:100+4", "window:64", "window:70+20", "window:128+1"}), specs({"none", "none", "none", "none"})};
+      specs({"window:16+3", "window:5", "window:64+4", "window:1+1"}),
+      specs({"softmax", "none", "window:7+2", "map"}),
+      specs({"window:100+4", "window:64", "window:70+20", "window:128+1"}),
+      specs({"none", "none", "none", "none"}),
+      specs({"hybrid:16+3", "hybrid:5", "hybrid:64+4", "hybrid:200"}),
+      specs({"gated:16", "gated:5", "hybrid:1+1", "gated:80"})};
   return all;
 }
 
@@ -50,7 +53,7 @@ void expect_near(const std::vector<double>& got, const std::vector<double>& expe
 class Mixers : public testing::Test {
  protected:
   const std::unique_ptr<Model> model_ = random_model(Precision::f32);
-  MixerSet mixers_{*model_, random_maps(model_->config)};
+  MixerSet mixers_{*model_, random_parameters(model_->config)};
   const std::vector<TokenId> tokens_ = random_tokens(150, 96);
 };
 
@@ -59,7 +62,8 @@ TEST_F(Mixers, AnyCutGivesTheSame) {
     const MixerList& list = mixers_.list(plan);
     const auto whole = token_log_probs(*model_, list, tokens_, 1000);
     for (const int chunk : {1, 2, 7, 64, 149})
-      expect_near(token_log_probs(*model_, list, tokens_, chunk), whole, rounding, fmt::format("chunk {}", chunk));
+      expect_near(token_log_probs(*model_, list, tokens_, chunk), whole, rounding,
+                  fmt::format("{} ... chunk {}", to_string(plan[0]), chunk));
   }
 }
 
@@ -122,7 +126,7 @@ TEST_F(Mixers, NarrowWindowIsNotSoftmax) {
 TEST_F(Mixers, MapIsTheLinearMapOfTheNormalisedInput) {
   const Config& config = model_->config;
   const auto D = static_cast<std::size_t>(config.hidden);
-  const LayerMap map = random_maps(config).at(2);
+  const std::vector<float> map = random_parameters(config).at({2, MixerKind::map});
   std::vector<float> hidden(3 * D);
   for (std::size_t i = 0; i < hidden.size(); ++i) hidden[i] = std::sin(static_cast<float>(i));
   std::vector<float> expected = hidden;
@@ -132,9 +136,9 @@ TEST_F(Mixers, MapIsTheLinearMapOfTheNormalisedInput) {
       square += static_cast<double>(hidden[r * D + j]) * static_cast<double>(hidden[r * D + j]);
     const double inverse = 1 / std::sqrt(square / static_cast<double>(D) + static_cast<double>(config.norm_eps));
     for (std::size_t i = 0; i < D; ++i) {
-      double sum = static_cast<double>(map.bias[i]);
+      double sum = static_cast<double>(map[D * D + i]);
       for (std::size_t j = 0; j < D; ++j)
-        sum += static_cast<double>(map.weight[i * D + j]) * static_cast<double>(hidden[r * D + j]) * inverse *
+        sum += static_cast<double>(map[i * D + j]) * static_cast<double>(hidden[r * D + j]) * inverse *
                static_cast<double>(model_->weights.layers[2].mixer_norm[j]);
       expected[r * D + i] += static_cast<float>(sum);
     }
@@ -194,13 +198,17 @@ TEST_F(Mixers, FormulaForMemory) {
   EXPECT_EQ(kv_bytes(config, parse_mixer("softmax"), 100, 2), 6400U);
   EXPECT_EQ(kv_bytes(config, parse_mixer("window:64+4"), 100, 2), 64U * 68);
   EXPECT_EQ(kv_bytes(config, parse_mixer("window:64+4"), 30, 2), 64U * 30);
+  // A state: 6 heads of 8 features by 8 + 1 numbers of 4 bytes.
+  EXPECT_EQ(kv_bytes(config, parse_mixer("hybrid:64+4"), 68, 2), 64U * 68);
+  EXPECT_EQ(kv_bytes(config, parse_mixer("hybrid:64+4"), 100, 2), 64U * 68 + 6 * 8 * 9 * 4);
+  EXPECT_EQ(kv_bytes(config, parse_mixer("gated:64"), 30, 2), 64U * 30 + 6 * 8 * 9 * 4);
   EXPECT_EQ(kv_bytes(config, parse_mixer("none"), 100, 2), 0U);
   EXPECT_EQ(kv_bytes(config, parse_mixer("map"), 100, 2), 0U);
 }
 
 TEST_F(Mixers, Bf16IsCloseToF32) {
   const auto model = random_model(Precision::bf16);
-  MixerSet mixers(*model, random_maps(model->config));
+  MixerSet mixers(*model, random_parameters(model->config));
   for (const auto& plan : plans()) {
     const auto exact = token_log_probs(*model_, mixers_.list(plan), tokens_, 50);
     const auto rounded = token_log_probs(*model, mixers.list(plan), tokens_, 50);
@@ -216,31 +224,14 @@ TEST_F(Mixers, MapNeedsParameters) {
   EXPECT_THROW(without.mixer(1, parse_mixer("map")), Error);
 }
 
-TEST(MapFile, RoundTripsAndRefusesDamage) {
-  const auto model = random_model(Precision::f32);
-  const LayerMaps maps = random_maps(model->config);
-  const fs::path file = fs::path(testing::TempDir()) / fmt::format("layerboost-maps-{}.safetensors", ::getpid());
-  write_maps(file, maps);
-  const LayerMaps read = read_maps(file, model->config);
-  ASSERT_EQ(read.size(), maps.size());
-  for (const auto& [layer, map] : maps) {
-    EXPECT_EQ(read.at(layer).weight, map.weight);
-    EXPECT_EQ(read.at(layer).bias, map.bias);
-  }
-  const std::string content = read_file(file);
-  for (const std::size_t size : {std::size_t{3}, std::size_t{8}, std::size_t{100}, content.size() - 4}) {
-    write_file(file, content.substr(0, size));
-    EXPECT_THROW(read_maps(file, model->config), Error) << size;
-  }
-  fs::remove(file);
-}
-
 TEST(MixerSpec, WrittenForm) {
-  for (const char* text : {"softmax", "map", "none", "window:64", "window:64+4"})
+  for (const char* text :
+       {"softmax", "map", "none", "window:64", "window:64+4", "hybrid:64", "hybrid:64+4", "gated:128"})
     EXPECT_EQ(to_string(parse_mixer(text)), text);
   EXPECT_EQ(to_string(parse_mixer("window:64+0")), "window:64");
-  for (const char* text : {"", "windows:4", "window:", "window:0", "window:-1", "window:4+", "window:4+x",
-                           "window:99999999999", "window:4+2 ", "None"})
+  for (const char* text :
+       {"", "windows:4", "window:", "window:0", "window:-1", "window:4+", "window:4+x", "window:99999999999",
+        "window:4+2 ", "None", "hybrid", "hybrid:", "hybrid:4+", "gated:4+2", "gated:0", "softmax:4", "none+1"})
     EXPECT_THROW(parse_mixer(text), Error) << text;
 }
 

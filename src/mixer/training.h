@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "mixer/parameters.h"
 #include "model/mixer.h"
 #include "model/model.h"
 
@@ -60,7 +61,9 @@ class MixerCore {
   [[nodiscard]] virtual bool needs_plain() const { return false; }
 };
 
-/// The core of a layer's mixer. Kinds none and map have none: LB_CHECK.
-std::unique_ptr<MixerCore> make_core(const Model& model, int layer, const MixerSpec& spec);
+/// The core of a layer's mixer, with its parameters from `parameters` or else initial ones. Kinds none and map have no
+/// core: LB_CHECK.
+std::unique_ptr<MixerCore> make_core(const Model& model, int layer, const MixerSpec& spec,
+                                     const MixerParameters& parameters = {});
 
 }  // namespace layerboost

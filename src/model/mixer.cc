@@ -26,6 +26,10 @@ const char* name_of(MixerKind kind) {
       return "softmax";
     case MixerKind::window:
       return "window";
+    case MixerKind::hybrid:
+      return "hybrid";
+    case MixerKind::gated:
+      return "gated";
     case MixerKind::map:
       return "map";
     case MixerKind::none:
@@ -35,26 +39,31 @@ const char* name_of(MixerKind kind) {
 }
 
 std::string to_string(const MixerSpec& spec) {
-  if (spec.kind != MixerKind::window) return name_of(spec.kind);
-  return spec.sinks > 0 ? fmt::format("window:{}+{}", spec.window, spec.sinks) : fmt::format("window:{}", spec.window);
+  if (!has_window(spec.kind)) return name_of(spec.kind);
+  const std::string text = fmt::format("{}:{}", name_of(spec.kind), spec.window);
+  return spec.sinks > 0 ? fmt::format("{}+{}", text, spec.sinks) : text;
 }
 
 MixerSpec parse_mixer(std::string_view text) {
-  for (const MixerKind kind : {MixerKind::softmax, MixerKind::map, MixerKind::none})
-    if (text == name_of(kind)) return {kind, 0, 0};
-  constexpr std::string_view prefix = "window:";
-  std::string_view rest = text;
-  if (rest.starts_with(prefix)) {
-    rest.remove_prefix(prefix.size());
-    MixerSpec spec{MixerKind::window, take_number(rest), 0};
-    if (rest.starts_with('+')) {
+  const std::string_view name = text.substr(0, text.find(':'));
+  for (const MixerKind kind : mixer_kinds) {
+    if (name != name_of(kind)) continue;
+    std::string_view rest = text.substr(name.size());
+    MixerSpec spec{kind, 0, 0};
+    if (has_window(kind) && rest.starts_with(':')) {
+      rest.remove_prefix(1);
+      spec.window = take_number(rest);
+    }
+    if (has_sinks(kind) && rest.starts_with('+')) {
       rest.remove_prefix(1);
       spec.sinks = take_number(rest);
     }
-    if (rest.empty() && spec.window >= 1 && spec.sinks >= 0) return spec;
+    if (rest.empty() && spec.window >= (has_window(kind) ? 1 : 0) && spec.sinks >= 0) return spec;
   }
-  fail("unknown mixer \"{}\"; allowed: softmax, window:W or window:W+S (W >= 1 recent positions, S sinks), map, none",
-       text);
+  fail(
+      "unknown mixer \"{}\"; allowed: softmax, window:W or window:W+S (W >= 1 recent positions, S sinks), hybrid:W or "
+      "hybrid:W+S, gated:W, map, none",
+      text);
 }
 
 }  // namespace layerboost

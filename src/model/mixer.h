@@ -14,19 +14,31 @@
 
 namespace layerboost {
 
-enum class MixerKind { softmax, window, map, none };
+enum class MixerKind { softmax, window, hybrid, gated, map, none };
 
-/// What a plan says of one layer. Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks), "map",
-/// "none".
+/// What a plan says of one layer. Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks),
+/// "hybrid:64+4" (such a window, and a linear state of what lies behind it), "gated:128" (a decaying linear state and a
+/// window), "map", "none".
 struct MixerSpec {
   MixerKind kind = MixerKind::softmax;
-  int window = 0;  // w, with kind window only
-  int sinks = 0;   // s, with kind window only
+  int window = 0;  // w, where has_window(kind)
+  int sinks = 0;   // s, where has_sinks(kind)
 
   auto operator<=>(const MixerSpec&) const = default;
 };
 
-/// "softmax", "window", "map" or "none".
+/// All of them, from the most to the least.
+inline constexpr MixerKind mixer_kinds[] = {MixerKind::softmax, MixerKind::window, MixerKind::hybrid,
+                                            MixerKind::gated,   MixerKind::map,    MixerKind::none};
+/// window, hybrid and gated look back over a window of w positions; the first two may have sinks.
+constexpr bool has_window(MixerKind kind) {
+  return kind == MixerKind::window || kind == MixerKind::hybrid || kind == MixerKind::gated;
+}
+constexpr bool has_sinks(MixerKind kind) { return kind == MixerKind::window || kind == MixerKind::hybrid; }
+/// Whether it projects queries, keys and values.
+constexpr bool has_attention(MixerKind kind) { return kind == MixerKind::softmax || has_window(kind); }
+
+/// "softmax", "window", ...
 const char* name_of(MixerKind kind);
 /// The written form, such as "window:64+4"; parse_mixer() reads it back.
 std::string to_string(const MixerSpec& spec);

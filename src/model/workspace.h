@@ -24,6 +24,7 @@ struct Workspace {
   AlignedBuffer q, k, v;       // [N, H, d], [N, G, d], [N, G, d]
   AlignedBuffer output;        // [N, H, d]
   AlignedBuffer scratch;       // a mixer's own
+  AlignedBuffer parts;         // of a mixer that puts its output together from several
   std::vector<int> positions;  // [N]
 
   /// Shown each tile of the inputs of products (calibration, analysis); usually empty.

@@ -37,7 +37,7 @@ struct RankCorrelation {
   double spearman = 0;
 };
 
-/// A file with parameters of map mixers (see read_maps()), beside the file that names it.
+/// A file with parameters of map mixers (see read_parameters()), beside the file that names it.
 struct MapsFile {
   std::string file;  // name without a folder
   std::string hash;  // "sha256:<64 hex digits>" of its bytes

@@ -19,7 +19,7 @@
 namespace layerboost {
 namespace {
 
-constexpr int version = 1;
+constexpr int version = 2;
 constexpr int sinks = 4;
 
 const MixerSpec none = {MixerKind::none, 0, 0}, map = {MixerKind::map, 0, 0}, softmax = {};
@@ -135,8 +135,9 @@ std::optional<CostModel> read_cost(const CostKey& key) {
   const std::string where = path.string();
   if (get_or<int>(json, "version", 0, where) != version || get_or<Json>(json, "key", {}, where) != to_json(key))
     return {};
-  return CostModel{read_terms(json, "rest", where), read_terms(json, "softmax", where),
-                   read_terms(json, "window", where), read_terms(json, "map", where)};
+  return CostModel{read_terms(json, "rest", where),   read_terms(json, "softmax", where),
+                   read_terms(json, "window", where), read_terms(json, "hybrid", where),
+                   read_terms(json, "gated", where),  read_terms(json, "map", where)};
 }
 
 void write_cost(const CostKey& key, const CostModel& model) {
@@ -146,6 +147,8 @@ void write_cost(const CostKey& key, const CostModel& model) {
                               {"rest", to_json(model.rest)},
                               {"softmax", to_json(model.softmax)},
                               {"window", to_json(model.window)},
+                              {"hybrid", to_json(model.hybrid)},
+                              {"gated", to_json(model.gated)},
                               {"map", to_json(model.map)}});
 }
 
@@ -156,10 +159,13 @@ CostModel measure_cost(const Model& model, const CostGrid& grid) {
   };
   std::vector<Part> parts = {{map, 1, 0}};
   for (const int context : grid.contexts) parts.push_back({softmax, context, context});
-  for (const int w : grid.windows) parts.push_back({{MixerKind::window, w, sinks}, 2 * w + sinks, w + sinks});
+  for (const int w : grid.windows) {
+    parts.push_back({{MixerKind::window, w, sinks}, 2 * w + sinks, w + sinks});
+    parts.push_back({{MixerKind::hybrid, w, sinks}, 2 * w + sinks, w + sinks});
+    parts.push_back({{MixerKind::gated, w, 0}, 2 * w, w});
+  }
 
-  const auto D = static_cast<std::size_t>(model.config.hidden);
-  MixerSet mixers(model, {{0, LayerMap{std::vector<float>(D * D), std::vector<float>(D)}}});
+  MixerSet mixers(model, {{{0, MixerKind::map}, std::vector<float>(parameter_count(model.config, MixerKind::map))}});
   std::map<MixerKind, std::vector<CostSample>> samples;
   Progress progress("measure this machine", static_cast<std::int64_t>(grid.batches.size() * (parts.size() + 1)),
                     "parts");
@@ -173,8 +179,9 @@ CostModel measure_cost(const Model& model, const CostGrid& grid) {
     samples[MixerKind::none].push_back({batch, 0, rest_seconds(model, mixers, batch, grid.repeats)});
     progress.advance();
   }
-  return {fit_cost(samples[MixerKind::none]), fit_cost(samples[MixerKind::softmax]),
-          fit_cost(samples[MixerKind::window]), fit_cost(samples[MixerKind::map])};
+  return {fit_cost(samples[MixerKind::none]),   fit_cost(samples[MixerKind::softmax]),
+          fit_cost(samples[MixerKind::window]), fit_cost(samples[MixerKind::hybrid]),
+          fit_cost(samples[MixerKind::gated]),  fit_cost(samples[MixerKind::map])};
 }
 
 }  // namespace layerboost

@@ -32,12 +32,14 @@ class CostCalibrationTest : public testing::Test {
 TEST_F(CostCalibrationTest, KeepsTimesByKey) {
   const CostKey key = cost_key("sha256:m", Precision::bf16);
   EXPECT_FALSE(read_cost(key));
-  write_cost(key, {{1, 2, 0}, {3, 4, 5}, {6, 7, 8}, {9, 10, 0}});
+  write_cost(key, {{1, 2, 0}, {3, 4, 5}, {6, 7, 8}, {11, 12, 13}, {14, 15, 16}, {9, 10, 0}});
   const auto read = read_cost(key);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->rest.row, 2);
   EXPECT_EQ(read->softmax.position, 5);
   EXPECT_EQ(read->window.fixed, 6);
+  EXPECT_EQ(read->hybrid.row, 12);
+  EXPECT_EQ(read->gated.position, 16);
   EXPECT_EQ(read->map.row, 10);
   EXPECT_FALSE(read_cost(cost_key("sha256:other", Precision::bf16)));
   EXPECT_FALSE(read_cost(cost_key("sha256:m", Precision::int8)));

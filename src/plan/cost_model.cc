@@ -37,6 +37,10 @@ double CostModel::mixer_seconds(const MixerSpec& spec, int batch, int context) c
       return softmax.seconds(batch, context);
     case MixerKind::window:
       return window.seconds(batch, std::min(context, spec.window + spec.sinks));
+    case MixerKind::hybrid:
+      return hybrid.seconds(batch, std::min(context, spec.window + spec.sinks));
+    case MixerKind::gated:
+      return gated.seconds(batch, std::min(context, spec.window));
     case MixerKind::map:
       return map.seconds(batch, 0);
     case MixerKind::none:

@@ -28,10 +28,10 @@ CostTerms fit_cost(std::span<const CostSample> samples);
 /// Times of one model on one machine. The parts: each layer's mixer, and the rest (embedding, MLPs, head).
 struct CostModel {
   CostTerms rest = {};  // P = 0
-  CostTerms softmax = {}, window = {}, map = {};
+  CostTerms softmax = {}, window = {}, hybrid = {}, gated = {}, map = {};
 
-  /// One layer's mixer in a step of `batch` sequences at position `context`. Softmax reads all positions, window at
-  /// most w + s, map none; `none` costs nothing.
+  /// One layer's mixer in a step of `batch` sequences at position `context`. Softmax reads all positions; window,
+  /// hybrid and gated at most w + s (the states of the latter are in `row`), map none; `none` costs nothing.
   [[nodiscard]] double mixer_seconds(const MixerSpec& spec, int batch, int context) const;
 
   /// A whole step.

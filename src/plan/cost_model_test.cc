@@ -36,6 +36,9 @@ TEST(CostModel, AddsTheParts) {
                   none = {MixerKind::none, 0, 0};
   EXPECT_DOUBLE_EQ(model.step_seconds({softmax, window, map, none}, 2, 1000), 1 + 0.2 + 2 + 2 * 0.068 + 0.5);
   EXPECT_DOUBLE_EQ(model.mixer_seconds(window, 1, 10), 0.01);
+  const CostModel linear = {.hybrid = {0, 0.5, 1e-3}, .gated = {0, 0.25, 1e-3}};
+  EXPECT_DOUBLE_EQ(linear.mixer_seconds({MixerKind::hybrid, 64, 4}, 2, 1000), 2 * (0.5 + 0.068));
+  EXPECT_DOUBLE_EQ(linear.mixer_seconds({MixerKind::gated, 64, 0}, 2, 1000), 2 * (0.25 + 0.064));
 }
 
 }  // namespace

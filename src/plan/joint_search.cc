@@ -240,7 +240,7 @@ std::vector<std::vector<MixerSpec>> joint_search_starts(const Analysis& analysis
     const LossRule heavier = {rule.measure, rule.retrieval_weight * times};
     add(Planner(analysis, heavier, context).best(budget, cost).specs);
     for (const MixerSpec& choice : analysis.choices) {
-      if (choice.kind != MixerKind::window) continue;
+      if (!has_window(choice.kind)) continue;
       const Planner planner(only(analysis, choice), heavier, context);
       const auto found = solve_knapsack(planner.problem(budget, cost));
       if (!found.empty()) add(planner.specs_of(found.back()));

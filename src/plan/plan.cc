@@ -29,16 +29,16 @@ Plan read_plan(const fs::path& path, const Config& config, const std::string& mo
   return plan;
 }
 
-LayerMaps read_plan_maps(const Plan& plan, const fs::path& path, const Config& config) {
+MixerParameters read_plan_maps(const Plan& plan, const fs::path& path, const Config& config) {
   if (!plan.maps) return {};
   const fs::path file = path.parent_path() / plan.maps->file;
   const std::string hash = "sha256:" + sha256(MappedFile(file).text());
   if (hash != plan.maps->hash)
     fail("{}: has changed since {} was made (\"maps\": expected {}, found {})", file.string(), path.string(),
          plan.maps->hash, hash);
-  LayerMaps maps = read_maps(file, config);
+  MixerParameters maps = read_parameters(file, config);
   for (std::size_t l = 0; l < plan.layers.size(); ++l)
-    if (plan.layers[l].mixer.kind == MixerKind::map && !maps.contains(static_cast<int>(l)))
+    if (plan.layers[l].mixer.kind == MixerKind::map && !maps.contains({static_cast<int>(l), MixerKind::map}))
       fail("{}: has no map for layer {}, which {} gives one", file.string(), l, path.string());
   return maps;
 }

@@ -68,6 +68,6 @@ void write_plan(const fs::path& path, const Plan& plan);
 
 /// The parameters of the plan's maps, `path` being the plan's file; empty when it uses none. Throws Error when the file
 /// isn't there, has changed since, or lacks a layer.
-LayerMaps read_plan_maps(const Plan& plan, const fs::path& path, const Config& config);
+MixerParameters read_plan_maps(const Plan& plan, const fs::path& path, const Config& config);
 
 }  // namespace layerboost

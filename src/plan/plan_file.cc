@@ -16,10 +16,8 @@ constexpr int digits = 4, exact_digits = 7;
 
 Json to_json(std::size_t index, const PlanLayer& layer) {
   Json json = {{"layer", index}, {"mixer", name_of(layer.mixer.kind)}};
-  if (layer.mixer.kind == MixerKind::window) {
-    json["window"] = layer.mixer.window;
-    json["sinks"] = layer.mixer.sinks;
-  }
+  if (has_window(layer.mixer.kind)) json["window"] = layer.mixer.window;
+  if (has_sinks(layer.mixer.kind)) json["sinks"] = layer.mixer.sinks;
   for (const auto& [choice, scores] : layer.scores)
     for (const auto& [measure, loss] : scores) json["scores"][to_string(choice)][measure] = rounded(loss, digits);
   return json;
@@ -58,17 +56,18 @@ int read_count(const Json& json, const char* key, int least, const std::string& 
 
 MixerSpec read_mixer(const Json& json, const std::string& where) {
   const auto name = get<std::string>(json, "mixer", where);
-  if (name == "window") {
-    const int sinks = json.contains("sinks") ? read_count(json, "sinks", 0, where) : 0;
-    return {MixerKind::window, read_count(json, "window", 1, where), sinks};
-  }
-  for (const MixerKind kind : {MixerKind::softmax, MixerKind::map, MixerKind::none}) {
+  for (const MixerKind kind : mixer_kinds) {
     if (name != name_of(kind)) continue;
-    for (const char* key : {"window", "sinks"})
-      if (json.contains(key)) fail("{}: \"{}\" goes with mixer \"window\" only, not with \"{}\"", where, key, name);
-    return {kind, 0, 0};
+    if (!has_window(kind) && json.contains("window"))
+      fail("{}: \"window\" goes with the mixers window, hybrid and gated only, not with \"{}\"", where, name);
+    if (!has_sinks(kind) && json.contains("sinks"))
+      fail("{}: \"sinks\" goes with the mixers window and hybrid only, not with \"{}\"", where, name);
+    MixerSpec spec{kind, 0, 0};
+    if (has_window(kind)) spec.window = read_count(json, "window", 1, where);
+    if (json.contains("sinks")) spec.sinks = read_count(json, "sinks", 0, where);
+    return spec;
   }
-  fail("{}: \"mixer\" is \"{}\"; allowed: softmax, window, map, none", where, name);
+  fail("{}: \"mixer\" is \"{}\"; allowed: softmax, window, hybrid, gated, map, none", where, name);
 }
 
 std::map<MixerSpec, std::map<std::string, double>> read_scores(const Json& json, const std::string& where) {

@@ -11,8 +11,11 @@ namespace {
 
 constexpr int cells_per_line = 40;
 
-/// Widths by rising size: w, W for two; 1, 2, ... 9 and then + for more.
-char window_letter(std::size_t rank, std::size_t widths) {
+/// Widths by rising size: w, W for two; 1, 2, ... 9 and then + for more. Of hybrids and gated ones h and g is the
+/// least, H and G are all others.
+char width_letter(MixerKind kind, std::size_t rank, std::size_t widths) {
+  if (kind == MixerKind::hybrid) return rank + 1 == widths || rank > 0 ? 'H' : 'h';
+  if (kind == MixerKind::gated) return rank + 1 == widths || rank > 0 ? 'G' : 'g';
   if (widths <= 2) return rank + 1 == widths ? 'W' : 'w';
   return rank < 9 ? static_cast<char>('1' + rank) : '+';
 }
@@ -31,14 +34,16 @@ std::map<MixerSpec, char> letters_of(const std::vector<MixerSpec>& specs) {
         letters[spec] = '.';
         break;
       case MixerKind::window:
-        letters[spec] = 'W';
+      case MixerKind::hybrid:
+      case MixerKind::gated:
+        letters[spec] = '?';
         break;
     }
   }
-  std::size_t widths = 0, rank = 0;
-  for (const auto& [spec, letter] : letters) widths += spec.kind == MixerKind::window ? 1 : 0;
+  std::map<MixerKind, std::size_t> widths, ranks;
+  for (const auto& [spec, letter] : letters) ++widths[spec.kind];
   for (auto& [spec, letter] : letters)  // in the order of width
-    if (spec.kind == MixerKind::window) letter = window_letter(rank++, widths);
+    if (has_window(spec.kind)) letter = width_letter(spec.kind, ranks[spec.kind]++, widths[spec.kind]);
   return letters;
 }
 
@@ -49,6 +54,10 @@ const char* color_of(MixerKind kind) {
       return "\033[30;43m";  // yellow
     case MixerKind::window:
       return "\033[30;46m";  // cyan
+    case MixerKind::hybrid:
+      return "\033[30;42m";  // green
+    case MixerKind::gated:
+      return "\033[30;44m";  // blue
     case MixerKind::map:
       return "\033[30;45m";  // magenta
     case MixerKind::none:

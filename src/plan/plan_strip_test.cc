@@ -31,6 +31,12 @@ TEST(PlanStrip, BreaksLinesAndNumbersWidths) {
   EXPECT_THAT(text, HasSubstr("2  window:64+4      1  42\n"));
 }
 
+TEST(PlanStrip, TellsHybridAndGated) {
+  const std::vector<MixerSpec> specs = {parse_mixer("hybrid:64"), parse_mixer("hybrid:128"), parse_mixer("gated:64"),
+                                        window64};
+  EXPECT_THAT(draw_plan(specs, false), HasSubstr("    0  hHGW\n"));
+}
+
 TEST(PlanStrip, ColoursKinds) { EXPECT_THAT(draw_plan({window64}, true), HasSubstr("\033[30;46mW\033[0m\n")); }
 
 }  // namespace

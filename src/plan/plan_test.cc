@@ -102,19 +102,29 @@ TEST_F(PlanTest, SaysWhatIsWrongWhere) {
   EXPECT_THAT(message_after("\"layer\": 1", "\"layer\": 0"), HasSubstr("layer 0: is there twice"));
   EXPECT_THAT(message_after("\"layer\": 1, ", ""), HasSubstr("missing key \"layer\""));
   EXPECT_THAT(message_after("\"mixer\": \"none\"", "\"mixer\": \"linear\""),
-              HasSubstr("layer 2: \"mixer\" is \"linear\"; allowed: softmax, window, map, none"));
+              HasSubstr("layer 2: \"mixer\" is \"linear\"; allowed: softmax, window, hybrid, gated, map, none"));
   EXPECT_THAT(message_after("\"window\": 64", "\"window\": 0"), HasSubstr("layer 1: \"window\" is 0; it must be"));
   EXPECT_THAT(message_after("\"window\": 64", "\"window\": 1.5"), HasSubstr("\"window\" is 1.5; it must be"));
   EXPECT_THAT(message_after("\"window\": 64, ", ""), HasSubstr("layer 1: missing key \"window\""));
   EXPECT_THAT(message_after("\"sinks\": 4", "\"sinks\": -1"), HasSubstr("\"sinks\" is -1; it must be"));
   EXPECT_THAT(message_after("\"sinks\"", "\"sink\""), HasSubstr("unknown key \"sink\"; allowed: layer, mixer, window"));
   EXPECT_THAT(message_after("\"mixer\": \"none\"", "\"mixer\": \"none\", \"sinks\": 4"),
-              HasSubstr("layer 2: \"sinks\" goes with mixer \"window\" only"));
+              HasSubstr("layer 2: \"sinks\" goes with the mixers window and hybrid only, not with \"none\""));
   EXPECT_THAT(message_after("p.maps", "../p.maps"), HasSubstr("maps: \"file\" is \"../p.maps"));
   EXPECT_THAT(message_after("\"none\": {\"kl\"", "\"nix\": {\"kl\""), HasSubstr("scores: unknown mixer \"nix\""));
   EXPECT_THAT(message_of(text_.substr(0, text_.size() / 2)), HasSubstr("not valid JSON"));
   const std::string maps = ",\n  \"maps\": {\"file\": \"p.maps.safetensors\", \"hash\": \"sha256:x\"}";
   EXPECT_THAT(message_after(maps, ""), HasSubstr("layer 3: \"mixer\" is \"map\", but the plan has no key \"maps\""));
+}
+
+TEST_F(PlanTest, KeepsHybridAndGated) {
+  Plan plan = example();
+  plan.layers[0].mixer = parse_mixer("hybrid:64+4");
+  plan.layers[1].mixer = parse_mixer("gated:128");
+  plan.layers[1].scores = {{parse_mixer("gated:128"), {{"kl", 0.5}}}};
+  write_plan(path_, plan);
+  EXPECT_EQ(read_plan(path_).specs(), plan.specs());
+  EXPECT_EQ(read_plan(path_).layers[1].scores, plan.layers[1].scores);
 }
 
 TEST_F(PlanTest, RefusesAnotherModelsPlan) {

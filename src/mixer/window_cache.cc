@@ -1,4 +1,4 @@
-#include "mixer/window.h"
+#include "mixer/window_cache.h"
 
 #include <algorithm>
 
@@ -15,16 +15,17 @@ struct ChunkPage {
 
 }  // namespace
 
-WindowMixer::WindowMixer(const Model& model, int layer, const MixerSpec& spec)
-    : spec_(spec),
-      block_(model, layer),
-      sink_layout_(block_.layout(spec.sinks)),
-      chunk_layout_(block_.layout(page_slots)) {}
+WindowCache::WindowCache(const AttentionBlock& block, int window, int sinks, std::size_t first_block)
+    : block_(block),
+      window_(window),
+      sinks_(sinks),
+      first_block_(first_block),
+      sink_layout_(block.layout(sinks)),
+      chunk_layout_(block.layout(page_slots)) {}
 
-void WindowMixer::forward(const MixerRows& rows, Workspace& workspace) const {
-  const int s = spec_.sinks;
-  const Projected projected = block_.project(rows, workspace);
-
+void WindowCache::attend(const MixerRows& rows, const Projected& projected, AlignedBuffer& scratch, float* log_sums,
+                         float* maxima) const {
+  const int s = sinks_;
   // A single new token overwrites exactly the one that leaves its window, so it goes into the ring first and attention
   // sees ring and sinks only. A chunk is kept aside in pages until its queries have seen what the ring held before.
   std::vector<ChunkPage> pages;
@@ -38,13 +39,15 @@ void WindowMixer::forward(const MixerRows& rows, Workspace& workspace) const {
     for (int first = std::clamp(s - span.position, 0, span.count); first < span.count; first += page_slots)
       pages.push_back({&span, first, std::min(page_slots, span.count - first), nullptr});
   }
-  std::byte* const scratch = workspace.scratch.reserve(std::max<std::size_t>(pages.size(), 1) * chunk_layout_.bytes());
+  std::byte* const memory = scratch.reserve(std::max<std::size_t>(pages.size(), 1) * chunk_layout_.bytes());
   const auto page_count = static_cast<std::ptrdiff_t>(pages.size());
 #pragma omp parallel for schedule(static) if (page_count > 1)
   for (std::ptrdiff_t i = 0; i < page_count; ++i) {
     ChunkPage& page = pages[static_cast<std::size_t>(i)];
-    page.page = scratch + static_cast<std::size_t>(i) * chunk_layout_.bytes();
-    if (page.count < page_slots) clear_kv(chunk_layout_, page.page);
+    page.page = memory + static_cast<std::size_t>(i) * chunk_layout_.bytes();
+    // What the memory held before may not be numbers.
+    if (page.count < page_slots || chunk_layout_.padded_head() > chunk_layout_.head_size)
+      clear_kv(chunk_layout_, page.page);
     block_.store(*page.span, projected, page.first, page.count, chunk_layout_, page.page, 0);
   }
 
@@ -59,32 +62,34 @@ void WindowMixer::forward(const MixerRows& rows, Workspace& workspace) const {
     add_ring(*span.cache, span.count == 1 ? end : span.position, span.count == 1, segments[i], positions[i]);
     for (; page != pages.end() && page->span == &span; ++page)
       segments[i].push_back({page->page, page_slots, page->count, span.position + page->first, nullptr, false});
-    tasks.push_back(block_.task(span, projected, spec_.window, segments[i]));
+    AttentionTask& task = tasks.emplace_back(block_.task(span, projected, window_, segments[i]));
+    const std::ptrdiff_t row = std::ptrdiff_t{span.row} * block_.heads();
+    task.log_sums = log_sums == nullptr ? nullptr : log_sums + row;
+    task.maxima = maxima == nullptr ? nullptr : maxima + row;
   }
   block_.attend(tasks);
 
   for (const MixerSpan& span : rows.spans)
     if (span.count > 1) store_ring(span, projected);
-  block_.add_output(rows, projected, workspace);
 }
 
-void WindowMixer::prepare(const MixerSpan& span) const {
+void WindowCache::prepare(const MixerSpan& span) const {
   std::vector<Block>& blocks = span.cache->blocks;
   CachePools& pools = *span.cache->pools;
   const int end = span.position + span.count;
-  if (blocks.empty() && spec_.sinks > 0) blocks.push_back(pools.allocate(sink_layout_.bytes()));
-  if (spec_.sinks > span.position) pools.make_unique(blocks.front(), sink_layout_.bytes());
+  if (blocks.size() == first_block_ && sinks_ > 0) blocks.push_back(pools.allocate(sink_layout_.bytes()));
+  if (sinks_ > span.position) pools.make_unique(blocks[first_block_], sink_layout_.bytes());
   while (static_cast<int>(blocks.size() - first_page()) < ring_pages(end))
     blocks.push_back(pools.allocate(page_layout(static_cast<int>(blocks.size() - first_page())).bytes()));
 }
 
-void WindowMixer::store_sinks(const MixerSpan& span, const Projected& projected) const {
-  const int count = std::min(span.position + span.count, spec_.sinks) - span.position;
+void WindowCache::store_sinks(const MixerSpan& span, const Projected& projected) const {
+  const int count = std::min(span.position + span.count, sinks_) - span.position;
   if (count > 0) block_.store(span, projected, 0, count, sink_layout_, sinks(*span.cache), span.position);
 }
 
-void WindowMixer::store_ring(const MixerSpan& span, const Projected& projected) const {
-  const int w = spec_.window, s = spec_.sinks, end = span.position + span.count;
+void WindowCache::store_ring(const MixerSpan& span, const Projected& projected) const {
+  const int w = window_, s = sinks_, end = span.position + span.count;
   for (int p = std::max({s, span.position, end - w}); p < end;) {
     const int slot = (p - s) % w, page = slot / page_slots;
     const int count = std::min({std::min(w, (page + 1) * page_slots) - slot, end - p});
@@ -96,9 +101,9 @@ void WindowMixer::store_ring(const MixerSpan& span, const Projected& projected) 
   }
 }
 
-void WindowMixer::add_ring(const LayerCache& cache, int end, bool one_query, std::vector<KvSegment>& segments,
+void WindowCache::add_ring(const LayerCache& cache, int end, bool one_query, std::vector<KvSegment>& segments,
                            std::vector<std::int32_t>& positions) const {
-  const int w = spec_.window, s = spec_.sinks;
+  const int w = window_, s = sinks_;
   const int first = std::max(s, end - w), count = end - first;  // the ring holds positions first .. end-1
   // Slots are in order until the ring wraps; and to a single query that sees all of them their order doesn't matter.
   const bool in_order = one_query || end - s <= w;
@@ -114,17 +119,23 @@ void WindowMixer::add_ring(const LayerCache& cache, int end, bool one_query, std
   }
 }
 
-int WindowMixer::ring_pages(int end) const {
-  const int slots = std::min(spec_.window, std::max(0, end - spec_.sinks));
+void WindowCache::load(const LayerCache& cache, int position, float* k, float* v) const {
+  const int slot = (position - sinks_) % window_, page = slot / page_slots;
+  load_kv(page_layout(page), cache.blocks[first_page() + static_cast<std::size_t>(page)].get(), slot % page_slots, k,
+          v);
+}
+
+int WindowCache::ring_pages(int end) const {
+  const int slots = std::min(window_, std::max(0, end - sinks_));
   return (slots + page_slots - 1) / page_slots;
 }
 
-KvLayout WindowMixer::page_layout(int page) const {
-  return block_.layout(std::min(page_slots, spec_.window - page * page_slots));
+KvLayout WindowCache::page_layout(int page) const {
+  return block_.layout(std::min(page_slots, window_ - page * page_slots));
 }
 
-std::size_t WindowMixer::cache_bytes(int length) const {
-  std::size_t bytes = spec_.sinks > 0 && length > 0 ? sink_layout_.bytes() : 0;
+std::size_t WindowCache::bytes(int length) const {
+  std::size_t bytes = sinks_ > 0 && length > 0 ? sink_layout_.bytes() : 0;
   for (int page = 0; page < ring_pages(length); ++page) bytes += page_layout(page).bytes();
   return bytes;
 }

@@ -1,0 +1,154 @@
+#include "mixer/gated.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/linear_attention.h"
+#include "mixer/gated_parameters.h"
+
+namespace layerboost {
+
+/// What the two parts leave for combine(), and what the linear one reads.
+struct GatedMixer::Parts {
+  int rows;
+  float *q_plain, *k_plain;  // [rows, H, d], [rows, G, d]
+  float* log_decays;         // [H, rows]
+  float* log_sums;           // [rows, H]
+  float* sums;               // [rows, H, d]
+  float* totals;             // [rows, H]
+  float* v_again;            // [tile, G, d], split_qkv()'s, not needed
+  float* gates;              // [tile + 16, H]
+
+  Parts(const MixerRows& all, const Config& config, AlignedBuffer& memory) : rows(all.rows) {
+    const auto n = static_cast<std::size_t>(rows), H = static_cast<std::size_t>(config.heads),
+               q = static_cast<std::size_t>(config.q_size()), kv = static_cast<std::size_t>(config.kv_size());
+    q_plain = memory.reserve_as<float>(n * (2 * q + kv + 3 * H) + (tile_rows + 16) * (kv + H));
+    sums = q_plain + n * q;
+    k_plain = sums + n * q;
+    log_decays = k_plain + n * kv;
+    log_sums = log_decays + n * H;
+    totals = log_sums + n * H;
+    v_again = totals + n * H;
+    gates = v_again + (tile_rows + 16) * kv;
+  }
+};
+
+GatedMixer::GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters)
+    : spec_(spec),
+      block_(model, layer),
+      window_(block_, spec.window, 0, 1),
+      map_size_(feature_map_size(model.config)),
+      parameters_(parameters.begin(), parameters.end()),
+      no_rotation_(std::vector<double>(static_cast<std::size_t>(model.config.head_size / 2)), 1) {
+  LB_CHECK(parameters.size() == parameter_count(model.config, MixerKind::gated));
+  const GatedParameters<const float> own(model.config, parameters_);
+  q_features_ = own.q_features;
+  k_features_ = own.k_features;
+  gate_bias_ = own.gate_bias;
+  linear_scale_ = own.linear_scale;
+  window_scale_ = own.window_scale;
+  for (int head = 0; head < model.config.heads; ++head) sinks_.push_back(own.log2_sinks(head));
+  no_rotation_.grow(1);
+  const std::int64_t D = model.config.hidden;
+  // The norm that makes the input has been divided by the layer's smoothing: multiply it back here.
+  const std::vector<float>& smoothing = model.weights.layers[static_cast<std::size_t>(layer)].mixer_smoothing;
+  gate_ =
+      PackedMatrix(model.config.heads, D, model.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
+        std::copy_n(own.gate.data() + first * D, count * D, rows);
+        for (std::int64_t i = 0; i < (smoothing.empty() ? 0 : count * D); ++i)
+          rows[i] *= smoothing[static_cast<std::size_t>(i % D)];
+      });
+}
+
+void GatedMixer::forward(const MixerRows& rows, Workspace& workspace) const {
+  const Parts parts(rows, block_.config(), workspace.parts);
+  prepare_states(rows);
+  const Projected projected = block_.project(rows, workspace, see_tile(parts));
+  window_.attend(rows, projected, workspace.scratch, parts.log_sums);
+  run_states(rows, projected, parts);
+  combine(rows, projected, parts);
+  block_.add_output(rows, projected, workspace);
+}
+
+AttentionBlock::SeeTile GatedMixer::see_tile(const Parts& parts) const {
+  return [this, &parts](int row, const Activations& normed, const Product& qkv) {
+    const Config& config = block_.config();
+    static const std::vector<int> zeros(tile_rows);
+    split_qkv(qkv, block_.qkv_shape(), no_rotation_, zeros.data(),
+              parts.q_plain + static_cast<std::ptrdiff_t>(row) * config.q_size(),
+              parts.k_plain + static_cast<std::ptrdiff_t>(row) * config.kv_size(), parts.v_again);
+    const Product gates = gate_.multiply(normed, parts.gates);
+    for (int i = 0; i < gates.rows; ++i) {
+      const float scale = gates.row_scale != nullptr ? gates.row_scale[i] : 1;
+      for (int head = 0; head < config.heads; ++head)
+        parts.log_decays[std::ptrdiff_t{head} * parts.rows + row + i] =
+            log_sigmoid(scale * gates.data[i * config.heads + head] + gate_bias_[static_cast<std::size_t>(head)]);
+    }
+  };
+}
+
+void GatedMixer::prepare_states(const MixerRows& rows) const {
+  for (const MixerSpan& span : rows.spans) {
+    std::vector<Block>& blocks = span.cache->blocks;
+    if (blocks.empty())
+      blocks.push_back(span.cache->pools->allocate(state_bytes()));
+    else
+      span.cache->pools->make_unique(blocks.front(), state_bytes());
+  }
+}
+
+void GatedMixer::run_states(const MixerRows& rows, const Projected& projected, const Parts& parts) const {
+  const Config& config = block_.config();
+  const int d = config.head_size, H = config.heads, ratio = H / config.kv_heads;
+  const std::ptrdiff_t map = std::ptrdiff_t{d} * map_size_;
+  const auto state = static_cast<std::ptrdiff_t>(linear_state_floats(d, map_size_));
+  const auto spans = std::ssize(rows.spans);
+#pragma omp parallel for collapse(2) schedule(dynamic)
+  for (std::ptrdiff_t s = 0; s < spans; ++s) {
+    for (int head = 0; head < H; ++head) {
+      const MixerSpan& span = rows.spans[static_cast<std::size_t>(s)];
+      const std::ptrdiff_t row = span.row, query = (row * H + head) * d,
+                           key = (row * config.kv_heads + head / ratio) * d;
+      const LinearHead linear = {span.count,
+                                 d,
+                                 map_size_,
+                                 parts.q_plain + query,
+                                 parts.k_plain + key,
+                                 projected.v + key,
+                                 config.q_size(),
+                                 config.kv_size(),
+                                 config.kv_size(),
+                                 q_features_.data() + head * map,
+                                 k_features_.data() + head * map,
+                                 parts.log_decays + std::ptrdiff_t{head} * parts.rows + row};
+      float* const states = reinterpret_cast<float*>(span.cache->blocks.front().get());
+      linear_attention(linear, states + head * state, parts.sums + query, config.q_size(),
+                       parts.totals + row * H + head, H);
+    }
+  }
+}
+
+void GatedMixer::combine(const MixerRows& rows, const Projected& projected, const Parts& parts) const {
+  const int d = block_.config().head_size, H = block_.heads();
+#pragma omp parallel for schedule(static) if (rows.rows > 16)
+  for (int row = 0; row < rows.rows; ++row) {
+    for (int head = 0; head < H; ++head) {
+      const std::ptrdiff_t at = std::ptrdiff_t{row} * H + head;
+      const auto h = static_cast<std::size_t>(head);
+      const float window = window_scale_[h] * share_beside_sinks(parts.log_sums[at], sinks_[h]);
+      const float linear = linear_scale_[h] / parts.totals[at];
+      float* const out = projected.output + at * d;
+      for (int c = 0; c < d; ++c) out[c] = window * out[c] + linear * parts.sums[at * d + c];
+    }
+  }
+}
+
+std::size_t GatedMixer::state_bytes() const {
+  return static_cast<std::size_t>(block_.heads()) * linear_state_floats(block_.config().head_size, map_size_) *
+         sizeof(float);
+}
+
+std::size_t GatedMixer::cache_bytes(int length) const { return length > 0 ? window_.bytes(length) + state_bytes() : 0; }
+
+}  // namespace layerboost

@@ -1,0 +1,153 @@
+#include "mixer/hybrid.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/linear_attention.h"
+#include "mixer/parameters.h"
+
+namespace layerboost {
+
+/// What the two parts leave for combine(), and what the linear one reads.
+struct HybridMixer::Parts {
+  float *leaving_k, *leaving_v;  // [rows, G, d]
+  float *log_sums, *maxima;      // [rows, H]
+  float* sums;                   // [rows, H, d]
+  float* totals;                 // [rows, H], zero where nothing lies behind the window
+
+  Parts(const MixerRows& rows, const Config& config, AlignedBuffer& memory) {
+    const auto n = static_cast<std::size_t>(rows.rows), H = static_cast<std::size_t>(config.heads),
+               q = static_cast<std::size_t>(config.q_size()), kv = static_cast<std::size_t>(config.kv_size());
+    leaving_k = memory.reserve_as<float>(n * (2 * kv + q + 3 * H));
+    leaving_v = leaving_k + n * kv;
+    sums = leaving_v + n * kv;
+    log_sums = sums + n * q;
+    maxima = log_sums + n * H;
+    totals = maxima + n * H;
+    std::fill_n(totals, n * H, 0.0F);
+  }
+};
+
+HybridMixer::HybridMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters)
+    : spec_(spec),
+      block_(model, layer),
+      window_(block_, spec.window, spec.sinks, 1),
+      map_size_(feature_map_size(model.config)),
+      parameters_(parameters.begin(), parameters.end()) {
+  LB_CHECK(parameters.size() == parameter_count(model.config, MixerKind::hybrid));
+  const auto H = static_cast<std::size_t>(model.config.heads);
+  const std::size_t map = static_cast<std::size_t>(model.config.q_size()) * static_cast<std::size_t>(map_size_);
+  const std::span<const float> all = parameters_;
+  q_features_ = all.first(map);
+  k_features_ = all.subspan(map, map);
+  for (const float weight : all.subspan(2 * map, H)) window_factors_.push_back(std::exp(weight));
+}
+
+void HybridMixer::forward(const MixerRows& rows, Workspace& workspace) const {
+  const Projected projected = block_.project(rows, workspace);
+  const Parts parts(rows, block_.config(), workspace.parts);
+  prepare_states(rows);
+  collect_leaving(rows, projected, parts);  // before the window's ring is written
+  window_.attend(rows, projected, workspace.scratch, parts.log_sums, parts.maxima);
+  run_states(rows, projected, parts);
+  combine(rows, projected, parts);
+  block_.add_output(rows, projected, workspace);
+}
+
+HybridMixer::Behind HybridMixer::behind(const MixerSpan& span) const {
+  const int first = std::max(0, spec_.window + spec_.sinks - span.position);
+  return {first, std::max(0, span.count - first)};
+}
+
+void HybridMixer::prepare_states(const MixerRows& rows) const {
+  for (const MixerSpan& span : rows.spans) {
+    std::vector<Block>& blocks = span.cache->blocks;
+    if (blocks.empty()) blocks.emplace_back();
+    if (behind(span).count == 0) continue;
+    if (blocks.front() == nullptr)
+      blocks.front() = span.cache->pools->allocate(state_bytes());
+    else
+      span.cache->pools->make_unique(blocks.front(), state_bytes());
+  }
+}
+
+void HybridMixer::collect_leaving(const MixerRows& rows, const Projected& projected, const Parts& parts) const {
+  const std::ptrdiff_t kv = block_.config().kv_size();
+  const auto spans = std::ssize(rows.spans);
+#pragma omp parallel for schedule(dynamic) if (spans > 8)
+  for (std::ptrdiff_t s = 0; s < spans; ++s) {
+    const MixerSpan& span = rows.spans[static_cast<std::size_t>(s)];
+    const Behind own = behind(span);
+    for (int i = own.first; i < own.first + own.count; ++i) {
+      const std::ptrdiff_t row = span.row + i;
+      const int position = span.position + i - spec_.window;
+      if (position < span.position) {
+        window_.load(*span.cache, position, parts.leaving_k + row * kv, parts.leaving_v + row * kv);
+      } else {
+        std::copy_n(projected.k + (row - spec_.window) * kv, kv, parts.leaving_k + row * kv);
+        std::copy_n(projected.v + (row - spec_.window) * kv, kv, parts.leaving_v + row * kv);
+      }
+    }
+  }
+}
+
+void HybridMixer::run_states(const MixerRows& rows, const Projected& projected, const Parts& parts) const {
+  const Config& config = block_.config();
+  const int d = config.head_size, H = config.heads, ratio = H / config.kv_heads;
+  const std::ptrdiff_t map = std::ptrdiff_t{d} * map_size_;
+  const auto state = static_cast<std::ptrdiff_t>(linear_state_floats(d, map_size_));
+  const auto spans = std::ssize(rows.spans);
+#pragma omp parallel for collapse(2) schedule(dynamic)
+  for (std::ptrdiff_t s = 0; s < spans; ++s) {
+    for (int head = 0; head < H; ++head) {
+      const MixerSpan& span = rows.spans[static_cast<std::size_t>(s)];
+      const Behind own = behind(span);
+      if (own.count == 0) continue;
+      const std::ptrdiff_t row = span.row + own.first, query = (row * H + head) * d,
+                           key = (row * config.kv_heads + head / ratio) * d;
+      const LinearHead linear = {own.count,
+                                 d,
+                                 map_size_,
+                                 projected.q + query,
+                                 parts.leaving_k + key,
+                                 parts.leaving_v + key,
+                                 config.q_size(),
+                                 config.kv_size(),
+                                 config.kv_size(),
+                                 q_features_.data() + head * map,
+                                 k_features_.data() + head * map,
+                                 nullptr};
+      float* const states = reinterpret_cast<float*>(span.cache->blocks.front().get());
+      linear_attention(linear, states + head * state, parts.sums + query, config.q_size(),
+                       parts.totals + row * H + head, H);
+    }
+  }
+}
+
+void HybridMixer::combine(const MixerRows& rows, const Projected& projected, const Parts& parts) const {
+  const int d = block_.config().head_size, H = block_.heads();
+#pragma omp parallel for schedule(static) if (rows.rows > 16)
+  for (int row = 0; row < rows.rows; ++row) {
+    for (int head = 0; head < H; ++head) {
+      const std::ptrdiff_t at = std::ptrdiff_t{row} * H + head;
+      if (parts.totals[at] == 0) continue;  // all is in the window
+      const float mass =
+          window_factors_[static_cast<std::size_t>(head)] * std::exp2(parts.log_sums[at] - parts.maxima[at]);
+      const float inverse = 1 / (mass + parts.totals[at]);
+      float* const out = projected.output + at * d;
+      for (int c = 0; c < d; ++c) out[c] = (mass * out[c] + parts.sums[at * d + c]) * inverse;
+    }
+  }
+}
+
+std::size_t HybridMixer::state_bytes() const {
+  return static_cast<std::size_t>(block_.heads()) * linear_state_floats(block_.config().head_size, map_size_) *
+         sizeof(float);
+}
+
+std::size_t HybridMixer::cache_bytes(int length) const {
+  return window_.bytes(length) + (length > spec_.window + spec_.sinks ? state_bytes() : 0);
+}
+
+}  // namespace layerboost

@@ -1,0 +1,137 @@
+#include "mixer/parameters.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace layerboost {
+namespace {
+
+// e^5 in favour of the window: a text's thousand positions behind it then weigh about as much as a tenth of it.
+constexpr float initial_window_weight = 5;
+// A gate of 0.993: half of what was written is left after a hundred positions.
+constexpr float initial_gate_bias = 5;
+
+std::vector<ParameterShape> feature_shapes(const Config& config) {
+  const std::vector<std::int64_t> shape = {config.heads, config.head_size, feature_map_size(config)};
+  return {{"q_features", shape}, {"k_features", shape}};
+}
+
+/// Each feature looks at one number of the head: the d x f identity.
+void add_identities(const Config& config, std::vector<float>& values) {
+  const int f = feature_map_size(config);
+  for (int head = 0; head < config.heads; ++head)
+    for (int row = 0; row < config.head_size; ++row)
+      for (int column = 0; column < f; ++column) values.push_back(row == column ? 1.0F : 0.0F);
+}
+
+}  // namespace
+
+std::size_t ParameterShape::count() const {
+  return static_cast<std::size_t>(std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
+}
+
+int feature_map_size(const Config& config) { return config.head_size / 2; }
+
+std::vector<ParameterShape> parameter_shapes(const Config& config, MixerKind kind) {
+  const std::int64_t D = config.hidden, H = config.heads;
+  std::vector<ParameterShape> shapes;
+  switch (kind) {
+    case MixerKind::map:
+      return {{"weight", {D, D}}, {"bias", {D}}};
+    case MixerKind::hybrid:
+      shapes = feature_shapes(config);
+      shapes.push_back({"window_weight", {H}});
+      return shapes;
+    case MixerKind::gated:
+      shapes = feature_shapes(config);
+      shapes.push_back({"gate", {H, D}});
+      shapes.push_back({"gate_bias", {H}});
+      shapes.push_back({"sink_logits", {H, gated_sink_logits}});
+      shapes.push_back({"linear_scale", {H}});
+      shapes.push_back({"window_scale", {H}});
+      return shapes;
+    case MixerKind::softmax:
+    case MixerKind::window:
+    case MixerKind::none:
+      return {};
+  }
+  LB_CHECK(false);
+}
+
+std::size_t parameter_count(const Config& config, MixerKind kind) {
+  std::size_t count = 0;
+  for (const ParameterShape& shape : parameter_shapes(config, kind)) count += shape.count();
+  return count;
+}
+
+std::vector<float> initial_parameters(const Config& config, MixerKind kind) {
+  LB_CHECK(kind != MixerKind::map);
+  const auto H = static_cast<std::size_t>(config.heads);
+  std::vector<float> values;
+  if (kind == MixerKind::hybrid || kind == MixerKind::gated) {
+    add_identities(config, values);
+    add_identities(config, values);
+  }
+  const auto add = [&](std::size_t count, float value) { values.insert(values.end(), count, value); };
+  if (kind == MixerKind::hybrid) add(H, initial_window_weight);
+  if (kind == MixerKind::gated) {
+    add(H * static_cast<std::size_t>(config.hidden), 0);
+    add(H, initial_gate_bias);
+    add(H * gated_sink_logits, 0);
+    add(H, 0);
+    add(H, 1);
+  }
+  LB_CHECK(values.size() == parameter_count(config, kind));
+  return values;
+}
+
+std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters) {
+  std::map<std::string, NamedParameter> named;
+  for (const auto& [key, values] : parameters) {
+    const auto& [layer, kind] = key;
+    LB_CHECK(values.size() == parameter_count(config, kind));
+    auto from = values.begin();
+    for (const ParameterShape& shape : parameter_shapes(config, kind)) {
+      const auto end = from + static_cast<std::ptrdiff_t>(shape.count());
+      named[fmt::format("layers.{}.{}.{}", layer, name_of(kind), shape.name)] = {shape.shape, {from, end}};
+      from = end;
+    }
+  }
+  return named;
+}
+
+MixerParameters parameters_of(const Config& config, const std::map<std::string, NamedParameter>& named,
+                              const std::string& where) {
+  MixerParameters parameters;
+  std::size_t used = 0;
+  for (int layer = 0; layer < config.layers; ++layer) {
+    for (const MixerKind kind : mixer_kinds) {
+      const std::string prefix = fmt::format("layers.{}.{}.", layer, name_of(kind));
+      const auto first = named.lower_bound(prefix);
+      if (first == named.end() || !first->first.starts_with(prefix)) continue;
+      std::vector<float>& values = parameters[{layer, kind}];
+      for (const ParameterShape& shape : parameter_shapes(config, kind)) {
+        const auto tensor = named.find(prefix + shape.name);
+        if (tensor == named.end()) fail("{}: has {}, but not {}{}", where, first->first, prefix, shape.name);
+        if (tensor->second.shape != shape.shape)
+          fail("{}: tensor {} has shape [{}]; expected [{}]", where, tensor->first,
+               fmt::join(tensor->second.shape, ", "), fmt::join(shape.shape, ", "));
+        values.insert(values.end(), tensor->second.values.begin(), tensor->second.values.end());
+        ++used;
+      }
+    }
+  }
+  if (used == named.size()) return parameters;
+  const auto known = named_parameters(config, parameters);
+  for (const auto& [name, tensor] : named) {
+    if (!known.contains(name)) fail("{}: tensor {} is not a parameter of a mixer of this model", where, name);
+  }
+  LB_CHECK(false);
+}
+
+}  // namespace layerboost

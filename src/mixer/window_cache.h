@@ -1,0 +1,47 @@
+// The keys and values of a sliding window with sinks, and attention over them: what window, hybrid and gated share.
+#pragma once
+
+#include <vector>
+
+#include "mixer/attention_block.h"
+
+namespace layerboost {
+
+/// In a layer's cache from block `first_block` on: a block of s sinks (positions 0 .. s-1), if any, and a ring of w
+/// (position p >= s in slot (p - s) mod w) in pages of 64 slots, allocated as the text reaches them.
+class WindowCache {
+ public:
+  /// `block` must outlive it.
+  WindowCache(const AttentionBlock& block, int window, int sinks, std::size_t first_block = 0);
+
+  /// Fills projected.output with each query's softmax attention over its window and the sinks, and keeps the new keys
+  /// and values. log_sums, maxima: nullptr, or [rows, H] for what AttentionTask says of them. `scratch`: used.
+  void attend(const MixerRows& rows, const Projected& projected, AlignedBuffer& scratch, float* log_sums = nullptr,
+              float* maxima = nullptr) const;
+
+  /// Keys and values [G, d] of a position p >= s that the ring still holds.
+  void load(const LayerCache& cache, int position, float* k, float* v) const;
+
+  /// Bytes kept of `length` positions.
+  [[nodiscard]] std::size_t bytes(int length) const;
+
+ private:
+  void prepare(const MixerSpan& span) const;
+  void store_sinks(const MixerSpan& span, const Projected& projected) const;
+  void store_ring(const MixerSpan& span, const Projected& projected) const;
+  /// The ring when it holds positions up to `end`, for the queries of a span.
+  void add_ring(const LayerCache& cache, int end, bool one_query, std::vector<KvSegment>& segments,
+                std::vector<std::int32_t>& positions) const;
+
+  [[nodiscard]] int ring_pages(int end) const;
+  [[nodiscard]] KvLayout page_layout(int page) const;
+  [[nodiscard]] std::byte* sinks(const LayerCache& cache) const { return cache.blocks[first_block_].get(); }
+  [[nodiscard]] std::size_t first_page() const { return first_block_ + (sinks_ > 0 ? 1 : 0); }
+
+  const AttentionBlock& block_;
+  int window_, sinks_;
+  std::size_t first_block_;
+  KvLayout sink_layout_, chunk_layout_;
+};
+
+}  // namespace layerboost
