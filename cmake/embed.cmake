@@ -1,7 +1,8 @@
-# The parts of the report's page (web/* and Chart.js) become a part of lb_report: one table of names and bytes.
+# Files that become a part of the program, each set as one table of names and bytes: the parts of the report's page (web/*
+# and Chart.js), and the Python code of exported models.
 #
-# Run as a script (cmake -D OUTPUT=FILE.cc -D FILES=a|b -P embed.cmake), this file writes that table; included, it adds
-# the rule that does so.
+# Run as a script (cmake -D OUTPUT=FILE.cc -D FILES=a|b -D HEADER=H -D FUNCTION=F -P embed.cmake), this file writes such a
+# table, which H declares as F(); included, it adds the rules that do so.
 if(CMAKE_SCRIPT_MODE_FILE)
   string(REPLACE "|" ";" FILES "${FILES}")
   set(arrays "")
@@ -16,7 +17,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
     math(EXPR number "${number} + 1")
   endforeach()
   file(WRITE ${OUTPUT} "// Written by cmake/embed.cmake.
-#include \"report/assets.h\"
+#include \"${HEADER}\"
 
 namespace layerboost {
 namespace {
@@ -27,11 +28,29 @@ ${table}};
 
 }  // namespace
 
-std::span<const Asset> embedded_assets() { return assets; }
+std::span<const Asset> ${FUNCTION}() { return assets; }
 
 }  // namespace layerboost
 ")
   return()
+endif()
+
+# embed(TARGET HEADER FUNCTION FILE...)
+function(embed target header function)
+  list(JOIN ARGN "|" files)
+  set(output ${PROJECT_BINARY_DIR}/generated/${function}.cc)
+  set(script ${PROJECT_SOURCE_DIR}/cmake/embed.cmake)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -D OUTPUT=${output} -D "FILES=${files}" -D HEADER=${header} -D FUNCTION=${function} -P ${script}
+    DEPENDS ${ARGN} ${script}
+    COMMENT "Embedding ${function}"
+    VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()
+
+if(TARGET lb_heal)
+  embed(lb_heal heal/export_code.h export_code ${PROJECT_SOURCE_DIR}/src/heal/export/modeling_layerboost.py)
 endif()
 
 if(NOT TARGET lb_report)
@@ -41,16 +60,7 @@ endif()
 find_file(CHART_JS chart.min.js PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist REQUIRED
           DOC "Chart.js, bundled for browsers (Debian's libjs-chart.js)")
 file(GLOB web_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/web/*.html ${PROJECT_SOURCE_DIR}/web/*.css ${PROJECT_SOURCE_DIR}/web/*.js)
-list(APPEND web_files ${CHART_JS})
-list(JOIN web_files "|" web_files_joined)
-set(assets_cc ${PROJECT_BINARY_DIR}/generated/report_assets.cc)
-add_custom_command(
-  OUTPUT ${assets_cc}
-  COMMAND ${CMAKE_COMMAND} -D OUTPUT=${assets_cc} -D "FILES=${web_files_joined}" -P ${CMAKE_CURRENT_LIST_FILE}
-  DEPENDS ${web_files} ${CMAKE_CURRENT_LIST_FILE}
-  COMMENT "Embedding the report's page"
-  VERBATIM)
-target_sources(lb_report PRIVATE ${assets_cc})
+embed(lb_report report/assets.h embedded_assets ${web_files} ${CHART_JS})
 
 # The pages that report_test wrote, looked at in a headless browser at phone and desktop width, light and dark.
 if(TARGET report_test)

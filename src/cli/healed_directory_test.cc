@@ -12,6 +12,13 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
+/// Runs the program and returns its exit code.
+int run(const std::vector<std::string>& words) {
+  std::vector<const char*> argv = {"layerboost"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  return run_command_line(static_cast<int>(argv.size()), argv.data());
+}
+
 class HealedModel : public testing::Test {
  protected:
   /// The one line that opening fails with.
@@ -80,6 +87,21 @@ TEST_F(HealedModel, RefusesAnotherBase) {
   EXPECT_THAT(message(), AllOf(HasSubstr("made from the model"), HasSubstr(small_.model_hash)));
   fs::remove_all(small_.base);
   EXPECT_THAT(message(), AllOf(HasSubstr("nobody/knows"), HasSubstr(small_.base.string())));
+}
+
+TEST_F(HealedModel, ExportedIsAModelWithItsPlan) {
+  const std::string exported = small_.root / "exported";
+  EXPECT_EQ(run({"export", small_.healed, "-o", exported}), 0);
+  const OpenedModel opened = open_model_argument(exported, "", Precision::f32);
+  EXPECT_TRUE(opened.exported() && opened.planned() && !opened.original());
+  EXPECT_EQ(opened.specs, small_.plan.specs());
+  EXPECT_EQ(UnchangedModel(exported, opened).get(), nullptr);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run({"export", small_.base, "-o", exported}), 2);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("a model without a plan"));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run({"analyze", exported, "-o", small_.root / "analysis.json"}), 2);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("an exported model"));
 }
 
 TEST_F(HealedModel, StartsNoAnalysis) {

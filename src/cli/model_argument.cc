@@ -2,8 +2,6 @@
 
 #include "base/error.h"
 #include "cli/model_directory.h"
-#include "heal/adapter.h"
-#include "heal/merge.h"
 #include "mixer/int8_calibration.h"
 #include "plan/plan.h"
 
@@ -12,29 +10,20 @@ namespace {
 
 /// A model with a plan, and an adapter where `files` name one.
 OpenedModel open_planned(const ModelFiles& files, Precision precision) {
-  const auto checkpoint = open_checkpoint(files.model);
-  const Config& config = checkpoint->config();
-  const std::string hash = checkpoint->hash();
-  check_model_hash(files, hash);
-  const Plan plan = read_plan(files.plan, config, hash);
-
+  const PlannedFiles planned = open_planned_files(files);
+  const Config& config = planned.checkpoint->config();
   OpenedModel opened;
-  opened.specs = plan.specs();
-  opened.plan_hash = plan.hash();
-  std::optional<AdapterChange> change;
-  if (!files.adapter.empty()) {
-    check_plan_hash(files, opened.plan_hash);
-    const Adapter adapter = read_adapter(files.adapter, config, hash, opened.plan_hash);
-    change.emplace(adapter, config, files.adapter_hash);
-    opened.adapter_hash = files.adapter_hash;
-  }
+  opened.specs = planned.plan.specs();
+  opened.plan_hash = planned.plan.hash();
+  opened.adapter_hash = files.adapter_hash;
   const auto make_mixers = [&](const Model& model) {
-    return std::make_unique<MixerSet>(model, read_plan_maps(plan, files.plan, config));
+    return std::make_unique<MixerSet>(model, read_plan_maps(planned.plan, files.plan, config));
   };
-  const ModelUse use{change ? &*change : nullptr, opened.plan_hash + " " + opened.adapter_hash, make_mixers,
-                     opened.specs};
+  const WeightChange* const change = planned.change ? &*planned.change : nullptr;
+  const ModelUse use{change, opened.plan_hash + " " + opened.adapter_hash, make_mixers, opened.specs};
   // A plan alone leaves the model as it is, and so its calibration.
-  opened.model = open_model(files.model, precision, change || !config.attention.empty() ? &use : nullptr);
+  const bool changed = change != nullptr || !config.attention.empty();
+  opened.model = open_model(files.model, precision, changed ? &use : nullptr);
   opened.mixers = make_mixers(*opened.model);
   return opened;
 }
@@ -48,11 +37,7 @@ void OpenedModel::describe(RunInfo& info) const {
 }
 
 OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision) {
-  ModelFiles files = find_model_files(model);
-  if (!plan.empty()) {
-    files.plan = plan;
-    files.plan_hash.clear();
-  }
+  const ModelFiles files = find_model_files(model, plan);
   if (!files.plan.empty()) return open_planned(files, precision);
   OpenedModel opened;
   opened.model = open_model(files.model, precision);

@@ -10,16 +10,20 @@
 namespace layerboost {
 namespace {
 
-/// The base model of a directory: at `path`, or where `name` leads.
+/// The base model of a directory: at `path`, else where `name` leads, else the default model if it is the one.
 fs::path find_base(const fs::path& path, const std::string& name, const std::string& hash, const fs::path& where) {
   std::error_code ignored;
   if (fs::exists(path, ignored)) return path;
-  try {
-    return find_model(name);
-  } catch (const Error&) {
-    fail("{}: its base model {} ({}) is neither at {} nor under that name in the cache; put it there", where.string(),
-         name, hash, path.string());
+  for (const std::string& known : {name, std::string(default_model)}) {
+    try {
+      fs::path found = find_model(known);
+      if (open_checkpoint(found)->hash() == hash) return found;
+    } catch (const Error&) {  // not there
+      continue;
+    }
   }
+  fail("{}: its base model {} ({}) is neither at {} nor under that name in the cache; put it there", where.string(),
+       name, hash, path.string());
 }
 
 ModelFiles of_boost(const fs::path& directory) {
@@ -71,16 +75,35 @@ ModelFiles find_model_files(const std::string& model) {
   return files;
 }
 
+ModelFiles find_model_files(const std::string& model, const std::string& plan) {
+  ModelFiles files = find_model_files(model);
+  if (plan.empty()) return files;
+  files.plan = plan;
+  files.plan_hash.clear();
+  return files;
+}
+
 void check_model_hash(const ModelFiles& files, const std::string& hash) {
   if (!files.model_hash.empty() && files.model_hash != hash)
     fail("{}: made from the model {}, but {} is {}; put the right model there", files.where, files.model_hash,
          files.model.string(), hash);
 }
 
-void check_plan_hash(const ModelFiles& files, const std::string& hash) {
-  if (!files.plan_hash.empty() && files.plan_hash != hash)
+PlannedFiles open_planned_files(const ModelFiles& files) {
+  PlannedFiles opened;
+  opened.checkpoint = open_checkpoint(files.model);
+  const Config& config = opened.checkpoint->config();
+  const std::string hash = opened.checkpoint->hash();
+  check_model_hash(files, hash);
+  opened.plan = read_plan(files.plan, config, hash);
+  const std::string plan_hash = opened.plan.hash();
+  if (!files.plan_hash.empty() && files.plan_hash != plan_hash)
     fail("{}: has changed since it was healed (expected {}, found {}); restore it, or run layerboost heal again",
-         files.plan.string(), files.plan_hash, hash);
+         files.plan.string(), files.plan_hash, plan_hash);
+  if (files.adapter.empty()) return opened;
+  opened.adapter = read_adapter(files.adapter, config, hash, plan_hash);
+  opened.change.emplace(*opened.adapter, config, files.adapter_hash);
+  return opened;
 }
 
 }  // namespace layerboost

@@ -1,9 +1,14 @@
 // What a MODEL argument stands for on disk: a model, and perhaps a plan and an adapter made for it.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/file.h"
+#include "heal/merge.h"
+#include "plan/plan.h"
 
 namespace layerboost {
 
@@ -22,10 +27,21 @@ struct ModelFiles {
 /// lacks a file, or its adapter has changed.
 ModelFiles find_model_files(const std::string& model);
 
+/// As find_model_files(), with `plan` (unless empty) in place of the directory's own.
+ModelFiles find_model_files(const std::string& model, const std::string& plan);
+
 /// Throws Error unless `hash` is the one that the directory was made from.
 void check_model_hash(const ModelFiles& files, const std::string& hash);
 
-/// As check_model_hash(), for the hash of its plan.
-void check_plan_hash(const ModelFiles& files, const std::string& hash);
+/// A plan with what it is to be run on, opened but not loaded.
+struct PlannedFiles {
+  std::shared_ptr<const Checkpoint> checkpoint;
+  Plan plan;
+  std::optional<Adapter> adapter;
+  std::optional<AdapterChange> change;  // the adapter's
+};
+
+/// Opens the files, among which a plan, and checks that they belong together. Throws Error.
+PlannedFiles open_planned_files(const ModelFiles& files);
 
 }  // namespace layerboost

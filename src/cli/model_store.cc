@@ -10,7 +10,6 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* default_model = "smollm2-135m";
 constexpr const char* default_model_file = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
 /// ORG/NAME, each of letters, digits, "-", "_" and ".", and not beginning with a dot or a dash.

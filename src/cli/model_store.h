@@ -7,6 +7,9 @@
 
 namespace layerboost {
 
+/// The name of the model that scripts/get-model.sh fetches.
+inline constexpr const char* default_model = "smollm2-135m";
+
 /// The GGUF file or model directory that `model` names: a path to a *.gguf file or to a directory with config.json;
 /// "smollm2-135m", the default model, in the cache; or ORG/NAME, fetched by `layerboost pull` (a directory, or its GGUF
 /// file when that is what was fetched). Throws Error that says how to get the model when it isn't there.

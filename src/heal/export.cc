@@ -2,8 +2,47 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "heal/export_code.h"
+#include "heal/export_config.h"
+#include "heal/export_tokenizer.h"
+#include "heal/export_weights.h"
+#include "model/safetensors_writer.h"
 
 namespace layerboost {
+namespace {
+
+/// The plan for the model in `directory`, with the parameters of its mixers.
+void export_plan(const ExportSource& source, const fs::path& directory) {
+  Plan plan = source.plan;
+  plan.model_hash = open_checkpoint(directory)->hash();
+  plan.maps.reset();
+  if (!source.parameters.empty()) {
+    SafetensorsWriter writer;
+    for (const auto& [name, parameter] : source.parameters)
+      writer.add(name, parameter.shape, parameter.values, DType::f32);
+    const fs::path file = directory / "plan.maps.safetensors";
+    writer.write(file);
+    plan.maps = MapsFile{file.filename().string(), "sha256:" + sha256(read_file(file))};
+  }
+  write_plan(directory / "plan.json", plan);
+}
+
+}  // namespace
+
+void export_model(const ExportSource& source, const fs::path& directory, std::size_t shard_bytes) {
+  if (!source.checkpoint.config().attention.empty())
+    fail("{}: is an exported model already; export the directory that it was made from", source.path.string());
+  const fs::path config_file = directory / "config.json";
+  if (fs::exists(config_file) && !is_exported_directory(directory))
+    fail("{}: holds another model; give a new directory", directory.string());
+  fs::remove(config_file);  // until all is written, it is no model
+  const Config exported = exported_config(source);
+  export_weights(source, exported, directory, shard_bytes);
+  for (const Asset& file : export_code()) write_file(directory / file.name, file.bytes);
+  const Json tokens = export_tokenizer(source.checkpoint, source.path, directory);
+  write_json(config_file, export_config_json(source, exported, tokens));
+  export_plan(source, directory);
+}
 
 bool is_exported_directory(const fs::path& path) {
   std::error_code ignored;

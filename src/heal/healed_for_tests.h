@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "heal/adapter.h"
 #include "heal/healed_directory.h"
+#include "kernels/bf16.h"
 #include "model/safetensors_writer.h"
 #include "model/tensor_table.h"
 #include "model/tiny_models_for_tests.h"
@@ -39,11 +40,14 @@ inline void write_small_model(const fs::path& directory, const Config& config, c
   SafetensorsWriter writer;
   for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
     const bool matrix = shape.size() == 2;
+    const bool exact = !matrix || name == "model.embed_tokens.weight";  // kept as it is in any precision
     const double mean = matrix ? 0 : 1, spread = matrix ? 1.5 / std::sqrt(static_cast<double>(shape[1])) : 0.1;
     const std::int64_t rows = matrix ? shape[0] : 1, columns = shape.back();
     std::vector<float> values;
-    for (std::int64_t i = 0; i < rows * columns; ++i)
-      values.push_back(static_cast<float>(mean + spread * random.normal()));
+    for (std::int64_t i = 0; i < rows * columns; ++i) {
+      const auto value = static_cast<float>(mean + spread * random.normal());
+      values.push_back(exact ? from_bf16(to_bf16(value)) : value);
+    }
     for (std::int64_t row = 0; change != nullptr && row < rows; ++row)
       change->apply(name, row, {values.data() + row * columns, static_cast<std::size_t>(columns)});
     writer.add(name, shape, values, DType::f32);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/exported_config.h"
 #include "model/hf_json.h"
 #include "model/hf_rope.h"
 #include "model/in_quotes.h"
@@ -72,6 +73,17 @@ void refuse_unsupported(const JsonFields& fields) {
     fail("{}: \"hidden_act\" {} is not supported; silu is", fields.where(), in_quotes(act));
 }
 
+/// What transformers knows by the model's type.
+void read_by_type(const JsonFields& fields, Config& c) {
+  c.rope = read_hf_rope(fields, c.max_positions);
+  const bool attention_bias = (c.arch == "llama" || c.arch == "qwen3") && fields.flag("attention_bias", false);
+  c.qkv_bias = c.arch == "qwen2" || attention_bias;
+  c.o_bias = attention_bias;
+  c.mlp_bias = c.arch == "llama" && fields.flag("mlp_bias", false);
+  c.qk_norm = c.arch == "qwen3";
+  c.windows = read_windows(fields, c.arch, c.layers);
+}
+
 }  // namespace
 
 Config read_hf_config(std::string_view config_json, std::string_view generation_config_json, const std::string& where) {
@@ -80,7 +92,8 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   const JsonFields fields(json, config_name);
   Config c;
   c.arch = fields.text("model_type");
-  if (c.arch != "llama" && c.arch != "qwen2" && c.arch != "qwen3" && c.arch != "mistral")
+  const bool exported = c.arch == "layerboost";
+  if (!exported && c.arch != "llama" && c.arch != "qwen2" && c.arch != "qwen3" && c.arch != "mistral")
     fail("{}: model type {} is not supported; llama, qwen2, qwen3 and mistral are", config_name, in_quotes(c.arch));
   refuse_unsupported(fields);
   c.layers = fields.integer("num_hidden_layers");
@@ -95,14 +108,11 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   c.vocab = fields.integer("vocab_size");
   c.max_positions = fields.integer("max_position_embeddings");
   c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", 1e-6));
-  c.rope = read_hf_rope(fields, c.max_positions);
   c.tied_embeddings = fields.flag("tie_word_embeddings", false);
-  const bool attention_bias = (c.arch == "llama" || c.arch == "qwen3") && fields.flag("attention_bias", false);
-  c.qkv_bias = c.arch == "qwen2" || attention_bias;
-  c.o_bias = attention_bias;
-  c.mlp_bias = c.arch == "llama" && fields.flag("mlp_bias", false);
-  c.qk_norm = c.arch == "qwen3";
-  c.windows = read_windows(fields, c.arch, c.layers);
+  if (exported)
+    read_exported_config(fields, c);
+  else
+    read_by_type(fields, c);
   add_end_tokens(fields, c.eos);
   if (!generation_config_json.empty()) {
     const std::string name = where + "/generation_config.json";

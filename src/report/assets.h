@@ -4,12 +4,9 @@
 #include <span>
 #include <string_view>
 
-namespace layerboost {
+#include "base/asset.h"
 
-struct Asset {
-  std::string_view name;   // the file's name, such as "report.css"
-  std::string_view bytes;  // live as long as the program
-};
+namespace layerboost {
 
 /// All of them; written at build time by cmake/embed.cmake.
 std::span<const Asset> embedded_assets();

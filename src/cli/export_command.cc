@@ -1,0 +1,59 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/model_directory.h"
+#include "heal/export.h"
+
+namespace layerboost {
+namespace {
+
+struct Options {
+  std::string model, plan, output;
+};
+
+std::map<std::string, MixerParameter> parameters_of(const PlannedFiles& planned, const ModelFiles& files) {
+  std::map<std::string, MixerParameter> parameters;
+  const Config& config = planned.checkpoint->config();
+  for (const auto& [layer, map] : read_plan_maps(planned.plan, files.plan, config)) {
+    parameters[fmt::format("layers.{}.map.weight", layer)] = {{config.hidden, config.hidden}, map.weight};
+    parameters[fmt::format("layers.{}.map.bias", layer)] = {{config.hidden}, map.bias};
+  }
+  return parameters;
+}
+
+void run_export(const Options& options) {
+  const ModelFiles files = find_model_files(options.model, options.plan);
+  if (files.plan.empty())
+    fail("export {}: a model without a plan; give a directory that heal or boost wrote, or --plan", options.model);
+  const PlannedFiles planned = open_planned_files(files);
+  export_model({*planned.checkpoint, files.model, planned.plan, planned.change ? &*planned.change : nullptr,
+                parameters_of(planned, files), files.adapter_hash},
+               options.output);
+  fmt::print("written to {}; next: layerboost eval {}\n", options.output, options.output);
+}
+
+}  // namespace
+
+void add_export_command(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("export", "Write a planned or healed model as a Hugging Face directory");
+  const auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "A directory that heal or boost wrote, or any model with --plan")
+      ->required()
+      ->type_name("");
+  command->add_option("--plan", options->plan, "The plan; default: the directory's own")->type_name("FILE");
+  command->add_option("-o,--output", options->output, "The directory to write")->required()->type_name("DIR");
+  command->footer(
+      "DIR holds merged weights in bf16 without those that the plan has no use for, the tokenizer, and the code that "
+      "transformers needs:\n"
+      "  AutoModelForCausalLM.from_pretrained(DIR, trust_remote_code=True)\n"
+      "It is a MODEL for layerboost too, and brings its plan.\n\n"
+      "Examples:\n"
+      "  layerboost export healed -o smollm2-small\n"
+      "  layerboost export model.gguf --plan plan.json -o small");
+  command->callback([options] { run_export(*options); });
+}
+
+}  // namespace layerboost

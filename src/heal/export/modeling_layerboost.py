@@ -1,0 +1,399 @@
+"""A model exported by layerboost, for Hugging Face transformers (4.56 or newer).
+
+    model = AutoModelForCausalLM.from_pretrained(DIR, trust_remote_code=True, dtype="auto")
+
+Each layer has the mixer that the plan gave it, config.layerboost["mixers"][layer]:
+    softmax       full causal attention
+    window:W+S    attention to the last W positions (its own included) and the first S
+    map           a linear map of the normalised input in place of attention
+    none          nothing: no norm, no projections, no cache
+
+The cache of `generate` is a LayerBoostCache: it keeps what these mixers need and no more.
+"""
+
+from typing import NamedTuple, Optional
+
+import torch
+import torch.nn.functional as F
+import transformers
+from torch import nn
+from transformers import GenerationMixin, PretrainedConfig, PreTrainedModel
+from transformers.cache_utils import Cache
+from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
+
+
+class LayerBoostConfig(PretrainedConfig):
+    """Sizes as in LlamaConfig. `layerboost` holds what is ours: "mixers", one text per layer; "rope_frequencies",
+    radians per position of each pair of dimensions; "rope_attention_factor"; "o_bias" and "qk_norm"."""
+
+    model_type = "layerboost"
+    keys_to_ignore_at_inference = ["past_key_values"]
+
+    def __init__(
+        self,
+        vocab_size=32000,
+        hidden_size=512,
+        intermediate_size=1024,
+        num_hidden_layers=2,
+        num_attention_heads=8,
+        num_key_value_heads=None,
+        head_dim=None,
+        hidden_act="silu",
+        max_position_embeddings=2048,
+        rms_norm_eps=1e-6,
+        attention_bias=False,
+        mlp_bias=False,
+        initializer_range=0.02,
+        use_cache=True,
+        layerboost=None,
+        **kwargs,
+    ):
+        self.vocab_size = vocab_size
+        self.hidden_size = hidden_size
+        self.intermediate_size = intermediate_size
+        self.num_hidden_layers = num_hidden_layers
+        self.num_attention_heads = num_attention_heads
+        self.num_key_value_heads = num_key_value_heads or num_attention_heads
+        self.head_dim = head_dim or hidden_size // num_attention_heads
+        self.hidden_act = hidden_act
+        self.max_position_embeddings = max_position_embeddings
+        self.rms_norm_eps = rms_norm_eps
+        self.attention_bias = attention_bias
+        self.mlp_bias = mlp_bias
+        self.initializer_range = initializer_range
+        self.use_cache = use_cache
+        plain = [10000.0 ** (-2 * i / self.head_dim) for i in range(self.head_dim // 2)]
+        defaults = {"mixers": ["softmax"] * num_hidden_layers, "rope_frequencies": plain, "rope_attention_factor": 1.0}
+        self.layerboost = {**defaults, "o_bias": False, "qk_norm": False, **(layerboost or {})}
+        super().__init__(**kwargs)
+
+
+class MixerSpec(NamedTuple):
+    kind: str
+    window: int = 0  # kind "window" only
+    sinks: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "MixerSpec":
+        kind, _, numbers = text.partition(":")
+        if kind not in ("softmax", "window", "map", "none"):
+            raise ValueError(f"unknown mixer {text!r}; this code knows softmax, window, map and none")
+        window, _, sinks = numbers.partition("+")
+        return cls(kind, int(window or 0), int(sinks or 0))
+
+    @property
+    def attends(self) -> bool:
+        return self.kind in ("softmax", "window")
+
+
+class LayerCache:
+    """Keys and values of one layer, with the position of each in its own text (-1: padding).
+
+    Softmax keeps all. A window keeps the last W - 1 and, once they leave it, the first S, in slots of their own.
+    """
+
+    is_compileable = False
+    is_croppable = False
+    is_sliding = False
+    is_initialized = True
+    supports_early_init = False
+
+    def __init__(self, spec: MixerSpec):
+        self.spec = spec
+        self.keys = self.values = self.positions = None  # [B, G, N, d] twice, [B, N]; sinks first
+
+    def update(self, keys, values, positions):
+        """Adds the keys and values of new positions; returns all that the new queries may look at."""
+        if self.keys is None:
+            batch, heads, _, size = keys.shape
+            shape = (batch, heads, self.spec.sinks, size)
+            self.keys, self.values = keys.new_zeros(shape), values.new_zeros(shape)
+            self.positions = positions.new_full((batch, self.spec.sinks), -1)
+        self.keys = torch.cat([self.keys, keys], dim=2)
+        self.values = torch.cat([self.values, values], dim=2)
+        self.positions = torch.cat([self.positions, positions], dim=1)
+        visible = self.keys, self.values, self.positions
+        if self.spec.kind == "window":
+            self._evict()
+        return visible
+
+    def _evict(self):
+        sinks = self.spec.sinks
+        leaving = self.positions.shape[1] - sinks - (self.spec.window - 1)
+        if leaving <= 0:
+            return
+        gone = slice(sinks, sinks + leaving)
+        first_keys, first_values = self.keys[:, :, :sinks].clone(), self.values[:, :, :sinks].clone()
+        first_positions = self.positions[:, :sinks].clone()
+        for slot in range(sinks):
+            found = self.positions[:, gone] == slot  # [B, leaving], at most one in a row
+            rows = found.any(dim=1)
+            columns = sinks + found[rows].int().argmax(dim=1)
+            first_keys[rows, :, slot] = self.keys[rows, :, columns]
+            first_values[rows, :, slot] = self.values[rows, :, columns]
+            first_positions[rows, slot] = slot
+        kept = slice(sinks + leaving, None)
+        self.keys = torch.cat([first_keys, self.keys[:, :, kept]], dim=2)
+        self.values = torch.cat([first_values, self.values[:, :, kept]], dim=2)
+        self.positions = torch.cat([first_positions, self.positions[:, kept]], dim=1)
+
+    def get_seq_length(self) -> int:
+        return 0 if self.positions is None else self.positions.shape[1]
+
+    def get_max_length(self) -> int:
+        return -1
+
+    def reset(self):
+        self.keys = self.values = self.positions = None
+
+    def _select(self, choose):
+        if self.keys is not None:
+            self.keys, self.values, self.positions = choose(self.keys), choose(self.values), choose(self.positions)
+
+    def reorder_cache(self, beam_idx):
+        self._select(lambda tensor: tensor.index_select(0, beam_idx.to(tensor.device)))
+
+    def batch_repeat_interleave(self, repeats: int):
+        self._select(lambda tensor: tensor.repeat_interleave(repeats, dim=0))
+
+    def batch_select_indices(self, indices):
+        self._select(lambda tensor: tensor[indices])
+
+
+class LayerBoostCache(Cache):
+    """What all layers keep of a batch of texts. The texts of a batch are padded on the left."""
+
+    def __init__(self, config: LayerBoostConfig):
+        specs = [MixerSpec.parse(text) for text in config.layerboost["mixers"]]
+        super().__init__(layers=[LayerCache(spec) for spec in specs])
+        self.seen = 0  # positions, padding included
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        return self.seen
+
+    def reset(self):
+        super().reset()
+        self.seen = 0
+
+    def crop(self, *args, **kwargs):
+        raise NotImplementedError("windows don't keep what was cropped: no assisted or contrastive generation")
+
+
+class RMSNorm(nn.Module):
+    """Reads the residual stream, which is kept in float32, and gives the precision of the weights."""
+
+    def __init__(self, size: int, eps: float):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.eps = eps
+
+    def forward(self, x):
+        y = x.float()
+        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
+        return (self.weight.float() * y).to(self.weight.dtype)
+
+
+def rotate(x, cos, sin):
+    """RoPE on [B, heads, T, d], the two halves of d being the pairs."""
+    left, right = x.float().chunk(2, dim=-1)
+    return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1).to(x.dtype)
+
+
+class Step:
+    """What the layers of one forward pass share: positions, rotations, masks."""
+
+    def __init__(self, config, positions, real, dtype):
+        self.positions = positions.masked_fill(~real, -1)  # [B, T]
+        frequencies = torch.tensor(config.layerboost["rope_frequencies"], dtype=torch.float32, device=positions.device)
+        angles = positions.clamp(min=0)[:, None, :, None].float() * frequencies  # [B, 1, T, d/2]
+        self.cos = angles.cos() * config.layerboost["rope_attention_factor"]
+        self.sin = angles.sin() * config.layerboost["rope_attention_factor"]
+        self.dtype = dtype
+        self._masks = {}
+
+    def mask(self, spec: MixerSpec, key_positions):
+        """[B, 1, T, N], to be added to the scores. Layers of one kind see the same positions."""
+        if spec not in self._masks:
+            query, key = self.positions[:, :, None], key_positions[:, None, :]
+            visible = (key >= 0) & (key <= query)
+            if spec.kind == "window":
+                visible &= (query - key < spec.window) | (key < spec.sinks)
+            lowest = torch.finfo(self.dtype).min  # not -inf: a row of padding sees nothing
+            mask = torch.zeros(visible.shape, dtype=self.dtype, device=visible.device).masked_fill(~visible, lowest)
+            self._masks[spec] = mask[:, None]
+        return self._masks[spec]
+
+
+class Attention(nn.Module):
+    def __init__(self, config, layer: int, spec: MixerSpec):
+        super().__init__()
+        self.layer, self.spec, self.head_dim = layer, spec, config.head_dim
+        self.groups = config.num_attention_heads // config.num_key_value_heads
+        width, d = config.hidden_size, config.head_dim
+        self.q_proj = nn.Linear(width, config.num_attention_heads * d, bias=config.attention_bias)
+        self.k_proj = nn.Linear(width, config.num_key_value_heads * d, bias=config.attention_bias)
+        self.v_proj = nn.Linear(width, config.num_key_value_heads * d, bias=config.attention_bias)
+        self.o_proj = nn.Linear(config.num_attention_heads * d, width, bias=config.layerboost["o_bias"])
+        self.has_norm = config.layerboost["qk_norm"]
+        if self.has_norm:
+            self.q_norm = RMSNorm(d, config.rms_norm_eps)
+            self.k_norm = RMSNorm(d, config.rms_norm_eps)
+
+    def forward(self, x, step: Step, cache: Optional[LayerBoostCache]):
+        batch, length, _ = x.shape
+        q, k, v = (part(x).view(batch, length, -1, self.head_dim) for part in (self.q_proj, self.k_proj, self.v_proj))
+        if self.has_norm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k = (rotate(part.transpose(1, 2), step.cos, step.sin) for part in (q, k))
+        v, positions = v.transpose(1, 2), step.positions
+        if cache is not None:
+            k, v, positions = cache.layers[self.layer].update(k, v, positions)
+        k, v = (part.repeat_interleave(self.groups, dim=1) for part in (k, v))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=step.mask(self.spec, positions))
+        return self.o_proj(y.transpose(1, 2).reshape(batch, length, -1))
+
+
+class MLP(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
+
+    def forward(self, x):
+        inner = F.silu(self.gate_proj(x).float()) * self.up_proj(x).float()  # rounded once
+        return self.down_proj(inner.to(x.dtype))
+
+
+class DecoderLayer(nn.Module):
+    def __init__(self, config, layer: int):
+        super().__init__()
+        self.spec = MixerSpec.parse(config.layerboost["mixers"][layer])
+        if self.spec.kind != "none":
+            self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        if self.spec.attends:
+            self.self_attn = Attention(config, layer, self.spec)
+        elif self.spec.kind == "map":
+            self.map = nn.Linear(config.hidden_size, config.hidden_size)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.mlp = MLP(config)
+
+    def forward(self, x, step: Step, cache: Optional[LayerBoostCache]):
+        if self.spec.attends:
+            x = x + self.self_attn(self.input_layernorm(x), step, cache)
+        elif self.spec.kind == "map":
+            x = x + self.map(self.input_layernorm(x))
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class LayerBoostPreTrainedModel(PreTrainedModel):
+    config_class = LayerBoostConfig
+    base_model_prefix = "model"
+    _no_split_modules = ["DecoderLayer"]
+    _skip_keys_device_placement = ["past_key_values"]
+    _supports_sdpa = True
+
+
+class LayerBoostModel(LayerBoostPreTrainedModel):
+    def __init__(self, config: LayerBoostConfig):
+        super().__init__(config)
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList([DecoderLayer(config, layer) for layer in range(config.num_hidden_layers)])
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids=None,
+        attention_mask=None,
+        position_ids=None,
+        past_key_values: Optional[LayerBoostCache] = None,
+        inputs_embeds=None,
+        use_cache=None,
+        output_hidden_states=None,
+        **kwargs,
+    ):
+        """`attention_mask` [B, past + T]: 1 where there is text, 0 on padding."""
+        x = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        use_cache = self.config.use_cache if use_cache is None else use_cache
+        if past_key_values is None and use_cache:
+            past_key_values = LayerBoostCache(self.config)
+        if past_key_values is not None and not isinstance(past_key_values, LayerBoostCache):
+            raise ValueError("past_key_values must be a LayerBoostCache(model.config), or None")
+        past = past_key_values.seen if past_key_values is not None else 0
+
+        batch, length, _ = x.shape
+        if attention_mask is None:
+            attention_mask = x.new_ones((batch, past + length), dtype=torch.long)
+        if attention_mask.dim() != 2 or attention_mask.shape[1] != past + length:
+            raise ValueError(f"attention_mask must be of shape [{batch}, {past + length}], not {attention_mask.shape}")
+        # Positions count a text's own tokens, whatever the caller's say: those are the ones of sinks and windows.
+        positions = (attention_mask.long().cumsum(dim=1) - 1)[:, -length:]
+        step = Step(self.config, positions, attention_mask[:, -length:].bool(), x.dtype)
+        x = x.float()
+
+        states = (x,)
+        for layer in self.layers:
+            x = layer(x, step, past_key_values)
+            states += (x,) if output_hidden_states else ()
+        if past_key_values is not None:
+            past_key_values.seen += length
+        x = self.norm(x)
+        return BaseModelOutputWithPast(
+            last_hidden_state=x,
+            past_key_values=past_key_values,
+            hidden_states=states[:-1] + (x,) if output_hidden_states else None,
+        )
+
+
+class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
+    _tied_weights_keys = (
+        {"lm_head.weight": "model.embed_tokens.weight"}
+        if int(transformers.__version__.split(".")[0]) >= 5
+        else ["lm_head.weight"]
+    )
+
+    def __init__(self, config: LayerBoostConfig):
+        super().__init__(config)
+        self.model = LayerBoostModel(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
+
+    def _prepare_cache_for_generation(self, generation_config, model_kwargs, *args, **kwargs):
+        if generation_config.cache_implementation not in (None, "dynamic"):
+            raise ValueError(f"cache_implementation={generation_config.cache_implementation!r} is not supported")
+        if generation_config.use_cache is not False and model_kwargs.get("past_key_values") is None:
+            model_kwargs["past_key_values"] = LayerBoostCache(self.config)
+
+    def forward(
+        self,
+        input_ids=None,
+        attention_mask=None,
+        position_ids=None,
+        past_key_values: Optional[LayerBoostCache] = None,
+        inputs_embeds=None,
+        labels=None,
+        use_cache=None,
+        output_hidden_states=None,
+        logits_to_keep=0,
+        **kwargs,
+    ):
+        outputs = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            output_hidden_states=output_hidden_states,
+        )
+        rows = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        logits = self.lm_head(outputs.last_hidden_state[:, rows])
+        loss = None
+        if labels is not None:
+            loss = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)
+        return CausalLMOutputWithPast(
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+        )

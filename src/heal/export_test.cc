@@ -1,0 +1,182 @@
+#include "heal/export.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "heal/export_config.h"
+#include "heal/export_tokenizer.h"
+#include "heal/healed_for_tests.h"
+#include "heal/merge.h"
+#include "mixer/model_for_tests.h"
+#include "model/hf_config.h"
+#include "model/safetensors_file.h"
+#include "text/tokenizer_json.h"
+
+namespace layerboost {
+namespace {
+
+using testing::HasSubstr;
+
+class Exported : public testing::Test {
+ protected:
+  void export_it(std::size_t shard_bytes = std::size_t{1} << 30) {
+    export_model({*checkpoint_, small_.base, small_.plan, &change_, {}, "sha256:a"}, directory_, shard_bytes);
+  }
+  [[nodiscard]] Json config_json() const { return read_json(directory_ / "config.json"); }
+  [[nodiscard]] std::string message() {
+    try {
+      export_it();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  const test::SmallHealed small_;
+  const std::unique_ptr<Checkpoint> checkpoint_ = open_checkpoint(small_.base);
+  const AdapterChange change_{small_.adapter, small_.config, "sha256:a"};
+  const fs::path directory_ = small_.root / "exported";
+};
+
+TEST_F(Exported, ComputesWhatTheMergedModelDoes) {
+  export_it();
+  const auto merged = load_model(small_.base, Precision::bf16, nullptr, &change_);
+  const auto exported = load_model(directory_, Precision::bf16);
+  const Plan plan = read_plan(directory_ / "plan.json", exported->config, exported->hash);
+  EXPECT_EQ(plan.specs(), small_.plan.specs());
+  MixerSet merged_mixers(*merged), exported_mixers(*exported);
+  const auto tokens = random_tokens(60, small_.config.vocab);
+  EXPECT_EQ(token_log_probs(*exported, exported_mixers.list(plan.specs()), tokens, 16),
+            token_log_probs(*merged, merged_mixers.list(plan.specs()), tokens, 16));
+}
+
+TEST_F(Exported, LeavesOutWhatIsNotNeeded) {
+  export_it();
+  const MappedFile file(directory_ / "model.safetensors");
+  const auto tensors = parse_safetensors(file.bytes(), "exported");
+  EXPECT_TRUE(tensors.contains("model.layers.1.self_attn.q_proj.weight"));
+  EXPECT_FALSE(tensors.contains("model.layers.2.self_attn.q_proj.weight"));
+  EXPECT_FALSE(tensors.contains("model.layers.2.input_layernorm.weight"));
+  EXPECT_TRUE(tensors.contains("model.layers.2.mlp.up_proj.weight"));
+  for (const auto& [name, tensor] : tensors) EXPECT_EQ(tensor.dtype, DType::bf16) << name;
+  EXPECT_EQ(parse_safetensors_metadata(file.bytes(), "exported").at("format"), "pt");
+}
+
+TEST_F(Exported, DescribesItself) {
+  export_it();
+  const Json config = config_json();
+  EXPECT_EQ(config["model_type"], "layerboost");
+  EXPECT_EQ(config["layer_types"].dump(),
+            R"(["full_attention","sliding_attention","linear_attention","full_attention"])");
+  EXPECT_EQ(config["sliding_window"], 8);
+  EXPECT_EQ(config["layerboost"]["mixers"].dump(), R"(["softmax","window:8+2","none","softmax"])");
+  EXPECT_EQ(config["layerboost"]["made_from"]["plan"], small_.plan.hash());
+  EXPECT_EQ(config["layerboost"]["rope_frequencies"].size(), 4U);
+  for (const auto& [kind, place] : config["auto_map"].items()) {
+    const auto where = place.get<std::string>();
+    const std::string code = read_file(directory_ / (where.substr(0, where.find('.')) + ".py"));
+    EXPECT_THAT(code, HasSubstr("class " + where.substr(where.find('.') + 1) + "(")) << kind;
+  }
+  EXPECT_TRUE(is_exported_directory(directory_));
+  EXPECT_FALSE(is_exported_directory(small_.base));
+}
+
+TEST_F(Exported, InShards) {
+  export_it();
+  const std::string whole = open_checkpoint(directory_)->hash();
+  export_it(40000);
+  EXPECT_FALSE(fs::exists(directory_ / "model.safetensors"));
+  const Json index = read_json(directory_ / "model.safetensors.index.json");
+  EXPECT_EQ(index["weight_map"]["model.embed_tokens.weight"], index["weight_map"].front());
+  EXPECT_NE(index["weight_map"]["model.norm.weight"], index["weight_map"].front());
+  EXPECT_EQ(open_checkpoint(directory_)->hash(), whole);
+  export_it();
+  EXPECT_FALSE(fs::exists(directory_ / "model.safetensors.index.json"));
+}
+
+TEST_F(Exported, RefusesOtherDirectoriesAndSources) {
+  test::write_small_model(directory_, small_.config);
+  EXPECT_THAT(message(), HasSubstr("holds another model"));
+  fs::remove_all(directory_);
+  export_it();
+  const auto exported = open_checkpoint(directory_);
+  try {
+    export_model({*exported, directory_, small_.plan, nullptr, {}, ""}, small_.root / "twice");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("exported model already"));
+  }
+}
+
+TEST_F(Exported, RemovedLayersCannotAttend) {
+  export_it();
+  const auto exported = load_model(directory_, Precision::f32);
+  MixerSet mixers(*exported);
+  EXPECT_NO_THROW(mixers.list(native_specs(exported->config)));
+  try {
+    (void)mixers.mixer(2, {MixerKind::softmax, 0, 0});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("layer 2"));
+  }
+}
+
+TEST_F(Exported, RopeIsKeptWhateverItsScaling) {
+  Config config = small_.config;
+  config.rope.base = 5000;
+  config.rope.scaling = RopeConfig::Scaling::llama3;
+  config.rope.factor = 8;
+  config.rope.original_positions = 64;
+  config.rope.attention_factor = 1.25;
+  const ExportSource source{*checkpoint_, small_.base, small_.plan, nullptr, {}, ""};
+  const Json json = export_config_json(source, config, Json::object());
+  const Config read_back = read_hf_config(json.dump(), "", "test");
+  EXPECT_EQ(read_back.arch, "llama");
+  EXPECT_EQ(read_back.rope.attention_factor, 1.25);
+  EXPECT_EQ(read_back.norm_eps, config.norm_eps);
+  const auto expected = config.rope.frequencies(8), found = read_back.rope.frequencies(8);
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i] / expected[i], 1, 1e-14);
+}
+
+TEST(ExportedTokenizer, IsReadBack) {
+  TokenizerData data;
+  data.tokens = {"a", "b", "ab", "\"\\", "<|end|>", "", "<tool>"};
+  data.merges = {"a b"};
+  data.added = {{4, "<|end|>", true, false, true}, {6, "<tool>", false, true, false}};
+  data.bos = 4;
+  for (const char* pre : {"gpt2", "smollm", "llama3", "qwen2"}) {
+    data.pre_tokenizer = pre;
+    data.nfc = data.pre_tokenizer == "qwen2";
+    data.add_bos = data.ignore_merges = data.pre_tokenizer == "llama3";
+    const TokenizerData found = parse_tokenizer_json(tokenizer_json(data), R"({"bos_token": "<|end|>"})");
+    EXPECT_EQ(found.tokens, data.tokens);
+    EXPECT_EQ(found.merges, data.merges);
+    EXPECT_EQ(found.pre_tokenizer, data.pre_tokenizer);
+    EXPECT_EQ(found.nfc, data.nfc);
+    EXPECT_EQ(found.add_bos, data.add_bos);
+    EXPECT_EQ(found.ignore_merges, data.ignore_merges);
+    ASSERT_EQ(found.added.size(), 2U);
+    EXPECT_EQ(found.added[0].content, "<|end|>");
+    EXPECT_TRUE(found.added[0].special && found.added[0].rstrip && !found.added[0].lstrip);
+    EXPECT_TRUE(!found.added[1].special && found.added[1].lstrip);
+  }
+}
+
+TEST(ExportedTokenizer, OfTheDefaultModel) {
+  LB_SKIP_WITHOUT(default_model_path());
+  const auto checkpoint = open_checkpoint(default_model_path());
+  const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-tokenizer-{}", ::getpid());
+  const Json tokens = export_tokenizer(*checkpoint, default_model_path(), directory);
+  EXPECT_EQ(tokens.dump(), R"({"bos_token_id":1,"eos_token_id":2,"pad_token_id":2})");
+  const Tokenizer ours(checkpoint->tokenizer()), exported(read_tokenizer_json(directory.string()));
+  const std::string text = "<|im_start|>user\nÜber 1234 naïve cafés, 東京… it's\t\tfine  <|im_end|>";
+  EXPECT_EQ(exported.encode(text), ours.encode(text));
+  EXPECT_EQ(exported.bos(), ours.bos());
+  EXPECT_EQ(exported.eos(), ours.eos());
+  EXPECT_EQ(exported.chat_template(), ours.chat_template());
+  EXPECT_FALSE(ours.chat_template().empty());
+  fs::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,63 @@
+#include "model/exported_config.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "model/in_quotes.h"
+#include "model/mixer.h"
+
+namespace layerboost {
+namespace {
+
+AttentionParts parts_of(MixerKind kind) {
+  return kind == MixerKind::none  ? AttentionParts::none
+         : kind == MixerKind::map ? AttentionParts::norm
+                                  : AttentionParts::all;
+}
+
+const SortedJson& list(const JsonFields& own, const char* key, int size) {
+  const SortedJson* found = own.find(key);
+  if (found == nullptr || !found->is_array() || std::ssize(*found) != size)
+    fail("{}: \"{}\" should be a list of {} entries", own.where(), key, size);
+  return *found;
+}
+
+/// The frequencies themselves, as divisors of the plain ones.
+RopeConfig read_rope(const JsonFields& fields, const JsonFields& own, int head_size) {
+  RopeConfig rope;
+  rope.base = fields.number("rope_theta", rope.base);
+  rope.attention_factor = own.number("rope_attention_factor");
+  const SortedJson& frequencies = list(own, "rope_frequencies", head_size / 2);
+  const std::vector<double> plain = rope.frequencies(head_size);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    if (!frequencies[i].is_number() || !(frequencies[i].get<double>() > 0))
+      fail("{}: \"rope_frequencies\" should be positive numbers", own.where());
+    rope.divisors.push_back(plain[i] / frequencies[i].get<double>());
+  }
+  return rope;
+}
+
+}  // namespace
+
+void read_exported_config(const JsonFields& fields, Config& c) {
+  const std::string where = fields.where() + ": layerboost";
+  const SortedJson* object = fields.find("layerboost");
+  if (object == nullptr || !object->is_object())
+    fail("{}: missing \"layerboost\"; run layerboost export again", fields.where());
+  const JsonFields own(*object, where);
+  if (own.integer("version") != 1) fail("{}: \"version\" is {}; this program reads 1", where, own.integer("version"));
+  c.arch = own.text("base_model_type");
+  if (c.head_size < 2 || c.head_size % 2 != 0) fail("{}: \"head_dim\" is {}; it should be even", where, c.head_size);
+  c.rope = read_rope(fields, own, c.head_size);
+  c.qkv_bias = fields.flag("attention_bias", false);
+  c.mlp_bias = fields.flag("mlp_bias", false);
+  c.o_bias = own.flag("o_bias", false);
+  c.qk_norm = own.flag("qk_norm", false);
+  c.windows.assign(static_cast<std::size_t>(c.layers), 0);
+  for (const SortedJson& mixer : list(own, "mixers", c.layers)) {
+    if (!mixer.is_string()) fail("{}: \"mixers\" should be texts", where);
+    c.attention.push_back(parts_of(parse_mixer(mixer.get<std::string>()).kind));
+  }
+}
+
+}  // namespace layerboost

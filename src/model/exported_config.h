@@ -1,0 +1,13 @@
+// What layerboost's own keys in the config.json of an exported model say (docs/formats/exported.md).
+#pragma once
+
+#include "model/config.h"
+#include "model/hf_json.h"
+
+namespace layerboost {
+
+/// Fills in `c`, whose sizes are known, from "layerboost" in config.json: arch, RoPE, biases, which layers have
+/// attention. Throws Error.
+void read_exported_config(const JsonFields& fields, Config& c);
+
+}  // namespace layerboost
