@@ -9,6 +9,7 @@
 #include "kernels/activations.h"
 #include "kernels/attention.h"
 #include "kernels/dispatch.h"
+#include "kernels/head_parts.h"
 
 namespace layerboost {
 namespace {
@@ -79,21 +80,6 @@ void check(const TrainingAttention& shape) {
   LB_CHECK(shape.head_size <= kMostHeadSize);
 }
 
-/// dk += the sum over heads of parts [texts, H, length, d], query heads in order; likewise for dv.
-void add_parts(const TrainingAttention& shape, const float* parts, float* sums) {
-  const std::ptrdiff_t d = shape.head_size, ratio = shape.heads / shape.kv_heads, length = shape.length;
-#pragma omp parallel for collapse(2) schedule(static)
-  for (std::ptrdiff_t text = 0; text < shape.sequences; ++text) {
-    for (std::ptrdiff_t i = 0; i < length; ++i) {
-      for (std::ptrdiff_t head = 0; head < shape.heads; ++head) {
-        float* const sum = sums + ((text * length + i) * shape.kv_heads + head / ratio) * d;
-        const float* const part = parts + ((text * shape.heads + head) * length + i) * d;
-        for (std::ptrdiff_t c = 0; c < d; ++c) sum[c] += part[c];
-      }
-    }
-  }
-}
-
 }  // namespace
 
 void training_attention(const TrainingAttention& shape, const float* q, const float* k, const float* v, float* out,
@@ -162,8 +148,8 @@ void training_attention_backward(const TrainingAttention& shape, const float* q,
     }
   }
   if (!split) return;
-  add_parts(shape, parts, dk);
-  add_parts(shape, parts + part_floats, dv);
+  add_head_parts(parts, shape.sequences, length, shape.heads, shape.kv_heads, d, dk);
+  add_head_parts(parts + part_floats, shape.sequences, length, shape.heads, shape.kv_heads, d, dv);
 }
 
 }  // namespace layerboost

@@ -4,14 +4,16 @@
 
 namespace layerboost {
 
-AttentionCore::AttentionCore(const Config& config, Precision precision, const MixerSpec& spec) {
-  shape_.heads = config.heads;
-  shape_.kv_heads = config.kv_heads;
-  shape_.head_size = config.head_size;
-  shape_.window = spec.window;
-  shape_.sinks = spec.sinks;
-  shape_.scale = 1.0F / std::sqrt(static_cast<float>(config.head_size));
-  shape_.bf16 = precision != Precision::f32;
+TrainingAttention attention_shape(const Config& config, Precision precision, const MixerSpec& spec) {
+  TrainingAttention shape;
+  shape.heads = config.heads;
+  shape.kv_heads = config.kv_heads;
+  shape.head_size = config.head_size;
+  shape.window = spec.window;
+  shape.sinks = spec.sinks;
+  shape.scale = 1.0F / std::sqrt(static_cast<float>(config.head_size));
+  shape.bf16 = precision != Precision::f32;
+  return shape;
 }
 
 std::size_t AttentionCore::saved_floats(const CoreBatch& batch) const {

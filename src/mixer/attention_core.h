@@ -6,10 +6,14 @@
 
 namespace layerboost {
 
+/// The attention of a mixer's window (kind softmax: all positions), of no rows yet.
+TrainingAttention attention_shape(const Config& config, Precision precision, const MixerSpec& spec);
+
 /// As SoftmaxMixer and WindowMixer. Keeps the log-sum-exp of each query's scores: saved [N, H].
 class AttentionCore final : public MixerCore {
  public:
-  AttentionCore(const Config& config, Precision precision, const MixerSpec& spec);
+  AttentionCore(const Config& config, Precision precision, const MixerSpec& spec)
+      : shape_(attention_shape(config, precision, spec)) {}
 
   [[nodiscard]] std::size_t saved_floats(const CoreBatch& batch) const override;
   void forward(const CoreInputs& inputs, float* out, float* saved) const override;

@@ -1,0 +1,132 @@
+// For tests: what the mixers are, written down plainly in double, query by query.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "mixer/gated_parameters.h"
+#include "model/config.h"
+#include "model/mixer.h"
+
+namespace layerboost::test {
+
+using Doubles = std::vector<double>;
+
+/// As CoreInputs, of one text.
+struct DefinitionInputs {
+  int length = 0;
+  Doubles x, q_plain, k_plain, q, k, v;
+};
+
+class Definition {
+ public:
+  Definition(const Config& config, const MixerSpec& spec, const Doubles& parameters)
+      : config_(config), spec_(spec), parameters_(parameters) {}
+
+  /// out [length, H, d]
+  [[nodiscard]] Doubles operator()(const DefinitionInputs& in) const {
+    Doubles out;
+    for (int i = 0; i < in.length; ++i)
+      for (int head = 0; head < config_.heads; ++head) {
+        const Doubles row = output(in, i, head);
+        out.insert(out.end(), row.begin(), row.end());
+      }
+    return out;
+  }
+
+ private:
+  static std::size_t at(int i) { return static_cast<std::size_t>(i); }
+  [[nodiscard]] int d() const { return config_.head_size; }
+  [[nodiscard]] int f() const { return feature_map_size(config_); }
+  [[nodiscard]] std::size_t query(int i, int head) const { return at((i * config_.heads + head) * d()); }
+  [[nodiscard]] std::size_t key(int j, int head) const {
+    return at((j * config_.kv_heads + head / (config_.heads / config_.kv_heads)) * d());
+  }
+  /// Where the tensor number n of the kind's parameters begins.
+  [[nodiscard]] std::size_t tensor(std::size_t n) const {
+    std::size_t first = 0;
+    for (const ParameterShape& shape : parameter_shapes(config_, spec_.kind))
+      if (n-- > 0)
+        first += shape.count();
+      else
+        break;
+    return first;
+  }
+
+  [[nodiscard]] Doubles features(const double* x, std::size_t map, int head) const {
+    Doubles result;
+    for (const int sign : {1, -1}) {
+      double total = 0;
+      for (int c = 0; c < f(); ++c) {
+        double u = 0;
+        for (int r = 0; r < d(); ++r) u += x[r] * parameters_[map + at((head * d() + r) * f() + c)];
+        result.push_back(std::exp(sign * u));
+        total += result.back();
+      }
+      for (int c = 0; c < f(); ++c) result[result.size() - 1 - at(c)] /= total;
+    }
+    return result;
+  }
+
+  /// phi_q(q) . phi_k(k)
+  [[nodiscard]] double likeness(const double* q, const double* k, int head) const {
+    const Doubles a = features(q, tensor(0), head), b = features(k, tensor(1), head);
+    double sum = 0;
+    for (std::size_t c = 0; c < a.size(); ++c) sum += a[c] * b[c];
+    return sum;
+  }
+
+  void add(Doubles& sums, double weight, const DefinitionInputs& in, int j, int head) const {
+    for (int c = 0; c < d(); ++c) sums[at(c)] += weight * in.v[key(j, head) + at(c)];
+    sums[at(d())] += weight;  // the total
+  }
+
+  [[nodiscard]] Doubles output(const DefinitionInputs& in, int i, int head) const {
+    const bool window = has_window(spec_.kind);
+    Doubles near(at(d() + 1)), far(at(d() + 1));
+    double largest = -INFINITY, log_decay = 0;
+    std::vector<std::pair<int, double>> scores;
+    for (int j = i; j >= 0; --j) {
+      if (!window || i - j < spec_.window || j < spec_.sinks) {
+        double score = 0;
+        for (int c = 0; c < d(); ++c) score += in.q[query(i, head) + at(c)] * in.k[key(j, head) + at(c)];
+        scores.emplace_back(j, score / std::sqrt(d()));
+        largest = std::max(largest, scores.back().second);
+      } else if (spec_.kind == MixerKind::hybrid) {
+        add(far, likeness(&in.q[query(i, head)], &in.k[key(j, head)], head), in, j, head);
+      }
+      if (spec_.kind != MixerKind::gated) continue;
+      add(far, std::exp(log_decay) * likeness(&in.q_plain[query(i, head)], &in.k_plain[key(j, head)], head), in, j,
+          head);
+      double z = parameters_[tensor(3) + at(head)];
+      for (int c = 0; c < config_.hidden; ++c)
+        z += in.x[at(j * config_.hidden + c)] * parameters_[tensor(2) + at(head * config_.hidden + c)];
+      log_decay -= std::log1p(std::exp(-z));
+    }
+    for (const auto& [j, score] : scores) add(near, std::exp(score - largest), in, j, head);
+
+    double near_factor = 1 / near.back(), far_factor = 0;
+    if (spec_.kind == MixerKind::hybrid) {
+      const double r = std::exp(parameters_[tensor(2) + at(head)]);
+      near_factor = r / (r * near.back() + far.back());
+      far_factor = 1 / (r * near.back() + far.back());
+    }
+    if (spec_.kind == MixerKind::gated) {
+      double sinks = 0;
+      for (int m = 0; m < gated_sink_logits; ++m)
+        sinks += std::exp(parameters_[tensor(4) + at(head * gated_sink_logits + m)] - largest);
+      near_factor = parameters_[tensor(6) + at(head)] / (near.back() + sinks);
+      far_factor = parameters_[tensor(5) + at(head)] / far.back();
+    }
+    Doubles out;
+    for (int c = 0; c < d(); ++c) out.push_back(near_factor * near[at(c)] + far_factor * far[at(c)]);
+    return out;
+  }
+
+  const Config& config_;
+  const MixerSpec spec_;
+  const Doubles& parameters_;
+};
+
+}  // namespace layerboost::test
