@@ -17,10 +17,8 @@ struct Options {
 std::map<std::string, MixerParameter> parameters_of(const PlannedFiles& planned, const ModelFiles& files) {
   std::map<std::string, MixerParameter> parameters;
   const Config& config = planned.checkpoint->config();
-  for (const auto& [layer, map] : read_plan_maps(planned.plan, files.plan, config)) {
-    parameters[fmt::format("layers.{}.map.weight", layer)] = {{config.hidden, config.hidden}, map.weight};
-    parameters[fmt::format("layers.{}.map.bias", layer)] = {{config.hidden}, map.bias};
-  }
+  for (auto& [name, parameter] : named_parameters(config, read_plan_maps(planned.plan, files.plan, config)))
+    parameters[name] = {parameter.shape, std::move(parameter.values)};
   return parameters;
 }
 

@@ -16,6 +16,8 @@ AttentionParts parts_of(MixerKind kind) {
       return AttentionParts::norm;
     case MixerKind::softmax:
     case MixerKind::window:
+    case MixerKind::hybrid:
+    case MixerKind::gated:
       return AttentionParts::all;
   }
   LB_CHECK(false);
@@ -27,6 +29,8 @@ const char* layer_type(const MixerSpec& spec) {
     case MixerKind::softmax:
       return "full_attention";
     case MixerKind::window:
+    case MixerKind::hybrid:
+    case MixerKind::gated:
       return "sliding_attention";
     case MixerKind::map:
     case MixerKind::none:
