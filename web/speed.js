@@ -78,7 +78,7 @@ function lengthChart(states, prompts, readers, choice) {
 /** Bytes of cache of one reader after `length` tokens, keys and values at two bytes a number. */
 function cacheOfReader(model, mixers, length) {
   const perToken = 2 * 2 * model.kv_heads * model.head_size;
-  return mixers.reduce((sum, mixer) => sum + perToken * mixerKeeps(mixer, length), 0);
+  return mixers.reduce((sum, mixer) => sum + perToken * mixerKeeps(mixer, length) + mixerStateBytes(mixer, model, length), 0);
 }
 
 function readerChart(report) {

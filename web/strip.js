@@ -10,7 +10,7 @@ function cellFill(mixer) {
 }
 
 function cellLook(mixer) {
-  const width = mixer.kind === 'window' ? h('small', {}, String(mixer.window)) : null;
+  const width = hasWindow(mixer) ? h('small', {}, String(mixer.window)) : null;
   return [h('i', {style: `height:${(100 * cellFill(mixer)).toFixed(1)}%`}), h('b', {}, mixerLetter(mixer)), width];
 }
 

@@ -11,8 +11,9 @@
 namespace layerboost {
 namespace {
 
-// e^5 in favour of the window: a text's thousand positions behind it then weigh about as much as a tenth of it.
-constexpr float initial_window_weight = 5;
+// e^7 in favour of the window: a thousand positions behind it then weigh about a twentieth. Untrained hybrid:64+4 in 24
+// layers of the default model: perplexity 19.7, 13.1, 12.81, 12.83 for 3, 5, 7, 9; window:64+4 has 12.83.
+constexpr float initial_window_weight = 7;
 // A gate of 0.993: half of what was written is left after a hundred positions.
 constexpr float initial_gate_bias = 5;
 
