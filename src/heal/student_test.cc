@@ -11,13 +11,18 @@ namespace {
 
 constexpr std::size_t plenty = std::size_t{1} << 30;
 
-MixerParameters random_maps(const Config& config, int layer) {
+MixerParameters random_mixers(const Config& config, int layer) {
   Random random(11);
   std::vector<float> map;
   const auto D = static_cast<std::size_t>(config.hidden);
   for (std::size_t i = 0; i < D * D; ++i) map.push_back(static_cast<float>(random.normal() / std::sqrt(48.0)));
   for (std::size_t i = 0; i < D; ++i) map.push_back(static_cast<float>(0.1 * random.normal()));
-  return {{{layer, MixerKind::map}, map}};
+  MixerParameters parameters = {{{layer, MixerKind::map}, map}};
+  // Of linear states: large enough that the states matter beside the windows.
+  for (const auto& [own, kind] : {std::pair(0, MixerKind::hybrid), std::pair(3, MixerKind::gated)})
+    for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
+      parameters[{own, kind}].push_back(static_cast<float>(0.5 * random.normal()));
+  return parameters;
 }
 
 std::vector<MixerSpec> specs_of(std::initializer_list<const char*> words) {
@@ -31,7 +36,7 @@ struct Trial {
   Trial(const std::vector<MixerSpec>& specs, LossWeights loss, std::size_t memory = plenty,
         Precision precision = Precision::f32)
       : model(random_model(precision)),
-        student(*model, specs, random_maps(model->config, 2), {3, 6}, memory),
+        student(*model, specs, random_mixers(model->config, 2), {3, 6}, memory),
         weights(loss),
         distiller(*model, student, loss),
         tokens(random_tokens(static_cast<int>(batch.rows()), model->config.vocab)),
@@ -99,6 +104,12 @@ TEST(Student, GradientIsRight) {
 TEST(Student, GradientIsRightWithMapsAndAllLosses) {
   Trial trial(specs_of({"window:4", "softmax", "map", "window:7+1"}), {0.7, 0.3, 0.5});
   EXPECT_EQ(trial.student.lowest(), 0);
+  check_gradient(trial);
+}
+
+TEST(Student, GradientIsRightWithLinearStates) {
+  Trial trial(specs_of({"hybrid:4+1", "softmax", "map", "gated:5"}), {1, 0, 0});
+  EXPECT_EQ(trial.student.cores().size(), 2U);
   check_gradient(trial);
 }
 
