@@ -69,6 +69,7 @@ layerboost_layer(cli USES report heal analyze eval plan mixer model text kernels
 
 if(TARGET lb_cli)
   target_compile_options(lb_cli PRIVATE -O1)  # nothing here is hot, and the headers are large
+  target_compile_definitions(lb_cli PRIVATE LAYERBOOST_MODELS_DIR="${PROJECT_SOURCE_DIR}/models")
   add_executable(layerboost src/main.cc)
   target_link_libraries(layerboost PRIVATE lb_cli)
 endif()

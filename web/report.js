@@ -67,7 +67,7 @@ function sayReady() {
 function drawReport() {
   const report = readReport();
   prepareCharts();
-  const parts = [drawOpening, drawLayers, drawQuality, drawSpeed, drawSensitivity, drawCurve, drawCorrelation, drawRuns];
+  const parts = [drawOpening, drawLayers, drawQuality, drawHealing, drawSpeed, drawSensitivity, drawCurve, drawCorrelation, drawRuns];
   for (const draw of parts) {
     try {
       draw(report);

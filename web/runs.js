@@ -4,6 +4,7 @@ const partNames = {boost: 'Everything, start to end', analysis: 'What each layer
 
 function allRuns(report) {
   const runs = [{what: partNames.boost, run: report.boost.run}, {what: partNames.analysis, run: report.analysis && report.analysis.run}];
+  if (report.healing) runs.push({what: 'Healing', run: report.healing.run});
   for (const part of ['quality', 'speed']) {
     for (const {name, result} of report[part]) runs.push({what: `${partNames[part]}, ${stateName(name)}`, run: result.run});
   }
@@ -40,6 +41,7 @@ function drawRuns(report) {
   byId('measured-text').textContent = measuredText(report);
   byId('runs').replaceChildren(...allRuns(report).map(runEntry));
   const hashes = [['Model', report.boost.model.hash], ['Plan', report.plan_hash],
+    ['What healing learnt', report.healing && report.healing.adapter],
     ['Text that layers were measured on', report.analysis && report.analysis.data.hash], ...dataHashes(report)];
   byId('hashes').replaceChildren(...hashes.filter(([, hash]) => hash).flatMap(([name, hash]) => [h('dt', {}, name), h('dd', {}, h('code', {}, hash))]));
   byId('made-by').textContent = `Made by layerboost ${report.written_by}. This page is one file: nothing is fetched from anywhere.`;

@@ -54,8 +54,8 @@ def model_info(work):
 
 
 def write_plan(directory, model, random):
-    """All kinds of mixers, two widths of windows, sinks or none; the map is a small random one."""
-    kinds = ["softmax", "window:32+4", "window:64", "none", "window:16+1"]
+    """All kinds of mixers, several widths of windows, sinks or none; the map is a small random one."""
+    kinds = ["softmax", "window:32+4", "hybrid:48+2", "none", "window:16+1", "gated:40", "window:64", "hybrid:24"]
     mixers = [kinds[layer % len(kinds)] if layer > 2 else "softmax" for layer in range(model["layers"])]
     mixers[7] = "map"
     size = model["hidden"]
@@ -67,10 +67,37 @@ def write_plan(directory, model, random):
         window, _, sinks = numbers.partition("+")
         layers.append({"layer": layer, "mixer": kind})
         if window:
-            layers[-1].update(window=int(window), sinks=int(sinks or 0))
+            layers[-1]["window"] = int(window)
+        if sinks:
+            layers[-1]["sinks"] = int(sinks)
     plan = {"format": "layerboost-plan", "version": 1, "model": {"name": BASE, "hash": model["hash"]}, "layers": layers}
     plan["maps"] = {"file": "plan.maps.safetensors", "hash": sha256(directory / "plan.maps.safetensors")}
     (directory / "plan.json").write_text(json.dumps(plan))
+    return mixers
+
+
+def mixer_parameters(mixers, model, random):
+    """Random ones of hybrid and gated, near what healing might find."""
+    H, d, tensors = model["heads"], model["head_size"], {}
+
+    def put(name, shape, mean, spread):
+        tensors[name] = random.normal(mean, spread, shape).astype(np.float32)
+
+    for layer, mixer in enumerate(mixers):
+        kind = mixer.partition(":")[0]
+        prefix = f"layers.{layer}.{kind}."
+        if kind in ("hybrid", "gated"):
+            put(prefix + "q_features", (H, d, d // 2), 0, 0.2)
+            put(prefix + "k_features", (H, d, d // 2), 0, 0.2)
+        if kind == "hybrid":
+            put(prefix + "window_weight", H, 4, 0.5)
+        if kind == "gated":
+            put(prefix + "gate", (H, model["hidden"]), 0, 0.02)
+            put(prefix + "gate_bias", H, 3, 0.5)
+            put(prefix + "sink_logits", (H, 4), 1, 1)
+            put(prefix + "linear_scale", H, 0.1, 0.05)
+            put(prefix + "window_scale", H, 1, 0.05)
+    return tensors
 
 
 def write_healed(work):
@@ -78,13 +105,13 @@ def write_healed(work):
     model, random = model_info(work), np.random.default_rng(1)
     directory = work / "healed"
     directory.mkdir()
-    write_plan(directory, model, random)
+    mixers = write_plan(directory, model, random)
     run(options.layerboost, "info", directory / "plan.json", "--json", work / "plan-info.json")
     plan_hash = json.loads((work / "plan-info.json").read_text())["plan"]["hash"]
     D, F, d = model["hidden"], model["ffn"], model["head_size"]
     q, kv, rank = model["heads"] * d, model["kv_heads"] * d, 4
     shapes = {"q": (q, D), "k": (kv, D), "v": (kv, D), "o": (D, q), "gate": (F, D), "up": (F, D), "down": (D, F)}
-    tensors = {}
+    tensors = mixer_parameters(mixers, model, random)
     for layer in range(model["layers"]):
         for part, (out, width) in shapes.items():
             tensors[f"layers.{layer}.{part}.lora_a"] = random.normal(0, 0.02, (rank, width)).astype(np.float32)

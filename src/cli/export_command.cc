@@ -14,12 +14,16 @@ struct Options {
   std::string model, plan, output;
 };
 
-std::map<std::string, MixerParameter> parameters_of(const PlannedFiles& planned, const ModelFiles& files) {
-  std::map<std::string, MixerParameter> parameters;
+/// Of all mixers that have some, be they those that they start with.
+std::map<std::string, NamedParameter> parameters_of(const PlannedFiles& planned) {
   const Config& config = planned.checkpoint->config();
-  for (auto& [name, parameter] : named_parameters(config, read_plan_maps(planned.plan, files.plan, config)))
-    parameters[name] = {parameter.shape, std::move(parameter.values)};
-  return parameters;
+  MixerParameters parameters;
+  for (int layer = 0; layer < config.layers; ++layer) {
+    const MixerKind kind = planned.plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
+    if (parameter_count(config, kind) > 0)
+      parameters[{layer, kind}] = parameters_for(config, layer, kind, planned.parameters);
+  }
+  return named_parameters(config, parameters);
 }
 
 void run_export(const Options& options) {
@@ -28,7 +32,7 @@ void run_export(const Options& options) {
     fail("export {}: a model without a plan; give a directory that heal or boost wrote, or --plan", options.model);
   const PlannedFiles planned = open_planned_files(files);
   export_model({*planned.checkpoint, files.model, planned.plan, planned.change ? &*planned.change : nullptr,
-                parameters_of(planned, files), files.adapter_hash},
+                parameters_of(planned), files.adapter_hash},
                options.output);
   fmt::print("written to {}; next: layerboost eval {}\n", options.output, options.output);
 }

@@ -2,11 +2,11 @@
 #include <memory>
 
 #include "base/error.h"
-#include "cli/boost_directory.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "cli/model_store.h"
+#include "cli/model_directory.h"
 #include "cli/terminal.h"
+#include "heal/healed_directory.h"
 #include "mixer/mixers.h"
 #include "model/checkpoint.h"
 #include "plan/plan.h"
@@ -47,7 +47,8 @@ struct Parameters {
 
   explicit Parameters(const Config& c) {
     const auto D = static_cast<std::int64_t>(c.hidden);
-    mixers = c.layers * D * (2 * c.q_size() + 2 * c.kv_size());
+    for (int layer = 0; layer < c.layers; ++layer)
+      if (c.attention_of(layer) == AttentionParts::all) mixers += D * (2 * c.q_size() + 2 * c.kv_size());
     mlps = c.layers * D * 3 * c.ffn;
     embeddings = D * c.vocab * (c.tied_embeddings ? 1 : 2);
   }
@@ -81,17 +82,23 @@ void print_model(const Config& c, const std::string& hash) {
              millions(parameters.mlps), millions(parameters.embeddings));
 }
 
+/// The model's own mixers, before anything was left out of an exported one.
+std::vector<MixerSpec> unchanged_specs(Config config) {
+  config.attention.clear();
+  return native_specs(config);
+}
+
 Json describe_memory(const Config& config, const std::vector<MixerSpec>& specs, int context) {
   const double bytes = cache_bytes(config, specs, context);
   return {{"context", context},
           {"bytes", bytes},
           {"bytes_per_token", bytes / context},
-          {"fraction", bytes / cache_bytes(config, native_specs(config), context)}};
+          {"fraction", bytes / cache_bytes(config, unchanged_specs(config), context)}};
 }
 
 /// `specs` may be the model's own.
 void print_memory(const Config& config, const std::vector<MixerSpec>& specs, int context) {
-  const double own = cache_bytes(config, native_specs(config), context);
+  const double own = cache_bytes(config, unchanged_specs(config), context);
   const double bytes = cache_bytes(config, specs, context);
   fmt::print("memory    {} of keys and values (16-bit) for a sequence of {} positions, {} per token", bytes_text(bytes),
              context, bytes_text(bytes / context));
@@ -124,20 +131,46 @@ Json describe_plan(const Plan& plan) {
   return {{"hash", plan.hash()}, {"model", plan.model_hash}, {"mixers", written(plan.specs())}};
 }
 
-/// A model, alone or with a plan.
-Json show_model(const fs::path& path, const fs::path& plan_path, int context) {
-  const auto checkpoint = open_checkpoint(path);
+/// What healing changed, from heal.json's figures.
+void print_healing(const HealedDirectory& healed, const Adapter& adapter, const std::string& where) {
+  fmt::print("adapter   {}, rank {}\n", healed.adapter_hash, adapter.rank);
+  const Json& figures = healed.figures;
+  const auto tokens = get_or<double>(figures, "tokens", static_cast<double>(adapter.tokens), where);
+  fmt::print("healed    on {:.2f} M tokens in {} steps", tokens / 1e6,
+             get_or<std::int64_t>(figures, "steps", adapter.step, where));
+  if (figures.contains("best_step")) fmt::print(", best after step {}", get<std::int64_t>(figures, "best_step", where));
+  fmt::print("\n");
+  if (!figures.contains("before") || !figures.contains("after")) return;
+  const auto before = get<Json>(figures, "before", where), after = get<Json>(figures, "after", where);
+  const auto number = [&](const Json& of, const char* key) { return get_or<double>(of, key, 0, where); };
+  fmt::print("held out  kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (unchanged {:.3f})", number(before, "kl"),
+             number(after, "kl"), number(before, "perplexity"), number(after, "perplexity"),
+             number(after, "teacher_perplexity"));
+  if (after.contains("passkey") && !after["passkey"].is_null() && number(after, "passkey") >= 0)
+    fmt::print(", passkey {:.0f} -> {:.0f} %", 100 * number(before, "passkey"), 100 * number(after, "passkey"));
+  fmt::print("\n");
+}
+
+/// A model, alone or with a plan, or healed.
+Json show_model(const ModelFiles& files, int context) {
+  const std::shared_ptr<const Checkpoint> checkpoint = open_checkpoint(files.model);
   const Config& config = checkpoint->config();
   const std::string hash = checkpoint->hash();
+  check_model_hash(files, hash);
   Json json = {{"model", describe_model(config, hash)}};
   print_model(config, hash);
   std::vector<MixerSpec> specs = native_specs(config);
-  if (!plan_path.empty()) {
-    const Plan plan = read_plan(plan_path, config, hash);
-    specs = plan.specs();
-    json["plan"] = describe_plan(plan);
-    print_plan(plan);
-    if (plan.predicted) print_predicted(*plan.predicted);
+  if (!files.plan.empty()) {
+    const PlannedFiles planned = open_planned_files(files);
+    specs = planned.plan.specs();
+    json["plan"] = describe_plan(planned.plan);
+    print_plan(planned.plan);
+    if (planned.plan.predicted) print_predicted(*planned.plan.predicted);
+    if (planned.adapter) {
+      const HealedDirectory healed = read_healed_directory(files.adapter.parent_path());
+      print_healing(healed, *planned.adapter, files.where);
+      json["healing"] = {{"adapter", healed.adapter_hash}, {"options", healed.options}, {"figures", healed.figures}};
+    }
   } else {
     fmt::print("\n{}\n", draw_plan(specs, color_wanted()));
   }
@@ -159,16 +192,8 @@ bool is_plan(const fs::path& path) { return fs::is_regular_file(path) && path.ex
 void info(const Options& options) {
   const RunInfo run = start_run(options.common);
   if (options.context < 1) fail("--context {}: must be at least 1", options.context);
-  Json json;
-  if (is_plan(options.what)) {
-    json = show_plan(options.what);
-  } else if (is_boost_directory(options.what)) {
-    const fs::path plan = fs::path(options.what) / "plan.json";
-    json = show_model(read_boost_directory(options.what).model_path, fs::exists(plan) ? plan : fs::path(),
-                      options.context);
-  } else {
-    json = show_model(find_model(options.what), {}, options.context);
-  }
+  Json json =
+      is_plan(options.what) ? show_plan(options.what) : show_model(find_model_files(options.what), options.context);
   if (options.common.json.empty()) return;
   json["run"] = run.to_json();
   write_json(options.common.json, json);
@@ -179,7 +204,7 @@ void info(const Options& options) {
 void add_info_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("info", "Show a model or a plan: shapes, mixers, memory, hashes");
   const auto options = std::make_shared<Options>();
-  command->add_option("WHAT", options->what, "A model, a plan, or a directory that boost wrote")
+  command->add_option("WHAT", options->what, "A model, a plan, or a directory that boost, heal or export wrote")
       ->required()
       ->type_name("MODEL|PLAN|DIR");
   command->add_option("--context", options->context, "Positions of the sequence whose memory is shown")
@@ -191,7 +216,7 @@ void add_info_command(CLI::App& app) {
       "Examples:\n"
       "  layerboost info smollm2-135m\n"
       "  layerboost info plan.json\n"
-      "  layerboost info out --context 8192");
+      "  layerboost info healed --context 8192");
   command->callback([options] { info(*options); });
 }
 

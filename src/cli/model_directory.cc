@@ -36,24 +36,6 @@ ModelFiles of_boost(const fs::path& directory) {
   return files;
 }
 
-ModelFiles of_healed(const fs::path& directory) {
-  const HealedDirectory healed = read_healed_directory(directory);
-  ModelFiles files;
-  files.where = healed_file(directory).string();
-  files.plan = healed_plan(directory);
-  files.adapter = healed_adapter(directory);
-  for (const fs::path& file : {files.plan, files.adapter})
-    if (!fs::exists(file)) fail("{}: {} is missing; run layerboost heal again", files.where, file.string());
-  files.adapter_hash = adapter_hash(files.adapter);
-  if (files.adapter_hash != healed.adapter_hash)
-    fail("{}: has changed since {} was written (expected {}, found {}); restore it, or run layerboost heal again",
-         files.adapter.string(), files.where, healed.adapter_hash, files.adapter_hash);
-  files.model = find_base(healed.model_path, healed.model_name, healed.model_hash, directory);
-  files.model_hash = healed.model_hash;
-  files.plan_hash = healed.plan_hash;
-  return files;
-}
-
 ModelFiles of_exported(const fs::path& directory) {
   ModelFiles files;
   files.model = directory;
@@ -65,8 +47,26 @@ ModelFiles of_exported(const fs::path& directory) {
 
 }  // namespace
 
+ModelFiles healed_model_files(const fs::path& directory, const fs::path& base) {
+  const HealedDirectory healed = read_healed_directory(directory);
+  ModelFiles files;
+  files.where = healed_file(directory).string();
+  files.plan = healed_plan(directory);
+  files.adapter = healed_adapter(directory);
+  for (const fs::path& file : {files.plan, files.adapter})
+    if (!fs::exists(file)) fail("{}: {} is missing; run layerboost heal again", files.where, file.string());
+  files.adapter_hash = adapter_hash(files.adapter);
+  if (files.adapter_hash != healed.adapter_hash)
+    fail("{}: has changed since {} was written (expected {}, found {}); restore it, or run layerboost heal again",
+         files.adapter.string(), files.where, healed.adapter_hash, files.adapter_hash);
+  files.model = base.empty() ? find_base(healed.model_path, healed.model_name, healed.model_hash, directory) : base;
+  files.model_hash = healed.model_hash;
+  files.plan_hash = healed.plan_hash;
+  return files;
+}
+
 ModelFiles find_model_files(const std::string& model) {
-  if (is_healed_directory(model)) return of_healed(model);
+  if (is_healed_directory(model)) return healed_model_files(model, {});
   if (is_boost_directory(model)) return of_boost(model);
   const fs::path path = find_model(model);
   if (is_exported_directory(path)) return of_exported(path);
@@ -100,9 +100,12 @@ PlannedFiles open_planned_files(const ModelFiles& files) {
   if (!files.plan_hash.empty() && files.plan_hash != plan_hash)
     fail("{}: has changed since it was healed (expected {}, found {}); restore it, or run layerboost heal again",
          files.plan.string(), files.plan_hash, plan_hash);
-  if (files.adapter.empty()) return opened;
-  opened.adapter = read_adapter(files.adapter, config, hash, plan_hash);
-  opened.change.emplace(*opened.adapter, config, files.adapter_hash);
+  if (!files.adapter.empty()) {
+    opened.adapter = read_adapter(files.adapter, config, hash, plan_hash);
+    opened.change.emplace(*opened.adapter, config, files.adapter_hash);
+  }
+  opened.parameters = merged_parameters(config, read_plan_maps(opened.plan, files.plan, config),
+                                        opened.adapter ? &*opened.adapter : nullptr, files.adapter.string());
   return opened;
 }
 

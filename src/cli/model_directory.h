@@ -27,6 +27,9 @@ struct ModelFiles {
 /// lacks a file, or its adapter has changed.
 ModelFiles find_model_files(const std::string& model);
 
+/// Those of a directory that heal wrote, whose base model is at `base`; empty: it is looked for.
+ModelFiles healed_model_files(const fs::path& directory, const fs::path& base);
+
 /// As find_model_files(), with `plan` (unless empty) in place of the directory's own.
 ModelFiles find_model_files(const std::string& model, const std::string& plan);
 
@@ -39,6 +42,7 @@ struct PlannedFiles {
   Plan plan;
   std::optional<Adapter> adapter;
   std::optional<AdapterChange> change;  // the adapter's
+  MixerParameters parameters;           // of the plan's mixers, those that the adapter has learnt in place of others
 };
 
 /// Opens the files, among which a plan, and checks that they belong together. Throws Error.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "mixer/parameters.h"
 #include "model/checkpoint.h"
 
 namespace layerboost {
@@ -20,19 +21,13 @@ struct LoraPair {
   std::vector<float> b;  // [out, rank]
 };
 
-/// A learnt parameter of a mixer.
-struct MixerParameter {
-  std::vector<std::int64_t> shape;
-  std::vector<float> values;
-};
-
 struct Adapter {
   std::string model_hash, plan_hash;  // of the model (Checkpoint::hash()) and plan (Plan::hash()) it was learnt for
   int rank = 0;                       // of every pair
   double alpha = 0;
   std::int64_t tokens = 0, step = 0;            // how far training had come
   std::map<std::string, LoraPair> pairs;        // by "layers.N.PART", PART one of q, k, v, o, gate, up, down
-  std::map<std::string, MixerParameter> mixer;  // by "layers.N.KIND.NAME"
+  std::map<std::string, NamedParameter> mixer;  // learnt parameters of mixers, by "layers.N.KIND.NAME"
 };
 
 /// The Hugging Face name of the weight that "layers.3.q" changes ("model.layers.3.self_attn.q_proj.weight") and its

@@ -73,7 +73,7 @@ TEST_F(AdapterFile, ComesBackAsItWas) {
     EXPECT_EQ(read_back.pairs.at(name).in, pair.in) << name;
     EXPECT_EQ(read_back.pairs.at(name).out, pair.out) << name;
   }
-  const MixerParameter& gamma = read_back.mixer.at("layers.1.hybrid.gamma");
+  const NamedParameter& gamma = read_back.mixer.at("layers.1.hybrid.gamma");
   EXPECT_EQ(gamma.shape, (std::vector<std::int64_t>{2, 1, 3}));
   EXPECT_EQ(gamma.values, adapter_.mixer.at("layers.1.hybrid.gamma").values);
 }

@@ -17,7 +17,7 @@ struct ExportSource {
   fs::path path;  // of the checkpoint: its tokenizer's files are taken over
   const Plan& plan;
   const WeightChange* change;                        // merged into the weights; nullptr: none
-  std::map<std::string, MixerParameter> parameters;  // of the plan's mixers, by "layers.N.KIND.NAME"
+  std::map<std::string, NamedParameter> parameters;  // of the plan's mixers, by "layers.N.KIND.NAME"
   std::string adapter_hash;                          // empty: none
 };
 

@@ -15,7 +15,7 @@ namespace {
 struct Item {
   std::string name;
   std::vector<std::int64_t> shape;
-  const MixerParameter* parameter = nullptr;  // nullptr: a weight of the checkpoint
+  const NamedParameter* parameter = nullptr;  // nullptr: a weight of the checkpoint
 
   [[nodiscard]] std::size_t bytes() const {
     std::size_t count = parameter != nullptr ? sizeof(float) : sizeof(std::uint16_t);

@@ -28,4 +28,12 @@ void AdapterChange::apply(const std::string& tensor, std::int64_t row, std::span
   }
 }
 
+MixerParameters merged_parameters(const Config& config, const MixerParameters& planned, const Adapter* adapter,
+                                  const std::string& where) {
+  if (adapter == nullptr || adapter->mixer.empty()) return planned;
+  auto named = named_parameters(config, planned);
+  for (const auto& [name, parameter] : adapter->mixer) named[name] = parameter;
+  return parameters_of(config, named, where);
+}
+
 }  // namespace layerboost

@@ -8,6 +8,7 @@
 
 #include "plan/analysis_file.h"
 #include "plan/plan.h"
+#include "report/healing_data.h"
 
 namespace layerboost {
 namespace {
@@ -126,6 +127,8 @@ Json collect_report(const fs::path& dir) {
   add_analysis(data, dir / "analysis.json", model);
   add_plan(data, dir / "plan.json", model);
   add_curve(data, dir / "curve.json");
+  if (Json healing = collect_healing(dir, get_or<std::string>(data, "plan_hash", "", "plan")); !healing.is_null())
+    data["healing"] = std::move(healing);
   data["quality"] = read_states(dir, "quality", model);
   data["speed"] = read_states(dir, "speed", model);
   check_plan(data, dir);

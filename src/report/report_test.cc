@@ -57,6 +57,29 @@ void keep_only(const fs::path& dir, const std::vector<std::string>& names) {
   }
 }
 
+/// What heal leaves, with a last line that was cut short.
+void add_healing(const fs::path& dir, const std::string& plan_hash) {
+  write_json(dir / "heal.json", {{"format", "layerboost-heal"},
+                                 {"version", 1},
+                                 {"plan", plan_hash},
+                                 {"adapter", "sha256:1234"},
+                                 {"figures",
+                                  {{"steps", 1000},
+                                   {"tokens", 8'192'000},
+                                   {"seconds", 13600},
+                                   {"before", {{"kl", 0.08}, {"perplexity", 13.6}, {"teacher_perplexity", 12.7}}},
+                                   {"after", {{"kl", 0.01}, {"perplexity", 13.1}, {"teacher_perplexity", 12.7}}}}}});
+  std::string log = R"({"step": 0, "valid": {"kl": 0.08, "perplexity": 13.6}})"
+                    "\n";
+  for (int step = 1; step <= 1000; ++step)
+    log += fmt::format(R"({{"step": {}, "tokens": {}, "kl": {}}})"
+                       "\n",
+                       step, 8192 * step, 1.0 / step);
+  log += R"({"step": 1000, "valid": {"kl": 0.01, "perplexity": 13.1}})"
+         "\n{\"step\": 1001, \"tok";
+  write_file(dir / "log.jsonl", log);
+}
+
 /// A boosted directory, of its own for each test.
 class Report : public ::testing::Test {
  protected:
@@ -127,6 +150,20 @@ TEST_F(Report, OrdersTheStatesOfTheModel) {
   EXPECT_THAT(names, ElementsAre("base", "plan", "again", "healed"));
 }
 
+TEST_F(Report, ShowsHealing) {
+  add_healing(dir_, read_plan(dir_ / "plan.json").hash());
+  const Json healing = collect_report(dir_)["healing"];
+  EXPECT_EQ(healing["figures"]["steps"], 1000);
+  ASSERT_EQ(healing["curve"].size(), 300u);
+  EXPECT_EQ(healing["curve"].back()[0], 8'192'000);
+  EXPECT_NEAR(healing["curve"][0][1].get<double>(), 1.0 / 2, 0.2);  // the mean of the first three or four
+  ASSERT_EQ(healing["measured"].size(), 2u);
+  EXPECT_EQ(healing["measured"][1]["tokens"], 8'192'000);
+  EXPECT_EQ(healing["measured"][1]["kl"], 0.01);
+  add_healing(dir_, "sha256:another");
+  EXPECT_FALSE(collect_report(dir_).contains("healing"));
+}
+
 TEST_F(Report, LeavesOutWhatIsMissing) {
   keep_only(dir_, {"boost.json", "plan.json"});
   const Json data = data_of(page());
@@ -185,6 +222,7 @@ TEST(Page, IsWrittenForTheBrowser) {
     if (name == "healed") {
       for (const std::string part : {"quality", "speed"})
         fs::copy(dir / (part + ".plan.json"), dir / (part + ".healed.json"));
+      add_healing(dir, read_plan(dir / "plan.json").hash());
     }
     write_report(dir);
     EXPECT_GT(fs::file_size(dir / "report.html"), 200'000u);

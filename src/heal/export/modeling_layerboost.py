@@ -5,6 +5,8 @@
 Each layer has the mixer that the plan gave it, config.layerboost["mixers"][layer]:
     softmax       full causal attention
     window:W+S    attention to the last W positions (its own included) and the first S
+    hybrid:W+S    the same, and a linear state of what lies between (LoLCATs)
+    gated:W       attention to the last W positions with learned sinks, and a linear state that fades (Lizard)
     map           a linear map of the normalised input in place of attention
     none          nothing: no norm, no projections, no cache
 
@@ -70,26 +72,27 @@ class LayerBoostConfig(PretrainedConfig):
 
 class MixerSpec(NamedTuple):
     kind: str
-    window: int = 0  # kind "window" only
-    sinks: int = 0
+    window: int = 0  # of window, hybrid and gated
+    sinks: int = 0  # of window and hybrid
 
     @classmethod
     def parse(cls, text: str) -> "MixerSpec":
         kind, _, numbers = text.partition(":")
-        if kind not in ("softmax", "window", "map", "none"):
-            raise ValueError(f"unknown mixer {text!r}; this code knows softmax, window, map and none")
+        if kind not in ("softmax", "window", "hybrid", "gated", "map", "none"):
+            raise ValueError(f"unknown mixer {text!r}; this code knows softmax, window, hybrid, gated, map and none")
         window, _, sinks = numbers.partition("+")
         return cls(kind, int(window or 0), int(sinks or 0))
 
     @property
     def attends(self) -> bool:
-        return self.kind in ("softmax", "window")
+        return self.kind in ("softmax", "window", "hybrid", "gated")
 
 
 class LayerCache:
     """Keys and values of one layer, with the position of each in its own text (-1: padding).
 
-    Softmax keeps all. A window keeps the last W - 1 and, once they leave it, the first S, in slots of their own.
+    Softmax keeps all. A window keeps the last W - 1 and, once they leave it, the first S, in slots of their own. Linear
+    states are kept beside: sums of features times values [B, H, f, d] and of features [B, H, f, 1].
     """
 
     is_compileable = False
@@ -101,9 +104,11 @@ class LayerCache:
     def __init__(self, spec: MixerSpec):
         self.spec = spec
         self.keys = self.values = self.positions = None  # [B, G, N, d] twice, [B, N]; sinks first
+        self.state = None
 
     def update(self, keys, values, positions):
-        """Adds the keys and values of new positions; returns all that the new queries may look at."""
+        """Adds the keys and values of new positions; returns all that the new queries may look at. To be followed by
+        evict()."""
         if self.keys is None:
             batch, heads, _, size = keys.shape
             shape = (batch, heads, self.spec.sinks, size)
@@ -112,17 +117,17 @@ class LayerCache:
         self.keys = torch.cat([self.keys, keys], dim=2)
         self.values = torch.cat([self.values, values], dim=2)
         self.positions = torch.cat([self.positions, positions], dim=1)
-        visible = self.keys, self.values, self.positions
-        if self.spec.kind == "window":
-            self._evict()
-        return visible
+        return self.keys, self.values, self.positions
 
-    def _evict(self):
+    def evict(self):
+        """Forgets what the next query won't see. Returns the keys, values and positions that left a window, sinks
+        among them."""
         sinks = self.spec.sinks
-        leaving = self.positions.shape[1] - sinks - (self.spec.window - 1)
+        leaving = self.positions.shape[1] - sinks - (self.spec.window - 1) if self.spec.window else 0
+        gone = slice(sinks, sinks + max(leaving, 0))
+        left = self.keys[:, :, gone], self.values[:, :, gone], self.positions[:, gone]
         if leaving <= 0:
-            return
-        gone = slice(sinks, sinks + leaving)
+            return left
         first_keys, first_values = self.keys[:, :, :sinks].clone(), self.values[:, :, :sinks].clone()
         first_positions = self.positions[:, :sinks].clone()
         for slot in range(sinks):
@@ -136,6 +141,10 @@ class LayerCache:
         self.keys = torch.cat([first_keys, self.keys[:, :, kept]], dim=2)
         self.values = torch.cat([first_values, self.values[:, :, kept]], dim=2)
         self.positions = torch.cat([first_positions, self.positions[:, kept]], dim=1)
+        return left
+
+    def add_to_state(self, sums, totals):
+        self.state = (sums, totals) if self.state is None else (self.state[0] + sums, self.state[1] + totals)
 
     def get_seq_length(self) -> int:
         return 0 if self.positions is None else self.positions.shape[1]
@@ -144,11 +153,13 @@ class LayerCache:
         return -1
 
     def reset(self):
-        self.keys = self.values = self.positions = None
+        self.keys = self.values = self.positions = self.state = None
 
     def _select(self, choose):
         if self.keys is not None:
             self.keys, self.values, self.positions = choose(self.keys), choose(self.values), choose(self.positions)
+        if self.state is not None:
+            self.state = tuple(choose(part) for part in self.state)
 
     def reorder_cache(self, beam_idx):
         self._select(lambda tensor: tensor.index_select(0, beam_idx.to(tensor.device)))
@@ -211,17 +222,114 @@ class Step:
         self.dtype = dtype
         self._masks = {}
 
+    def before(self, key_positions):
+        """[B, 1, T, N]: whether a key lies at the query's position or before it."""
+        query, key = self.positions[:, None, :, None], key_positions[:, None, None, :]
+        return (key >= 0) & (key <= query)
+
+    def seen(self, spec: MixerSpec, key_positions):
+        """[B, 1, T, N]: those of before() that softmax attention looks at."""
+        query, key = self.positions[:, None, :, None], key_positions[:, None, None, :]
+        seen = self.before(key_positions)
+        return seen & ((query - key < spec.window) | (key < spec.sinks)) if spec.window else seen
+
     def mask(self, spec: MixerSpec, key_positions):
-        """[B, 1, T, N], to be added to the scores. Layers of one kind see the same positions."""
+        """seen() as numbers to be added to the scores. Layers of one kind see the same positions."""
         if spec not in self._masks:
-            query, key = self.positions[:, :, None], key_positions[:, None, :]
-            visible = (key >= 0) & (key <= query)
-            if spec.kind == "window":
-                visible &= (query - key < spec.window) | (key < spec.sinks)
+            seen = self.seen(spec, key_positions)
             lowest = torch.finfo(self.dtype).min  # not -inf: a row of padding sees nothing
-            mask = torch.zeros(visible.shape, dtype=self.dtype, device=visible.device).masked_fill(~visible, lowest)
-            self._masks[spec] = mask[:, None]
+            self._masks[spec] = torch.zeros(seen.shape, dtype=self.dtype, device=seen.device).masked_fill(~seen, lowest)
         return self._masks[spec]
+
+
+def features(x, maps):
+    """[B, H, N, d] -> [B, H, N, 2 f], with maps [H, d, f]."""
+    mapped = x.float() @ maps.float()
+    return torch.cat([mapped.softmax(dim=-1), (-mapped).softmax(dim=-1)], dim=-1).clamp(min=1e-12)
+
+
+def window_weights(q, k, seen, floor=None):
+    """e^(score - c) of the positions seen, 0 elsewhere, [B, H, T, N], and c [B, H, T, 1]: the largest score, or `floor`
+    [H, 1, 1] if that is larger."""
+    scores = (q.float() @ k.float().transpose(2, 3)) / q.shape[-1] ** 0.5
+    scores = scores.masked_fill(~seen, torch.finfo(torch.float32).min)
+    largest = scores.amax(dim=-1, keepdim=True)
+    if floor is not None:
+        largest = torch.maximum(largest, floor)
+    return (scores - largest).exp() * seen, largest
+
+
+class Hybrid(nn.Module):
+    """The parameters of a hybrid layer, and what it does between projections (docs/mixers.md of layerboost)."""
+
+    def __init__(self, config):
+        super().__init__()
+        heads, d = config.num_attention_heads, config.head_dim
+        self.q_features = nn.Parameter(torch.zeros(heads, d, d // 2))
+        self.k_features = nn.Parameter(torch.zeros(heads, d, d // 2))
+        self.window_weight = nn.Parameter(torch.zeros(heads))
+
+    def mix(self, spec, q, k, v, positions, step, state):
+        """q [B, H, T, d] after RoPE; k and v [B, H, N, d] of `positions`; `state`: of what lies before them, or None."""
+        seen = step.seen(spec, positions)
+        weights, _ = window_weights(q, k, seen)
+        weights = weights * self.window_weight.float().exp()[:, None, None]
+        mapped = features(q, self.q_features)
+        behind = step.before(positions) & ~seen
+        weights = weights + (mapped @ features(k, self.k_features).transpose(2, 3)) * behind
+        sums, totals = weights @ v.float(), weights.sum(dim=-1, keepdim=True)
+        if state is not None:
+            sums, totals = sums + mapped @ state[0], totals + mapped @ state[1]
+        return sums / totals.clamp(min=1e-30)
+
+    def state_of(self, spec, k, v, positions):
+        """What the positions that leave the window add to the state; sinks and padding add nothing."""
+        mapped = features(k, self.k_features) * (positions >= spec.sinks)[:, None, :, None]
+        mapped = mapped.transpose(2, 3)
+        return mapped @ v.float(), mapped.sum(dim=-1, keepdim=True)
+
+
+class Gated(nn.Module):
+    """The parameters of a gated layer, and what it does between projections (docs/mixers.md of layerboost)."""
+
+    def __init__(self, config):
+        super().__init__()
+        heads, d = config.num_attention_heads, config.head_dim
+        self.q_features = nn.Parameter(torch.zeros(heads, d, d // 2))
+        self.k_features = nn.Parameter(torch.zeros(heads, d, d // 2))
+        self.gate = nn.Parameter(torch.zeros(heads, config.hidden_size))
+        self.gate_bias = nn.Parameter(torch.zeros(heads))
+        self.sink_logits = nn.Parameter(torch.zeros(heads, 4))
+        self.linear_scale = nn.Parameter(torch.zeros(heads))
+        self.window_scale = nn.Parameter(torch.zeros(heads))
+
+    def window(self, spec, q, k, v, positions, step):
+        """Softmax over the window, with sinks that have logits but no values."""
+        sinks = self.sink_logits.float()
+        weights, largest = window_weights(q, k, step.seen(spec, positions), sinks.amax(dim=-1)[:, None, None])
+        totals = weights.sum(dim=-1, keepdim=True) + (sinks[:, None, :] - largest).exp().sum(dim=-1, keepdim=True)
+        return (weights @ v.float()) / totals * self.window_scale.float()[:, None, None]
+
+    def linear(self, x, q, k, v, step, state):
+        """q, k before RoPE and v, all [B, H, T, d] of the new positions; x [B, T, D]. Returns the output and the state
+        behind the last position."""
+        real = (step.positions >= 0)[:, None, :, None]  # [B, 1, T, 1]
+        gate = F.linear(x.float(), self.gate.float(), self.gate_bias.float()).transpose(1, 2)[..., None]  # [B, H, T, 1]
+        faded = (F.logsigmoid(gate) * real).cumsum(dim=2)
+        mapped_q, mapped_k = features(q, self.q_features), features(k, self.k_features) * real
+        length = q.shape[2]
+        causal = torch.ones(length, length, dtype=torch.bool, device=q.device).tril()
+        decay = (faded - faded.transpose(2, 3)).masked_fill(~causal, float("-inf")).exp()
+        weights = (mapped_q @ mapped_k.transpose(2, 3)) * decay
+        sums, totals = weights @ v.float(), weights.sum(dim=-1, keepdim=True)
+        kept = (mapped_k * (faded[:, :, -1:] - faded).exp()).transpose(2, 3)
+        after = kept @ v.float(), kept.sum(dim=-1, keepdim=True)
+        if state is not None:
+            before = mapped_q * faded.exp()
+            sums, totals = sums + before @ state[0], totals + before @ state[1]
+            left = faded[:, :, -1:].exp()
+            after = after[0] + state[0] * left, after[1] + state[1] * left
+        return sums / totals.clamp(min=1e-30) * self.linear_scale.float()[:, None, None], after
 
 
 class Attention(nn.Module):
@@ -239,18 +347,38 @@ class Attention(nn.Module):
             self.q_norm = RMSNorm(d, config.rms_norm_eps)
             self.k_norm = RMSNorm(d, config.rms_norm_eps)
 
-    def forward(self, x, step: Step, cache: Optional[LayerBoostCache]):
+    def forward(self, x, step: Step, cache: Optional[LayerBoostCache], own):
+        """`own`: the layer's Hybrid or Gated, or None."""
         batch, length, _ = x.shape
+        kept = cache.layers[self.layer] if cache is not None else None
         q, k, v = (part(x).view(batch, length, -1, self.head_dim) for part in (self.q_proj, self.k_proj, self.v_proj))
         if self.has_norm:
             q, k = self.q_norm(q), self.k_norm(k)
-        q, k = (rotate(part.transpose(1, 2), step.cos, step.sin) for part in (q, k))
-        v, positions = v.transpose(1, 2), step.positions
-        if cache is not None:
-            k, v, positions = cache.layers[self.layer].update(k, v, positions)
-        k, v = (part.repeat_interleave(self.groups, dim=1) for part in (k, v))
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=step.mask(self.spec, positions))
-        return self.o_proj(y.transpose(1, 2).reshape(batch, length, -1))
+        q, k, v, positions = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), step.positions
+        state = kept.state if kept is not None else None
+        if self.spec.kind == "gated":
+            linear, after = own.linear(x, q, self.per_query_head(k), self.per_query_head(v), step, state)
+        q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
+        if kept is not None:
+            k, v, positions = kept.update(k, v, positions)
+        k, v = self.per_query_head(k), self.per_query_head(v)
+        if self.spec.kind == "hybrid":
+            y = own.mix(self.spec, q, k, v, positions, step, state)
+        elif self.spec.kind == "gated":
+            y = linear + own.window(self.spec, q, k, v, positions, step)
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=step.mask(self.spec, positions))
+        if kept is not None:
+            gone_k, gone_v, gone = kept.evict()
+            if self.spec.kind == "hybrid" and gone.shape[1]:
+                parts = own.state_of(self.spec, self.per_query_head(gone_k), self.per_query_head(gone_v), gone)
+                kept.add_to_state(*parts)
+            elif self.spec.kind == "gated":
+                kept.state = after
+        return self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(batch, length, -1))
+
+    def per_query_head(self, x):
+        return x.repeat_interleave(self.groups, dim=1)
 
 
 class MLP(nn.Module):
@@ -273,6 +401,10 @@ class DecoderLayer(nn.Module):
             self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         if self.spec.attends:
             self.self_attn = Attention(config, layer, self.spec)
+        if self.spec.kind == "hybrid":
+            self.hybrid = Hybrid(config)
+        elif self.spec.kind == "gated":
+            self.gated = Gated(config)
         elif self.spec.kind == "map":
             self.map = nn.Linear(config.hidden_size, config.hidden_size)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
@@ -280,7 +412,8 @@ class DecoderLayer(nn.Module):
 
     def forward(self, x, step: Step, cache: Optional[LayerBoostCache]):
         if self.spec.attends:
-            x = x + self.self_attn(self.input_layernorm(x), step, cache)
+            own = getattr(self, self.spec.kind, None)
+            x = x + self.self_attn(self.input_layernorm(x), step, cache, own)
         elif self.spec.kind == "map":
             x = x + self.map(self.input_layernorm(x))
         return x + self.mlp(self.post_attention_layernorm(x))
@@ -291,6 +424,7 @@ class LayerBoostPreTrainedModel(PreTrainedModel):
     base_model_prefix = "model"
     _no_split_modules = ["DecoderLayer"]
     _skip_keys_device_placement = ["past_key_values"]
+    _keep_in_fp32_modules_strict = ["hybrid", "gated"]
     _supports_sdpa = True
 
 

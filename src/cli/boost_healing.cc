@@ -1,0 +1,112 @@
+#include "cli/boost_healing.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/model_directory.h"
+#include "heal/healed_directory.h"
+
+namespace layerboost {
+namespace {
+
+/// Removes what was healed for another plan.
+void remove_other_healing(const fs::path& directory, const std::string& plan_hash) {
+  if (!is_healed_directory(directory) || read_healed_directory(directory).plan_hash == plan_hash) return;
+  note("{}: the plan has changed: what was healed for the one before is removed", directory.string());
+  for (const fs::path& path : {healed_file(directory), healed_adapter(directory), healed_log(directory)})
+    fs::remove(path);
+  fs::remove_all(directory / "checkpoint");
+}
+
+/// Tokens for so many minutes, from the time that a first step takes; decided once for a directory, so that the run can
+/// go on.
+std::int64_t tokens_in(double minutes, const Model& model, const HealPlan& plan, HealOptions options,
+                       const fs::path& directory, const RunInfo& run) {
+  const fs::path file = directory / "heal-budget.json";
+  const std::string plan_hash = plan.plan.hash();
+  if (fs::exists(file)) {
+    const Json known = read_json(file);
+    if (get<double>(known, "minutes", file.string()) == minutes &&
+        get<std::string>(known, "plan", file.string()) == plan_hash)
+      return get<std::int64_t>(known, "tokens", file.string());
+  }
+  constexpr double share = 0.9;  // the rest goes into measurements
+  const fs::path trial = directory / "heal-trial";
+  fs::remove_all(trial);
+  options.tokens = 1;
+  options.held_out = 1;
+  options.passkeys = 0;
+  const HealResult result = heal(model, plan, options, trial, run);
+  fs::remove_all(trial);
+  const double speed = static_cast<double>(result.tokens) / std::max(result.seconds, 1e-3);
+  const auto tokens = static_cast<std::int64_t>(share * 60 * minutes * speed);
+  note("{:.0f} tokens a second: {:.2f} M tokens in {:g} minutes", speed, static_cast<double>(tokens) / 1e6, minutes);
+  write_json(file, {{"minutes", minutes}, {"plan", plan_hash}, {"tokens", tokens}});
+  return tokens;
+}
+
+bool healed_already(const fs::path& directory, const HealOptions& options) {
+  if (!is_healed_directory(directory)) return false;
+  const HealedDirectory healed = read_healed_directory(directory);
+  return healed.options == options.to_json() &&
+         get_or<std::int64_t>(healed.figures, "steps", 0, healed_file(directory).string()) == options.steps();
+}
+
+}  // namespace
+
+HealBudget parse_heal_budget(const std::string& text) {
+  for (const auto& [unit, minutes] : {std::pair<std::string_view, double>{"min", 1}, {"h", 60}}) {
+    if (!text.ends_with(unit)) continue;
+    double count = 0;
+    const char* const last = text.data() + text.size() - unit.size();
+    const auto [end, error] = std::from_chars(text.data(), last, count);
+    if (error != std::errc{} || end != last || !(count >= 0) || !std::isfinite(count))
+      fail("--heal {}: expected tokens such as 10M, minutes such as 20min, or 0", text);
+    return {0, count * minutes};
+  }
+  if (text == "0") return {};
+  return {parse_count(text, "--heal"), 0};
+}
+
+fs::path models_directory() { return LAYERBOOST_MODELS_DIR; }
+
+std::optional<fs::path> find_ready_made(const fs::path& models, const std::string& model_hash) {
+  std::error_code ignored;
+  if (!fs::is_directory(models, ignored)) return {};
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(models))
+    if (is_healed_directory(entry.path()) && read_healed_directory(entry.path()).model_hash == model_hash)
+      found.push_back(entry.path());
+  if (found.empty()) return {};
+  return *std::min_element(found.begin(), found.end());
+}
+
+void copy_healed(const fs::path& from, const fs::path& directory, const fs::path& model_path) {
+  HealedDirectory healed = read_healed_directory(from);
+  healed.model_path = fs::absolute(model_path);
+  const PlannedFiles planned = open_planned_files(healed_model_files(from, model_path));
+  const auto copy = [&](const fs::path& file) { write_file(directory / file.filename(), read_file(file)); };
+  copy(healed_plan(from));
+  if (planned.plan.maps) copy(from / planned.plan.maps->file);
+  copy(healed_adapter(from));
+  if (fs::exists(healed_log(from))) copy(healed_log(from));
+  const Json run = get_or<Json>(read_json(healed_file(from)), "run", Json(), healed_file(from).string());
+  write_healed_directory(directory, healed, run);
+}
+
+void heal_boosted(const Model& model, const fs::path& directory, const HealBudget& budget, HealOptions options,
+                  const RunInfo& run) {
+  const fs::path path = healed_plan(directory);
+  const HealPlan plan{read_plan(path, model.config, model.hash), path};
+  remove_other_healing(directory, plan.plan.hash());
+  options.tokens = budget.minutes > 0 ? tokens_in(budget.minutes, model, plan, options, directory, run) : budget.tokens;
+  if (healed_already(directory, options)) return;
+  const HealResult result = heal(model, plan, options, directory, run);
+  note("held-out text: kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (unchanged {:.3f})", result.before.kl,
+       result.after.kl, result.before.perplexity, result.after.perplexity, result.after.teacher_perplexity);
+}
+
+}  // namespace layerboost

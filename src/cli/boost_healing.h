@@ -1,0 +1,40 @@
+// The healing step of `boost`: how much, and what comes ready-made with the program.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/run_info.h"
+#include "cli/model_argument.h"
+#include "heal/heal.h"
+
+namespace layerboost {
+
+/// What --heal asks for: tokens, or minutes; both 0: no healing.
+struct HealBudget {
+  std::int64_t tokens = 0;
+  double minutes = 0;
+
+  [[nodiscard]] bool none() const { return tokens == 0 && minutes == 0; }
+};
+
+/// "10M", "20min", "1.5h", "0". Throws Error.
+HealBudget parse_heal_budget(const std::string& text);
+
+/// The directory below `models` that holds a healed model made from the model with this hash; no value when there is
+/// none. Those that come with the program are in models_directory().
+std::optional<fs::path> find_ready_made(const fs::path& models, const std::string& model_hash);
+fs::path models_directory();
+
+/// Copies a healed directory's plan, adapter, record and log to `directory`, with `model_path` as the base model's
+/// path. Everything is checked first: the hashes of adapter, plan and model. Throws Error.
+void copy_healed(const fs::path& from, const fs::path& directory, const fs::path& model_path);
+
+/// Heals the plan in `directory` (plan.json) into `directory`, unless that has been done with the same options already;
+/// goes on where it was stopped. `options`: all but tokens; `model`: the unchanged model, in bf16 or f32. Throws Error,
+/// Interrupted.
+void heal_boosted(const Model& model, const fs::path& directory, const HealBudget& budget, HealOptions options,
+                  const RunInfo& run);
+
+}  // namespace layerboost

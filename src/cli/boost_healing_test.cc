@@ -1,0 +1,55 @@
+#include "cli/boost_healing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "heal/healed_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(HealBudget, Words) {
+  EXPECT_EQ(parse_heal_budget("10M").tokens, 10'000'000);
+  EXPECT_EQ(parse_heal_budget("20min").minutes, 20);
+  EXPECT_EQ(parse_heal_budget("1.5h").minutes, 90);
+  EXPECT_TRUE(parse_heal_budget("0").none());
+  EXPECT_TRUE(parse_heal_budget("0min").none());
+  EXPECT_FALSE(parse_heal_budget("200k").none());
+  for (const char* wrong : {"", "min", "-3min", "xmin", "nanh", "soon"}) EXPECT_THROW(parse_heal_budget(wrong), Error);
+}
+
+TEST(ReadyMade, IsFoundByItsModel) {
+  const test::SmallHealed small;
+  EXPECT_EQ(find_ready_made(small.root, small.model_hash), small.healed);
+  EXPECT_FALSE(find_ready_made(small.root, "sha256:other"));
+  EXPECT_FALSE(find_ready_made(small.root / "nowhere", small.model_hash));
+}
+
+TEST(ReadyMade, IsCopiedWithItsModelsPath) {
+  const test::SmallHealed small;
+  const fs::path moved = small.root / "moved", output = small.root / "output";
+  fs::rename(small.base, moved);
+  copy_healed(small.healed, output, moved);
+  const OpenedModel opened = open_model_argument(output, "", Precision::f32);
+  EXPECT_EQ(opened.plan_hash, small.plan.hash());
+  EXPECT_EQ(opened.model->path, moved);
+  EXPECT_FALSE(opened.adapter_hash.empty());
+}
+
+TEST(ReadyMade, IsCheckedFirst) {
+  test::SmallHealed small;
+  small.adapter.alpha = 9;
+  write_adapter(healed_adapter(small.healed), small.adapter, DType::f32);
+  try {
+    copy_healed(small.healed, small.root / "output", small.base);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("has changed"));
+  }
+  EXPECT_FALSE(fs::exists(small.root / "output"));
+}
+
+}  // namespace
+}  // namespace layerboost
