@@ -125,7 +125,7 @@ struct Sums {
 }  // namespace
 
 TextDivergence measure_divergence(Subject& base, Subject& changed, std::span<const Request> windows) {
-  LB_CHECK(&base.model == &changed.model);
+  LB_CHECK(base.model.config.vocab == changed.model.config.vocab);
   const std::vector<TokenRun> runs = build_prefix_tree(windows);
   std::int64_t total = 0;
   for (const TokenRun& run : runs) total += static_cast<std::int64_t>(run.tokens.size());

@@ -101,5 +101,16 @@ TEST_F(DivergenceTest, MatchesTheDefinition) {
   EXPECT_EQ(found.kl.n, 4);
 }
 
+TEST_F(DivergenceTest, OfAnotherModelsWeights) {
+  const auto same = load_model(model_->path, Precision::f32);
+  MixerSet mixers(*same);
+  Subject base(*same, mixers.list(native_specs(same->config))), unchanged(*model_, *native_),
+      changed(*model_, *changed_);
+  const std::vector<TokenId> tokens = random_tokens(100);
+  const std::vector<Request> windows = text_windows(tokens, {50, 0, 0, -1}, model_->config.max_positions);
+  EXPECT_NEAR(measure_divergence(base, unchanged, windows).kl.mean, 0, 1e-3);  // log-probabilities are rounded
+  EXPECT_GT(measure_divergence(base, changed, windows).kl.mean, 2e-3);
+}
+
 }  // namespace
 }  // namespace layerboost
