@@ -29,6 +29,12 @@ std::vector<double> minus(const std::vector<double>& a, const std::vector<double
   return result;
 }
 
+/// Where a rank keeps its part: the first in `path`, others in STEM.rankN.EXTENSION.
+fs::path path_of_rank(fs::path path, const Ranks* ranks) {
+  if (ranks == nullptr || ranks->first()) return path;
+  return path.replace_extension(fmt::format(".rank{}{}", ranks->rank(), path.extension().string()));
+}
+
 /// One sweep under way.
 class Sweep {
  public:
@@ -37,18 +43,21 @@ class Sweep {
       : model_(model),
         mixers_(mixers),
         options_(options),
-        path_(std::move(path)),
+        path_(path_of_rank(std::move(path), options.ranks)),
         run_(run),
         native_(native_specs(model.config)),
         unchanged_(mixers.list(native_)),
         runner_(model, calibration) {
     begin(calibration);
+    share_out();
   }
 
   Analysis sweep() {
-    if (analysis_.complete()) return analysis_;
+    if (missing_.empty()) return analysis_;
     try {
-      return measure_missing();
+      measure_missing();
+      gather();
+      return analysis_;
     } catch (const Interrupted&) {
       throw Interrupted(fmt::format("stopped after {} of {} layers; the same command goes on from {}",
                                     analysis_.layers.size(), model_.config.layers, path_.string()));
@@ -56,7 +65,7 @@ class Sweep {
   }
 
  private:
-  Analysis measure_missing() {
+  void measure_missing() {
     Progress progress("analyze", total_work(), "tokens");
     base_ = runner_.record(unchanged_, progress);
     if (asked("nll") || asked("kl")) analysis_.base["nll"] = without_differences(measured(base_.nll));
@@ -68,8 +77,7 @@ class Sweep {
     float* const hidden = hidden_.reserve_as<float>(runner_.rows() * static_cast<std::size_t>(model_.config.hidden));
     runner_.embed(hidden);
     for (int layer = 0; layer < model_.config.layers; ++layer) {
-      const bool done = analysis_.layers.contains(layer);
-      if (done) {
+      if (!to_measure(layer)) {
         runner_.advance(unchanged_, hidden, layer, {}, progress);
         continue;
       }
@@ -82,7 +90,43 @@ class Sweep {
       analysis_.layers[layer] = std::move(scores);
       save();
     }
-    return analysis_;
+  }
+
+  /// Which layers are missing, as the first rank's file says.
+  void share_out() {
+    Json missing = Json::array();
+    for (int layer = 0; layer < model_.config.layers; ++layer)
+      if (!analysis_.layers.contains(layer)) missing.push_back(layer);
+    if (options_.ranks != nullptr) missing = Json::parse(options_.ranks->share(missing.dump()));
+    missing_ = missing.get<std::vector<int>>();
+  }
+
+  /// Whether this rank measures the layer: the missing ones are dealt out one by one.
+  [[nodiscard]] bool to_measure(int layer) const {
+    if (analysis_.layers.contains(layer)) return false;
+    const auto it = std::find(missing_.begin(), missing_.end(), layer);
+    if (it == missing_.end()) return false;
+    return options_.ranks == nullptr || (it - missing_.begin()) % options_.ranks->size() == options_.ranks->rank();
+  }
+
+  /// Puts together on the first rank what all have measured.
+  void gather() {
+    if (options_.ranks == nullptr || options_.ranks->size() == 1) return;
+    if (!fs::exists(path_)) save();  // a rank without layers
+    const std::vector<std::string> files = options_.ranks->gather(read_file(path_));
+    const std::vector<std::string> maps = options_.ranks->gather(maps_.empty() ? "" : read_file(maps_path()));
+    const fs::path others = fs::path(path_).replace_extension(".gathered");
+    for (std::size_t rank = 1; rank < files.size(); ++rank) {
+      write_file(others, files[rank]);
+      analysis_.layers.merge(read_analysis(others).layers);
+      if (maps[rank].empty()) continue;
+      write_file(others, maps[rank]);
+      maps_.merge(read_parameters(others, model_.config));
+    }
+    if (options_.ranks->first()) save();
+    // What a rank kept for itself isn't needed any more.
+    if (!options_.ranks->first()) fs::remove(maps_path());
+    fs::remove(options_.ranks->first() ? others : path_);
   }
 
   [[nodiscard]] bool asked(std::string_view measure) const {
@@ -103,7 +147,7 @@ class Sweep {
     const int layers = model_.config.layers;
     std::int64_t total = runner_.measuring_work(0) + runner_.work(layers);
     for (int layer = 0; layer < layers; ++layer)
-      if (!analysis_.layers.contains(layer)) total += std::ssize(options_.choices) * runner_.measuring_work(layer);
+      if (to_measure(layer)) total += std::ssize(options_.choices) * runner_.measuring_work(layer);
     return total;
   }
 
@@ -228,6 +272,7 @@ class Sweep {
   const MixerList& unchanged_;
   CalibrationRunner runner_;
   Analysis analysis_;
+  std::vector<int> missing_;  // layers that no file had at the start
   CalibrationOutcome base_;
   std::vector<double> base_tasks_;
   MixerParameters maps_;

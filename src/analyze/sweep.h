@@ -9,6 +9,7 @@
 
 #include "analyze/calibration.h"
 #include "base/json.h"
+#include "base/ranks.h"
 #include "eval/task_file.h"
 #include "mixer/mixers.h"
 #include "plan/analysis_file.h"
@@ -19,6 +20,7 @@ struct SweepOptions {
   std::vector<MixerSpec> choices;     // what each layer is changed to
   std::vector<std::string> measures;  // of analysis_measures()
   std::vector<Task> tasks;            // for the measure "task"
+  const Ranks* ranks = nullptr;       // processes that share the layers among them; nullptr: this one does all
 };
 
 /// Sweeps over all layers and returns the whole analysis. The file `path` is written after every layer; where it
@@ -26,8 +28,9 @@ struct SweepOptions {
 /// map) are kept beside it, as STEM.maps.safetensors.
 ///
 /// The unchanged model's hidden states at the current layer's input are kept, and each change restarts from there: on
-/// average half of the layers run. `run` gives the file's run object each time it is written. Throws Error when `path`
-/// holds another sweep, Interrupted.
+/// average half of the layers run. Where several ranks share the layers, each but the first keeps its own in
+/// STEM.rankN.EXTENSION until all are done; the first then has the whole analysis, the others what they measured. `run`
+/// gives the file's run object each time it is written. Throws Error when `path` holds another sweep, Interrupted.
 Analysis run_sweep(const Model& model, MixerSet& mixers, const Calibration& calibration, const SweepOptions& options,
                    const std::filesystem::path& path, const std::function<Json()>& run);
 

@@ -7,6 +7,7 @@
 #include "analyze/layer_probe.h"
 #include "analyze/map_regression.h"
 #include "base/interrupt.h"
+#include "base/ranks_for_tests.h"
 #include "eval/text_data.h"
 #include "mixer/model_for_tests.h"
 
@@ -39,9 +40,9 @@ class SweepTest : public testing::Test {
 
   const std::unique_ptr<Model> model_ = random_model(Precision::f32);
   const Calibration calibration_ = random_calibration(model_->config.vocab);
-  const SweepOptions options_{{parse_mixer("none"), parse_mixer("window:8+2"), parse_mixer("map")},
-                              {"kl", "nll", "retrieval", "cosine", "entropy"},
-                              {}};
+  SweepOptions options_{{parse_mixer("none"), parse_mixer("window:8+2"), parse_mixer("map")},
+                        {"kl", "nll", "retrieval", "cosine", "entropy"},
+                        {}};
   const fs::path directory_ = fs::path(testing::TempDir()) / fmt::format("layerboost-sweep-{}", ::getpid());
 };
 
@@ -103,6 +104,25 @@ TEST_F(SweepTest, GoesOnWhereItStopped) {
   const Json resumed = read_json(directory_ / "part.json");
   EXPECT_EQ(resumed["layers"], whole["layers"]);
   EXPECT_EQ(resumed["rank_correlation"], whole["rank_correlation"]);
+}
+
+/// Also run as two processes under mpirun.
+TEST_F(SweepTest, RanksShareTheLayers) {
+  const Analysis alone = sweep("alone.json");
+  options_.ranks = &Ranks::world();
+  const Analysis shared = sweep("shared.json");
+  const int own = (4 + options_.ranks->size() - 1 - options_.ranks->rank()) / options_.ranks->size();
+  EXPECT_EQ(static_cast<int>(shared.layers.size()), options_.ranks->first() ? 4 : own);
+  EXPECT_EQ(fs::exists(directory_ / "shared.json"), options_.ranks->first());
+  const MixerSpec map = parse_mixer("map");
+  for (const auto& [layer, scores] : shared.layers)
+    EXPECT_NEAR(scores.choices.at(map).at("kl").mean, alone.layers.at(layer).choices.at(map).at("kl").mean,
+                1e-6);  // files hold 7 digits
+  if (options_.ranks->first()) {
+    EXPECT_EQ(shared.rank_correlation.size(), alone.rank_correlation.size());
+    EXPECT_TRUE(read_analysis(directory_ / "shared.json").complete());
+    EXPECT_EQ(read_file(directory_ / "shared.maps.safetensors"), read_file(directory_ / "alone.maps.safetensors"));
+  }
 }
 
 TEST_F(SweepTest, AnotherSweepsFileIsRefused) {

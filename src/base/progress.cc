@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/ranks.h"
 
 namespace layerboost {
 namespace {
@@ -41,7 +42,8 @@ std::string short_time(double seconds) {
 }  // namespace
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit)
-    : Progress(std::move(label), total, std::move(unit), {stderr, ::isatty(STDERR_FILENO) == 1, seconds_since_start}) {}
+    : Progress(std::move(label), total, std::move(unit),
+               {Ranks::world().first() ? stderr : nullptr, ::isatty(STDERR_FILENO) == 1, seconds_since_start}) {}
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit, Output output)
     : label_(std::move(label)),
@@ -74,6 +76,7 @@ void Progress::remark(std::string text) {
 }
 
 void Progress::draw(double now, bool last) {
+  if (output_.stream == nullptr) return;
   const std::string text = line(now - start_) + (remark_.empty() ? "" : "  " + remark_);
   if (output_.terminal)
     fmt::print(output_.stream, "\r\033[K{}{}", text, last ? "\n" : "");

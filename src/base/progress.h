@@ -15,12 +15,13 @@ class Progress {
  public:
   /// Where to write and what time it is; the tests give their own.
   struct Output {
-    std::FILE* stream;
+    std::FILE* stream;  // nullptr: nowhere
     bool terminal;
     double (*now)();  // seconds from any origin
   };
 
-  /// `total` units of work, each called `unit` ("tokens"); 0 when the number isn't known.
+  /// Writes to stderr; of several ranks only the first does. `total` units of work, each called `unit` ("tokens"); 0
+  /// when the number isn't known.
   Progress(std::string label, std::int64_t total, std::string unit);
   Progress(std::string label, std::int64_t total, std::string unit, Output output);
   ~Progress();

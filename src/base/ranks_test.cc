@@ -4,17 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/ranks_for_tests.h"
+
 namespace layerboost {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-/// Says so to mpirun when the tests are over.
-class Leave : public ::testing::Environment {
-  void TearDown() override { Ranks::leave(); }
-};
-[[maybe_unused]] const auto* const leave = ::testing::AddGlobalTestEnvironment(new Leave);
 
 TEST(Ranks, SumIsTheSameEverywhere) {
   const Ranks& ranks = Ranks::world();

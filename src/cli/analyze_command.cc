@@ -37,11 +37,13 @@ void print_table(const Analysis& analysis) {
   fmt::print("\n");
 }
 
-void analyze(const Options& options) {
+void analyze(Options options) {
+  options.analyze.ranks = &Ranks::world();
   RunInfo run = start_run(options.common);
   const OpenedModel opened = open_original_model(options.model, options.common.precision, "analyze");
   run.model = opened.model->hash;
   const Analysis analysis = run_analysis(opened, options.analyze, options.common.seed, options.output, run);
+  if (!options.analyze.ranks->first()) return;
   if (!options.common.json.empty()) write_analysis(options.common.json, analysis);
   print_table(analysis);
   fmt::print("written to {}; next: layerboost plan {} -o plan.json\n", options.output, options.output);
@@ -68,7 +70,8 @@ void add_analyze_command(CLI::App& app) {
       "  layerboost analyze smollm2-135m -o analysis.json\n"
       "  layerboost analyze model.gguf -o analysis.json --to none,window --window 64,256 --sinks 4 --text "
       "corpus.jsonl\n"
-      "  layerboost analyze model.gguf -o analysis.json --by task --tasks arc_easy.jsonl,piqa.jsonl");
+      "  layerboost analyze model.gguf -o analysis.json --by task --tasks arc_easy.jsonl,piqa.jsonl\n"
+      "  mpirun -n 4 layerboost analyze smollm2-135m -o analysis.json    layers dealt out to four processes");
   command->callback([options] { analyze(*options); });
 }
 

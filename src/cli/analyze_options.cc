@@ -79,7 +79,7 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
                       const fs::path& output, const RunInfo& run) {
   check_measures(options);
   const bool retrieval = std::find(options.by.begin(), options.by.end(), "retrieval") != options.by.end();
-  const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit)};
+  const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit), options.ranks};
   const Calibration calibration = make_calibration(
       *opened.model, {options.text, options.tokens, options.length, retrieval ? options.retrieval_items : 0, seed});
   return run_sweep(*opened.model, *opened.mixers, calibration, sweep, output, [&] { return run.to_json(); });

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ranks.h"
 #include "base/run_info.h"
 #include "cli/model_argument.h"
 #include "plan/analysis_file.h"
@@ -24,7 +25,8 @@ struct AnalyzeOptions {
   std::vector<int> windows = {64, 256};
   int sinks = 4;
   int retrieval_items = 8;
-  int limit = 0;  // items of each task
+  int limit = 0;                 // items of each task
+  const Ranks* ranks = nullptr;  // as SweepOptions
 };
 
 void add_analyze_options(CLI::App& command, AnalyzeOptions& options);
