@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/ranks.h"
 #include "base/run_info.h"
 #include "cli/commands.h"
 #include "cli/nearest.h"
@@ -71,6 +72,7 @@ int parse_and_run(int argc, const char* const* argv) {
   check_first_word(app, argv[1]);
   try {
     app.parse(argc, argv);
+    Ranks::leave();
     return 0;
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
