@@ -6,21 +6,36 @@
 #include "cli/common.h"
 #include "cli/model_argument.h"
 #include "heal/heal.h"
+#include "heal/heal_profile.h"
 
 namespace layerboost {
 namespace {
 
 struct Options {
   CommonOptions common;
-  std::string model, plan, output, tokens = "10M", memory = "6G", measure_every;
+  std::string model, plan, output, tokens = "10M", memory = "6G", measure_every, match_tokens;
   HealOptions heal;
+  bool profile = false;
 };
+
+void run_profile(const Options& options, const Model& model, const HealPlan& plan, const RunInfo& run) {
+  const HealProfile found = profile_heal(model, plan, options.heal);
+  if (found.recomputed > 0)
+    fmt::print("the activations of {} layers don't fit --memory and are computed twice\n", found.recomputed);
+  fmt::print("{}", profile_table(found.profile, found.seconds, found.roof));
+  if (options.common.json.empty()) return;
+  Json json = {{"run", run.to_json()}};
+  json.update(profile_json(found.profile, found.seconds, found.roof));
+  write_json(options.common.json, json);
+}
 
 void run_heal(Options options) {
   HealOptions& heal_options = options.heal;
   heal_options.tokens = parse_count(options.tokens, "--tokens");
   heal_options.memory = parse_bytes(options.memory, "--memory");
   if (!options.measure_every.empty()) heal_options.measure_every = parse_count(options.measure_every, "--valid-every");
+  if (!options.match_tokens.empty())
+    heal_options.match_tokens = options.match_tokens == "0" ? 0 : parse_count(options.match_tokens, "--mixer-tokens");
   heal_options.seed = options.common.seed;
   if (heal_options.lora.alpha <= 0) heal_options.lora.alpha = 2 * heal_options.lora.rank;
   RunInfo run = start_run(options.common);
@@ -28,6 +43,8 @@ void run_heal(Options options) {
   run.model = opened.model->hash;
   const HealPlan plan{read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
   run.plan = plan.plan.hash();
+  if (options.profile) return run_profile(options, *opened.model, plan, run);
+  if (options.output.empty()) fail("-o DIR is missing: where to write the healed model");
   const HealResult result = heal(*opened.model, plan, heal_options, options.output, run);
   fmt::print("held-out text: kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (base {:.3f})\n", result.before.kl,
              result.after.kl, result.before.perplexity, result.after.perplexity, result.after.teacher_perplexity);
@@ -102,6 +119,12 @@ void add_training_options(CLI::App& command, Options& options) {
   number("--kl", heal_options.loss.kl, "Weight of KL(teacher || student) of the next token");
   number("--ce", heal_options.loss.ce, "Weight of the cross entropy of the text's own next token");
   number("--hidden", heal_options.loss.hidden, "Weight of the distance between hidden states, relative to their size");
+  command
+      .add_option("--mixer-tokens", options.match_tokens,
+                  "Tokens of the first stage, in which mixers that have parameters learn what they replace; default: a "
+                  "tenth of --tokens")
+      ->type_name("N");
+  number("--mixer-lr", heal_options.match_rate, "Learning rate of that stage");
   number("--save-every", heal_options.save_minutes, "Minutes between checkpoints");
   command.add_option("--memory", options.memory, "For kept activations; what doesn't fit is computed twice")
       ->type_name("BYTES")
@@ -118,8 +141,9 @@ void add_heal_command(CLI::App& app) {
   command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");
   command->add_option("--plan", options->plan, "The plan to heal")->required()->type_name("FILE");
   command->add_option("-o,--output", options->output, "The directory to write; an unfinished run goes on")
-      ->required()
       ->type_name("DIR");
+  command->add_flag("--profile", options->profile,
+                    "Take one step, show where its time goes against its matrix products alone, and write nothing");
   add_data_options(*command, *options);
   add_training_options(*command, *options);
   add_common_options(*command, options->common);

@@ -10,6 +10,7 @@ namespace layerboost {
 LossSums& LossSums::operator+=(const LossSums& other) {
   kl += other.kl;
   hidden += other.hidden;
+  match += other.match;
   nll += other.nll;
   teacher_nll += other.teacher_nll;
   tokens += other.tokens;
@@ -28,10 +29,14 @@ Distiller::Distiller(const Model& model, Student& student, const LossWeights& we
       mixers_(model),
       native_(mixers_.list(native_specs(model.config))),
       runner_(model),
-      head_(model) {}
+      head_(model) {
+  const std::vector<MixerSpec> native = native_specs(model.config);
+  for (const CoreSlot& core : student.cores())
+    native_cores_.push_back(make_core(model, core.layer, native[static_cast<std::size_t>(core.layer)]));
+}
 
-/// The input of the lowest changed layer, in hidden_.
-float* Distiller::run_below(std::span<const TokenId> tokens, const CoreBatch& batch) {
+/// Fresh sequences, and the embeddings in hidden_.
+void Distiller::begin(std::span<const TokenId> tokens, const CoreBatch& batch) {
   LB_CHECK(std::ssize(tokens) == batch.rows());
   const auto length = static_cast<std::size_t>(batch.length);
   sequences_.clear();
@@ -39,11 +44,34 @@ float* Distiller::run_below(std::span<const TokenId> tokens, const CoreBatch& ba
   for (int i = 0; i < batch.sequences; ++i) sequences_.emplace_back(native_, pools_);
   for (std::size_t i = 0; i < sequences_.size(); ++i)
     items_.push_back({&sequences_[i], tokens.subspan(i * length, length)});
-  float* const hidden = hidden_.reserve_as<float>(tokens.size() * static_cast<std::size_t>(model_.config.hidden));
+  runner_.embed(tokens, hidden_.reserve_as<float>(tokens.size() * static_cast<std::size_t>(model_.config.hidden)));
+}
+
+/// The input of the lowest changed layer, in hidden_.
+float* Distiller::run_below(std::span<const TokenId> tokens, const CoreBatch& batch) {
   const Profile::Scope time(student_.profile(), Phase::below);
-  runner_.embed(tokens, hidden);
+  begin(tokens, batch);
+  auto* const hidden = reinterpret_cast<float*>(hidden_.data());
   runner_.run_layers(items_, hidden, 0, student_.lowest());
   return hidden;
+}
+
+double Distiller::match(std::span<const TokenId> tokens, const CoreBatch& batch, std::span<float> gradients) {
+  begin(tokens, batch);
+  auto* const hidden = reinterpret_cast<float*>(hidden_.data());
+  const auto cores = student_.cores();
+  match_gradients_.assign(gradients.size(), 0);
+  double total = 0;
+  int layer = 0;
+  for (std::size_t i = 0; i < cores.size(); ++i) {
+    runner_.run_layers(items_, hidden, layer, cores[i].layer);
+    layer = cores[i].layer;
+    total += student_.match(cores[i], batch, hidden, *native_cores_[i], match_gradients_);
+  }
+  const double weight = static_cast<double>(batch.rows()) / static_cast<double>(cores.size());
+  for (std::size_t i = student_.first_core_parameter(); i < gradients.size(); ++i)
+    gradients[i] += static_cast<float>(weight) * match_gradients_[i];
+  return weight * total;
 }
 
 const float* Distiller::run_teacher(const CoreBatch& batch, bool keep_layers) {

@@ -19,10 +19,10 @@ struct LossWeights {
 
 /// Sums over tokens; mean values divide by `tokens` and `targets`.
 struct LossSums {
-  double kl = 0, hidden = 0;        // nats; relative squares
-  double nll = 0, teacher_nll = 0;  // nats
-  std::int64_t tokens = 0;          // rows
-  std::int64_t targets = 0;         // rows that have a next token
+  double kl = 0, hidden = 0, match = 0;  // nats; relative squares
+  double nll = 0, teacher_nll = 0;       // nats
+  std::int64_t tokens = 0;               // rows
+  std::int64_t targets = 0;              // rows that have a next token
 
   LossSums& operator+=(const LossSums& other);
   /// The weighted loss per token.
@@ -38,6 +38,10 @@ class Distiller {
   /// Adds the gradient of the sum over tokens of the loss to `gradients`. tokens [sequences * length].
   LossSums learn(std::span<const TokenId> tokens, const CoreBatch& batch, std::span<float> gradients);
 
+  /// The mixers' own parameters alone, each layer fed with the teacher's hidden states: the mean over cores() of
+  /// Student::match(), times the tokens; adds the gradient of that.
+  double match(std::span<const TokenId> tokens, const CoreBatch& batch, std::span<float> gradients);
+
   /// The losses alone. Where `each` isn't nullptr it gets those of each sequence.
   LossSums measure(std::span<const TokenId> tokens, const CoreBatch& batch, std::vector<LossSums>* each = nullptr);
 
@@ -46,6 +50,7 @@ class Distiller {
                    std::span<TokenId> best);
 
  private:
+  void begin(std::span<const TokenId> tokens, const CoreBatch& batch);
   float* run_below(std::span<const TokenId> tokens, const CoreBatch& batch);
   const float* run_teacher(const CoreBatch& batch, bool keep_layers);
   LossSums sum_losses(const CoreBatch& batch, std::vector<LossSums>* each) const;
@@ -60,6 +65,8 @@ class Distiller {
   Runner runner_;
   CachePools pools_;
   DistillHead head_;
+  std::vector<std::unique_ptr<MixerCore>> native_cores_;  // the model's own mixers of the student's cores' layers
+  std::vector<float> match_gradients_;
   std::vector<Sequence> sequences_;
   std::vector<BatchItem> items_;
   AlignedBuffer hidden_, teacher_hidden_, d_hidden_;

@@ -24,9 +24,8 @@ class HealRun {
     Student student(model_, specs_, read_plan_maps(plan_.plan, plan_.path, model_.config), options_.lora,
                     options_.memory);
     student_ = &student;
-    const std::unique_ptr<HealText> text =
-        open_heal_text(model_, {options_.text, options_.valid, options_.length, options_.held_out,
-                                options_.steps() * options_.sequences_per_step(), options_.seed});
+    const std::unique_ptr<HealText> text = open_heal_text(
+        model_, {options_.text, options_.valid, options_.length, options_.held_out, sequences(), options_.seed});
     tell(*text);
     copy_plan();
     TrainFiles files;
@@ -37,19 +36,23 @@ class HealRun {
     Trainer trainer(model_, student, *text, options_, std::move(files));
     const TrainState state = trainer.run();
     write_directory(state, *text);
-    return {state.before, state.best, state.step, state.best_step, state.step * tokens_per_step(), state.seconds};
+    return {state.before, state.best, state.step, state.best_step, state.step * options_.tokens_per_step(),
+            state.seconds};
   }
 
  private:
-  [[nodiscard]] std::int64_t tokens_per_step() const {
-    return std::int64_t{options_.sequences_per_step()} * options_.length;
+  /// That are read, in both stages.
+  [[nodiscard]] std::int64_t sequences() const {
+    const std::int64_t first_stage = student_->cores().empty() ? 0 : options_.match_steps();
+    return (first_stage + options_.steps()) * options_.sequences_per_step();
   }
 
   void tell(const HealText& text) const {
-    const std::int64_t wanted = options_.steps() * options_.sequences_per_step();
+    const std::int64_t wanted = sequences();
     if (wanted > text.size())
       note("{} has {} tokens to learn from: {} tokens read it {:.1f} times", text.name(), text.size() * options_.length,
-           options_.steps() * tokens_per_step(), static_cast<double>(wanted) / static_cast<double>(text.size()));
+           options_.steps() * options_.tokens_per_step(),
+           static_cast<double>(wanted) / static_cast<double>(text.size()));
     const CoreBatch batch{micro_batch_sequences(options_, *student_), options_.length};
     if (const int again = student_->recomputed_layers(batch); again > 0)
       note("--memory: the activations of {} layers don't fit and are computed twice", again);
@@ -80,8 +83,10 @@ class HealRun {
     adapter.rank = options_.lora.rank;
     adapter.alpha = options_.lora.alpha;
     adapter.step = state.step;
-    adapter.tokens = state.step * tokens_per_step();
+    adapter.tokens = state.step * options_.tokens_per_step();
     put_pairs(student_->sites(), options_.lora.rank, state.x, adapter);
+    for (const auto& [name, own] : named_parameters(model_.config, student_->mixer_parameters(state.x)))
+      adapter.mixer[name] = {own.shape, own.values};
     write_adapter(healed_adapter(directory_), adapter, model_.precision == Precision::f32 ? DType::f32 : DType::bf16);
     write_directory(state, text);
   }
@@ -95,7 +100,7 @@ class HealRun {
     healed.adapter_hash = adapter_hash(healed_adapter(directory_));
     healed.options = options_.to_json();
     healed.figures = {{"steps", state.step},
-                      {"tokens", state.step * tokens_per_step()},
+                      {"tokens", state.step * options_.tokens_per_step()},
                       {"seconds", state.seconds},
                       {"best_step", state.best_step},
                       {"text", text.name()},

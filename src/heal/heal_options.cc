@@ -27,6 +27,8 @@ Json HealOptions::to_json() const {
           {"kl", loss.kl},
           {"ce", loss.ce},
           {"hidden", loss.hidden},
+          {"mixer-tokens", match_tokens},
+          {"mixer-lr", match_rate},
           {"seed", seed},
           {"valid-every", measure_every},
           {"valid-sequences", held_out},

@@ -23,7 +23,10 @@ struct HealOptions {
   double warm_up = 0.03;    // reached after this share of the steps,
   double final_rate = 0.1;  // ... and at the end this share of it (cosine)
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, decay = 0;
-  double clip = 1;  // largest norm of the gradient; 0: any
+  // The first stage, where mixers have parameters of their own: each mixer learns the model's own one's outputs.
+  std::int64_t match_tokens = -1;  // -1: a tenth of tokens, and beside them
+  double match_rate = 3e-3;        // AdamW's learning rate, throughout
+  double clip = 1;                 // largest norm of the gradient; 0: any
   LossWeights loss;
   std::size_t memory = std::size_t{6} << 30;  // bytes of kept activations
   std::uint64_t seed = 0;
@@ -33,9 +36,13 @@ struct HealOptions {
   double save_minutes = 3;         // between checkpoints
 
   [[nodiscard]] int sequences_per_step() const { return std::max(1, (batch + length / 2) / length); }
+  [[nodiscard]] std::int64_t tokens_per_step() const { return std::int64_t{sequences_per_step()} * length; }
   [[nodiscard]] std::int64_t steps() const {
-    const std::int64_t each = std::int64_t{sequences_per_step()} * length;
-    return std::max<std::int64_t>(1, (tokens + each - 1) / each);
+    return std::max<std::int64_t>(1, (tokens + tokens_per_step() - 1) / tokens_per_step());
+  }
+  [[nodiscard]] std::int64_t match_steps() const {
+    const std::int64_t wanted = match_tokens >= 0 ? match_tokens : tokens / 10;
+    return (wanted + tokens_per_step() - 1) / tokens_per_step();
   }
 
   /// All that changes the result, by the names of flags.

@@ -22,8 +22,11 @@ std::vector<PasskeyItem> make_passkeys(const Model& model, int length, int count
   try {
     const TokenId bos = bos_token(model.text(), BosMode::automatic);
     check_passkey(model.text(), length - answer_tokens, bos, model.config.max_positions);
-    return passkey_items(model.text(), length - answer_tokens, passkey_depths, (count + depths - 1) / depths, seed,
-                         bos);
+    auto items =
+        passkey_items(model.text(), length - answer_tokens, passkey_depths, (count + depths - 1) / depths, seed, bos);
+    const auto unanswerable = [](const PasskeyItem& item) { return item.answer.empty(); };
+    if (std::any_of(items.begin(), items.end(), unanswerable)) items.clear();  // a vocabulary without digits
+    return items;
   } catch (const Error&) {
     return {};  // the sequences are too short for it
   }

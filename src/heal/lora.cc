@@ -114,8 +114,20 @@ LoraProduct::LoraProduct(const PackedMatrix& base, PackedMatrix transposed, cons
   const int parts = static_cast<int>(site.parts.size());
   a_ = ThinMatrix(parts * rank_, site.in, base.precision());
   for (const LoraPart& part : site.parts) b_.emplace_back(rank_, part.out, base.precision());
-  // Each part's gradient of t is written in whole vectors, over columns that the next part then overwrites.
-  t_cols_ = std::max(a_.projected_cols(), ((parts - 1) * rank_ + b_.back().projected_cols() + 15) / 16 * 16);
+  t_columns_ = std::max(low_rank_columns(a_parts()), low_rank_columns(b_parts()));
+}
+
+/// All of A is one part, over the whole input.
+std::vector<ThinPart> LoraProduct::a_parts() const { return {{&a_, 0, 0}}; }
+
+std::vector<ThinPart> LoraProduct::b_parts() const {
+  std::vector<ThinPart> parts;
+  std::ptrdiff_t column = 0;
+  for (std::size_t p = 0; p < b_.size(); ++p) {
+    parts.push_back({&b_[p], static_cast<int>(p) * rank_, column});
+    column += site_.parts[p].out;
+  }
+  return parts;
 }
 
 void LoraProduct::assign(std::span<const float> parameters) {
@@ -123,63 +135,49 @@ void LoraProduct::assign(std::span<const float> parameters) {
   for (std::size_t p = 0; p < b_.size(); ++p) b_[p].assign(parameters.data() + site_.parts[p].b, factor_);
 }
 
-Product LoraProduct::forward(const Activations& x, float* y, void* t, Profile& profile, Phase phase) const {
+Product LoraProduct::forward(const Activations& x, float* y, void* kept, Profile& profile) const {
   Product product;
   {
-    const Profile::Scope time(profile, phase);
+    const Profile::Scope time(profile, Phase::forward_products);
     product = base_->multiply(x, y);
   }
   const Profile::Scope time(profile, Phase::lora);
-  const int n = x.rows();
-  a_.project({row_data(x), x.cols()}, n, {t, t_cols_});
-  auto* column = static_cast<std::byte*>(t);
-  float* out = y;
-  for (std::size_t p = 0; p < b_.size(); ++p) {
-    b_[p].expand({column, t_cols_}, n, out, product.cols);
-    column += static_cast<std::size_t>(rank_) * element(x.precision());
-    out += site_.parts[p].out;
-  }
+  // B's gradient is alpha / r times dy^T t: the factor goes into what is kept of t.
+  low_rank_update({a_parts(), b_parts(), row_data(x), x.cols(), y, product.cols, x.rows(), kept, factor_});
   return product;
 }
 
-void LoraProduct::project_gradient(const Activations& dy) const {
-  const int n = dy.rows();
-  const std::size_t size = element(dy.precision());
-  std::byte* dt = dt_.reserve(static_cast<std::size_t>(n) * static_cast<std::size_t>(t_cols_) * size);
-  const auto* column = static_cast<const std::byte*>(row_data(dy));
-  for (std::size_t p = 0; p < b_.size(); ++p) {
-    b_[p].project({column, dy.cols()}, n, {dt, t_cols_});
-    column += static_cast<std::size_t>(site_.parts[p].out) * size;
-    dt += static_cast<std::size_t>(rank_) * size;
-  }
+void LoraProduct::update_gradient(const Activations& dy, float* dx) const {
+  void* const kept = d_kept_.reserve(kept_size() * element(dy.precision()));
+  const std::vector<ThinPart> up = dx != nullptr ? a_parts() : std::vector<ThinPart>();
+  low_rank_update({b_parts(), up, row_data(dy), dy.cols(), dx, a_.cols(), dy.rows(), kept, 1});
 }
 
-void LoraProduct::input_gradient(const Activations& dy, float* dx, Profile& profile, Phase phase) const {
+void LoraProduct::input_gradient(const Activations& dy, float* dx, Profile& profile) const {
   {
-    const Profile::Scope time(profile, phase);
+    const Profile::Scope time(profile, Phase::backward_products);
     transposed_.multiply(dy, dx);
   }
   const Profile::Scope time(profile, Phase::lora);
-  project_gradient(dy);
-  a_.expand({dt_.data(), t_cols_}, dy.rows(), dx, a_.cols());
+  update_gradient(dy, dx);
 }
 
-void LoraProduct::pair_gradients(const Activations& dy, const Activations& x, const void* t, std::span<float> gradients,
-                                 Profile& profile, bool alone) const {
+void LoraProduct::pair_gradients(const Activations& dy, const Activations& x, const void* kept,
+                                 std::span<float> gradients, Profile& profile, bool alone) const {
   const Profile::Scope time(profile, Phase::lora);
-  if (alone) project_gradient(dy);
-  const int n = dy.rows();
+  if (alone) update_gradient(dy, nullptr);
   const std::size_t size = element(dy.precision());
-  const auto* dy_column = static_cast<const std::byte*>(row_data(dy));
-  const auto* t_column = static_cast<const std::byte*>(t);
-  for (const LoraPart& part : site_.parts) {
-    add_outer_products({t_column, t_cols_}, {dy_column, dy.cols()}, n, rank_, part.out, dy.precision(), factor_,
-                       gradients.data() + part.b);
-    dy_column += static_cast<std::size_t>(part.out) * size;
-    t_column += static_cast<std::size_t>(rank_) * size;
+  std::vector<OuterProducts> products;
+  for (const ThinPart& part : b_parts()) {
+    const auto* const t =
+        static_cast<const std::byte*>(kept) + static_cast<std::size_t>(part.t_column) * low_rank_rows * size;
+    const auto* const columns =
+        static_cast<const std::byte*>(row_data(dy)) + static_cast<std::size_t>(part.column) * size;
+    float* const g = gradients.data() + site_.parts[products.size()].b;
+    products.push_back({t, columns, dy.cols(), rank_, part.matrix->cols(), g});
   }
-  add_outer_products({dt_.data(), t_cols_}, {row_data(x), x.cols()}, n, a_.rank(), x.cols(), dy.precision(), 1,
-                     gradients.data() + site_.a);
+  products.push_back({d_kept_.data(), row_data(x), x.cols(), a_.rank(), x.cols(), gradients.data() + site_.a});
+  add_outer_products(products, dy.rows(), dy.precision());
 }
 
 }  // namespace layerboost

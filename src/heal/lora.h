@@ -58,32 +58,34 @@ class LoraProduct {
   /// Takes the values of its pairs; to call whenever parameters change.
   void assign(std::span<const float> parameters);
 
-  /// Columns of t, where forward() leaves A x for backward().
-  [[nodiscard]] int t_cols() const { return t_cols_; }
+  /// Numbers that forward() leaves for backward() of each tile: A x, transposed.
+  [[nodiscard]] std::size_t kept_size() const { return static_cast<std::size_t>(t_columns_) * low_rank_rows; }
 
-  /// y = W x + (alpha / r) B t, t = A x. x [n, in]; y has room for [n + 16, out]; t [n, t_cols()] in x's precision.
-  Product forward(const Activations& x, float* y, void* t, Profile& profile, Phase phase) const;
+  /// y = W x + (alpha / r) B (A x). x [n, in]; y has room for [n + 16, out]; kept [kept_size()] in x's precision.
+  Product forward(const Activations& x, float* y, void* kept, Profile& profile) const;
 
   /// dx = dy W + (alpha / r) dy B A: dy [n, out] in x's precision, room for dx [n + 16, in]. Remembers dy B for
   /// pair_gradients(), which follows with the same dy.
-  void input_gradient(const Activations& dy, float* dx, Profile& profile, Phase phase) const;
+  void input_gradient(const Activations& dy, float* dx, Profile& profile) const;
 
   /// Adds to the gradients of the pairs. Where gradients of inputs aren't wanted, `alone` says that no
   /// input_gradient() came before.
-  void pair_gradients(const Activations& dy, const Activations& x, const void* t, std::span<float> gradients,
+  void pair_gradients(const Activations& dy, const Activations& x, const void* kept, std::span<float> gradients,
                       Profile& profile, bool alone = false) const;
 
  private:
+  [[nodiscard]] std::vector<ThinPart> a_parts() const;
+  [[nodiscard]] std::vector<ThinPart> b_parts() const;
+  void update_gradient(const Activations& dy, float* dx) const;
+
   const PackedMatrix* base_;
   PackedMatrix transposed_;
   LoraSite site_;
-  int rank_ = 0, t_cols_ = 0;
-  float factor_ = 1;           // alpha / r
-  ThinMatrix a_;               // [parts * r, in]
-  std::vector<ThinMatrix> b_;  // of each part: factor * B transposed, [r, out]
-  mutable AlignedBuffer dt_;   // [n, t_cols]: (alpha / r) dy B
-
-  void project_gradient(const Activations& dy) const;
+  int rank_ = 0, t_columns_ = 0;
+  float factor_ = 1;              // alpha / r
+  ThinMatrix a_;                  // [parts * r, in]
+  std::vector<ThinMatrix> b_;     // of each part: factor * B transposed, [r, out]
+  mutable AlignedBuffer d_kept_;  // (alpha / r) dy B of a tile, transposed
 };
 
 }  // namespace layerboost

@@ -48,7 +48,7 @@ Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const 
       std::unique_ptr<MixerCore> core = make_core(model, layer, spec, parameters);
       const std::span<const float> own = core->parameters();
       const std::size_t first = parameter_count_;
-      if (!own.empty()) cores_.push_back({layer, first, own.size()});
+      if (!own.empty()) cores_.push_back({layer, spec.kind, first, own.size()});
       initial_cores_.insert(initial_cores_.end(), own.begin(), own.end());
       parameter_count_ += own.size();
       mixers_.push_back(
@@ -70,9 +70,28 @@ void Student::initialize(std::uint64_t seed, std::span<float> parameters) const 
 
 void Student::assign(std::span<const float> parameters) {
   LB_CHECK(parameters.size() == parameter_count_);
-  for (const auto& mixer : mixers_)
-    if (mixer) mixer->assign(parameters);
-  for (const auto& mlp : mlps_) mlp->assign(parameters);
+#pragma omp parallel for schedule(dynamic)
+  for (std::ptrdiff_t i = 0; i < std::ssize(mlps_); ++i) {
+    const auto layer = static_cast<std::size_t>(i);
+    if (mixers_[layer]) mixers_[layer]->assign(parameters);
+    mlps_[layer]->assign(parameters);
+  }
+}
+
+double Student::match(const CoreSlot& core, const CoreBatch& batch, const float* hidden, const MixerCore& teacher,
+                      std::span<float> gradients) {
+  scratch_.prepare(batch);
+  const auto& mixer = mixers_[static_cast<std::size_t>(core.layer - lowest_)];
+  return mixer->match(hidden, batch, teacher, again_.mixer, gradients);
+}
+
+MixerParameters Student::mixer_parameters(std::span<const float> parameters) const {
+  MixerParameters result;
+  for (const CoreSlot& core : cores_) {
+    const auto own = parameters.subspan(core.first, core.count);
+    result[{core.layer, core.kind}].assign(own.begin(), own.end());
+  }
+  return result;
 }
 
 int Student::recomputed_layers(const CoreBatch& batch) const {

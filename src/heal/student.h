@@ -18,6 +18,7 @@ int lowest_changed(const Config& config, std::span<const MixerSpec> specs);
 /// One layer's own parameters of its mixer among the flat ones.
 struct CoreSlot {
   int layer = 0;
+  MixerKind kind = MixerKind::hybrid;
   std::size_t first = 0, count = 0;
 };
 
@@ -48,6 +49,14 @@ class Student {
   /// the last; empty for none.
   using AtOutput = std::function<void(int layer, const float* hidden, float* d_hidden)>;
   void backward(float* d_hidden, std::span<float> gradients, const AtOutput& at_output = {});
+
+  /// Where the mixers' own parameters begin among the flat ones.
+  [[nodiscard]] std::size_t first_core_parameter() const { return lora_count_; }
+  /// StudentMixer::match() of the layer of one of cores().
+  double match(const CoreSlot& core, const CoreBatch& batch, const float* hidden, const MixerCore& teacher,
+               std::span<float> gradients);
+  /// The mixers' parameters among `parameters`, by layer and kind.
+  [[nodiscard]] MixerParameters mixer_parameters(std::span<const float> parameters) const;
 
   /// Layers that a backward of such a batch computes again.
   [[nodiscard]] int recomputed_layers(const CoreBatch& batch) const;

@@ -70,8 +70,9 @@ class AttentionStudent final : public StudentMixer {
     if (config.qk_norm) floats_per_row += static_cast<std::size_t>(config.q_size() + 2 * config.kv_size());
     if (core_->needs_plain())
       floats_per_row += static_cast<std::size_t>(config.hidden + config.q_size() + config.kv_size());
-    const auto t = static_cast<std::size_t>(qkv_.t_cols() + o_.t_cols()) * number_bytes(model_.precision);
-    return static_cast<std::size_t>(batch.rows()) * (floats_per_row * sizeof(float) + t) +
+    const std::size_t kept =
+        kept_bytes(qkv_, batch.rows(), model_.precision) + kept_bytes(o_, batch.rows(), model_.precision);
+    return static_cast<std::size_t>(batch.rows()) * floats_per_row * sizeof(float) + kept +
            core_->saved_floats(batch) * sizeof(float);
   }
 
@@ -90,10 +91,44 @@ class AttentionStudent final : public StudentMixer {
 
   void backward(const MixerSaved& saved, float* d_hidden, const CoreBatch& batch, bool inputs,
                 std::span<float> gradients) const override {
+    const float* const d_out = output_backward(saved, d_hidden, batch.rows(), gradients);
+    const CoreGradients d = core_backward(saved, batch, d_out, gradients);
+    project_backward(saved, d, d_hidden, batch.rows(), inputs, gradients);
+  }
+
+  double match(const float* hidden, const CoreBatch& batch, const MixerCore& teacher, MixerSaved& saved,
+               std::span<float> gradients) const override {
+    const std::size_t size = static_cast<std::size_t>(batch.rows()) * static_cast<std::size_t>(model_.config.q_size());
+    reserve(static_cast<std::size_t>(batch.rows()), saved);
+    project(hidden, batch, saved);
+    // The teacher's output becomes the gradient of the distance in place.
+    float* const d_out = scratch_.d_out.reserve_as<float>(size);
+    float* const out = saved.out.reserve_as<float>(size);
+    const std::size_t kept = std::max({core_->saved_floats(batch), teacher.saved_floats(batch), std::size_t{1}});
+    float* const core = saved.core.reserve_as<float>(kept);
+    {
+      const Profile::Scope time(scratch_.profile, Phase::mixer_forward);
+      teacher.forward(inputs_of(batch, saved), d_out, core);
+      core_->forward(inputs_of(batch, saved), out, core);
+    }
+    double distance = 0, whole = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      distance += static_cast<double>(out[i] - d_out[i]) * static_cast<double>(out[i] - d_out[i]);
+      whole += static_cast<double>(d_out[i]) * static_cast<double>(d_out[i]);
+    }
+    const auto factor = static_cast<float>(2 / whole);
+    for (std::size_t i = 0; i < size; ++i) d_out[i] = factor * (out[i] - d_out[i]);
+    core_backward(saved, batch, d_out, gradients);
+    return distance / whole;
+  }
+
+ private:
+  /// The core's gradients, in the scratch memory.
+  CoreGradients core_backward(const MixerSaved& saved, const CoreBatch& batch, const float* d_out,
+                              std::span<float> gradients) const {
     const Config& config = model_.config;
     const auto N = static_cast<std::size_t>(batch.rows());
     const auto q_size = static_cast<std::size_t>(config.q_size()), kv_size = static_cast<std::size_t>(config.kv_size());
-    const float* const d_out = output_backward(saved, d_hidden, batch.rows(), gradients);
     CoreGradients d;
     {
       const Profile::Scope time(scratch_.profile, Phase::rows);
@@ -106,20 +141,16 @@ class AttentionStudent final : public StudentMixer {
         d.k_plain = zeroed(scratch_.dk_plain, N * kv_size);
       }
     }
-    {
-      const Profile::Scope time(scratch_.profile, Phase::mixer_backward);
-      core_->backward(inputs_of(batch, saved), floats(saved.out), floats(saved.core), d_out, d,
-                      gradients.subspan(core_parameters_, core_->parameters().size()));
-    }
-    project_backward(saved, d, d_hidden, batch.rows(), inputs, gradients);
+    const Profile::Scope time(scratch_.profile, Phase::mixer_backward);
+    core_->backward(inputs_of(batch, saved), floats(saved.out), floats(saved.core), d_out, d,
+                    gradients.subspan(core_parameters_, core_->parameters().size()));
+    return d;
   }
 
- private:
   void reserve(std::size_t N, MixerSaved& saved) const {
     const Config& config = model_.config;
     const auto D = static_cast<std::size_t>(config.hidden), q = static_cast<std::size_t>(config.q_size()),
                kv = static_cast<std::size_t>(config.kv_size());
-    const std::size_t size = number_bytes(model_.precision);
     saved.hidden.reserve_as<float>(N * D);
     saved.q.reserve_as<float>(N * q);
     saved.k.reserve_as<float>(N * kv);
@@ -130,8 +161,8 @@ class AttentionStudent final : public StudentMixer {
       saved.q_plain.reserve_as<float>(N * q);
       saved.k_plain.reserve_as<float>(N * kv);
     }
-    saved.t_qkv.reserve(N * static_cast<std::size_t>(qkv_.t_cols()) * size);
-    saved.t_o.reserve(N * static_cast<std::size_t>(o_.t_cols()) * size);
+    saved.t_qkv.reserve(kept_bytes(qkv_, static_cast<std::ptrdiff_t>(N), model_.precision));
+    saved.t_o.reserve(kept_bytes(o_, static_cast<std::ptrdiff_t>(N), model_.precision));
   }
 
   [[nodiscard]] CoreInputs inputs_of(const CoreBatch& batch, const MixerSaved& saved) const {
@@ -167,9 +198,8 @@ class AttentionStudent final : public StudentMixer {
                       rows * static_cast<std::size_t>(D) * sizeof(float));
         }
       }
-      void* const t =
-          saved.t_qkv.data() + row * qkv_.t_cols() * static_cast<std::ptrdiff_t>(number_bytes(model_.precision));
-      const Product qkv = qkv_.forward(scratch_.normed, product, t, profile, Phase::forward_products);
+      void* const t = kept_tile(saved.t_qkv, qkv_, row, model_.precision);
+      const Product qkv = qkv_.forward(scratch_.normed, product, t, profile);
       const Profile::Scope time(profile, Phase::rows);
       if (config.qk_norm)
         std::memcpy(at(saved.product, row, width), product, rows * static_cast<std::size_t>(width) * sizeof(float));
@@ -196,9 +226,8 @@ class AttentionStudent final : public StudentMixer {
         scratch_.mixed.reshape(count, q_size, model_.precision);
         pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
       }
-      void* const t =
-          saved.t_o.data() + row * o_.t_cols() * static_cast<std::ptrdiff_t>(number_bytes(model_.precision));
-      Product output = o_.forward(scratch_.mixed, product, t, scratch_.profile, Phase::forward_products);
+      void* const t = kept_tile(saved.t_o, o_, row, model_.precision);
+      Product output = o_.forward(scratch_.mixed, product, t, scratch_.profile);
       const Profile::Scope time(scratch_.profile, Phase::rows);
       if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
       add_rows(hidden + row * D, {}, output);
@@ -219,9 +248,8 @@ class AttentionStudent final : public StudentMixer {
         pack_activations(d_hidden + row * D, scratch_.dy);
         pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
       }
-      o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.profile, Phase::backward_products);
-      const void* const t =
-          saved.t_o.data() + row * o_.t_cols() * static_cast<std::ptrdiff_t>(number_bytes(model_.precision));
+      o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.profile);
+      const void* const t = kept_tile(saved.t_o, o_, row, model_.precision);
       o_.pair_gradients(scratch_.dy, scratch_.mixed, t, gradients, scratch_.profile);
     });
     return d_out;
@@ -246,9 +274,8 @@ class AttentionStudent final : public StudentMixer {
                            scratch_.d_wide);
         norm(hidden, count);
       }
-      if (inputs) qkv_.input_gradient(scratch_.d_wide, product, scratch_.profile, Phase::backward_products);
-      const void* const t =
-          saved.t_qkv.data() + row * qkv_.t_cols() * static_cast<std::ptrdiff_t>(number_bytes(model_.precision));
+      if (inputs) qkv_.input_gradient(scratch_.d_wide, product, scratch_.profile);
+      const void* const t = kept_tile(saved.t_qkv, qkv_, row, model_.precision);
       qkv_.pair_gradients(scratch_.d_wide, scratch_.normed, t, gradients, scratch_.profile, !inputs);
       if (!inputs) return;
       const Profile::Scope time(scratch_.profile, Phase::rows);

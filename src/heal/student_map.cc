@@ -58,6 +58,11 @@ class MapStudent final : public StudentMixer {
     });
   }
 
+  double match(const float* /*hidden*/, const CoreBatch& /*batch*/, const MixerCore& /*teacher*/, MixerSaved& /*saved*/,
+               std::span<float> /*gradients*/) const override {
+    return 0;
+  }
+
  private:
   [[nodiscard]] float* tile_product() const {
     return scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *

@@ -34,6 +34,12 @@ class StudentMixer {
   /// needs it). Adds to the gradients of what learns.
   virtual void backward(const MixerSaved& saved, float* d_hidden, const CoreBatch& batch, bool inputs,
                         std::span<float> gradients) const = 0;
+
+  /// Runs the core on hidden [N, D] beside `teacher`, on the same queries, keys and values, and returns the squared
+  /// distance of the per-head outputs over the squared size of the teacher's (LoLCATs' attention transfer; relative, so
+  /// that layers count alike). Adds its gradient by the core's own parameters.
+  virtual double match(const float* hidden, const CoreBatch& batch, const MixerCore& teacher, MixerSaved& saved,
+                       std::span<float> gradients) const = 0;
 };
 
 /// Softmax attention and what replaces it (a MixerCore). Where the core's own parameters lie among the flat ones:

@@ -39,9 +39,10 @@ void StudentMlp::assign(std::span<const float> parameters) {
 
 std::size_t StudentMlp::saved_bytes(std::ptrdiff_t rows) const {
   const Config& config = model_.config;
-  const auto numbers = static_cast<std::size_t>(2 * config.ffn + gate_up_.t_cols() + down_.t_cols());
+  const auto numbers = static_cast<std::size_t>(2 * config.ffn);
   return static_cast<std::size_t>(rows) *
-         (static_cast<std::size_t>(config.hidden) * 4 + numbers * number_bytes(model_.precision));
+             (static_cast<std::size_t>(config.hidden) * 4 + numbers * number_bytes(model_.precision)) +
+         kept_bytes(gate_up_, rows, model_.precision) + kept_bytes(down_, rows, model_.precision);
 }
 
 void StudentMlp::forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) const {
@@ -51,8 +52,8 @@ void StudentMlp::forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) co
   const std::size_t size = number_bytes(precision), N = static_cast<std::size_t>(rows);
   float* const kept = saved.hidden.reserve_as<float>(N * static_cast<std::size_t>(D));
   std::byte* const gate_up = saved.gate_up.reserve(N * static_cast<std::size_t>(2 * F) * size);
-  std::byte* const t_gate_up = saved.t_gate_up.reserve(N * static_cast<std::size_t>(gate_up_.t_cols()) * size);
-  std::byte* const t_down = saved.t_down.reserve(N * static_cast<std::size_t>(down_.t_cols()) * size);
+  saved.t_gate_up.reserve(kept_bytes(gate_up_, rows, precision));
+  saved.t_down.reserve(kept_bytes(down_, rows, precision));
   float* const product = scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
                                                             static_cast<std::size_t>(std::max(2 * F, D)));
   Profile& profile = scratch_.profile;
@@ -66,16 +67,14 @@ void StudentMlp::forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) co
       rms_norm(tile, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed);
     }
     Product wide =
-        gate_up_.forward(scratch_.normed, product, t_gate_up + at * static_cast<std::size_t>(gate_up_.t_cols()),
-                         profile, Phase::forward_products);
+        gate_up_.forward(scratch_.normed, product, kept_tile(saved.t_gate_up, gate_up_, row, precision), profile);
     {
       const Profile::Scope time(profile, Phase::rows);
       if (!weights_.gate_up_bias.empty()) wide = add_bias(wide, weights_.gate_up_bias.data(), product);
       scratch_.activated.reshape(count, F, precision);
       silu_mul_keep(wide, scratch_.activated, gate_up + at * static_cast<std::size_t>(2 * F));
     }
-    Product out = down_.forward(scratch_.activated, product, t_down + at * static_cast<std::size_t>(down_.t_cols()),
-                                profile, Phase::forward_products);
+    Product out = down_.forward(scratch_.activated, product, kept_tile(saved.t_down, down_, row, precision), profile);
     const Profile::Scope time(profile, Phase::rows);
     if (!weights_.down_bias.empty()) out = add_bias(out, weights_.down_bias.data(), product);
     add_rows(tile, {}, out);
@@ -104,23 +103,22 @@ void StudentMlp::backward(const MlpSaved& saved, float* d_hidden, std::ptrdiff_t
       pack_activations(d_tile, scratch_.dy);
     }
     // The gradient of the activation comes first: it makes the product's input again, which the pairs' gradients read.
-    down_.input_gradient(scratch_.dy, product, profile, Phase::backward_products);
+    down_.input_gradient(scratch_.dy, product, profile);
     {
       const Profile::Scope time(profile, Phase::rows);
       silu_mul_backward(saved.gate_up.data() + at * static_cast<std::size_t>(2 * F), product, scratch_.d_wide,
                         scratch_.activated);
     }
-    down_.pair_gradients(scratch_.dy, scratch_.activated,
-                         saved.t_down.data() + at * static_cast<std::size_t>(down_.t_cols()), gradients, profile);
-    gate_up_.input_gradient(scratch_.d_wide, product, profile, Phase::backward_products);
+    down_.pair_gradients(scratch_.dy, scratch_.activated, kept_tile(saved.t_down, down_, row, precision), gradients,
+                         profile);
+    gate_up_.input_gradient(scratch_.d_wide, product, profile);
     {
       const Profile::Scope time(profile, Phase::rows);
       rms_norm(hidden + row * D, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed);
       rms_norm_backward(hidden + row * D, weights_.mlp_norm.data(), config.norm_eps, product, count, D, d_tile);
     }
-    gate_up_.pair_gradients(scratch_.d_wide, scratch_.normed,
-                            saved.t_gate_up.data() + at * static_cast<std::size_t>(gate_up_.t_cols()), gradients,
-                            profile);
+    gate_up_.pair_gradients(scratch_.d_wide, scratch_.normed, kept_tile(saved.t_gate_up, gate_up_, row, precision),
+                            gradients, profile);
   });
 }
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "heal/profile.h"
+#include "heal/lora.h"
 #include "kernels/activations.h"
 #include "kernels/row_ops.h"
 #include "mixer/training.h"
@@ -49,6 +49,18 @@ template <typename Body>
 void for_each_tile(std::ptrdiff_t rows, const Body& body) {
   for (std::ptrdiff_t row = 0; row < rows; row += tile_rows)
     body(row, static_cast<int>(std::min<std::ptrdiff_t>(tile_rows, rows - row)));
+}
+
+static_assert(tile_rows == low_rank_rows);
+
+/// Bytes of what a product's pairs keep of so many rows; and where a tile's part begins.
+inline std::size_t kept_bytes(const LoraProduct& product, std::ptrdiff_t rows, Precision precision) {
+  const auto tiles = static_cast<std::size_t>((rows + tile_rows - 1) / tile_rows);
+  return tiles * product.kept_size() * (precision == Precision::f32 ? 4 : 2);
+}
+inline std::byte* kept_tile(const AlignedBuffer& kept, const LoraProduct& product, std::ptrdiff_t row,
+                            Precision precision) {
+  return kept.data() + kept_bytes(product, row, precision);
 }
 
 /// Bytes of a number of activations in a precision (f32 or bf16).

@@ -113,9 +113,34 @@ TEST(Student, GradientIsRightWithLinearStates) {
   check_gradient(trial);
 }
 
+TEST(Student, MatchingGradientIsRight) {
+  const auto specs = specs_of({"hybrid:4+1", "softmax", "map", "gated:5"});
+  Trial trial(specs, {1, 0, 0});
+  for (std::size_t i = 0; i < trial.student.first_core_parameter(); ++i) trial.parameters[i] = 0;  // no pairs yet
+  trial.student.assign(trial.parameters);
+  trial.distiller.match(trial.tokens, trial.batch, trial.gradients);
+  Random random(9);
+  for (const CoreSlot& core : trial.student.cores()) {
+    std::vector<float> above = trial.parameters, below = trial.parameters, unused(trial.gradients.size());
+    double expected = 0;
+    for (std::size_t i = core.first; i < core.first + core.count; ++i) {
+      const double direction = random.normal() + (trial.gradients[i] > 0 ? 1 : -1);
+      expected += direction * static_cast<double>(trial.gradients[i]);
+      above[i] += static_cast<float>(1e-3 * direction);
+      below[i] -= static_cast<float>(1e-3 * direction);
+    }
+    const auto loss = [&](const std::vector<float>& at) {
+      trial.student.assign(at);
+      return trial.distiller.match(trial.tokens, trial.batch, unused);
+    };
+    EXPECT_NEAR((loss(above) - loss(below)) / 2e-3 / expected, 1, 0.01) << name_of(core.kind);
+  }
+  for (std::size_t i = 0; i < trial.student.first_core_parameter(); ++i) ASSERT_EQ(trial.gradients[i], 0);
+}
+
 TEST(Student, GradientIsTheSameWhenActivationsAreComputedAgain) {
   const auto specs = specs_of({"window:4", "softmax", "none", "window:7+1"});
-  Trial kept(specs, {1, 0.1, 0.5}), again(specs, {1, 0.1, 0.5}, 0), some(specs, {1, 0.1, 0.5}, 200000);
+  Trial kept(specs, {1, 0.1, 0.5}), again(specs, {1, 0.1, 0.5}, 0), some(specs, {1, 0.1, 0.5}, 400000);
   EXPECT_EQ(kept.student.recomputed_layers(kept.batch), 0);
   EXPECT_EQ(again.student.recomputed_layers(again.batch), 4);
   const int part = some.student.recomputed_layers(some.batch);

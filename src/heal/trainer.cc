@@ -12,8 +12,6 @@ namespace {
 
 constexpr const char* stopped = "stopped; the same command goes on from the checkpoint";
 
-Json finite(double x) { return std::isfinite(x) ? Json(x) : Json(); }
-
 }  // namespace
 
 int micro_batch_sequences(const HealOptions& options, const Student& student) {
@@ -32,11 +30,12 @@ Trainer::Trainer(const Model& model, Student& student, HealText& text, const Hea
       distiller_(model, student, options.loss),
       held_out_(model, text.held_out(), options.passkeys, options.seed),
       micro_sequences_(micro_batch_sequences(options, student)),
+      match_steps_(student.cores().empty() ? 0 : options.match_steps()),
       gradients_(student.parameter_count()) {}
 
 TrainState Trainer::run() {
   begin();
-  const std::int64_t each = std::int64_t{options_.sequences_per_step()} * options_.length, steps = options_.steps();
+  const std::int64_t each = options_.tokens_per_step(), steps = all_steps();
   Progress progress("heal", (steps - state_.step) * each, "tokens");
   try {
     for (;;) {
@@ -60,7 +59,7 @@ void Trainer::begin() {
       fail("{} is damaged: remove it to begin again", files_.checkpoint.string());
     student_.assign(state_.x);
     log_.emplace(files_.log, state_.step, state_.measured_step);
-    if (state_.step < options_.steps()) note("goes on at step {} of {}", state_.step, options_.steps());
+    if (state_.step < all_steps()) note("goes on at step {} of {}", state_.step, all_steps());
   } else {
     const std::size_t count = student_.parameter_count();
     state_.x.resize(count);
@@ -78,29 +77,31 @@ void Trainer::step(Progress& progress) {
   std::fill(gradients_.begin(), gradients_.end(), 0.0F);
   LossSums sums = gradients_of_step();
   sum_over_ranks(sums);
-  const double loss = sums.loss(options_.loss);
+  const auto tokens = static_cast<double>(sums.tokens);
+  const double loss = matching() ? sums.match / tokens : sums.loss(options_.loss);
   double norm = 0;
   {
     const Profile::Scope time(student_.profile(), Phase::optimizer);
-    norm = norm_of(gradients_) / static_cast<double>(sums.tokens);
+    norm = norm_of(gradients_) / tokens;
     check_divergence(loss, norm);
-    update(sums);
+    update(tokens, norm);
   }
-  const double rate = rate_at(options_, state_.step);
-  const double kl = sums.kl / static_cast<double>(sums.tokens);
-  Json line = {{"step", state_.step},
-               {"tokens", state_.step * sums.tokens},
-               {"loss", finite(loss)},
-               {"kl", finite(kl)},
-               {"nll", finite(sums.nll / static_cast<double>(std::max<std::int64_t>(1, sums.targets)))}};
-  if (options_.loss.hidden > 0) line["hidden"] = finite(sums.hidden / static_cast<double>(sums.tokens));
-  line["lr"] = rate;
-  line["norm"] = finite(norm);
-  line["tokens_per_second"] = static_cast<double>(sums.tokens) / clock.seconds();
+  Json line = {{"step", state_.step}, {"tokens", state_.step * sums.tokens}, {"loss", loss}};
+  if (state_.step <= match_steps_) {
+    line["match"] = loss;
+    progress.remark(fmt::format("mixers' distance {:.4f}", loss));
+  } else {
+    line["kl"] = sums.kl / tokens;
+    line["nll"] = sums.nll / static_cast<double>(std::max<std::int64_t>(1, sums.targets));
+    if (options_.loss.hidden > 0) line["hidden"] = sums.hidden / tokens;
+    progress.remark(fmt::format("kl {:.4f}", sums.kl / tokens));
+  }
+  line["lr"] = last_rate_;
+  line["norm"] = norm;
+  line["tokens_per_second"] = tokens / clock.seconds();
   state_.seconds = seconds_before_ + since_start_.seconds();
   line["seconds"] = state_.seconds;
   log_->add(line);
-  progress.remark(fmt::format("kl {:.4f}", kl));
   progress.advance(sums.tokens);
 }
 
@@ -110,13 +111,18 @@ LossSums Trainer::gradients_of_step() {
   LossSums sums;
   for (int done = 0; done < options_.sequences_per_step(); done += micro_sequences_) {
     check_interrupt(stopped);
-    const int count = std::min(micro_sequences_, options_.sequences_per_step() - done);
+    const CoreBatch batch{std::min(micro_sequences_, options_.sequences_per_step() - done), options_.length};
     std::vector<TokenId> tokens;
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < batch.sequences; ++i) {
       const std::vector<TokenId> sequence = text_.sequence(first + done + i);
       tokens.insert(tokens.end(), sequence.begin(), sequence.end());
     }
-    sums += distiller_.learn(tokens, {count, options_.length}, gradients_);
+    if (matching()) {
+      sums.match += distiller_.match(tokens, batch, gradients_);
+      sums.tokens += batch.rows();
+    } else {
+      sums += distiller_.learn(tokens, batch, gradients_);
+    }
   }
   return sums;
 }
@@ -125,26 +131,31 @@ LossSums Trainer::gradients_of_step() {
 /// nothing to do.
 void Trainer::sum_over_ranks(LossSums& /*sums*/) {}
 
-void Trainer::update(const LossSums& sums) {
-  const auto tokens = static_cast<double>(sums.tokens);
-  const double norm = norm_of(gradients_) / tokens;
+/// In the first stage only the mixers' own parameters move; the second begins with fresh moments.
+void Trainer::update(double tokens, double norm) {
+  if (state_.step == match_steps_) {
+    std::fill(state_.m.begin(), state_.m.end(), 0.0F);
+    std::fill(state_.v.begin(), state_.v.end(), 0.0F);
+  }
   AdamOptions adam;
-  adam.step = state_.step + 1;
-  adam.rate = rate_at(options_, adam.step);
+  adam.step = matching() ? state_.step + 1 : state_.step - match_steps_ + 1;
+  adam.rate = last_rate_ = matching() ? options_.match_rate : rate_at(options_, adam.step);
   adam.beta1 = options_.beta1;
   adam.beta2 = options_.beta2;
   adam.epsilon = options_.epsilon;
   adam.decay = options_.decay;
   adam.gradient_factor = (options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1) / tokens;
-  adam_step(adam, gradients_, state_.x, state_.m, state_.v);
+  const std::size_t first = matching() ? student_.first_core_parameter() : 0;
+  adam_step(adam, std::span(gradients_).subspan(first), std::span(state_.x).subspan(first),
+            std::span(state_.m).subspan(first), std::span(state_.v).subspan(first));
   student_.assign(state_.x);
   state_.step += 1;
 }
 
 /// The loss may not become far larger than it was with the untrained student.
 void Trainer::check_divergence(double loss, double norm) {
-  if (state_.step == 0) state_.first_loss = state_.recent_loss = loss;
-  const bool exploded = loss > 10 * state_.first_loss + 1 || state_.recent_loss > 2 * state_.first_loss + 0.5;
+  if (state_.step == 0 || state_.step == match_steps_) state_.first_loss = state_.recent_loss = loss;
+  const bool exploded = loss > 10 * state_.first_loss + 1 || state_.recent_loss > 2 * state_.first_loss + 0.1;
   if (!std::isfinite(loss) || !std::isfinite(norm) || exploded)
     fail(
         "training diverged at step {} (loss {:.3g}, gradient {:.3g}): the best adapter, of step {}, is kept; try a "
@@ -155,10 +166,12 @@ void Trainer::check_divergence(double loss, double norm) {
 
 /// Before the first step, after the last, and at intervals.
 bool Trainer::measurement_due() const {
-  const std::int64_t each = std::int64_t{options_.sequences_per_step()} * options_.length, steps = options_.steps();
+  const std::int64_t each = options_.tokens_per_step(), steps = options_.steps();
   const std::int64_t wanted = options_.measure_every > 0 ? options_.measure_every / each : (steps + 19) / 20;
   const std::int64_t interval = std::max<std::int64_t>(1, wanted);
-  return state_.measured_step < state_.step && (state_.step % interval == 0 || state_.step == steps);
+  if (state_.measured_step >= state_.step) return false;
+  return state_.step == 0 || state_.step == all_steps() ||
+         (!matching() && (state_.step - match_steps_) % interval == 0);
 }
 
 void Trainer::measure() {
@@ -173,9 +186,10 @@ void Trainer::measure() {
   log_->add({{"step", state_.step}, {"valid", result.to_json()}});
   state_.measured_step = state_.step;
   save();
+  const std::string error = std::isfinite(result.kl_error) ? fmt::format(" ± {:.4f}", result.kl_error) : "";
   const std::string passkey = result.passkey >= 0 ? fmt::format(", passkey {:.0f} %", 100 * result.passkey) : "";
-  note("step {}: held-out kl {:.4f} ± {:.4f}, perplexity {:.3f} (teacher {:.3f}){}", state_.step, result.kl,
-       result.kl_error, result.perplexity, result.teacher_perplexity, passkey);
+  note("step {}: held-out kl {:.4f}{}, perplexity {:.3f} (teacher {:.3f}){}", state_.step, result.kl, error,
+       result.perplexity, result.teacher_perplexity, passkey);
 }
 
 void Trainer::save() {

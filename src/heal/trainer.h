@@ -35,11 +35,14 @@ class Trainer {
   void step(Progress& progress);
   LossSums gradients_of_step();
   void sum_over_ranks(LossSums& sums);
-  void update(const LossSums& sums);
+  void update(double tokens, double norm);
   void check_divergence(double loss, double norm);
   void measure();
   void save();
   [[nodiscard]] bool measurement_due() const;
+  /// Whether the next step is of the first stage, in which only the mixers' own parameters learn.
+  [[nodiscard]] bool matching() const { return state_.step < match_steps_; }
+  [[nodiscard]] std::int64_t all_steps() const { return match_steps_ + options_.steps(); }
 
   Student& student_;
   HealText& text_;
@@ -48,6 +51,8 @@ class Trainer {
   Distiller distiller_;
   const HeldOut held_out_;
   int micro_sequences_ = 1;
+  std::int64_t match_steps_ = 0;  // of the first stage; none where mixers have no parameters
+  double last_rate_ = 0;
   TrainState state_;
   std::vector<float> gradients_;
   std::optional<TrainLog> log_;

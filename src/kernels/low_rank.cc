@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 
 #include "base/error.h"
 #include "kernels/bf16.h"
@@ -16,23 +15,11 @@ const LowRankKernels& low_rank() {
   return &kernels() == &kernels_of(Isa::avx512) ? avx512::low_rank_kernels : avx2::low_rank_kernels;
 }
 
-std::size_t element(Precision precision) { return precision == Precision::f32 ? 4 : 2; }
-
-/// The same rows from row `first` on.
-template <typename Rows>
-Rows from(Rows rows, int first, Precision precision) {
-  using Byte =
-      std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(rows.data)>>, const std::byte, std::byte>;
-  rows.data = static_cast<Byte*>(rows.data) + first * rows.stride * static_cast<std::ptrdiff_t>(element(precision));
-  return rows;
-}
-
-/// Packs B [k, cols] (b(i, j), zero from the given ends on) as LowRankProduct wants it.
+/// Packs B [k, cols] as LowRankProduct wants it; an odd k is filled up with b(k, j).
 template <typename Value>
 void pack(Precision precision, int k, int cols, AlignedBuffer& out, const Value& b) {
   if (precision == Precision::f32) {
     auto* const target = out.reserve_as<float>(static_cast<std::size_t>(k) * static_cast<std::size_t>(cols));
-#pragma omp parallel for schedule(static)
     for (int i = 0; i < k; ++i)
       for (int j = 0; j < cols; ++j) target[static_cast<std::ptrdiff_t>(i) * cols + j] = b(i, j);
     return;
@@ -40,20 +27,10 @@ void pack(Precision precision, int k, int cols, AlignedBuffer& out, const Value&
   const int pairs = (k + 1) / 2;
   auto* const target =
       out.reserve_as<std::uint16_t>(2 * static_cast<std::size_t>(pairs) * static_cast<std::size_t>(cols));
-#pragma omp parallel for schedule(static)
   for (int pair = 0; pair < pairs; ++pair)
     for (int j = 0; j < cols; ++j)
       for (int side = 0; side < 2; ++side)
         target[(static_cast<std::ptrdiff_t>(pair) * cols + j) * 2 + side] = to_bf16(b(2 * pair + side, j));
-}
-
-constexpr int row_block = 32;  // rows that a thread takes at a time
-
-template <typename Body>
-void for_row_blocks(int n, const Body& body) {
-  const int blocks = (n + row_block - 1) / row_block;
-#pragma omp parallel for schedule(static) if (blocks > 1)
-  for (int i = 0; i < blocks; ++i) body(i * row_block, std::min(row_block, n - i * row_block));
 }
 
 }  // namespace
@@ -66,120 +43,172 @@ void ThinMatrix::assign(const float* values, float factor) {
   const auto at = [&](int r, int j) {
     return r < rank_ ? factor * values[static_cast<std::ptrdiff_t>(r) * cols_ + j] : 0.0F;
   };
-  pack(precision_, cols_, projected_cols(), down_, [&](int j, int r) { return at(r, j); });
+  pack(precision_, cols_, padded_rank(), down_, [&](int j, int r) { return at(r, j); });
   pack(precision_, rank_, cols_, up_, at);
 }
 
-void ThinMatrix::project(InputRows x, int n, OutputRows t) const {
-  const bool bf16 = precision_ == Precision::bf16;
-  const int wide = projected_cols();
-  for_row_blocks(n, [&](int first, int count) {
-    LowRankProduct task;
-    task.bf16 = bf16;
-    task.a = from(x, first, precision_).data;
-    task.a_stride = x.stride;
-    task.b = down_.data();
-    task.b_stride = static_cast<std::ptrdiff_t>(wide) * 4;
-    task.rows = count;
-    task.cols = wide;
-    task.steps = bf16 ? cols_ / 2 : cols_;
-    if (!bf16) {
-      task.c = static_cast<float*>(from(t, first, precision_).data);
-      task.c_stride = t.stride;
-      return low_rank().product(task);
-    }
-    thread_local AlignedBuffer sums;
-    task.c = sums.reserve_as<float>(static_cast<std::size_t>(row_block) * static_cast<std::size_t>(wide));
-    task.c_stride = wide;
-    low_rank().product(task);
-    for (int i = 0; i < count; ++i)
-      kernels().rows.to_bf16(task.c + static_cast<std::ptrdiff_t>(i) * wide, wide,
-                             static_cast<std::uint16_t*>(t.data) + (first + i) * t.stride);
-  });
-}
-
-void ThinMatrix::expand(InputRows t, int n, float* y, std::ptrdiff_t y_stride) const {
-  const bool bf16 = precision_ == Precision::bf16;
-  for_row_blocks(n, [&](int first, int count) {
-    LowRankProduct task;
-    task.bf16 = bf16;
-    task.a = from(t, first, precision_).data;
-    task.a_stride = t.stride;
-    task.b = up_.data();
-    task.b_stride = static_cast<std::ptrdiff_t>(cols_) * 4;
-    task.c = y + first * y_stride;
-    task.c_stride = y_stride;
-    task.rows = count;
-    task.cols = cols_;
-    task.steps = bf16 ? (rank_ + 1) / 2 : rank_;
-    task.accumulate = true;
-    low_rank().product(task);
-  });
+int low_rank_columns(std::span<const ThinPart> parts) {
+  int columns = 0;
+  for (const ThinPart& part : parts) columns = std::max(columns, part.t_column + part.matrix->padded_rank());
+  return (columns + 15) / 16 * 16;
 }
 
 namespace {
 
-/// out [rank][n rounded up to even] = factor t^T, zero beyond n.
-template <typename T, typename Scale>
-void transpose(const T* t, std::ptrdiff_t stride, int n, int rank, int padded, T* out, const Scale& scale) {
-  for (int i = 0; i < padded; ++i)
-    for (int r = 0; r < rank; ++r)
-      out[static_cast<std::ptrdiff_t>(r) * padded + i] = i < n ? scale(t[i * stride + r]) : T{};
+constexpr int row_block = 32;  // rows that a thread takes at a time
+
+/// The work of an update on `count` rows from `first` on; T: float or bf16.
+template <typename T>
+class UpdateBlock {
+ public:
+  UpdateBlock(const LowRankUpdate& update, int columns, int first, int count)
+      : update_(update), columns_(columns), first_(first), count_(count) {
+    thread_local AlignedBuffer buffer;
+    sums_ = buffer.reserve_as<float>(2 * static_cast<std::size_t>(row_block) * static_cast<std::size_t>(columns));
+    t_ = bf16 ? reinterpret_cast<T*>(sums_ + static_cast<std::ptrdiff_t>(row_block) * columns)
+              : reinterpret_cast<T*>(sums_);
+  }
+
+  void run() {
+    for (const ThinPart& part : update_.down) project(part);
+    keep();
+    for (const ThinPart& part : update_.up) expand(part);
+  }
+
+ private:
+  static constexpr bool bf16 = sizeof(T) == 2;
+
+  void project(const ThinPart& part) {
+    const ThinMatrix& m = *part.matrix;
+    LowRankProduct task;
+    task.bf16 = bf16;
+    task.a = static_cast<const T*>(update_.x) + first_ * update_.x_stride + part.column;
+    task.a_stride = update_.x_stride;
+    task.b = m.down();
+    task.b_stride = static_cast<std::ptrdiff_t>(m.padded_rank()) * 4;
+    task.c = sums_ + part.t_column;
+    task.c_stride = columns_;
+    task.rows = count_;
+    task.cols = m.padded_rank();
+    task.steps = bf16 ? m.cols() / 2 : m.cols();
+    low_rank().product(task);
+  }
+
+  /// Rounds t, and leaves it transposed.
+  void keep() {
+    const ThinPart& last = update_.down.back();
+    const int used = last.t_column + last.matrix->padded_rank();
+    for (int i = 0; i < count_; ++i) {
+      const float* const sums = sums_ + static_cast<std::ptrdiff_t>(i) * columns_;
+      T* const row = t_ + static_cast<std::ptrdiff_t>(i) * columns_;
+      if constexpr (bf16) kernels().rows.to_bf16(sums, used, row);
+    }
+    auto* const kept = static_cast<T*>(update_.kept);
+    for (int r = 0; r < used; ++r) {
+      T* const column = kept + static_cast<std::ptrdiff_t>(r) * low_rank_rows + first_;
+      for (int i = 0; i < count_; ++i) {
+        const T value = t_[static_cast<std::ptrdiff_t>(i) * columns_ + r];
+        if constexpr (bf16)
+          column[i] = update_.t_factor == 1 ? value : to_bf16(update_.t_factor * from_bf16(value));
+        else
+          column[i] = update_.t_factor * value;
+      }
+      if (count_ % 2 != 0) column[count_] = T{};  // products of pairs read one more
+    }
+  }
+
+  void expand(const ThinPart& part) {
+    const ThinMatrix& m = *part.matrix;
+    LowRankProduct task;
+    task.bf16 = bf16;
+    task.a = t_ + part.t_column;
+    task.a_stride = columns_;
+    task.b = m.up();
+    task.b_stride = static_cast<std::ptrdiff_t>(m.cols()) * 4;
+    task.c = update_.y + first_ * update_.y_stride + part.column;
+    task.c_stride = update_.y_stride;
+    task.rows = count_;
+    task.cols = m.cols();
+    task.steps = bf16 ? (m.rank() + 1) / 2 : m.rank();
+    task.accumulate = true;
+    low_rank().product(task);
+  }
+
+  const LowRankUpdate& update_;
+  const int columns_, first_, count_;
+  float* sums_ = nullptr;  // [row_block, columns]
+  T* t_ = nullptr;         // likewise, rounded
+};
+
+}  // namespace
+
+void low_rank_update(const LowRankUpdate& update) {
+  LB_CHECK(update.n <= low_rank_rows && !update.down.empty());
+  const bool bf16 = update.down.front().matrix->precision() == Precision::bf16;
+  const int columns = low_rank_columns(update.down), blocks = (update.n + row_block - 1) / row_block;
+#pragma omp parallel for schedule(static) if (blocks > 1)
+  for (int i = 0; i < blocks; ++i) {
+    const int first = i * row_block, count = std::min(row_block, update.n - first);
+    if (bf16)
+      UpdateBlock<std::uint16_t>(update, columns, first, count).run();
+    else
+      UpdateBlock<float>(update, columns, first, count).run();
+  }
+}
+
+namespace {
+
+constexpr int strip = 64;  // columns that a thread takes at a time: with 256 rows their bf16 fill most of the L1 cache
+
+/// The columns [first, first + count) of a product.
+void add_strip(const OuterProducts& product, int first, int count, int n, bool bf16) {
+  LowRankProduct task;
+  task.bf16 = bf16;
+  task.a = product.t;
+  task.a_stride = low_rank_rows;
+  task.c = product.g + first;
+  task.c_stride = product.cols;
+  task.rows = product.rank;
+  task.cols = count;
+  task.accumulate = true;
+  if (!bf16) {
+    task.b = reinterpret_cast<const std::byte*>(static_cast<const float*>(product.x) + first);
+    task.b_stride = product.x_stride * 4;
+    task.steps = n;
+    return low_rank().product(task);
+  }
+  thread_local AlignedBuffer buffer;
+  auto* const pairs = buffer.reserve_as<std::uint16_t>(static_cast<std::size_t>(low_rank_rows) * strip);
+  const auto* const source = static_cast<const std::uint16_t*>(product.x) + first;
+  const int even = n / 2 * 2;
+  low_rank().interleave(source, product.x_stride, even, count, pairs);
+  if (even < n) {
+    std::uint16_t* const last = pairs + static_cast<std::ptrdiff_t>(even) * count;
+    for (int j = 0; j < count; ++j) {
+      last[2 * j] = source[even * product.x_stride + j];
+      last[2 * j + 1] = 0;
+    }
+  }
+  task.b = reinterpret_cast<const std::byte*>(pairs);
+  task.b_stride = static_cast<std::ptrdiff_t>(count) * 4;
+  task.steps = (n + 1) / 2;
+  low_rank().product(task);
 }
 
 }  // namespace
 
-void add_outer_products(InputRows t, InputRows x, int n, int rank, int cols, Precision precision, float factor,
-                        float* g) {
-  LB_CHECK(cols % 16 == 0 && precision != Precision::int8);
-  const bool bf16 = precision == Precision::bf16;
-  const int padded = (n + 1) / 2 * 2;
-  thread_local AlignedBuffer transposed_buffer;
-  std::byte* const transposed =
-      transposed_buffer.reserve(static_cast<std::size_t>(rank) * static_cast<std::size_t>(padded) * 4);
-  if (bf16)
-    transpose(static_cast<const std::uint16_t*>(t.data), t.stride, n, rank, padded,
-              reinterpret_cast<std::uint16_t*>(transposed),
-              [&](std::uint16_t value) { return to_bf16(factor * from_bf16(value)); });
-  else
-    transpose(static_cast<const float*>(t.data), t.stride, n, rank, padded, reinterpret_cast<float*>(transposed),
-              [&](float value) { return factor * value; });
-
-  constexpr int strip =
-      64;  // columns that a thread takes at a time: with 256 rows their bf16 fill most of the L1 cache
-  const int strips = (cols + strip - 1) / strip;
+void add_outer_products(std::span<const OuterProducts> products, int n, Precision precision) {
+  LB_CHECK(n <= low_rank_rows && precision != Precision::int8);
+  const auto strips_of = [](const OuterProducts& product) { return (product.cols + strip - 1) / strip; };
+  int strips = 0;
+  for (const OuterProducts& product : products) strips += strips_of(product);
 #pragma omp parallel for schedule(static) if (strips > 1)
   for (int s = 0; s < strips; ++s) {
-    const int first = s * strip, count = std::min(strip, cols - first);
-    LowRankProduct task;
-    task.bf16 = bf16;
-    task.a = transposed;
-    task.a_stride = padded;
-    task.c = g + first;
-    task.c_stride = cols;
-    task.rows = rank;
-    task.cols = count;
-    task.accumulate = true;
-    if (bf16) {
-      thread_local AlignedBuffer pairs_buffer;
-      auto* const pairs = pairs_buffer.reserve_as<std::uint16_t>(static_cast<std::size_t>(padded) * strip);
-      const auto* const source = static_cast<const std::uint16_t*>(x.data) + first;
-      const int even = n / 2 * 2;
-      low_rank().interleave(source, x.stride, even, count, pairs);
-      if (even < n)
-        for (int j = 0; j < count; ++j) {
-          pairs[(static_cast<std::ptrdiff_t>(even) / 2 * count + j) * 2] = source[even * x.stride + j];
-          pairs[(static_cast<std::ptrdiff_t>(even) / 2 * count + j) * 2 + 1] = 0;
-        }
-      task.b = reinterpret_cast<const std::byte*>(pairs);
-      task.b_stride = static_cast<std::ptrdiff_t>(count) * 4;
-      task.steps = padded / 2;
-    } else {
-      task.b = reinterpret_cast<const std::byte*>(static_cast<const float*>(x.data) + first);
-      task.b_stride = x.stride * 4;
-      task.steps = n;
-    }
-    low_rank().product(task);
+    int mine = s;
+    auto product = products.begin();
+    while (mine >= strips_of(*product)) mine -= strips_of(*product++);
+    const int first = mine * strip;
+    add_strip(*product, first, std::min(strip, product->cols - first), n, precision == Precision::bf16);
   }
 }
 

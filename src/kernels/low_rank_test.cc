@@ -15,7 +15,7 @@ namespace {
 /// Rows of random numbers in a precision, with some space between rows; values() as the products see them.
 class TestRows {
  public:
-  TestRows(int rows, int cols, Precision precision, std::uint64_t seed) : cols_(cols), stride_(cols + 3) {
+  TestRows(int rows, int cols, Precision precision, std::uint64_t seed) : stride_(cols + 3) {
     Random random(seed);
     const auto size = static_cast<std::size_t>((rows + 1) * stride_);
     f32_.resize(size);
@@ -26,14 +26,14 @@ class TestRows {
     }
     data_ = precision == Precision::f32 ? static_cast<void*>(f32_.data()) : bf16_.data();
   }
-  [[nodiscard]] InputRows in() const { return {data_, stride_}; }
+  [[nodiscard]] const void* in() const { return data_; }
+  [[nodiscard]] std::ptrdiff_t stride() const { return stride_; }
   [[nodiscard]] double at(int i, int j) const {
     return static_cast<double>(f32_[static_cast<std::size_t>(i * stride_ + j)]);
   }
-  [[nodiscard]] int cols() const { return cols_; }
 
  private:
-  int cols_, stride_;
+  int stride_;
   std::vector<float> f32_;
   std::vector<std::uint16_t> bf16_;
   void* data_ = nullptr;
@@ -67,51 +67,85 @@ std::vector<float> matrix(const Case& c, std::uint64_t seed) {
   return values;
 }
 
-TEST(ThinMatrix, ProjectsAndExpands) {
+/// What an update kept: t(i, r).
+class Kept {
+ public:
+  Kept(int columns, Precision precision) : precision_(precision) {
+    f32_.assign(static_cast<std::size_t>(columns * low_rank_rows), NAN);
+    bf16_.assign(f32_.size(), 0x7fc0);
+  }
+  [[nodiscard]] void* data() { return precision_ == Precision::f32 ? static_cast<void*>(f32_.data()) : bf16_.data(); }
+  [[nodiscard]] double at(int i, int r) const {
+    const auto index = static_cast<std::size_t>(r * low_rank_rows + i);
+    return static_cast<double>(precision_ == Precision::f32 ? f32_[index] : from_bf16(bf16_[index]));
+  }
+
+ private:
+  Precision precision_;
+  std::vector<float> f32_;
+  std::vector<std::uint16_t> bf16_;
+};
+
+TEST(LowRank, UpdatesWithTwoParts) {
   everywhere([](const Case& c, Precision precision) {
-    const TestRows x(c.n, c.cols, precision, 1), t(c.n, c.rank, precision, 2);
-    const std::vector<float> m = matrix(c, 3);
-    const auto weight = [&](int r, int j) {
-      return 2.0 * static_cast<double>(m[static_cast<std::size_t>(r * c.cols + j)]);
+    const TestRows x(c.n, 2 * c.cols, precision, 1);
+    const std::vector<float> values[] = {matrix(c, 3), matrix(c, 4), matrix({0, 2 * c.rank, c.cols}, 5)};
+    ThinMatrix left(c.rank, c.cols, precision), right(c.rank, c.cols, precision), back(2 * c.rank, c.cols, precision);
+    left.assign(values[0].data(), 2);
+    right.assign(values[1].data(), 1);
+    back.assign(values[2].data(), 0.125);
+    const ThinPart down[] = {{&left, 0, 0}, {&right, c.rank, c.cols}}, up[] = {{&back, 0, 16}};
+    Kept kept(low_rank_columns(down), precision);
+    std::vector<float> y(static_cast<std::size_t>(c.n * (c.cols + 20)), 1);
+    low_rank_update({down, up, x.in(), x.stride(), y.data(), c.cols + 20, c.n, kept.data(), 2});
+
+    const auto value = [&](int which, int r, int j) {
+      return static_cast<double>(values[which][static_cast<std::size_t>(r * c.cols + j)]);
     };
-    ThinMatrix thin(c.rank, c.cols, precision);
-    thin.assign(m.data(), 2);
-
-    const int wide = thin.projected_cols() + 5;
-    std::vector<float> f32(static_cast<std::size_t>(c.n * wide));
-    std::vector<std::uint16_t> bf16(f32.size());
-    thin.project(x.in(), c.n, {precision == Precision::f32 ? static_cast<void*>(f32.data()) : bf16.data(), wide});
-    std::vector<float> y(static_cast<std::size_t>(c.n * c.cols), 1);
-    thin.expand(t.in(), c.n, y.data(), c.cols);
-
+    const double tolerance = precision == Precision::f32 ? 1e-5 : 0.004;
     for (int i = 0; i < c.n; ++i) {
-      for (int r = 0; r < thin.projected_cols(); ++r) {
-        double expected = 0;
-        for (int j = 0; r < c.rank && j < c.cols; ++j) expected += x.at(i, j) * weight(r, j);
-        const auto at = static_cast<std::size_t>(i * wide + r);
-        const float got = precision == Precision::f32 ? f32[at] : from_bf16(bf16[at]);
-        ASSERT_NEAR(got, expected, precision == Precision::f32 ? 1e-3 : 0.004 * std::abs(expected) + 1e-3);
+      std::vector<double> t(static_cast<std::size_t>(2 * c.rank));
+      for (int r = 0; r < 2 * c.rank; ++r) {
+        double& sum = t[static_cast<std::size_t>(r)];
+        for (int j = 0; j < c.cols; ++j)
+          sum += r < c.rank ? 2 * x.at(i, j) * value(0, r, j) : x.at(i, c.cols + j) * value(1, r - c.rank, j);
+        ASSERT_NEAR(kept.at(i, r), 2 * sum, tolerance * (std::abs(2 * sum) + std::sqrt(c.cols)));
       }
-      for (int j = 0; j < c.cols; ++j) {
+      double size = 0;
+      for (const double number : t) size += std::abs(number);
+      for (int j = 0; j < c.cols + 20; ++j) {
         double expected = 1;
-        for (int r = 0; r < c.rank; ++r) expected += t.at(i, r) * weight(r, j);
-        ASSERT_NEAR(y[static_cast<std::size_t>(i * c.cols + j)], expected, 1e-4);
+        for (int r = 0; r < 2 * c.rank && j >= 16 && j < 16 + c.cols; ++r)
+          expected += t[static_cast<std::size_t>(r)] * 0.125 * value(2, r, j - 16);
+        ASSERT_NEAR(y[static_cast<std::size_t>(i * (c.cols + 20) + j)], expected, tolerance * (size + 1));
       }
     }
   });
 }
 
-TEST(ThinMatrix, GradientsAddUp) {
+TEST(LowRank, GradientsAddUp) {
   everywhere([](const Case& c, Precision precision) {
-    const TestRows x(c.n, c.cols, precision, 1), t(c.n, c.rank, precision, 2);
-    std::vector<float> g(static_cast<std::size_t>(c.rank * c.cols), 3);
-    add_outer_products(t.in(), x.in(), c.n, c.rank, c.cols, precision, 0.5F, g.data());
-    for (int r = 0; r < c.rank; ++r)
+    const TestRows x(c.n, c.cols, precision, 1), other(c.n, 48, precision, 2);
+    const std::vector<float> values = matrix(c, 3);
+    ThinMatrix m(c.rank, c.cols, precision);
+    m.assign(values.data(), 0.1F);
+    const ThinPart down[] = {{&m, 0, 0}};
+    Kept kept(low_rank_columns(down), precision);
+    low_rank_update({down, {}, x.in(), x.stride(), nullptr, 0, c.n, kept.data(), 1});
+    std::vector<float> g(static_cast<std::size_t>(c.rank * c.cols), 3), h(static_cast<std::size_t>(c.rank * 48), 0);
+    const OuterProducts products[] = {{kept.data(), x.in(), x.stride(), c.rank, c.cols, g.data()},
+                                      {kept.data(), other.in(), other.stride(), c.rank, 48, h.data()}};
+    add_outer_products(products, c.n, precision);
+    for (int r = 0; r < c.rank; ++r) {
       for (int j = 0; j < c.cols; ++j) {
-        double expected = 3;
-        for (int i = 0; i < c.n; ++i) expected += 0.5 * t.at(i, r) * x.at(i, j);
-        ASSERT_NEAR(g[static_cast<std::size_t>(r * c.cols + j)], expected, 2e-4);
+        double expected = 3, size = 1;
+        for (int i = 0; i < c.n; ++i) expected += kept.at(i, r) * x.at(i, j), size += std::abs(kept.at(i, r));
+        ASSERT_NEAR(g[static_cast<std::size_t>(r * c.cols + j)], expected, 1e-5 * size);
       }
+      double expected = 0, size = 1;
+      for (int i = 0; i < c.n; ++i) expected += kept.at(i, r) * other.at(i, 47), size += std::abs(kept.at(i, r));
+      ASSERT_NEAR(h[static_cast<std::size_t>(r * 48 + 47)], expected, 1e-5 * size);
+    }
   });
 }
 

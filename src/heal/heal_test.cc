@@ -1,0 +1,102 @@
+#include "heal/heal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "heal/adapter.h"
+#include "heal/healed_directory.h"
+#include "heal/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+class HealTest : public testing::Test {
+ protected:
+  HealTest() {
+    options_.text = {folder_.corpus("text.jsonl", 60, 80)};
+    options_.tokens = 2048;
+    options_.length = 32;
+    options_.batch = 128;
+    options_.lora = {4, 8};
+    options_.rate = 5e-3;
+    run_.precision = "f32";
+  }
+
+  HealResult run(const std::vector<MixerSpec>& specs, const char* directory) {
+    const fs::path path = folder_.plan(specs);
+    const HealPlan plan{read_plan(path, folder_.model().config, folder_.model().hash), path};
+    return heal(folder_.model(), plan, options_, folder_.path(directory), run_);
+  }
+
+  test::HealFolder folder_{"heal-test"};
+  HealOptions options_;
+  RunInfo run_;
+};
+
+TEST_F(HealTest, WritesAModelThatIsBetter) {
+  const HealResult result = run({parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("none")}, "out");
+  EXPECT_LT(result.after.kl, result.before.kl);
+  EXPECT_EQ(result.steps, 16);
+
+  const fs::path out = folder_.path("out");
+  const HealedDirectory healed = read_healed_directory(out);
+  EXPECT_EQ(healed.adapter_hash, adapter_hash(healed_adapter(out)));
+  EXPECT_EQ(healed.figures["tokens"], 2048);
+  const Config& config = folder_.model().config;
+  const Plan plan = read_plan(healed_plan(out), config, folder_.model().hash);
+  const Adapter adapter = read_adapter(healed_adapter(out), config, folder_.model().hash, plan.hash());
+  EXPECT_EQ(adapter.step, result.best_step);
+  EXPECT_EQ(adapter.pairs.size(), 7U + 3U);  // layer 1, and the MLP of layer 2
+  EXPECT_TRUE(adapter.pairs.contains("layers.1.q"));
+  EXPECT_FALSE(adapter.pairs.contains("layers.2.q"));
+  const std::string log = read_file(healed_log(out));
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 16 + 17);
+
+  EXPECT_EQ(run({parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("none")}, "out").after.kl,
+            result.after.kl);
+}
+
+TEST_F(HealTest, MixersWithParametersLearnFirst) {
+  options_.tokens = 512;
+  options_.match_tokens = 40 * 128;
+  options_.match_rate = 0.02;
+  const HealResult result = run({parse_mixer("hybrid:4"), parse_mixer("softmax"), parse_mixer("softmax")}, "out");
+  EXPECT_EQ(result.steps, 40 + 4);
+  const std::string log = read_file(healed_log(folder_.path("out")));
+  std::vector<double> distances;
+  for (std::size_t begin = 0; begin < log.size(); begin = log.find('\n', begin) + 1) {
+    const Json line = parse_json(log.substr(begin, log.find('\n', begin) - begin), "log");
+    if (line.contains("match")) distances.push_back(line["match"].get<double>());
+  }
+  ASSERT_EQ(distances.size(), 40U);
+  const auto sum = [](auto from, auto to) { return std::accumulate(from, to, 0.0); };
+  EXPECT_LT(sum(distances.end() - 15, distances.end()), 0.97 * sum(distances.begin(), distances.begin() + 15));
+  const Config& config = folder_.model().config;
+  const Plan plan = read_plan(healed_plan(folder_.path("out")), config, folder_.model().hash);
+  EXPECT_FALSE(
+      read_adapter(healed_adapter(folder_.path("out")), config, folder_.model().hash, plan.hash()).mixer.empty());
+}
+
+TEST_F(HealTest, TextThatTheModelWrites) {
+  options_.text = {"self"};
+  options_.tokens = 256;
+  options_.held_out = 2;
+  options_.lora.rank = 2;
+  EXPECT_EQ(run({parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("softmax")}, "out").steps, 2);
+}
+
+TEST_F(HealTest, RefusesAPlanThatChangesNothing) {
+  try {
+    run({{}, {}, {}}, "out");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("changes nothing"));
+  }
+}
+
+}  // namespace
+}  // namespace layerboost

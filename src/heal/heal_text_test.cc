@@ -1,0 +1,111 @@
+#include "heal/heal_text.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "heal/model_for_tests.h"
+#include "heal/token_text.h"
+
+namespace layerboost {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<TokenId> tokens_of(const TokenText& text) { return {text.tokens().begin(), text.tokens().end()}; }
+
+/// The message of the Error that `action` throws.
+template <typename Action>
+std::string error_of(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(TokenText, ReadsLinesOfJsonAndPlainText) {
+  const test::HealFolder folder("token-text");
+  // a = 0, b = 1, ab = 2; the line's end is not in the vocabulary.
+  const std::string lines = folder.file("x.jsonl", "{\"text\": \"aab\"}\n\n{\"text\": \"b\", \"more\": 1}\n");
+  EXPECT_EQ(tokens_of(read_token_text(folder.model(), lines)), (std::vector<TokenId>{0, 2, 1}));
+  const std::string plain = folder.file("x.txt", "aab\nb");
+  EXPECT_EQ(tokens_of(read_token_text(folder.model(), plain)), (std::vector<TokenId>{0, 2, 1}));
+
+  // What the cache has is read again, and belongs to the content.
+  for (const auto& entry : fs::directory_iterator(folder.path("layerboost/tokens")))
+    write_file(entry.path(), std::string(8, '\0'));
+  EXPECT_EQ(tokens_of(read_token_text(folder.model(), plain)), (std::vector<TokenId>{0, 0}));
+  EXPECT_EQ(tokens_of(read_token_text(folder.model(), folder.file("x.txt", "b"))), (std::vector<TokenId>{1}));
+}
+
+TEST(TokenText, LongPlainTextIsOneText) {
+  const test::HealFolder folder("token-text-long");
+  std::string text;
+  for (int i = 0; i < 100000; ++i) text += i % 70 == 69 ? '\n' : i % 3 == 0 ? 'b' : 'a';
+  const auto whole = folder.model().text().encode(text);
+  EXPECT_EQ(tokens_of(read_token_text(folder.model(), folder.file("x.txt", text))), whole);
+}
+
+TEST(TokenText, RefusesWhatIsNoText) {
+  const test::HealFolder folder("token-text-bad");
+  const auto error = [&](const char* name, const std::string& content) {
+    const std::string path = folder.file(name, content);
+    return error_of([&] { read_token_text(folder.model(), path); });
+  };
+  EXPECT_THAT(error("empty.txt", ""), HasSubstr("empty.txt is empty"));
+  EXPECT_THAT(error("blank.jsonl", "\n\n"), HasSubstr("blank.jsonl: no text in it"));
+  EXPECT_THAT(error("bad.txt", "a\nb\n\xff\n"), HasSubstr("bad.txt:3: not UTF-8"));
+  EXPECT_THAT(error("bad.jsonl", "{\"text\": \"a\"}\n{\"text\": \"\xff\"}\n"), HasSubstr("bad.jsonl:2: not UTF-8"));
+  EXPECT_THAT(error("key.jsonl", "{\"text\": \"a\"}\n{\"txt\": \"a\"}\n"),
+              HasSubstr("key.jsonl:2: missing key \"text\""));
+  EXPECT_THAT(error("json.jsonl", "text\n"), HasSubstr("json.jsonl:1"));
+  EXPECT_FALSE(fs::exists(folder.path("layerboost/tokens"))  // nothing half-written
+               && !fs::is_empty(folder.path("layerboost/tokens")));
+}
+
+TEST(HealText, EveryPassReadsEachSequenceOnce) {
+  const test::HealFolder folder("heal-text");
+  const auto text = open_heal_text(folder.model(), {{folder.corpus("a.jsonl", 40, 50)}, "", 10, 2, 0, 5});
+  const std::int64_t size = text->size();
+  ASSERT_GT(size, 50);
+  ASSERT_EQ(text->held_out().size(), 1U);
+  std::vector<std::vector<TokenId>> first, second;
+  for (std::int64_t i = 0; i < size; ++i) first.push_back(text->sequence(i));
+  for (std::int64_t i = size; i < 2 * size; ++i) second.push_back(text->sequence(i));
+  EXPECT_NE(first, second);
+  EXPECT_EQ(text->sequence(3), first[3]);  // in any order
+  std::sort(first.begin(), first.end());
+  std::sort(second.begin(), second.end());
+  EXPECT_EQ(first, second);
+  for (const auto& sequence : first) EXPECT_EQ(sequence.size(), 10U);
+}
+
+TEST(HealText, HeldOutFileAndSeveralTexts) {
+  const test::HealFolder folder("heal-text-files");
+  const std::string a = folder.corpus("a.jsonl", 10, 50), b = folder.file("b.txt", std::string(35, 'b'));
+  const auto alone = open_heal_text(folder.model(), {{a}, b, 10, 2, 0, 5});
+  const auto both = open_heal_text(folder.model(), {{a, b}, b, 10, 2, 0, 5});
+  EXPECT_EQ(both->size(), alone->size() + 3);
+  EXPECT_EQ(alone->held_out(), std::vector(2, std::vector<TokenId>(10, 1)));
+  EXPECT_EQ(alone->held_out_name(), "b.txt");
+  EXPECT_NE(alone->hash(), both->hash());
+}
+
+TEST(HealText, RefusesTooLittle) {
+  const test::HealFolder folder("heal-text-bad");
+  const std::string little = folder.file("b.txt", "bbbbbbbbbbb");
+  const auto error = [&](const HealTextOptions& options) {
+    return error_of([&] { open_heal_text(folder.model(), options); });
+  };
+  EXPECT_THAT(error({{little}, "", 12, 1, 0, 0}), HasSubstr("b.txt has 11 tokens of text: one sequence needs 12"));
+  EXPECT_THAT(error({{little}, "", 11, 1, 0, 0}), HasSubstr("one is held out"));
+  EXPECT_THAT(error({{little}, "", 257, 1, 0, 0}), HasSubstr("only 256 positions"));
+  EXPECT_THAT(error({{little, "self"}, "", 5, 1, 0, 0}), HasSubstr("self stands alone"));
+}
+
+}  // namespace
+}  // namespace layerboost
