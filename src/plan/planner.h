@@ -16,7 +16,8 @@ namespace layerboost {
 struct LossRule {
   std::string measure = "kl";
   /// Loss = measure + weight * drop of the log-probability of a passkey's digits (no less than 0). Text hardly shows
-  /// what windows lose of the far past, so it has its share: 1 weighs a nat lost on a digit far back like a nat of text.
+  /// what windows lose of the far past, so it has its share: 1 weighs a nat lost on a digit far back like a nat of
+  /// text.
   double retrieval_weight = 1;
 
   /// "kl + 1 retrieval": for people.
