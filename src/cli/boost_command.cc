@@ -1,6 +1,7 @@
 // The main job: from a model to a plan and a page that shows what it changes. Each step leaves a file in DIR and is not
 // done again while that file is what the same inputs would make.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -131,6 +132,7 @@ class Boost {
       HealOptions options;
       options.text = {options_.analyze.text.empty() ? "self" : options_.analyze.text};
       options.seed = options_.common.seed;
+      options.length = std::min(options.length, opened_.model->config.max_positions);
       const bool quantised = options_.common.precision == Precision::int8;
       const auto unquantised = quantised ? load_model(opened_.model->path, Precision::bf16) : nullptr;
       heal_boosted(quantised ? *unquantised : *opened_.model, directory_, *budget_, options, run_);

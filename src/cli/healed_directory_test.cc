@@ -104,6 +104,22 @@ TEST_F(HealedModel, ExportedIsAModelWithItsPlan) {
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("an exported model"));
 }
 
+TEST_F(HealedModel, IsDescribed) {
+  const std::string json = small_.root / "info.json";
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(run({"info", small_.healed, "--context", "100", "--json", json}), 0);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), AllOf(HasSubstr("SW.S"), HasSubstr("rank 2")));
+  const Json info = read_json(json);
+  EXPECT_EQ(info["plan"]["hash"], small_.plan.hash());
+  EXPECT_EQ(info["healing"]["figures"]["tokens"], 1000);
+  EXPECT_EQ(info["memory"]["fraction"], (100 + 10 + 0 + 100) / 400.0);
+  // Of an exported model too, although its own weights have no more attention in one layer.
+  const std::string exported = small_.root / "exported";
+  EXPECT_EQ(run({"export", small_.healed, "-o", exported}), 0);
+  EXPECT_EQ(run({"info", exported, "--context", "100", "--json", json}), 0);
+  EXPECT_EQ(read_json(json)["memory"]["fraction"], (100 + 10 + 0 + 100) / 400.0);
+}
+
 TEST_F(HealedModel, StartsNoAnalysis) {
   try {
     (void)open_original_model(small_.healed, Precision::f32, "analyze");
