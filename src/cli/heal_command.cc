@@ -36,10 +36,11 @@ void run_heal(Options options) {
   if (!options.measure_every.empty()) heal_options.measure_every = parse_count(options.measure_every, "--valid-every");
   if (!options.match_tokens.empty())
     heal_options.match_tokens = options.match_tokens == "0" ? 0 : parse_count(options.match_tokens, "--mixer-tokens");
+  heal_options.model_name = options.model;
   heal_options.seed = options.common.seed;
   if (heal_options.lora.alpha <= 0) heal_options.lora.alpha = 2 * heal_options.lora.rank;
   RunInfo run = start_run(options.common);
-  const OpenedModel opened = open_model_argument(options.model, "", options.common.precision);
+  const OpenedModel opened = open_original_model(options.model, options.common.precision, "heal");
   run.model = opened.model->hash;
   const HealPlan plan{read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
   run.plan = plan.plan.hash();

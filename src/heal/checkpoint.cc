@@ -43,6 +43,13 @@ void write_checkpoint(const fs::path& path, const Json& identity, const TrainSta
   writer.finish();
 }
 
+void remove_unfinished(const fs::path& path) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(path.parent_path(), ignored))
+    if (entry.path().filename().string().starts_with(path.filename().string() + ".tmp"))
+      fs::remove(entry.path(), ignored);
+}
+
 std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& identity) {
   if (!fs::exists(path)) return std::nullopt;
   const std::string bytes = read_file(path);

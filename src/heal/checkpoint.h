@@ -23,6 +23,9 @@ struct TrainState {
 /// Error.
 void write_checkpoint(const fs::path& path, const Json& identity, const TrainState& state);
 
+/// Removes what a process that was killed left of writing `path`. Not while another one writes it.
+void remove_unfinished(const fs::path& path);
+
 /// No value where there is none. Throws Error for a damaged file, and, naming what differs, for a run that is made of
 /// something else.
 std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& identity);

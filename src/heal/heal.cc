@@ -59,6 +59,8 @@ class HealRun {
   }
 
   void copy_plan() const {
+    std::error_code ignored;
+    if (fs::equivalent(plan_.path, healed_plan(directory_), ignored)) return;
     write_plan(healed_plan(directory_), plan_.plan);
     if (plan_.plan.maps)
       write_file(directory_ / plan_.plan.maps->file, read_file(plan_.path.parent_path() / plan_.plan.maps->file));
@@ -93,7 +95,7 @@ class HealRun {
 
   void write_directory(const TrainState& state, const HealText& text) const {
     HealedDirectory healed;
-    healed.model_name = model_.config.name;
+    healed.model_name = options_.model_name.empty() ? model_.config.name : options_.model_name;
     healed.model_path = fs::absolute(model_.path);
     healed.model_hash = model_.hash;
     healed.plan_hash = plan_.plan.hash();

@@ -12,6 +12,7 @@
 namespace layerboost {
 
 struct HealOptions {
+  std::string model_name;         // as MODEL names it, for finding it again; empty: the name in its configuration
   std::vector<std::string> text;  // files, or "self"
   std::string valid;              // a file; empty: the last 1 % of the text
   std::int64_t tokens = 10'000'000;

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/cpu.h"
 #include "base/random.h"
 #include "model/model.h"
 #include "model/tiny_models_for_tests.h"
@@ -42,6 +43,7 @@ class HealFolder {
   explicit HealFolder(const std::string& name)
       : root_(fs::path(testing::TempDir()) / fmt::format("layerboost-{}-{}", name, ::getpid())) {
     fs::remove_all(root_);
+    use_threads(1);  // of so little work, threads would only wait for each other
     if (const char* before = std::getenv("XDG_CACHE_HOME")) before_ = before;  // NOLINT(concurrency-mt-unsafe)
     ::setenv("XDG_CACHE_HOME", root_.c_str(), 1);                              // NOLINT(concurrency-mt-unsafe)
     write_lettered_model(root_ / "model.gguf");

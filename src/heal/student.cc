@@ -70,7 +70,7 @@ void Student::initialize(std::uint64_t seed, std::span<float> parameters) const 
 
 void Student::assign(std::span<const float> parameters) {
   LB_CHECK(parameters.size() == parameter_count_);
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) if (parameter_count_ > (1 << 16))
   for (std::ptrdiff_t i = 0; i < std::ssize(mlps_); ++i) {
     const auto layer = static_cast<std::size_t>(i);
     if (mixers_[layer]) mixers_[layer]->assign(parameters);

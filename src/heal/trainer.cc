@@ -53,6 +53,7 @@ TrainState Trainer::run() {
 }
 
 void Trainer::begin() {
+  remove_unfinished(files_.checkpoint);
   if (auto found = read_checkpoint(files_.checkpoint, files_.identity)) {
     state_ = std::move(*found);
     if (state_.x.size() != student_.parameter_count())

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "mixer/model_for_tests.h"
 
@@ -32,6 +33,7 @@ class TrainerTest : public testing::Test {
   TrainerTest()
       : model_(random_model(Precision::bf16)),
         directory_(fs::path(testing::TempDir()) / fmt::format("heal-{}", ::getpid())) {
+    use_threads(1);  // of so little work, threads would only wait for each other
     options_.length = 24;
     options_.batch = 72;
     options_.micro_batch = 48;

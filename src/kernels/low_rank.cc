@@ -11,6 +11,9 @@
 namespace layerboost {
 namespace {
 
+// Numbers of x and y from which on several threads are worth their start.
+constexpr std::ptrdiff_t worth_threads = 1 << 14;
+
 const LowRankKernels& low_rank() {
   return &kernels() == &kernels_of(Isa::avx512) ? avx512::low_rank_kernels : avx2::low_rank_kernels;
 }
@@ -146,7 +149,11 @@ void low_rank_update(const LowRankUpdate& update) {
   LB_CHECK(update.n <= low_rank_rows && !update.down.empty());
   const bool bf16 = update.down.front().matrix->precision() == Precision::bf16;
   const int columns = low_rank_columns(update.down), blocks = (update.n + row_block - 1) / row_block;
-#pragma omp parallel for schedule(static) if (blocks > 1)
+  std::ptrdiff_t numbers = 0;
+  for (const auto parts : {update.down, update.up})
+    for (const ThinPart& part : parts) numbers += part.matrix->cols();
+  const bool parallel = blocks > 1 && update.n * numbers >= worth_threads;
+#pragma omp parallel for schedule(static) if (parallel)
   for (int i = 0; i < blocks; ++i) {
     const int first = i * row_block, count = std::min(row_block, update.n - first);
     if (bf16)
@@ -201,8 +208,13 @@ void add_outer_products(std::span<const OuterProducts> products, int n, Precisio
   LB_CHECK(n <= low_rank_rows && precision != Precision::int8);
   const auto strips_of = [](const OuterProducts& product) { return (product.cols + strip - 1) / strip; };
   int strips = 0;
-  for (const OuterProducts& product : products) strips += strips_of(product);
-#pragma omp parallel for schedule(static) if (strips > 1)
+  std::ptrdiff_t numbers = 0;
+  for (const OuterProducts& product : products) {
+    strips += strips_of(product);
+    numbers += std::ptrdiff_t{n} * product.cols;
+  }
+  const bool parallel = strips > 1 && numbers >= worth_threads;
+#pragma omp parallel for schedule(static) if (parallel)
   for (int s = 0; s < strips; ++s) {
     int mine = s;
     auto product = products.begin();
