@@ -57,7 +57,7 @@ function(ranks_test name filter)
   if(MPI_CXX_FOUND AND TARGET ${name}_test)
     add_test(NAME ranks.${name} COMMAND ${MPIEXEC_EXECUTABLE} -n 2 --oversubscribe --allow-run-as-root $<TARGET_FILE:${name}_test> --gtest_filter=${filter})
     # Open MPI leaves memory behind when it ends, which the leak sanitizer would count as ours.
-    set_tests_properties(ranks.${name} PROPERTIES TIMEOUT 120 LABELS ${name} ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
+    set_tests_properties(ranks.${name} PROPERTIES TIMEOUT 600 LABELS ${name} ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
   endif()
 endfunction()
 ranks_test(base Ranks.*)
