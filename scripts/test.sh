@@ -64,8 +64,8 @@ check "asan build" build asan && {
   run_tests "AddressSanitizer and UBSan" asan
   check coverage coverage
 }
-# libgomp isn't made for ThreadSanitizer: only the folders whose threads are std::thread.
-check "tsan build" build tsan base_test text_test && run_tests ThreadSanitizer tsan -L '^(base|text)$'
+# libgomp and MPI aren't made for ThreadSanitizer: only the folders whose threads are std::thread.
+check "tsan build" build tsan base_test text_test && run_tests ThreadSanitizer tsan -L '^(base|text)$' -E '^ranks'
 check clang-tidy scripts/lint.sh
 check format scripts/format.sh --check
 
