@@ -64,6 +64,9 @@ ranks_test(base Ranks.*)
 
 layerboost_layer(kernels USES base LINKS DNNL::dnnl OpenMP::OpenMP_CXX)
 include(cmake/kernels.cmake)
+if(LAYERBOOST_SANITIZE)
+  target_compile_options(lb_kernels PRIVATE -O1)  # their loops would take most of the tests' time
+endif()
 layerboost_layer(text USES base LINKS PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 layerboost_layer(model USES text kernels base)
 layerboost_layer(mixer USES model kernels base LINKS Eigen3::Eigen)
@@ -72,8 +75,10 @@ layerboost_layer(eval USES plan mixer model text kernels base)
 layerboost_layer(analyze USES eval plan mixer model kernels base)
 ranks_test(analyze *RanksShareTheLayers)
 layerboost_layer(heal USES eval analyze plan mixer model text kernels base)
+layerboost_layer(engine USES eval plan mixer model text kernels base)
+layerboost_layer(server USES engine eval plan mixer model text kernels base LINKS Boost::headers)
 layerboost_layer(report USES plan base)
-layerboost_layer(cli USES report heal analyze eval plan mixer model text kernels base LINKS CLI11::CLI11 CURL::libcurl)
+layerboost_layer(cli USES report server engine heal analyze eval plan mixer model text kernels base LINKS CLI11::CLI11 CURL::libcurl)
 
 if(TARGET lb_cli)
   target_compile_options(lb_cli PRIVATE -O1)  # nothing here is hot, and the headers are large

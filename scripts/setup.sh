@@ -10,6 +10,7 @@ packages=(
   libpcre2-dev                       # the tokenizer's regular expressions
   libutf8proc-dev                    # Unicode normalisation for Qwen's tokenizers
   libopenmpi-dev openmpi-bin         # healing on several machines
+  libboost-dev                       # the HTTP server: Asio and Beast
   libcurl4-openssl-dev libssl-dev    # layerboost pull; hashes
   libgtest-dev libgmock-dev          # tests
   libjs-chart.js                     # charts on the page

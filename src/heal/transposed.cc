@@ -8,8 +8,9 @@ PackedMatrix transposed_matrix(const Checkpoint& checkpoint, const std::vector<s
   for (const auto& [name, out] : parts) total += out;
   std::vector<float> matrix(static_cast<std::size_t>(total) * static_cast<std::size_t>(in));
   float* target = matrix.data();
-  for (const auto& [name, out] : parts) {
-    const Tensor& tensor = checkpoint.tensor(name, {out, in});
+  for (const auto& part : parts) {
+    const int out = part.second;
+    const Tensor& tensor = checkpoint.tensor(part.first, {out, in});
 #pragma omp parallel for schedule(dynamic, 64)
     for (int row = 0; row < out; ++row) read_rows(tensor, row, 1, target + static_cast<std::ptrdiff_t>(row) * in);
     target += static_cast<std::ptrdiff_t>(out) * in;
