@@ -1,0 +1,85 @@
+// Many texts written at once by one model: continuous batching.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/error.h"
+#include "engine/request.h"
+#include "model/mixer.h"
+#include "model/model.h"
+
+namespace layerboost {
+
+struct EngineOptions {
+  std::size_t memory = 0;   // bytes for all caches; 0: half of the memory that the system has left
+  int step_tokens = 512;    // rows of one step: one for each running text, the others for prompts; > max_sequences
+  int max_sequences = 128;  // texts running at the same time
+  int max_queue = 1024;     // requests waiting at the same time
+  bool prefix_cache = true;
+};
+
+/// Counters only grow; gauges are of the last step.
+struct EngineStats {
+  // Gauges.
+  int waiting = 0, running = 0;
+  std::size_t cache_limit = 0;                      // bytes
+  std::size_t cache_softmax = 0, cache_window = 0;  // bytes in use by layers of these kinds,
+  std::size_t cache_state = 0;                      // and by layers with a state, windows included;
+  std::size_t cache_reserved = 0;                   // bytes taken from the system for them
+  int snapshots = 0;                                // prefixes that the prefix cache holds
+  [[nodiscard]] std::size_t cache_used() const { return cache_softmax + cache_window + cache_state; }
+  // Counters.
+  std::uint64_t requests = 0;  // taken
+  std::uint64_t finished_stop = 0, finished_length = 0, cancelled = 0;
+  std::uint64_t preemptions = 0;
+  std::uint64_t prompt_tokens = 0, generated_tokens = 0;           // of prompts read or found; drawn
+  std::uint64_t recomputed_tokens = 0;                             // read again after a pre-emption
+  std::uint64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;  // of prompts that the prefix cache was asked for
+  std::uint64_t steps = 0, rows = 0;
+  double step_seconds = 0;  // spent in steps
+};
+
+/// Thrown by submit(): try again later.
+class QueueFull : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The compute thread is the one that calls run() or step(); everything else may come from any thread.
+class Engine {
+ public:
+  /// `model` and `mixers` [L] must outlive the engine. Throws Error for options that make no sense.
+  Engine(const Model& model, const MixerList& mixers, const EngineOptions& options = {});
+  /// Not while a thread is in run(). What isn't finished is dropped, its sinks aren't called.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Takes a request; its outputs go to `sink`. Throws Error for one that can never run (no prompt, more positions than
+  /// the model has, more memory than there is, values out of range), QueueFull when too many are waiting. Thread-safe.
+  RequestId submit(GenerationRequest request, Sink sink);
+
+  /// Ends a request: before the next step its memory is free and its sink has been given finish = cancelled. Nothing
+  /// happens if it has ended. Thread-safe.
+  void cancel(RequestId id);
+
+  /// One step: schedule, run, sample, hand out. False when there was nothing to do. Compute thread.
+  bool step();
+
+  /// Steps until stop(), sleeping while there is nothing to do. Compute thread.
+  void run();
+
+  /// Makes run() return after its current step; what isn't finished stays, and run() may be called again. Thread-safe.
+  void stop();
+
+  /// As of the last step; `waiting` counts what came since. Thread-safe.
+  [[nodiscard]] EngineStats stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace layerboost
