@@ -1,4 +1,4 @@
-# Files that become a part of the program, each set as one table of names and bytes: the parts of the report's page (web/*
+# Files that become a part of the program, each set as one table of names and bytes: the parts of the pages (web/*
 # and Chart.js), and the Python code of exported models.
 #
 # Run as a script (cmake -D OUTPUT=FILE.cc -D FILES=a|b -D HEADER=H -D FUNCTION=F -P embed.cmake), this file writes such a
@@ -53,6 +53,14 @@ if(TARGET lb_heal)
   embed(lb_heal heal/export_code.h export_code ${PROJECT_SOURCE_DIR}/src/heal/export/modeling_layerboost.py)
 endif()
 
+# The live page of `serve`, and what it has in common with the report.
+file(GLOB serve_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/web/serve*)
+if(TARGET lb_server)
+  set(shared_files report.css early.js dom.js)
+  list(TRANSFORM shared_files PREPEND ${PROJECT_SOURCE_DIR}/web/)
+  embed(lb_server server/serve_assets.h serve_assets ${serve_files} ${shared_files})
+endif()
+
 if(NOT TARGET lb_report)
   return()
 endif()
@@ -60,6 +68,7 @@ endif()
 find_file(CHART_JS chart.min.js PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist REQUIRED
           DOC "Chart.js, bundled for browsers (Debian's libjs-chart.js)")
 file(GLOB web_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/web/*.html ${PROJECT_SOURCE_DIR}/web/*.css ${PROJECT_SOURCE_DIR}/web/*.js)
+list(REMOVE_ITEM web_files ${serve_files})
 embed(lb_report report/assets.h embedded_assets ${web_files} ${CHART_JS})
 
 # The pages that report_test wrote, looked at in a headless browser at phone and desktop width, light and dark.

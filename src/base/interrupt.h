@@ -9,6 +9,9 @@ namespace layerboost {
 /// once, exit code 130.
 void install_interrupt_handler();
 
+/// The first signal says nothing from now on: another process does.
+void interrupt_quietly();
+
 /// Whether the user asked to stop.
 bool interrupted();
 

@@ -3,21 +3,29 @@
 #include <algorithm>
 
 namespace layerboost {
+namespace {
 
-Json parse_json(std::string_view text, std::string_view where) {
+template <typename AnyJson>
+AnyJson parse(std::string_view text, std::string_view where) {
   constexpr int max_depth = 64;
-  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
+  const auto limit_depth = [&](int depth, typename AnyJson::parse_event_t, AnyJson&) {
     if (depth > max_depth) fail("{}: JSON nested deeper than {}", where, max_depth);
     return true;
   };
   try {
-    return Json::parse(text, limit_depth);
+    return AnyJson::parse(text, limit_depth);
   } catch (const nlohmann::json::parse_error& error) {
     fail("{}: not valid JSON at byte {}", where, error.byte);
   } catch (const nlohmann::json::exception&) {
     fail("{}: not valid JSON", where);
   }
 }
+
+}  // namespace
+
+Json parse_json(std::string_view text, std::string_view where) { return parse<Json>(text, where); }
+
+SortedJson parse_sorted_json(std::string_view text, std::string_view where) { return parse<SortedJson>(text, where); }
 
 Json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }
 

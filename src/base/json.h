@@ -14,9 +14,13 @@ namespace layerboost {
 /// JSON whose objects keep the order in which keys were added.
 using Json = nlohmann::ordered_json;
 
+/// JSON whose objects sort their keys, for large ones: Json finds a key by looking at one after the other.
+using SortedJson = nlohmann::json;
+
 /// Parses `text`; `where` (a file's name) begins the message of the Error thrown when it is not JSON or nests deeper
 /// than 64.
 Json parse_json(std::string_view text, std::string_view where);
+SortedJson parse_sorted_json(std::string_view text, std::string_view where);
 
 /// Parses a file. Throws Error.
 Json read_json(const fs::path& path);

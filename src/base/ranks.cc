@@ -11,8 +11,11 @@
 #ifdef LAYERBOOST_MPI
 #include <mpi.h>
 
+#include <array>
 #include <chrono>
 #include <thread>
+
+#include "base/clock.h"
 #endif
 
 namespace layerboost {
@@ -26,25 +29,53 @@ int started_together() {
 }
 
 #ifdef LAYERBOOST_MPI
+// Waiting was given up: the others are taken for lost, and nothing is asked of them any more.
+bool given_up = false;
+// What ranks say when they leave stays apart from what they still wait for.
+MPI_Comm leaving = MPI_COMM_NULL;
+
 /// Waits without blocking: MPI's own wait would never return once another process is lost.
-void wait(MPI_Request request) {
+void wait(MPI_Request request, const Ranks::GiveUp& give_up = interrupted) {
   for (int done = 0;;) {
     MPI_Test(&request, &done, MPI_STATUS_IGNORE);
     if (done != 0) return;
-    check_interrupt("stopped while waiting for the other processes");
+    given_up = true;  // also where give_up() throws
+    if (give_up()) throw Interrupted("stopped while waiting for the other processes");
+    given_up = false;
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
 }
 
 /// The first rank's `size` bytes, in pieces that MPI's int counts.
-void broadcast(void* data, std::size_t size) {
+void broadcast(void* data, std::size_t size, const Ranks::GiveUp& give_up = interrupted) {
   constexpr std::size_t piece = std::size_t{1} << 28;
   for (std::size_t done = 0; done < size; done += piece) {
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Ibcast(static_cast<char*>(data) + done, static_cast<int>(std::min(piece, size - done)), MPI_BYTE, 0,
                MPI_COMM_WORLD, &request);
-    wait(request);
+    wait(request, give_up);
   }
+}
+
+template <typename T>
+void sum_of_all(std::span<T> values, MPI_Datatype type, bool first, const Ranks::GiveUp& give_up) {
+  // To one rank and from there to all: an all-reduce may add in another order on each.
+  constexpr std::size_t piece = std::size_t{1} << 26;
+  for (std::size_t done = 0; done < values.size(); done += piece) {
+    const std::span<T> part = values.subspan(done, std::min(piece, values.size() - done));
+    MPI_Request request = MPI_REQUEST_NULL;
+    MPI_Ireduce(first ? MPI_IN_PLACE : part.data(), part.data(), static_cast<int>(part.size()), type, MPI_SUM, 0,
+                MPI_COMM_WORLD, &request);
+    wait(request, give_up);
+  }
+  broadcast(values.data(), values.size_bytes(), give_up);
+}
+
+bool still_running() {
+  int running = 0, over = 0;
+  MPI_Initialized(&running);
+  MPI_Finalized(&over);
+  return running != 0 && over == 0;
 }
 #endif
 
@@ -55,6 +86,18 @@ const Ranks& Ranks::world() {
   return ranks;
 }
 
+const Ranks& Ranks::alone() {
+  static const Ranks ranks(0, 1);
+  return ranks;
+}
+
+std::string Ranks::first_text(const std::string& text) const {
+  std::string found;
+  for (const std::string& each : gather(text))
+    if (found.empty()) found = each;
+  return share(found);
+}
+
 #ifdef LAYERBOOST_MPI
 
 Ranks::Ranks() {
@@ -63,20 +106,16 @@ Ranks::Ranks() {
   MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
+  MPI_Comm_dup(MPI_COMM_WORLD, &leaving);
+  if (rank_ > 0) interrupt_quietly();
 }
 
-void Ranks::sum(std::span<float> values) const {
-  if (size_ == 1) return;
-  // To one rank and from there to all: an all-reduce may add in another order on each.
-  constexpr std::size_t piece = std::size_t{1} << 26;
-  for (std::size_t done = 0; done < values.size(); done += piece) {
-    const std::span<float> part = values.subspan(done, std::min(piece, values.size() - done));
-    MPI_Request request = MPI_REQUEST_NULL;
-    MPI_Ireduce(first() ? MPI_IN_PLACE : part.data(), part.data(), static_cast<int>(part.size()), MPI_FLOAT, MPI_SUM, 0,
-                MPI_COMM_WORLD, &request);
-    wait(request);
-  }
-  broadcast(values.data(), values.size_bytes());
+void Ranks::sum(std::span<float> values, const GiveUp& give_up) const {
+  if (size_ > 1) sum_of_all(values, MPI_FLOAT, first(), give_up);
+}
+
+void Ranks::sum(std::span<double> values, const GiveUp& give_up) const {
+  if (size_ > 1) sum_of_all(values, MPI_DOUBLE, first(), give_up);
 }
 
 std::string Ranks::share(std::string text) const {
@@ -108,10 +147,31 @@ std::vector<std::string> Ranks::gather(const std::string& text) const {
 }
 
 void Ranks::leave() {
-  int running = 0, over = 0;
-  MPI_Initialized(&running);
-  MPI_Finalized(&over);
-  if (running != 0 && over == 0) MPI_Finalize();
+  if (still_running()) MPI_Finalize();
+}
+
+bool Ranks::leave_early(const std::string& message) {
+  if (started_together() == 1 || given_up) return !message.empty();
+  const Ranks& ranks = world();
+  if (!still_running()) return !message.empty();
+  constexpr std::size_t longest = 1024;
+  std::array<char, longest> mine{};
+  message.copy(mine.data(), longest);
+  std::vector<char> all(static_cast<std::size_t>(ranks.size()) * longest);
+  MPI_Request request = MPI_REQUEST_NULL;
+  MPI_Iallgather(mine.data(), longest, MPI_CHAR, all.data(), longest, MPI_CHAR, leaving, &request);
+  try {
+    constexpr double seconds = 3;
+    const Stopwatch clock;
+    wait(request, [&] { return clock.seconds() > seconds; });
+  } catch (const Interrupted&) {
+    return !message.empty();
+  }
+  MPI_Finalize();
+  const auto own = all.begin() + static_cast<std::ptrdiff_t>(longest) * ranks.rank();
+  for (auto other = all.begin(); other != own; other += longest)
+    if (std::equal(mine.begin(), mine.end(), other)) return false;
+  return !message.empty();
 }
 
 #else
@@ -120,10 +180,12 @@ Ranks::Ranks() {
   if (started_together() > 1)
     fail("started by mpirun, but this layerboost was built without MPI: install libopenmpi-dev and build it again");
 }
-void Ranks::sum(std::span<float>) const {}
+void Ranks::sum(std::span<float>, const GiveUp&) const {}
+void Ranks::sum(std::span<double>, const GiveUp&) const {}
 std::string Ranks::share(std::string text) const { return text; }
 std::vector<std::string> Ranks::gather(const std::string& text) const { return {text}; }
 void Ranks::leave() {}
+bool Ranks::leave_early(const std::string& message) { return !message.empty(); }
 
 #endif
 

@@ -18,6 +18,22 @@ TEST(Ranks, SumIsTheSameEverywhere) {
   ranks.sum(values);
   const auto n = static_cast<float>(ranks.size());
   EXPECT_THAT(values, ElementsAre(n, n * (n - 1) / 2));
+  std::vector<double> exact = {1e9 + 1};
+  ranks.sum(exact);
+  EXPECT_EQ(exact[0], ranks.size() * (1e9 + 1));
+}
+
+TEST(Ranks, AloneNobodyAdds) {
+  std::vector<float> values = {1};
+  Ranks::alone().sum(values);
+  EXPECT_EQ(values[0], 1);
+  EXPECT_EQ(Ranks::alone().size(), 1);
+}
+
+TEST(Ranks, FirstTextIsTheLowestRanksThatHasOne) {
+  const Ranks& ranks = Ranks::world();
+  EXPECT_EQ(ranks.first_text(""), "");
+  EXPECT_EQ(ranks.first_text(ranks.rank() + 1 == ranks.size() ? "from the last" : ""), "from the last");
 }
 
 TEST(Ranks, ShareGivesTheFirstRanksText) {

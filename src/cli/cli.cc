@@ -81,6 +81,12 @@ int parse_and_run(int argc, const char* const* argv) {
   }
 }
 
+/// Ends with `code` and a message, which several processes under mpirun say only once.
+int end_early(const std::string& message, int code) {
+  if (Ranks::leave_early(message)) note("{}", message);
+  return code;
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
@@ -89,11 +95,9 @@ int run_command_line(int argc, const char* const* argv) {
   try {
     return parse_and_run(argc, argv);
   } catch (const Error& error) {
-    note("{}", error.what());
-    return 2;
+    return end_early(error.what(), 2);
   } catch (const Interrupted& stop) {
-    note("{}", stop.what());
-    return 130;
+    return end_early(stop.what(), 130);
   } catch (const std::bad_alloc&) {
     note("out of memory");
     return 1;

@@ -12,8 +12,7 @@ const std::map<std::string, Precision> precisions = {
 
 }  // namespace
 
-void add_common_options(CLI::App& command, CommonOptions& options) {
-  command.add_option("--json", options.json, "Write the result to this JSON file too")->type_name("FILE");
+void add_compute_options(CLI::App& command, CommonOptions& options) {
   command.add_option("--threads", options.threads, "Threads to use; 0: one per core")
       ->type_name("N")
       ->capture_default_str();
@@ -23,6 +22,11 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
       ->check(CLI::IsMember({"f32", "bf16", "int8"}).description(""))
       ->type_name("P")
       ->default_str("bf16");
+}
+
+void add_common_options(CLI::App& command, CommonOptions& options) {
+  command.add_option("--json", options.json, "Write the result to this JSON file too")->type_name("FILE");
+  add_compute_options(command, options);
   const auto not_negative = [](const std::string& word) {
     return word.starts_with("-") ? "must not be negative" : std::string();
   };

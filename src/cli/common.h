@@ -17,8 +17,10 @@ struct CommonOptions {
   std::uint64_t seed = 0;
 };
 
-/// Adds --json, --threads, --precision and --seed to a subcommand. `options` must live until the command line is parsed
-/// and run.
+/// Adds --threads and --precision to a subcommand. `options` must live until the command line is parsed and run.
+void add_compute_options(CLI::App& command, CommonOptions& options);
+
+/// Adds those, --json and --seed to a subcommand. `options` must live until the command line is parsed and run.
 void add_common_options(CLI::App& command, CommonOptions& options);
 
 /// To call first in a subcommand's callback: checks the CPU, sets OpenMP's threads, and starts the clock of the `run`

@@ -38,15 +38,20 @@ void run_heal(Options options) {
     heal_options.match_tokens = options.match_tokens == "0" ? 0 : parse_count(options.match_tokens, "--mixer-tokens");
   heal_options.model_name = options.model;
   heal_options.seed = options.common.seed;
+  heal_options.ranks = &Ranks::world();
   if (heal_options.lora.alpha <= 0) heal_options.lora.alpha = 2 * heal_options.lora.rank;
   RunInfo run = start_run(options.common);
   const OpenedModel opened = open_original_model(options.model, options.common.precision, "heal");
   run.model = opened.model->hash;
   const HealPlan plan{read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
   run.plan = plan.plan.hash();
-  if (options.profile) return run_profile(options, *opened.model, plan, run);
+  if (options.profile) {
+    if (heal_options.ranks->first()) run_profile(options, *opened.model, plan, run);
+    return;
+  }
   if (options.output.empty()) fail("-o DIR is missing: where to write the healed model");
   const HealResult result = heal(*opened.model, plan, heal_options, options.output, run);
+  if (!heal_options.ranks->first()) return;
   fmt::print("held-out text: kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (base {:.3f})\n", result.before.kl,
              result.after.kl, result.before.perplexity, result.after.perplexity, result.after.teacher_perplexity);
   fmt::print("written to {}; next: layerboost eval {}\n", options.output, options.output);
@@ -75,7 +80,8 @@ void add_data_options(CLI::App& command, Options& options) {
       ->type_name("N")
       ->check(CLI::Range(2, 1 << 20))
       ->capture_default_str();
-  command.add_option("--batch", heal_options.batch, "Tokens of a step, in whole sequences")
+  command
+      .add_option("--batch", heal_options.batch, "Tokens of a step (under mpirun: of each process), in whole sequences")
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
@@ -150,12 +156,12 @@ void add_heal_command(CLI::App& app) {
   add_common_options(*command, options->common);
   command->footer(
       "DIR then holds plan.json, adapter.safetensors, heal.json and log.jsonl, and can be given as MODEL to eval, "
-      "bench, "
-      "generate and info.\n"
+      "bench, generate and info.\n"
       "A checkpoint is saved every few minutes and when it is stopped; the same command goes on from it.\n\n"
       "Examples:\n"
       "  layerboost heal smollm2-135m --plan plan.json -o healed --text corpus.jsonl --tokens 4M\n"
-      "  layerboost heal model.gguf --plan plan.json -o healed --text self --tokens 1M --length 512");
+      "  layerboost heal model.gguf --plan plan.json -o healed --text self --tokens 1M --length 512\n"
+      "  mpirun -n 2 layerboost heal smollm2-135m --plan plan.json -o healed --batch 4096    two share each step");
   command->callback([options] { run_heal(*options); });
 }
 

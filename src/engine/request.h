@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "eval/sampler.h"
+#include "model/config.h"
 #include "text/tokenizer.h"
 
 namespace layerboost {
@@ -37,6 +38,10 @@ struct GenerationRequest {
   int logprobs = -1;
   bool prompt_logprobs = false;  // the same of the prompt's tokens, with max(0, logprobs) likeliest
 };
+
+/// Throws Error, naming the field, unless the request makes sense for a model of this shape: tokens of its vocabulary,
+/// at least one; no more positions than it has; sampling as check_sampling() wants it.
+void check_request(const GenerationRequest& request, const Config& config);
 
 struct TokenLogprob {
   TokenId token = 0;

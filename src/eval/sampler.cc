@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "base/error.h"
+#include "eval/top_tokens.h"
 #include "kernels/row_ops.h"
 
 namespace layerboost {
@@ -32,52 +34,88 @@ TokenId find_mass(const float* logits, float scale, int vocab, double mass) {
   return argmax(logits, vocab);  // rounding at the very end
 }
 
-struct Candidate {
-  double probability;
-  TokenId id;
-};
+/// exp of a token's scaled logit, relative to the largest one's.
+double weight_of(const ScoredToken& token, float scale, float most) {
+  return std::exp(static_cast<double>((token.logit - most) * scale));
+}
 
-/// The fewest likeliest tokens that reach `top_p`, likeliest first, and the sum of their probabilities.
-std::vector<Candidate> nucleus(const float* logits, float scale, int vocab, double top_p, double& sum) {
-  const double total = static_cast<double>(log_sum_exp(logits, scale, vocab));
-  // All tokens below this together have less than 1 - top_p: none of them is needed.
-  const double least = (1 - top_p) / vocab;
-  std::vector<Candidate> candidates;
-  for (int id = 0; id < vocab; ++id) {
-    const double probability = std::exp(static_cast<double>(logits[id] * scale) - total);
-    if (probability >= least) candidates.push_back({probability, id});
+/// The number of candidates, likeliest first at the front of the list, whose weights (each relative to the likeliest)
+/// reach `mass`. Sorts as few as it can.
+std::size_t sort_until(std::vector<ScoredToken>& candidates, float scale, float most, double mass) {
+  double sum = 0;
+  std::size_t sorted = 0;
+  for (std::size_t size = 64; sorted < candidates.size(); size *= 4) {
+    const auto first = candidates.begin() + static_cast<std::ptrdiff_t>(sorted);
+    const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(std::min(candidates.size(), size));
+    if (last != candidates.end()) std::nth_element(first, last, candidates.end(), likelier);
+    std::sort(first, last, likelier);
+    for (auto candidate = first; candidate != last; ++candidate) {
+      sum += weight_of(*candidate, scale, most);
+      ++sorted;
+      if (sum >= mass) return sorted;
+    }
   }
-  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    return a.probability != b.probability ? a.probability > b.probability : a.id < b.id;
-  });
-  sum = 0;
-  std::size_t size = 0;
-  while (size < candidates.size() && sum < top_p) sum += candidates[size++].probability;
-  candidates.resize(size);
-  return candidates;
+  return sorted;
+}
+
+/// Draws within what min_p, top_k and top_p leave. `drawn`: in [0, 1).
+TokenId draw_among_few(const float* logits, float scale, int vocab, const Sampling& sampling, double drawn) {
+  const TokenId best = argmax(logits, vocab);
+  const float most = logits[best];
+  float floor = -std::numeric_limits<float>::infinity();
+  if (sampling.min_p > 0) floor = most + static_cast<float>(std::log(sampling.min_p)) / scale;
+  std::vector<ScoredToken> candidates;
+  double total = 0;  // of the weights that min_p and top_k leave
+  if (sampling.min_p == 0 && sampling.top_k == 0) {
+    // All tokens below this floor together have less than 1 - top_p: none of them is needed.
+    const float sum = log_sum_exp(logits, scale, vocab);
+    floor = (sum + static_cast<float>(std::log((1 - sampling.top_p) / vocab))) / scale;
+    candidates = tokens_above(logits, vocab, floor);
+    total = std::exp(static_cast<double>(sum) - static_cast<double>(most * scale));
+  } else {
+    candidates =
+        sampling.top_k > 0 ? top_tokens(logits, vocab, sampling.top_k, floor) : tokens_above(logits, vocab, floor);
+    for (const ScoredToken& candidate : candidates) total += weight_of(candidate, scale, most);
+  }
+  if (sampling.top_p < 1) candidates.resize(sort_until(candidates, scale, most, sampling.top_p * total));
+  double left = 0;
+  for (const ScoredToken& candidate : candidates) left += weight_of(candidate, scale, most);
+  double mass = drawn * left;
+  for (const ScoredToken& candidate : candidates) {
+    mass -= weight_of(candidate, scale, most);
+    if (mass < 0) return candidate.id;
+  }
+  return best;  // rounding
+}
+
+void check(bool right, const char* name, double value, const char* allowed) {
+  if (!right) fail("{} is {}: must be {}", name, value, allowed);
 }
 
 }  // namespace
 
 void check_sampling(const Sampling& sampling) {
-  if (!(sampling.temperature >= 0) || std::isinf(sampling.temperature))
-    fail("--temperature {}: must be 0 (the likeliest token) or more", sampling.temperature);
-  if (!(sampling.top_p > 0) || sampling.top_p > 1) fail("--top-p {}: must be above 0 and at most 1", sampling.top_p);
+  const Sampling& s = sampling;
+  check(s.temperature >= 0 && std::isfinite(s.temperature), "temperature", s.temperature,
+        "0 (the likeliest token) or more");
+  check(s.top_p > 0 && s.top_p <= 1, "top_p", s.top_p, "above 0 and at most 1");
+  check(s.top_k >= 0, "top_k", s.top_k, "0 (all tokens) or more");
+  check(s.min_p >= 0 && s.min_p <= 1, "min_p", s.min_p, "between 0 and 1");
+  check(s.repetition_penalty > 0 && std::isfinite(s.repetition_penalty), "repetition_penalty", s.repetition_penalty,
+        "above 0 (1: none)");
+  check(std::isfinite(s.presence_penalty), "presence_penalty", s.presence_penalty, "a number");
+  check(std::isfinite(s.frequency_penalty), "frequency_penalty", s.frequency_penalty, "a number");
+  for (const auto& [token, bias] : s.logit_bias)
+    check(bias >= -100 && bias <= 100, "logit_bias", static_cast<double>(bias), "between -100 and 100");
 }
 
 TokenId sample(const float* logits, float scale, int vocab, const Sampling& sampling, Random& random) {
-  if (sampling.temperature == 0) return argmax(logits, vocab);
+  if (sampling.temperature < least_temperature) return argmax(logits, vocab);
   const float sharper = static_cast<float>(static_cast<double>(scale) / sampling.temperature);
   const double drawn = random.uniform();
-  if (sampling.top_p >= 1) return find_mass(logits, sharper, vocab, drawn);
-  double sum = 0;
-  const std::vector<Candidate> candidates = nucleus(logits, sharper, vocab, sampling.top_p, sum);
-  double mass = drawn * sum;
-  for (const Candidate& candidate : candidates) {
-    mass -= candidate.probability;
-    if (mass < 0) return candidate.id;
-  }
-  return candidates.empty() ? argmax(logits, vocab) : candidates.back().id;
+  if (sampling.top_p >= 1 && sampling.top_k == 0 && sampling.min_p == 0)
+    return find_mass(logits, sharper, vocab, drawn);
+  return draw_among_few(logits, sharper, vocab, sampling, drawn);
 }
 
 }  // namespace layerboost

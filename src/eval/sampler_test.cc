@@ -62,12 +62,69 @@ TEST_F(SamplerTest, NucleusLeavesOutTheRest) {
   EXPECT_EQ(found[0] + found[2] + found[4] + found[5], 0);
 }
 
+TEST_F(SamplerTest, TopKKeepsTheLikeliest) {
+  Sampling sampling{1, 1};
+  sampling.top_k = 2;
+  std::vector<double> found = frequencies(sampling);
+  EXPECT_NEAR(found[1], 0.4 / 0.65, 0.015);
+  EXPECT_NEAR(found[3], 0.25 / 0.65, 0.015);
+  EXPECT_EQ(found[0] + found[2] + found[4] + found[5], 0);
+  sampling.top_p = 0.6;  // of what top_k left: 0.4 / 0.65 reaches it
+  found = frequencies(sampling);
+  EXPECT_NEAR(found[1], 1, 1e-9);
+  sampling.top_p = 1;
+  sampling.top_k = 100000;
+  found = frequencies(sampling);
+  for (std::size_t i = 0; i < ids_.size(); ++i) EXPECT_NEAR(found[i], probabilities_[i], 0.015) << ids_[i];
+}
+
+TEST_F(SamplerTest, MinPLeavesOutTheUnlikely) {
+  Sampling sampling{1, 1};
+  sampling.min_p = 0.45;  // of 0.4: at least 0.18
+  const std::vector<double> found = frequencies(sampling);
+  EXPECT_NEAR(found[1], 0.4 / 0.85, 0.015);
+  EXPECT_NEAR(found[3], 0.25 / 0.85, 0.015);
+  EXPECT_NEAR(found[4], 0.2 / 0.85, 0.015);
+  EXPECT_EQ(found[0] + found[2] + found[5], 0);
+}
+
+TEST_F(SamplerTest, WideNucleusOfAFlatDistribution) {
+  // 3000 nearly equal tokens: half of them are needed, more than are sorted at first.
+  for (std::size_t id = 0; id < logits_.size(); ++id) logits_[id] = -1e-4F * static_cast<float>(id);
+  Random random(3);
+  std::vector<int> counts(3000);
+  for (int i = 0; i < 30000; ++i) ++counts[static_cast<std::size_t>(sample(logits_.data(), 1, 3000, {1, 0.5}, random))];
+  double expected_end = 0, sum = 0;
+  for (int id = 0; id < 3000; ++id) sum += std::exp(-1e-4 * id);
+  for (double part = 0; part < 0.5 * sum; ++expected_end) part += std::exp(-1e-4 * expected_end);
+  int drawn = 0, last = 0;
+  for (int id = 0; id < 3000; ++id) {
+    if (counts[static_cast<std::size_t>(id)] == 0) continue;
+    ++drawn;
+    last = id;
+  }
+  EXPECT_NEAR(last, expected_end, 3);
+  EXPECT_GT(drawn, 0.99 * expected_end);
+}
+
 TEST(Sampling, Limits) {
   EXPECT_NO_THROW(check_sampling({0, 1}));
   EXPECT_THROW(check_sampling({-1, 1}), Error);
   EXPECT_THROW(check_sampling({std::nan(""), 1}), Error);
   EXPECT_THROW(check_sampling({1, 0}), Error);
   EXPECT_THROW(check_sampling({1, 1.5}), Error);
+  const auto refused = [](auto change) {
+    Sampling sampling;
+    change(sampling);
+    EXPECT_THROW(check_sampling(sampling), Error);
+  };
+  refused([](Sampling& s) { s.top_k = -1; });
+  refused([](Sampling& s) { s.min_p = 1.1; });
+  refused([](Sampling& s) { s.min_p = std::nan(""); });
+  refused([](Sampling& s) { s.repetition_penalty = 0; });
+  refused([](Sampling& s) { s.presence_penalty = std::numeric_limits<double>::infinity(); });
+  refused([](Sampling& s) { s.frequency_penalty = std::nan(""); });
+  refused([](Sampling& s) { s.logit_bias = {{3, 101.0F}}; });
 }
 
 }  // namespace

@@ -20,9 +20,12 @@ void refuse_other_run(const Json& found, const Json& wanted, const fs::path& pat
   }
 }
 
-}  // namespace
+std::string_view bytes_of(const std::vector<float>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
 
-void write_checkpoint(const fs::path& path, const Json& identity, const TrainState& state) {
+/// Magic, the size of what describes it, that as JSON; the parameters and moments follow.
+std::string head_of(const Json& identity, const TrainState& state) {
   const Json header = {{"identity", identity},
                        {"step", state.step},
                        {"measured_step", state.measured_step},
@@ -35,11 +38,23 @@ void write_checkpoint(const fs::path& path, const Json& identity, const TrainSta
                        {"seconds", state.seconds}};
   const std::string text = header.dump();
   const std::uint64_t size = text.size();
+  std::string head(magic);
+  head.append(reinterpret_cast<const char*>(&size), sizeof size);
+  return head + text;
+}
+
+}  // namespace
+
+std::string checkpoint_bytes(const Json& identity, const TrainState& state) {
+  std::string bytes = head_of(identity, state);
+  for (const std::vector<float>* part : {&state.x, &state.m, &state.v}) bytes += bytes_of(*part);
+  return bytes;
+}
+
+void write_checkpoint(const fs::path& path, const Json& identity, const TrainState& state) {
   FileWriter writer(path);
-  writer.write(magic);
-  writer.write(std::span<const std::uint64_t>(&size, 1));
-  writer.write(text);
-  for (const std::vector<float>* part : {&state.x, &state.m, &state.v}) writer.write(std::span<const float>(*part));
+  writer.write(head_of(identity, state));
+  for (const std::vector<float>* part : {&state.x, &state.m, &state.v}) writer.write(bytes_of(*part));
   writer.finish();
 }
 
@@ -50,9 +65,7 @@ void remove_unfinished(const fs::path& path) {
       fs::remove(entry.path(), ignored);
 }
 
-std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& identity) {
-  if (!fs::exists(path)) return std::nullopt;
-  const std::string bytes = read_file(path);
+TrainState checkpoint_from_bytes(std::string_view bytes, const Json& identity, const fs::path& path) {
   const std::string where = path.string();
   const auto check = [&](bool good) {
     if (!good) fail("{} is damaged: remove it to begin again", where);
@@ -62,7 +75,7 @@ std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& iden
   check(bytes.size() >= begin && bytes.starts_with(magic));
   std::memcpy(&size, bytes.data() + magic.size(), sizeof size);
   check(size <= bytes.size() - begin);
-  const Json header = parse_json(std::string_view(bytes).substr(begin, size), where);
+  const Json header = parse_json(bytes.substr(begin, size), where);
   refuse_other_run(get<Json>(header, "identity", where), identity, path);
 
   TrainState state;
@@ -84,6 +97,11 @@ std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& iden
     data += count * sizeof(float);
   }
   return state;
+}
+
+std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& identity) {
+  if (!fs::exists(path)) return std::nullopt;
+  return checkpoint_from_bytes(read_file(path), identity, path);
 }
 
 }  // namespace layerboost

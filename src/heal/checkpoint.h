@@ -19,6 +19,13 @@ struct TrainState {
   double seconds = 0;  // of training so far
 };
 
+/// A checkpoint's bytes, for a file or for another process.
+std::string checkpoint_bytes(const Json& identity, const TrainState& state);
+
+/// What checkpoint_bytes() gave. Throws Error: for damaged ones, naming `path`, and, naming what differs, for a run
+/// that is made of something else.
+TrainState checkpoint_from_bytes(std::string_view bytes, const Json& identity, const fs::path& path);
+
 /// Completely or not at all; what was there before stays until it is. `identity`: what the run is made of. Throws
 /// Error.
 void write_checkpoint(const fs::path& path, const Json& identity, const TrainState& state);
@@ -26,8 +33,7 @@ void write_checkpoint(const fs::path& path, const Json& identity, const TrainSta
 /// Removes what a process that was killed left of writing `path`. Not while another one writes it.
 void remove_unfinished(const fs::path& path);
 
-/// No value where there is none. Throws Error for a damaged file, and, naming what differs, for a run that is made of
-/// something else.
+/// No value where there is none. Throws as checkpoint_from_bytes().
 std::optional<TrainState> read_checkpoint(const fs::path& path, const Json& identity);
 
 }  // namespace layerboost

@@ -26,8 +26,10 @@ class HealRun {
     student_ = &student;
     const std::unique_ptr<HealText> text = open_heal_text(
         model_, {options_.text, options_.valid, options_.length, options_.held_out, sequences(), options_.seed});
-    tell(*text);
-    copy_plan();
+    if (first()) {
+      tell(*text);
+      copy_plan();
+    }
     TrainFiles files;
     files.checkpoint = directory_ / "checkpoint" / "state.bin";
     files.log = healed_log(directory_);
@@ -35,12 +37,15 @@ class HealRun {
     files.save_best = [&](const TrainState& state) { save(state, *text); };
     Trainer trainer(model_, student, *text, options_, std::move(files));
     const TrainState state = trainer.run();
-    write_directory(state, *text);
+    if (first()) write_directory(state, *text);
     return {state.before, state.best, state.step, state.best_step, state.step * options_.tokens_per_step(),
             state.seconds};
   }
 
  private:
+  /// Whether this process is the one that writes and tells.
+  [[nodiscard]] bool first() const { return options_.ranks->first(); }
+
   /// That are read, in both stages.
   [[nodiscard]] std::int64_t sequences() const {
     const std::int64_t first_stage = student_->cores().empty() ? 0 : options_.match_steps();

@@ -13,7 +13,7 @@ Json HealOptions::to_json() const {
           {"valid", valid},
           {"tokens", tokens},
           {"length", length},
-          {"batch", batch},
+          {"batch", ranks->size() == 1 ? batch : tokens_per_step()},
           {"rank", lora.rank},
           {"alpha", lora.alpha},
           {"lr", rate},

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/ranks.h"
 #include "heal/distiller.h"
 #include "heal/lora.h"
 
@@ -17,7 +18,7 @@ struct HealOptions {
   std::string valid;              // a file; empty: the last 1 % of the text
   std::int64_t tokens = 10'000'000;
   int length = 1024;    // tokens of a sequence
-  int batch = 8192;     // tokens of a step, rounded to whole sequences
+  int batch = 8192;     // tokens of a step on each rank, rounded to whole sequences
   int micro_batch = 0;  // tokens that are in memory at once; 0: about 2048, fewer where memory asks for it
   LoraOptions lora;
   double rate = 2e-4;       // AdamW's learning rate at its highest,
@@ -35,8 +36,12 @@ struct HealOptions {
   int held_out = 16;               // sequences of held-out text
   int passkeys = 10;               // held-out passkey prompts
   double save_minutes = 3;         // between checkpoints
+  /// Processes that share each step's sequences; the first alone measures and writes.
+  const Ranks* ranks = &Ranks::alone();
 
-  [[nodiscard]] int sequences_per_step() const { return std::max(1, (batch + length / 2) / length); }
+  /// Of this rank, as of every other.
+  [[nodiscard]] int own_sequences() const { return std::max(1, (batch + length / 2) / length); }
+  [[nodiscard]] int sequences_per_step() const { return ranks->size() * own_sequences(); }
   [[nodiscard]] std::int64_t tokens_per_step() const { return std::int64_t{sequences_per_step()} * length; }
   [[nodiscard]] std::int64_t steps() const {
     return std::max<std::int64_t>(1, (tokens + tokens_per_step() - 1) / tokens_per_step());
@@ -46,7 +51,7 @@ struct HealOptions {
     return (wanted + tokens_per_step() - 1) / tokens_per_step();
   }
 
-  /// All that changes the result, by the names of flags.
+  /// All that changes the result, by the names of flags; `batch` is that of one process that does it alone.
   [[nodiscard]] Json to_json() const;
 };
 

@@ -17,7 +17,7 @@ HealProfile profile_heal(const Model& model, const HealPlan& plan, const HealOpt
   student.initialize(options.seed, x);
   student.assign(x);
 
-  const int micro = micro_batch_sequences(options, student), all = options.sequences_per_step();
+  const int micro = micro_batch_sequences(options, student), all = options.own_sequences();
   Random random(options.seed);
   const auto learn = [&](int sequences) {
     const CoreBatch batch{sequences, options.length};

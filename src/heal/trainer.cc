@@ -1,7 +1,9 @@
 #include "heal/trainer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -15,7 +17,7 @@ constexpr const char* stopped = "stopped; the same command goes on from the chec
 }  // namespace
 
 int micro_batch_sequences(const HealOptions& options, const Student& student) {
-  const int most = options.sequences_per_step();
+  const int most = options.own_sequences();
   if (options.micro_batch > 0) return std::clamp(options.micro_batch / options.length, 1, most);
   int sequences = std::clamp(2048 / options.length, 1, most);
   while (sequences > 1 && student.recomputed_layers({sequences, options.length}) > 0) --sequences;
@@ -27,92 +29,104 @@ Trainer::Trainer(const Model& model, Student& student, HealText& text, const Hea
       text_(text),
       options_(options),
       files_(std::move(files)),
+      ranks_(*options.ranks),
       distiller_(model, student, options.loss),
       held_out_(model, text.held_out(), options.passkeys, options.seed),
       micro_sequences_(micro_batch_sequences(options, student)),
       match_steps_(student.cores().empty() ? 0 : options.match_steps()),
-      gradients_(student.parameter_count()) {}
+      gradients_(student.parameter_count()),
+      meeting_(ranks_, [this] {
+        save();
+        return fmt::format("stopped at step {} of {}; the same command goes on from there", state_.step, all_steps());
+      }) {}
 
 TrainState Trainer::run() {
   begin();
-  const std::int64_t each = options_.tokens_per_step(), steps = all_steps();
-  Progress progress("heal", (steps - state_.step) * each, "tokens");
-  try {
-    for (;;) {
-      if (measurement_due()) measure();
-      if (state_.step == steps) break;
-      check_interrupt(stopped);
-      step(progress);
-      if (since_save_.seconds() > 60 * options_.save_minutes) save();
+  Progress progress("heal", (all_steps() - state_.step) * options_.tokens_per_step(), "tokens");
+  std::exception_ptr problem;  // what ends this rank: the others hear of it where all meet
+  const auto attempt = [&](const auto& part) {
+    if (problem) return;
+    try {
+      part();
+    } catch (...) {
+      problem = std::current_exception();
     }
-  } catch (const Interrupted&) {
-    save();
-    throw Interrupted(fmt::format("stopped at step {} of {}; the same command goes on from there", state_.step, steps));
+  };
+  for (;;) {
+    LossSums sums;
+    attempt([&] {
+      if (ranks_.first()) measure_and_save();
+      if (!done()) sums = gradients_of_step();
+    });
+    meet(sums, problem);
+    if (done()) return state_;
+    meeting_.sum(gradients_);
+    learn(sums);
+    attempt([&] { report(sums, progress); });
   }
-  return state_;
 }
 
+/// The first rank has the state, from disk or new, and gives it to the others.
 void Trainer::begin() {
+  check_same_run();
+  std::string problem;
+  if (ranks_.first()) {
+    try {
+      begin_or_go_on();
+    } catch (const Error& error) {
+      problem = error.what();
+    }
+  }
+  problem = ranks_.share(problem);
+  if (!problem.empty()) fail("{}", problem);
+  if (ranks_.size() > 1) {
+    const std::string bytes = ranks_.share(ranks_.first() ? checkpoint_bytes(files_.identity, state_) : "");
+    if (!ranks_.first()) state_ = checkpoint_from_bytes(bytes, files_.identity, files_.checkpoint);
+  }
+  student_.assign(state_.x);
+  seconds_before_ = state_.seconds;
+}
+
+void Trainer::check_same_run() const {
+  const Json firsts = parse_json(ranks_.share(files_.identity.dump()), "the first process");
+  std::string difference;
+  for (const auto& [key, value] : files_.identity.items())
+    if (!firsts.contains(key) || firsts[key] != value)
+      difference = fmt::format("process {} has {} {} where the first has {}: all must be given the same", ranks_.rank(),
+                               key, value.dump(), firsts.value(key, Json()).dump());
+  difference = ranks_.first_text(difference);
+  if (!difference.empty()) fail("{}", difference);
+}
+
+void Trainer::begin_or_go_on() {
   remove_unfinished(files_.checkpoint);
   if (auto found = read_checkpoint(files_.checkpoint, files_.identity)) {
     state_ = std::move(*found);
     if (state_.x.size() != student_.parameter_count())
       fail("{} is damaged: remove it to begin again", files_.checkpoint.string());
-    student_.assign(state_.x);
+    saved_step_ = state_.step;
     log_.emplace(files_.log, state_.step, state_.measured_step);
-    if (state_.step < all_steps()) note("goes on at step {} of {}", state_.step, all_steps());
+    if (!done()) note("goes on at step {} of {}", state_.step, all_steps());
   } else {
     const std::size_t count = student_.parameter_count();
     state_.x.resize(count);
     state_.m.assign(count, 0);
     state_.v.assign(count, 0);
     student_.initialize(options_.seed, state_.x);
-    student_.assign(state_.x);
     log_.emplace(files_.log, -1, -1);
   }
-  seconds_before_ = state_.seconds;
 }
 
-void Trainer::step(Progress& progress) {
-  const Stopwatch clock;
-  std::fill(gradients_.begin(), gradients_.end(), 0.0F);
-  LossSums sums = gradients_of_step();
-  sum_over_ranks(sums);
-  const auto tokens = static_cast<double>(sums.tokens);
-  const double loss = matching() ? sums.match / tokens : sums.loss(options_.loss);
-  double norm = 0;
-  {
-    const Profile::Scope time(student_.profile(), Phase::optimizer);
-    norm = norm_of(gradients_) / tokens;
-    check_divergence(loss, norm);
-    update(tokens, norm);
-  }
-  Json line = {{"step", state_.step}, {"tokens", state_.step * sums.tokens}, {"loss", loss}};
-  if (state_.step <= match_steps_) {
-    line["match"] = loss;
-    progress.remark(fmt::format("mixers' distance {:.4f}", loss));
-  } else {
-    line["kl"] = sums.kl / tokens;
-    line["nll"] = sums.nll / static_cast<double>(std::max<std::int64_t>(1, sums.targets));
-    if (options_.loss.hidden > 0) line["hidden"] = sums.hidden / tokens;
-    progress.remark(fmt::format("kl {:.4f}", sums.kl / tokens));
-  }
-  line["lr"] = last_rate_;
-  line["norm"] = norm;
-  line["tokens_per_second"] = tokens / clock.seconds();
-  state_.seconds = seconds_before_ + since_start_.seconds();
-  line["seconds"] = state_.seconds;
-  log_->add(line);
-  progress.advance(sums.tokens);
-}
-
-/// Adds up the gradients of this step's sequences, some at a time.
+/// Adds up the gradients of this rank's part of the step's sequences, some at a time.
 LossSums Trainer::gradients_of_step() {
-  const std::int64_t first = state_.step * options_.sequences_per_step();
+  since_step_ = Stopwatch();
+  std::fill(gradients_.begin(), gradients_.end(), 0.0F);
+  const int own = options_.own_sequences();
+  const std::int64_t first = state_.step * options_.sequences_per_step() + std::int64_t{ranks_.rank()} * own;
   LossSums sums;
-  for (int done = 0; done < options_.sequences_per_step(); done += micro_sequences_) {
+  for (int done = 0; done < own; done += micro_sequences_) {
     check_interrupt(stopped);
-    const CoreBatch batch{std::min(micro_sequences_, options_.sequences_per_step() - done), options_.length};
+    const CoreBatch batch{std::min(micro_sequences_, own - done), options_.length};
     std::vector<TokenId> tokens;
     for (int i = 0; i < batch.sequences; ++i) {
       const std::vector<TokenId> sequence = text_.sequence(first + done + i);
@@ -128,9 +142,46 @@ LossSums Trainer::gradients_of_step() {
   return sums;
 }
 
-/// Where the gradients of several processes are added up: gradients_ and sums are this one's. With one process there is
-/// nothing to do.
-void Trainer::sum_over_ranks(LossSums& /*sums*/) {}
+/// `sums` become those of all ranks; none goes on where one has a problem.
+void Trainer::meet(LossSums& sums, std::exception_ptr problem) {
+  const auto tokens = static_cast<double>(sums.tokens), targets = static_cast<double>(sums.targets);
+  std::array<double, 7> all = {sums.kl, sums.hidden, sums.match, sums.nll, sums.teacher_nll, tokens, targets};
+  meeting_.meet(all, std::move(problem));
+  sums = {all[0], all[1], all[2], all[3], all[4], static_cast<std::int64_t>(all[5]), static_cast<std::int64_t>(all[6])};
+}
+
+/// Takes the step with the gradients of all ranks. The same on each: so are the parameters.
+void Trainer::learn(const LossSums& sums) {
+  const Profile::Scope time(student_.profile(), Phase::optimizer);
+  const auto tokens = static_cast<double>(sums.tokens);
+  last_loss_ = matching() ? sums.match / tokens : sums.loss(options_.loss);
+  last_norm_ = norm_of(gradients_) / tokens;
+  check_divergence(last_loss_, last_norm_);
+  update(tokens, last_norm_);
+  state_.seconds = seconds_before_ + since_start_.seconds();
+}
+
+/// Of the step just taken.
+void Trainer::report(const LossSums& sums, Progress& progress) {
+  if (!ranks_.first()) return;
+  const auto tokens = static_cast<double>(sums.tokens);
+  Json line = {{"step", state_.step}, {"tokens", state_.step * sums.tokens}, {"loss", last_loss_}};
+  if (state_.step <= match_steps_) {
+    line["match"] = last_loss_;
+    progress.remark(fmt::format("mixers' distance {:.4f}", last_loss_));
+  } else {
+    line["kl"] = sums.kl / tokens;
+    line["nll"] = sums.nll / static_cast<double>(std::max<std::int64_t>(1, sums.targets));
+    if (options_.loss.hidden > 0) line["hidden"] = sums.hidden / tokens;
+    progress.remark(fmt::format("kl {:.4f}", sums.kl / tokens));
+  }
+  line["lr"] = last_rate_;
+  line["norm"] = last_norm_;
+  line["tokens_per_second"] = tokens / since_step_.seconds();
+  line["seconds"] = state_.seconds;
+  log_->add(line);
+  progress.advance(sums.tokens);
+}
 
 /// In the first stage only the mixers' own parameters move; the second begins with fresh moments.
 void Trainer::update(double tokens, double norm) {
@@ -157,11 +208,13 @@ void Trainer::update(double tokens, double norm) {
 void Trainer::check_divergence(double loss, double norm) {
   if (state_.step == 0 || state_.step == match_steps_) state_.first_loss = state_.recent_loss = loss;
   const bool exploded = loss > 10 * state_.first_loss + 1 || state_.recent_loss > 2 * state_.first_loss + 0.1;
-  if (!std::isfinite(loss) || !std::isfinite(norm) || exploded)
+  if (!std::isfinite(loss) || !std::isfinite(norm) || exploded) {
+    if (!ranks_.first()) throw Error("");  // the first tells it
     fail(
         "training diverged at step {} (loss {:.3g}, gradient {:.3g}): the best adapter, of step {}, is kept; try a "
         "smaller --lr",
         state_.step + 1, loss, norm, state_.best_step);
+  }
   state_.recent_loss = 0.9 * state_.recent_loss + 0.1 * loss;
 }
 
@@ -171,8 +224,12 @@ bool Trainer::measurement_due() const {
   const std::int64_t wanted = options_.measure_every > 0 ? options_.measure_every / each : (steps + 19) / 20;
   const std::int64_t interval = std::max<std::int64_t>(1, wanted);
   if (state_.measured_step >= state_.step) return false;
-  return state_.step == 0 || state_.step == all_steps() ||
-         (!matching() && (state_.step - match_steps_) % interval == 0);
+  return state_.step == 0 || done() || (!matching() && (state_.step - match_steps_) % interval == 0);
+}
+
+void Trainer::measure_and_save() {
+  if (measurement_due()) measure();
+  if (saved_step_ != state_.step && since_save_.seconds() > 60 * options_.save_minutes) save();
 }
 
 void Trainer::measure() {
@@ -195,6 +252,7 @@ void Trainer::measure() {
 
 void Trainer::save() {
   write_checkpoint(files_.checkpoint, files_.identity, state_);
+  saved_step_ = state_.step;
   since_save_ = Stopwatch();
 }
 

@@ -1,6 +1,7 @@
 // The training loop: batches of text, gradients, AdamW, measurements, checkpoints.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include "heal/checkpoint.h"
 #include "heal/heal_options.h"
 #include "heal/heal_text.h"
+#include "heal/meeting.h"
 #include "heal/train_log.h"
 
 namespace layerboost {
@@ -26,42 +28,51 @@ class Trainer {
   /// References must outlive it.
   Trainer(const Model& model, Student& student, HealText& text, const HealOptions& options, TrainFiles files);
 
-  /// Trains to the end, from the checkpoint where there is one, and returns the last state. Throws Interrupted (a
-  /// checkpoint was saved), Error when training diverges (the best parameters were saved) or a file can't be written.
+  /// Trains to the end, from the checkpoint where there is one, and returns the last state (its measurements on the
+  /// first rank only). Throws Interrupted (a checkpoint was saved), Error when training diverges (the best parameters
+  /// were saved) or a file can't be written; all ranks throw, with a message on one of them.
   TrainState run();
 
  private:
   void begin();
-  void step(Progress& progress);
+  void begin_or_go_on();
+  void check_same_run() const;
   LossSums gradients_of_step();
-  void sum_over_ranks(LossSums& sums);
+  void meet(LossSums& sums, std::exception_ptr problem);
+  void learn(const LossSums& sums);
   void update(double tokens, double norm);
   void check_divergence(double loss, double norm);
+  void report(const LossSums& sums, Progress& progress);
+  void measure_and_save();
   void measure();
   void save();
   [[nodiscard]] bool measurement_due() const;
   /// Whether the next step is of the first stage, in which only the mixers' own parameters learn.
   [[nodiscard]] bool matching() const { return state_.step < match_steps_; }
   [[nodiscard]] std::int64_t all_steps() const { return match_steps_ + options_.steps(); }
+  [[nodiscard]] bool done() const { return state_.step == all_steps(); }
 
   Student& student_;
   HealText& text_;
   const HealOptions options_;
   const TrainFiles files_;
+  const Ranks& ranks_;
   Distiller distiller_;
   const HeldOut held_out_;
   int micro_sequences_ = 1;
   std::int64_t match_steps_ = 0;  // of the first stage; none where mixers have no parameters
-  double last_rate_ = 0;
+  double last_loss_ = 0, last_norm_ = 0, last_rate_ = 0;
   TrainState state_;
   std::vector<float> gradients_;
-  std::optional<TrainLog> log_;
-  Stopwatch since_save_, since_start_;
-  double seconds_before_ = 0;  // of the runs before this one
+  std::optional<TrainLog> log_;  // the first rank's
+  Meeting meeting_;
+  Stopwatch since_step_, since_save_, since_start_;
+  std::int64_t saved_step_ = -1;  // of the checkpoint on disk
+  double seconds_before_ = 0;     // of the runs before this one
 };
 
-/// Sequences that go through the models at once: as options say, or about 2048 tokens, fewer where activations would
-/// have to be computed again.
+/// Of one rank's sequences, those that go through the models at once: as options say, or about 2048 tokens, fewer where
+/// activations would have to be computed again.
 int micro_batch_sequences(const HealOptions& options, const Student& student);
 
 }  // namespace layerboost

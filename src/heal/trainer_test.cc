@@ -3,14 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <utility>
+
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/ranks_for_tests.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {
 namespace {
 
-/// Random sequences; fails when one is asked for as number `fails_at`.
+/// Random sequences; throws when one is asked for as number `interrupted_at`, `killed_at` or `fails_at`.
 class RandomText final : public HealText {
  public:
   RandomText(int length, int vocab) : length_(length), vocab_(vocab) {
@@ -20,9 +24,10 @@ class RandomText final : public HealText {
   std::vector<TokenId> sequence(std::int64_t i) override {
     if (i == interrupted_at) throw Interrupted("stopped");
     if (i == killed_at) throw std::runtime_error("killed");
+    if (i == fails_at) throw Error("no more text");
     return random_tokens(length_, vocab_, static_cast<std::uint64_t>(i % size()) + 50);
   }
-  std::int64_t sequences = 5, interrupted_at = -1, killed_at = -1;
+  std::int64_t sequences = 5, interrupted_at = -1, killed_at = -1, fails_at = -1;
 
  private:
   int length_, vocab_;
@@ -107,6 +112,108 @@ TEST_F(TrainerTest, GoesOnAsIfItHadNeverStopped) {
   const std::string before = read_file(directory_ / "parts" / "log.jsonl");
   EXPECT_EQ(run("parts", text).x, whole.x);  // finished: nothing happens
   EXPECT_EQ(read_file(directory_ / "parts" / "log.jsonl"), before);
+}
+
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(a[i] - b[i], 2);
+  return std::sqrt(sum);
+}
+
+/// Under mpirun: as one process that reads all of each step's text. The tests of ranks are also run as two processes.
+TEST_F(TrainerTest, RanksShareTheSteps) {
+  model_ = random_model(Precision::f32);
+  RandomText text(24, 96);
+  text.sequences = 1000;
+  const int all = options_.batch * Ranks::world().size();
+  options_.tokens = all * 8;
+  options_.measure_every = all * 3;
+  const int each = std::exchange(options_.batch, all);
+  const TrainState alone = run("alone", text);
+  options_.batch = each;
+  options_.ranks = &Ranks::world();
+  const TrainState shared = run("shared", text);
+
+  ASSERT_EQ(shared.x.size(), alone.x.size());
+  EXPECT_EQ(shared.step, 8);
+  const double moved = distance(alone.x, std::vector<float>(alone.x.size(), 0));
+  EXPECT_LT(distance(shared.x, alone.x), 1e-3 * moved);
+  EXPECT_EQ(fs::exists(directory_ / "shared"), Ranks::world().first());
+  if (!Ranks::world().first()) return;
+  const std::vector<Json> lines = log("alone"), shared_lines = log("shared");
+  ASSERT_EQ(shared_lines.size(), lines.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const char* const part = lines[i].contains("valid") ? "valid" : "";
+    const Json &one = *part != 0 ? lines[i][part] : lines[i],
+               &other = *part != 0 ? shared_lines[i][part] : shared_lines[i];
+    EXPECT_NEAR(other["kl"].get<double>(), one["kl"].get<double>(), 1e-3 * one["kl"].get<double>()) << i;
+  }
+}
+
+/// What stops one rank stops all after the same step, and they go on as if they had never stopped.
+TEST_F(TrainerTest, RanksStopTogether) {
+  options_.ranks = &Ranks::world();
+  const int ranks = Ranks::world().size();
+  options_.tokens = 72 * 8 * ranks;
+  options_.measure_every = 72 * 3 * ranks;
+  RandomText text(24, 96);
+  const TrainState whole = run("whole", text);
+
+  options_.save_minutes = 1000;
+  text.interrupted_at = 16 * ranks - 1;  // the last rank's, in the sixth step
+  try {
+    run("parts", text);
+    FAIL() << "no stop";
+  } catch (const Interrupted& stop) {
+    EXPECT_STREQ(stop.what(),
+                 Ranks::world().first() ? "stopped at step 5 of 8; the same command goes on from there" : "");
+  }
+  text.interrupted_at = -1;
+  const TrainState parts = run("parts", text);
+  EXPECT_EQ(whole.x, parts.x);
+  EXPECT_EQ(whole.v, parts.v);
+}
+
+TEST_F(TrainerTest, RanksFailTogether) {
+  options_.ranks = &Ranks::world();
+  const int ranks = Ranks::world().size();
+  options_.tokens = 72 * 8 * ranks;
+  RandomText text(24, 96);
+  text.fails_at = 16 * ranks - 1;
+  try {
+    run("fails", text);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), Ranks::world().rank() == ranks - 1 ? "no more text" : "");
+  }
+  text.fails_at = -1;
+  EXPECT_EQ(run("fails", text).step, 8);
+}
+
+TEST_F(TrainerTest, RanksRefuseEachOthersOptions) {
+  options_.ranks = &Ranks::world();
+  if (!options_.ranks->first()) options_.rate = 0.5;
+  RandomText text(24, 96);
+  if (options_.ranks->size() == 1) GTEST_SKIP() << "one process";
+  try {
+    run("differ", text);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "process 1 has lr 0.5 where the first has 0.002: all must be given the same");
+  }
+}
+
+/// Fewer processes that read as much in a step may go on; others may not.
+TEST_F(TrainerTest, RanksAreNamedByTheWholeBatch) {
+  options_.ranks = &Ranks::world();
+  const int ranks = Ranks::world().size();
+  HealOptions alone = options_;
+  alone.ranks = &Ranks::alone();
+  alone.batch *= ranks;
+  EXPECT_EQ(options_.to_json(), alone.to_json());
+  EXPECT_EQ(options_.steps(), alone.steps());
+  alone.batch *= 2;
+  EXPECT_NE(options_.to_json(), alone.to_json());
 }
 
 TEST_F(TrainerTest, Learns) {

@@ -10,58 +10,97 @@
 namespace layerboost {
 namespace {
 
-/// Slabs are taken from the system in multiples of huge pages: blocks of one pool are read in order, and misses of the
-/// translation buffer cost as much as the reading.
+/// Slabs are whole huge pages: blocks of one pool are read in order, and misses of the translation buffer cost as much
+/// as the reading.
 constexpr std::size_t huge_page = std::size_t{2} << 20;
+constexpr std::size_t blocks_per_slab = 16;  // at least
 
+std::size_t rounded_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+/// Memory for blocks of one size.
 class Slab {
  public:
-  explicit Slab(std::size_t bytes) : bytes_(bytes) {
-    data_ = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data_ == MAP_FAILED) throw std::bad_alloc();
+  Slab(std::size_t bytes, std::size_t block_bytes) : bytes_(bytes) {
+    // The system doesn't align to huge pages by itself: take more, and give back what lies before and behind.
+    const std::size_t taken = bytes + huge_page;
+    void* const memory = ::mmap(nullptr, taken, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    auto* const begin = static_cast<std::byte*>(memory);
+    const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
+    data_ = begin + before;
+    if (before > 0) ::munmap(begin, before);
+    ::munmap(data_ + bytes, huge_page - before);
     ::madvise(data_, bytes, MADV_HUGEPAGE);
+    const std::size_t count = bytes / block_bytes;
+    free_.reserve(count);
+    for (std::size_t i = count; i-- > 0;) free_.push_back(data_ + i * block_bytes);
+    blocks_ = count;
   }
   ~Slab() { ::munmap(data_, bytes_); }
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
-  [[nodiscard]] std::byte* data() const { return static_cast<std::byte*>(data_); }
+
+  std::byte* take() {
+    std::byte* const block = free_.back();
+    free_.pop_back();
+    return block;
+  }
+  void give_back(std::byte* block) { free_.push_back(block); }
+  [[nodiscard]] bool full() const { return free_.empty(); }
+  [[nodiscard]] bool unused() const { return free_.size() == blocks_; }
+  [[nodiscard]] const std::byte* data() const { return data_; }
 
  private:
-  void* data_ = nullptr;
-  std::size_t bytes_ = 0;
+  std::byte* data_ = nullptr;
+  std::size_t bytes_, blocks_ = 0;
+  std::vector<std::byte*> free_;
 };
 
 }  // namespace
 
 class CachePools::Pool {
  public:
-  explicit Pool(std::size_t block_bytes) : block_bytes_((block_bytes + 63) / 64 * 64) {}
+  explicit Pool(std::size_t block_bytes)
+      : block_bytes_(rounded_up(block_bytes, 64)), slab_bytes_(rounded_up(block_bytes_ * blocks_per_slab, huge_page)) {}
 
-  std::byte* take() {
-    if (free_.empty()) grow();
-    std::byte* const block = free_.back();
-    free_.pop_back();
-    return block;
+  std::pair<Slab*, std::byte*> take() {
+    if (with_room_.empty()) grow();
+    Slab* const slab = with_room_.begin()->second;
+    std::byte* const block = slab->take();
+    if (slab->full()) with_room_.erase(with_room_.begin());
+    return {slab, block};
   }
-  void give_back(std::byte* block) { free_.push_back(block); }
+  void give_back(Slab* slab, std::byte* block) {
+    if (slab->full()) with_room_.emplace(slab->data(), slab);
+    slab->give_back(block);
+  }
+  void release_unused() {
+    std::erase_if(with_room_, [](const auto& entry) { return entry.second->unused(); });
+    std::erase_if(slabs_, [](const auto& slab) { return slab->unused(); });
+  }
   [[nodiscard]] std::size_t block_bytes() const { return block_bytes_; }
+  [[nodiscard]] std::size_t reserved() const { return slabs_.size() * slab_bytes_; }
 
  private:
   void grow() {
-    // Double each time up to 32 MiB, so that small uses stay small and large ones take few slabs.
-    const std::size_t wanted = std::min(std::max(total_, huge_page), 16 * huge_page);
-    const std::size_t bytes = (std::max(wanted, block_bytes_) + huge_page - 1) / huge_page * huge_page;
-    slabs_.push_back(std::make_unique<Slab>(bytes));
-    total_ += bytes;
-    const std::size_t count = bytes / block_bytes_;
-    free_.reserve(free_.size() + count);
-    for (std::size_t i = count; i-- > 0;) free_.push_back(slabs_.back()->data() + i * block_bytes_);
+    slabs_.push_back(std::make_unique<Slab>(slab_bytes_, block_bytes_));
+    with_room_.emplace(slabs_.back()->data(), slabs_.back().get());
   }
 
-  std::size_t block_bytes_;
-  std::size_t total_ = 0;
+  std::size_t block_bytes_, slab_bytes_;
   std::vector<std::unique_ptr<Slab>> slabs_;
-  std::vector<std::byte*> free_;
+  std::map<const std::byte*, Slab*> with_room_;  // by address
+};
+
+/// What happens to a block when the last holder lets go.
+struct CachePools::GiveBack {
+  CachePools* pools;
+  Pool* pool;
+  Slab* slab;
+  void operator()(std::byte* block) const {
+    pool->give_back(slab, block);
+    pools->in_use_ -= pool->block_bytes();
+  }
 };
 
 CachePools::CachePools() = default;
@@ -70,14 +109,11 @@ CachePools::~CachePools() { LB_CHECK(in_use_ == 0); }
 Block CachePools::allocate(std::size_t bytes) {
   auto& pool = pools_[bytes];
   if (!pool) pool = std::make_unique<Pool>(bytes);
-  std::byte* const data = pool->take();
+  const auto [slab, data] = pool->take();
   std::memset(data, 0, bytes);
   in_use_ += pool->block_bytes();
   peak_ = std::max(peak_, in_use_);
-  return {data, [this, owner = pool.get()](std::byte* block) {
-            owner->give_back(block);
-            in_use_ -= owner->block_bytes();
-          }};
+  return {data, GiveBack{this, pool.get(), slab}};
 }
 
 void CachePools::make_unique(Block& block, std::size_t bytes) {
@@ -85,6 +121,20 @@ void CachePools::make_unique(Block& block, std::size_t bytes) {
   Block copy = allocate(bytes);
   std::memcpy(copy.get(), block.get(), bytes);
   block = std::move(copy);
+}
+
+void CachePools::release_unused() {
+  for (const auto& [size, pool] : pools_) pool->release_unused();
+}
+
+std::size_t CachePools::block_bytes(const Block& block) {
+  return std::get_deleter<GiveBack>(block)->pool->block_bytes();
+}
+
+std::size_t CachePools::bytes_reserved() const {
+  std::size_t bytes = 0;
+  for (const auto& [size, pool] : pools_) bytes += pool->reserved();
+  return bytes;
 }
 
 std::size_t CachePools::bytes_in_use() const { return in_use_; }

@@ -13,7 +13,9 @@ namespace layerboost {
 /// A block of a pool; the memory returns to the pool when the last holder lets go. Aligned to 64 bytes.
 using Block = std::shared_ptr<std::byte>;
 
-/// Pools of blocks, one for each size in use (pages for softmax, rings for windows, ...). Must outlive its blocks. Not
+/// Pools of blocks, one for each size in use (pages for softmax, rings for windows, ...). Memory is taken from the
+/// system in slabs that belong to one size, and a pool fills its slabs at low addresses first, so that the others
+/// empty: once empty, release_unused() makes their memory usable for other sizes. Must outlive its blocks. Not
 /// thread-safe.
 class CachePools {
  public:
@@ -27,12 +29,21 @@ class CachePools {
   /// Makes `block` (of this size) safe to write: a copy replaces it if somebody else holds it too.
   void make_unique(Block& block, std::size_t bytes);
 
+  /// Gives slabs that hold no block back to the system.
+  void release_unused();
+
+  /// The size of a block as it counts in bytes_in_use().
+  static std::size_t block_bytes(const Block& block);
+
   [[nodiscard]] std::size_t bytes_in_use() const;
+  /// Bytes taken from the system.
+  [[nodiscard]] std::size_t bytes_reserved() const;
   [[nodiscard]] std::size_t peak_bytes() const;
   void reset_peak();
 
  private:
   class Pool;
+  struct GiveBack;
   std::map<std::size_t, std::unique_ptr<Pool>> pools_;
   std::size_t in_use_ = 0, peak_ = 0;
 };

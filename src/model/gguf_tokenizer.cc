@@ -57,6 +57,7 @@ TokenizerData gguf_tokenizer(const GgufFile& file) {
   data.eos = token_id(file, "tokenizer.ggml.eos_token_id", data.tokens.size());
   data.add_bos = file.flag("tokenizer.ggml.add_bos_token", data.pre_tokenizer == "llama3" && data.bos >= 0);
   data.chat_template = file.text("tokenizer.chat_template", "");
+  data.tool_template = file.text("tokenizer.chat_template.tool_use", "");
   return data;
 }
 

@@ -15,12 +15,15 @@ class Sequence {
  public:
   /// `mixers` [L] and `pools` must outlive the sequence.
   Sequence(const MixerList& mixers, CachePools& pools);
+  /// Each layer's cache in pools of its own choice, `pools` [L].
+  Sequence(const MixerList& mixers, std::span<CachePools* const> pools);
 
   [[nodiscard]] const MixerList& mixers() const { return *mixers_; }
   /// Positions already in the caches.
   [[nodiscard]] int length() const { return length_; }
   void advance(int count) { length_ += count; }
   LayerCache& cache(int layer) { return caches_[static_cast<std::size_t>(layer)]; }
+  [[nodiscard]] const LayerCache& cache(int layer) const { return caches_[static_cast<std::size_t>(layer)]; }
 
  private:
   const MixerList* mixers_;

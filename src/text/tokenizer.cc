@@ -195,5 +195,6 @@ TokenId Tokenizer::bos() const { return impl_->data.bos; }
 TokenId Tokenizer::eos() const { return impl_->data.eos; }
 bool Tokenizer::add_bos() const { return impl_->data.add_bos; }
 const std::string& Tokenizer::chat_template() const { return impl_->data.chat_template; }
+const std::string& Tokenizer::tool_template() const { return impl_->data.tool_template; }
 
 }  // namespace layerboost

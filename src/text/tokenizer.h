@@ -31,6 +31,7 @@ struct TokenizerData {
   bool add_bos = false;        // what encode() does where the caller says "auto"
   bool ignore_merges = false;  // llama3: a pre-token that is in the vocabulary is one token
   std::string chat_template;   // Jinja; empty: none
+  std::string tool_template;   // takes its place where the messages come with tools; empty: the same one
 };
 
 /// Reads `tokenizer.json` (and `tokenizer_config.json`, `special_tokens_map.json` beside it where present).
@@ -67,6 +68,7 @@ class Tokenizer {
   [[nodiscard]] TokenId eos() const;
   [[nodiscard]] bool add_bos() const;
   [[nodiscard]] const std::string& chat_template() const;
+  [[nodiscard]] const std::string& tool_template() const;
 
  private:
   struct Impl;

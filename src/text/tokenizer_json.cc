@@ -11,24 +11,7 @@
 #include "text/pre_tokenizer.h"
 
 namespace layerboost {
-
 namespace {
-
-// Json keeps the order of keys by searching them one by one: quadratic in the size of a vocabulary.
-using SortedJson = nlohmann::json;
-
-SortedJson parse_sorted(std::string_view text, std::string_view where) {
-  constexpr int max_depth = 64;
-  const auto limit_depth = [&](int depth, SortedJson::parse_event_t, SortedJson&) {
-    if (depth > max_depth) fail("{}: JSON nested deeper than {}", where, max_depth);
-    return true;
-  };
-  try {
-    return SortedJson::parse(text, limit_depth);
-  } catch (const nlohmann::json::exception&) {
-    fail("{}: not valid JSON", where);
-  }
-}
 
 Json member(const Json& object, const char* key) {
   const auto it = object.is_object() ? object.find(key) : object.end();
@@ -169,11 +152,12 @@ bool template_adds(TokenId bos, const Json& post_processor, const TokenizerData&
   return false;
 }
 
-std::string chat_template(const Json& config, std::string_view where) {
+// The template of this name in a list of them, or the only one where it is "default".
+std::string chat_template(const Json& config, std::string_view name, std::string_view where) {
   const Json value = member(config, "chat_template");
-  if (!value.is_array()) return get_or<std::string>(config, "chat_template", "", where);
+  if (!value.is_array()) return name == "default" ? get_or<std::string>(config, "chat_template", "", where) : "";
   for (const Json& entry : value)
-    if (member(entry, "name") == "default") return get<std::string>(entry, "template", where);
+    if (member(entry, "name") == name) return get<std::string>(entry, "template", where);
   return "";
 }
 
@@ -183,7 +167,7 @@ TokenizerData parse_tokenizer_json(std::string_view tokenizer_json, std::string_
                                    std::string_view special_tokens_json, std::string_view where) {
   const std::string file = fmt::format("{}/tokenizer.json", where);
   TokenizerData data;
-  SortedJson parsed = parse_sorted(tokenizer_json, file);
+  SortedJson parsed = parse_sorted_json(tokenizer_json, file);
   if (!parsed.is_object() || !parsed.contains("model") || !parsed["model"].is_object())
     fail("{}: missing \"model\"", file);
   read_vocabulary(std::exchange(parsed["model"]["vocab"], {}), data, file);
@@ -205,7 +189,8 @@ TokenizerData parse_tokenizer_json(std::string_view tokenizer_json, std::string_
   data.eos = find_token(config, special, "eos_token", data, config_file);
   data.add_bos =
       get_or(config, "add_bos_token", template_adds(data.bos, member(rest, "post_processor"), data), config_file);
-  data.chat_template = chat_template(config, config_file);
+  data.chat_template = chat_template(config, "default", config_file);
+  data.tool_template = chat_template(config, "tool_use", config_file);
   return data;
 }
 
@@ -218,6 +203,8 @@ TokenizerData read_tokenizer_json(const std::string& directory) {
       parse_tokenizer_json(read_file(folder / "tokenizer.json"), read_if_there("tokenizer_config.json"),
                            read_if_there("special_tokens_map.json"), directory);
   if (fs::exists(folder / "chat_template.jinja")) data.chat_template = read_file(folder / "chat_template.jinja");
+  const fs::path for_tools = folder / "additional_chat_templates" / "tool_use.jinja";
+  if (fs::exists(for_tools)) data.tool_template = read_file(for_tools);
   return data;
 }
 
