@@ -1,0 +1,47 @@
+// Where the ranks of a training run add up what each has, and how they end together.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/clock.h"
+#include "base/ranks.h"
+
+namespace layerboost {
+
+/// Every rank calls the same in the same order. A live rank that is asked to stop still comes to the next meet(), so
+/// that all stop there; the others are waited for as long as they may take, by the time between earlier meetings. Then
+/// they are lost.
+class Meeting {
+ public:
+  /// `ranks` must outlive it. `save` saves the run's state as it is and returns how to go on from it. It is called on
+  /// the first rank only, as soon as that is asked to stop, even while it waits: mpirun leaves little time.
+  Meeting(const Ranks& ranks, std::function<std::string()> save);
+
+  /// Sums `values` over the ranks, unless one of them ends. `problem`: what ends this one, Interrupted or another
+  /// exception; nullptr: nothing. Then all throw, after the first has saved: each rank its own problem; Interrupted
+  /// with the advice on the first, and without a message (the first tells it) on others; where a rank failed, an Error
+  /// without a message (that rank tells it).
+  void meet(std::span<double> values, std::exception_ptr problem);
+
+  /// Sums `values` over the ranks, between two meetings.
+  void sum(std::span<float> values);
+
+ private:
+  template <typename T>
+  void sum_patiently(std::span<T> values);
+  bool give_up();
+  void save();
+
+  const Ranks& ranks_;
+  const std::function<std::string()> save_;
+  std::string advice_;              // once saved for a stop
+  std::optional<Stopwatch> asked_;  // to stop, while waiting
+  Stopwatch since_meeting_;
+  double longest_ = 0;  // seconds between meetings
+};
+
+}  // namespace layerboost
