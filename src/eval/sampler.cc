@@ -113,8 +113,8 @@ TokenId sample(const float* logits, float scale, int vocab, const Sampling& samp
   if (sampling.temperature < least_temperature) return argmax(logits, vocab);
   const float sharper = static_cast<float>(static_cast<double>(scale) / sampling.temperature);
   const double drawn = random.uniform();
-  if (sampling.top_p >= 1 && sampling.top_k == 0 && sampling.min_p == 0)
-    return find_mass(logits, sharper, vocab, drawn);
+  const bool all = sampling.top_k == 0 || sampling.top_k >= vocab;
+  if (sampling.top_p >= 1 && all && sampling.min_p == 0) return find_mass(logits, sharper, vocab, drawn);
   return draw_among_few(logits, sharper, vocab, sampling, drawn);
 }
 

@@ -28,7 +28,7 @@ struct Sampling {
   int top_k = 0;     // 0: off
   double min_p = 0;  // 0: off
   double repetition_penalty = 1, presence_penalty = 0, frequency_penalty = 0;
-  std::vector<std::pair<TokenId, float>> logit_bias;
+  std::vector<std::pair<TokenId, float>> logit_bias = {};
 };
 
 /// Throws Error, naming the field as OpenAI's and vLLM's interfaces do, unless temperature >= 0, 0 < top_p <= 1,

@@ -93,7 +93,7 @@ TEST_F(SamplerTest, WideNucleusOfAFlatDistribution) {
   for (std::size_t id = 0; id < logits_.size(); ++id) logits_[id] = -1e-4F * static_cast<float>(id);
   Random random(3);
   std::vector<int> counts(3000);
-  for (int i = 0; i < 30000; ++i) ++counts[static_cast<std::size_t>(sample(logits_.data(), 1, 3000, {1, 0.5}, random))];
+  for (int i = 0; i < 8000; ++i) ++counts[static_cast<std::size_t>(sample(logits_.data(), 1, 3000, {1, 0.5}, random))];
   double expected_end = 0, sum = 0;
   for (int id = 0; id < 3000; ++id) sum += std::exp(-1e-4 * id);
   for (double part = 0; part < 0.5 * sum; ++expected_end) part += std::exp(-1e-4 * expected_end);
@@ -104,7 +104,7 @@ TEST_F(SamplerTest, WideNucleusOfAFlatDistribution) {
     last = id;
   }
   EXPECT_NEAR(last, expected_end, 3);
-  EXPECT_GT(drawn, 0.99 * expected_end);
+  EXPECT_GT(drawn, 0.98 * expected_end);
 }
 
 TEST(Sampling, Limits) {

@@ -1,0 +1,83 @@
+#include "engine/cache_memory.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+CacheMemory::Kind kind_of(const Mixer& mixer) {
+  switch (mixer.spec().kind) {
+    case MixerKind::softmax:
+      return CacheMemory::Kind::softmax;
+    case MixerKind::window:
+      return CacheMemory::Kind::window;
+    default:
+      return CacheMemory::Kind::state;
+  }
+}
+
+/// What is copied when the layer writes on. Softmax writes to its last page only, if there is room in it; a window or a
+/// state is written all over before long.
+std::size_t bytes_to_copy(const LayerCache& cache, const Mixer& mixer, int length) {
+  std::size_t bytes = 0;
+  const auto count = [&](const Block& block) {
+    if (block != nullptr && block.use_count() > 1) bytes += CachePools::block_bytes(block);
+  };
+  if (mixer.spec().kind != MixerKind::softmax) {
+    for (const Block& block : cache.blocks) count(block);
+  } else if (!cache.blocks.empty() && mixer.cache_bytes(length + 1) == mixer.cache_bytes(length)) {
+    count(cache.blocks.back());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::size_t sequence_bytes(const MixerList& mixers, int length) {
+  std::size_t bytes = 0;
+  for (const Mixer* mixer : mixers) bytes += mixer->cache_bytes(length);
+  return bytes;
+}
+
+CacheMemory::CacheMemory(const MixerList& mixers, std::size_t limit) : mixers_(mixers), limit_(limit) {
+  for (const Mixer* mixer : mixers) layer_pools_.push_back(&pools_[static_cast<std::size_t>(kind_of(*mixer))]);
+}
+
+Sequence CacheMemory::make_sequence() { return {mixers_, layer_pools_}; }
+
+std::size_t CacheMemory::bytes(int length) {
+  while (std::ssize(bytes_) <= length) bytes_.push_back(sequence_bytes(mixers_, static_cast<int>(std::ssize(bytes_))));
+  return bytes_[static_cast<std::size_t>(length)];
+}
+
+std::size_t CacheMemory::growth(const Sequence& sequence, int count) {
+  const int length = sequence.length();
+  std::size_t growth = bytes(length + count) - bytes(length);
+  for (int layer = 0; layer < static_cast<int>(mixers_.size()); ++layer)
+    growth += bytes_to_copy(sequence.cache(layer), *mixers_[static_cast<std::size_t>(layer)], length);
+  return growth;
+}
+
+void CacheMemory::prepare(std::size_t growth) {
+  LB_CHECK(in_use() + growth <= limit_);
+  if (reserved() + growth <= limit_) return;
+  for (CachePools& pools : pools_) pools.release_unused();
+}
+
+std::size_t CacheMemory::room() const { return limit_ - std::min(limit_, in_use()); }
+
+std::size_t CacheMemory::in_use() const {
+  std::size_t bytes = 0;
+  for (const CachePools& pools : pools_) bytes += pools.bytes_in_use();
+  return bytes;
+}
+
+std::size_t CacheMemory::reserved() const {
+  std::size_t bytes = 0;
+  for (const CachePools& pools : pools_) bytes += pools.bytes_reserved();
+  return bytes;
+}
+
+}  // namespace layerboost

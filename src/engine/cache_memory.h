@@ -1,0 +1,54 @@
+// The memory for all caches: one limit, pools by kind of mixer, and what a step is going to need of it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "model/sequence.h"
+
+namespace layerboost {
+
+/// Bytes that the layers keep of one sequence of `length` positions.
+std::size_t sequence_bytes(const MixerList& mixers, int length);
+
+/// Must outlive its sequences. Not thread-safe.
+class CacheMemory {
+ public:
+  /// Layers with softmax attention, with a window, and with a state (hybrid, gated; their windows count here, too).
+  enum class Kind { softmax, window, state };
+
+  /// `mixers` [L] must outlive the memory. `limit`: bytes of all blocks together.
+  CacheMemory(const MixerList& mixers, std::size_t limit);
+
+  /// A sequence without positions.
+  Sequence make_sequence();
+
+  /// Bytes of a sequence of `length` positions that shares nothing.
+  std::size_t bytes(int length);
+
+  /// The most that reading `count` more positions may take: new blocks, and copies of those that are written and that
+  /// somebody else holds, too.
+  std::size_t growth(const Sequence& sequence, int count);
+
+  /// Before a step that may take `growth` bytes (at most room()): sees to it that what is reserved stays within the
+  /// limit but for partly filled slabs.
+  void prepare(std::size_t growth);
+
+  [[nodiscard]] std::size_t limit() const { return limit_; }
+  [[nodiscard]] std::size_t in_use() const;
+  [[nodiscard]] std::size_t in_use(Kind kind) const { return pools_[static_cast<std::size_t>(kind)].bytes_in_use(); }
+  /// What is left below the limit.
+  [[nodiscard]] std::size_t room() const;
+  /// Bytes taken from the system.
+  [[nodiscard]] std::size_t reserved() const;
+
+ private:
+  const MixerList& mixers_;
+  std::size_t limit_;
+  std::array<CachePools, 3> pools_;
+  std::vector<CachePools*> layer_pools_;  // [L]
+  std::vector<std::size_t> bytes_;        // by length, as far as asked for
+};
+
+}  // namespace layerboost

@@ -1,0 +1,307 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/prediction.h"
+#include "engine/scheduler.h"
+#include "eval/generate.h"
+#include "model/runner.h"
+
+namespace layerboost {
+namespace {
+
+/// Half of what the system could give without swapping.
+std::size_t default_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string name, unit;
+  for (std::size_t kib = 0; file >> name >> kib; std::getline(file, unit))
+    if (name == "MemAvailable:") return kib * 1024 / 2;
+  return std::size_t{1} << 30;
+}
+
+EngineOptions checked(EngineOptions options) {
+  if (options.max_sequences < 1) fail("{} texts at the same time: must be at least 1", options.max_sequences);
+  if (options.step_tokens <= options.max_sequences)
+    fail("{} tokens in a step: must be more than the texts at the same time ({})", options.step_tokens,
+         options.max_sequences);
+  if (options.max_queue < 1) fail("{} waiting requests: must be at least 1", options.max_queue);
+  if (options.memory == 0) options.memory = default_memory();
+  return options;
+}
+
+/// An output with nothing new in it.
+Output counted(const Job& job) {
+  Output output;
+  output.prompt_tokens = job.prompt_tokens;
+  output.cached_tokens = std::max(0, job.cached);
+  output.generated_tokens = job.generated;
+  return output;
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  Impl(const Model& model, const MixerList& mixers, const EngineOptions& options)
+      : model_(model),
+        mixers_(mixers),
+        options_(checked(options)),
+        ends_(end_tokens(model)),
+        runner_(model),
+        memory_(mixers, options_.memory),
+        prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>(mixers) : nullptr),
+        scheduler_(memory_, prefixes_.get(), options_.step_tokens, options_.max_sequences) {
+    stats_.cache_limit = own_.cache_limit = options_.memory;
+  }
+
+  RequestId submit(GenerationRequest request, Sink sink);
+  void cancel(RequestId id);
+  bool step();
+  void run();
+  void stop();
+  [[nodiscard]] EngineStats stats() const;
+
+ private:
+  void take_inbox();
+  const float* forward(const std::vector<StepItem>& items);
+  static std::vector<Prediction> predictions_of(const std::vector<StepItem>& items);
+  void keep_snapshots(const std::vector<StepItem>& items);
+  void write(Prediction& prediction);
+  void end(Job& job, Output& output);
+  void publish();
+  void deliver();
+
+  const Model& model_;
+  const MixerList& mixers_;
+  const EngineOptions options_;
+  const std::vector<TokenId> ends_;
+
+  // The compute thread's.
+  Runner runner_;
+  CacheMemory memory_;
+  std::unique_ptr<PrefixCache> prefixes_;
+  Scheduler scheduler_;
+  EngineStats own_;
+  std::vector<std::pair<const Job*, Output>> outputs_;  // of this step
+  std::vector<std::unique_ptr<Job>> ended_;             // jobs of outputs_ that the scheduler no longer has
+
+  // Everybody's, under the mutex.
+  mutable std::mutex mutex_;
+  std::condition_variable news_;
+  std::vector<std::unique_ptr<Job>> submitted_;
+  std::vector<RequestId> cancelled_;
+  RequestId last_id_ = 0;
+  bool stopping_ = false;
+  EngineStats stats_;
+};
+
+RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
+  check_request(request, model_.config);
+  const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
+  const std::size_t bytes = sequence_bytes(mixers_, most);
+  if (bytes > options_.memory)
+    fail("{} tokens of prompt and max_tokens {} need {} MiB of cache, and there are {} MiB: ask for fewer",
+         request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
+  const std::lock_guard lock(mutex_);
+  if (stats_.waiting >= options_.max_queue)
+    throw QueueFull(fmt::format("{} requests are waiting already", stats_.waiting));
+  submitted_.push_back(std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), model_.text(), ends_));
+  ++stats_.waiting;
+  ++stats_.requests;
+  news_.notify_one();
+  return last_id_;
+}
+
+void Engine::Impl::cancel(RequestId id) {
+  const std::lock_guard lock(mutex_);
+  cancelled_.push_back(id);
+  news_.notify_one();
+}
+
+bool Engine::Impl::step() {
+  take_inbox();
+  const Stopwatch watch;
+  const std::vector<StepItem>& items = scheduler_.schedule();
+  if (items.empty()) return false;
+  const float* const hidden = forward(items);
+  std::vector<Prediction> predictions = predictions_of(items);
+  predict(runner_, hidden, predictions);
+  keep_snapshots(items);
+  for (Prediction& prediction : predictions)
+    if (prediction.prompt_token < 0) write(prediction);
+  ++own_.steps;
+  own_.step_seconds += watch.seconds();
+  publish();
+  deliver();
+  return true;
+}
+
+void Engine::Impl::run() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    if (std::exchange(stopping_, false)) return;
+    lock.unlock();
+    if (step()) continue;
+    lock.lock();
+    news_.wait(lock, [this] { return stopping_ || !submitted_.empty() || !cancelled_.empty(); });
+  }
+}
+
+void Engine::Impl::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  news_.notify_one();
+}
+
+EngineStats Engine::Impl::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void Engine::Impl::take_inbox() {
+  std::vector<std::unique_ptr<Job>> submitted;
+  std::vector<RequestId> cancelled;
+  {
+    const std::lock_guard lock(mutex_);
+    submitted.swap(submitted_);
+    cancelled.swap(cancelled_);
+  }
+  for (std::unique_ptr<Job>& job : submitted) scheduler_.add(std::move(job));
+  for (const RequestId id : cancelled) {
+    std::unique_ptr<Job> job = scheduler_.remove(id);
+    if (job == nullptr) continue;
+    Output output = counted(*job);
+    output.finish = FinishReason::cancelled;
+    outputs_.emplace_back(job.get(), std::move(output));
+    ended_.push_back(std::move(job));
+    ++own_.cancelled;
+  }
+  if (cancelled.empty()) return;
+  publish();
+  deliver();
+}
+
+/// Runs the items' tokens. Returns hidden [N, D].
+const float* Engine::Impl::forward(const std::vector<StepItem>& items) {
+  std::vector<BatchItem> batch;
+  for (const StepItem& item : items) {
+    const auto read = static_cast<std::size_t>(item.job->sequence->length());
+    batch.push_back({&*item.job->sequence,
+                     std::span<const TokenId>(item.job->tokens).subspan(read, static_cast<std::size_t>(item.count))});
+    own_.rows += static_cast<std::uint64_t>(item.count);
+  }
+  return runner_.forward(batch);
+}
+
+/// Of the rows that have been run: the last one of each text that was read to its end, and those of prompts whose
+/// log-probabilities are wanted.
+std::vector<Prediction> Engine::Impl::predictions_of(const std::vector<StepItem>& items) {
+  std::vector<Prediction> predictions;
+  int row = 0;
+  for (const StepItem& item : items) {
+    Job& job = *item.job;
+    const int first = job.sequence->length() - item.count;
+    for (int i = 0; i < item.count && job.wants_prompt_logprobs(); ++i)
+      if (const int next = first + i + 1; next < job.prompt_tokens)
+        predictions.push_back({&job, row + i, next, -1, {}});
+    row += item.count;
+    if (job.pending() == 0) predictions.push_back({&job, row - 1, -1, -1, {}});
+  }
+  return predictions;
+}
+
+void Engine::Impl::keep_snapshots(const std::vector<StepItem>& items) {
+  for (const StepItem& item : items) {
+    Job& job = *item.job;
+    if (job.borders.empty() || job.borders.front() != job.sequence->length()) continue;
+    prefixes_->store(std::span(job.tokens).first(static_cast<std::size_t>(job.borders.front())), *job.sequence);
+    job.borders.erase(job.borders.begin());
+  }
+}
+
+/// A job's text goes on by the token that was drawn.
+void Engine::Impl::write(Prediction& prediction) {
+  Job& job = *prediction.job;
+  const GenerationRequest& request = job.request;
+  const bool first = job.generated == 0;
+  if (request.max_tokens > 0) {
+    ++job.generated;
+    ++own_.generated_tokens;
+  }
+  Output output = counted(job);
+  if (first) {
+    output.prompt_logprobs = std::move(job.prompt_logprobs);
+    own_.prompt_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
+  }
+  if (request.max_tokens > 0) {
+    if (std::ranges::find(job.ends, prediction.drawn) != job.ends.end()) {
+      output.finish = FinishReason::stop;
+    } else {
+      job.tokens.push_back(prediction.drawn);
+      job.changes.see(prediction.drawn);
+      output.tokens = {prediction.drawn};
+      if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
+      output.text = job.text.push(prediction.drawn, job.generated > request.min_tokens);
+      if (job.text.stopped()) output.finish = FinishReason::stop;
+    }
+  }
+  if (output.finish == FinishReason::none && job.generated == request.max_tokens) output.finish = FinishReason::length;
+  if (output.finish != FinishReason::none) end(job, output);
+  outputs_.emplace_back(&job, std::move(output));
+}
+
+/// Frees what the job holds; the prefix cache keeps it for a text that goes on from this one.
+void Engine::Impl::end(Job& job, Output& output) {
+  output.text += job.text.finish();
+  const auto read = static_cast<std::size_t>(job.sequence->length());
+  if (prefixes_ != nullptr) prefixes_->store(std::span(job.tokens).first(read), *job.sequence);
+  ++(output.finish == FinishReason::stop ? own_.finished_stop : own_.finished_length);
+  ended_.push_back(scheduler_.remove(job.id));
+}
+
+void Engine::Impl::publish() {
+  const Scheduler::Counts& counts = scheduler_.counts();
+  own_.running = scheduler_.running();
+  own_.cache_softmax = memory_.in_use(CacheMemory::Kind::softmax);
+  own_.cache_window = memory_.in_use(CacheMemory::Kind::window);
+  own_.cache_state = memory_.in_use(CacheMemory::Kind::state);
+  own_.cache_reserved = memory_.reserved();
+  own_.snapshots = prefixes_ == nullptr ? 0 : static_cast<int>(prefixes_->size());
+  own_.preemptions = counts.preemptions;
+  own_.recomputed_tokens = counts.recomputed_tokens;
+  own_.prefix_queried_tokens = counts.prefix_queried_tokens;
+  own_.prefix_hit_tokens = counts.prefix_hit_tokens;
+  const std::lock_guard lock(mutex_);
+  own_.requests = stats_.requests;
+  own_.waiting = scheduler_.waiting() + static_cast<int>(submitted_.size());
+  stats_ = own_;
+}
+
+/// Hands the outputs to their sinks, without the lock: a sink may submit or cancel.
+void Engine::Impl::deliver() {
+  for (auto& [job, output] : outputs_) job->sink(std::move(output));
+  outputs_.clear();
+  ended_.clear();
+}
+
+Engine::Engine(const Model& model, const MixerList& mixers, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(model, mixers, options)) {}
+Engine::~Engine() = default;
+
+RequestId Engine::submit(GenerationRequest request, Sink sink) {
+  return impl_->submit(std::move(request), std::move(sink));
+}
+void Engine::cancel(RequestId id) { impl_->cancel(id); }
+bool Engine::step() { return impl_->step(); }
+void Engine::run() { impl_->run(); }
+void Engine::stop() { impl_->stop(); }
+EngineStats Engine::stats() const { return impl_->stats(); }
+
+}  // namespace layerboost

@@ -1,0 +1,30 @@
+#include "engine/job.h"
+
+#include <utility>
+
+namespace layerboost {
+
+namespace {
+
+std::vector<TokenId> ends_of(const GenerationRequest& request, const std::vector<TokenId>& model_ends) {
+  std::vector<TokenId> ends = request.stop_tokens;
+  if (!request.ignore_eos) ends.insert(ends.end(), model_ends.begin(), model_ends.end());
+  return ends;
+}
+
+}  // namespace
+
+Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const Tokenizer& tokenizer,
+         const std::vector<TokenId>& model_ends)
+    : id(its_id),
+      request(std::move(its_request)),
+      sink(std::move(its_sink)),
+      prompt_tokens(static_cast<int>(std::ssize(request.prompt))),
+      ends(ends_of(request, model_ends)),
+      tokens(request.prompt),
+      random(request.seed),
+      changes(request.sampling, tokens),
+      text(tokenizer, request.stop),
+      prompt_logprobs(request.prompt_logprobs ? tokens.size() : 0) {}
+
+}  // namespace layerboost

@@ -1,0 +1,47 @@
+// A request at work.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "base/random.h"
+#include "engine/request.h"
+#include "engine/text_output.h"
+#include "eval/logit_changes.h"
+#include "model/sequence.h"
+
+namespace layerboost {
+
+struct Job {
+  /// `model_ends`: the model's own end tokens.
+  Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const Tokenizer& tokenizer,
+      const std::vector<TokenId>& model_ends);
+
+  const RequestId id;
+  const GenerationRequest request;
+  const Sink sink;
+  const int prompt_tokens;
+  const std::vector<TokenId> ends;  // tokens that end the text
+
+  std::vector<TokenId> tokens;       // the prompt, and what was drawn so far
+  std::optional<Sequence> sequence;  // while it is running; freed when it is pre-empted
+  std::vector<int> borders;          // positions ahead where the prefix cache wants a snapshot, ascending
+
+  Random random;
+  LogitChanges changes;
+  TextOutput text;
+  std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt] if asked for
+  int generated = 0;                                         // tokens drawn, the stopping one among them
+  int cached = -1;                                           // prompt tokens found in the prefix cache; -1: not yet run
+  int most_read = 0;                                         // the longest its sequence ever was
+
+  /// Tokens that the sequence hasn't read. One: the last drawn.
+  [[nodiscard]] int pending() const { return static_cast<int>(tokens.size()) - sequence->length(); }
+  /// Positions that it may come to need: the last token is drawn but not read.
+  [[nodiscard]] int most_positions() const { return prompt_tokens + std::max(request.max_tokens, 1) - 1; }
+  /// Whether there are still log-probabilities of the prompt to be found.
+  [[nodiscard]] bool wants_prompt_logprobs() const { return request.prompt_logprobs && generated == 0; }
+};
+
+}  // namespace layerboost

@@ -1,0 +1,125 @@
+// For tests: small models that have a tokenizer, and what they write when they are alone.
+#pragma once
+
+#include <memory>
+
+#include "engine/engine.h"
+#include "eval/generate.h"
+#include "eval/tokenizer_for_tests.h"
+#include "mixer/model_for_tests.h"
+
+namespace layerboost {
+
+/// A llama of 4 layers, D 48, H 6, G 2, d 8, F 64, 512 positions, with normal random weights and the tokenizer of
+/// tokenizer_for_tests.h: V 260.
+inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
+  Config config = test::tiny_config("llama", DType::f32);
+  config.layers = 4;
+  config.hidden = 48;
+  config.heads = 6;
+  config.kv_heads = 2;
+  config.head_size = 8;
+  config.ffn = 64;
+  config.vocab = 260;
+  config.max_positions = 512;
+  config.windows.assign(4, 0);
+  const TokenizerData tokenizer = tokenizer_data_for_tests();
+  test::GgufWriter writer;
+  test::put_config(writer, config);
+  writer.text("tokenizer.ggml.model", "gpt2");
+  writer.text("tokenizer.ggml.pre", "gpt-2");
+  writer.texts("tokenizer.ggml.tokens", tokenizer.tokens);
+  writer.texts("tokenizer.ggml.merges", tokenizer.merges);
+  std::vector<std::int32_t> types(260, 1);
+  types[258] = types[259] = 3;
+  writer.i32s("tokenizer.ggml.token_type", types);
+  writer.u32("tokenizer.ggml.eos_token_id", 259);
+  writer.flag("tokenizer.ggml.add_bos_token", false);
+  Random random(7);
+  for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    const bool matrix = shape.size() == 2;
+    const double mean = matrix ? 0 : 1, spread = matrix ? 1.5 / std::sqrt(static_cast<double>(shape[1])) : 0.1;
+    std::string data;
+    for (std::int64_t i = 0; i < (matrix ? shape[0] : 1) * shape.back(); ++i)
+      test::put(data, static_cast<float>(mean + spread * random.normal()));
+    writer.tensor(test::gguf_name(name), shape, test::ggml_type(DType::f32), data);
+  });
+  const fs::path path = fs::path(testing::TempDir()) / fmt::format("layerboost-text-model-{}.gguf", ::getpid());
+  write_file(path, writer.file());
+  auto model = load_model(path, precision);
+  fs::remove(path);  // the map stays
+  return model;
+}
+
+/// The plans that tests of the engine go through: each kind of mixer, alone and together.
+inline std::vector<std::vector<MixerSpec>> plans_for_tests() {
+  std::vector<std::vector<MixerSpec>> plans;
+  for (const auto& names : std::vector<std::vector<const char*>>{{"softmax", "softmax", "softmax", "softmax"},
+                                                                 {"window:16+3", "window:70+4", "window:64", "none"},
+                                                                 {"softmax", "none", "window:7+2", "map"},
+                                                                 {"hybrid:16+3", "softmax", "gated:20", "hybrid:64+4"},
+                                                                 {"none", "map", "none", "none"}}) {
+    plans.emplace_back();
+    for (const char* name : names) plans.back().push_back(parse_mixer(name));
+  }
+  return plans;
+}
+
+/// Parameters of all layers and kinds that have some.
+inline MixerParameters parameters_for_tests(const Config& config) {
+  MixerParameters parameters;
+  Random random(11);
+  for (int layer = 0; layer < config.layers; ++layer)
+    for (const MixerKind kind : {MixerKind::map, MixerKind::hybrid, MixerKind::gated})
+      for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
+        parameters[{layer, kind}].push_back(static_cast<float>((kind == MixerKind::map ? 0.1 : 0.6) * random.normal()));
+  return parameters;
+}
+
+/// Everything a sink was handed.
+struct Collected {
+  std::string text;
+  std::vector<TokenId> tokens;
+  std::vector<TokenLogprob> logprobs;
+  std::vector<std::optional<TokenLogprob>> prompt_logprobs;
+  Output last;
+  int outputs = 0;
+  [[nodiscard]] bool ended() const { return last.finish != FinishReason::none; }
+
+  Sink sink() {
+    return [this](Output&& output) {
+      EXPECT_FALSE(ended());
+      ++outputs;
+      text += output.text;
+      tokens.insert(tokens.end(), output.tokens.begin(), output.tokens.end());
+      logprobs.insert(logprobs.end(), output.logprobs.begin(), output.logprobs.end());
+      if (!output.prompt_logprobs.empty()) prompt_logprobs = output.prompt_logprobs;
+      last = std::move(output);
+    };
+  }
+};
+
+/// A prompt of `count` random tokens, without control tokens, and how much to write.
+inline GenerationRequest request_for_tests(int count, int max_tokens, std::uint64_t seed = 1) {
+  GenerationRequest request;
+  request.prompt = random_tokens(count, 258, seed);
+  request.max_tokens = max_tokens;
+  request.ignore_eos = true;
+  request.seed = seed;
+  return request;
+}
+
+/// The same request's answer from an engine that has nothing else to do.
+inline Collected alone(const Model& model, const MixerList& mixers, const GenerationRequest& request) {
+  EngineOptions options;
+  options.memory = std::size_t{1} << 30;
+  options.prefix_cache = false;
+  Engine engine(model, mixers, options);
+  Collected result;
+  engine.submit(request, result.sink());
+  while (engine.step()) {
+  }
+  return result;
+}
+
+}  // namespace layerboost

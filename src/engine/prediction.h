@@ -1,0 +1,25 @@
+// What rows of a step say of the next token: drawn tokens and log-probabilities.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "engine/job.h"
+#include "model/runner.h"
+
+namespace layerboost {
+
+/// Row `row` of a step's hidden states.
+struct Prediction {
+  Job* job = nullptr;
+  int row = 0;
+  int prompt_token = -1;  // its log-probability is asked for, by index in the prompt; -1: a new token is to be drawn
+  TokenId drawn = -1;     // the result
+  std::optional<TokenLogprob> logprob;  // of it, if asked for
+};
+
+/// Fills in what is predicted from hidden [*, D], rows in parallel: draws with each job's own random numbers, and puts
+/// prompts' log-probabilities into their jobs. A job has at most one token to be drawn.
+void predict(Runner& runner, const float* hidden, std::span<Prediction> predictions);
+
+}  // namespace layerboost

@@ -1,0 +1,49 @@
+#include "engine/request.h"
+
+#include "base/error.h"
+
+namespace layerboost {
+
+const char* name_of(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::none:
+      return "none";
+    case FinishReason::stop:
+      return "stop";
+    case FinishReason::length:
+      return "length";
+    case FinishReason::cancelled:
+      return "cancelled";
+  }
+  LB_CHECK(false);
+}
+
+namespace {
+
+void check_token(const char* where, TokenId token, int vocab) {
+  if (token < 0 || token >= vocab) fail("{}: token id {} is outside the vocabulary (0 to {})", where, token, vocab - 1);
+}
+
+}  // namespace
+
+void check_request(const GenerationRequest& request, const Config& config) {
+  if (request.prompt.empty()) fail("the prompt is empty: it needs at least one token");
+  for (const TokenId token : request.prompt) check_token("prompt", token, config.vocab);
+  if (request.max_tokens < 0) fail("max_tokens is {}: must be 0 or more", request.max_tokens);
+  const auto positions = static_cast<std::size_t>(config.max_positions);
+  const std::size_t wanted = request.prompt.size() + static_cast<std::size_t>(request.max_tokens);
+  if (positions > 0 && wanted > positions)
+    fail("the prompt has {} tokens and max_tokens is {}: together more than the model's {} positions",
+         request.prompt.size(), request.max_tokens, positions);
+  if (request.min_tokens < 0 || request.min_tokens > request.max_tokens)
+    fail("min_tokens is {}: must be between 0 and max_tokens ({})", request.min_tokens, request.max_tokens);
+  check_sampling(request.sampling);
+  for (const auto& [token, bias] : request.sampling.logit_bias) check_token("logit_bias", token, config.vocab);
+  for (const TokenId token : request.stop_tokens) check_token("stop_tokens", token, config.vocab);
+  for (const std::string& text : request.stop)
+    if (text.empty()) fail("stop has an empty string: leave it out");
+  if (request.logprobs < -1 || request.logprobs > config.vocab)
+    fail("logprobs is {}: must be between 0 and {}, or -1 for none", request.logprobs, config.vocab);
+}
+
+}  // namespace layerboost

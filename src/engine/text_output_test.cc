@@ -1,0 +1,86 @@
+#include "engine/text_output.h"
+
+#include <gtest/gtest.h>
+
+#include "eval/tokenizer_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+class TextOutputTest : public ::testing::Test {
+ protected:
+  /// What comes out piece by piece when `text` goes in byte by byte, and at the end.
+  std::vector<std::string> pieces(const std::string& text, std::vector<std::string> stop) {
+    TextOutput output(tokenizer_, std::move(stop));
+    std::vector<std::string> result;
+    for (const char byte : text) result.push_back(output.push(token(byte)));
+    result.push_back(output.finish());
+    stopped_ = output.stopped();
+    return result;
+  }
+  std::string all(const std::string& text, std::vector<std::string> stop) {
+    std::string result;
+    for (const std::string& piece : pieces(text, std::move(stop))) result += piece;
+    return result;
+  }
+  static TokenId token(char byte) { return static_cast<unsigned char>(byte); }
+
+  const Tokenizer tokenizer_{tokenizer_data_for_tests()};
+  bool stopped_ = false;
+};
+
+using Pieces = std::vector<std::string>;
+
+TEST_F(TextOutputTest, WithoutStopStringsEverythingComesAtOnce) {
+  EXPECT_EQ(pieces("abc", {}), (Pieces{"a", "b", "c", ""}));
+  EXPECT_FALSE(stopped_);
+}
+
+TEST_F(TextOutputTest, CharactersStayWhole) {
+  EXPECT_EQ(pieces("\xC3\xA4z", {"z"}), (Pieces{"", "\xC3\xA4", "", ""}));
+  EXPECT_TRUE(stopped_);
+  EXPECT_EQ(pieces("x\xC3", {}), (Pieces{"x", "", "\xEF\xBF\xBD"}));
+}
+
+TEST_F(TextOutputTest, HoldsBackWhatMayBecomeAStopString) {
+  EXPECT_EQ(pieces("xabay", {"abc"}), (Pieces{"x", "", "", "ab", "ay", ""}));
+  EXPECT_EQ(pieces("xab", {"abc"}), (Pieces{"x", "", "", "ab"}));
+  EXPECT_FALSE(stopped_);
+}
+
+TEST_F(TextOutputTest, EndsBeforeTheFirstStopString) {
+  EXPECT_EQ(pieces("xabcd", {"abc"}), (Pieces{"x", "", "", "", "", ""}));
+  EXPECT_TRUE(stopped_);
+  EXPECT_EQ(all("one two three", {"three", "two"}), "one ");
+  EXPECT_EQ(all("aab", {"ab"}), "a");
+  EXPECT_EQ(all("ababac", {"abac"}), "ab");
+  EXPECT_EQ(all("x\n\n", {"\n\n"}), "x");
+  EXPECT_EQ(all("x\n\n", {"\n\n\n"}), "x\n\n");
+}
+
+TEST_F(TextOutputTest, TheEarliestOfSeveralInOneToken) {
+  TextOutput output(tokenizer_, {"b", "ab"});
+  EXPECT_EQ(output.push(token('x')), "x");
+  EXPECT_EQ(output.push(256), "");  // "ab"
+  EXPECT_TRUE(output.stopped());
+  EXPECT_EQ(output.push(token('y')), "");
+  EXPECT_EQ(output.finish(), "");
+}
+
+TEST_F(TextOutputTest, TokensThatMayNotStop) {
+  TextOutput output(tokenizer_, {"ab"});
+  EXPECT_EQ(output.push(256, false), "ab");
+  EXPECT_EQ(output.push(token('a'), false), "a");
+  EXPECT_EQ(output.push(token('b')), "b");
+  EXPECT_EQ(output.push(256), "");
+  EXPECT_TRUE(output.stopped());
+}
+
+TEST_F(TextOutputTest, ControlTokensGiveNothing) {
+  TextOutput output(tokenizer_, {});
+  EXPECT_EQ(output.push(259), "");
+  EXPECT_EQ(output.finish(), "");
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,34 @@
+// What changes a text's logits before a token is drawn: bias, penalties, tokens that may not be drawn yet.
+#pragma once
+
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "eval/sampler.h"
+
+namespace layerboost {
+
+/// One per text; steps 1 and 2 of Sampling. Remembers the tokens seen as far as the penalties need them.
+class LogitChanges {
+ public:
+  LogitChanges(const Sampling& sampling, std::span<const TokenId> prompt);
+
+  /// Counts a token that was drawn.
+  void see(TokenId token);
+
+  /// Whether apply() changes anything beside what is to be left out.
+  [[nodiscard]] bool any() const;
+
+  /// Changes logits [V] (true ones: row scales multiplied in). `left_out` can't be drawn afterwards.
+  void apply(std::span<float> logits, std::span<const TokenId> left_out) const;
+
+ private:
+  [[nodiscard]] bool penalties() const;
+
+  std::vector<std::pair<TokenId, float>> bias_;
+  double repetition_, presence_, frequency_;
+  std::unordered_map<TokenId, int> counts_;  // of the text; 0: only in the prompt
+};
+
+}  // namespace layerboost
