@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Renders chat templates by Jinja itself, in the environment that Hugging Face's apply_chat_template makes.
+
+  bench/chat/goldens.py                    makes src/text/testdata/chat/goldens.json again, from the *.jinja beside it, and
+                                           snippet_goldens.json from snippets.json
+  bench/chat/goldens.py FOLDER OUTPUT      the same for other templates; chat_template_test reads such a file when
+                                           LAYERBOOST_CHAT_GOLDENS names it
+
+Needs python3-jinja2 (3.1).
+"""
+
+import datetime
+import json
+import pathlib
+import re
+import sys
+
+import jinja2
+import jinja2.ext
+import jinja2.nodes
+import jinja2.sandbox
+
+HERE = pathlib.Path(__file__).resolve().parent
+DATA = HERE.parent.parent / "src" / "text" / "testdata" / "chat"
+NOW = 1700000000  # 14 November 2023, 22:13:20 UTC
+
+
+class Generation(jinja2.ext.Extension):
+    """{% generation %}: its body."""
+
+    tags = {"generation"}
+
+    def parse(self, parser):
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(["name:endgeneration"], drop_needle=True)
+        return jinja2.nodes.CallBlock(self.call_method("_body"), [], [], body).set_lineno(line)
+
+    def _body(self, caller):
+        return caller()
+
+
+def environment():
+    def raise_exception(message):
+        raise jinja2.exceptions.TemplateError(message)
+
+    def tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
+        return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+    def strftime_now(pattern):
+        return datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc).strftime(pattern)
+
+    env = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]
+    )
+    env.filters["tojson"] = tojson
+    env.globals["raise_exception"] = raise_exception
+    env.globals["strftime_now"] = strftime_now
+    return env
+
+
+def prepared(messages, source):
+    """What messages_for_template() of src/text/chat_messages.h does."""
+    messages = json.loads(json.dumps(messages))
+    parts = re.search(r"{%[-+]?\s*for\s(?:(?!%}).)* in (?:(?!%}).)*content", source)
+    for message in messages:
+        if isinstance(message.get("content"), list) and not parts:
+            message["content"] = "\n".join(part["text"] for part in message["content"])
+        for call in message.get("tool_calls", []):
+            if isinstance(call["function"]["arguments"], str):
+                call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+        if "reasoning_content" in message:
+            message["thinking"] = message["reasoning_content"]
+    return messages
+
+
+def render(source, conversation, bos, eos):
+    """The text, or None and why there is none."""
+    variables = {
+        "bos_token": bos,
+        "eos_token": eos,
+        "messages": prepared(conversation["messages"], source),
+        "tools": conversation.get("tools"),
+        "documents": None,
+        "add_generation_prompt": conversation.get("add_generation_prompt", True),
+        **conversation.get("variables", {}),
+    }
+    try:
+        return environment().from_string(source).render(**variables), None
+    except Exception as error:  # the template's own refusals, and what Python makes of its mistakes
+        return None, f"{type(error).__name__}: {error}"
+
+
+def write_snippets():
+    goldens = []
+    for source in json.loads((DATA / "snippets.json").read_text()):
+        text, why = render(source, {"messages": []}, "<s>", "</s>")
+        goldens.append([source, text if why is None else {"refused": why}])
+    (DATA / "snippet_goldens.json").write_text(json.dumps(goldens, ensure_ascii=False, indent=1) + "\n")
+
+
+def main():
+    folder, output = DATA, DATA / "goldens.json"
+    if len(sys.argv) == 3:
+        folder, output = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    elif len(sys.argv) != 1:
+        sys.exit(__doc__)
+    if folder == DATA:
+        write_snippets()
+    conversations = json.loads((DATA / "conversations.json").read_text())
+    tokens = json.loads((DATA / "tokens.json").read_text())
+    templates = []
+    for path in sorted(folder.glob("*.jinja")):
+        bos, eos = tokens.get(path.stem, ["<s>", "</s>"])
+        texts = {}
+        for name, conversation in conversations.items():
+            text, why = render(path.read_text(), conversation, bos, eos)
+            texts[name] = text if why is None else {"refused": why}
+        templates.append({"template": str(path) if folder != DATA else path.name, "bos": bos, "eos": eos, "texts": texts})
+    output.write_text(json.dumps({"now": NOW, "templates": templates}, ensure_ascii=False, indent=1) + "\n")
+    refused = sum(isinstance(text, dict) for one in templates for text in one["texts"].values())
+    print(f"{len(templates)} templates, {len(conversations)} conversations each, {refused} refused")
+
+
+if __name__ == "__main__":
+    main()

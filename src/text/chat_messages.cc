@@ -1,0 +1,78 @@
+#include "text/chat_messages.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace layerboost {
+
+namespace {
+
+std::string joined_parts(const Json& parts) {
+  std::string text;
+  for (const Json& part : parts) {
+    const auto type = part.is_object() ? part.value("type", Json()) : Json();
+    if (type != "text" || !part.contains("text") || !part["text"].is_string())
+      fail(
+          "the model's chat template takes text only: every part of a message must be {{\"type\": \"text\", \"text\": "
+          "\"...\"}}");
+    if (&part != &parts.front()) text += '\n';
+    text += part["text"].get_ref<const std::string&>();
+  }
+  return text;
+}
+
+void parse_arguments(Json& calls) {
+  if (!calls.is_array()) return;
+  for (Json& call : calls) {
+    Json* const function = call.is_object() && call.contains("function") ? &call["function"] : nullptr;
+    if (function == nullptr || !function->is_object() || !function->contains("arguments")) continue;
+    Json& arguments = (*function)["arguments"];
+    if (!arguments.is_string()) continue;
+    try {
+      Json parsed = parse_json(arguments.get_ref<const std::string&>(), "arguments");
+      if (parsed.is_object()) arguments = std::move(parsed);
+    } catch (const Error&) {  // text that the model wrote: it stays
+    }
+  }
+}
+
+void name_reasoning(Json& message) {
+  for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
+    const auto found = message.find(name);
+    if (found == message.end() || found->is_null()) continue;
+    const Json reasoning = *found;
+    message["reasoning_content"] = reasoning;
+    if (!message.contains("thinking")) message["thinking"] = reasoning;
+    return;
+  }
+}
+
+}  // namespace
+
+bool handles_content_parts(std::string_view source) {
+  for (std::size_t at = 0; (at = source.find("{%", at)) != std::string_view::npos; ++at) {
+    std::string_view tag = source.substr(at + 2);
+    tag = tag.substr(0, tag.find("%}"));
+    tag.remove_prefix(std::min(tag.find_first_not_of("-+ \t\n"), tag.size()));
+    const std::size_t in = tag.find(" in ");
+    if (tag.starts_with("for ") && in != std::string_view::npos && tag.find("content", in) != std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
+Json messages_for_template(const Json& messages, bool parts) {
+  Json prepared = messages;
+  if (!prepared.is_array()) return prepared;
+  for (Json& message : prepared) {
+    if (!message.is_object()) continue;
+    if (const auto content = message.find("content"); content != message.end() && content->is_array() && !parts)
+      *content = joined_parts(*content);
+    if (const auto calls = message.find("tool_calls"); calls != message.end()) parse_arguments(*calls);
+    name_reasoning(message);
+  }
+  return prepared;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,103 @@
+#include "text/chat_template.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "text/chat_messages.h"
+#include "text/jinja_evaluator.h"
+#include "text/jinja_functions.h"
+#include "text/jinja_parser.h"
+
+namespace layerboost {
+
+namespace {
+
+struct Parsed {
+  jinja::Body body;
+  bool parts;  // goes through the parts of messages
+};
+
+}  // namespace
+
+struct ChatTemplate::Impl {
+  Parsed plain;
+  std::optional<Parsed> with_tools;  // where the model has another one for tools
+  std::string bos_token, eos_token;
+};
+
+namespace {
+
+Parsed parse(std::string_view source) {
+  try {
+    return {jinja::parse_template(source), handles_content_parts(source)};
+  } catch (const jinja::SyntaxError& error) {
+    fail("chat template, line {}: {}", error.line, error.what());
+  } catch (const jinja::TemplateError& error) {
+    fail("chat template: {}", error.what());
+  }
+}
+
+// Messages may hold line ends; an Error is one line.
+std::string one_line(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return message;
+}
+
+std::string token_text(const Tokenizer& tokenizer, TokenId id) {
+  return id < 0 ? std::string() : std::string(tokenizer.bytes(id));
+}
+
+std::vector<std::pair<std::string, jinja::Value>> variables_of(const ChatInput& input, bool parts,
+                                                               const std::string& bos_token,
+                                                               const std::string& eos_token) {
+  using jinja::Value;
+  std::vector<std::pair<std::string, Value>> variables = jinja::global_functions();
+  const auto set = [&](const std::string& name, Value value) {
+    std::erase_if(variables, [&](const auto& variable) { return variable.first == name; });
+    variables.emplace_back(name, std::move(value));
+  };
+  set("bos_token", Value::text(bos_token));
+  set("eos_token", Value::text(eos_token));
+  set("messages", Value::from_json(messages_for_template(input.messages, parts)));
+  set("tools", Value::from_json(input.tools));
+  set("documents", Value::none());
+  set("add_generation_prompt", Value::boolean(input.add_generation_prompt));
+  if (input.variables.is_object())
+    for (const auto& [name, value] : input.variables.items()) set(name, Value::from_json(value));
+  return variables;
+}
+
+}  // namespace
+
+ChatTemplate::ChatTemplate(std::string_view source, std::string bos_token, std::string eos_token)
+    : impl_(
+          std::make_unique<const Impl>(Impl{parse(source), std::nullopt, std::move(bos_token), std::move(eos_token)})) {
+}
+
+ChatTemplate::ChatTemplate(const Tokenizer& tokenizer) {
+  if (tokenizer.chat_template().empty())
+    fail("the model has no chat template: it was not made to answer messages; give it plain prompts");
+  impl_ = std::make_unique<const Impl>(
+      Impl{parse(tokenizer.chat_template()),
+           tokenizer.tool_template().empty() ? std::nullopt : std::optional(parse(tokenizer.tool_template())),
+           token_text(tokenizer, tokenizer.bos()), token_text(tokenizer, tokenizer.eos())});
+}
+
+ChatTemplate::~ChatTemplate() = default;
+ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
+ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
+
+std::string ChatTemplate::render(const ChatInput& input) const {
+  const Parsed& chosen = impl_->with_tools && !input.tools.is_null() ? *impl_->with_tools : impl_->plain;
+  jinja::Context context;
+  context.now = input.now.value_or(std::time(nullptr));
+  std::optional<jinja::Evaluator> evaluator;
+  try {
+    evaluator.emplace(context, variables_of(input, chosen.parts, impl_->bos_token, impl_->eos_token));
+    return evaluator->run(chosen.body);
+  } catch (const jinja::TemplateError& error) {
+    fail("chat template, line {}: {}", evaluator ? evaluator->line() : 1, one_line(error.what()));
+  }
+}
+
+}  // namespace layerboost

@@ -1,0 +1,182 @@
+#include "text/chat_template.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <ctime>
+#include <thread>
+#include <vector>
+
+#include "base/file.h"
+#include "text/testing.h"
+
+namespace layerboost {
+namespace {
+
+const fs::path data = fs::path(LAYERBOOST_SOURCE_DIR) / "src/text/testdata/chat";
+
+class ChatTemplates : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    setenv("TZ", "UTC", 1);  // strftime_now() tells local time
+    tzset();
+  }
+};
+
+std::string render(std::string_view source, const ChatInput& input = {}) {
+  return ChatTemplate(source, "<s>", "</s>").render(input);
+}
+
+std::string error_of(std::string_view source) {
+  try {
+    return "no error: " + render(source);
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+// The text, or "refused".
+std::string text_or_refusal(const std::string& source, const std::string& bos, const std::string& eos,
+                            const ChatInput& input) {
+  try {
+    return ChatTemplate(source, bos, eos).render(input);
+  } catch (const Error&) {
+    return "refused";
+  }
+}
+
+std::string expected_text(const Json& golden) { return golden.is_object() ? "refused" : golden.get<std::string>(); }
+
+void compare_with_goldens(const fs::path& goldens, const fs::path& folder) {
+  const Json conversations = read_json(data / "conversations.json");
+  const Json golden = read_json(goldens);
+  for (const Json& one : golden["templates"]) {
+    const std::string source = read_file(folder / one["template"].get<std::string>());
+    for (const auto& [name, text] : one["texts"].items()) {
+      const Json& conversation = conversations[name];
+      ChatInput input;
+      input.messages = conversation["messages"];
+      input.tools = conversation.value("tools", Json());
+      input.variables = conversation.value("variables", Json());
+      input.add_generation_prompt = conversation.value("add_generation_prompt", true);
+      input.now = golden["now"].get<std::time_t>();
+      EXPECT_EQ(text_or_refusal(source, one["bos"], one["eos"], input), expected_text(text))
+          << one["template"] << ": " << name;
+    }
+  }
+}
+
+TEST_F(ChatTemplates, RenderAsJinjaDoes) { compare_with_goldens(data / "goldens.json", data); }
+
+TEST_F(ChatTemplates, OtherTemplatesRenderAsJinjaDoes) {
+  const char* const goldens = std::getenv("LAYERBOOST_CHAT_GOLDENS");
+  if (goldens == nullptr) GTEST_SKIP() << "LAYERBOOST_CHAT_GOLDENS names no file (bench/chat/goldens.py makes one)";
+  compare_with_goldens(goldens, "/");
+}
+
+TEST_F(ChatTemplates, FeaturesOfTheLanguageAreJinjas) {
+  const Json goldens = read_json(data / "snippet_goldens.json");
+  ChatInput input;
+  input.now = 1700000000;
+  for (const Json& golden : goldens)
+    EXPECT_EQ(text_or_refusal(golden[0], "<s>", "</s>", input), expected_text(golden[1])) << golden[0];
+}
+
+TEST_F(ChatTemplates, TheModelsOwnTemplateIsUsed) {
+  TokenizerData tokens = small_tokenizer_data({});
+  tokens.chat_template = "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}";
+  tokens.tool_template = "{{ tools | length }} tools";
+  const ChatTemplate chat{Tokenizer(tokens)};
+  ChatInput input;
+  input.messages = Json::parse(R"([{"role": "user", "content": "hi"}])");
+  EXPECT_EQ(chat.render(input), "<|start|>hi<|end|>");
+  input.tools = Json::parse(R"([{"type": "function"}])");
+  EXPECT_EQ(chat.render(input), "1 tools");
+}
+
+TEST_F(ChatTemplates, AModelWithoutATemplateSaysSo) {
+  EXPECT_THROW(ChatTemplate{Tokenizer(small_tokenizer_data({}))}, Error);
+}
+
+TEST_F(ChatTemplates, ErrorsNameTheLine) {
+  EXPECT_EQ(error_of("one\ntwo {{ missing.x }}\n"), "chat template, line 2: \"missing\" is undefined");
+  EXPECT_EQ(error_of("{% if true %}\n\n{{ raise_exception('not\nso') }}{% endif %}"), "chat template, line 3: not so");
+  EXPECT_EQ(error_of("\n{% for x in %}"), "chat template, line 2: expected an expression, found the end of the tag");
+  EXPECT_EQ(error_of("{% if true %}\n"), "chat template, line 2: expected {% endif %}, found the end of the template");
+  EXPECT_EQ(error_of("{{ 1 | nonsense }}"), "chat template, line 1: unknown filter \"nonsense\"");
+  EXPECT_EQ(error_of("a\n{{ 'b' }"), "chat template, line 2: unexpected \"}\"");
+}
+
+TEST_F(ChatTemplates, NothingRunsOrGrowsWithoutBounds) {
+  const auto expect_refusal = [](std::string_view source) {
+    EXPECT_TRUE(error_of(source).starts_with("chat template")) << source << ": " << error_of(source).substr(0, 200);
+  };
+  expect_refusal("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}");
+  expect_refusal("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}");
+  expect_refusal("{% set ns = namespace(x='ab') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}");
+  expect_refusal("{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}");
+  expect_refusal("{% set ns = namespace(x=[1]) %}{% for i in range(99999) %}{% set ns.x = [ns.x] %}{% endfor %}");
+  expect_refusal("{{ 'x' * 99999999999 }}");
+  expect_refusal("{{ 'x'.center(9999999999) }}");
+  expect_refusal("{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}");
+  expect_refusal("{{ range(99999) | join('x' * 1000000) }}");
+  expect_refusal("{{ [range(99999) | list] | tojson(indent='x' * 1000000) }}");
+  expect_refusal("{{ 9 ** 99 }}");
+  expect_refusal("{{ 9223372036854775807 + 1 }}");
+  expect_refusal("{{ " + std::string(100000, '(') + "1" + std::string(100000, ')') + " }}");
+  expect_refusal("{{ 1" + [] {
+    std::string sum;
+    for (int i = 0; i < 100000; ++i) sum += "+1";
+    return sum;
+  }() + " }}");
+  std::string nested;
+  for (int i = 0; i < 100000; ++i) nested += "{% if 1 %}";
+  expect_refusal(nested);
+}
+
+TEST_F(ChatTemplates, NamespacesMayHoldEachOther) {
+  EXPECT_EQ(render("{% set a = namespace() %}{% set a.a = a %}{{ a.a.a is defined }}"), "True");
+}
+
+TEST_F(ChatTemplates, MessagesAreGivenTheFormThatTemplatesExpect) {
+  ChatInput input;
+  input.messages =
+      Json::parse(R"([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+    {"role": "assistant", "reasoning": "hm", "tool_calls": [{"function": {"name": "f", "arguments": "{\"x\": [1]}"}},
+                                                           {"function": {"name": "g", "arguments": "{x"}}]}])");
+  EXPECT_EQ(render("{{ messages[0].content }}", input), "a\nb");
+  EXPECT_EQ(render("{% for m in messages %}{% for p in m.content %}{{ p.text }}|{% endfor %}{% endfor %}", input),
+            "a|b|");
+  EXPECT_EQ(render("{{ messages[1].tool_calls | map(attribute='function.arguments') | list }}", input),
+            "[{'x': [1]}, '{x']");
+  EXPECT_EQ(render("{{ messages[1].reasoning_content }} {{ messages[1].thinking }}", input), "hm hm");
+  input.messages[0]["content"][1] = Json::parse(R"({"type": "image_url", "image_url": {"url": "x"}})");
+  EXPECT_THROW(render("{{ messages[0].content }}", input), Error);
+}
+
+TEST_F(ChatTemplates, VariablesReachTheTemplate) {
+  ChatInput input;
+  input.variables = {{"enable_thinking", false}, {"range", 3}};
+  input.add_generation_prompt = false;
+  EXPECT_EQ(render("{{ enable_thinking }} {{ range }} {{ add_generation_prompt }} {{ tools }}", input),
+            "False 3 False None");
+}
+
+TEST_F(ChatTemplates, OneTemplateServesManyThreads) {
+  const ChatTemplate chat("{% for m in messages %}{{ m.role }}{% set ns = namespace(a=m) %}{{ ns.a.role }}{% endfor %}",
+                          "", "");
+  ChatInput input;
+  for (int i = 0; i < 20; ++i) input.messages.push_back({{"role", "user"}});
+  const std::string expected = chat.render(input);
+  std::vector<std::thread> threads;
+  std::vector<int> same(4, 0);
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 50; ++i) same[static_cast<std::size_t>(t)] += chat.render(input) == expected ? 1 : 0;
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(same, std::vector<int>(4, 50));
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,143 @@
+// Functions that templates find defined, and Python's "%".
+#include <cstdio>
+#include <ctime>
+#include <memory>
+
+#include "text/jinja_functions.h"
+
+namespace layerboost::jinja {
+
+namespace {
+
+constexpr std::int64_t most_in_range = 100000;  // as in Jinja's sandbox
+
+Value range(Context& context, const Arguments& arguments) {
+  arguments.check("range", 3);
+  if (arguments.positional.empty()) reject("range needs a number");
+  for (const Value& bound : arguments.positional)
+    if (!bound.is_integer()) reject("range needs integers, not a {}", name_of(bound.kind()));
+  const auto bound = [&](std::size_t i) { return arguments.positional[i].as_integer(); };
+  const bool from_zero = arguments.positional.size() == 1;
+  const std::int64_t start = from_zero ? 0 : bound(0), stop = from_zero ? bound(0) : bound(1);
+  const std::int64_t step = arguments.positional.size() == 3 ? bound(2) : 1;
+  if (step == 0) reject("range: the step must not be 0");
+  std::vector<Value> numbers;
+  for (std::int64_t i = start; step > 0 ? i < stop : i > stop;) {
+    if (static_cast<std::int64_t>(numbers.size()) == most_in_range)
+      reject("range: more than {} numbers", most_in_range);
+    numbers.push_back(Value::integer(i));
+    if (__builtin_add_overflow(i, step, &i)) break;
+  }
+  context.charge(numbers.size());
+  return Value::list(std::move(numbers));
+}
+
+std::vector<std::pair<Value, Value>> entries_of(const Arguments& arguments, std::string_view callee) {
+  if (arguments.positional.size() > 1) reject("{} takes one dict and names", callee);
+  std::vector<std::pair<Value, Value>> entries;
+  if (!arguments.positional.empty()) {
+    if (!arguments.positional[0].is(Kind::dict))
+      reject("{} takes a dict, not a {}", callee, name_of(arguments.positional[0].kind()));
+    entries = arguments.positional[0].as_dict();
+  }
+  for (const auto& [name, value] : arguments.named) {
+    bool known = false;
+    for (auto& [key, held] : entries) {
+      if (!key.is(Kind::string) || key.as_text() != name) continue;
+      held = value;
+      known = true;
+    }
+    if (!known) entries.emplace_back(Value::text(name), value);
+  }
+  return entries;
+}
+
+Value dict(Context&, const Arguments& arguments) { return Value::dict(entries_of(arguments, "dict")); }
+
+Value make_namespace(Context& context, const Arguments& arguments) {
+  auto members = std::make_shared<Namespace>();
+  for (const auto& [key, value] : entries_of(arguments, "namespace")) members->set(to_text(key), value);
+  context.charge(64);
+  context.namespaces.push_back(members);
+  return Value::name_space(std::move(members));
+}
+
+Value raise_exception(Context&, const Arguments& arguments) {
+  const Value* const message = arguments.find(0, "message");
+  reject("{}", message != nullptr ? to_text(*message) : "the template refuses");
+}
+
+Value strftime_now(Context& context, const Arguments& arguments) {
+  const Value* const format = arguments.find(0, "format");
+  if (format == nullptr || !format->is(Kind::string)) reject("strftime_now needs a format");
+  const std::string& pattern = format->as_text();
+  if (pattern.size() > 1000) reject("strftime_now: a format of more than 1000 bytes");
+  std::tm local{};
+  localtime_r(&context.now, &local);
+  std::string text(pattern.size() * 64 + 64, '\0');
+  text.resize(std::strftime(text.data(), text.size(), pattern.c_str(), &local));
+  return Value::text(std::move(text));
+}
+
+// `field` is a conversion of printf() that fits T; its width has at most four digits.
+template <typename T>
+std::string formatted_number(const std::string& field, T number) {
+  std::vector<char> buffer(12000);
+  const int length = std::snprintf(buffer.data(), buffer.size(), field.c_str(), number);
+  LB_CHECK(length >= 0 && length < static_cast<int>(buffer.size()));
+  return std::string(buffer.data(), static_cast<std::size_t>(length));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, Value>> global_functions() {
+  std::vector<std::pair<std::string, Value>> all;
+  const auto add = [&](const char* name, Value (*function)(Context&, const Arguments&)) {
+    all.emplace_back(name, Value::callable({name, function}));
+  };
+  add("range", range);
+  add("dict", dict);
+  add("namespace", make_namespace);
+  add("raise_exception", raise_exception);
+  add("strftime_now", strftime_now);
+  return all;
+}
+
+std::string format_percent(const std::string& format, const std::vector<Value>& arguments) {
+  std::string out;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < format.size(); ++i) {
+    if (format[i] != '%') {
+      out += format[i];
+      continue;
+    }
+    const std::size_t end = format.find_first_not_of("0123456789.-+ #", i + 1);
+    if (end == std::string::npos) reject("%: the format ends inside of a field");
+    const std::string field = format.substr(i, end - i);  // "%5.2"
+    if (field.size() > 5) reject("%: a field of more than 5 characters");
+    i = end;
+    if (format[end] == '%') {
+      out += '%';
+      continue;
+    }
+    if (next == arguments.size()) reject("%: too few values for the format");
+    const Value& value = arguments[next++];
+    const char type = format[end];
+    if (type == 's' || type == 'r') {
+      if (field != "%") reject("%: only plain %s is supported");
+      out += type == 's' ? to_text(value) : to_repr(value);
+    } else if (std::string_view("dixX").find(type) != std::string_view::npos && value.is_number()) {
+      const long long number = value.is_integer() ? value.as_integer() : static_cast<long long>(value.as_real());
+      out += formatted_number(field + "ll" + type, number);
+    } else if (std::string_view("feEgG").find(type) != std::string_view::npos && value.is_number()) {
+      out += formatted_number(field + type, value.as_real());
+    } else {
+      reject("%{}: not possible with a {}", type, name_of(value.kind()));
+    }
+    if (out.size() > Value::max_weight) reject("a text of more than {} bytes", Value::max_weight);
+  }
+  if (next < arguments.size()) reject("%: too many values for the format");
+  return out;
+}
+
+}  // namespace layerboost::jinja

@@ -1,0 +1,74 @@
+// Python's strings are sequences of code points; these are its operations on UTF-8. Bytes that aren't UTF-8 count as
+// one character each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace layerboost::jinja {
+
+/// The characters of a text, for range-based for.
+class CodePoints {
+ public:
+  explicit CodePoints(std::string_view text) : text_(text) {}
+
+  class Iterator {
+   public:
+    explicit Iterator(std::string_view rest);
+    std::string_view operator*() const { return rest_.substr(0, length_); }
+    Iterator& operator++();
+    bool operator!=(const Iterator& other) const { return rest_.size() != other.rest_.size(); }
+
+   private:
+    std::string_view rest_;
+    std::size_t length_ = 0;  // of the first character
+  };
+
+  [[nodiscard]] Iterator begin() const { return Iterator(text_); }
+  [[nodiscard]] Iterator end() const { return Iterator(text_.substr(text_.size())); }
+
+ private:
+  std::string_view text_;
+};
+
+/// Characters of `text`.
+std::size_t length_of(std::string_view text);
+
+/// str.strip() and its one-sided forms: `characters` empty means white space as Python has it.
+enum class Side { left, right, both };
+std::string_view strip(std::string_view text, Side side, const std::optional<std::string>& characters = {});
+
+enum class LetterCase { lower, upper, title, capitalized, swapped };
+/// By the simple mappings of Unicode (one character for each).
+std::string with_case(std::string_view text, LetterCase form);
+
+/// str.split(separator, most) and rsplit: at white space without a separator. `most` < 0: all.
+std::vector<std::string_view> split(std::string_view text, const std::optional<std::string>& separator,
+                                    std::int64_t most);
+std::vector<std::string_view> split_from_right(std::string_view text, const std::optional<std::string>& separator,
+                                               std::int64_t most);
+/// str.splitlines(): without the ends unless `keep_ends`.
+std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends);
+
+/// str.replace(): the first `most` occurrences; < 0: all. An empty `from` is found around every character. Throws
+/// TemplateError when the result would be larger than a text may be.
+std::string replace(std::string_view text, std::string_view from, std::string_view to, std::int64_t most);
+
+/// `&`, `<`, `>` and quotes as HTML has them.
+std::string escape_html(std::string_view text);
+
+/// Whether every character (at least one) is of a kind: "alpha", "digit", "alnum", "space"; for "lower" and "upper"
+/// every letter that has case, at least one.
+bool all_are(std::string_view text, std::string_view kind);
+
+/// As Python writes a string with quotes and escapes.
+std::string repr_of(std::string_view text);
+
+/// As Python's str() and JSON write a number: the shortest that reads back the same, with a point or an exponent.
+std::string number_text(double number);
+
+}  // namespace layerboost::jinja
