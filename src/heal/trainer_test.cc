@@ -160,7 +160,7 @@ TEST_F(TrainerTest, RanksStopTogether) {
   const TrainState whole = run("whole", text);
 
   options_.save_minutes = 1000;
-  text.interrupted_at = 16 * ranks - 1;  // the last rank's, in the sixth step
+  text.interrupted_at = 18 * ranks - 1;  // the last rank's, in the sixth step
   try {
     run("parts", text);
     FAIL() << "no stop";
@@ -179,7 +179,7 @@ TEST_F(TrainerTest, RanksFailTogether) {
   const int ranks = Ranks::world().size();
   options_.tokens = 72 * 8 * ranks;
   RandomText text(24, 96);
-  text.fails_at = 16 * ranks - 1;
+  text.fails_at = 18 * ranks - 1;
   try {
     run("fails", text);
     FAIL() << "no error";
