@@ -32,6 +32,7 @@ void add_commands(CLI::App& app) {
   add_plan_command(app);
   add_pull_command(app);
   add_report_command(app);
+  add_serve_command(app);
 }
 
 /// Fails when the first word is neither a subcommand nor a flag: CLI11 alone would name no alternative, or the wrong

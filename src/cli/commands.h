@@ -19,5 +19,6 @@ void add_heal_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_pull_command(CLI::App& app);
+void add_serve_command(CLI::App& app);
 
 }  // namespace layerboost

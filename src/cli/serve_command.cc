@@ -1,0 +1,150 @@
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/model_argument.h"
+#include "engine/engine.h"
+#include "heal/heal_options.h"
+#include "server/server.h"
+
+namespace layerboost {
+namespace {
+
+struct Options {
+  std::string model, plan;
+  std::string memory, max_body;  // such as "4G"
+  std::string chat_template;     // a file
+  EngineOptions engine;
+  ServerOptions server;
+  CommonOptions common;
+};
+
+/// "models/smollm2-135m.gguf" is served as "smollm2-135m".
+std::string served_name(const std::string& model) {
+  fs::path path = model;
+  if (!path.has_filename()) path = path.parent_path();
+  return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+}
+
+/// Each connection is an open file: as many as the system lets this process have.
+void allow_many_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Where there are many cores, one is kept for the event loop; where there are few, it would be missed.
+int threads_to_use(int asked) {
+  constexpr int many = 8;
+  const int threads = default_threads();
+  return asked == 0 && threads >= many ? threads - 1 : asked;
+}
+
+void complete(Options& options) {
+  options.common.threads = threads_to_use(options.common.threads);
+  if (!options.memory.empty()) options.engine.memory = parse_bytes(options.memory, "--memory");
+  if (!options.max_body.empty()) options.server.limits.body = parse_bytes(options.max_body, "--max-body");
+  if (!options.chat_template.empty()) options.server.chat_template = read_file(options.chat_template);
+  if (options.server.name.empty()) options.server.name = served_name(options.model);
+  const char* const key = std::getenv("LAYERBOOST_API_KEY");
+  if (options.server.api_key.empty() && key != nullptr) options.server.api_key = key;
+}
+
+void run_serve(Options options) {
+  complete(options);
+  start_run(options.common);
+  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  options.server.plan = opened.plan_hash;
+  allow_many_files();
+  Engine engine(*opened.model, opened.list(), options.engine);
+  const Server server(engine, *opened.model, opened.list(), options.server);
+  const std::string& host = options.server.host;
+  const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  note("{} is served at http://{}:{}/ (the API below /v1); Ctrl-C finishes what was begun and ends",
+       options.server.name, address, server.port());
+  engine.run();
+}
+
+void add_limits(CLI::App& command, Options& options) {
+  Limits& limits = options.server.limits;
+  command.add_option("--max-queue", options.engine.max_queue, "Texts that may wait; more are refused with 429")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
+      ->capture_default_str();
+  command.add_option("--context", limits.positions, "Tokens of prompt and answer together; 0: the model's")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->capture_default_str();
+  command.add_option("--max-tokens", limits.max_tokens, "Tokens that one answer may have; 0: the context")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->capture_default_str();
+  command.add_option("--max-body", options.max_body, "Size of a request")->type_name("BYTES")->default_str("8M");
+  command.add_option("--max-connections", limits.connections, "Connections open at the same time")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
+      ->capture_default_str();
+}
+
+void add_engine_options(CLI::App& command, Options& options) {
+  command.add_option("--memory", options.memory, "Memory for all caches, such as 4G; default: half of what is free")
+      ->type_name("BYTES");
+  command.add_option("--max-sequences", options.engine.max_sequences, "Texts written at the same time")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
+      ->capture_default_str();
+  command.add_option("--step-tokens", options.engine.step_tokens, "Tokens of one step: fewer give steadier streams")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
+      ->capture_default_str();
+  command.add_flag("!--no-prefix-cache", options.engine.prefix_cache,
+                   "Read beginnings that texts share each time anew");
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("serve", "Answer many people at once through OpenAI's API");
+  const auto options = std::make_shared<Options>();
+  command
+      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
+      ->required()
+      ->type_name("");
+  command->add_option("--plan", options->plan, "Run with this plan")->type_name("FILE");
+  command->add_option("--host", options->server.host, "Address to listen on; 0.0.0.0: all of this machine's")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command->add_option("--port", options->server.port, "Port to listen on; 0: any free one")
+      ->type_name("N")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  command->add_option("--name", options->server.name, "Name of the model in the API; default: MODEL's last part")
+      ->type_name("NAME");
+  command
+      ->add_option("--api-key", options->server.api_key,
+                   "Answer only those who send this key (or set LAYERBOOST_API_KEY, which other users can't see)")
+      ->type_name("KEY");
+  command->add_option("--chat-template", options->chat_template, "Jinja template in place of the model's own")
+      ->type_name("FILE");
+  add_engine_options(*command, *options);
+  add_limits(*command, *options);
+  add_compute_options(*command, options->common);
+  command->footer(
+      "Then open http://127.0.0.1:8080/ or use any client of OpenAI's API; docs/serving.md tells the rest.\n\n"
+      "Examples:\n"
+      "  layerboost serve smollm2-135m\n"
+      "  layerboost serve boosted/ --precision int8 --host 0.0.0.0 --api-key secret\n"
+      "  curl http://127.0.0.1:8080/v1/completions -H 'Content-Type: application/json' \\\n"
+      "    -d '{\"prompt\": \"The capital of France is\", \"max_tokens\": 8, \"temperature\": 0}'");
+  command->callback([options] { run_serve(*options); });
+}
+
+}  // namespace layerboost

@@ -1,0 +1,15 @@
+#include "server/api_error.h"
+
+#include "server/json_answer.h"
+
+namespace layerboost {
+
+HttpAnswer ApiError::answer() const {
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  return json_answer(
+      {{"error",
+        {{"message", what()}, {"type", type_}, {"param", text_or_null(param_)}, {"code", text_or_null(code_)}}}},
+      status_);
+}
+
+}  // namespace layerboost

@@ -1,0 +1,58 @@
+// What /v1/completions and /v1/chat/completions come down to, and reading it from their JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/request.h"
+#include "server/fields.h"
+#include "server/limits.h"
+#include "text/chat_template.h"
+
+namespace layerboost {
+
+struct ApiPrompt {
+  std::vector<TokenId> tokens;
+  std::string text;        // what `echo` gives back
+  bool bos_added = false;  // tokens[0] is a BOS that `text` doesn't have
+};
+
+struct ApiRequest {
+  bool chat = false;
+  std::vector<ApiPrompt> prompts;  // at least one
+  int choices = 1;                 // of each prompt
+  bool stream = false, include_usage = false;
+  bool echo = false;                  // the prompt is the beginning of the text
+  std::optional<std::uint64_t> seed;  // empty: any
+  GenerationRequest settings;         // all but prompt and seed
+};
+
+/// What requests are read with; immutable.
+struct ApiReader {
+  const Tokenizer& tokenizer;
+  const ChatTemplate* chat = nullptr;  // nullptr: the model has none
+  std::string model_name;
+  Limits limits;
+
+  /// Read the bodies of /v1/completions, /v1/chat/completions. Any bytes may come: throws ApiError for what isn't a
+  /// good request. They take long for long prompts. Thread-safe.
+  [[nodiscard]] ApiRequest completion(std::string_view body) const;
+  [[nodiscard]] ApiRequest chat_completion(std::string_view body) const;
+
+  /// The tokens of /tokenize's body ("prompt" or "messages"), the text of /detokenize's ("tokens").
+  [[nodiscard]] std::vector<TokenId> tokenize(std::string_view body) const;
+  [[nodiscard]] std::string detokenize(std::string_view body) const;
+
+ private:
+  [[nodiscard]] std::vector<ApiPrompt> prompts(const Fields& fields) const;
+  [[nodiscard]] ApiPrompt text_prompt(std::string text, bool add_special) const;
+  [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields) const;
+  [[nodiscard]] Json parse(std::string_view body) const;
+  void read_common(const Fields& fields, ApiRequest& request) const;
+  void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
+};
+
+}  // namespace layerboost

@@ -1,0 +1,167 @@
+#include "server/api_request.h"
+
+#include <gtest/gtest.h>
+
+#include "eval/tokenizer_for_tests.h"
+#include "server/api_error.h"
+
+namespace layerboost {
+namespace {
+
+class ApiRequestTest : public ::testing::Test {
+ protected:
+  ApiRequestTest() { reader_.limits.positions = 100; }
+
+  [[nodiscard]] ApiRequest completion(const Json& json) const { return reader_.completion(json.dump()); }
+
+  /// "PARAM: MESSAGE" of the error that a body leads to.
+  [[nodiscard]] std::string refusal(const std::string& body, bool chat = false) const {
+    try {
+      (void)(chat ? reader_.chat_completion(body) : reader_.completion(body));
+    } catch (const ApiError& error) {
+      const Json json = Json::parse(error.answer().body)["error"];
+      return fmt::format("{} {}: {}", error.status(), json["param"].dump(), json["message"].get<std::string>());
+    }
+    return "none";
+  }
+
+  Tokenizer tokenizer_{tokenizer_data_for_tests()};
+  ChatTemplate chat_{"{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}", "<s>", "</s>"};
+  ApiReader reader_{tokenizer_, &chat_, "tiny", {}};
+};
+
+TEST_F(ApiRequestTest, Defaults) {
+  const ApiRequest request = completion({{"prompt", "ab c"}});
+  ASSERT_EQ(request.prompts.size(), 1U);
+  EXPECT_EQ(request.prompts[0].tokens, tokenizer_.encode("ab c"));
+  EXPECT_EQ(request.prompts[0].text, "ab c");
+  EXPECT_EQ(request.choices, 1);
+  EXPECT_FALSE(request.stream || request.echo || request.include_usage || request.seed);
+  EXPECT_EQ(request.settings.max_tokens, 16);
+  EXPECT_EQ(request.settings.logprobs, -1);
+  EXPECT_EQ(request.settings.sampling.temperature, 1);
+  EXPECT_EQ(request.settings.sampling.top_k, 0);
+}
+
+TEST_F(ApiRequestTest, AllKindsOfPrompts) {
+  EXPECT_EQ(completion({{"prompt", {1, 2, 3}}}).prompts[0].tokens, (std::vector<TokenId>{1, 2, 3}));
+  const auto two = completion({{"prompt", {"ab", "c"}}}).prompts;
+  ASSERT_EQ(two.size(), 2U);
+  EXPECT_EQ(two[1].tokens, tokenizer_.encode("c"));
+  const auto lists = completion({{"prompt", {{97, 98}, {99}}}}).prompts;
+  ASSERT_EQ(lists.size(), 2U);
+  EXPECT_EQ(lists[0].text, tokenizer_.decode(std::vector<TokenId>{97, 98}));
+  EXPECT_EQ(completion({{"prompt", ""}}).prompts[0].tokens, std::vector<TokenId>{tokenizer_.bos()});
+}
+
+TEST_F(ApiRequestTest, AllSettings) {
+  const Json json = Json::parse(R"({"model": "tiny", "prompt": "a", "max_tokens": 5.0, "n": 3, "stream": true,
+    "stream_options": {"include_usage": true}, "seed": -2, "temperature": 0.5, "top_p": 0.25, "top_k": 7, "min_p": 0.125,
+    "repetition_penalty": 1.5, "presence_penalty": -1, "frequency_penalty": 2, "logit_bias": {"3": -100, "4": 5},
+    "stop": ["x", "y"], "stop_token_ids": [9], "ignore_eos": true, "min_tokens": 2, "logprobs": 4, "echo": true,
+    "best_of": 3, "user": "somebody", "suffix": null, "response_format": {"type": "text"}})");
+  const ApiRequest request = completion(json);
+  const GenerationRequest& settings = request.settings;
+  EXPECT_EQ(settings.max_tokens, 5);
+  EXPECT_EQ(settings.min_tokens, 2);
+  EXPECT_EQ(request.choices, 3);
+  EXPECT_TRUE(request.stream && request.include_usage && request.echo && settings.prompt_logprobs);
+  EXPECT_EQ(request.seed, static_cast<std::uint64_t>(-2));
+  EXPECT_EQ(settings.sampling.top_p, 0.25);
+  EXPECT_EQ(settings.sampling.top_k, 7);
+  EXPECT_EQ(settings.sampling.min_p, 0.125);
+  EXPECT_EQ(settings.sampling.repetition_penalty, 1.5);
+  EXPECT_EQ(settings.sampling.presence_penalty, -1);
+  EXPECT_EQ(settings.sampling.frequency_penalty, 2);
+  EXPECT_EQ(settings.sampling.logit_bias, (std::vector<std::pair<TokenId, float>>{{3, -100.F}, {4, 5.F}}));
+  EXPECT_EQ(settings.stop, (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(settings.stop_tokens, std::vector<TokenId>{9});
+  EXPECT_TRUE(settings.ignore_eos);
+  EXPECT_EQ(settings.logprobs, 4);
+}
+
+TEST_F(ApiRequestTest, ScoringAlwaysGetsItsToken) {
+  // lm-evaluation-harness drops the last token of the answer, an end token among them.
+  EXPECT_TRUE(completion({{"prompt", "a"}, {"echo", true}, {"logprobs", 1}, {"max_tokens", 1}}).settings.ignore_eos);
+  EXPECT_FALSE(completion({{"prompt", "a"}, {"max_tokens", 1}}).settings.ignore_eos);
+}
+
+TEST_F(ApiRequestTest, Chat) {
+  const ApiRequest request = reader_.chat_completion(
+      R"({"messages": [{"role": "system", "content": "a"},
+          {"role": "user", "content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}],
+          "logprobs": true, "top_logprobs": 2, "max_completion_tokens": 4, "max_tokens": 9})");
+  EXPECT_EQ(request.prompts[0].text, "[system]a[user]bc");
+  EXPECT_EQ(request.settings.max_tokens, 4);
+  EXPECT_EQ(request.settings.logprobs, 2);
+  const ApiRequest open = reader_.chat_completion(R"({"messages": [{"role": "user", "content": "a"}]})");
+  EXPECT_EQ(open.settings.max_tokens, 100 - static_cast<int>(open.prompts[0].tokens.size()));  // all that is left
+}
+
+TEST_F(ApiRequestTest, RefusalsNameTheFieldAndWhatIsRight) {
+  EXPECT_EQ(refusal("{"), "400 null: the body is not valid JSON (UTF-8): the error is at byte 2");
+  EXPECT_EQ(refusal("[]"), "400 null: the body must be a JSON object, not array");
+  EXPECT_EQ(refusal("{}"), "400 \"prompt\": \"prompt\" is missing: the text to go on from");
+  EXPECT_EQ(refusal(R"({"prompt": "a", "max_tokens": "5"})"),
+            "400 \"max_tokens\": \"max_tokens\" must be an integer from 0 to 2147483647");
+  EXPECT_EQ(refusal(R"({"prompt": "a", "temperature": -1})"),
+            "400 \"temperature\": \"temperature\" must be a number from 0 to 100");
+  EXPECT_EQ(refusal(R"({"prompt": "a", "max_tokens": 100})"),
+            "400 \"prompt\": this model's maximum context length is 100 tokens; the prompt has 1 and 100 are to be "
+            "written: shorten the prompt or ask for fewer with \"max_tokens\"");
+  EXPECT_EQ(refusal(R"({"model": "gpt-4", "prompt": "a"})"),
+            "404 \"model\": the model \"gpt-4\" is not here; this server has \"tiny\"");
+}
+
+TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
+  for (const char* const field : {R"("prompt": {})",
+                                  R"("prompt": [])",
+                                  R"("prompt": ["a", 1])",
+                                  R"("prompt": [1, -1])",
+                                  R"("prompt": [260])",
+                                  R"("prompt": [1.5])",
+                                  R"("prompt": [[[1]]])",
+                                  R"("prompt": "a", "n": 0)",
+                                  R"("prompt": "a", "n": 129)",
+                                  R"("prompt": ["a", "b"], "n": 65)",
+                                  R"("prompt": "a", "stream": "yes")",
+                                  R"("prompt": "a", "stop": [1])",
+                                  R"("prompt": "a", "stop": "")",
+                                  R"("prompt": "a", "top_p": 0)",
+                                  R"("prompt": "a", "logit_bias": {"x": 1})",
+                                  R"("prompt": "a", "logit_bias": {"260": 1})",
+                                  R"("prompt": "a", "logit_bias": {"1": 101})",
+                                  R"("prompt": "a", "logprobs": 21)",
+                                  R"("prompt": "a", "stream_options": {"include_usage": true})",
+                                  R"("prompt": "a", "best_of": 2)",
+                                  R"("prompt": "a", "suffix": "b")",
+                                  R"("prompt": "a", "max_tokens": 1e999)",
+                                  R"("prompt": "a", "response_format": {"type": "json_object"})",
+                                  R"("prompt": "a", "min_tokens": 17)"}) {
+    EXPECT_TRUE(refusal(fmt::format("{{{}}}", field)).starts_with("400")) << field;
+  }
+  for (const char* const field :
+       {R"("messages": [])", R"("messages": "a")", R"("messages": [1])", R"("messages": [{"content": "a"}])",
+        R"("messages": [{"role": "user", "content": 1}])", R"("messages": [{"role": 1, "content": "a"}])",
+        R"("messages": [{"role": "user", "content": [{"type": "image_url"}]}])",
+        R"("messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function"}])",
+        R"("messages": [{"role": "user", "content": "a"}], "top_logprobs": 2)"}) {
+    EXPECT_TRUE(refusal(fmt::format("{{{}}}", field), true).starts_with("400")) << field;
+  }
+}
+
+TEST_F(ApiRequestTest, HostileBytes) {
+  EXPECT_TRUE(refusal("{\"prompt\": \"\xff\xfe\"}").starts_with("400"));
+  const std::string deep(100000, '[');
+  EXPECT_EQ(refusal("{\"prompt\": " + deep), "400 null: the body's JSON nests deeper than 32 levels");
+  EXPECT_TRUE(refusal("").starts_with("400"));
+  EXPECT_TRUE(refusal(std::string(1, '\0')).starts_with("400"));
+}
+
+TEST_F(ApiRequestTest, WithoutAChatTemplate) {
+  reader_.chat = nullptr;
+  EXPECT_TRUE(refusal(R"({"messages": [{"role": "user", "content": "a"}]})", true).starts_with("400 \"messages\""));
+}
+
+}  // namespace
+}  // namespace layerboost

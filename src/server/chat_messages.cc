@@ -1,0 +1,39 @@
+#include "server/chat_messages.h"
+
+#include "server/api_error.h"
+
+namespace layerboost {
+namespace {
+
+std::string text_of_parts(const Json& parts, const std::string& path) {
+  std::string text;
+  for (const Json& part : parts) {
+    if (!part.is_object() || Fields(part).text("type") != "text")
+      refuse(path, "\"{}\" may only have parts of \"type\": \"text\"; the model reads nothing else", path);
+    text += Fields(part, path + ".").text("text").value_or("");
+  }
+  return text;
+}
+
+}  // namespace
+
+Json read_messages(const Fields& fields) {
+  const Json* const messages = fields.find("messages");
+  if (messages == nullptr || !messages->is_array() || messages->empty())
+    refuse("messages",
+           R"("messages" must be a list of at least one message such as {{"role": "user", "content": "Hello"}})");
+  Json read = *messages;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    const std::string path = fmt::format("messages[{}]", i);
+    Json& message = read[i];
+    if (!message.is_object()) refuse(path, "\"{}\" must be an object with \"role\" and \"content\"", path);
+    if (!Fields(message, path + ".").text("role")) refuse(path + ".role", "\"{}.role\" is missing", path);
+    Json& content = message["content"];
+    if (content.is_array()) content = text_of_parts(content, path + ".content");
+    if (content.is_null()) content = "";
+    if (!content.is_string()) refuse(path + ".content", "\"{}.content\" must be a string or a list of parts", path);
+  }
+  return read;
+}
+
+}  // namespace layerboost

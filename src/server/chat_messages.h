@@ -1,0 +1,12 @@
+// The messages of a conversation, as a chat template takes them.
+#pragma once
+
+#include "server/fields.h"
+
+namespace layerboost {
+
+/// Reads "messages": each a "role" and a "content", which is a text or a list of parts {"type": "text", "text"}, joined
+/// by nothing. Other keys are kept for the template. Throws ApiError.
+Json read_messages(const Fields& fields);
+
+}  // namespace layerboost

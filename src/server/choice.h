@@ -1,0 +1,23 @@
+// One text of an answer: an entry of its "choices", whole or in the pieces of a stream.
+#pragma once
+
+#include <memory>
+
+#include "server/api_request.h"
+
+namespace layerboost {
+
+class Choice {
+ public:
+  virtual ~Choice() = default;
+  virtual void add(const Output& output) = 0;
+  /// The entry with what was added since the last call; `piece`: of a stream.
+  virtual Json take(bool piece) = 0;
+};
+
+/// A choice of /v1/completions, or of /v1/chat/completions if the request is a chat. `request`, `prompt` and
+/// `tokenizer` must outlive it.
+std::unique_ptr<Choice> make_choice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer,
+                                    int index);
+
+}  // namespace layerboost

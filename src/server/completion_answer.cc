@@ -1,0 +1,160 @@
+#include "server/completion_answer.h"
+
+#include <ctime>
+#include <random>
+
+#include "server/api_error.h"
+#include "server/json_answer.h"
+#include "server/sse.h"
+
+namespace layerboost {
+namespace {
+
+std::uint64_t random_bits() {
+  static thread_local std::mt19937_64 random(std::random_device{}());
+  return random();
+}
+
+}  // namespace
+
+CompletionAnswer::CompletionAnswer(AnswerContext& context, ApiRequest request, std::weak_ptr<HttpReply> reply,
+                                   Stopwatch since)
+    : context_(context),
+      request_(std::move(request)),
+      reply_(std::move(reply)),
+      since_(since),
+      id_(fmt::format("{}-{:016x}{:016x}", request_.chat ? "chatcmpl" : "cmpl", random_bits(), random_bits())),
+      created_(std::time(nullptr)),
+      texts_(request_.prompts.size() * static_cast<std::size_t>(request_.choices)),
+      running_(texts_.size()) {}
+
+void CompletionAnswer::start() {
+  const auto reply = reply_.lock();
+  if (!reply) return;  // the client has left meanwhile
+  try {
+    for (std::size_t text = 0; text < texts_.size(); ++text) submit(text);
+  } catch (const QueueFull&) {
+    cancel();
+    HttpAnswer answer =
+        ApiError(429, "rate_limit_error",
+                 "too many requests are waiting; try again after the seconds that Retry-After says", "", "queue_full")
+            .answer();
+    answer.headers.emplace_back("Retry-After",
+                                std::to_string(context_.metrics.seconds_to_wait(context_.engine.stats())));
+    return reply->send(answer);
+  } catch (const Error& error) {
+    cancel();
+    return reply->send(ApiError(400, "invalid_request_error", error.what()).answer());
+  }
+  reply->on_gone([self = shared_from_this()] { self->cancel(); });
+  if (request_.stream) reply->begin_stream(std::string(sse_type), headers());
+}
+
+void CompletionAnswer::submit(std::size_t text) {
+  const std::size_t choices = static_cast<std::size_t>(request_.choices);
+  const ApiPrompt& prompt = request_.prompts[text / choices];
+  texts_[text].choice = make_choice(request_, prompt, context_.tokenizer, static_cast<int>(text));
+  GenerationRequest asked = request_.settings;
+  asked.prompt = prompt.tokens;
+  asked.seed = request_.seed ? *request_.seed + text % choices : random_bits();
+  // On the compute thread: only posts.
+  texts_[text].id = context_.engine.submit(std::move(asked), [self = shared_from_this(), text](Output&& output) {
+    self->context_.post([self, text, output = std::move(output)] { self->take(text, output); });
+  });
+}
+
+void CompletionAnswer::cancel() {
+  for (const Text& text : texts_) {
+    if (text.id != 0 && !text.ended) context_.engine.cancel(text.id);
+  }
+  reply_.reset();  // what still comes is for nobody; the connection may be answering its next request
+}
+
+void CompletionAnswer::take(std::size_t index, const Output& output) {
+  Text& text = texts_[index];
+  measure(text, output);
+  text.choice->add(output);
+  text.ended = output.finish != FinishReason::none;
+  if (text.ended) {
+    --running_;
+    completion_tokens_ += static_cast<std::size_t>(output.generated_tokens);
+    if (index % static_cast<std::size_t>(request_.choices) == 0) {
+      prompt_tokens_ += static_cast<std::size_t>(output.prompt_tokens);
+      cached_tokens_ += static_cast<std::size_t>(output.cached_tokens);
+    }
+  }
+  if (output.finish == FinishReason::cancelled) return;  // nobody listens
+  if (request_.stream) write_event(envelope(Json::array({text.choice->take(true)})));
+  if (running_ == 0) finish();
+}
+
+void CompletionAnswer::measure(Text& text, const Output& output) {
+  if (output.finish == FinishReason::cancelled) return;
+  const double now = since_.seconds();
+  const int fresh = output.generated_tokens - text.generated;
+  if (fresh > 0 && !text.begun) {
+    context_.metrics.first_token.observe(now);
+  } else if (fresh > 0) {
+    context_.metrics.between_tokens.observe((now - text.last) / fresh, static_cast<std::uint64_t>(fresh));
+  }
+  if (fresh > 0) {
+    text.begun = true;
+    text.last = now;
+    text.generated = output.generated_tokens;
+  }
+  if (output.finish != FinishReason::none) context_.metrics.whole_request.observe(now);
+}
+
+void CompletionAnswer::finish() {
+  const auto reply = reply_.lock();
+  if (!reply) return;
+  if (!request_.stream) {
+    Json choices = Json::array();
+    for (Text& text : texts_) choices.push_back(text.choice->take(false));
+    Json json = envelope(std::move(choices));
+    json["usage"] = usage();
+    HttpAnswer answer = json_answer(json);
+    answer.headers = headers();
+    return reply->send(answer);
+  }
+  if (request_.include_usage) {
+    Json json = envelope(Json::array());
+    json["usage"] = usage();
+    reply->write(sse_event(json_line(json)));
+  }
+  reply->write(std::string(sse_done));
+  reply->end_stream();
+}
+
+Json CompletionAnswer::envelope(Json choices) const {
+  const char* const chat = request_.stream ? "chat.completion.chunk" : "chat.completion";
+  Json json = {{"id", id_},
+               {"object", request_.chat ? chat : "text_completion"},
+               {"created", created_},
+               {"model", context_.info.model},
+               {"system_fingerprint", context_.info.fingerprint()},
+               {"choices", std::move(choices)}};
+  if (request_.include_usage) json["usage"] = nullptr;
+  return json;
+}
+
+Json CompletionAnswer::usage() const {
+  return {{"prompt_tokens", prompt_tokens_},
+          {"completion_tokens", completion_tokens_},
+          {"total_tokens", prompt_tokens_ + completion_tokens_},
+          {"prompt_tokens_details", {{"cached_tokens", cached_tokens_}}}};
+}
+
+void CompletionAnswer::write_event(const Json& json) const {
+  if (const auto reply = reply_.lock()) reply->write(sse_event(json_line(json)));
+}
+
+HttpHeaders CompletionAnswer::headers() const {
+  HttpHeaders headers = {{"X-Request-Id", id_}};
+  if (request_.stream) headers.emplace_back("Cache-Control", "no-cache");
+  if (request_.stream) headers.emplace_back("X-Accel-Buffering", "no");  // nginx passes pieces on as they come
+  if (!context_.info.plan.empty()) headers.emplace_back("X-Layerboost-Plan", context_.info.plan);
+  return headers;
+}
+
+}  // namespace layerboost

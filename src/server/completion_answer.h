@@ -1,0 +1,66 @@
+// An answer being made: the engine's outputs of all its choices, put together or streamed.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "server/choice.h"
+#include "server/http.h"
+#include "server/metrics.h"
+#include "server/server_info.h"
+
+namespace layerboost {
+
+/// What answers are made with; outlives them. `post` is thread-safe, the rest is for the loop's thread.
+struct AnswerContext {
+  Engine& engine;
+  const Tokenizer& tokenizer;
+  const ServerInfo& info;
+  Metrics& metrics;
+  std::function<void(std::function<void()>)> post;  // to the loop's thread
+};
+
+/// Lives on the loop's thread only: the engine's sinks post to it.
+class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
+ public:
+  /// `since`: when the request came.
+  CompletionAnswer(AnswerContext& context, ApiRequest request, std::weak_ptr<HttpReply> reply, Stopwatch since);
+
+  /// Hands the request to the engine, and in time the answer, or what is wrong with the request, to the reply. If the
+  /// client leaves, the work is cancelled.
+  void start();
+
+ private:
+  struct Text {  // one of the answer's choices
+    std::unique_ptr<Choice> choice;
+    RequestId id = 0;
+    int generated = 0;   // tokens
+    double last = 0;     // when the latest token came, in seconds since the request
+    bool begun = false;  // a token has come
+    bool ended = false;
+  };
+
+  void submit(std::size_t text);
+  void cancel();
+  void take(std::size_t text, const Output& output);
+  void measure(Text& text, const Output& output);
+  void finish();
+  [[nodiscard]] Json envelope(Json choices) const;
+  [[nodiscard]] Json usage() const;
+  void write_event(const Json& json) const;
+  [[nodiscard]] HttpHeaders headers() const;
+
+  AnswerContext& context_;
+  ApiRequest request_;
+  std::weak_ptr<HttpReply> reply_;
+  Stopwatch since_;
+  std::string id_;
+  std::int64_t created_;
+  std::vector<Text> texts_;  // [prompts * choices]
+  std::size_t running_ = 0;
+  std::size_t prompt_tokens_ = 0, cached_tokens_ = 0, completion_tokens_ = 0;
+};
+
+}  // namespace layerboost

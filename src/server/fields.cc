@@ -1,0 +1,90 @@
+#include "server/fields.h"
+
+#include <cmath>
+
+#include "server/api_error.h"
+
+namespace layerboost {
+
+Json parse_body(std::string_view body, int max_depth) {
+  const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
+    if (depth > max_depth) refuse("", "the body's JSON nests deeper than {} levels", max_depth);
+    return true;
+  };
+  Json json;
+  try {
+    json = Json::parse(body, limit_depth);
+  } catch (const nlohmann::json::parse_error& error) {
+    refuse("", "the body is not valid JSON (UTF-8): the error is at byte {}", error.byte);
+  } catch (const nlohmann::json::exception&) {
+    refuse("", "the body is not valid JSON");  // such as a number beyond a double's range
+  }
+  if (!json.is_object()) refuse("", "the body must be a JSON object, not {}", json.type_name());
+  return json;
+}
+
+const Json* Fields::find(const char* name) const {
+  const auto it = object_->find(name);
+  return it == object_->end() || it->is_null() ? nullptr : &*it;
+}
+
+bool Fields::flag(const char* name, bool fallback) const {
+  const Json* const value = find(name);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) refuse(path(name), "\"{}\" must be true or false, not {}", path(name), value->type_name());
+  return value->get<bool>();
+}
+
+std::optional<std::int64_t> Fields::integer(const char* name, std::int64_t least, std::int64_t most) const {
+  const Json* const value = find(name);
+  if (value == nullptr) return std::nullopt;
+  double number = std::nan("");
+  if (value->is_number()) number = value->get<double>();
+  // 16.0 is an integer, too: some languages know one kind of number.
+  if (number != std::floor(number) || number < static_cast<double>(least) || number > static_cast<double>(most))
+    refuse(path(name), "\"{}\" must be an integer from {} to {}", path(name), least, most);
+  return value->is_number_integer() ? value->get<std::int64_t>() : static_cast<std::int64_t>(number);
+}
+
+double Fields::number(const char* name, double fallback, double least, double most) const {
+  const Json* const value = find(name);
+  if (value == nullptr) return fallback;
+  const double number = value->is_number() ? value->get<double>() : std::nan("");
+  if (!(number >= least && number <= most))
+    refuse(path(name), "\"{}\" must be a number from {} to {}", path(name), least, most);
+  return number;
+}
+
+std::optional<std::string> Fields::text(const char* name) const {
+  const Json* const value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_string()) refuse(path(name), "\"{}\" must be a string, not {}", path(name), value->type_name());
+  return value->get<std::string>();
+}
+
+std::vector<std::string> Fields::texts(const char* name, int most) const {
+  const Json* const value = find(name);
+  if (value == nullptr) return {};
+  if (value->is_string()) return {value->get<std::string>()};
+  std::vector<std::string> texts;
+  if (!value->is_array() || value->size() > static_cast<std::size_t>(most))
+    refuse(path(name), "\"{}\" must be a string or a list of at most {} strings", path(name), most);
+  for (const Json& item : *value) {
+    if (!item.is_string()) refuse(path(name), "\"{}\" must contain strings only, not {}", path(name), item.type_name());
+    texts.push_back(item.get<std::string>());
+  }
+  return texts;
+}
+
+std::vector<TokenId> token_list(const Json& list, TokenId vocab, const std::string& param) {
+  std::vector<TokenId> tokens;
+  tokens.reserve(list.size());
+  for (const Json& item : list) {
+    const bool good = item.is_number_unsigned() && item.get<std::uint64_t>() < static_cast<std::uint64_t>(vocab);
+    if (!good) refuse(param, "\"{}\" must contain token ids from 0 to {} only", param, vocab - 1);
+    tokens.push_back(item.get<TokenId>());
+  }
+  return tokens;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,43 @@
+// Reading a request's JSON, field by field, with errors that name the field and what it may be.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "text/tokenizer.h"
+
+namespace layerboost {
+
+/// Parses a body. Throws ApiError (400) for what isn't a JSON object in valid UTF-8, or nests deeper than `depth`.
+Json parse_body(std::string_view body, int depth);
+
+/// The members of a JSON object. null and a missing member are the same. Throws ApiError (400) for another type or a
+/// number out of range.
+class Fields {
+ public:
+  /// `object` must outlive this. `path` goes before the names in messages ("stream_options.").
+  explicit Fields(const Json& object, std::string path = "") : object_(&object), path_(std::move(path)) {}
+
+  /// nullptr when missing or null.
+  [[nodiscard]] const Json* find(const char* name) const;
+  [[nodiscard]] std::string path(const char* name) const { return path_ + name; }
+
+  [[nodiscard]] bool flag(const char* name, bool fallback) const;
+  [[nodiscard]] std::optional<std::int64_t> integer(const char* name, std::int64_t least, std::int64_t most) const;
+  [[nodiscard]] double number(const char* name, double fallback, double least, double most) const;
+  [[nodiscard]] std::optional<std::string> text(const char* name) const;
+  /// A text, or a list of at most `most` texts.
+  [[nodiscard]] std::vector<std::string> texts(const char* name, int most) const;
+
+ private:
+  const Json* object_;
+  std::string path_;
+};
+
+/// A list of token ids below `vocab`. Throws ApiError about `param`.
+std::vector<TokenId> token_list(const Json& list, TokenId vocab, const std::string& param);
+
+}  // namespace layerboost

@@ -1,0 +1,29 @@
+// One client's connection. Only http_server.cc and http_connection.cc include this, for the sake of Asio's headers.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "server/http.h"
+#include "server/limits.h"
+
+namespace layerboost {
+
+/// What all connections of a server share; outlives them. For the loop's thread only.
+struct HttpConnections {
+  Limits limits;
+  HttpHandler handler;
+  int open = 0;
+  std::map<int, std::uint64_t> answers;       // by status
+  bool keep_alive = true;                     // false: each connection ends with its answer
+  std::set<std::shared_ptr<HttpReply>> busy;  // those whose answers aren't with their clients yet, kept alive here
+};
+
+/// Reads requests from `socket` and answers them until either side has enough. A connection lives by its pending
+/// operations and, while a request is being answered, by all.busy.
+void serve_connection(boost::asio::ip::tcp::socket socket, HttpConnections& all);
+
+}  // namespace layerboost

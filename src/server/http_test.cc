@@ -1,0 +1,169 @@
+// What connections may do, well-behaved or not, and what the server says of itself.
+#include <gtest/gtest.h>
+
+#include "server/server_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+const std::string small_request = R"({"prompt": "ab", "max_tokens": 2, "temperature": 0})";
+
+ServerOptions impatient() {
+  ServerOptions options;
+  options.limits.idle = options.limits.head_time = options.limits.body_time = std::chrono::seconds(1);
+  options.limits.body = 2000;
+  options.limits.head = 1000;
+  return options;
+}
+
+TEST(Http, OneConnectionServesManyRequests) {
+  const ServerForTests server;
+  ClientForTests client(server.port());
+  for (int i = 0; i < 3; ++i) {
+    client.send("POST", "/v1/completions", small_request, "");
+    EXPECT_EQ(client.read_answer().status, 200);
+  }
+  // Without waiting for the answers: they come in order.
+  client.send("GET", "/health", "", "");
+  client.send("POST", "/v1/completions", small_request, "");
+  client.send("GET", "/version", "", "");
+  EXPECT_EQ(client.read_answer().json()["status"], "ok");
+  EXPECT_EQ(client.read_answer().json()["object"], "text_completion");
+  EXPECT_EQ(client.read_answer().json()["version"], LAYERBOOST_VERSION);
+}
+
+TEST(Http, OldClientsGetStreamsWithoutChunks) {
+  const ServerForTests server;
+  ClientForTests client(server.port());
+  const std::string body = R"({"prompt": "ab", "max_tokens": 2, "stream": true})";
+  client.send(
+      fmt::format("POST /v1/completions HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                  body.size(), body));
+  const std::string answer = client.read_until("never");
+  EXPECT_TRUE(answer.ends_with("data: [DONE]\n\n"));
+  EXPECT_EQ(answer.find("Transfer-Encoding"), std::string::npos);
+}
+
+TEST(Http, ExpectContinue) {
+  const ServerForTests server;
+  ClientForTests client(server.port());
+  client.send(fmt::format(
+      "POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
+      "Content-Length: {}\r\n\r\n",
+      small_request.size()));
+  EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send(small_request);
+  EXPECT_NE(client.read_until("text_completion").find("200 OK"), std::string::npos);
+}
+
+TEST(Http, ErrorsSayWhatToChange) {
+  const ServerForTests server;
+  EXPECT_EQ(server.ask("GET", "/nothing").status, 404);
+  EXPECT_EQ(server.ask("POST", "/nothing").status, 404);
+  EXPECT_EQ(server.ask("GET", "/v1/completions").status, 405);
+  EXPECT_EQ(server.ask("DELETE", "/v1/models").status, 405);
+  EXPECT_EQ(server.ask("POST", "/v1/completions", "{").json()["error"]["type"], "invalid_request_error");
+  ClientForTests form(server.port());
+  form.send("POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}");
+  EXPECT_EQ(form.read_answer().status, 415);
+}
+
+TEST(Http, MalformedRequestsEndOnlyTheirConnection) {
+  const ServerForTests server(impatient());
+  for (const std::string& bytes :
+       {std::string("\x16\x03\x01\x02\x00 hello, this is TLS\r\n\r\n", 30), std::string("GET\r\n\r\n"),
+        std::string("GET / HTTP/9.9\r\n\r\n"), std::string("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
+        std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")}) {
+    ClientForTests client(server.port());
+    client.send(bytes);
+    EXPECT_EQ(client.read_answer().status, 400) << bytes;
+  }
+  EXPECT_EQ(server.ask("POST", "/v1/completions", small_request).status, 200);
+}
+
+TEST(Http, LimitsOfSize) {
+  const ServerForTests server(impatient());
+  EXPECT_EQ(server.ask("POST", "/v1/completions", std::string(3000, ' ')).status, 413);
+  EXPECT_EQ(server.ask("GET", "/health", "", ("X: " + std::string(2000, 'x') + "\r\n").c_str()).status, 431);
+  ClientForTests chunks(server.port());
+  chunks.send("POST /v1/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n" +
+              std::string(4095, 'x'));
+  EXPECT_EQ(chunks.read_answer().status, 413);
+}
+
+TEST(Http, SlowAndSilentClientsAreLeft) {
+  const ServerForTests server(impatient());
+  ClientForTests silent(server.port()), half_head(server.port()), half_body(server.port());
+  half_head.send("POST /v1/completions HTTP/1.1\r\nHo");
+  half_body.send("POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{");
+  EXPECT_EQ(server.ask("GET", "/health").status, 200);  // meanwhile
+  EXPECT_TRUE(silent.ended() && half_head.ended() && half_body.ended());
+}
+
+TEST(Http, ApiKey) {
+  ServerOptions options;
+  options.api_key = "secret";
+  const ServerForTests server(options);
+  EXPECT_EQ(server.ask("POST", "/v1/completions", small_request).status, 401);
+  EXPECT_EQ(server.ask("POST", "/v1/completions", small_request, "Authorization: Bearer secreT\r\n").status, 401);
+  EXPECT_EQ(server.ask("POST", "/v1/completions", small_request, "Authorization: Bearer secret\r\n").status, 200);
+  EXPECT_EQ(server.ask("GET", "/v1/models").status, 401);
+  EXPECT_EQ(server.ask("GET", "/health").status, 200);
+  EXPECT_EQ(server.ask("GET", "/metrics").status, 200);
+}
+
+TEST(Http, SaysWhatItIs) {
+  const ServerForTests server;
+  const Json model = server.ask("GET", "/v1/models").json()["data"][0];
+  EXPECT_EQ(model["id"], "tiny");
+  EXPECT_EQ(model["max_model_len"], 512);
+  EXPECT_EQ(model["mixers"], "4 softmax");
+  EXPECT_EQ(server.ask("GET", "/v1/models/tiny").json(), model);
+  EXPECT_EQ(server.ask("GET", "/ready").json()["status"], "ready");
+  const AnswerForTests page = server.ask("GET", "/");
+  EXPECT_TRUE(page.headers.at("Content-Type").starts_with("text/html"));
+  EXPECT_EQ(page.body.find("{{"), std::string::npos);
+  EXPECT_EQ(server.ask("HEAD", "/?x=1").status, 200);
+}
+
+TEST(Http, HealthDoesNotWaitForTheModel) {
+  // The compute thread is in this test's hands: it doesn't move at all.
+  MixerSet mixers(served_model());
+  const MixerList& list = mixers.list(native_specs(served_model().config));
+  Engine engine(served_model(), list, {.memory = std::size_t{64} << 20});
+  ServerOptions options;
+  options.port = 0;
+  const Server server(engine, served_model(), list, options);
+  ClientForTests busy(server.port());
+  busy.send("POST", "/v1/completions", small_request, "");
+  for (const char* path : {"/health", "/metrics", "/v1/models", "/"}) {
+    ClientForTests client(server.port());
+    client.send("GET", path, "", "");
+    EXPECT_EQ(client.read_answer().status, 200) << path;
+  }
+  while (engine.stats().waiting == 0) std::this_thread::yield();
+  while (engine.step()) {
+  }
+  EXPECT_EQ(busy.read_answer().status, 200);
+}
+
+TEST(Http, DrainFinishesStreamsAndRefusesNewOnes) {
+  ServerForTests server;
+  ClientForTests stream(server.port()), idle(server.port());
+  stream.send("POST", "/v1/completions", R"({"prompt": "ab", "max_tokens": 400, "stream": true, "ignore_eos": true})",
+              "");
+  stream.read_until("data: ");
+  server.server().drain();
+  while (server.ask("GET", "/ready").status == 200 && server.engine().stats().running > 0) {
+  }
+  if (server.engine().stats().running > 0) {
+    EXPECT_EQ(server.ask("POST", "/v1/completions", small_request).status, 503);
+    EXPECT_EQ(server.ask("GET", "/health").status, 200);
+  }
+  const AnswerForTests answer = stream.read_answer();
+  EXPECT_EQ(answer.events().back()["choices"][0]["finish_reason"], "length");
+  server.wait_for_the_end();
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,16 @@
+// JSON as an answer's body.
+#pragma once
+
+#include "base/json.h"
+#include "server/http.h"
+
+namespace layerboost {
+
+/// On one line; bytes that aren't UTF-8 become U+FFFD.
+inline std::string json_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+inline HttpAnswer json_answer(const Json& json, int status = 200) {
+  return {.status = status, .body = json_line(json) + "\n"};
+}
+
+}  // namespace layerboost

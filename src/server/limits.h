@@ -1,0 +1,27 @@
+// What one client may ask of the server. Whatever is above these is refused with an answer that names the limit.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace layerboost {
+
+struct Limits {
+  // Of a connection.
+  std::size_t body = std::size_t{8} << 20;   // bytes of a request's body
+  std::size_t head = std::size_t{16} << 10;  // bytes of its headers
+  int connections = 2048;                    // open at the same time; one more is closed at once
+  std::chrono::seconds idle{75};             // without a request (longer than proxies keep connections: nginx 60 s)
+  std::chrono::seconds head_time{20};        // from a request's first byte to the end of its headers
+  std::chrono::seconds body_time{60};        // from there to the end of its body
+  std::chrono::seconds write_time{60};       // for the client to take what was written
+  // Of a request.
+  int positions = 0;      // prompt and new tokens together: the model's positions, or fewer
+  int max_tokens = 0;     // new tokens; 0: as many as positions allow
+  int choices = 128;      // prompts * n
+  int logprobs = 20;      // likeliest alternatives of each token
+  int stop_strings = 16;  // and stop tokens
+  int json_depth = 32;
+};
+
+}  // namespace layerboost

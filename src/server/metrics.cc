@@ -1,0 +1,127 @@
+#include "server/metrics.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "server/prometheus_writer.h"
+
+namespace layerboost {
+namespace {
+
+double resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  double size = 0, resident = 0;
+  file >> size >> resident;
+  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+/// Numbers that both we and vLLM have.
+class Both {
+ public:
+  Both(PrometheusWriter& out, const ServerInfo& info) : out_(out), label_(prometheus_label("model_name", info.model)) {}
+
+  void gauge(const char* own, const char* vllm, const char* help, double value) {
+    out_.gauge(fmt::format("layerboost_{}", own), "", help, value);
+    out_.gauge(fmt::format("vllm:{}", vllm), label_, help, value);
+  }
+  void counter(const char* own, const char* vllm, const char* help, std::uint64_t value) {
+    out_.counter(fmt::format("layerboost_{}", own), "", help, static_cast<double>(value));
+    out_.counter(fmt::format("vllm:{}", vllm), label_, help, static_cast<double>(value));
+  }
+  void histogram(const char* own, const char* vllm, const char* help, const Histogram& value) {
+    const std::string name = fmt::format("layerboost_{}", own), other = fmt::format("vllm:{}", vllm);
+    out_.begin(name, "histogram", help);
+    out_.histogram(name, "", value);
+    out_.begin(other, "histogram", help);
+    out_.histogram(other, label_, value);
+  }
+  void finished(const EngineStats& stats) {
+    const std::pair<const char*, std::uint64_t> reasons[] = {
+        {"stop", stats.finished_stop}, {"length", stats.finished_length}, {"abort", stats.cancelled}};
+    const std::string own = "layerboost_requests_finished_total", vllm = "vllm:request_success_total";
+    out_.begin(own, "counter", "Texts that ended, by reason.");
+    for (const auto& [reason, count] : reasons)
+      out_.value(own, prometheus_label("reason", reason), static_cast<double>(count));
+    out_.begin(vllm, "counter", "Texts that ended, by reason.");
+    for (const auto& [reason, count] : reasons)
+      out_.value(vllm, label_ + "," + prometheus_label("finished_reason", reason), static_cast<double>(count));
+  }
+
+ private:
+  PrometheusWriter& out_;
+  std::string label_;
+};
+
+void write_cache(PrometheusWriter& out, Both& both, const EngineStats& stats) {
+  const std::string used = "layerboost_cache_used_bytes";
+  out.begin(used, "gauge", "Cache in use, by kind of layer.");
+  out.value(used, prometheus_label("kind", "softmax"), static_cast<double>(stats.cache_softmax));
+  out.value(used, prometheus_label("kind", "window"), static_cast<double>(stats.cache_window));
+  out.value(used, prometheus_label("kind", "state"), static_cast<double>(stats.cache_state));
+  out.gauge("layerboost_cache_limit_bytes", "", "Cache that there may be.", static_cast<double>(stats.cache_limit));
+  out.gauge("layerboost_cache_reserved_bytes", "", "Memory taken from the system for the cache.",
+            static_cast<double>(stats.cache_reserved));
+  out.gauge("layerboost_prefix_snapshots", "", "Prefixes that the prefix cache holds.", stats.snapshots);
+  const double limit = static_cast<double>(std::max<std::size_t>(stats.cache_limit, 1));
+  both.gauge("cache_used_ratio", "kv_cache_usage_perc", "Part of the cache in use; 1: all of it.",
+             static_cast<double>(stats.cache_used()) / limit);
+  both.counter("prefix_queried_tokens_total", "prefix_cache_queries_total",
+               "Prompt tokens looked for in the prefix cache.", stats.prefix_queried_tokens);
+  both.counter("prefix_hit_tokens_total", "prefix_cache_hits_total", "Prompt tokens found in the prefix cache.",
+               stats.prefix_hit_tokens);
+}
+
+void write_engine(PrometheusWriter& out, Both& both, const EngineStats& stats) {
+  both.gauge("requests_running", "num_requests_running", "Texts being written.", stats.running);
+  both.gauge("requests_waiting", "num_requests_waiting", "Texts in the queue.", stats.waiting);
+  both.finished(stats);
+  both.counter("preemptions_total", "num_preemptions_total", "Texts put back into the queue for want of memory.",
+               stats.preemptions);
+  both.counter("prompt_tokens_total", "prompt_tokens_total", "Prompt tokens read or found.", stats.prompt_tokens);
+  both.counter("generated_tokens_total", "generation_tokens_total", "Tokens written.", stats.generated_tokens);
+  out.counter("layerboost_recomputed_tokens_total", "", "Tokens read again after a pre-emption.",
+              static_cast<double>(stats.recomputed_tokens));
+  out.counter("layerboost_requests_total", "", "Texts asked for.", static_cast<double>(stats.requests));
+  out.counter("layerboost_steps_total", "", "Steps of the engine.", static_cast<double>(stats.steps));
+  out.counter("layerboost_step_rows_total", "", "Rows of all steps.", static_cast<double>(stats.rows));
+  out.counter("layerboost_step_seconds_total", "", "Time spent in steps.", stats.step_seconds);
+}
+
+}  // namespace
+
+int Metrics::seconds_to_wait(const EngineStats& stats) const {
+  // With R texts running, one ends every mean / R seconds.
+  return static_cast<int>(std::clamp(std::ceil(whole_request.mean() / std::max(stats.running, 1)), 1.0, 60.0));
+}
+
+std::string prometheus_text(const Metrics& metrics, const std::map<int, std::uint64_t>& answers,
+                            const EngineStats& stats, const ServerInfo& info) {
+  PrometheusWriter out;
+  Both both(out, info);
+  const std::string labels[] = {
+      prometheus_label("version", LAYERBOOST_VERSION), prometheus_label("model", info.model),
+      prometheus_label("model_hash", info.model_hash), prometheus_label("plan", info.plan),
+      prometheus_label("mixers", info.mixers),         prometheus_label("precision", info.precision)};
+  out.gauge("layerboost_info", fmt::format("{}", fmt::join(labels, ",")), "What is served; plan: the plan in use.", 1);
+  out.gauge("layerboost_max_positions", "", "Tokens of prompt and answer together.", info.positions);
+  write_engine(out, both, stats);
+  write_cache(out, both, stats);
+  both.histogram("time_to_first_token_seconds", "time_to_first_token_seconds", "From the request to its first token.",
+                 metrics.first_token);
+  both.histogram("inter_token_latency_seconds", "inter_token_latency_seconds", "From a token to the next.",
+                 metrics.between_tokens);
+  both.histogram("request_seconds", "e2e_request_latency_seconds", "From the request to its last token.",
+                 metrics.whole_request);
+  out.begin("layerboost_http_answers_total", "counter", "Answers, by HTTP status.");
+  for (const auto& [status, count] : answers)
+    out.value("layerboost_http_answers_total", prometheus_label("status", std::to_string(status)),
+              static_cast<double>(count));
+  out.gauge("layerboost_http_connections", "", "Open connections.", metrics.connections);
+  out.gauge("process_resident_memory_bytes", "", "Memory of the process.", resident_bytes());
+  return out.take();
+}
+
+}  // namespace layerboost

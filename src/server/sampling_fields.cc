@@ -1,0 +1,60 @@
+#include "server/sampling_fields.h"
+
+#include <charconv>
+#include <limits>
+
+#include "server/api_error.h"
+
+namespace layerboost {
+namespace {
+
+constexpr double least_above_zero = 1e-6;
+
+/// {"50256": -100, ...}
+std::vector<std::pair<TokenId, float>> read_logit_bias(const Fields& fields, TokenId vocab) {
+  const Json* const bias = fields.find("logit_bias");
+  if (bias == nullptr) return {};
+  if (!bias->is_object()) refuse("logit_bias", R"("logit_bias" must be an object such as {{"50256": -100}})");
+  std::vector<std::pair<TokenId, float>> biases;
+  for (const auto& [key, value] : bias->items()) {
+    TokenId token = -1;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), token);
+    if (error != std::errc() || end != key.data() + key.size() || token < 0 || token >= vocab)
+      refuse("logit_bias", "\"logit_bias\" must have token ids from 0 to {} as keys", vocab - 1);
+    const double number = value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+    if (!(number >= -100 && number <= 100)) refuse("logit_bias", "\"logit_bias\" must have values from -100 to 100");
+    biases.emplace_back(token, static_cast<float>(number));
+  }
+  return biases;
+}
+
+}  // namespace
+
+Sampling read_sampling(const Fields& fields, TokenId vocab) {
+  Sampling sampling;
+  sampling.temperature = fields.number("temperature", 1, 0, 100);
+  sampling.top_p = fields.number("top_p", 1, least_above_zero, 1);
+  sampling.top_k = static_cast<int>(std::max<std::int64_t>(0, fields.integer("top_k", -1, vocab).value_or(0)));
+  sampling.min_p = fields.number("min_p", 0, 0, 1);
+  sampling.repetition_penalty = fields.number("repetition_penalty", 1, 0.01, 100);
+  sampling.presence_penalty = fields.number("presence_penalty", 0, -2, 2);
+  sampling.frequency_penalty = fields.number("frequency_penalty", 0, -2, 2);
+  sampling.logit_bias = read_logit_bias(fields, vocab);
+  return sampling;
+}
+
+void read_stops(const Fields& fields, TokenId vocab, const Limits& limits, GenerationRequest& request) {
+  request.stop = fields.texts("stop", limits.stop_strings);
+  for (const std::string& text : request.stop) {
+    if (text.empty()) refuse("stop", "\"stop\" must not contain an empty string");
+  }
+  if (const Json* const tokens = fields.find("stop_token_ids")) {
+    if (!tokens->is_array() || tokens->size() > static_cast<std::size_t>(limits.stop_strings))
+      refuse("stop_token_ids", "\"stop_token_ids\" must be a list of at most {} token ids", limits.stop_strings);
+    request.stop_tokens = token_list(*tokens, vocab, "stop_token_ids");
+  }
+  request.ignore_eos = fields.flag("ignore_eos", false);
+  request.min_tokens = static_cast<int>(fields.integer("min_tokens", 0, std::numeric_limits<int>::max()).value_or(0));
+}
+
+}  // namespace layerboost

@@ -1,0 +1,85 @@
+#include "server/server.h"
+
+#include <ctime>
+#include <map>
+
+#include "base/interrupt.h"
+#include "base/log.h"
+
+namespace layerboost {
+namespace {
+
+/// "10 softmax, 20 window:64+4", most frequent first.
+std::string in_words(const MixerList& mixers) {
+  std::map<std::string, int> counts;
+  for (const Mixer* mixer : mixers) ++counts[to_string(mixer->spec())];
+  std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string words;
+  for (const auto& [name, count] : sorted) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, name);
+  return words;
+}
+
+const char* name_of_precision(Precision precision) {
+  switch (precision) {
+    case Precision::f32:
+      return "f32";
+    case Precision::bf16:
+      return "bf16";
+    case Precision::int8:
+      return "int8";
+  }
+  return "";
+}
+
+/// The limits with as many positions as the model has.
+Limits limits_for(Limits limits, const Model& model) {
+  const int most = model.config.max_positions > 0 ? model.config.max_positions : std::numeric_limits<int>::max();
+  limits.positions = limits.positions > 0 ? std::min(limits.positions, most) : most;
+  return limits;
+}
+
+std::optional<ChatTemplate> chat_template(const Tokenizer& tokenizer, const std::string& given) {
+  const auto text = [&](TokenId id) { return id < 0 ? "" : std::string(tokenizer.bytes(id)); };
+  if (!given.empty()) return ChatTemplate(given, text(tokenizer.bos()), text(tokenizer.eos()));
+  if (tokenizer.chat_template().empty()) return std::nullopt;
+  try {
+    return ChatTemplate(tokenizer);
+  } catch (const Error& error) {
+    warn("no /v1/chat/completions: {}", error.what());
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Server::Server(Engine& engine, const Model& model, const MixerList& mixers, const ServerOptions& options)
+    : engine_(engine),
+      http_(options.host, options.port, options.limits),
+      chat_(chat_template(model.text(), options.chat_template)) {
+  const ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model)};
+  const ServerInfo info{.model = options.name,
+                        .model_hash = model.hash,
+                        .plan = options.plan,
+                        .mixers = in_words(mixers),
+                        .precision = name_of_precision(model.precision),
+                        .positions = reader.limits.positions,
+                        .started = std::time(nullptr)};
+  api_ = std::make_unique<Api>(http_, engine, reader, info, options.api_key);
+  // A signal handler may do next to nothing; this looks for its mark.
+  http_.every(std::chrono::milliseconds(100), [this] { look_for_the_end(); });
+  http_.start([this](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+    api_->handle(std::move(request), reply);
+  });
+}
+
+void Server::look_for_the_end() {
+  if (!draining_ && (asked_to_drain_ || interrupted())) {
+    draining_ = true;
+    api_->drain();
+    http_.stop_keep_alive();
+  }
+  if (draining_ && http_.busy() == 0) engine_.stop();
+}
+
+}  // namespace layerboost

@@ -1,0 +1,52 @@
+// An engine that answers over HTTP.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/api.h"
+
+namespace layerboost {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  int port = 8080;            // 0: any free one
+  std::string api_key;        // empty: everybody may ask
+  std::string name;           // of the model, as requests give it
+  std::string plan;           // its hash; empty: the model's own mixers
+  std::string chat_template;  // Jinja; empty: the model's own
+  Limits limits;              // positions 0: the model's
+};
+
+/// The event loop runs in a thread of its own from the constructor to the destructor; Engine::run() is called by
+/// another one, the compute thread.
+class Server {
+ public:
+  /// Listens and answers at once. All three must outlive it. Throws Error when host and port can't be had.
+  Server(Engine& engine, const Model& model, const MixerList& mixers, const ServerOptions& options);
+
+  /// Not while a thread is in Engine::run(). What isn't answered is cut off.
+  ~Server() { http_.stop(); }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  [[nodiscard]] int port() const { return http_.port(); }
+
+  /// New work is refused from now on; when all that was begun is with its clients, Engine::run() returns. SIGINT and
+  /// SIGTERM do the same (base/interrupt.h). Thread-safe.
+  void drain() { asked_to_drain_ = true; }
+
+ private:
+  void look_for_the_end();
+
+  Engine& engine_;
+  HttpServer http_;
+  std::optional<ChatTemplate> chat_;
+  std::unique_ptr<Api> api_;
+  std::atomic<bool> asked_to_drain_ = false;
+  bool draining_ = false;  // the loop's thread
+};
+
+}  // namespace layerboost

@@ -1,0 +1,15 @@
+// Server-sent events, as OpenAI's streams use them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace layerboost {
+
+inline constexpr std::string_view sse_type = "text/event-stream; charset=utf-8";
+inline constexpr std::string_view sse_done = "data: [DONE]\n\n";
+
+/// An event; `data` is one line.
+inline std::string sse_event(std::string_view data) { return "data: " + std::string(data) + "\n\n"; }
+
+}  // namespace layerboost
