@@ -105,9 +105,25 @@ class Boost {
 
   void use_ready_made() {
     copy_healed(*ready_made_, directory_, opened_.model->path);
-    fs::remove(file("curve.json"));  // of plans for another analysis
+    draw_ready_made_curve();
     note("the plan and what healing learnt come ready-made from {}; for others: --kv, --speedup, ... or --heal",
          ready_made_->string());
+  }
+
+  void draw_ready_made_curve() {
+    const std::vector<MixerSpec> specs = read_plan(file("plan.json"), opened_.model->config, run_.model).specs();
+    const std::vector<MixerSpec> analysed = read_analysis(file("analysis.json")).choices;
+    fs::remove(file("curve.json"));  // for another plan
+    const auto known = [&](const MixerSpec& spec) {
+      return spec.kind == MixerKind::softmax || std::find(analysed.begin(), analysed.end(), spec) != analysed.end();
+    };
+    if (!std::all_of(specs.begin(), specs.end(), known)) {
+      note("no curve of loss against memory: the analysis leaves out mixers that the plan has");
+      return;
+    }
+    PlanOptions options = options_.plan;
+    options.model = opened_.model->path.string();
+    write_json(file("curve.json"), make_curve(file("analysis.json"), options, specs, options_.common.precision, run_));
   }
 
   void choose_plan() {
@@ -240,6 +256,7 @@ void add_boost_command(CLI::App& app) {
       app.add_subcommand("boost", "The main job: analyze, plan, heal, eval, bench and report in one go");
   const auto options = std::make_shared<Options>();
   options->analyze.tokens = 8 * 1024;
+  options->analyze.windows = {64, 256, 512};
   options->plan.search = "joint";
   options->plan.measurements = 24;
   options->quality.passkey = {512, 1024};

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cli/cli.h"
+#include "cli/plan_options.h"
 #include "plan/analysis_for_tests.h"
 #include "plan/plan.h"
 
@@ -88,6 +89,22 @@ TEST_F(PlanCommand, TakesThePapersSplit) {
 TEST_F(PlanCommand, TakesTheKneeWithoutABudget) {
   EXPECT_EQ(plan({}).code, 0);
   EXPECT_EQ(read_plan(folder_ / "plan.json").made_from->budget, "knee");
+}
+
+TEST_F(PlanCommand, ACurveShowsAPlanThatIsThereAlready) {
+  std::vector<MixerSpec> specs(30, window256);
+  specs[3] = {};
+  const auto curve = [&] { return make_curve(folder_ / "analysis.json", {}, specs, Precision::bf16, {}); };
+  int chosen = 0;
+  for (const Json& point : curve()["points"]) {
+    if (!point["chosen"].get<bool>()) continue;
+    ++chosen;
+    EXPECT_EQ(point["layers"][3], "softmax");
+    EXPECT_EQ(point["layers"][4], "window:256+4");
+  }
+  EXPECT_EQ(chosen, 1);
+  specs[7] = map_spec;
+  EXPECT_THROW(curve(), Error);
 }
 
 TEST_F(PlanCommand, RefusesInOneLineWithNothingWritten) {

@@ -47,10 +47,14 @@ class PlanMaker {
     made.plan = assemble(specs);
     save_maps(made.plan, output);
     write_plan(output, made.plan);
-    const Budget counts = by_score() ? Budget{} : budget_;
-    made.curve =
-        frontier_json(frontier(planner_, counts, cost(), speed_), planner_, specs, curve_command(), cost(), speed_);
+    made.curve = curve(specs);
     return made;
+  }
+
+  Json curve(const std::vector<MixerSpec>& chosen) {
+    if (!cost_) cost_ = find_cost();
+    const Budget counts = by_score() ? Budget{} : budget_;
+    return frontier_json(frontier(planner_, counts, cost(), speed_), planner_, chosen, curve_command(), cost(), speed_);
   }
 
  private:
@@ -305,6 +309,11 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
 MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, const fs::path& output,
                    Precision precision, const RunInfo& run) {
   return PlanMaker(analysis_path, options, precision, run).make(output);
+}
+
+Json make_curve(const fs::path& analysis_path, const PlanOptions& options, const std::vector<MixerSpec>& specs,
+                Precision precision, const RunInfo& run) {
+  return PlanMaker(analysis_path, options, precision, run).curve(specs);
 }
 
 }  // namespace layerboost
