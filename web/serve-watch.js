@@ -23,14 +23,14 @@ const tiles = [
   {title: 'Prompt tokens read', value: rate('layerboost_prompt_tokens_total'), text: perSecond},
   {title: 'First token, median', histogram: 'layerboost_time_to_first_token_seconds', part: 0.5, text: seconds},
   {title: 'First token, 99 %', histogram: 'layerboost_time_to_first_token_seconds', part: 0.99, text: seconds},
-  {title: 'Between tokens, median', histogram: 'layerboost_inter_token_latency_seconds', part: 0.5, text: seconds},
-  {title: 'Between tokens, 99 %', histogram: 'layerboost_inter_token_latency_seconds', part: 0.99, text: seconds},
+  {title: 'Next token, median', histogram: 'layerboost_inter_token_latency_seconds', part: 0.5, text: seconds},
+  {title: 'Next token, 99 %', histogram: 'layerboost_inter_token_latency_seconds', part: 0.99, text: seconds},
 ];
 
 function course(values) {
   const most = Math.max(...values, 1e-9);
   const points = values.map((value, i) => `${(i + kept - values.length).toFixed(0)},${(28 - 26 * value / most).toFixed(1)}`);
-  return svg('svg', {viewBox: `0 0 ${kept - 1} 30`, preserveAspectRatio: 'none', 'aria-hidden': 'true'}, svg('path', {d: 'M' + points.join('L')}));
+  return svg('svg', {viewBox: `0 0 ${kept - 1} 30`, preserveAspectRatio: 'none', 'aria-hidden': 'true'}, points.length > 1 && svg('path', {d: 'M' + points.join('L')}));
 }
 
 function tile(shown) {

@@ -1,0 +1,28 @@
+# layerboost and what it needs to run, without the tools that built it.
+#   docker build -t layerboost .
+#   docker run --rm -p 8080:8080 -v layerboost:/var/cache/layerboost layerboost serve smollm2-135m --host 0.0.0.0
+# Models are kept in the volume; `layerboost pull NAME` or a mounted file brings them there. --host 0.0.0.0 makes the server reachable
+# from outside of the container: give it an --api-key (or LAYERBOOST_API_KEY) where others can reach it, too.
+FROM debian:12-slim AS build
+WORKDIR /opt/layerboost
+COPY scripts/setup.sh scripts/
+RUN scripts/setup.sh
+COPY . .
+RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DLAYERBOOST_TESTS=OFF && cmake --build /build --target layerboost
+
+FROM debian:12-slim
+RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      libdnnl2 libfmt9 libspdlog1.10 libpcre2-8-0 libutf8proc2 libopenmpi3 libcurl4 libssl3 libgomp1 ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --home-dir /var/cache/layerboost --create-home layerboost
+COPY --from=build /build/layerboost /usr/local/bin/
+# Ready-made plans, where the program was told at its build to look for them.
+COPY --from=build /opt/layerboost/models /opt/layerboost/models
+USER layerboost
+ENV XDG_CACHE_HOME=/var/cache OMP_WAIT_POLICY=passive
+VOLUME /var/cache/layerboost
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["bash", "-c", \
+  "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /ready HTTP/1.0\\r\\n\\r\\n' >&3 && head -1 <&3 | grep -q ' 200 '"]
+ENTRYPOINT ["layerboost"]
+CMD ["serve", "smollm2-135m", "--host", "0.0.0.0"]

@@ -1,0 +1,110 @@
+"""Uses the official OpenAI client as an application would, and fails on the first thing that isn't as that client expects it."""
+
+import asyncio
+import sys
+import urllib.request
+
+import openai
+from prometheus_client.parser import text_string_to_metric_families
+
+url, key = sys.argv[1:]
+model = "smollm2-135m"
+client = openai.OpenAI(base_url=url + "/v1", api_key=key, max_retries=0)
+question = [{"role": "user", "content": "What is the capital of France? Answer in one sentence."}]
+
+
+def check(condition, what):
+    if not condition:
+        sys.exit(f"check_openai.py: {what}")
+
+
+def refused(error, call, part):
+    try:
+        call()
+    except error as caught:
+        check(part in str(caught), f"the message doesn't say {part!r}: {caught}")
+        return
+    sys.exit(f"check_openai.py: no {error.__name__}")
+
+
+def completions():
+    answer = client.completions.create(model=model, prompt="The capital of France is", max_tokens=8, temperature=0)
+    check("Paris" in answer.choices[0].text, f"not Paris: {answer}")
+    check(answer.usage.completion_tokens == 8 and answer.choices[0].finish_reason == "length", f"usage: {answer}")
+    pieces = list(client.completions.create(model=model, prompt="The capital of France is", max_tokens=8, temperature=0, stream=True,
+                                            stream_options={"include_usage": True}))
+    check("".join(piece.choices[0].text for piece in pieces if piece.choices) == answer.choices[0].text, "the stream's text differs")
+    check(pieces[-1].usage.total_tokens == answer.usage.total_tokens, "the stream's usage differs")
+    drawn = client.completions.create(model=model, prompt=["Once", "The"], n=2, max_tokens=12, temperature=1, seed=7)
+    check([choice.index for choice in drawn.choices] == [0, 1, 2, 3], "indices")
+    again = client.completions.create(model=model, prompt=["Once", "The"], n=2, max_tokens=12, temperature=1, seed=7)
+    check([c.text for c in drawn.choices] == [c.text for c in again.choices], "the same seed gave another text")
+    stopped = client.completions.create(model=model, prompt="One, two, three,", stop=["six"], max_tokens=40, temperature=0)
+    check("five" in stopped.choices[0].text and "six" not in stopped.choices[0].text, f"stop: {stopped}")
+
+
+def logprobs():
+    prompt = "The capital of France is Paris"
+    scored = client.completions.create(model=model, prompt=prompt, echo=True, logprobs=2, max_tokens=1, temperature=0).choices[0]
+    lists = scored.logprobs
+    check(scored.text.startswith(prompt), "echo")
+    check(lists.token_logprobs[0] is None and all(value <= 0 for value in lists.token_logprobs[1:]), "log-probabilities")
+    check("".join(lists.tokens[:-1]) == prompt, f"tokens: {lists.tokens}")
+    check(all(scored.text[offset:].startswith(token) for token, offset in zip(lists.tokens, lists.text_offset)), "offsets")
+    chat = client.chat.completions.create(model=model, messages=question, max_tokens=5, temperature=0, logprobs=True, top_logprobs=3)
+    content = chat.choices[0].logprobs.content
+    check("".join(bytes(entry.bytes).decode() for entry in content) == chat.choices[0].message.content, "bytes")
+    check(all(len(entry.top_logprobs) == 3 and entry.logprob == entry.top_logprobs[0].logprob for entry in content), "top")
+
+
+def chat():
+    whole = client.chat.completions.create(model=model, messages=question, max_completion_tokens=40, temperature=0)
+    check("Paris" in whole.choices[0].message.content, f"not Paris: {whole}")
+    check(whole.choices[0].finish_reason == "stop", f"it didn't stop: {whole}")
+    with client.chat.completions.stream(model=model, messages=question, max_completion_tokens=40, temperature=0) as stream:
+        final = stream.get_final_completion()
+    check(final.choices[0].message.content == whole.choices[0].message.content, "the stream's text differs")
+    check(final.choices[0].message.role == "assistant", "role")
+
+
+def errors():
+    refused(openai.NotFoundError, lambda: client.completions.create(model="gpt-9", prompt="a"), "smollm2-135m")
+    refused(openai.BadRequestError, lambda: client.completions.create(model=model, prompt="a", max_tokens=9000), "8192")
+    refused(openai.BadRequestError, lambda: client.completions.create(model=model, prompt="a", temperature=-1), "temperature")
+    refused(openai.BadRequestError, lambda: client.chat.completions.create(model=model, messages=[]), "messages")
+    other = openai.OpenAI(base_url=url + "/v1", api_key="wrong", max_retries=0)
+    refused(openai.AuthenticationError, lambda: other.completions.create(model=model, prompt="a"), "API key")
+    check([entry.id for entry in client.models.list()] == [model], "models")
+
+
+async def many(count):
+    asker = openai.AsyncOpenAI(base_url=url + "/v1", api_key=key, max_retries=0)
+
+    async def ask(i):
+        text = ""
+        stream = await asker.completions.create(model=model, prompt=f"Number {i} is", max_tokens=16, temperature=0, stream=True)
+        async for piece in stream:
+            text += piece.choices[0].text
+            if i % 7 == 3:  # some leave early
+                await stream.close()
+                return None
+        return text
+
+    texts = await asyncio.gather(*(ask(i) for i in range(count)))
+    check(all(text for i, text in enumerate(texts) if i % 7 != 3), "an empty text")
+
+
+def metrics():
+    text = urllib.request.urlopen(url + "/metrics").read().decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    for name in ("vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc", "vllm:prefix_cache_hits",
+                 "vllm:request_success", "vllm:time_to_first_token_seconds", "vllm:inter_token_latency_seconds",
+                 "vllm:e2e_request_latency_seconds", "layerboost_info", "layerboost_cache_used_bytes"):
+        check(name in families and families[name].samples, f"/metrics has no {name}")
+    histogram = families["vllm:time_to_first_token_seconds"]
+    check(histogram.type == "histogram", "histogram")
+
+
+for step in (completions, logprobs, chat, errors, lambda: asyncio.run(many(60)), metrics):
+    step()
+print(f"openai {openai.__version__}: completions, log-probabilities, chat, errors, 60 at once, metrics: as expected")
