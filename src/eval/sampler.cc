@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -34,56 +35,78 @@ TokenId find_mass(const float* logits, float scale, int vocab, double mass) {
   return argmax(logits, vocab);  // rounding at the very end
 }
 
-/// exp of a token's scaled logit, relative to the largest one's.
-double weight_of(const ScoredToken& token, float scale, float most) {
-  return std::exp(static_cast<double>((token.logit - most) * scale));
+struct Candidate {
+  ScoredToken token;
+  double weight;  // exp of its scaled logit, relative to the likeliest one's
+};
+
+/// `tokens` in order of ids, so that rounding can't change which of them a random number falls upon.
+std::vector<Candidate> weighed(std::vector<ScoredToken> tokens, float scale, float most) {
+  std::ranges::sort(tokens, {}, &ScoredToken::id);
+  std::vector<Candidate> candidates;
+  candidates.reserve(tokens.size());
+  for (const ScoredToken& token : tokens)
+    candidates.push_back({token, std::exp(static_cast<double>((token.logit - most) * scale))});
+  return candidates;
 }
 
-/// The number of candidates, likeliest first at the front of the list, whose weights (each relative to the likeliest)
-/// reach `mass`. Sorts as few as it can.
-std::size_t sort_until(std::vector<ScoredToken>& candidates, float scale, float most, double mass) {
+double sum_of(std::span<const Candidate> candidates) {
   double sum = 0;
-  std::size_t sorted = 0;
-  for (std::size_t size = 64; sorted < candidates.size(); size *= 4) {
-    const auto first = candidates.begin() + static_cast<std::ptrdiff_t>(sorted);
-    const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(std::min(candidates.size(), size));
-    if (last != candidates.end()) std::nth_element(first, last, candidates.end(), likelier);
-    std::sort(first, last, likelier);
-    for (auto candidate = first; candidate != last; ++candidate) {
-      sum += weight_of(*candidate, scale, most);
-      ++sorted;
-      if (sum >= mass) return sorted;
-    }
+  for (const Candidate& candidate : candidates) sum += candidate.weight;
+  return sum;
+}
+
+/// Leaves the fewest likeliest whose weights reach `mass`. Halves what is in question each time instead of sorting.
+void keep_nucleus(std::vector<Candidate>& candidates, double mass) {
+  if (candidates.empty()) return;
+  std::vector<Candidate> order = candidates;
+  const auto by_likelihood = [](const Candidate& a, const Candidate& b) { return likelier(a.token, b.token); };
+  std::span<Candidate> open = order;  // the least likely that is needed is in here
+  while (open.size() > 1) {
+    const std::size_t half = open.size() / 2;
+    std::nth_element(open.begin(), open.begin() + static_cast<std::ptrdiff_t>(half), open.end(), by_likelihood);
+    const double sum = sum_of(open.first(half));
+    open = sum >= mass ? open.first(half) : open.subspan(half);
+    if (sum < mass) mass -= sum;
   }
-  return sorted;
+  const ScoredToken last = open.front().token;
+  std::erase_if(candidates, [&](const Candidate& candidate) { return likelier(last, candidate.token); });
+}
+
+/// Tokens among which the nucleus of `top_p` of all is. Few are likely, mostly: those are looked at first.
+std::vector<Candidate> nucleus_of_all(const float* logits, float scale, int vocab, float most, double top_p) {
+  const float sum = log_sum_exp(logits, scale, vocab);
+  const double mass = top_p * std::exp(static_cast<double>(sum) - static_cast<double>(most * scale));
+  // All tokens below the last of the floors together have less than 1 - top_p: none of them is needed.
+  const float last = sum + static_cast<float>(std::log((1 - top_p) / vocab)) - most * scale;
+  std::vector<Candidate> candidates;
+  for (const float floor : {-3.0F, -6.0F, -10.0F, last}) {
+    candidates = weighed(tokens_above(logits, vocab, most + std::max(floor, last) / scale), scale, most);
+    if (floor <= last || sum_of(candidates) >= mass) break;
+  }
+  keep_nucleus(candidates, mass);
+  return candidates;
 }
 
 /// Draws within what min_p, top_k and top_p leave. `drawn`: in [0, 1).
 TokenId draw_among_few(const float* logits, float scale, int vocab, const Sampling& sampling, double drawn) {
   const TokenId best = argmax(logits, vocab);
   const float most = logits[best];
-  float floor = -std::numeric_limits<float>::infinity();
-  if (sampling.min_p > 0) floor = most + static_cast<float>(std::log(sampling.min_p)) / scale;
-  std::vector<ScoredToken> candidates;
-  double total = 0;  // of the weights that min_p and top_k leave
+  std::vector<Candidate> candidates;
   if (sampling.min_p == 0 && sampling.top_k == 0) {
-    // All tokens below this floor together have less than 1 - top_p: none of them is needed.
-    const float sum = log_sum_exp(logits, scale, vocab);
-    floor = (sum + static_cast<float>(std::log((1 - sampling.top_p) / vocab))) / scale;
-    candidates = tokens_above(logits, vocab, floor);
-    total = std::exp(static_cast<double>(sum) - static_cast<double>(most * scale));
+    candidates = nucleus_of_all(logits, scale, vocab, most, sampling.top_p);
   } else {
-    candidates =
-        sampling.top_k > 0 ? top_tokens(logits, vocab, sampling.top_k, floor) : tokens_above(logits, vocab, floor);
-    for (const ScoredToken& candidate : candidates) total += weight_of(candidate, scale, most);
+    const float floor = sampling.min_p > 0 ? most + static_cast<float>(std::log(sampling.min_p)) / scale
+                                           : -std::numeric_limits<float>::infinity();
+    candidates = weighed(
+        sampling.top_k > 0 ? top_tokens(logits, vocab, sampling.top_k, floor) : tokens_above(logits, vocab, floor),
+        scale, most);
+    if (sampling.top_p < 1) keep_nucleus(candidates, sampling.top_p * sum_of(candidates));
   }
-  if (sampling.top_p < 1) candidates.resize(sort_until(candidates, scale, most, sampling.top_p * total));
-  double left = 0;
-  for (const ScoredToken& candidate : candidates) left += weight_of(candidate, scale, most);
-  double mass = drawn * left;
-  for (const ScoredToken& candidate : candidates) {
-    mass -= weight_of(candidate, scale, most);
-    if (mass < 0) return candidate.id;
+  double mass = drawn * sum_of(candidates);
+  for (const Candidate& candidate : candidates) {
+    mass -= candidate.weight;
+    if (mass < 0) return candidate.token.id;
   }
   return best;  // rounding
 }

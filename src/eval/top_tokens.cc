@@ -3,6 +3,24 @@
 #include <algorithm>
 
 namespace layerboost {
+namespace {
+
+/// Calls visit(id) for the tokens with logits >= floor(), in order of ids; the floor may rise on the way. Most chunks
+/// have none, which is seen without a branch for each.
+template <typename Floor, typename Visit>
+void visit_above(const float* logits, int vocab, const Floor& floor, const Visit& visit) {
+  constexpr int chunk = 64;
+  for (int first = 0; first < vocab; first += chunk) {
+    const int size = std::min(chunk, vocab - first);
+    const float least = floor();
+    int above = 0;
+    for (int i = 0; i < size; ++i) above += logits[first + i] >= least ? 1 : 0;
+    for (int i = 0; i < size && above > 0; ++i)
+      if (logits[first + i] >= floor()) visit(first + i);
+  }
+}
+
+}  // namespace
 
 std::vector<ScoredToken> top_tokens(const float* logits, int vocab, int count, float floor) {
   const auto wanted = static_cast<std::size_t>(std::max(0, count));
@@ -15,13 +33,14 @@ std::vector<ScoredToken> top_tokens(const float* logits, int vocab, int count, f
     std::nth_element(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(wanted - 1), kept.end(), likelier);
     kept.resize(wanted);
   };
-  for (TokenId id = 0; id < vocab; ++id) {
-    if (!(logits[id] >= floor)) continue;
-    kept.push_back({id, logits[id]});
-    if (kept.size() < room) continue;
-    halve();
-    floor = kept.back().logit;
-  }
+  visit_above(
+      logits, vocab, [&] { return floor; },
+      [&](TokenId id) {
+        kept.push_back({id, logits[id]});
+        if (kept.size() < room) return;
+        halve();
+        floor = kept.back().logit;
+      });
   if (kept.size() > wanted) halve();
   std::sort(kept.begin(), kept.end(), likelier);
   return kept;
@@ -29,8 +48,11 @@ std::vector<ScoredToken> top_tokens(const float* logits, int vocab, int count, f
 
 std::vector<ScoredToken> tokens_above(const float* logits, int vocab, float floor) {
   std::vector<ScoredToken> kept;
-  for (TokenId id = 0; id < vocab; ++id)
-    if (logits[id] >= floor) kept.push_back({id, logits[id]});
+  visit_above(
+      logits, vocab, [&] { return floor; },
+      [&](TokenId id) {
+        kept.push_back({id, logits[id]});
+      });
   return kept;
 }
 
