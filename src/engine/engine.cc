@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "engine/free_memory.h"
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
 #include "eval/generate.h"
@@ -17,22 +17,13 @@
 namespace layerboost {
 namespace {
 
-/// Half of what the system could give without swapping.
-std::size_t default_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string name, unit;
-  for (std::size_t kib = 0; file >> name >> kib; std::getline(file, unit))
-    if (name == "MemAvailable:") return kib * 1024 / 2;
-  return std::size_t{1} << 30;
-}
-
 EngineOptions checked(EngineOptions options) {
   if (options.max_sequences < 1) fail("{} texts at the same time: must be at least 1", options.max_sequences);
   if (options.step_tokens <= options.max_sequences)
     fail("{} tokens in a step: must be more than the texts at the same time ({})", options.step_tokens,
          options.max_sequences);
   if (options.max_queue < 1) fail("{} waiting requests: must be at least 1", options.max_queue);
-  if (options.memory == 0) options.memory = default_memory();
+  if (options.memory == 0) options.memory = free_memory() / 2;
   return options;
 }
 

@@ -1,0 +1,15 @@
+// How much memory there is to take.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+
+namespace layerboost {
+
+/// Bytes that this process can have without the system swapping: what it has left (MemAvailable), or what the
+/// process's control group may still take, if less (memory.max less memory.current, version 2: a container's limit).
+/// 1 GiB where neither is known. The paths are for tests.
+std::size_t free_memory(const std::filesystem::path& proc = "/proc",
+                        const std::filesystem::path& control_group = "/sys/fs/cgroup");
+
+}  // namespace layerboost

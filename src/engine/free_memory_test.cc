@@ -1,0 +1,30 @@
+#include "engine/free_memory.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace layerboost {
+namespace {
+
+TEST(FreeMemory, TheLesserOfSystemAndContainer) {
+  const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-free-memory-{}", ::getpid());
+  const auto write = [&](const char* name, const char* text) { write_file(directory / name, std::string_view(text)); };
+  fs::create_directories(directory);
+  EXPECT_EQ(free_memory(directory, directory), std::size_t{1} << 30);
+  write("meminfo", "MemTotal:        4000 kB\nMemFree:  7 kB\nMemAvailable:   3000 kB\nBuffers: 1 kB\n");
+  EXPECT_EQ(free_memory(directory, directory), 3000U * 1024);
+  write("memory.max", "max\n");
+  write("memory.current", "1000000\n");
+  EXPECT_EQ(free_memory(directory, directory), 3000U * 1024);
+  write("memory.max", "3000000\n");
+  EXPECT_EQ(free_memory(directory, directory), 2000000U);
+  write("memory.current", "4000000\n");
+  EXPECT_EQ(free_memory(directory, directory), 0U);
+  fs::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace layerboost
