@@ -17,6 +17,7 @@ make_venv() {
 # start_server ARGUMENT...: serves until the script ends; its address is in $url, its messages in $work/server.log.
 start_server() {
   work=$(mktemp -d)
+  touch "$work/server.log"
   "$binary" serve "$@" --port 0 2>"$work/server.log" &
   server=$!
   trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$work"' EXIT

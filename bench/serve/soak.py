@@ -1,0 +1,143 @@
+"""Asks a server in every way at once for a while; see soak.sh."""
+
+import asyncio
+import json
+import random
+import sys
+import time
+
+import aiohttp
+
+url, seconds = sys.argv[1], float(sys.argv[2])
+host, port = url.removeprefix("http://").split(":")
+rng = random.Random(1)
+words = "the quick brown fox jumps over a lazy dog while seven wizards count their golden coins under an old stone bridge".split()
+counts = {"answered": 0, "same": 0, "left": 0, "full": 0, "burst": 0, "malformed": 0}
+failures = []
+
+
+def request(rng):
+    return {"prompt": " ".join(rng.choices(words, k=rng.choice([3, 20, 100, 400]))), "temperature": 0, "ignore_eos": True,
+            "max_tokens": rng.choice([4, 16, 64, 200, 500])}
+
+
+def fail(what):
+    failures.append(what)
+    print("soak.py:", what, file=sys.stderr)
+
+
+async def complete(session, body):
+    """The text; None: the queue was full."""
+    async with session.post(url + "/v1/completions", json=body) as answer:
+        if answer.status == 429:
+            await asyncio.sleep(min(int(answer.headers["Retry-After"]), 2))
+            return None
+        if answer.status != 200:
+            fail(f"status {answer.status}: {await answer.text()}")
+            return None
+        return (await answer.json())["choices"][0]["text"]
+
+
+async def compare(session, known, end):
+    while time.monotonic() < end:
+        body, alone = rng.choice(known)
+        text = await complete(session, body)
+        counts["full" if text is None else "answered"] += 1
+        counts["same"] += text == alone
+
+
+async def leave(session, end):
+    while time.monotonic() < end:
+        body = request(rng) | {"stream": rng.random() < 0.5, "n": rng.choice([1, 3])}
+        try:
+            await asyncio.wait_for(complete(session, body), rng.uniform(0.01, 2))
+        except (asyncio.TimeoutError, aiohttp.ContentTypeError):
+            counts["left"] += 1
+
+
+async def burst(end):
+    while time.monotonic() < end:
+        async def one():
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            if b" 200 " not in await asyncio.wait_for(reader.readline(), 20):
+                fail("no 200 in a burst")
+            writer.close()
+        for outcome in await asyncio.gather(*(one() for _ in range(500)), return_exceptions=True):
+            if outcome is not None:
+                fail(f"burst: {outcome!r}")
+        counts["burst"] += 1
+        await asyncio.sleep(3)
+
+
+async def malformed(end):
+    good = json.dumps(request(rng)).encode()
+    while time.monotonic() < end:
+        body = bytearray(good)
+        for _ in range(rng.randint(1, 8)):
+            body[rng.randrange(len(body))] = rng.randrange(256)
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        raw = bytearray(head + body)
+        if rng.random() < 0.5:
+            raw[rng.randrange(len(raw))] = rng.randrange(256)
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(bytes(raw[:rng.choice([len(raw), rng.randrange(len(raw))])]))
+        try:
+            await asyncio.wait_for(reader.read(100), 0.5)
+        except (asyncio.TimeoutError, ConnectionError):
+            pass
+        writer.close()
+        counts["malformed"] += 1
+
+
+async def health(session, end, slowest):
+    while time.monotonic() < end:
+        start = time.monotonic()
+        async with session.get(url + "/health") as answer:
+            await answer.read()
+        slowest.append(time.monotonic() - start)
+        await asyncio.sleep(0.1)
+
+
+async def metric(session, name):
+    async with session.get(url + "/metrics") as answer:
+        return next(float(line.split()[-1]) for line in (await answer.text()).split("\n") if line.startswith(name + " "))
+
+
+async def main():
+    timeout = aiohttp.ClientTimeout(total=300)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
+        known = []
+        for _ in range(24):
+            body = request(rng)
+            known.append((body, await complete(session, body)))
+        end = time.monotonic() + seconds
+        waits, resident = [], []
+
+        async def watch():
+            while time.monotonic() < end:
+                resident.append(await metric(session, "process_resident_memory_bytes"))
+                await asyncio.sleep(seconds / 30)
+        await asyncio.gather(*(compare(session, known, end) for _ in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
+                             malformed(end), malformed(end), health(session, end, waits), watch())
+        for _ in range(200):  # what was left behind is freed
+            if await metric(session, "layerboost_requests_running") == await metric(session, "layerboost_requests_waiting") == 0:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            fail("texts are still being written for nobody")
+        preempted = await metric(session, "layerboost_preemptions_total")
+        half = resident[len(resident) // 2]
+        growth = resident[-1] / half - 1
+        if growth > 0.03:
+            fail(f"resident memory grew by {growth:.1%} in the second half: {half / 2**20:.0f} to {resident[-1] / 2**20:.0f} MiB")
+        waits.sort()
+        print(f"{counts}, {preempted:.0f} pre-emptions; {counts['answered'] - counts['same']} of {counts['answered']} texts differ from "
+              f"those when alone; /health: median {1000 * waits[len(waits) // 2]:.0f} ms, slowest {1000 * waits[-1]:.0f} ms; memory "
+              f"{resident[0] / 2**20:.0f}, {half / 2**20:.0f}, {resident[-1] / 2**20:.0f} MiB")
+        if counts["answered"] == 0:
+            fail("nothing was answered")
+    sys.exit(1 if failures else 0)
+
+
+asyncio.run(main())

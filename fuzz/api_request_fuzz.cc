@@ -1,0 +1,49 @@
+// Any bytes as the body of a request: read, or refused with an ApiError.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.h"
+#include "eval/tokenizer_for_tests.h"
+#include "server/api_error.h"
+#include "server/api_request.h"
+
+namespace layerboost {
+namespace {
+
+template <typename Read>
+void read_or_refuse(Read read) {
+  try {
+    read();
+  } catch (const ApiError& error) {
+    LB_CHECK(error.answer().status >= 400 && !error.answer().body.empty());
+  }
+}
+
+void read_body(std::string_view body) {
+  static const Tokenizer tokenizer(tokenizer_data_for_tests());
+  static const ChatTemplate chat("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}", "<s>", "</s>");
+  static const ApiReader reader = [] {
+    ApiReader made{tokenizer, &chat, "model", {}};
+    made.limits.positions = 4096;
+    return made;
+  }();
+  read_or_refuse([&] {
+    const ApiRequest request = reader.completion(body);
+    LB_CHECK(!request.prompts.empty() && !request.prompts[0].tokens.empty() && request.settings.max_tokens <= 4096);
+  });
+  read_or_refuse([&] {
+    const ApiRequest request = reader.chat_completion(body);
+    LB_CHECK(request.prompts.size() == 1 && !request.prompts[0].tokens.empty() && request.choices >= 1);
+  });
+  read_or_refuse([&] { (void)reader.tokenize(body); });
+  read_or_refuse([&] { (void)reader.detokenize(body); });
+}
+
+}  // namespace
+}  // namespace layerboost
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  layerboost::read_body({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
