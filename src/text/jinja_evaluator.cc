@@ -8,7 +8,8 @@ namespace layerboost::jinja {
 namespace {
 
 constexpr int max_level = 800;
-constexpr std::size_t step_cost = 32;  // of one node, in units of Context::charge()
+constexpr std::size_t step_cost = 64;        // of one node, in units of Context::charge()
+constexpr std::size_t iteration_cost = 512;  // of a loop's, beside its body
 
 template <typename... Functions>
 struct Overloaded : Functions... {
@@ -22,6 +23,7 @@ Value loop_value(const std::vector<Value>& items, std::size_t at) {
   const auto number = [](std::size_t n) { return Value::integer(static_cast<std::int64_t>(n)); };
   const std::size_t count = items.size();
   std::vector<std::pair<Value, Value>> loop;
+  loop.reserve(12);
   const auto put = [&](const char* name, Value value) { loop.emplace_back(Value::text(name), std::move(value)); };
   put("index", number(at + 1));
   put("index0", number(at));
@@ -83,7 +85,7 @@ Evaluator::ScopePointer Evaluator::inside(const ScopePointer& scope) {
 }
 
 void Evaluator::print(std::string_view text, std::string& out) {
-  context_.charge(text.size());
+  context_.charge_copy(text.size());
   if (out.size() + text.size() > Value::max_weight) reject("the text grows over {} bytes", Value::max_weight);
   out += text;
 }
@@ -151,7 +153,7 @@ Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointe
 
 Evaluator::Flow Evaluator::execute_for(const For& loop, const ScopePointer& scope, std::string& out) {
   std::vector<Value> items = items_of(evaluate(*loop.items, *scope));
-  context_.charge(items.size());
+  context_.charge(items.size() * iteration_cost);
   if (loop.filter) {
     std::vector<Value> chosen;
     for (Value& item : items) {

@@ -57,7 +57,7 @@ Value calculate_reals(std::string_view op, double a, double b) {
 }
 
 Value add_texts(Context& context, const Value& left, const Value& right) {
-  context.charge(left.as_text().size() + right.as_text().size());
+  context.charge_copy(left.as_text().size() + right.as_text().size());
   if (left.is_markup() == right.is_markup()) return Value::text(left.as_text() + right.as_text(), left.is_markup());
   return left.is_markup() ? Value::text(left.as_text() + escape_html(right.as_text()), true)
                           : Value::text(escape_html(left.as_text()) + right.as_text(), true);

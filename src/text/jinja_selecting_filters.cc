@@ -67,7 +67,8 @@ Value groupby_filter(Context& context, const Value& value, const Arguments& argu
     groups.push_back(Value::list({key, Value::list(std::move(current))}, Form::tuple));
     current.clear();
   };
-  for (const Value& item : apply_filter(context, "sort", value, sorting).as_list()) {
+  const Value sorted = apply_filter(context, "sort", value, sorting);
+  for (const Value& item : sorted.as_list()) {
     Value next = attribute_of(item, *attribute);
     if (!current.empty() && !equal(next, key)) close();
     key = std::move(next);
