@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 
 namespace layerboost {
 namespace {
@@ -54,7 +55,7 @@ void Meeting::meet(std::span<double> values, std::exception_ptr problem) {
   sum_patiently<double>({&saved, 1});  // nobody goes before the first has saved: mpirun would end it
   if (ending_of(problem).failed > 0) std::rethrow_exception(problem);
   if (failed) throw Error("");
-  throw Interrupted(advice_);
+  throw Interrupted(ranks_.size() == 1 ? *saved_ : "");
 }
 
 void Meeting::sum(std::span<float> values) { sum_patiently(values); }
@@ -64,8 +65,7 @@ void Meeting::sum_patiently(std::span<T> values) {
   try {
     ranks_.sum(values, [this] { return give_up(); });
   } catch (const Interrupted&) {
-    throw Interrupted(ranks_.first() ? "the other processes don't answer; " + advice_
-                                     : fmt::format("process {} stopped: the others don't answer", ranks_.rank()));
+    throw Interrupted(fmt::format("process {} stopped: the others don't answer", ranks_.rank()));
   }
 }
 
@@ -81,7 +81,9 @@ bool Meeting::give_up() {
 }
 
 void Meeting::save() {
-  if (ranks_.first() && advice_.empty()) advice_ = save_();
+  if (!ranks_.first() || saved_) return;
+  saved_ = save_();
+  if (ranks_.size() > 1) note("{}", *saved_);  // now: mpirun may end this process before the others have answered
 }
 
 }  // namespace layerboost

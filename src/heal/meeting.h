@@ -17,14 +17,14 @@ namespace layerboost {
 /// they are lost.
 class Meeting {
  public:
-  /// `ranks` must outlive it. `save` saves the run's state as it is and returns how to go on from it. It is called on
+  /// `ranks` must outlive it. `save` saves the run's state as it is and returns what to tell the user. It is called on
   /// the first rank only, as soon as that is asked to stop, even while it waits: mpirun leaves little time.
   Meeting(const Ranks& ranks, std::function<std::string()> save);
 
   /// Sums `values` over the ranks, unless one of them ends. `problem`: what ends this one, Interrupted or another
-  /// exception; nullptr: nothing. Then all throw, after the first has saved: each rank its own problem; Interrupted
-  /// with the advice on the first, and without a message (the first tells it) on others; where a rank failed, an Error
-  /// without a message (that rank tells it).
+  /// exception; nullptr: nothing. Then all throw, after the first has saved: a rank that failed its own problem, and
+  /// then the others an Error without a message; else all throw Interrupted. What save() returned is its message where
+  /// there is one rank; of several the first tells it at once, and the message is empty.
   void meet(std::span<double> values, std::exception_ptr problem);
 
   /// Sums `values` over the ranks, between two meetings.
@@ -38,8 +38,8 @@ class Meeting {
 
   const Ranks& ranks_;
   const std::function<std::string()> save_;
-  std::string advice_;              // once saved for a stop
-  std::optional<Stopwatch> asked_;  // to stop, while waiting
+  std::optional<std::string> saved_;  // once saved for a stop: what to tell
+  std::optional<Stopwatch> asked_;    // to stop, while waiting
   Stopwatch since_meeting_;
   double longest_ = 0;  // seconds between meetings
 };
