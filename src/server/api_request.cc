@@ -14,7 +14,7 @@ namespace {
 void refuse_unsupported(const Fields& fields, std::initializer_list<const char*> names) {
   for (const char* const name : names) {
     const Json* const value = fields.find(name);
-    if (value == nullptr || value->empty() || *value == false || *value == "" || *value == "none") continue;
+    if (value == nullptr || value->empty() || *value == false || *value == Json("") || *value == "none") continue;
     refuse(name, "\"{}\" is not supported by this server; leave it out", name);
   }
 }

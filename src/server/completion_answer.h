@@ -44,7 +44,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
 
   void submit(std::size_t text);
   void cancel();
-  void take(std::size_t text, const Output& output);
+  void take(std::size_t index, const Output& output);
   void measure(Text& text, const Output& output);
   void finish();
   [[nodiscard]] Json envelope(Json choices) const;

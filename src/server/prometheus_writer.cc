@@ -38,14 +38,14 @@ void PrometheusWriter::histogram(std::string_view name, std::string_view labels,
   value(fmt::format("{}_count", name), labels, static_cast<double>(histogram.count()));
 }
 
-void PrometheusWriter::counter(std::string_view name, std::string_view labels, std::string_view help, double of) {
+void PrometheusWriter::counter(std::string_view name, std::string_view labels, std::string_view help, double single) {
   begin(name, "counter", help);
-  value(name, labels, of);
+  value(name, labels, single);
 }
 
-void PrometheusWriter::gauge(std::string_view name, std::string_view labels, std::string_view help, double of) {
+void PrometheusWriter::gauge(std::string_view name, std::string_view labels, std::string_view help, double single) {
   begin(name, "gauge", help);
-  value(name, labels, of);
+  value(name, labels, single);
 }
 
 std::string prometheus_label(std::string_view name, std::string_view value) {

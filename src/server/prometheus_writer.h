@@ -18,8 +18,8 @@ class PrometheusWriter {
   void histogram(std::string_view name, std::string_view labels, const Histogram& histogram);
 
   /// begin() and value() of a metric with one value.
-  void counter(std::string_view name, std::string_view labels, std::string_view help, double value);
-  void gauge(std::string_view name, std::string_view labels, std::string_view help, double value);
+  void counter(std::string_view name, std::string_view labels, std::string_view help, double single);
+  void gauge(std::string_view name, std::string_view labels, std::string_view help, double single);
 
   [[nodiscard]] std::string take() { return std::move(text_); }
 
