@@ -55,7 +55,7 @@ void Meeting::meet(std::span<double> values, std::exception_ptr problem) {
   sum_patiently<double>({&saved, 1});  // nobody goes before the first has saved: mpirun would end it
   if (ending_of(problem).failed > 0) std::rethrow_exception(problem);
   if (failed) throw Error("");
-  throw Interrupted(ranks_.size() == 1 ? *saved_ : "");
+  throw Interrupted(ranks_.size() == 1 ? told_ : "");
 }
 
 void Meeting::sum(std::span<float> values) { sum_patiently(values); }
@@ -81,9 +81,10 @@ bool Meeting::give_up() {
 }
 
 void Meeting::save() {
-  if (!ranks_.first() || saved_) return;
-  saved_ = save_();
-  if (ranks_.size() > 1) note("{}", *saved_);  // now: mpirun may end this process before the others have answered
+  if (!ranks_.first()) return;
+  const std::string before = std::exchange(told_, save_());
+  // At once: mpirun may end this process before the others have answered.
+  if (ranks_.size() > 1 && told_ != before) note("{}", told_);
 }
 
 }  // namespace layerboost

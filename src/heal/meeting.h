@@ -17,8 +17,9 @@ namespace layerboost {
 /// they are lost.
 class Meeting {
  public:
-  /// `ranks` must outlive it. `save` saves the run's state as it is and returns what to tell the user. It is called on
-  /// the first rank only, as soon as that is asked to stop, even while it waits: mpirun leaves little time.
+  /// `ranks` must outlive it. `save` saves the run's state, where it isn't yet, and returns what to tell the user. It
+  /// is called on the first rank only, as soon as that is asked to stop, even while it waits (mpirun leaves little
+  /// time), and when all stop.
   Meeting(const Ranks& ranks, std::function<std::string()> save);
 
   /// Sums `values` over the ranks, unless one of them ends. `problem`: what ends this one, Interrupted or another
@@ -38,8 +39,8 @@ class Meeting {
 
   const Ranks& ranks_;
   const std::function<std::string()> save_;
-  std::optional<std::string> saved_;  // once saved for a stop: what to tell
-  std::optional<Stopwatch> asked_;    // to stop, while waiting
+  std::string told_;                // what save() returned last
+  std::optional<Stopwatch> asked_;  // to stop, while waiting
   Stopwatch since_meeting_;
   double longest_ = 0;  // seconds between meetings
 };

@@ -36,7 +36,7 @@ Trainer::Trainer(const Model& model, Student& student, HealText& text, const Hea
       match_steps_(student.cores().empty() ? 0 : options.match_steps()),
       gradients_(student.parameter_count()),
       meeting_(ranks_, [this] {
-        save();
+        if (saved_step_ != state_.step) save();
         return fmt::format("stopped at step {} of {}; the same command goes on from there", state_.step, all_steps());
       }) {}
 
