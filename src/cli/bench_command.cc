@@ -1,8 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "cli/bench_server.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_argument.h"
@@ -11,21 +14,74 @@
 namespace layerboost {
 namespace {
 
+constexpr int tokens_offline = 32, tokens_online = 128;
+
 struct Options {
   CommonOptions common;
   std::string model, plan;
   SpeedOptions speed;
+  int generate = 0;  // 0: not given
+  ServerLoadOptions server;
 };
 
-void bench(const Options& options) {
-  RunInfo run = start_run(options.common);
-  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
-  opened.describe(run);
-  const Json report = measure_speed(opened, opened.list(), options.speed, true);
+void write_result(const Options& options, const RunInfo& run, const Json& report) {
   if (options.common.json.empty()) return;
   Json json = {{"run", run.to_json()}};
   json.update(report);
   write_json(options.common.json, json);
+}
+
+void bench_model(Options& options) {
+  RunInfo run = start_run(options.common);
+  options.speed.generate = options.generate > 0 ? options.generate : tokens_offline;
+  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  opened.describe(run);
+  write_result(options, run, measure_speed(opened, opened.list(), options.speed, true));
+}
+
+void bench_server(Options& options) {
+  if (options.speed.prompts.size() != 1) fail("bench --url: --prompt takes one length");
+  ServerLoadOptions& load = options.server;
+  load.prompt = options.speed.prompts.front();
+  load.generate = options.generate > 0 ? options.generate : tokens_online;
+  const char* const key = std::getenv("OPENAI_API_KEY");
+  if (load.target.api_key.empty() && key != nullptr) load.target.api_key = key;
+  RunInfo run;
+  run.seed = options.common.seed;
+  write_result(options, run, measure_server(load, options.common.seed));
+}
+
+void bench(Options& options) {
+  const bool server = !options.server.target.url.empty();
+  if (server == !options.model.empty()) fail("bench: name a MODEL, or a server by --url, and not both");
+  if (server)
+    bench_server(options);
+  else
+    bench_model(options);
+}
+
+void add_server_options(CLI::App& command, ServerLoadOptions& load) {
+  CLI::Option* const url =
+      command.add_option("--url", load.target.url, "Measure this server of OpenAI's API instead of a model")
+          ->type_name("URL");
+  const auto add = [&](const char* name, auto& value, const char* what, const char* type) {
+    return command.add_option(name, value, what)->type_name(type)->needs(url);
+  };
+  add("--rate", load.rates, "Requests a second, at random intervals", "R,..")
+      ->delimiter(',')
+      ->check(CLI::Range(0.001, 1e6).description(""));
+  add("--concurrency", load.concurrency, "Requests under way, one following another", "N,..")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096).description(""));
+  add("--requests", load.requests, "Requests for each rate and concurrency", "N")
+      ->check(CLI::Range(1, 1 << 20).description(""))
+      ->capture_default_str();
+  add("--served-model", load.target.model, "Name of the model to ask for; default: the server's first", "NAME");
+  add("--tokenizer", load.tokenizer, "Send prompts as text, made with this model's tokenizer, not as token ids",
+      "MODEL");
+  add("--vocab", load.vocabulary, "Tokens are drawn below it; default: what the server says, or 32000", "N")
+      ->check(CLI::Range(1, 1 << 24).description(""));
+  add("--api-key", load.target.api_key, "The server's key (or set OPENAI_API_KEY)", "KEY");
 }
 
 }  // namespace
@@ -35,7 +91,6 @@ void add_bench_command(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   command
       ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
-      ->required()
       ->type_name("");
   command->add_option("--plan", options->plan, "Run with this plan")->type_name("PLAN");
   command->add_option("--batch", options->speed.batches, "Sequences at once")
@@ -48,18 +103,24 @@ void add_bench_command(CLI::App& app) {
       ->type_name("N,..")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
-  command->add_option("--generate", options->speed.generate, "Tokens that each sequence generates")
+  command
+      ->add_option("--generate", options->generate,
+                   fmt::format("Tokens that each sequence generates; default: {}, of a server {}", tokens_offline,
+                               tokens_online))
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
+      ->check(CLI::Range(1, 1 << 20));
+  add_server_options(*command, options->server);
   add_common_options(*command, options->common);
   command->footer(
       "The columns are those of llama-batched-bench: PP tokens of prompt, TG generated, B sequences, T_ seconds, S_ "
       "tokens per second.\n"
       "Below each row, the roof: the same work's matrix products alone, and the time to read weights and caches.\n\n"
+      "Of a server, the columns and JSON fields are those of `vllm bench serve`.\n\n"
       "Examples:\n"
       "  layerboost bench smollm2-135m\n"
-      "  layerboost bench smollm2-135m --plan plan.json --batch 64 --prompt 1024,4096 --json speed.json");
+      "  layerboost bench smollm2-135m --plan plan.json --batch 64 --prompt 1024,4096 --json speed.json\n"
+      "  layerboost bench --url http://127.0.0.1:8080 --concurrency 1,16,64 --requests 200 --json online.json\n"
+      "  layerboost bench --url http://127.0.0.1:8080 --rate 1,4 --tokenizer smollm2-135m");
   command->callback([options] { bench(*options); });
 }
 

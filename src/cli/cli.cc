@@ -24,6 +24,7 @@ void add_commands(CLI::App& app) {
   add_analyze_command(app);
   add_bench_command(app);
   add_boost_command(app);
+  add_chat_command(app);
   add_eval_command(app);
   add_export_command(app);
   add_generate_command(app);

@@ -1,0 +1,246 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/log.h"
+#include "cli/chat_session.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/interrupt_key.h"
+#include "cli/model_argument.h"
+#include "cli/terminal.h"
+
+namespace layerboost {
+namespace {
+
+constexpr const char* help =
+    "/reset          forget what was said\n"
+    "/system TEXT    begin again with this system prompt; without TEXT: show it\n"
+    "/quit           leave (so does Ctrl-D)\n"
+    "Ctrl-C stops an answer. A line that ends with \\ goes on in the next one; //... is a message that begins with "
+    "/.\n";
+
+struct Options {
+  std::string model, plan;
+  std::string chat_template;  // a file
+  ChatOptions chat;
+  CommonOptions common;
+};
+
+/// The next line of stdin without its end; nothing at its end, or when a signal came first (`interrupted`).
+std::optional<std::string> read_line(bool& interrupted) {
+  char* buffer = nullptr;
+  std::size_t size = 0;
+  errno = 0;
+  const ssize_t length = ::getline(&buffer, &size, stdin);
+  interrupted = length < 0 && errno == EINTR;
+  std::optional<std::string> line;
+  if (length >= 0) line.emplace(buffer, static_cast<std::size_t>(length));
+  std::free(buffer);
+  if (interrupted) std::clearerr(stdin);
+  while (line && (line->ends_with('\n') || line->ends_with('\r'))) line->pop_back();
+  return line;
+}
+
+/// Talks through stdin and stdout: with a person at a terminal, or line by line with what is piped in.
+class Talk {
+ public:
+  explicit Talk(ChatSession& session) : session_(session), person_(::isatty(STDIN_FILENO) == 1) {}
+
+  void run() {
+    if (person_) fmt::print("/help tells what else there is; Ctrl-C stops an answer, Ctrl-D leaves.\n");
+    while (!key_.ended()) {
+      std::optional<std::string> line = read();
+      if (!line) return;
+      if (line->empty()) continue;
+      if (line->starts_with("//")) {
+        answer(line->substr(1));
+      } else if (!line->starts_with("/")) {
+        answer(*line);
+      } else if (!obey(*line)) {
+        return;
+      }
+    }
+  }
+
+ private:
+  void show_prompt(const char* prompt) const {
+    if (!person_) return;
+    fmt::print("{}", prompt);
+    std::fflush(stdout);
+  }
+
+  /// Waits for a line, or for Ctrl-C: true. A terminal gives one line at a time, so that stdio holds none back.
+  bool key_before_input() {
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    while (!key_.take() && !key_.ended())
+      if (::poll(&input, 1, 100) > 0) return false;
+    return true;
+  }
+
+  /// A message: one line, or more of them joined by "\" at their ends. Nothing: it is over.
+  std::optional<std::string> read() {
+    std::string message;
+    show_prompt("> ");
+    for (bool warned = false;;) {
+      bool interrupted = person_ && key_before_input();
+      std::optional<std::string> line;
+      if (!interrupted) line = read_line(interrupted);
+      if (line && line->ends_with('\\')) {
+        line->back() = '\n';
+        message += *line;
+        show_prompt("  ");
+        continue;
+      }
+      if (line) return message + *line;
+      if (person_) fmt::print("\n");
+      key_.take();
+      if (!interrupted || !person_ || warned || key_.ended()) return std::nullopt;
+      fmt::print("Ctrl-C once more or /quit leaves.\n");
+      message.clear();
+      warned = true;
+      show_prompt("> ");
+    }
+  }
+
+  /// False for /quit.
+  bool obey(const std::string& line) {
+    const std::string command = line.substr(0, line.find(' '));
+    const std::string rest = line.size() > command.size() ? line.substr(command.size() + 1) : "";
+    if (command == "/quit" || command == "/exit") return false;
+    if (command == "/reset") {
+      session_.reset();
+    } else if (command == "/system" && rest.empty()) {
+      fmt::print("{}\n", session_.system().empty() ? "(the model's own)" : session_.system());
+    } else if (command == "/system") {
+      session_.set_system(rest);
+    } else if (command == "/help") {
+      fmt::print("{}", help);
+    } else {
+      complain(fmt::format("unknown command {}; /help names them, //... is a message that begins with /", command));
+    }
+    return true;
+  }
+
+  void answer(const std::string& message) {
+    key_.take();
+    const auto print = [](std::string_view text) {
+      fmt::print("{}", text);
+      std::fflush(stdout);
+    };
+    ChatAnswer answer;
+    try {
+      answer = session_.answer(message, print, [&] { return key_.take() || key_.ended(); });
+    } catch (const Error& error) {
+      return complain(error.what());
+    }
+    fmt::print("\n");
+    if (!person_) {
+      std::fflush(stdout);
+      if (answer.finish == FinishReason::cancelled) throw Interrupted("stopped");
+      return;
+    }
+    const bool color = color_wanted();
+    fmt::print("{}[{} tokens{}, {:.1f} s; {} of {} tokens before them were cached{}]{}\n", color ? "\033[2m" : "",
+               answer.tokens, answer.finish == FinishReason::stop ? "" : ", not finished", answer.seconds,
+               answer.cached_tokens, answer.prompt_tokens,
+               answer.forgotten == 0 ? "" : fmt::format("; {} old messages are forgotten", answer.forgotten),
+               color ? "\033[0m" : "");
+  }
+
+  /// A person may try again; what is piped in fails.
+  void complain(const std::string& message) const {
+    if (!person_) fail("{}", message);
+    note("{}", message);
+  }
+
+  ChatSession& session_;
+  InterruptKey key_;
+  bool person_;
+};
+
+ChatTemplate template_of(const Options& options, const Tokenizer& tokenizer) {
+  if (options.chat_template.empty()) return ChatTemplate(tokenizer);
+  const auto text = [&](TokenId id) { return id < 0 ? std::string() : std::string(tokenizer.bytes(id)); };
+  return ChatTemplate(read_file(options.chat_template), text(tokenizer.bos()), text(tokenizer.eos()));
+}
+
+void chat(Options options) {
+  start_run(options.common);
+  check_sampling(options.chat.sampling);
+  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  const ChatTemplate templ = template_of(options, opened.model->text());
+  options.chat.seed = options.common.seed;
+  EngineOptions engine_options;
+  engine_options.max_sequences = 1;
+  Engine engine(*opened.model, opened.list(), engine_options);
+  ChatSession session(engine, *opened.model, templ, options.chat);
+  Talk(session).run();
+}
+
+void add_sampling_options(CLI::App& command, Sampling& sampling) {
+  command.add_option("--temperature", sampling.temperature, "Logits are divided by it; 0: the likeliest")
+      ->type_name("T")
+      ->capture_default_str();
+  command.add_option("--top-p", sampling.top_p, "Draw among the likeliest that have this probability")
+      ->type_name("P")
+      ->capture_default_str();
+  command.add_option("--top-k", sampling.top_k, "Draw among so many of the likeliest; 0: all")
+      ->type_name("K")
+      ->capture_default_str();
+  command.add_option("--min-p", sampling.min_p, "Leave out what is less likely than this part of the likeliest")
+      ->type_name("P")
+      ->capture_default_str();
+  command
+      .add_option("--repetition-penalty", sampling.repetition_penalty,
+                  "Logits of tokens that were there are divided by it; 1: off")
+      ->type_name("R")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_chat_command(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("chat", "Talk with a model in the terminal");
+  const auto options = std::make_shared<Options>();
+  command
+      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
+      ->required()
+      ->type_name("");
+  command->add_option("--plan", options->plan, "Run with this plan")->type_name("FILE");
+  command->add_option("--system", options->chat.system, "System prompt; default: the chat template's own")
+      ->type_name("TEXT");
+  command->add_option("--tokens", options->chat.max_tokens, "At most so many tokens in one answer")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  command
+      ->add_option("--context", options->chat.context, "Tokens of conversation to remember; 0: the model's positions")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  command->add_option("--chat-template", options->chat_template, "Jinja template in place of the model's own")
+      ->type_name("FILE");
+  add_sampling_options(*command, options->chat.sampling);
+  add_compute_options(*command, options->common);
+  command->add_option("--seed", options->common.seed, "Seed of everything random")
+      ->type_name("N")
+      ->capture_default_str();
+  command->footer(
+      fmt::format("Text that is piped in is taken line by line, each a message. In the terminal:\n{}\n"
+                  "Examples:\n"
+                  "  layerboost chat smollm2-135m\n"
+                  "  layerboost chat boosted/ --system \"Answer in one sentence.\" --temperature 0\n"
+                  "  echo \"What is gravity?\" | layerboost chat smollm2-135m",
+                  help));
+  command->callback([options] { chat(*options); });
+}
+
+}  // namespace layerboost
