@@ -86,6 +86,10 @@ layerboost_layer(heal USES eval analyze plan mixer model text kernels base)
 ranks_test(heal *.Ranks*)
 layerboost_layer(engine USES eval plan mixer model text kernels base)
 layerboost_layer(server USES engine eval plan mixer model text kernels base LINKS Boost::headers)
+if(LAYERBOOST_SANITIZE MATCHES thread AND TARGET lb_server)
+  # ThreadSanitizer doesn't know fences. None are needed: one thread runs the event loop, and its queue has a mutex.
+  target_compile_definitions(lb_server PUBLIC BOOST_ASIO_DISABLE_FENCED_BLOCK)
+endif()
 layerboost_layer(report USES plan base)
 layerboost_layer(cli USES report server engine heal analyze eval plan mixer model text kernels base LINKS CLI11::CLI11 CURL::libcurl)
 
