@@ -17,6 +17,11 @@ def percent(mean, error):
     return f"{100 * mean:.1f} ± {100 * (error or 0):.1f}"
 
 
+def mean_accuracy(tasks):
+    errors = [task["acc_stderr"] for task in tasks.values()]
+    return percent(sum(task["acc"] for task in tasks.values()) / len(tasks), sum(e * e for e in errors) ** 0.5 / len(tasks))
+
+
 def quality_rows(folder, names):
     texts = [load(folder / f"text.{name}.json") for name in names]
     tasks = [load(folder / f"tasks.{name}.json").get("tasks", {}) for name in names]
@@ -35,6 +40,7 @@ def quality_rows(folder, names):
             if metric in tasks[0][task]:
                 cells = [percent(t[task][metric], t[task][metric + "_stderr"]) if task in t else "" for t in tasks]
                 rows.append((f"{task} {metric} (n {tasks[0][task]['n']}), %", cells))
+    rows.append(("mean acc of the sets, %", [mean_accuracy(t) if t else "" for t in tasks]))
     speeds = [load(folder / f"speed.{name}.json") for name in names]
     if any(speeds):
         rows.append(("tokens/s, 64 at 1024", [f"{s['rows'][-1]['speed_tg']:.0f}" if s else "" for s in speeds]))
