@@ -71,7 +71,7 @@ TEST(Http, ErrorsSayWhatToChange) {
 TEST(Http, MalformedRequestsEndOnlyTheirConnection) {
   const ServerForTests server(impatient());
   for (const std::string& bytes :
-       {std::string("\x16\x03\x01\x02\x00 hello, this is TLS\r\n\r\n", 30), std::string("GET\r\n\r\n"),
+       {std::string("\x16\x03\x01\x02\x01 hello, this is TLS\r\n\r\n"), std::string("GET\r\n\r\n"),
         std::string("GET / HTTP/9.9\r\n\r\n"), std::string("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
         std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")}) {
     ClientForTests client(server.port());
