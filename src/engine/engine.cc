@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -83,12 +84,13 @@ class Engine::Impl {
   std::vector<std::pair<const Job*, Output>> outputs_;  // of this step
   std::vector<std::unique_ptr<Job>> ended_;             // jobs of outputs_ that the scheduler no longer has
 
+  std::atomic<RequestId> last_id_ = 0;
+
   // Everybody's, under the mutex.
   mutable std::mutex mutex_;
   std::condition_variable news_;
   std::vector<std::unique_ptr<Job>> submitted_;
   std::vector<RequestId> cancelled_;
-  RequestId last_id_ = 0;
   bool stopping_ = false;
   EngineStats stats_;
 };
@@ -100,14 +102,16 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
   if (bytes > options_.memory)
     fail("{} tokens of prompt and max_tokens {} need {} MiB of cache, and there are {} MiB: ask for fewer",
          request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
+  auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), model_.text(), ends_);
+  const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
   if (stats_.waiting >= options_.max_queue)
     throw QueueFull(fmt::format("{} requests are waiting already", stats_.waiting));
-  submitted_.push_back(std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), model_.text(), ends_));
+  submitted_.push_back(std::move(job));
   ++stats_.waiting;
   ++stats_.requests;
   news_.notify_one();
-  return last_id_;
+  return id;
 }
 
 void Engine::Impl::cancel(RequestId id) {
