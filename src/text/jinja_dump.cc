@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "text/jinja_repr.h"
 #include "text/jinja_text.h"
 #include "text/utf8.h"
 

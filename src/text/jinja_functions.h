@@ -1,6 +1,8 @@
 // What templates may call: filters, tests, methods, operators and global functions. All throw TemplateError.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,12 +41,15 @@ std::string format_percent(const std::string& format, const std::vector<Value>& 
 /// range, dict, namespace, raise_exception, strftime_now.
 std::vector<std::pair<std::string, Value>> global_functions();
 
-// The parts of the filters' table, one for each of the files that hold them.
+// The parts of the tables of filters and methods, one for each of the files that hold them.
 using FilterFunction = Value (*)(Context&, const Value&, const Arguments&);
 using FilterTable = std::vector<std::pair<std::string_view, FilterFunction>>;
 FilterTable text_filters();
 FilterTable list_filters();
 FilterTable selecting_filters();
+
+using MethodTable = std::map<std::string, FilterFunction, std::less<>>;
+const MethodTable& string_methods();
 
 /// value.name for the filters' `attribute="a.b.0"`: dots go further inwards.
 Value attribute_of(const Value& value, const Value& path);

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "text/jinja_repr.h"
 #include "text/jinja_text.h"
 #include "text/utf8.h"
 

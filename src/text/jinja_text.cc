@@ -1,10 +1,8 @@
 #include "text/jinja_text.h"
 
-#include <fmt/format.h>
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 
 #include "text/jinja_value.h"
@@ -12,13 +10,12 @@
 
 namespace layerboost::jinja {
 
-namespace {
-
-// -1 for a byte that isn't UTF-8.
 std::int32_t code_point_of(std::string_view character) {
   const Utf8Char decoded = decode_utf8(character);
   return decoded.kind == Utf8Char::Kind::valid ? static_cast<std::int32_t>(decoded.code_point) : -1;
 }
+
+namespace {
 
 bool is_space(std::string_view character) {
   const std::int32_t code_point = code_point_of(character);
@@ -37,14 +34,6 @@ bool is_digit(std::int32_t c) { return c >= 0 && utf8proc_category(c) == UTF8PRO
 
 bool is_line_end(std::int32_t c) {
   return (c >= '\n' && c <= '\r') || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
-}
-
-// What repr() writes as it is.
-bool is_printable(std::int32_t c) {
-  if (c == ' ') return true;
-  if (c < 0) return false;
-  const auto category = utf8proc_category(c);
-  return category != UTF8PROC_CATEGORY_CN && !(category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_CO);
 }
 
 std::string_view last_character(std::string_view text) {
@@ -272,38 +261,6 @@ bool all_are(std::string_view text, std::string_view kind) {
     any = true;
   }
   return any;
-}
-
-std::string repr_of(std::string_view text) {
-  const bool apostrophes = text.find('\'') != std::string_view::npos;
-  const char quote = apostrophes && text.find('"') == std::string_view::npos ? '"' : '\'';
-  std::string out(1, quote);
-  for (const std::string_view character : CodePoints(text)) {
-    const std::int32_t c = code_point_of(character);
-    if (c == quote || c == '\\')
-      (out += '\\') += character;
-    else if (c == '\n')
-      out += "\\n";
-    else if (c == '\r')
-      out += "\\r";
-    else if (c == '\t')
-      out += "\\t";
-    else if (is_printable(c))
-      out += character;
-    else if (c < 0x100)
-      out += fmt::format("\\x{:02x}", c < 0 ? static_cast<unsigned char>(character[0]) : static_cast<unsigned>(c));
-    else
-      out += c < 0x10000 ? fmt::format("\\u{:04x}", c) : fmt::format("\\U{:08x}", c);
-  }
-  return out + quote;
-}
-
-std::string number_text(double number) {
-  if (std::isnan(number)) return "nan";
-  if (std::isinf(number)) return number > 0 ? "inf" : "-inf";
-  std::string text = fmt::format("{}", number);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
 }
 
 }  // namespace layerboost::jinja

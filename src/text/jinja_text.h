@@ -35,6 +35,9 @@ class CodePoints {
   std::string_view text_;
 };
 
+/// The code point of one of these characters; -1 for a byte that isn't UTF-8.
+std::int32_t code_point_of(std::string_view character);
+
 /// Characters of `text`.
 std::size_t length_of(std::string_view text);
 
@@ -64,11 +67,5 @@ std::string escape_html(std::string_view text);
 /// Whether every character (at least one) is of a kind: "alpha", "digit", "alnum", "space"; for "lower" and "upper"
 /// every letter that has case, at least one.
 bool all_are(std::string_view text, std::string_view kind);
-
-/// As Python writes a string with quotes and escapes.
-std::string repr_of(std::string_view text);
-
-/// As Python's str() and JSON write a number: the shortest that reads back the same, with a point or an exponent.
-std::string number_text(double number);
 
 }  // namespace layerboost::jinja
