@@ -60,7 +60,7 @@ TEST(GenerateCommand, WritesOn) {
 TEST(GenerateCommand, ChecksItsFlagsFirst) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(run({"generate", "smollm2-135m", "--top-p", "3", "hello"}), 2);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("--top-p 3"), std::string::npos);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("top_p is 3"), std::string::npos);
 }
 
 }  // namespace
