@@ -11,7 +11,7 @@ seconds=${1:-180}
 model=${2:-smollm2-135m}
 shift $(($# < 2 ? $# : 2))
 ulimit -n "$(ulimit -Hn)"
-start_server "$model" --name it --memory 32M --max-sequences 32 --max-queue 200 "$@"
+start_server "$model" --name it --memory 24M --max-sequences 32 --max-queue 200 "$@"
 "$venv/bin/python" "$root/bench/serve/soak.py" "$url" "$seconds" || { tail -3 "$work/server.log" >&2; exit 1; }
 kill $server
 wait $server || { echo "soak.sh: the server ended with $?" >&2; exit 1; }

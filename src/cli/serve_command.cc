@@ -105,8 +105,9 @@ void add_engine_options(CLI::App& command, Options& options) {
       ->type_name("N")
       ->check(CLI::PositiveNumber.description(""))
       ->capture_default_str();
-  command.add_flag("!--no-prefix-cache", options.engine.prefix_cache,
-                   "Read beginnings that texts share each time anew");
+  command.add_flag_callback(
+      "--no-prefix-cache", [&options] { options.engine.prefix_cache = false; },
+      "Read beginnings that texts share each time anew");
 }
 
 }  // namespace
@@ -124,7 +125,7 @@ void add_serve_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--port", options->server.port, "Port to listen on; 0: any free one")
       ->type_name("N")
-      ->check(CLI::Range(0, 65535))
+      ->check(CLI::Range(0, 65535).description(""))
       ->capture_default_str();
   command->add_option("--name", options->server.name, "Name of the model in the API; default: MODEL's last part")
       ->type_name("NAME");
