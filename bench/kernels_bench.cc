@@ -62,9 +62,10 @@ class Pages {
 };
 
 /// One new token of each of 64 sequences of 1024 positions in 30 layers.
+template <KvType type>
 struct Decode {
   static constexpr int kSequences = 64, kContext = 1024, kLayers = 30, kPages = kContext / 64;
-  KvLayout layout{KvType::bf16, kKvHeads, kHeadSize, 64};
+  KvLayout layout{type, kKvHeads, kHeadSize, 64};
   Pages pages{layout, kSequences* kPages* kLayers};
   std::vector<float> q = random_values(kSequences * kHeads * kHeadSize), out = q;
   std::vector<KvSegment> segments;
@@ -80,20 +81,22 @@ struct Decode {
   }
 };
 
+template <KvType type>
 void attention_decode(benchmark::State& state) {
-  Decode& decode = Decode::instance();
-  std::vector<AttentionTask> tasks(Decode::kSequences);
+  using Case = Decode<type>;
+  Case& decode = Case::instance();
+  std::vector<AttentionTask> tasks(Case::kSequences);
   for (auto _ : state) {
-    for (int layer = 0; layer < Decode::kLayers; ++layer) {
-      for (int i = 0; i < Decode::kSequences; ++i) {
+    for (int layer = 0; layer < Case::kLayers; ++layer) {
+      for (int i = 0; i < Case::kSequences; ++i) {
         AttentionTask& task = tasks[static_cast<std::size_t>(i)];
         task.q = decode.q.data() + i * kHeads * kHeadSize;
         task.out = decode.out.data() + i * kHeads * kHeadSize;
         task.count = 1;
-        task.first_position = Decode::kContext - 1;
+        task.first_position = Case::kContext - 1;
         task.segments =
             std::span(decode.segments)
-                .subspan(static_cast<std::size_t>((layer * Decode::kSequences + i) * Decode::kPages), Decode::kPages);
+                .subspan(static_cast<std::size_t>((layer * Case::kSequences + i) * Case::kPages), Case::kPages);
       }
       attention(decode.layout, kHeads, 0.125f, tasks);
     }
@@ -103,7 +106,7 @@ void attention_decode(benchmark::State& state) {
 
 /// What attention_decode is measured against: the same bytes read in order of address by all threads.
 void plain_read(benchmark::State& state) {
-  const Decode& decode = Decode::instance();
+  const Decode<KvType::bf16>& decode = Decode<KvType::bf16>::instance();
   const auto lines = static_cast<std::ptrdiff_t>(decode.pages.bytes() / 64);
   for (auto _ : state) {
     long long total = 0;
@@ -121,10 +124,11 @@ void plain_read(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(decode.pages.bytes()) * state.iterations());
 }
 
-/// A prompt of range(0) tokens in one layer, of which the last range(1) are asked; range(2): the window.
+/// A prompt of range(0) tokens in one layer, of which the last range(1) are asked; range(2): the window; range(3): the
+/// type of the cache.
 void attention_prompt(benchmark::State& state) {
   const int tokens = static_cast<int>(state.range(0)), asked = static_cast<int>(state.range(1));
-  const KvLayout layout{state.range(3) != 0 ? KvType::bf16 : KvType::f32, kKvHeads, kHeadSize, 64};
+  const KvLayout layout{static_cast<KvType>(state.range(3)), kKvHeads, kHeadSize, 64};
   const Pages pages(layout, (tokens + 63) / 64);
   std::vector<KvSegment> segments;
   for (int i = 0; i < tokens; i += 64) segments.push_back({pages.block(i / 64), 64, std::min(64, tokens - i), i});
@@ -141,7 +145,7 @@ void attention_prompt(benchmark::State& state) {
 
 void store_keys(benchmark::State& state) {
   const int count = static_cast<int>(state.range(0));
-  const KvLayout layout{KvType::bf16, kKvHeads, kHeadSize, 64};
+  const KvLayout layout{static_cast<KvType>(state.range(1)), kKvHeads, kHeadSize, 64};
   const Pages pages(layout, 64);
   const int width = kKvHeads * kHeadSize;
   const auto k = random_values(static_cast<std::size_t>(count * width));
@@ -192,17 +196,21 @@ void best_of(benchmark::internal::Benchmark* b) {
 }
 
 BENCHMARK(plain_read)->Apply(best_of)->Unit(benchmark::kMillisecond);
-BENCHMARK(attention_decode)->Apply(best_of)->Unit(benchmark::kMillisecond);
+BENCHMARK(attention_decode<KvType::bf16>)->Apply(best_of)->Unit(benchmark::kMillisecond);
+BENCHMARK(attention_decode<KvType::int8>)->Apply(best_of)->Unit(benchmark::kMillisecond);
 BENCHMARK(attention_prompt)
     ->Apply(best_of)
-    ->ArgNames({"tokens", "asked", "window", "bf16"})
+    ->ArgNames({"tokens", "asked", "window", "type"})
     ->Args({1024, 1024, 0, 1})
     ->Args({8192, 256, 0, 1})
     ->Args({1024, 1024, 64, 1})
     ->Args({1024, 1, 0, 1})
     ->Args({1024, 1024, 0, 0})
+    ->Args({1024, 1024, 0, 2})
+    ->Args({8192, 256, 0, 2})
+    ->Args({1024, 1, 0, 2})
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK(store_keys)->Apply(best_of)->Arg(1)->Arg(64);
+BENCHMARK(store_keys)->Apply(best_of)->ArgsProduct({{1, 64}, {1, 2}});
 BENCHMARK(rms_norm_rows)->Apply(best_of)->ArgsProduct({{1, 64, 512}, {0, 1, 2}})->Unit(benchmark::kMicrosecond);
 BENCHMARK(silu_rows)->Apply(best_of)->ArgsProduct({{64, 512}, {0, 1, 2}})->Unit(benchmark::kMicrosecond);
 BENCHMARK(logits_log_sum_exp)->Apply(best_of)->Unit(benchmark::kMicrosecond);

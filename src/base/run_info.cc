@@ -37,6 +37,7 @@ Json RunInfo::to_json() const {
                {"model", text_or_null(model)},
                {"plan", text_or_null(plan)}};
   if (!adapter.empty()) json["adapter"] = adapter;
+  if (!kv.empty()) json["kv"] = kv;
   json.update(Json{
       {"cpu", cpu_name()},
       {"isa", name_of(best_isa())},

@@ -18,12 +18,14 @@ struct RunInfo {
   std::string plan;       // the plan's hash; empty: no plan
   std::string adapter;    // of the adapter merged into the model; empty: none
   std::string precision;  // "f32", "bf16" or "int8"; empty: no arithmetic
+  std::string kv;         // "int8" where keys and values are kept in it; empty: as the precision says
   int threads = 1;
   std::uint64_t seed = 0;
   Stopwatch clock;  // starts with the run
 
   /// {"version", "command", "model", "plan", "adapter" (only where there is one), "cpu", "isa", "threads", "precision",
-  /// "seed", "seconds"}; model, plan and precision are null where empty; seconds since the clock's start.
+  /// "kv" (likewise), "seed", "seconds"}; model, plan and precision are null where empty; seconds since the clock's
+  /// start.
   [[nodiscard]] Json to_json() const;
 };
 

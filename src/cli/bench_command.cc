@@ -34,7 +34,8 @@ void write_result(const Options& options, const RunInfo& run, const Json& report
 void bench_model(Options& options) {
   RunInfo run = start_run(options.common);
   options.speed.generate = options.generate > 0 ? options.generate : tokens_offline;
-  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  const OpenedModel opened =
+      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);
   write_result(options, run, measure_speed(opened, opened.list(), options.speed, true));
 }
@@ -111,6 +112,7 @@ void add_bench_command(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 20));
   add_server_options(*command, options->server);
   add_common_options(*command, options->common);
+  add_kv_option(*command, options->common);
   command->footer(
       "The columns are those of llama-batched-bench: PP tokens of prompt, TG generated, B sequences, T_ seconds, S_ "
       "tokens per second.\n"

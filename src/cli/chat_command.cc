@@ -175,7 +175,8 @@ ChatTemplate template_of(const Options& options, const Tokenizer& tokenizer) {
 void chat(Options options) {
   start_run(options.common);
   check_sampling(options.chat.sampling);
-  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  const OpenedModel opened =
+      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   const ChatTemplate templ = template_of(options, opened.model->text());
   options.chat.seed = options.common.seed;
   EngineOptions engine_options;
@@ -230,6 +231,7 @@ void add_chat_command(CLI::App& app) {
       ->type_name("FILE");
   add_sampling_options(*command, options->chat.sampling);
   add_compute_options(*command, options->common);
+  add_kv_option(*command, options->common);
   command->add_option("--seed", options->common.seed, "Seed of everything random")
       ->type_name("N")
       ->capture_default_str();

@@ -36,11 +36,24 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
       ->capture_default_str();
 }
 
+void add_kv_option(CLI::App& command, CommonOptions& options) {
+  const auto to_type = [&options](const std::string& word) {
+    options.kv = word == "int8" ? KvType::int8 : KvType::bf16;
+  };
+  command
+      .add_option_function<std::string>("--kv", to_type,
+                                        "Keep keys and values in bf16 (f32 under --precision f32) or int8")
+      ->check(CLI::IsMember({"bf16", "int8"}).description(""))
+      ->type_name("TYPE")
+      ->default_str("bf16");
+}
+
 RunInfo start_run(const CommonOptions& options) {
   best_isa();  // says so at once when the CPU is too old
   RunInfo run;
   run.threads = use_threads(options.threads);
   run.seed = options.seed;
+  if (options.kv == KvType::int8) run.kv = "int8";
   for (const auto& [name, precision] : precisions) {
     if (precision == options.precision) run.precision = name;
   }

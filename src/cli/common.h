@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/run_info.h"
+#include "kernels/kv_segment.h"
 #include "kernels/precision.h"
 
 namespace layerboost {
@@ -14,6 +15,7 @@ struct CommonOptions {
   std::string json;  // --json FILE: where to write the result; empty: not asked for
   int threads = 0;   // 0: one per core
   Precision precision = Precision::bf16;
+  KvType kv = KvType::bf16;
   std::uint64_t seed = 0;
 };
 
@@ -22,6 +24,9 @@ void add_compute_options(CLI::App& command, CommonOptions& options);
 
 /// Adds those, --json and --seed to a subcommand. `options` must live until the command line is parsed and run.
 void add_common_options(CLI::App& command, CommonOptions& options);
+
+/// Adds --kv to a subcommand that runs a model. `options` must live until the command line is parsed and run.
+void add_kv_option(CLI::App& command, CommonOptions& options);
 
 /// To call first in a subcommand's callback: checks the CPU, sets OpenMP's threads, and starts the clock of the `run`
 /// object, with everything but the hashes of model and plan.

@@ -42,6 +42,19 @@ TEST(EvalCommand, WritesWhatItMeasured) {
   fs::remove_all(folder);
 }
 
+TEST(EvalCommand, MeasuresHowFarInt8CachesAreFromBf16) {
+  LB_NEEDS_DEFAULT_MODEL();
+  const fs::path folder = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_eval_kv");
+  const std::string text = folder / "text.txt", json = folder / "result.json";
+  write_file(text, "The bees make honey. The cows give milk. The bees make honey.");
+  EXPECT_EQ(run({"eval", default_model_path(), "--text", text, "--kv", "int8", "--json", json}), 0);
+  const Json result = read_json(json);
+  EXPECT_GT(result["kl"]["mean"], 0);
+  EXPECT_LT(result["kl"]["mean"], 0.01);
+  EXPECT_EQ(result["run"]["kv"], "int8");
+  fs::remove_all(folder);
+}
+
 TEST(GenerateCommand, WritesOn) {
   LB_NEEDS_DEFAULT_MODEL();
   const std::string json =

@@ -24,7 +24,8 @@ void run_eval(EvalOptions& options) {
   RunInfo run = start_run(options.common);
   quality.bos = parse_bos_mode(options.bos);
   quality.seed = options.common.seed;
-  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  const OpenedModel opened =
+      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);
   std::optional<UnchangedModel> unchanged;
   if (!quality.text.empty()) unchanged.emplace(options.model, opened);
@@ -74,6 +75,7 @@ void add_eval_command(CLI::App& app) {
       ->type_name("MODE")
       ->capture_default_str();
   add_common_options(*command, options->common);
+  add_kv_option(*command, options->common);
   command->footer(
       "Every mean comes with its standard error. With a plan, the text also gives the KL divergence from the model as "
       "it is.\n\n"

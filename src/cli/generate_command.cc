@@ -58,7 +58,8 @@ Json to_json(const Options& options, const std::vector<Generation>& results, con
 void run_generate(Options& options) {
   RunInfo run = start_run(options.common);
   check_sampling(options.generate.sampling);
-  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  const OpenedModel opened =
+      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);
   const Tokenizer& tokenizer = opened.model->text();
   options.generate.seed = options.common.seed;
@@ -105,6 +106,7 @@ void add_generate_command(CLI::App& app) {
       ->type_name("P")
       ->capture_default_str();
   add_common_options(*command, options->common);
+  add_kv_option(*command, options->common);
   command->footer(
       "The prompt is continued as it stands; no chat template is applied.\n\n"
       "Examples:\n"

@@ -9,10 +9,11 @@ namespace layerboost {
 namespace {
 
 /// A model with a plan, and an adapter where `files` name one.
-OpenedModel open_planned(const ModelFiles& files, Precision precision) {
+OpenedModel open_planned(const ModelFiles& files, Precision precision, KvType kv) {
   const PlannedFiles planned = open_planned_files(files);
   const Config& config = planned.checkpoint->config();
   OpenedModel opened;
+  opened.kv = kv;
   opened.specs = planned.plan.specs();
   opened.plan_hash = planned.plan.hash();
   opened.adapter_hash = files.adapter_hash;
@@ -22,7 +23,7 @@ OpenedModel open_planned(const ModelFiles& files, Precision precision) {
   // A plan alone leaves the model as it is, and so its calibration.
   const bool changed = change != nullptr || !config.attention.empty();
   opened.model = open_model(files.model, precision, changed ? &use : nullptr);
-  opened.mixers = make_mixers(*opened.model);
+  opened.mixers = std::make_unique<MixerSet>(*opened.model, planned.parameters, kv);
   return opened;
 }
 
@@ -34,13 +35,14 @@ void OpenedModel::describe(RunInfo& info) const {
   info.adapter = adapter_hash;
 }
 
-OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision) {
+OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision, KvType kv) {
   const ModelFiles files = find_model_files(model, plan);
-  if (!files.plan.empty()) return open_planned(files, precision);
+  if (!files.plan.empty()) return open_planned(files, precision, kv);
   OpenedModel opened;
+  opened.kv = kv;
   opened.model = open_model(files.model, precision);
   check_model_hash(files, opened.model->hash);
-  opened.mixers = std::make_unique<MixerSet>(*opened.model);
+  opened.mixers = std::make_unique<MixerSet>(*opened.model, MixerParameters{}, kv);
   opened.specs = native_specs(opened.model->config);
   return opened;
 }
@@ -57,14 +59,11 @@ OpenedModel open_original_model(const std::string& model, Precision precision, c
 }
 
 UnchangedModel::UnchangedModel(const std::string& model, const OpenedModel& opened) {
-  if (!opened.planned() || opened.exported()) return;
-  if (opened.original()) {
-    run_.emplace(ModelWithMixers{*opened.model, opened.unchanged()});
-    return;
-  }
-  base_ = open_model(find_model_files(model).model, opened.model->precision);
-  mixers_ = std::make_unique<MixerSet>(*base_);
-  run_.emplace(ModelWithMixers{*base_, mixers_->list(native_specs(base_->config))});
+  if ((!opened.planned() && opened.kv == KvType::bf16) || opened.exported()) return;
+  if (!opened.original()) base_ = open_model(find_model_files(model).model, opened.model->precision);
+  const Model& unchanged = base_ != nullptr ? *base_ : *opened.model;
+  mixers_ = std::make_unique<MixerSet>(unchanged);
+  run_.emplace(ModelWithMixers{unchanged, mixers_->list(native_specs(unchanged.config))});
 }
 
 }  // namespace layerboost

@@ -16,6 +16,7 @@ namespace layerboost {
 struct OpenedModel {
   std::unique_ptr<Model> model;
   std::unique_ptr<MixerSet> mixers;
+  KvType kv = KvType::bf16;      // how keys and values are kept
   std::vector<MixerSpec> specs;  // [L] the plan's, or the model's own
   std::string plan_hash;         // empty: no plan
   std::string adapter_hash;      // of the adapter merged into the model; empty: none
@@ -36,20 +37,22 @@ struct OpenedModel {
 };
 
 /// Opens what find_model() finds, or a directory that `boost`, `heal` or `export` wrote: its model with its plan, an
-/// adapter merged into the weights. `plan`: a plan file, which goes before the directory's own; empty for none. Throws
-/// Error.
-OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision);
+/// adapter merged into the weights. `plan`: a plan file, which goes before the directory's own; empty for none. kv: see
+/// AttentionBlock. Throws Error.
+OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision,
+                                KvType kv = KvType::bf16);
 
 /// As open_model_argument() without a plan, for what must start from an unchanged model: throws Error for a healed or
 /// exported one. `command` begins the message.
 OpenedModel open_original_model(const std::string& model, Precision precision, const char* command);
 
 /// The model that an opened one was made from, to compare with: the same weights with the model's own mixers or, where
-/// an adapter has changed them, those of the base model, opened again.
+/// an adapter has changed them, those of the base model, opened again. Keys and values are kept in bf16.
 class UnchangedModel {
  public:
   UnchangedModel(const std::string& model, const OpenedModel& opened);
-  /// nullptr for a model without a plan, and for an exported one, which doesn't know what it was made from.
+  /// nullptr for a model without a plan and without int8 keys and values, and for an exported one, which doesn't know
+  /// what it was made from.
   [[nodiscard]] const ModelWithMixers* get() const { return run_ ? &*run_ : nullptr; }
 
  private:

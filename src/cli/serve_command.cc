@@ -61,7 +61,8 @@ void complete(Options& options) {
 void run_serve(Options options) {
   complete(options);
   start_run(options.common);
-  const OpenedModel opened = open_model_argument(options.model, options.plan, options.common.precision);
+  const OpenedModel opened =
+      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   options.server.plan = opened.plan_hash;
   allow_many_files();
   Engine engine(*opened.model, opened.list(), options.engine);
@@ -138,6 +139,7 @@ void add_serve_command(CLI::App& app) {
   add_engine_options(*command, *options);
   add_limits(*command, *options);
   add_compute_options(*command, options->common);
+  add_kv_option(*command, options->common);
   command->footer(
       "Then open http://127.0.0.1:8080/ or use any client of OpenAI's API; docs/serving.md tells the rest.\n\n"
       "Examples:\n"

@@ -159,7 +159,7 @@ class Call {
         seen_slots(task.segments.subspan(static_cast<std::size_t>(first_segment), static_cast<std::size_t>(segments)),
                    first, first + tokens - 1, task.window);
     // Roughly what a core of today reads (15 GB/s) and multiplies (100 G/s).
-    const double bytes = slots * 2 * padded_ * static_cast<double>(layout_.element());
+    const double bytes = slots * static_cast<double>(layout_.slot_bytes());
     const double products = slots * 2 * padded_ * tokens * group_;
     const double seconds = std::max(bytes / 15e9, products / 100e9);
     for (int g = 0; g < layout_.kv_heads; ++g) {
@@ -180,7 +180,7 @@ class Call {
     thread_local AlignedBuffer scratch;
     const AttentionTask& task = *item.task;
     AttentionTile tile;
-    tile.bf16 = layout_.type == KvType::bf16;
+    tile.type = layout_.type;
     tile.head_size = layout_.head_size;
     tile.segments = task.segments.data() + item.first_segment;
     tile.segment_count = item.segments;
@@ -249,6 +249,7 @@ class Call {
 
 void attention(const KvLayout& layout, int heads, float scale, std::span<const AttentionTask> tasks) {
   LB_CHECK(layout.kv_heads > 0 && heads % layout.kv_heads == 0);
+  LB_CHECK(layout.type != KvType::int8 || layout.head_size <= 512);
   thread_local Schedule schedule;
   const Call call(layout, heads, scale);
   call.plan(tasks, schedule);

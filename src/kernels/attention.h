@@ -11,12 +11,12 @@
 
 namespace layerboost {
 
-enum class KvType { f32, bf16 };
-
 /// How a block of `slots` positions keeps its keys and values. Per KV head, one after another: K, then V, with d' = d
 /// rounded up to a multiple of 16 (the padding is zero) and slots a multiple of 16:
 ///   bf16: K [d'/2][slots][2], V [slots/2][d'][2]     pairs lie together as dot-product instructions want them
 ///   f32:  K [d'][slots],      V [slots][d']
+///   int8: as bf16, each number a byte; then the scales of the slots' keys [slots] and of their values [slots] in bf16:
+///         a number is its byte times its slot's scale, the largest of a key or value +-127
 /// A block must be zeroed (clear_kv) before its first use, so that unused slots hold numbers.
 struct KvLayout {
   KvType type = KvType::bf16;
@@ -25,10 +25,14 @@ struct KvLayout {
   int slots = 0;
 
   [[nodiscard]] int padded_head() const { return (head_size + 15) / 16 * 16; }
-  [[nodiscard]] std::size_t element() const { return type == KvType::f32 ? 4 : 2; }
-  [[nodiscard]] std::size_t head_bytes() const {
-    return 2 * element() * static_cast<std::size_t>(padded_head()) * static_cast<std::size_t>(slots);
+  [[nodiscard]] std::size_t element() const { return type == KvType::f32 ? 4 : type == KvType::bf16 ? 2 : 1; }
+  /// Bytes of the scales of one slot's key and value.
+  [[nodiscard]] std::size_t scales() const { return type == KvType::int8 ? 4 : 0; }
+  /// Bytes of one slot's key and value of one head.
+  [[nodiscard]] std::size_t slot_bytes() const {
+    return 2 * element() * static_cast<std::size_t>(padded_head()) + scales();
   }
+  [[nodiscard]] std::size_t head_bytes() const { return slot_bytes() * static_cast<std::size_t>(slots); }
   [[nodiscard]] std::size_t bytes() const { return head_bytes() * static_cast<std::size_t>(kv_heads); }
 };
 
@@ -57,7 +61,8 @@ struct AttentionTask {
 };
 
 /// out_i = sum_j softmax_j(scale * q_i . k_j) v_j for all tasks, query head n using KV head n / (H / G). Queries and
-/// probabilities are rounded to bf16 where the cache is bf16, sums are f32 (online softmax: Milakov & Gimelshein 2018;
+/// probabilities are rounded to bf16 where the cache is bf16, and to 15 bits of their largest where it is int8 (head
+/// sizes up to 512); sums are f32 (online softmax: Milakov & Gimelshein 2018;
 /// tiles: Dao et al. 2022). Works on all threads: long prompts split into query tiles, few long sequences into ranges
 /// of segments. `layout.slots` is ignored: each segment has its own.
 void attention(const KvLayout& layout, int heads, float scale, std::span<const AttentionTask> tasks);

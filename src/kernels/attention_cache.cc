@@ -1,6 +1,7 @@
 // Keys and values in and out of blocks: the layouts that KvLayout describes.
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "base/error.h"
 #include "kernels/activations.h"
@@ -17,7 +18,7 @@ struct Places {
   std::size_t padded, slots;
 
   explicit Places(const KvLayout& layout)
-      : pairs(layout.type == KvType::bf16),
+      : pairs(layout.type != KvType::f32),
         padded(static_cast<std::size_t>(layout.padded_head())),
         slots(static_cast<std::size_t>(layout.slots)) {}
 
@@ -27,10 +28,20 @@ struct Places {
   [[nodiscard]] std::size_t value(std::size_t slot, std::size_t j) const {
     return padded * slots + (pairs ? (slot / 2 * padded + j) * 2 + slot % 2 : slot * padded + j);
   }
+  /// Of int8: where the scale of a slot's key lies, in bytes; that of its value is value_scale() further.
+  [[nodiscard]] std::size_t key_scale(std::size_t slot) const { return 2 * padded * slots + 2 * slot; }
+  [[nodiscard]] std::size_t value_scale(std::size_t slot) const { return key_scale(slots + slot); }
 };
 
 float get(const std::uint16_t* p) { return from_bf16(*p); }
 float get(const float* p) { return *p; }
+float get(const std::int8_t* p) { return *p; }
+
+float scale_at(const std::int8_t* p) {
+  std::uint16_t scale = 0;
+  std::memcpy(&scale, p, sizeof scale);
+  return from_bf16(scale);
+}
 
 /// One position's key and value of one head.
 void store_head(const Places& places, float* head, std::size_t slot, std::size_t d, const float* k, const float* v) {
@@ -48,6 +59,21 @@ void store_head(const Places& places, std::uint16_t* head, std::size_t slot, std
   for (std::size_t j = 0; j < d; j += 2) std::memcpy(keys + j * places.slots, rounded + j, 2 * sizeof(std::uint16_t));
   rows.to_bf16(v, static_cast<int>(d), rounded);
   std::uint16_t* values = head + places.value(slot, 0);
+  for (std::size_t j = 0; j < d; ++j) values[2 * j] = rounded[j];
+}
+
+void store_head(const Places& places, std::int8_t* head, std::size_t slot, std::size_t d, const float* k,
+                const float* v) {
+  thread_local AlignedBuffer buffer;
+  auto* rounded = buffer.reserve_as<std::int8_t>(d);
+  const RowKernels& rows = kernels().rows;
+  const std::uint16_t key_scale = rows.to_int8_kv(k, static_cast<int>(d), rounded);
+  std::memcpy(head + places.key_scale(slot), &key_scale, sizeof key_scale);
+  std::int8_t* keys = head + places.key(slot, 0);
+  for (std::size_t j = 0; j < d; j += 2) std::memcpy(keys + j * places.slots, rounded + j, 2);
+  const std::uint16_t value_scale = rows.to_int8_kv(v, static_cast<int>(d), rounded);
+  std::memcpy(head + places.value_scale(slot), &value_scale, sizeof value_scale);
+  std::int8_t* values = head + places.value(slot, 0);
   for (std::size_t j = 0; j < d; ++j) values[2 * j] = rounded[j];
 }
 
@@ -71,9 +97,15 @@ void fetch(const KvLayout& layout, const std::byte* block, int slot, float* k, f
   const auto d = static_cast<std::size_t>(layout.head_size);
   for (int g = 0; g < layout.kv_heads; ++g, k += d, v += d) {
     const T* head = reinterpret_cast<const T*>(block + layout.head_bytes() * static_cast<std::size_t>(g));
+    const auto at = static_cast<std::size_t>(slot);
+    float key_scale = 1, value_scale = 1;
+    if constexpr (std::is_same_v<T, std::int8_t>) {
+      key_scale = scale_at(head + places.key_scale(at));
+      value_scale = scale_at(head + places.value_scale(at));
+    }
     for (std::size_t j = 0; j < d; ++j) {
-      k[j] = get(head + places.key(static_cast<std::size_t>(slot), j));
-      v[j] = get(head + places.value(static_cast<std::size_t>(slot), j));
+      k[j] = get(head + places.key(at, j)) * key_scale;
+      v[j] = get(head + places.value(at, j)) * value_scale;
     }
   }
 }
@@ -85,19 +117,25 @@ void clear_kv(const KvLayout& layout, std::byte* block) { std::memset(block, 0, 
 void store_kv(const KvLayout& layout, std::byte* block, int first_slot, int count, const float* k, const float* v,
               std::ptrdiff_t stride) {
   LB_CHECK(layout.head_size % 2 == 0 && first_slot >= 0 && count >= 0 && first_slot + count <= layout.slots);
-  if (layout.type == KvType::bf16) {
-    store<std::uint16_t>(layout, block, first_slot, count, k, v, stride);
-  } else {
-    store<float>(layout, block, first_slot, count, k, v, stride);
+  switch (layout.type) {
+    case KvType::f32:
+      return store<float>(layout, block, first_slot, count, k, v, stride);
+    case KvType::bf16:
+      return store<std::uint16_t>(layout, block, first_slot, count, k, v, stride);
+    case KvType::int8:
+      return store<std::int8_t>(layout, block, first_slot, count, k, v, stride);
   }
 }
 
 void load_kv(const KvLayout& layout, const std::byte* block, int slot, float* k, float* v) {
   LB_CHECK(slot >= 0 && slot < layout.slots);
-  if (layout.type == KvType::bf16) {
-    fetch<std::uint16_t>(layout, block, slot, k, v);
-  } else {
-    fetch<float>(layout, block, slot, k, v);
+  switch (layout.type) {
+    case KvType::f32:
+      return fetch<float>(layout, block, slot, k, v);
+    case KvType::bf16:
+      return fetch<std::uint16_t>(layout, block, slot, k, v);
+    case KvType::int8:
+      return fetch<std::int8_t>(layout, block, slot, k, v);
   }
 }
 

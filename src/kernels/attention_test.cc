@@ -85,18 +85,18 @@ class Sequence {
 
   /// f32: sums of up to some thousand terms of size 1 in f32. bf16: queries and probabilities have 8 bits, each off by
   /// up to 2^-9 of itself; a score of about |q.k| / sqrt(d) <= 8 is then off by some 0.01, and so is the weighted mean
-  /// of values of size 1.
+  /// of values of size 1. int8: queries and probabilities are off by up to 2^-16 of the largest of a head or of 64, and
+  /// so are scores by some 2^-16 sqrt(d) of their size, and outputs by some 1e-4.
   void expect_right() const {
-    const double tolerance = layout_.type == KvType::f32 ? 1e-5 : 2e-2;
+    const double tolerance = layout_.type == KvType::f32 ? 1e-5 : layout_.type == KvType::bf16 ? 2e-2 : 1e-3;
     double squares = 0;
     for (std::size_t i = 0; i < out_.size(); ++i) {
       const double error = static_cast<double>(out_[i]) - static_cast<double>(expected_[i]);
       squares += error * error;
       ASSERT_LE(std::abs(error), tolerance * (1 + std::abs(static_cast<double>(expected_[i])))) << i;
     }
-    if (layout_.type == KvType::bf16) {
-      ASSERT_LE(std::sqrt(squares / static_cast<double>(out_.size())), 4e-3);
-    }
+    const double root = std::sqrt(squares / static_cast<double>(out_.size()));
+    ASSERT_LE(root, layout_.type == KvType::bf16 ? 4e-3 : 1e-4);
   }
 
  private:
@@ -165,13 +165,16 @@ TEST_P(Attention, LogSumsAndMaximaOfOneQueryAndOfMany) {
   }
 }
 
+std::string name_of_case(const testing::TestParamInfo<std::tuple<Isa, KvType>>& info) {
+  static const char* const types[] = {"F32", "Bf16", "Int8"};
+  const auto [isa, type] = info.param;
+  return std::string(name_of(isa)) + types[static_cast<int>(type)];
+}
+
 INSTANTIATE_TEST_SUITE_P(Levels, Attention,
                          testing::Combine(testing::Values(Isa::avx2, Isa::avx512),
-                                          testing::Values(KvType::f32, KvType::bf16)),
-                         [](const auto& p) {
-                           return std::string(name_of(std::get<0>(p.param))) +
-                                  (std::get<1>(p.param) == KvType::f32 ? "F32" : "Bf16");
-                         });
+                                          testing::Values(KvType::f32, KvType::bf16, KvType::int8)),
+                         name_of_case);
 
 TEST_P(Attention, PromptsOfManyShapes) {
   Random random(1);
@@ -419,6 +422,36 @@ TEST(AttentionCache, SlotsComeBackAsStored) {
           ASSERT_EQ(k_back[at(j)], type == KvType::f32 ? key : from_bf16(to_bf16(key)));
           ASSERT_EQ(v_back[at(j)], type == KvType::f32 ? value : from_bf16(to_bf16(value)));
         }
+      }
+    }
+  }
+}
+
+TEST(AttentionCache, Int8IsOffByAtMostHalfAStepOfItsSlotAndHead) {
+  Random random(14);
+  for (const int d : {6, 16, 50, 64}) {
+    const KvLayout layout = {KvType::int8, 2, d, 48};
+    EXPECT_EQ(layout.bytes(), static_cast<std::size_t>(2 * 48 * (2 * ((d + 15) / 16 * 16) + 4)));
+    const std::ptrdiff_t width = 2 * d;
+    AlignedBuffer block;
+    clear_kv(layout, block.reserve(layout.bytes()));
+    auto k = random.normal(48 * width), v = random.normal(48 * width);
+    std::fill_n(k.begin() + 3 * width, width, 0.0f);
+    for (std::ptrdiff_t j = 0; j < d; ++j) v[at(5 * width + j)] *= 1e6f;  // must not be seen in the other head
+    store_kv(layout, block.data(), 0, 1, k.data(), v.data(), width);
+    store_kv(layout, block.data(), 1, 47, k.data() + width, v.data() + width, width);
+    std::vector<float> k_back(at(width)), v_back(at(width));
+    for (int slot = 0; slot < 48; ++slot) {
+      load_kv(layout, block.data(), slot, k_back.data(), v_back.data());
+      const auto check = [&](const float* stored, const float* back) {
+        float most = 0;
+        for (int j = 0; j < d; ++j) most = std::max(most, std::abs(stored[j]));
+        const float half_step = most / 127 / 2 * (1 + 1.0f / 128);  // the scale is rounded to bf16
+        for (int j = 0; j < d; ++j) ASSERT_NEAR(back[j], stored[j], half_step) << slot << " " << j;
+      };
+      for (int head = 0; head < 2; ++head) {
+        check(k.data() + slot * width + head * d, k_back.data() + head * d);
+        check(v.data() + slot * width + head * d, v_back.data() + head * d);
       }
     }
   }

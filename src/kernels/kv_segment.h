@@ -5,6 +5,9 @@
 
 namespace layerboost {
 
+/// How keys and values are kept: see KvLayout.
+enum class KvType { f32, bf16, int8 };
+
 /// Some consecutive slots of a block of keys and values (see KvLayout), seen by the queries of one sequence.
 struct KvSegment {
   const std::byte* block = nullptr;

@@ -18,8 +18,11 @@ float* tile_start(const MixerRows& rows, int first, int hidden_size) {
 
 }  // namespace
 
-AttentionBlock::AttentionBlock(const Model& model, int layer)
-    : model_(model), weights_(model.weights.layers[static_cast<std::size_t>(layer)]), layer_(layer) {}
+AttentionBlock::AttentionBlock(const Model& model, int layer, KvType kv)
+    : model_(model),
+      weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
+      layer_(layer),
+      kv_(kv == KvType::bf16 && model.precision == Precision::f32 ? KvType::f32 : kv) {}
 
 QkvShape AttentionBlock::qkv_shape() const {
   const Config& config = model_.config;
@@ -85,8 +88,7 @@ void AttentionBlock::attend(std::span<const AttentionTask> tasks) const {
 }
 
 KvLayout AttentionBlock::layout(int positions) const {
-  const KvType type = model_.precision == Precision::f32 ? KvType::f32 : KvType::bf16;
-  return {type, model_.config.kv_heads, model_.config.head_size, (positions + 15) / 16 * 16};
+  return {kv_, model_.config.kv_heads, model_.config.head_size, (positions + 15) / 16 * 16};
 }
 
 AttentionTask AttentionBlock::task(const MixerSpan& span, const Projected& projected, int window,

@@ -24,7 +24,8 @@ struct Projected {
 /// One layer's attention around its core. Holds references to the model.
 class AttentionBlock {
  public:
-  AttentionBlock(const Model& model, int layer);
+  /// `kv`: how keys and values are kept; bf16 becomes f32 where the model's precision is.
+  AttentionBlock(const Model& model, int layer, KvType kv = KvType::bf16);
 
   /// A tile of rows on its way: compact rows `row` on, their normalised input, and its product with Wq, Wk and Wv.
   using SeeTile = std::function<void(int row, const Activations& normed, const Product& qkv)>;
@@ -59,6 +60,7 @@ class AttentionBlock {
   const Model& model_;
   const LayerWeights& weights_;
   int layer_;
+  KvType kv_;
 };
 
 }  // namespace layerboost

@@ -34,9 +34,10 @@ struct GatedMixer::Parts {
   }
 };
 
-GatedMixer::GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters)
+GatedMixer::GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters,
+                       KvType kv)
     : spec_(spec),
-      block_(model, layer),
+      block_(model, layer, kv),
       window_(block_, spec.window, 0, 1),
       map_size_(feature_map_size(model.config)),
       parameters_(parameters.begin(), parameters.end()),

@@ -16,8 +16,8 @@ namespace layerboost {
 /// The cache: a state of fixed size (H times linear_state_floats(), f32), then a WindowCache without sinks.
 class GatedMixer final : public Mixer {
  public:
-  /// `model` must outlive the mixer. `parameters`: see parameter_shapes().
-  GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters);
+  /// `model` must outlive the mixer. `parameters`: see parameter_shapes(). kv: see AttentionBlock.
+  GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters, KvType kv);
 
   [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;

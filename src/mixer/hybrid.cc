@@ -29,9 +29,10 @@ struct HybridMixer::Parts {
   }
 };
 
-HybridMixer::HybridMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters)
+HybridMixer::HybridMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters,
+                         KvType kv)
     : spec_(spec),
-      block_(model, layer),
+      block_(model, layer, kv),
       window_(block_, spec.window, spec.sinks, 1),
       map_size_(feature_map_size(model.config)),
       parameters_(parameters.begin(), parameters.end()) {

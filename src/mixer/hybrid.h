@@ -18,8 +18,8 @@ namespace layerboost {
 /// then a WindowCache. A position enters the state when it leaves the ring.
 class HybridMixer final : public Mixer {
  public:
-  /// `model` must outlive the mixer. `parameters`: see parameter_shapes().
-  HybridMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters);
+  /// `model` must outlive the mixer. `parameters`: see parameter_shapes(). kv: see AttentionBlock.
+  HybridMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters, KvType kv);
 
   [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;

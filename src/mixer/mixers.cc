@@ -23,20 +23,20 @@ void check_weights(const Config& config, int layer, const MixerSpec& spec) {
 }
 
 std::unique_ptr<Mixer> make_mixer(const Model& model, int layer, const MixerSpec& spec,
-                                  const MixerParameters& parameters) {
+                                  const MixerParameters& parameters, KvType kv) {
   check_weights(model.config, layer, spec);
   const auto own = [&] { return parameters_for(model.config, layer, spec.kind, parameters); };
   switch (spec.kind) {
     case MixerKind::softmax:
-      return std::make_unique<SoftmaxMixer>(model, layer);
+      return std::make_unique<SoftmaxMixer>(model, layer, kv);
     case MixerKind::window:
-      return std::make_unique<WindowMixer>(model, layer, spec);
+      return std::make_unique<WindowMixer>(model, layer, spec, kv);
     case MixerKind::none:
       return std::make_unique<NoMixer>();
     case MixerKind::hybrid:
-      return std::make_unique<HybridMixer>(model, layer, spec, own());
+      return std::make_unique<HybridMixer>(model, layer, spec, own(), kv);
     case MixerKind::gated:
-      return std::make_unique<GatedMixer>(model, layer, spec, own());
+      return std::make_unique<GatedMixer>(model, layer, spec, own(), kv);
     case MixerKind::map:
       return std::make_unique<MapMixer>(model, layer, own());
   }
@@ -45,12 +45,12 @@ std::unique_ptr<Mixer> make_mixer(const Model& model, int layer, const MixerSpec
 
 }  // namespace
 
-MixerSet::MixerSet(const Model& model, MixerParameters parameters)
-    : model_(model), parameters_(std::move(parameters)) {}
+MixerSet::MixerSet(const Model& model, MixerParameters parameters, KvType kv)
+    : model_(model), parameters_(std::move(parameters)), kv_(kv) {}
 
 const Mixer& MixerSet::mixer(int layer, const MixerSpec& spec) {
   auto& slot = mixers_[{layer, spec}];
-  if (!slot) slot = make_mixer(model_, layer, spec, parameters_);
+  if (!slot) slot = make_mixer(model_, layer, spec, parameters_, kv_);
   return *slot;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/kv_segment.h"
 #include "mixer/parameters.h"
 #include "model/mixer.h"
 #include "model/model.h"
@@ -16,8 +17,8 @@ namespace layerboost {
 class MixerSet {
  public:
   /// `model` must outlive the set. `parameters`: of mixers that have some. Kinds hybrid and gated start from
-  /// initial_parameters() where they have none here.
-  explicit MixerSet(const Model& model, MixerParameters parameters = {});
+  /// initial_parameters() where they have none here. kv: see AttentionBlock.
+  explicit MixerSet(const Model& model, MixerParameters parameters = {}, KvType kv = KvType::bf16);
 
   /// The mixer of this layer. Throws Error for a map whose parameters aren't there.
   const Mixer& mixer(int layer, const MixerSpec& spec);
@@ -31,6 +32,7 @@ class MixerSet {
  private:
   const Model& model_;
   MixerParameters parameters_;
+  KvType kv_;
   std::map<std::pair<int, MixerSpec>, std::unique_ptr<Mixer>> mixers_;
   std::map<std::vector<MixerSpec>, std::unique_ptr<MixerList>> lists_;
 };

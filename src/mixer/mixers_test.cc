@@ -219,6 +219,43 @@ TEST_F(Mixers, Bf16IsCloseToF32) {
   }
 }
 
+TEST_F(Mixers, Int8CachesAreCloseToF32HoweverTheTextIsCut) {
+  MixerSet mixers(*model_, random_parameters(model_->config), KvType::int8);
+  for (const auto& plan : plans()) {
+    const auto distance = [](const std::vector<double>& a, const std::vector<double>& b) {
+      double sum = 0;
+      for (std::size_t i = 1; i < a.size(); ++i) sum += std::fabs(a[i] - b[i]);
+      return sum / static_cast<double>(a.size() - 1);
+    };
+    const auto exact = token_log_probs(*model_, mixers_.list(plan), tokens_, 1000);
+    const auto whole = token_log_probs(*model_, mixers.list(plan), tokens_, 1000);
+    EXPECT_LT(distance(exact, whole), 0.05) << to_string(plan[0]);
+    for (const int chunk : {1, 50}) {
+      const auto cut = token_log_probs(*model_, mixers.list(plan), tokens_, chunk);
+      // Into the state of hybrid and gated go a chunk's own keys unrounded, but those of earlier chunks as cached.
+      EXPECT_LT(distance(cut, whole), 0.03) << to_string(plan[0]) << " ... chunk " << chunk;
+    }
+  }
+}
+
+TEST_F(Mixers, Int8CachesTakeWhatTheyPromise) {
+  MixerSet mixers(*model_, random_parameters(model_->config), KvType::int8);
+  for (const auto& plan : plans()) {
+    const MixerList& list = mixers.list(plan);
+    CachePools pools;
+    Sequence sequence(list, pools);
+    Runner runner(*model_);
+    const BatchItem item{&sequence, tokens_};
+    runner.forward({&item, 1});
+    std::size_t promised = 0;
+    for (const Mixer* mixer : list) promised += mixer->cache_bytes(static_cast<int>(tokens_.size()));
+    EXPECT_EQ(pools.bytes_in_use(), promised);
+  }
+  // A position's key and value: G heads of d numbers, rounded up to 16, and a scale of 2 bytes.
+  const auto page = static_cast<std::size_t>(64 * model_->config.kv_heads * 2 * (16 + 2));
+  EXPECT_EQ(mixers.mixer(0, parse_mixer("softmax")).cache_bytes(65), 2 * page);
+}
+
 TEST_F(Mixers, MapNeedsParameters) {
   MixerSet without(*model_);
   EXPECT_THROW(without.mixer(1, parse_mixer("map")), Error);

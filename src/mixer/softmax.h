@@ -8,8 +8,8 @@ namespace layerboost {
 /// o_i = sum over j <= i of softmax_j(q_i . k_j / sqrt(d)) v_j. The cache is pages of 64 positions.
 class SoftmaxMixer final : public Mixer {
  public:
-  /// `model` must outlive the mixer.
-  SoftmaxMixer(const Model& model, int layer) : block_(model, layer) {}
+  /// `model` must outlive the mixer. kv: see AttentionBlock.
+  SoftmaxMixer(const Model& model, int layer, KvType kv) : block_(model, layer, kv) {}
 
   [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;

@@ -9,9 +9,9 @@ namespace layerboost {
 /// position once, RoPE at true positions. The cache: see WindowCache.
 class WindowMixer final : public Mixer {
  public:
-  /// `model` must outlive the mixer.
-  WindowMixer(const Model& model, int layer, const MixerSpec& spec)
-      : spec_(spec), block_(model, layer), cache_(block_, spec.window, spec.sinks) {}
+  /// `model` must outlive the mixer. kv: see AttentionBlock.
+  WindowMixer(const Model& model, int layer, const MixerSpec& spec, KvType kv)
+      : spec_(spec), block_(model, layer, kv), cache_(block_, spec.window, spec.sinks) {}
 
   [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override {

@@ -23,6 +23,7 @@ template <typename Dot>
 struct State {
   int rows, padded;          // rows = tokens * R; d'
   typename Dot::A* queries;  // [rows, d']
+  float* query_factors;      // [rows]: what a query's numbers stand for, where Dot::kScaled
   float* out;                // [rows, d']
   float* sums;               // [rows, 16]: each lane's share
   float* maxima;             // [rows]
@@ -36,8 +37,9 @@ struct Group {
   std::ptrdiff_t key_stride;                   // bytes between steps
   int filled;
   bool consecutive, pinned;
-  int least, least_seen, most;                 // of the positions; least_seen leaves negative ones out
-  alignas(64) std::int32_t positions[kGroup];  // -1 where not filled
+  int least, least_seen, most;                                 // of the positions; least_seen leaves negative ones out
+  alignas(64) std::int32_t positions[kGroup];                  // -1 where not filled
+  alignas(64) float key_scales[kGroup], value_scales[kGroup];  // of int8
 };
 
 /// Which of a group's slots some rows look at.
@@ -119,9 +121,20 @@ void raise_maximum(State<Dot>& state, int row, float maximum) {
   store(sums, mul(load(sums), factor));
 }
 
-/// Turns one row's scores [n] into probabilities, up to the factor that its maximum stands for.
+/// Rounds numbers [n] of sizes up to the largest in `most` to whole ones; returns the factor that they then have.
+inline float put_scaled(DotInt8::A* to, const float* from, int n, Vec most) {
+  const float top = largest(most);
+  // Below this the factor would overflow; such a row counts as zero.
+  const Vec inverse = splat(top < 1e-30f ? 0.0f : DotInt8::kMost / top);
+  for (int j = 0; j < n; j += kLanes) DotInt8::put(to + j, mul(load(from + j), inverse));
+  return top / DotInt8::kMost;
+}
+
+/// Turns one row's scores [n] into probabilities, up to the factor that its maximum stands for; where Dot::kScaled,
+/// times value_scales [n] and in units of the factor that it returns. Overwrites the scores.
 template <typename Dot>
-void softmax_row(State<Dot>& state, int row, const float* scores, Vec most, int n, typename Dot::A* probabilities) {
+float softmax_row(State<Dot>& state, int row, float* scores, Vec most, int n, const float* value_scales,
+                  typename Dot::A* probabilities) {
   if (state.largest != nullptr) {
     float* lanes = state.largest + static_cast<std::ptrdiff_t>(row) * 16;
     store(lanes, max(load(lanes), most));
@@ -133,13 +146,21 @@ void softmax_row(State<Dot>& state, int row, const float* scores, Vec most, int 
   // While a row has seen nothing, its unseen scores must not become 2^0.
   const Vec base = splat(state.maxima[row] == kUnseen ? 0.0f : state.maxima[row]);
   float* sums = state.sums + static_cast<std::ptrdiff_t>(row) * 16;
-  Vec sum = load(sums);
+  Vec sum = load(sums), heaviest = splat(0);
   for (int j = 0; j < n; j += kLanes) {
     const Vec p = exp2(sub(load(scores + j), base));
     sum = add(sum, p);
-    Dot::put(probabilities + j, p);
+    if constexpr (Dot::kScaled) {
+      const Vec weight = mul(p, load(value_scales + j));
+      heaviest = max(heaviest, weight);
+      store(scores + j, weight);
+    } else {
+      Dot::put(probabilities + j, p);
+    }
   }
   store(sums, sum);
+  if constexpr (Dot::kScaled) return put_scaled(probabilities, scores, n, heaviest);
+  return 1;
 }
 
 /// Rows first_row .. first_row + rows - 1 over one group.
@@ -152,18 +173,23 @@ void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& grou
 
   alignas(64) float scores[kMostRows * kGroup];
   alignas(64) typename Dot::A probabilities[kMostRows * kGroup];
+  float factors[kMostRows];
   const int n = range.end - range.begin;
-  const std::byte* keys = group.keys + range.begin * 4;
+  const std::byte* keys = group.keys + range.begin * Dot::kColumn;
   product<Dot>(rows, n / kLanes, state.queries + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded,
                keys, group.key_stride, state.padded / Dot::kStep, scores, kGroup, false,
-               ahead ? group.keys_ahead + range.begin * 4 : keys);
+               ahead ? group.keys_ahead + range.begin * Dot::kColumn : keys, state.query_factors + first_row);
 
-  const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded) * 4;
+  const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded) * Dot::kColumn;
   const std::ptrdiff_t skipped = range.begin / Dot::kStep * value_stride;
   const std::byte* values = group.values + skipped;
   const std::byte* values_ahead = ahead ? group.values_ahead + skipped : values;
   for (int r = 0; r < rows; ++r) {
     float* row_scores = scores + r * kGroup;
+    if constexpr (Dot::kScaled) {
+      for (int j = 0; j < n; j += kLanes)
+        store(row_scores + j, mul(load(row_scores + j), load(group.key_scales + range.begin + j)));
+    }
     Vec most = splat(kUnseen);
     if (range.whole) {
       for (int j = 0; j < n; j += kLanes) most = max(most, load(row_scores + j));
@@ -175,11 +201,13 @@ void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& grou
         most = max(most, seen);
       }
     }
-    softmax_row<Dot>(state, first_row + r, row_scores, most, n, probabilities + r * kGroup);
+    factors[r] = softmax_row<Dot>(state, first_row + r, row_scores, most, n, group.value_scales + range.begin,
+                                  probabilities + r * kGroup);
   }
 
   product<Dot>(rows, state.padded / kLanes, probabilities, kGroup, values, value_stride, n / Dot::kStep,
-               state.out + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded, true, values_ahead);
+               state.out + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded, true, values_ahead,
+               factors);
 }
 
 template <typename Dot>
@@ -196,16 +224,26 @@ State<Dot> begin_tile(const AttentionTile& tile) {
   float* const largest = state.sums + static_cast<std::ptrdiff_t>(rows) * 16;
   state.largest = tile.track_maxima ? largest : nullptr;
   state.maxima = largest + static_cast<std::ptrdiff_t>(rows) * 16;
+  state.query_factors = state.maxima + rows;
 
   const Vec factor = splat(tile.scale * kLog2E);
   for (int row = 0; row < rows; ++row) {
     const float* q = tile.q + row / tile.heads * tile.token_stride + row % tile.heads * tile.head_size;
     typename Dot::A* query = state.queries + static_cast<std::ptrdiff_t>(row) * padded;
+    float* scaled = state.out + static_cast<std::ptrdiff_t>(row) * padded;  // free until it is cleared below
+    Vec most = splat(0);
     for (int j = 0; j < padded; j += kLanes) {
       const int left = tile.head_size - j;
       const Vec part = left >= kLanes ? load(q + j) : left > 0 ? load(tail_of(q + j, left).values) : splat(0);
-      Dot::put(query + j, mul(part, factor));
+      const Vec number = mul(part, factor);
+      if constexpr (Dot::kScaled) {
+        most = max(most, abs(number));
+        store(scaled + j, number);
+      } else {
+        Dot::put(query + j, number);
+      }
     }
+    if constexpr (Dot::kScaled) state.query_factors[row] = put_scaled(query, scaled, padded, most);
     state.maxima[row] = kUnseen;
   }
   for (std::ptrdiff_t i = 0; i < size; i += kLanes) store(state.out + i, splat(0));
@@ -247,19 +285,32 @@ void end_tile(const AttentionTile& tile, const State<Dot>& state) {
   }
 }
 
-template <typename Dot, int kElement>
+/// Reads the scales of a group's slots, of which those of keys begin at `scales`, and asks for those at `ahead`.
+inline void fill_scales(const std::byte* scales, const std::byte* ahead, int slots, int first_slot, Group& group) {
+  const auto* keys = reinterpret_cast<const std::uint16_t*>(scales) + first_slot;
+  for (int j = 0; j < smaller(kGroup, slots - first_slot); j += kLanes) {
+    store(group.key_scales + j, load_bf16(keys + j));
+    store(group.value_scales + j, load_bf16(keys + slots + j));
+  }
+  if (ahead == nullptr) return;
+  for (int byte = 0; byte < 4 * kGroup; byte += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(ahead + byte), _MM_HINT_T0);
+}
+
+template <typename Dot>
 void attend_as(const AttentionTile& tile) {
   State<Dot> state = begin_tile<Dot>(tile);
   const int blocks = (state.rows + Dot::kRows - 1) / Dot::kRows;
+  const std::ptrdiff_t slot_bytes = state.padded * Dot::kColumn / Dot::kStep;  // of a key, and of a value
   const auto head_of = [&](const KvSegment& segment) {
-    return segment.block + static_cast<std::ptrdiff_t>(segment.slots) * state.padded * kElement * 2 * tile.kv_head;
+    return segment.block + segment.slots * (2 * slot_bytes + (Dot::kScaled ? 4 : 0)) * tile.kv_head;
   };
   Group group;
   for (int s = 0; s < tile.segment_count; ++s) {
     const KvSegment& segment = tile.segments[s];
     const std::byte* head = head_of(segment);
-    const std::ptrdiff_t value_offset = static_cast<std::ptrdiff_t>(segment.slots) * state.padded * kElement;
-    group.key_stride = static_cast<std::ptrdiff_t>(segment.slots) * 4;
+    const std::ptrdiff_t value_offset = segment.slots * slot_bytes;
+    group.key_stride = static_cast<std::ptrdiff_t>(segment.slots) * Dot::kColumn;
     group.pinned = segment.pinned;
     // Only pages of one group each are worth fetching ahead: long blocks are streams that the hardware follows.
     const std::byte* following = segment.slots > kGroup       ? nullptr
@@ -267,11 +318,15 @@ void attend_as(const AttentionTile& tile) {
                                                               : tile.next_head;
     for (int slot = 0; slot < segment.count; slot += kGroup) {
       group.filled = smaller(kGroup, segment.count - slot);
-      group.keys = head + static_cast<std::ptrdiff_t>(slot) * 4;
-      group.values = head + value_offset + static_cast<std::ptrdiff_t>(slot) * state.padded * kElement;
+      group.keys = head + static_cast<std::ptrdiff_t>(slot) * Dot::kColumn;
+      group.values = head + value_offset + slot * slot_bytes;
       group.keys_ahead = following == nullptr ? group.keys : following;
       group.values_ahead = following == nullptr ? group.values : following + value_offset;
       fill_positions(segment, slot, group);
+      if constexpr (Dot::kScaled) {
+        fill_scales(head + 2 * value_offset, following == nullptr ? nullptr : following + 2 * value_offset,
+                    segment.slots, slot, group);
+      }
       for (int b = 0; b < blocks; ++b) {
         const int first = state.rows * b / blocks, end = state.rows * (b + 1) / blocks;
         attend_rows(tile, state, group, first, end - first, b == 0);
@@ -282,10 +337,13 @@ void attend_as(const AttentionTile& tile) {
 }
 
 void attend(const AttentionTile& tile) {
-  if (tile.bf16) {
-    attend_as<DotBf16, 2>(tile);
-  } else {
-    attend_as<DotF32, 4>(tile);
+  switch (tile.type) {
+    case KvType::f32:
+      return attend_as<DotF32>(tile);
+    case KvType::bf16:
+      return attend_as<DotBf16>(tile);
+    case KvType::int8:
+      return attend_as<DotInt8>(tile);
   }
 }
 

@@ -1,6 +1,6 @@
 // The micro-kernel of attention: C [rows, n] += A [rows, k] * B [k, n], for scores (A = queries, B = keys) and for
-// outputs (A = probabilities, B = values) alike. B's columns take four bytes in both cache types: one f32, or a pair of
-// bf16 that follow each other along k.
+// outputs (A = probabilities, B = values) alike. A column of B is one f32, or a pair of bf16 or of int8 that follow
+// each other along k.
 #pragma once
 
 #include "kernels/isa/simd.h"
@@ -8,8 +8,18 @@
 namespace layerboost::LB_ISA {
 namespace {
 
+/// Sums that are kept as they are handed out.
+struct FloatSums {
+  using Sum = Vec;
+  static constexpr bool kScaled = false;  // whether A's rows have factors
+  static constexpr int kColumn = 4;       // bytes of one of B's columns in a step
+
+  static Sum begin(const float* c, bool accumulate) { return accumulate ? load(c) : splat(0); }
+  static void end(float* c, Sum sum, bool /*accumulate*/, float /*factor*/) { store(c, sum); }
+};
+
 /// f32 cache: one product per column and step.
-struct DotF32 {
+struct DotF32 : FloatSums {
   using A = float;  // how A's numbers are kept
   using Left = Vec;
   using Right = Vec;
@@ -29,7 +39,7 @@ struct DotF32 {
 #if defined(__AVX512BF16__)
 
 /// bf16 cache with the dot-product instruction.
-struct DotBf16 {
+struct DotBf16 : FloatSums {
   using A = std::uint16_t;
   using Left = __m512bh;
   using Right = __m512bh;
@@ -49,7 +59,7 @@ struct DotBf16 {
 #else
 
 /// bf16 cache without it: the pair's halves become two vectors of f32; A is kept as f32, rounded to bf16.
-struct DotBf16 {
+struct DotBf16 : FloatSums {
   using A = float;
   struct Left {
     Vec even, odd;
@@ -74,20 +84,79 @@ struct DotBf16 {
 
 #endif
 
+/// int8 cache: whole numbers of 8 bits times those of 16 that stand for A's up to a factor per row, so that of the two
+/// A loses next to nothing. Sums are exact: 127 * 32767 * 512 steps fit into 31 bits.
+struct DotInt8 {
+  using A = std::int16_t;
+  static constexpr bool kScaled = true;
+  static constexpr int kColumn = 2;
+  static constexpr int kStep = 2;
+  static constexpr float kMost = 32767.0f;  // of A
+#if defined(__AVX512VNNI__)
+  using Left = __m512i;
+  using Right = __m512i;
+  // As __m512i, GCC 12 would keep them in memory.
+  using Sum [[gnu::vector_size(64)]] = int;
+  static constexpr int kRows = 6, kCols = 4;
+
+  static void put(A* p, Vec v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(v)));
+  }
+  static Left left(const A* p) { return _mm512_set1_epi32(pair(p)); }
+  static Right right(const std::byte* p) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static Sum dot(Sum c, Left a, Right b) {
+    return reinterpret_cast<Sum>(_mm512_dpwssd_epi32(reinterpret_cast<__m512i>(c), a, b));
+  }
+  static Sum begin(const float* /*c*/, bool /*accumulate*/) { return Sum{}; }
+  static Vec numbers(Sum sum) { return _mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sum)); }
+#else
+  using Left = __m256i;
+  using Right = __m256i;
+  using Sum = __m256i;
+  static constexpr int kRows = 6, kCols = 2;
+
+  static void put(A* p, Vec v) {
+    const __m256i whole = _mm256_cvtps_epi32(v);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                     _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1)));
+  }
+  static Left left(const A* p) { return _mm256_set1_epi32(pair(p)); }
+  static Right right(const std::byte* p) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static Sum dot(Sum c, Left a, Right b) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
+  static Sum begin(const float* /*c*/, bool /*accumulate*/) { return _mm256_setzero_si256(); }
+  static Vec numbers(Sum sum) { return _mm256_cvtepi32_ps(sum); }
+#endif
+  static void end(float* c, Sum sum, bool accumulate, float factor) {
+    store(c, accumulate ? fma(numbers(sum), splat(factor), load(c)) : mul(numbers(sum), splat(factor)));
+  }
+
+ private:
+  static int pair(const A* p) {
+    int both;
+    __builtin_memcpy(&both, p, sizeof both);
+    return both;
+  }
+};
+
 /// C [R, N vectors] = or += A * B over `steps` steps. Strides: A and C in elements, B in bytes. Asks for the cache
-/// lines at `ahead`, laid out as B is, as it goes.
+/// lines at `ahead`, laid out as B is, as it goes. factors [R]: of A's rows, where Dot has some.
 template <typename Dot, int R, int N>
 void block(const typename Dot::A* a, std::ptrdiff_t a_stride, const std::byte* b, std::ptrdiff_t b_stride, int steps,
-           float* c, std::ptrdiff_t c_stride, bool accumulate, const std::byte* ahead) {
-  Vec sums[R][N];
+           float* c, std::ptrdiff_t c_stride, bool accumulate, const std::byte* ahead, const float* factors) {
+  typename Dot::Sum sums[R][N];
   for (int r = 0; r < R; ++r) {
-    for (int n = 0; n < N; ++n) sums[r][n] = accumulate ? load(c + r * c_stride + n * kLanes) : splat(0);
+    for (int n = 0; n < N; ++n) sums[r][n] = Dot::begin(c + r * c_stride + n * kLanes, accumulate);
   }
   for (int step = 0; step < steps; ++step) {
     typename Dot::Right right[N];
     for (int n = 0; n < N; ++n) {
-      right[n] = Dot::right(b + n * kLanes * 4);
-      if (n * kLanes % 16 == 0) _mm_prefetch(reinterpret_cast<const char*>(ahead + n * kLanes * 4), _MM_HINT_T0);
+      constexpr int kVector = kLanes * Dot::kColumn;
+      right[n] = Dot::right(b + n * kVector);
+      if (n * kVector % 64 == 0) _mm_prefetch(reinterpret_cast<const char*>(ahead + n * kVector), _MM_HINT_T0);
     }
     for (int r = 0; r < R; ++r) {
       const typename Dot::Left left = Dot::left(a + r * a_stride);
@@ -98,13 +167,14 @@ void block(const typename Dot::A* a, std::ptrdiff_t a_stride, const std::byte* b
     ahead += b_stride;
   }
   for (int r = 0; r < R; ++r) {
-    for (int n = 0; n < N; ++n) store(c + r * c_stride + n * kLanes, sums[r][n]);
+    const float factor = Dot::kScaled ? factors[r] : 1;
+    for (int n = 0; n < N; ++n) Dot::end(c + r * c_stride + n * kLanes, sums[r][n], accumulate, factor);
   }
 }
 
 template <typename Dot>
 using Block = void (*)(const typename Dot::A*, std::ptrdiff_t, const std::byte*, std::ptrdiff_t, int, float*,
-                       std::ptrdiff_t, bool, const std::byte*);
+                       std::ptrdiff_t, bool, const std::byte*, const float*);
 
 /// The block for `rows` <= Dot::kRows and `cols` <= Dot::kCols vectors.
 template <typename Dot>
@@ -131,12 +201,13 @@ Block<Dot> block_for(int rows, int cols) {
 template <typename Dot>
 void product(int rows, int cols, const typename Dot::A* a, std::ptrdiff_t a_stride, const std::byte* b,
              std::ptrdiff_t b_stride, int steps, float* c, std::ptrdiff_t c_stride, bool accumulate,
-             const std::byte* ahead) {
+             const std::byte* ahead, const float* factors = nullptr) {
   const int parts = (cols + Dot::kCols - 1) / Dot::kCols;
   for (int part = 0; part < parts; ++part) {
     const int begin = cols * part / parts, end = cols * (part + 1) / parts;
-    block_for<Dot>(rows, end - begin)(a, a_stride, b + begin * kLanes * 4, b_stride, steps, c + begin * kLanes,
-                                      c_stride, accumulate, ahead + begin * kLanes * 4);
+    block_for<Dot>(rows, end - begin)(a, a_stride, b + begin * kLanes * Dot::kColumn, b_stride, steps,
+                                      c + begin * kLanes, c_stride, accumulate, ahead + begin * kLanes * Dot::kColumn,
+                                      factors);
   }
 }
 

@@ -25,6 +25,8 @@ struct RowKernels {
   void (*to_bf16)(const float* x, int n, std::uint16_t* out);
   /// out = x / scale rounded to nearest even; returns scale = max|x| / 127 (an all-zero row: 1).
   float (*to_int8)(const float* x, int n, std::int8_t* out);
+  /// out = x / scale rounded to nearest even; returns scale = max|x| / 127 rounded to bf16 (an all-zero row: 1).
+  std::uint16_t (*to_int8_kv)(const float* x, int n, std::int8_t* out);
   /// Rotates the pairs (i, i + half): x[i] c - x[i + half] s, x[i + half] c + x[i] s. In place.
   void (*rotate)(float* x, const float* cosines, const float* sines, int half);
   /// x <- H x / sqrt(n), H the Hadamard matrix of size n in Sylvester's order. n: a power of two, at least 16. In
@@ -48,7 +50,7 @@ struct LogitKernels {
 
 /// Consecutive tokens of one sequence with the R query heads of one KV head: rows = tokens * R, row (i, r) = i * R + r.
 struct AttentionTile {
-  bool bf16 = false;  // the cache's type; f32 otherwise
+  KvType type = KvType::f32;
   int head_size = 0;  // d; d' below is d rounded up to a multiple of 16
   const KvSegment* segments = nullptr;
   int segment_count = 0;
@@ -82,7 +84,7 @@ struct AttentionTile {
 };
 
 static constexpr std::ptrdiff_t attention_scratch_floats(std::ptrdiff_t rows, std::ptrdiff_t padded_head) {
-  return rows * (2 * padded_head + 33) + 16;
+  return rows * (2 * padded_head + 34) + 16;
 }
 
 struct AttentionKernels {

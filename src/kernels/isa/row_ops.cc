@@ -71,22 +71,42 @@ void to_bf16(const float* x, int n, std::uint16_t* out) {
   put_tail(result, n - j, out + j);
 }
 
-float to_int8(const float* x, int n, std::int8_t* out) {
+float largest_size(const float* x, int n) {
   Vec best = splat(0);
   int j = 0;
   for (; j + kLanes <= n; j += kLanes) best = max(best, abs(load(x + j)));
-  const auto rest = tail_of(x + j, n - j);
-  best = max(best, abs(load(rest.values)));
-  const float most = largest(best);
-  // Below this the factor would overflow; such a row counts as zero.
-  const bool nothing = most < 1e-30f;
-  const float scale = nothing ? 1.0f : most / 127.0f;
-  const Vec factor = splat(nothing ? 0.0f : 127.0f / most);
-  for (j = 0; j + kLanes <= n; j += kLanes) store_int8(out + j, mul(load(x + j), factor));
-  if (j == n) return scale;
+  return largest(max(best, abs(load(tail_of(x + j, n - j).values))));
+}
+
+/// out = x * factor, rounded.
+void scale_to_int8(const float* x, float factor, int n, std::int8_t* out) {
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) store_int8(out + j, mul(load(x + j), splat(factor)));
+  if (j == n) return;
   Tail<std::int8_t> result;
-  store_int8(result.values, mul(load(rest.values), factor));
+  store_int8(result.values, mul(load(tail_of(x + j, n - j).values), splat(factor)));
   put_tail(result, n - j, out + j);
+}
+
+// A row whose largest number is below this counts as zero: the factor would overflow.
+constexpr float kNothing = 1e-30f;
+
+float to_int8(const float* x, int n, std::int8_t* out) {
+  const float most = largest_size(x, n);
+  const bool nothing = most < kNothing;
+  scale_to_int8(x, nothing ? 0.0f : 127.0f / most, n, out);
+  return nothing ? 1.0f : most / 127.0f;
+}
+
+std::uint16_t to_int8_kv(const float* x, int n, std::int8_t* out) {
+  const float most = largest_size(x, n);
+  Tail<std::uint16_t> rounded;
+  store_bf16(rounded.values, splat(most < kNothing ? 1.0f : most / 127.0f));
+  const std::uint16_t scale = rounded.values[0];
+  const std::uint32_t bits = static_cast<std::uint32_t>(scale) << 16;
+  float exact;
+  __builtin_memcpy(&exact, &bits, sizeof exact);
+  scale_to_int8(x, most < kNothing ? 0.0f : 1.0f / exact, n, out);
   return scale;
 }
 
@@ -136,6 +156,7 @@ void hadamard(float* x, int n) {
   }
 }
 
-const RowKernels row_kernels = {rms_norm, add_row, add_bias, scale_row, silu_mul, to_bf16, to_int8, rotate, hadamard};
+const RowKernels row_kernels = {rms_norm, add_row, add_bias,   scale_row, silu_mul,
+                                to_bf16,  to_int8, to_int8_kv, rotate,    hadamard};
 
 }  // namespace layerboost::LB_ISA
