@@ -33,11 +33,12 @@ void write_result(const Options& options, const RunInfo& run, const Json& report
 
 void bench_model(Options& options) {
   RunInfo run = start_run(options.common);
+  options.speed.roof = true;
   options.speed.generate = options.generate > 0 ? options.generate : tokens_offline;
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);
-  write_result(options, run, measure_speed(opened, opened.list(), options.speed, true));
+  write_result(options, run, measure_speed(opened, opened.list(), options.speed));
 }
 
 void bench_server(Options& options) {
@@ -90,9 +91,7 @@ void add_server_options(CLI::App& command, ServerLoadOptions& load) {
 void add_bench_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("bench", "Measure speed and memory for many sequences at once");
   const auto options = std::make_shared<Options>();
-  command
-      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
-      ->type_name("");
+  add_model_option(*command, options->model, false);
   command->add_option("--plan", options->plan, "Run with this plan")->type_name("PLAN");
   command->add_option("--batch", options->speed.batches, "Sequences at once")
       ->delimiter(',')
@@ -110,6 +109,11 @@ void add_bench_command(CLI::App& app) {
                                tokens_online))
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20));
+  command->add_option("--step-tokens", options->speed.step_tokens, "Tokens of one step, as of `serve`")
+      ->type_name("N")
+      ->check(CLI::Range(2, 1 << 20).description(""))
+      ->capture_default_str();
+  command->add_flag("--profile", options->speed.profile, "Show where the time of each row goes");
   add_server_options(*command, options->server);
   add_common_options(*command, options->common);
   add_kv_option(*command, options->common);

@@ -190,9 +190,9 @@ class Boost {
     note("5/6 bench: what is won");
     const Json what = {options_.speed.batches, options_.speed.prompts, options_.speed.generate};
     step("speed.base.json", {run_.model, what},
-         [&] { return measure_speed(opened_, opened_.unchanged(), options_.speed, false); });
+         [&] { return measure_speed(opened_, opened_.unchanged(), options_.speed); });
     step("speed.plan.json", {run_.plan, what},
-         [&] { return measure_speed(planned_, planned_.list(), options_.speed, false); });
+         [&] { return measure_speed(planned_, planned_.list(), options_.speed); });
     note("6/6 report");
   }
 

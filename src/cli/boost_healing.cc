@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/model_directory.h"
+#include "cli/quantity.h"
 #include "heal/healed_directory.h"
 
 namespace layerboost {

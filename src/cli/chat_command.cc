@@ -168,8 +168,7 @@ class Talk {
 
 ChatTemplate template_of(const Options& options, const Tokenizer& tokenizer) {
   if (options.chat_template.empty()) return ChatTemplate(tokenizer);
-  const auto text = [&](TokenId id) { return id < 0 ? std::string() : std::string(tokenizer.bytes(id)); };
-  return ChatTemplate(read_file(options.chat_template), text(tokenizer.bos()), text(tokenizer.eos()));
+  return {read_file(options.chat_template), tokenizer};
 }
 
 void chat(Options options) {
@@ -211,11 +210,8 @@ void add_sampling_options(CLI::App& command, Sampling& sampling) {
 void add_chat_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("chat", "Talk with a model in the terminal");
   const auto options = std::make_shared<Options>();
-  command
-      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
-      ->required()
-      ->type_name("");
-  command->add_option("--plan", options->plan, "Run with this plan")->type_name("FILE");
+  add_model_option(*command, options->model);
+  add_plan_option(*command, options->plan);
   command->add_option("--system", options->chat.system, "System prompt; default: the chat template's own")
       ->type_name("TEXT");
   command->add_option("--tokens", options->chat.max_tokens, "At most so many tokens in one answer")
@@ -232,9 +228,7 @@ void add_chat_command(CLI::App& app) {
   add_sampling_options(*command, options->chat.sampling);
   add_compute_options(*command, options->common);
   add_kv_option(*command, options->common);
-  command->add_option("--seed", options->common.seed, "Seed of everything random")
-      ->type_name("N")
-      ->capture_default_str();
+  add_seed_option(*command, options->common);
   command->footer(
       fmt::format("Text that is piped in is taken line by line, each a message. In the terminal:\n{}\n"
                   "Examples:\n"

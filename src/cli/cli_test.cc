@@ -54,6 +54,11 @@ TEST(CommandLine, NamesTheHelpOfTheCommandWithAWrongFlag) {
   expect_refused(run({"--nonsense"}), "unknown flag --nonsense; see layerboost --help");
 }
 
+TEST(CommandLine, NoSeedIsNegative) {
+  for (const char* command : {"analyze", "bench", "chat", "eval", "generate", "heal"})
+    expect_refused(run({command, "model", "--seed", "-1"}), "--seed");
+}
+
 TEST(CommandLine, EveryCommandHasHelpWithExamples) {
   std::istringstream help(run({}).out.substr(run({}).out.find("Subcommands:")));
   std::string line;

@@ -1,14 +1,13 @@
 #include "cli/common.h"
 
-#include <map>
+#include <array>
 
 #include "base/cpu.h"
 
 namespace layerboost {
 namespace {
 
-const std::map<std::string, Precision> precisions = {
-    {"f32", Precision::f32}, {"bf16", Precision::bf16}, {"int8", Precision::int8}};
+constexpr std::array precisions = {Precision::f32, Precision::bf16, Precision::int8};
 
 }  // namespace
 
@@ -16,7 +15,10 @@ void add_compute_options(CLI::App& command, CommonOptions& options) {
   command.add_option("--threads", options.threads, "Threads to use; 0: one per core")
       ->type_name("N")
       ->capture_default_str();
-  const auto to_precision = [&options](const std::string& word) { options.precision = precisions.at(word); };
+  const auto to_precision = [&options](const std::string& word) {
+    for (const Precision precision : precisions)
+      if (word == name_of(precision)) options.precision = precision;
+  };
   command
       .add_option_function<std::string>("--precision", to_precision, "Arithmetic of matrix products: f32, bf16 or int8")
       ->check(CLI::IsMember({"f32", "bf16", "int8"}).description(""))
@@ -24,9 +26,7 @@ void add_compute_options(CLI::App& command, CommonOptions& options) {
       ->default_str("bf16");
 }
 
-void add_common_options(CLI::App& command, CommonOptions& options) {
-  command.add_option("--json", options.json, "Write the result to this JSON file too")->type_name("FILE");
-  add_compute_options(command, options);
+void add_seed_option(CLI::App& command, CommonOptions& options) {
   const auto not_negative = [](const std::string& word) {
     return word.starts_with("-") ? "must not be negative" : std::string();
   };
@@ -34,6 +34,22 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
       ->check(CLI::Validator(not_negative, ""))  // CLI11 alone would take -1 as 2^64 - 1
       ->type_name("N")
       ->capture_default_str();
+}
+
+void add_common_options(CLI::App& command, CommonOptions& options) {
+  command.add_option("--json", options.json, "Write the result to this JSON file too")->type_name("FILE");
+  add_compute_options(command, options);
+  add_seed_option(command, options);
+}
+
+void add_model_option(CLI::App& command, std::string& model, bool required) {
+  command.add_option("MODEL", model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
+      ->required(required)
+      ->type_name("");
+}
+
+void add_plan_option(CLI::App& command, std::string& plan) {
+  command.add_option("--plan", plan, "Run with this plan")->type_name("FILE");
 }
 
 void add_kv_option(CLI::App& command, CommonOptions& options) {
@@ -54,9 +70,7 @@ RunInfo start_run(const CommonOptions& options) {
   run.threads = use_threads(options.threads);
   run.seed = options.seed;
   if (options.kv == KvType::int8) run.kv = "int8";
-  for (const auto& [name, precision] : precisions) {
-    if (precision == options.precision) run.precision = name;
-  }
+  run.precision = name_of(options.precision);
   return run;
 }
 

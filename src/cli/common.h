@@ -22,8 +22,18 @@ struct CommonOptions {
 /// Adds --threads and --precision to a subcommand. `options` must live until the command line is parsed and run.
 void add_compute_options(CLI::App& command, CommonOptions& options);
 
-/// Adds those, --json and --seed to a subcommand. `options` must live until the command line is parsed and run.
+/// Adds --seed to a subcommand. `options` must live until the command line is parsed and run.
+void add_seed_option(CLI::App& command, CommonOptions& options);
+
+/// Adds those and --json to a subcommand. `options` must live until the command line is parsed and run.
 void add_common_options(CLI::App& command, CommonOptions& options);
+
+/// Adds the argument MODEL to a subcommand that runs a model. `model` must live until the command line is parsed and
+/// run.
+void add_model_option(CLI::App& command, std::string& model, bool required = true);
+
+/// Adds --plan to a subcommand that runs a model. `plan` must live until the command line is parsed and run.
+void add_plan_option(CLI::App& command, std::string& plan);
 
 /// Adds --kv to a subcommand that runs a model. `options` must live until the command line is parsed and run.
 void add_kv_option(CLI::App& command, CommonOptions& options);

@@ -43,10 +43,7 @@ void add_eval_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("eval", "Measure a model's quality, with a plan or as it is");
   const auto options = std::make_shared<EvalOptions>();
   QualityOptions& quality = options->quality;
-  command
-      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
-      ->required()
-      ->type_name("");
+  add_model_option(*command, options->model);
   command->add_option("--plan", options->plan, "Run with this plan, and measure how far it is from the model as it is")
       ->type_name("FILE");
   command->add_option("--text", quality.text, "Perplexity on this text: JSON Lines with \"text\", or plain")

@@ -86,12 +86,9 @@ void run_generate(Options& options) {
 void add_generate_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("generate", "Write on from prompts");
   const auto options = std::make_shared<Options>();
-  command
-      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
-      ->required()
-      ->type_name("");
+  add_model_option(*command, options->model);
   command->add_option("PROMPT", options->prompts, "Texts to go on from, all at once")->required()->type_name("");
-  command->add_option("--plan", options->plan, "Run with this plan")->type_name("FILE");
+  add_plan_option(*command, options->plan);
   command->add_option("--tokens", options->generate.tokens, "At most so many new tokens for each prompt")
       ->check(CLI::PositiveNumber.description(""))
       ->type_name("N")

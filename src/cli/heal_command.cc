@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_argument.h"
+#include "cli/quantity.h"
 #include "heal/heal.h"
 #include "heal/heal_profile.h"
 

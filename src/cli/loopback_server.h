@@ -1,10 +1,6 @@
 // An HTTP server for tests: on loopback, one request per connection, answers by a function of the test.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -14,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "cli/loopback_socket.h"
 
 namespace layerboost {
 
@@ -32,27 +28,16 @@ class LoopbackServer {
   };
   using Handler = std::function<Answer(const Request&)>;
 
-  explicit LoopbackServer(Handler handler) : handler_(std::move(handler)), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    LB_CHECK(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    LB_CHECK(::listen(socket_, 8) == 0);
-    socklen_t size = sizeof address;
-    LB_CHECK(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
+  explicit LoopbackServer(Handler handler) : handler_(std::move(handler)), thread_([this] { serve(); }) {}
   ~LoopbackServer() {
-    ::shutdown(socket_, SHUT_RDWR);  // ends accept()
+    socket_.end();
     thread_.join();
-    ::close(socket_);
   }
   LoopbackServer(const LoopbackServer&) = delete;
   LoopbackServer& operator=(const LoopbackServer&) = delete;
 
   [[nodiscard]] std::string url(const char* host = "127.0.0.1") const {
-    return fmt::format("http://{}:{}", host, port_);
+    return fmt::format("http://{}:{}", host, socket_.port());
   }
   [[nodiscard]] std::vector<Request> requests() const {
     const std::lock_guard lock(mutex_);
@@ -62,7 +47,7 @@ class LoopbackServer {
  private:
   void serve() {
     for (;;) {
-      const int connection = ::accept(socket_, nullptr, nullptr);
+      const int connection = socket_.accept();
       if (connection < 0) return;
       answer(connection);
       ::close(connection);
@@ -91,11 +76,7 @@ class LoopbackServer {
         fmt::format("HTTP/1.1 {} -\r\nContent-Length: {}\r\nConnection: close\r\n", answer.status, answer.body.size());
     if (!answer.location.empty()) reply += "Location: " + answer.location + "\r\n";
     reply += "\r\n" + answer.body.substr(0, answer.sent.value_or(answer.body.size()));
-    for (std::string_view rest = reply; !rest.empty();) {
-      const ssize_t n = ::send(connection, rest.data(), rest.size(), MSG_NOSIGNAL);
-      if (n <= 0) return;
-      rest.remove_prefix(static_cast<std::size_t>(n));
-    }
+    LoopbackSocket::send_all(connection, reply);
   }
 
   static std::string header(const std::string& text, const std::string& name) {
@@ -106,8 +87,7 @@ class LoopbackServer {
   }
 
   Handler handler_;
-  int socket_;
-  int port_ = 0;
+  LoopbackSocket socket_;
   mutable std::mutex mutex_;
   std::vector<Request> requests_;
   std::thread thread_;

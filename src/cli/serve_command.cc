@@ -10,8 +10,8 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/model_argument.h"
+#include "cli/quantity.h"
 #include "engine/engine.h"
-#include "heal/heal_options.h"
 #include "server/server.h"
 
 namespace layerboost {
@@ -64,6 +64,7 @@ void run_serve(Options options) {
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   options.server.plan = opened.plan_hash;
+  options.server.kv = options.common.kv;
   allow_many_files();
   Engine engine(*opened.model, opened.list(), options.engine);
   const Server server(engine, *opened.model, opened.list(), options.server);
@@ -116,11 +117,8 @@ void add_engine_options(CLI::App& command, Options& options) {
 void add_serve_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("serve", "Answer many people at once through OpenAI's API");
   const auto options = std::make_shared<Options>();
-  command
-      ->add_option("MODEL", options->model, "A GGUF file, a model directory, a directory of boost or heal, or a name")
-      ->required()
-      ->type_name("");
-  command->add_option("--plan", options->plan, "Run with this plan")->type_name("FILE");
+  add_model_option(*command, options->model);
+  add_plan_option(*command, options->plan);
   command->add_option("--host", options->server.host, "Address to listen on; 0.0.0.0: all of this machine's")
       ->type_name("NAME")
       ->capture_default_str();

@@ -1,7 +1,7 @@
 #include "cli/speed_report.h"
 
 #include "base/error.h"
-#include "eval/throughput.h"
+#include "engine/throughput_roof.h"
 
 namespace layerboost {
 namespace {
@@ -39,23 +39,34 @@ Json print_roof(const ThroughputRow& row, const Roof& roof) {
           {"share_tg", generate_share}};
 }
 
+/// Where the seconds of both parts went.
+Json print_profile(const ThroughputRow& row) {
+  Json phases = Json::object();
+  for (std::size_t i = 0; i < StepTimes::phases; ++i) {
+    const auto phase = static_cast<StepPhase>(i);
+    const double prompt = row.prompt_times.seconds(phase), generate = row.generate_times.seconds(phase);
+    fmt::print("{:>27} {:>9.3f} {:>8.1f}% {:>9.3f} {:>8.1f}%\n", name_of(phase), prompt,
+               100 * prompt / row.prompt_times.total(), generate, 100 * generate / row.generate_times.total());
+    phases[name_of(phase)] = {{"t_pp", prompt}, {"t_tg", generate}};
+  }
+  return {{"pp", row.prompt}, {"pl", row.batch}, {"phases", phases}};
+}
+
 }  // namespace
 
-Json measure_speed(const OpenedModel& opened, const MixerList& mixers, const SpeedOptions& options, bool roof) {
-  const int positions = opened.model->config.max_positions;
-  for (const int prompt : options.prompts)
-    if (prompt + options.generate > positions)
-      fail("--prompt {} and --generate {} are more than the model's {} positions", prompt, options.generate, positions);
+Json measure_speed(const OpenedModel& opened, const MixerList& mixers, const SpeedOptions& options) {
   Json report = {{"rows", Json::array()}, {"weights_bytes", opened.model->weights.bytes()}};
-  if (roof) report["roof"] = Json::array();
+  if (options.roof) report["roof"] = Json::array();
+  if (options.profile) report["profile"] = Json::array();
   print_header();
   for (const int prompt : options.prompts) {
     for (const int batch : options.batches) {
-      Subject subject(*opened.model, mixers);
-      const ThroughputRow row = run_throughput(subject, batch, prompt, options.generate);
+      const ThroughputRow row =
+          run_throughput(*opened.model, mixers, batch, prompt, options.generate, options.step_tokens);
       print_row(row);
       report["rows"].push_back(row.to_json());
-      if (roof) report["roof"].push_back(print_roof(row, measure_roof(subject, row)));
+      if (options.profile) report["profile"].push_back(print_profile(row));
+      if (options.roof) report["roof"].push_back(print_roof(row, measure_roof(*opened.model, mixers, row)));
     }
   }
   return report;

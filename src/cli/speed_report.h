@@ -12,12 +12,14 @@ struct SpeedOptions {
   std::vector<int> batches = {1, 16, 64};
   std::vector<int> prompts = {1024};
   int generate = 32;
+  int step_tokens = 2048;
+  bool roof = false;     // also what the machine allows
+  bool profile = false;  // also where the time goes
 };
 
-/// Runs every prompt length with every batch and prints the table as it grows; `roof`: also what the machine allows.
-/// Returns
-/// {"rows": [...], "weights_bytes", "roof": [...]}. Throws Error when prompt and generated tokens exceed the model's
-/// positions.
-Json measure_speed(const OpenedModel& opened, const MixerList& mixers, const SpeedOptions& options, bool roof);
+/// Runs every prompt length with every batch and prints the table as it grows.
+/// Returns {"rows": [...], "weights_bytes", "roof": [...], "profile": [...]}. Throws Error when they don't fit into the
+/// model's positions or into memory.
+Json measure_speed(const OpenedModel& opened, const MixerList& mixers, const SpeedOptions& options);
 
 }  // namespace layerboost

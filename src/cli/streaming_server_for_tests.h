@@ -1,10 +1,6 @@
 // An HTTP server for tests of clients that stream: on loopback, a thread for each connection, one request each.
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <functional>
 #include <mutex>
@@ -14,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "cli/loopback_socket.h"
 
 namespace layerboost {
 
@@ -29,27 +25,16 @@ class StreamingServer {
   using Send = std::function<void(std::string_view)>;
   using Handler = std::function<void(const Request&, const Send&)>;
 
-  explicit StreamingServer(Handler handler) : handler_(std::move(handler)), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    LB_CHECK(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    LB_CHECK(::listen(socket_, 64) == 0);
-    socklen_t size = sizeof address;
-    LB_CHECK(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port_ = ntohs(address.sin_port);
-    acceptor_ = std::thread([this] { serve(); });
-  }
+  explicit StreamingServer(Handler handler) : handler_(std::move(handler)), acceptor_([this] { serve(); }) {}
   ~StreamingServer() {
-    ::shutdown(socket_, SHUT_RDWR);  // ends accept()
+    socket_.end();
     acceptor_.join();
     for (std::thread& thread : threads_) thread.join();
-    ::close(socket_);
   }
   StreamingServer(const StreamingServer&) = delete;
   StreamingServer& operator=(const StreamingServer&) = delete;
 
-  [[nodiscard]] std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+  [[nodiscard]] std::string url() const { return fmt::format("http://127.0.0.1:{}", socket_.port()); }
   [[nodiscard]] std::vector<Request> requests() const {
     const std::lock_guard lock(mutex_);
     return requests_;
@@ -71,7 +56,7 @@ class StreamingServer {
  private:
   void serve() {
     for (;;) {
-      const int connection = ::accept(socket_, nullptr, nullptr);
+      const int connection = socket_.accept();
       if (connection < 0) return;
       threads_.emplace_back([this, connection] {
         answer(connection);
@@ -88,13 +73,7 @@ class StreamingServer {
       requests_.push_back(request);
       most_ = std::max(most_, ++running_);
     }
-    handler_(request, [connection](std::string_view bytes) {
-      while (!bytes.empty()) {
-        const ssize_t n = ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (n <= 0) return;
-        bytes.remove_prefix(static_cast<std::size_t>(n));
-      }
-    });
+    handler_(request, [connection](std::string_view bytes) { LoopbackSocket::send_all(connection, bytes); });
     const std::lock_guard lock(mutex_);
     --running_;
   }
@@ -117,8 +96,7 @@ class StreamingServer {
   }
 
   Handler handler_;
-  int socket_;
-  int port_ = 0;
+  LoopbackSocket socket_;
   mutable std::mutex mutex_;
   std::vector<Request> requests_;
   int running_ = 0, most_ = 0;

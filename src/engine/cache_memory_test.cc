@@ -12,7 +12,7 @@ constexpr std::size_t mib = std::size_t{1} << 20;
 class CacheMemoryTest : public ::testing::Test {
  protected:
   const std::unique_ptr<Model> model_ = text_model();
-  MixerSet mixers_{*model_, parameters_for_tests(model_->config)};
+  MixerSet mixers_{*model_, random_parameters(model_->config)};
   Runner runner_{*model_};
   const std::vector<TokenId> tokens_ = random_tokens(400, 258);
 

@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "engine/free_memory.h"
+#include "base/memory.h"
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
 #include "eval/generate.h"
@@ -122,17 +121,22 @@ void Engine::Impl::cancel(RequestId id) {
 
 bool Engine::Impl::step() {
   take_inbox();
-  const Stopwatch watch;
+  StepTimes& times = runner_.workspace().times;
+  const StepTimes::Scope scheduling(times, StepPhase::schedule);
   const std::vector<StepItem>& items = scheduler_.schedule();
   if (items.empty()) return false;
   const float* const hidden = forward(items);
   std::vector<Prediction> predictions = predictions_of(items);
-  predict(runner_, hidden, predictions);
+  {
+    const StepTimes::Scope sampling(times, StepPhase::sampling);
+    predict(runner_, hidden, predictions);
+  }
   keep_snapshots(items);
+  const StepTimes::Scope putting_out(times, StepPhase::output);
   for (Prediction& prediction : predictions)
     if (prediction.prompt_token < 0) write(prediction);
   ++own_.steps;
-  own_.step_seconds += watch.seconds();
+  own_.times = times;
   publish();
   deliver();
   return true;

@@ -9,6 +9,7 @@
 #include "engine/request.h"
 #include "model/mixer.h"
 #include "model/model.h"
+#include "model/step_times.h"
 
 namespace layerboost {
 
@@ -38,7 +39,7 @@ struct EngineStats {
   std::uint64_t recomputed_tokens = 0;                             // read again after a pre-emption
   std::uint64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;  // of prompts that the prefix cache was asked for
   std::uint64_t steps = 0, rows = 0;
-  double step_seconds = 0;  // spent in steps
+  StepTimes times;  // spent in steps, but for the last one's output
 };
 
 /// Thrown by submit(): try again later.

@@ -12,7 +12,7 @@ namespace {
 class EngineTest : public ::testing::Test {
  protected:
   const std::unique_ptr<Model> model_ = text_model();
-  MixerSet mixers_{*model_, parameters_for_tests(model_->config)};
+  MixerSet mixers_{*model_, random_parameters(model_->config)};
   const MixerList& native_ = mixers_.list(native_specs(model_->config));
 
   static EngineOptions small_options() {

@@ -10,19 +10,9 @@
 
 namespace layerboost {
 
-/// A llama of 4 layers, D 48, H 6, G 2, d 8, F 64, 512 positions, with normal random weights and the tokenizer of
-/// tokenizer_for_tests.h: V 260.
+/// A model of small_config() with small_weights() and the tokenizer of tokenizer_for_tests.h: V 260.
 inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
-  Config config = test::tiny_config("llama", DType::f32);
-  config.layers = 4;
-  config.hidden = 48;
-  config.heads = 6;
-  config.kv_heads = 2;
-  config.head_size = 8;
-  config.ffn = 64;
-  config.vocab = 260;
-  config.max_positions = 512;
-  config.windows.assign(4, 0);
+  const Config config = test::small_config(260);
   const TokenizerData tokenizer = tokenizer_data_for_tests();
   test::GgufWriter writer;
   test::put_config(writer, config);
@@ -37,11 +27,7 @@ inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
   writer.flag("tokenizer.ggml.add_bos_token", false);
   Random random(7);
   for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
-    const bool matrix = shape.size() == 2;
-    const double mean = matrix ? 0 : 1, spread = matrix ? 1.5 / std::sqrt(static_cast<double>(shape[1])) : 0.1;
-    std::string data;
-    for (std::int64_t i = 0; i < (matrix ? shape[0] : 1) * shape.back(); ++i)
-      test::put(data, static_cast<float>(mean + spread * random.normal()));
+    const std::string data = test::f32_bytes(test::small_weights(shape, random));
     writer.tensor(test::gguf_name(name), shape, test::ggml_type(DType::f32), data);
   });
   const fs::path path = fs::path(testing::TempDir()) / fmt::format("layerboost-text-model-{}.gguf", ::getpid());
@@ -53,27 +39,9 @@ inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
 
 /// The plans that tests of the engine go through: each kind of mixer, alone and together.
 inline std::vector<std::vector<MixerSpec>> plans_for_tests() {
-  std::vector<std::vector<MixerSpec>> plans;
-  for (const auto& names : std::vector<std::vector<const char*>>{{"softmax", "softmax", "softmax", "softmax"},
-                                                                 {"window:16+3", "window:70+4", "window:64", "none"},
-                                                                 {"softmax", "none", "window:7+2", "map"},
-                                                                 {"hybrid:16+3", "softmax", "gated:20", "hybrid:64+4"},
-                                                                 {"none", "map", "none", "none"}}) {
-    plans.emplace_back();
-    for (const char* name : names) plans.back().push_back(parse_mixer(name));
-  }
-  return plans;
-}
-
-/// Parameters of all layers and kinds that have some.
-inline MixerParameters parameters_for_tests(const Config& config) {
-  MixerParameters parameters;
-  Random random(11);
-  for (int layer = 0; layer < config.layers; ++layer)
-    for (const MixerKind kind : {MixerKind::map, MixerKind::hybrid, MixerKind::gated})
-      for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
-        parameters[{layer, kind}].push_back(static_cast<float>((kind == MixerKind::map ? 0.1 : 0.6) * random.normal()));
-  return parameters;
+  return {specs({"softmax", "softmax", "softmax", "softmax"}),
+          specs({"window:16+3", "window:70+4", "window:64", "none"}), specs({"softmax", "none", "window:7+2", "map"}),
+          specs({"hybrid:16+3", "softmax", "gated:20", "hybrid:64+4"}), specs({"none", "map", "none", "none"})};
 }
 
 /// Everything a sink was handed.

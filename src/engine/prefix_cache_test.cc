@@ -84,7 +84,7 @@ TEST_F(PrefixCacheTest, SnapshotsAreWantedWherePromptsPart) {
 class PrefixHits : public ::testing::Test {
  protected:
   const std::unique_ptr<Model> model_ = text_model();
-  MixerSet mixers_{*model_, parameters_for_tests(model_->config)};
+  MixerSet mixers_{*model_, random_parameters(model_->config)};
 };
 
 TEST_F(PrefixHits, ChangeNoToken) {

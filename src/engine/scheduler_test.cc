@@ -11,7 +11,7 @@ namespace {
 class ShortMemory : public ::testing::Test {
  protected:
   const std::unique_ptr<Model> model_ = text_model();
-  MixerSet mixers_{*model_, parameters_for_tests(model_->config)};
+  MixerSet mixers_{*model_, random_parameters(model_->config)};
 
   /// Requests of mixed lengths, every third of them drawn at random.
   static std::vector<GenerationRequest> mixed_requests(int count) {

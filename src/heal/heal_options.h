@@ -58,9 +58,4 @@ struct HealOptions {
 /// The learning rate of step 1 .. steps.
 double rate_at(const HealOptions& options, std::int64_t step);
 
-/// "10M", "0.5M", "200k", "8192"; throws Error naming `flag`.
-std::int64_t parse_count(const std::string& text, const char* flag);
-/// "6G", "512M": bytes, in powers of 1024.
-std::size_t parse_bytes(const std::string& text, const char* flag);
-
 }  // namespace layerboost

@@ -1,5 +1,6 @@
 #include "heal/heal_profile.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "heal/trainer.h"

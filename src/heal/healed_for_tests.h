@@ -18,36 +18,18 @@
 
 namespace layerboost::test {
 
-/// A llama of 4 layers, D 48, H 6, G 2, d 8, F 64, V 96.
-inline Config small_config() {
-  Config config = tiny_config("llama", DType::f32);
-  config.layers = 4;
-  config.hidden = 48;
-  config.heads = 6;
-  config.kv_heads = 2;
-  config.head_size = 8;
-  config.ffn = 64;
-  config.vocab = 96;
-  config.max_positions = 512;
-  config.windows.assign(4, 0);
-  return config;
-}
-
 /// Writes a model of normal random weights, in f32, as a Hugging Face directory without a tokenizer. `change` is added
 /// to them.
 inline void write_small_model(const fs::path& directory, const Config& config, const WeightChange* change = nullptr) {
   Random random(7);
   SafetensorsWriter writer;
   for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
-    const bool matrix = shape.size() == 2;
-    const bool exact = !matrix || name == "model.embed_tokens.weight";  // kept as it is in any precision
-    const double mean = matrix ? 0 : 1, spread = matrix ? 1.5 / std::sqrt(static_cast<double>(shape[1])) : 0.1;
-    const std::int64_t rows = matrix ? shape[0] : 1, columns = shape.back();
-    std::vector<float> values;
-    for (std::int64_t i = 0; i < rows * columns; ++i) {
-      const auto value = static_cast<float>(mean + spread * random.normal());
-      values.push_back(exact ? from_bf16(to_bf16(value)) : value);
-    }
+    // Kept as it is in any precision.
+    const bool exact = shape.size() == 1 || name == "model.embed_tokens.weight";
+    std::vector<float> values = small_weights(shape, random);
+    if (exact)
+      for (float& value : values) value = from_bf16(to_bf16(value));
+    const std::int64_t rows = shape.size() == 2 ? shape[0] : 1, columns = shape.back();
     for (std::int64_t row = 0; change != nullptr && row < rows; ++row)
       change->apply(name, row, {values.data() + row * columns, static_cast<std::size_t>(columns)});
     writer.add(name, shape, values, DType::f32);

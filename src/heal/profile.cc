@@ -1,5 +1,7 @@
 #include "heal/profile.h"
 
+#include <array>
+
 namespace layerboost {
 
 const char* name_of(Phase phase) {

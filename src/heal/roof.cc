@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/clock.h"
 #include "heal/student_scratch.h"
 
 namespace layerboost {

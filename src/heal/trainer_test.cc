@@ -263,13 +263,5 @@ TEST(HealOptions, RateRisesAndFalls) {
   EXPECT_NEAR(rate_at(options, 100), 2e-5, 1e-10);
 }
 
-TEST(HealOptions, ReadsCounts) {
-  EXPECT_EQ(parse_count("10M", "--tokens"), 10'000'000);
-  EXPECT_EQ(parse_count("0.5M", "--tokens"), 500'000);
-  EXPECT_EQ(parse_count("200k", "--tokens"), 200'000);
-  EXPECT_EQ(parse_bytes("6G", "--memory"), std::size_t{6} << 30);
-  for (const char* bad : {"", "M", "-1", "10Q", "0"}) EXPECT_THROW(parse_count(bad, "--tokens"), Error) << bad;
-}
-
 }  // namespace
 }  // namespace layerboost

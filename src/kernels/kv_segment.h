@@ -3,10 +3,29 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/precision.h"
+
 namespace layerboost {
 
 /// How keys and values are kept: see KvLayout.
 enum class KvType { f32, bf16, int8 };
+
+/// "f32", "bf16", "int8".
+constexpr const char* name_of(KvType type) {
+  switch (type) {
+    case KvType::f32:
+      return "f32";
+    case KvType::bf16:
+      return "bf16";
+    default:
+      return "int8";
+  }
+}
+
+/// What `wanted` becomes beside matrix products of this precision: f32 there is the reference, for keys and values too.
+constexpr KvType kept_as(KvType wanted, Precision precision) {
+  return wanted == KvType::bf16 && precision == Precision::f32 ? KvType::f32 : wanted;
+}
 
 /// Some consecutive slots of a block of keys and values (see KvLayout), seen by the queries of one sequence.
 struct KvSegment {

@@ -7,4 +7,16 @@ namespace layerboost {
 /// otherwise.
 enum class Precision { f32, bf16, int8 };
 
+/// As users write it: "f32", "bf16", "int8".
+constexpr const char* name_of(Precision precision) {
+  switch (precision) {
+    case Precision::f32:
+      return "f32";
+    case Precision::bf16:
+      return "bf16";
+    default:
+      return "int8";
+  }
+}
+
 }  // namespace layerboost

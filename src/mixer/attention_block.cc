@@ -22,7 +22,7 @@ AttentionBlock::AttentionBlock(const Model& model, int layer, KvType kv)
     : model_(model),
       weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
       layer_(layer),
-      kv_(kv == KvType::bf16 && model.precision == Precision::f32 ? KvType::f32 : kv) {}
+      kv_(kept_as(kv, model.precision)) {}
 
 QkvShape AttentionBlock::qkv_shape() const {
   const Config& config = model_.config;
@@ -37,6 +37,7 @@ QkvShape AttentionBlock::qkv_shape() const {
 }
 
 Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, const SeeTile& see) const {
+  const StepTimes::Scope time(workspace.times, StepPhase::rows);
   const Config& config = model_.config;
   const int D = config.hidden, q_size = config.q_size(), kv_size = config.kv_size(), width = q_size + 2 * kv_size;
   const auto count_all = static_cast<std::size_t>(rows.rows);
@@ -58,7 +59,8 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
     rms_norm(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm.data(), config.norm_eps,
              workspace.normed);
     workspace.observe(layer_, Site::qkv, workspace.normed);
-    const Product qkv = weights_.qkv.multiply(workspace.normed, product);  // [count, (H + 2G) d]
+    const Product qkv = timed_product(workspace.times, StepPhase::mixer_products, weights_.qkv, workspace.normed,
+                                      product);  // [count, (H + 2G) d]
     if (see) see(row, workspace.normed, qkv);
     split_qkv(qkv, shape, workspace.rope, workspace.positions.data() + row,
               q + static_cast<std::ptrdiff_t>(row) * q_size, k + static_cast<std::ptrdiff_t>(row) * kv_size,
@@ -68,6 +70,7 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
 }
 
 void AttentionBlock::add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const {
+  const StepTimes::Scope time(workspace.times, StepPhase::rows);
   const int D = model_.config.hidden, q_size = model_.config.q_size();
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
@@ -76,7 +79,8 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
     workspace.observe(layer_, Site::o, workspace.mixed);
     float* const product =
         workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(D));
-    Product output = weights_.o.multiply(workspace.mixed, product);  // [count, D]
+    Product output =
+        timed_product(workspace.times, StepPhase::mixer_products, weights_.o, workspace.mixed, product);  // [count, D]
     if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
     add_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), output);
   }

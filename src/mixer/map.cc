@@ -21,6 +21,7 @@ MapMixer::MapMixer(const Model& model, int layer, std::span<const float> paramet
 }
 
 void MapMixer::forward(const MixerRows& rows, Workspace& workspace) const {
+  const StepTimes::Scope time(workspace.times, StepPhase::rows);
   const int D = model_.config.hidden;
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
@@ -32,7 +33,8 @@ void MapMixer::forward(const MixerRows& rows, Workspace& workspace) const {
     rms_norm(tile, index, weights_.mixer_norm.data(), model_.config.norm_eps, workspace.normed);
     float* const product =
         workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(D));
-    const Product mapped = matrix_.multiply(workspace.normed, product);  // [count, D]
+    const Product mapped =
+        timed_product(workspace.times, StepPhase::mixer_products, matrix_, workspace.normed, product);  // [count, D]
     add_rows(tile, index, add_bias(mapped, bias_.data(), product));
   }
 }

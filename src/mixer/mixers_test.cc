@@ -15,23 +15,6 @@ namespace {
 /// Different cuts add the same f32 numbers in another order.
 constexpr double rounding = 2e-4;
 
-std::vector<MixerSpec> specs(std::initializer_list<const char*> names) {
-  std::vector<MixerSpec> result;
-  for (const char* name : names) result.push_back(parse_mixer(name));
-  return result;
-}
-
-/// Of all layers and kinds. Maps that are small beside their input; features, gates and weights that matter.
-MixerParameters random_parameters(const Config& config) {
-  MixerParameters parameters;
-  Random random(11);
-  for (int layer = 0; layer < config.layers; ++layer)
-    for (const MixerKind kind : {MixerKind::map, MixerKind::hybrid, MixerKind::gated})
-      for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
-        parameters[{layer, kind}].push_back(static_cast<float>((kind == MixerKind::map ? 0.1 : 0.6) * random.normal()));
-  return parameters;
-}
-
 const std::vector<std::vector<MixerSpec>>& plans() {
   static const std::vector<std::vector<MixerSpec>> all = {
       specs({"softmax", "softmax", "softmax", "softmax"}),
@@ -55,6 +38,18 @@ class Mixers : public testing::Test {
   const std::unique_ptr<Model> model_ = random_model(Precision::f32);
   MixerSet mixers_{*model_, random_parameters(model_->config)};
   const std::vector<TokenId> tokens_ = random_tokens(150, 96);
+
+  /// Expects the pools to hold just what the mixers said they would.
+  void expect_promised_memory(const MixerList& list) const {
+    CachePools pools;
+    Sequence sequence(list, pools);
+    Runner runner(*model_);
+    const BatchItem item{&sequence, tokens_};
+    runner.forward({&item, 1});
+    std::size_t promised = 0;
+    for (const Mixer* mixer : list) promised += mixer->cache_bytes(static_cast<int>(tokens_.size()));
+    EXPECT_EQ(pools.bytes_in_use(), promised);
+  }
 };
 
 TEST_F(Mixers, AnyCutGivesTheSame) {
@@ -174,17 +169,7 @@ TEST_F(Mixers, ForksReadOnByThemselves) {
 }
 
 TEST_F(Mixers, MemoryIsWhatIsPromised) {
-  for (const auto& plan : plans()) {
-    const MixerList& list = mixers_.list(plan);
-    CachePools pools;
-    Sequence sequence(list, pools);
-    Runner runner(*model_);
-    const BatchItem item{&sequence, tokens_};
-    runner.forward({&item, 1});
-    std::size_t promised = 0;
-    for (const Mixer* mixer : list) promised += mixer->cache_bytes(static_cast<int>(tokens_.size()));
-    EXPECT_EQ(pools.bytes_in_use(), promised);
-  }
+  for (const auto& plan : plans()) expect_promised_memory(mixers_.list(plan));
   CachePools pools;
   Sequence nothing(mixers_.list(specs({"none", "none", "none", "none"})), pools);
   Runner runner(*model_);
@@ -240,17 +225,7 @@ TEST_F(Mixers, Int8CachesAreCloseToF32HoweverTheTextIsCut) {
 
 TEST_F(Mixers, Int8CachesTakeWhatTheyPromise) {
   MixerSet mixers(*model_, random_parameters(model_->config), KvType::int8);
-  for (const auto& plan : plans()) {
-    const MixerList& list = mixers.list(plan);
-    CachePools pools;
-    Sequence sequence(list, pools);
-    Runner runner(*model_);
-    const BatchItem item{&sequence, tokens_};
-    runner.forward({&item, 1});
-    std::size_t promised = 0;
-    for (const Mixer* mixer : list) promised += mixer->cache_bytes(static_cast<int>(tokens_.size()));
-    EXPECT_EQ(pools.bytes_in_use(), promised);
-  }
+  for (const auto& plan : plans()) expect_promised_memory(mixers.list(plan));
   // A position's key and value: G heads of d numbers, rounded up to 16, and a scale of 2 bytes.
   const auto page = static_cast<std::size_t>(64 * model_->config.kv_heads * 2 * (16 + 2));
   EXPECT_EQ(mixers.mixer(0, parse_mixer("softmax")).cache_bytes(65), 2 * page);

@@ -25,28 +25,14 @@ namespace layerboost {
 inline fs::path default_model_path() { return cache_dir() / "models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf"; }
 inline fs::path shared_path() { return fs::path(LAYERBOOST_SOURCE_DIR) / "../shared"; }
 
-/// A llama of 4 layers, D 48, H 6, G 2, d 8, F 64, V 96, with normal random weights.
+/// A model of small_config() with small_weights().
 inline std::unique_ptr<Model> random_model(Precision precision) {
-  Config config = test::tiny_config("llama", DType::f32);
-  config.layers = 4;
-  config.hidden = 48;
-  config.heads = 6;
-  config.kv_heads = 2;
-  config.head_size = 8;
-  config.ffn = 64;
-  config.vocab = 96;
-  config.max_positions = 512;
-  config.windows.assign(4, 0);
+  const Config config = test::small_config();
   Random random(7);
   std::string header, data;
   for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
     const std::size_t begin = data.size();
-    const std::int64_t rows = shape.size() == 2 ? shape[0] : 1;
-    // Norm weights near one; matrices that keep the size of what they read.
-    const double mean = shape.size() == 1 ? 1 : 0,
-                 spread = shape.size() == 1 ? 0.1 : 1.5 / std::sqrt(static_cast<double>(shape[1]));
-    for (std::int64_t i = 0; i < rows * shape.back(); ++i)
-      test::put(data, static_cast<float>(mean + spread * random.normal()));
+    data += test::f32_bytes(test::small_weights(shape, random));
     header += fmt::format(R"({}"{}":{{"dtype":"F32","shape":[{}],"data_offsets":[{},{}]}})", header.empty() ? "{" : ",",
                           name, fmt::join(shape, ","), begin, data.size());
   });
@@ -56,6 +42,24 @@ inline std::unique_ptr<Model> random_model(Precision precision) {
   auto model = load_model(directory, precision);
   fs::remove_all(directory);  // the map stays
   return model;
+}
+
+/// A plan by the written forms of its mixers.
+inline std::vector<MixerSpec> specs(const std::vector<const char*>& names) {
+  std::vector<MixerSpec> result;
+  for (const char* name : names) result.push_back(parse_mixer(name));
+  return result;
+}
+
+/// Of all layers and kinds. Maps that are small beside their input; features, gates and weights that matter.
+inline MixerParameters random_parameters(const Config& config) {
+  MixerParameters parameters;
+  Random random(11);
+  for (int layer = 0; layer < config.layers; ++layer)
+    for (const MixerKind kind : {MixerKind::map, MixerKind::hybrid, MixerKind::gated})
+      for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
+        parameters[{layer, kind}].push_back(static_cast<float>((kind == MixerKind::map ? 0.1 : 0.6) * random.normal()));
+  return parameters;
 }
 
 /// `count` token ids below `vocab`.

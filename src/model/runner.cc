@@ -68,6 +68,7 @@ void Runner::mix(std::span<const BatchItem> items, float* hidden, int layer) {
   const std::vector<Group> groups = group_by_mixer(items, layer);
   for (const Group& group : groups) {
     const bool all = groups.size() == 1;
+    const StepTimes::Scope time(workspace_.times, StepPhase::mixers);
     group.mixer->forward({hidden, all ? std::span<const int>() : std::span<const int>(group.index), group.spans,
                           static_cast<int>(group.index.size())},
                          workspace_);
@@ -75,6 +76,8 @@ void Runner::mix(std::span<const BatchItem> items, float* hidden, int layer) {
 }
 
 void Runner::mlp(float* hidden, int rows, int layer) {
+  StepTimes& times = workspace_.times;
+  const StepTimes::Scope time(times, StepPhase::rows);
   const Config& config = model_.config;
   const LayerWeights& weights = model_.weights.layers[static_cast<std::size_t>(layer)];
   const int D = config.hidden, F = config.ffn;
@@ -87,13 +90,15 @@ void Runner::mlp(float* hidden, int rows, int layer) {
     workspace_.normed.reshape(count, D, weights.gate_up.precision());
     rms_norm(tile, {}, weights.mlp_norm.data(), config.norm_eps, workspace_.normed);
     workspace_.observe(layer, Site::gate_up, workspace_.normed);
-    Product gate_up = weights.gate_up.multiply(workspace_.normed, product);  // [count, 2F]
+    Product gate_up =
+        timed_product(times, StepPhase::mlp_products, weights.gate_up, workspace_.normed, product);  // [count, 2F]
     if (!weights.gate_up_bias.empty()) gate_up = add_bias(gate_up, weights.gate_up_bias.data(), product);
 
     workspace_.activated.reshape(count, F, weights.down.precision());
     silu_mul(gate_up, weights.down_rotation, workspace_.activated);
     workspace_.observe(layer, Site::down, workspace_.activated);
-    Product down = weights.down.multiply(workspace_.activated, product);  // [count, D]
+    Product down =
+        timed_product(times, StepPhase::mlp_products, weights.down, workspace_.activated, product);  // [count, D]
     if (!weights.down_bias.empty()) down = add_bias(down, weights.down_bias.data(), product);
     add_rows(tile, {}, down);
   }
@@ -103,7 +108,10 @@ const float* Runner::forward(std::span<const BatchItem> items) {
   tokens_.clear();
   for (const BatchItem& item : items) tokens_.insert(tokens_.end(), item.tokens.begin(), item.tokens.end());
   float* const hidden = hidden_.reserve_as<float>(tokens_.size() * static_cast<std::size_t>(model_.config.hidden));
-  embed(tokens_, hidden);
+  {
+    const StepTimes::Scope time(workspace_.times, StepPhase::rows);
+    embed(tokens_, hidden);
+  }
   run_layers(items, hidden, 0, model_.config.layers);
   return hidden;
 }
@@ -119,7 +127,8 @@ void Runner::logits(const float* hidden, std::span<const int> rows,
     workspace_.normed.reshape(static_cast<int>(block.size()), config.hidden, model_.weights.head.precision());
     rms_norm(hidden, block, model_.weights.final_norm.data(), config.norm_eps, workspace_.normed);
     workspace_.observe(config.layers, Site::head, workspace_.normed);
-    const Product logits = model_.weights.head.multiply(workspace_.normed, product);  // [block, V]
+    const Product logits = timed_product(workspace_.times, StepPhase::head, model_.weights.head, workspace_.normed,
+                                         product);  // [block, V]
     consume({block, logits.data, logits.row_scale, config.vocab});
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <random>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "model/dequantize.h"
 #include "model/tensor_table.h"
 
@@ -115,6 +117,36 @@ inline Config tiny_config(const std::string& arch, DType dtype) {
   c.tied_embeddings = arch == "qwen3";
   c.windows.assign(static_cast<std::size_t>(c.layers), 0);
   return c;
+}
+
+/// A llama of 4 layers, D 48, H 6, G 2, d 8, F 64, 512 positions: small, but with several heads and layers of each
+/// kind.
+inline Config small_config(int vocab = 96) {
+  Config c = tiny_config("llama", DType::f32);
+  c.layers = 4;
+  c.hidden = 48;
+  c.heads = 6;
+  c.kv_heads = 2;
+  c.head_size = 8;
+  c.ffn = 64;
+  c.vocab = vocab;
+  c.max_positions = 512;
+  c.windows.assign(4, 0);
+  return c;
+}
+
+/// Normal random numbers for a tensor: norm weights near one; matrices that keep the size of what they read.
+inline std::vector<float> small_weights(const std::vector<std::int64_t>& shape, Random& random) {
+  const bool matrix = shape.size() == 2;
+  const double mean = matrix ? 0 : 1, spread = matrix ? 1.5 / std::sqrt(static_cast<double>(shape[1])) : 0.1;
+  std::vector<float> values(static_cast<std::size_t>((matrix ? shape[0] : 1) * shape.back()));
+  for (float& value : values) value = static_cast<float>(mean + spread * random.normal());
+  return values;
+}
+
+/// Numbers as the bytes of a tensor in F32.
+inline std::string f32_bytes(std::span<const float> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
 
 /// GGUF's name of a tensor.

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "kernels/activations.h"
+#include "kernels/matmul.h"
 #include "kernels/row_ops.h"
+#include "model/step_times.h"
 
 namespace layerboost {
 
@@ -26,6 +28,7 @@ struct Workspace {
   AlignedBuffer scratch;       // a mixer's own
   AlignedBuffer parts;         // of a mixer that puts its output together from several
   std::vector<int> positions;  // [N]
+  StepTimes times;
 
   /// Shown each tile of the inputs of products (calibration, analysis); usually empty.
   std::function<void(int layer, Site site, const Activations& input)> observer;
@@ -33,6 +36,13 @@ struct Workspace {
     if (observer) observer(layer, site, input);
   }
 };
+
+/// input times `matrix`, into `product`, as matrix.multiply() says; its time counts for `phase`.
+inline Product timed_product(StepTimes& times, StepPhase phase, const PackedMatrix& matrix, const Activations& input,
+                             float* product) {
+  const StepTimes::Scope time(times, phase);
+  return matrix.multiply(input, product);
+}
 
 /// Rows of one tile of products: its operands stay in the second-level cache.
 inline constexpr int tile_rows = 256;

@@ -100,10 +100,6 @@ double rest_seconds(const Model& model, MixerSet& mixers, int batch, int repeats
   return median_seconds(repeats, [&] { runner.logits(runner.forward(items), rows, [](const LogitsBlock&) {}); });
 }
 
-const char* name_of(Precision precision) {
-  return precision == Precision::f32 ? "f32" : precision == Precision::bf16 ? "bf16" : "int8";
-}
-
 Json to_json(const CostKey& key) {
   return {{"cpu", key.cpu}, {"model", key.model}, {"precision", name_of(key.precision)}, {"threads", key.threads}};
 }
@@ -120,8 +116,7 @@ CostTerms read_terms(const Json& json, const char* part, const std::string& wher
 }  // namespace
 
 CostKey cost_key(const std::string& model_hash, Precision precision) {
-  return {fmt::format("{}, {}", cpu_name(), layerboost::name_of(best_isa())), model_hash, precision,
-          omp_get_max_threads()};
+  return {fmt::format("{}, {}", cpu_name(), name_of(best_isa())), model_hash, precision, omp_get_max_threads()};
 }
 
 fs::path cost_file(const CostKey& key) {

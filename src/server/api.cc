@@ -154,7 +154,8 @@ Json Api::models() const {
           {"max_model_len", info_.positions},
           {"plan", info_.plan.empty() ? Json() : Json(info_.plan)},
           {"mixers", info_.mixers},
-          {"precision", info_.precision}};
+          {"precision", info_.precision},
+          {"kv", info_.kv}};
 }
 
 Json Api::tokenizer_info() const {

@@ -10,11 +10,19 @@
 namespace layerboost {
 namespace {
 
+/// null, false, "", "none", [] and {}.
+bool asks_for_nothing(const Json& value) {
+  if (value.is_boolean()) return !value.get<bool>();
+  if (!value.is_string()) return value.empty();
+  const auto& word = value.get_ref<const std::string&>();
+  return word.empty() || word == "none";
+}
+
 /// Fields that would change the answer in a way that this server can't. Absent, null, false, "none" and empty are fine.
 void refuse_unsupported(const Fields& fields, std::initializer_list<const char*> names) {
   for (const char* const name : names) {
     const Json* const value = fields.find(name);
-    if (value == nullptr || value->empty() || *value == false || *value == Json("") || *value == "none") continue;
+    if (value == nullptr || asks_for_nothing(*value)) continue;
     refuse(name, "\"{}\" is not supported by this server; leave it out", name);
   }
 }

@@ -1,6 +1,8 @@
 // What connections may do, well-behaved or not, and what the server says of itself.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "server/server_for_tests.h"
 
 namespace layerboost {
@@ -118,12 +120,26 @@ TEST(Http, SaysWhatItIs) {
   EXPECT_EQ(model["id"], "tiny");
   EXPECT_EQ(model["max_model_len"], 512);
   EXPECT_EQ(model["mixers"], "4 softmax");
+  EXPECT_EQ(model["kv"], "f32");
   EXPECT_EQ(server.ask("GET", "/v1/models/tiny").json(), model);
   EXPECT_EQ(server.ask("GET", "/ready").json()["status"], "ready");
   const AnswerForTests page = server.ask("GET", "/");
   EXPECT_TRUE(page.headers.at("Content-Type").starts_with("text/html"));
   EXPECT_EQ(page.body.find("{{"), std::string::npos);
   EXPECT_EQ(server.ask("HEAD", "/?x=1").status, 200);
+}
+
+TEST(Http, FingerprintsTellWhatAnswers) {
+  ServerInfo info;
+  info.precision = info.kv = "bf16";
+  std::set<std::string> fingerprints = {info.fingerprint()};
+  for (std::string ServerInfo::*part :
+       {&ServerInfo::model_hash, &ServerInfo::plan, &ServerInfo::precision, &ServerInfo::kv}) {
+    ServerInfo other = info;
+    other.*part = "int8";
+    fingerprints.insert(other.fingerprint());
+  }
+  EXPECT_EQ(fingerprints.size(), 5U);
 }
 
 TEST(Http, HealthDoesNotWaitForTheModel) {

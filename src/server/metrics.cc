@@ -1,22 +1,13 @@
 #include "server/metrics.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
+#include "base/memory.h"
 #include "server/prometheus_writer.h"
 
 namespace layerboost {
 namespace {
-
-double resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  double size = 0, resident = 0;
-  file >> size >> resident;
-  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
-}
 
 /// Numbers that both we and vLLM have.
 class Both {
@@ -87,7 +78,11 @@ void write_engine(PrometheusWriter& out, Both& both, const EngineStats& stats) {
   out.counter("layerboost_requests_total", "", "Texts asked for.", static_cast<double>(stats.requests));
   out.counter("layerboost_steps_total", "", "Steps of the engine.", static_cast<double>(stats.steps));
   out.counter("layerboost_step_rows_total", "", "Rows of all steps.", static_cast<double>(stats.rows));
-  out.counter("layerboost_step_seconds_total", "", "Time spent in steps.", stats.step_seconds);
+  out.begin("layerboost_step_seconds_total", "counter", "Time spent in steps, by what it went into.");
+  for (std::size_t i = 0; i < StepTimes::phases; ++i) {
+    const auto phase = static_cast<StepPhase>(i);
+    out.value("layerboost_step_seconds_total", prometheus_label("phase", name_of(phase)), stats.times.seconds(phase));
+  }
 }
 
 }  // namespace
@@ -101,10 +96,13 @@ std::string prometheus_text(const Metrics& metrics, const std::map<int, std::uin
                             const EngineStats& stats, const ServerInfo& info) {
   PrometheusWriter out;
   Both both(out, info);
-  const std::string labels[] = {
-      prometheus_label("version", LAYERBOOST_VERSION), prometheus_label("model", info.model),
-      prometheus_label("model_hash", info.model_hash), prometheus_label("plan", info.plan),
-      prometheus_label("mixers", info.mixers),         prometheus_label("precision", info.precision)};
+  const std::string labels[] = {prometheus_label("version", LAYERBOOST_VERSION),
+                                prometheus_label("model", info.model),
+                                prometheus_label("model_hash", info.model_hash),
+                                prometheus_label("plan", info.plan),
+                                prometheus_label("mixers", info.mixers),
+                                prometheus_label("precision", info.precision),
+                                prometheus_label("kv", info.kv)};
   out.gauge("layerboost_info", fmt::format("{}", fmt::join(labels, ",")), "What is served; plan: the plan in use.", 1);
   out.gauge("layerboost_max_positions", "", "Tokens of prompt and answer together.", info.positions);
   write_engine(out, both, stats);
@@ -120,7 +118,7 @@ std::string prometheus_text(const Metrics& metrics, const std::map<int, std::uin
     out.value("layerboost_http_answers_total", prometheus_label("status", std::to_string(status)),
               static_cast<double>(count));
   out.gauge("layerboost_http_connections", "", "Open connections.", metrics.connections);
-  out.gauge("process_resident_memory_bytes", "", "Memory of the process.", resident_bytes());
+  out.gauge("process_resident_memory_bytes", "", "Memory of the process.", static_cast<double>(resident_memory()));
   return out.take();
 }
 

@@ -75,6 +75,8 @@ TEST(Metrics, TellWhatHappened) {
   EXPECT_EQ(value_of(text, "layerboost_http_answers_total{status=\"400\"}"), 1);
   EXPECT_GT(value_of(text, "layerboost_cache_limit_bytes"), 0);
   EXPECT_THAT(text, HasSubstr("mixers=\"4 softmax\""));
+  EXPECT_THAT(text, HasSubstr("kv=\"f32\""));
+  EXPECT_GT(value_of(text, "layerboost_step_seconds_total{phase=\"mixers\"}"), 0);
   EXPECT_THAT(text, HasSubstr("layerboost_cache_used_bytes{kind=\"window\"}"));
 }
 

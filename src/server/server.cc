@@ -20,18 +20,6 @@ std::string in_words(const MixerList& mixers) {
   return words;
 }
 
-const char* name_of_precision(Precision precision) {
-  switch (precision) {
-    case Precision::f32:
-      return "f32";
-    case Precision::bf16:
-      return "bf16";
-    case Precision::int8:
-      return "int8";
-  }
-  return "";
-}
-
 /// The limits with as many positions as the model has.
 Limits limits_for(Limits limits, const Model& model) {
   const int most = model.config.max_positions > 0 ? model.config.max_positions : std::numeric_limits<int>::max();
@@ -40,8 +28,7 @@ Limits limits_for(Limits limits, const Model& model) {
 }
 
 std::optional<ChatTemplate> chat_template(const Tokenizer& tokenizer, const std::string& given) {
-  const auto text = [&](TokenId id) { return id < 0 ? "" : std::string(tokenizer.bytes(id)); };
-  if (!given.empty()) return ChatTemplate(given, text(tokenizer.bos()), text(tokenizer.eos()));
+  if (!given.empty()) return ChatTemplate(given, tokenizer);
   if (tokenizer.chat_template().empty()) return std::nullopt;
   try {
     return ChatTemplate(tokenizer);
@@ -62,7 +49,8 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
                         .model_hash = model.hash,
                         .plan = options.plan,
                         .mixers = in_words(mixers),
-                        .precision = name_of_precision(model.precision),
+                        .precision = name_of(model.precision),
+                        .kv = name_of(kept_as(options.kv, model.precision)),
                         .positions = reader.limits.positions,
                         .started = std::time(nullptr)};
   api_ = std::make_unique<Api>(http_, engine, reader, info, options.api_key);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "kernels/kv_segment.h"
 #include "server/api.h"
 
 namespace layerboost {
@@ -17,6 +18,7 @@ struct ServerOptions {
   std::string name;           // of the model, as requests give it
   std::string plan;           // its hash; empty: the model's own mixers
   std::string chat_template;  // Jinja; empty: the model's own
+  KvType kv = KvType::bf16;   // of the mixers, to be named
   Limits limits;              // positions 0: the model's
 };
 

@@ -5,7 +5,7 @@
 namespace layerboost {
 
 std::string ServerInfo::fingerprint() const {
-  return "fp_" + sha256(model_hash + " " + plan + " " + precision).substr(0, 16);
+  return "fp_" + sha256(model_hash + " " + plan + " " + precision + " " + kv).substr(0, 16);
 }
 
 }  // namespace layerboost

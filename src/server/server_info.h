@@ -12,6 +12,7 @@ struct ServerInfo {
   std::string plan;          // the plan's hash; empty: the model's own mixers
   std::string mixers;        // in words: "10 softmax, 20 window"
   std::string precision;     // "bf16"
+  std::string kv;            // how keys and values are kept: "bf16"
   int positions = 0;         // prompt and new tokens together
   std::int64_t started = 0;  // seconds since 1970
   /// Model and plan in a few characters, for `system_fingerprint`.

@@ -74,6 +74,9 @@ ChatTemplate::ChatTemplate(std::string_view source, std::string bos_token, std::
           std::make_unique<const Impl>(Impl{parse(source), std::nullopt, std::move(bos_token), std::move(eos_token)})) {
 }
 
+ChatTemplate::ChatTemplate(std::string_view source, const Tokenizer& tokenizer)
+    : ChatTemplate(source, token_text(tokenizer, tokenizer.bos()), token_text(tokenizer, tokenizer.eos())) {}
+
 ChatTemplate::ChatTemplate(const Tokenizer& tokenizer) {
   if (tokenizer.chat_template().empty())
     fail("the model has no chat template: it was not made to answer messages; give it plain prompts");

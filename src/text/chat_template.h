@@ -34,6 +34,8 @@ class ChatTemplate {
   /// `source` in Jinja; the template sees the other two as bos_token and eos_token. Throws Error naming the line of the
   /// template that can't be parsed.
   ChatTemplate(std::string_view source, std::string bos_token, std::string eos_token);
+  /// `source` in Jinja in place of the model's own.
+  ChatTemplate(std::string_view source, const Tokenizer& tokenizer);
   ~ChatTemplate();
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;

@@ -96,24 +96,17 @@ Expr ExpressionParser::parse_expression(bool conditional) {
   return value;
 }
 
-Expr ExpressionParser::parse_or() {
-  Expr left = parse_and();
-  while (at_name("or")) {
-    const int line = take().line;
-    Expr right = parse_and();
-    const int highest = std::max(height_of(left), height_of(right));
-    left = make(line, Binary{"or", std::move(left), std::move(right)}, highest);
-  }
-  return left;
-}
+Expr ExpressionParser::parse_or() { return parse_chain("or", &ExpressionParser::parse_and); }
 
-Expr ExpressionParser::parse_and() {
-  Expr left = parse_not();
-  while (at_name("and")) {
+Expr ExpressionParser::parse_and() { return parse_chain("and", &ExpressionParser::parse_not); }
+
+Expr ExpressionParser::parse_chain(const char* word, Expr (ExpressionParser::*operand)()) {
+  Expr left = (this->*operand)();
+  while (at_name(word)) {
     const int line = take().line;
-    Expr right = parse_not();
+    Expr right = (this->*operand)();
     const int highest = std::max(height_of(left), height_of(right));
-    left = make(line, Binary{"and", std::move(left), std::move(right)}, highest);
+    left = make(line, Binary{word, std::move(left), std::move(right)}, highest);
   }
   return left;
 }

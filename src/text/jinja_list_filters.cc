@@ -31,6 +31,17 @@ std::vector<std::pair<Value, Value>> with_keys(Context& context, const Value& va
   return keyed;
 }
 
+/// The items in the order of their keys; equal ones stay as they are.
+Value sorted_list(std::vector<std::pair<Value, Value>> keyed, const Value* reverse) {
+  const bool down = reverse != nullptr && truth(*reverse);
+  std::stable_sort(keyed.begin(), keyed.end(), [&](const auto& a, const auto& b) {
+    return down ? less(b.first, a.first) : less(a.first, b.first);
+  });
+  std::vector<Value> sorted;
+  for (auto& [key, item] : keyed) sorted.push_back(std::move(item));
+  return Value::list(std::move(sorted));
+}
+
 Value pair_value(const Value& first, const Value& second) { return Value::list({first, second}, Form::tuple); }
 
 Value length_filter(Context&, const Value& value, const Arguments& arguments) {
@@ -100,31 +111,17 @@ Value dictsort_filter(Context& context, const Value& value, const Arguments& arg
   const Value* const by = arguments.find(1, "by");
   const std::string which = by == nullptr ? "key" : to_text(*by);
   if (which != "key" && which != "value") reject("dictsort: \"by\" must be \"key\" or \"value\"");
-  const Value* const reverse = arguments.find(2, "reverse");
   std::vector<Value> pairs;
   for (const auto& [key, held] : value.as_dict()) pairs.push_back(pair_value(key, held));
   const Value position = Value::integer(which == "key" ? 0 : 1);
-  auto keyed = with_keys(context, Value::list(std::move(pairs)), &position, arguments.find(0, "case_sensitive"));
-  const bool down = reverse != nullptr && truth(*reverse);
-  std::stable_sort(keyed.begin(), keyed.end(), [&](const auto& a, const auto& b) {
-    return down ? less(b.first, a.first) : less(a.first, b.first);
-  });
-  std::vector<Value> sorted;
-  for (auto& [key, pair] : keyed) sorted.push_back(std::move(pair));
-  return Value::list(std::move(sorted));
+  return sorted_list(with_keys(context, Value::list(std::move(pairs)), &position, arguments.find(0, "case_sensitive")),
+                     arguments.find(2, "reverse"));
 }
 
 Value sort_filter(Context& context, const Value& value, const Arguments& arguments) {
   arguments.check("sort", 3, {"reverse", "case_sensitive", "attribute"});
-  const Value* const reverse = arguments.find(0, "reverse");
-  const bool down = reverse != nullptr && truth(*reverse);
-  auto keyed = with_keys(context, value, arguments.find(2, "attribute"), arguments.find(1, "case_sensitive"));
-  std::stable_sort(keyed.begin(), keyed.end(), [&](const auto& a, const auto& b) {
-    return down ? less(b.first, a.first) : less(a.first, b.first);
-  });
-  std::vector<Value> sorted;
-  for (auto& [key, item] : keyed) sorted.push_back(std::move(item));
-  return Value::list(std::move(sorted));
+  return sorted_list(with_keys(context, value, arguments.find(2, "attribute"), arguments.find(1, "case_sensitive")),
+                     arguments.find(0, "reverse"));
 }
 
 Value unique_filter(Context& context, const Value& value, const Arguments& arguments) {

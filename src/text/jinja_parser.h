@@ -62,6 +62,8 @@ class ExpressionParser {
   Expr make(int line, Node node, int highest_child);
   Expr parse_or();
   Expr parse_and();
+  /// OPERAND [WORD OPERAND]...
+  Expr parse_chain(const char* word, Expr (ExpressionParser::*operand)());
   Expr parse_not();
   Expr parse_comparison();
   Expr parse_sum();

@@ -1,4 +1,6 @@
-#include "engine/free_memory.h"
+#include "base/memory.h"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -34,6 +36,12 @@ std::size_t free_memory(const std::filesystem::path& proc, const std::filesystem
   const auto system = of_system(proc / "meminfo"), group = of_group(control_group);
   if (system && group) return std::min(*system, *group);
   return system.value_or(group.value_or(std::size_t{1} << 30));
+}
+
+std::size_t resident_memory() {
+  std::size_t total = 0, pages = 0;
+  std::ifstream("/proc/self/statm") >> total >> pages;
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace layerboost

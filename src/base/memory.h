@@ -1,4 +1,4 @@
-// How much memory there is to take.
+// How much memory there is to take, and how much is taken.
 #pragma once
 
 #include <cstddef>
@@ -11,5 +11,8 @@ namespace layerboost {
 /// 1 GiB where neither is known. The paths are for tests.
 std::size_t free_memory(const std::filesystem::path& proc = "/proc",
                         const std::filesystem::path& control_group = "/sys/fs/cgroup");
+
+/// Bytes of memory that this process has now.
+std::size_t resident_memory();
 
 }  // namespace layerboost

@@ -1,7 +1,9 @@
-#include "engine/free_memory.h"
+#include "base/memory.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
+
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -24,6 +26,12 @@ TEST(FreeMemory, TheLesserOfSystemAndContainer) {
   write("memory.current", "4000000\n");
   EXPECT_EQ(free_memory(directory, directory), 0U);
   fs::remove_all(directory);
+}
+
+TEST(ResidentMemory, GrowsWithWhatIsTouched) {
+  const std::size_t before = resident_memory();
+  const std::vector<char> touched(std::size_t{64} << 20, 1);
+  EXPECT_GE(resident_memory(), before + touched.size() / 2);
 }
 
 }  // namespace

@@ -1,0 +1,35 @@
+#include "cli/quantity.h"
+
+#include <cmath>
+#include <regex>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+double parse_scaled(const std::string& text, const char* flag, double thousand, const char* example) {
+  static const std::regex form(R"(([0-9]*\.?[0-9]+)([kKmMgG]?))");
+  std::smatch parts;
+  if (!std::regex_match(text, parts, form)) fail("{} {}: expected a number such as {}", flag, text, example);
+  double value = std::stod(parts[1]);
+  for (const char* unit : {"kK", "mM", "gG"}) {
+    if (parts[2].str().empty()) break;
+    value *= thousand;
+    if (std::string(unit).find(parts[2].str()) != std::string::npos) break;
+  }
+  if (value < 1 || value > 1e15) fail("{} {}: expected a number such as {}", flag, text, example);
+  return value;
+}
+
+}  // namespace
+
+std::int64_t parse_count(const std::string& text, const char* flag) {
+  return static_cast<std::int64_t>(std::llround(parse_scaled(text, flag, 1000, "10M or 200k")));
+}
+
+std::size_t parse_bytes(const std::string& text, const char* flag) {
+  return static_cast<std::size_t>(std::llround(parse_scaled(text, flag, 1024, "6G or 512M")));
+}
+
+}  // namespace layerboost

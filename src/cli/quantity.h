@@ -1,0 +1,15 @@
+// Numbers as people write them on a command line.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace layerboost {
+
+/// "10M", "0.5M", "200k", "8192"; at least 1. Throws Error naming `flag`.
+std::int64_t parse_count(const std::string& text, const char* flag);
+/// "6G", "512M": bytes, in powers of 1024. Throws Error naming `flag`.
+std::size_t parse_bytes(const std::string& text, const char* flag);
+
+}  // namespace layerboost

@@ -1,0 +1,19 @@
+#include "cli/quantity.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+TEST(Quantity, IsReadWithItsUnit) {
+  EXPECT_EQ(parse_count("10M", "--tokens"), 10'000'000);
+  EXPECT_EQ(parse_count("0.5M", "--tokens"), 500'000);
+  EXPECT_EQ(parse_count("200k", "--tokens"), 200'000);
+  EXPECT_EQ(parse_bytes("6G", "--memory"), std::size_t{6} << 30);
+  for (const char* bad : {"", "M", "-1", "10Q", "0"}) EXPECT_THROW(parse_count(bad, "--tokens"), Error) << bad;
+}
+
+}  // namespace
+}  // namespace layerboost
