@@ -6,6 +6,10 @@ target_include_directories(layerboost_options INTERFACE ${PROJECT_SOURCE_DIR}/sr
 target_compile_options(layerboost_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
 # GCC 12 warns of impossible overlaps in std::string (its bug 105651).
 target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+if(CMAKE_UNITY_BUILD)
+  # Types of an anonymous namespace in what it takes for headers: the sources themselves.
+  target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
 target_compile_definitions(layerboost_options INTERFACE LAYERBOOST_VERSION="${PROJECT_VERSION}")
 if(LAYERBOOST_SANITIZE)
   target_compile_options(layerboost_options INTERFACE -fsanitize=${LAYERBOOST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -41,7 +45,9 @@ function(layerboost_layer name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE lb_${name} GTest::gtest GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE LAYERBOOST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    target_compile_options(${name}_test PRIVATE -O0)  # the time goes into compiling them
+    # The time goes into compiling them, most of it into headers that all of a folder's tests share.
+    target_compile_options(${name}_test PRIVATE -O0)
+    set_target_properties(${name}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
     if(LAYERBOOST_SANITIZE)
       # It is the code under test that is watched and counted, but for memory, which both share.
       target_compile_options(${name}_test PRIVATE -fno-sanitize=undefined -fno-profile-arcs -fno-test-coverage)
@@ -75,6 +81,7 @@ layerboost_layer(text USES base LINKS PkgConfig::PCRE2 PkgConfig::UTF8PROC)
 layerboost_layer(model USES text kernels base)
 layerboost_layer(mixer USES model kernels base LINKS Eigen3::Eigen)
 if(LAYERBOOST_TESTS)
+  set_target_properties(kernels_test PROPERTIES UNITY_BUILD OFF)  # each has its own shapes, inputs and definitions
   target_compile_options(kernels_test PRIVATE -O1)  # loops of references
   target_compile_options(mixer_test PRIVATE -O1)
 endif()

@@ -64,8 +64,9 @@ check "asan build" build asan && {
   run_tests "AddressSanitizer and UBSan" asan
   check coverage coverage
 }
-# libgomp and MPI aren't made for ThreadSanitizer: only the folders whose threads are std::thread.
-check "tsan build" build tsan base_test text_test && run_tests ThreadSanitizer tsan -L '^(base|text)$' -E '^ranks'
+# libgomp and MPI aren't made for ThreadSanitizer: the folders whose threads are std::thread, with one of OpenMP's.
+check "tsan build" build tsan base_test text_test engine_test server_test &&
+  OMP_NUM_THREADS=1 run_tests ThreadSanitizer tsan -L '^(base|text|engine|server)$' -E '^ranks'
 check clang-tidy scripts/lint.sh
 check format scripts/format.sh --check
 

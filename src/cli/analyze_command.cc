@@ -12,7 +12,7 @@
 namespace layerboost {
 namespace {
 
-struct Options {
+struct AnalyzeFlags {
   CommonOptions common;
   std::string model, output;
   AnalyzeOptions analyze;
@@ -37,7 +37,7 @@ void print_table(const Analysis& analysis) {
   fmt::print("\n");
 }
 
-void analyze(Options options) {
+void analyze(AnalyzeFlags options) {
   options.analyze.ranks = &Ranks::world();
   RunInfo run = start_run(options.common);
   const OpenedModel opened = open_original_model(options.model, options.common.precision, "analyze");
@@ -53,7 +53,7 @@ void analyze(Options options) {
 
 void add_analyze_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("analyze", "Measure what each layer's attention is worth");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<AnalyzeFlags>();
   command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");
   command->add_option("-o,--output", options->output, "The analysis file; an unfinished one is gone on with")
       ->required()

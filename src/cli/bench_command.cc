@@ -16,7 +16,7 @@ namespace {
 
 constexpr int tokens_offline = 32, tokens_online = 128;
 
-struct Options {
+struct BenchFlags {
   CommonOptions common;
   std::string model, plan;
   SpeedOptions speed;
@@ -24,14 +24,14 @@ struct Options {
   ServerLoadOptions server;
 };
 
-void write_result(const Options& options, const RunInfo& run, const Json& report) {
+void write_result(const BenchFlags& options, const RunInfo& run, const Json& report) {
   if (options.common.json.empty()) return;
   Json json = {{"run", run.to_json()}};
   json.update(report);
   write_json(options.common.json, json);
 }
 
-void bench_model(Options& options) {
+void bench_model(BenchFlags& options) {
   RunInfo run = start_run(options.common);
   options.speed.roof = true;
   options.speed.generate = options.generate > 0 ? options.generate : tokens_offline;
@@ -41,7 +41,7 @@ void bench_model(Options& options) {
   write_result(options, run, measure_speed(opened, opened.list(), options.speed));
 }
 
-void bench_server(Options& options) {
+void bench_server(BenchFlags& options) {
   if (options.speed.prompts.size() != 1) fail("bench --url: --prompt takes one length");
   ServerLoadOptions& load = options.server;
   load.prompt = options.speed.prompts.front();
@@ -53,7 +53,7 @@ void bench_server(Options& options) {
   write_result(options, run, measure_server(load, options.common.seed));
 }
 
-void bench(Options& options) {
+void bench(BenchFlags& options) {
   const bool server = !options.server.target.url.empty();
   if (server == !options.model.empty()) fail("bench: name a MODEL, or a server by --url, and not both");
   if (server)
@@ -90,7 +90,7 @@ void add_server_options(CLI::App& command, ServerLoadOptions& load) {
 
 void add_bench_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("bench", "Measure speed and memory for many sequences at once");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BenchFlags>();
   add_model_option(*command, options->model, false);
   command->add_option("--plan", options->plan, "Run with this plan")->type_name("PLAN");
   command->add_option("--batch", options->speed.batches, "Sequences at once")

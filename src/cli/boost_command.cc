@@ -29,7 +29,7 @@
 namespace layerboost {
 namespace {
 
-struct Options {
+struct BoostFlags {
   CommonOptions common;
   std::string model, output;
   std::string heal;  // --heal; empty: not given
@@ -41,7 +41,7 @@ struct Options {
 
 class Boost {
  public:
-  explicit Boost(const Options& options) : options_(options), directory_(options.output) {}
+  explicit Boost(const BoostFlags& options) : options_(options), directory_(options.output) {}
 
   void run() {
     run_ = start_run(options_.common);
@@ -240,7 +240,7 @@ class Boost {
     return json;
   }
 
-  const Options& options_;
+  const BoostFlags& options_;
   const fs::path directory_;
   RunInfo run_;
   std::optional<HealBudget> budget_;    // no value: not asked for
@@ -254,7 +254,7 @@ class Boost {
 void add_boost_command(CLI::App& app) {
   CLI::App* const command =
       app.add_subcommand("boost", "The main job: analyze, plan, heal, eval, bench and report in one go");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BoostFlags>();
   options->analyze.tokens = 8 * 1024;
   options->analyze.windows = {64, 256, 512};
   options->plan.search = "joint";

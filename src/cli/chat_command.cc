@@ -27,7 +27,7 @@ constexpr const char* help =
     "Ctrl-C stops an answer. A line that ends with \\ goes on in the next one; //... is a message that begins with "
     "/.\n";
 
-struct Options {
+struct ChatFlags {
   std::string model, plan;
   std::string chat_template;  // a file
   ChatOptions chat;
@@ -166,12 +166,12 @@ class Talk {
   bool person_;
 };
 
-ChatTemplate template_of(const Options& options, const Tokenizer& tokenizer) {
+ChatTemplate template_of(const ChatFlags& options, const Tokenizer& tokenizer) {
   if (options.chat_template.empty()) return ChatTemplate(tokenizer);
   return {read_file(options.chat_template), tokenizer};
 }
 
-void chat(Options options) {
+void chat(ChatFlags options) {
   start_run(options.common);
   check_sampling(options.chat.sampling);
   const OpenedModel opened =
@@ -209,7 +209,7 @@ void add_sampling_options(CLI::App& command, Sampling& sampling) {
 
 void add_chat_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("chat", "Talk with a model in the terminal");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ChatFlags>();
   add_model_option(*command, options->model);
   add_plan_option(*command, options->plan);
   command->add_option("--system", options->chat.system, "System prompt; default: the chat template's own")

@@ -5,18 +5,11 @@
 #include <vector>
 
 #include "base/json.h"
-#include "cli/cli.h"
+#include "cli/run_for_tests.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {
 namespace {
-
-/// Runs the program, which prints to stdout, and returns its exit code.
-int run(const std::vector<std::string>& words) {
-  std::vector<const char*> argv = {"layerboost"};
-  for (const std::string& word : words) argv.push_back(word.c_str());
-  return run_command_line(static_cast<int>(argv.size()), argv.data());
-}
 
 TEST(EvalCommand, RefusesToMeasureNothing) {
   testing::internal::CaptureStderr();

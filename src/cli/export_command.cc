@@ -10,7 +10,7 @@
 namespace layerboost {
 namespace {
 
-struct Options {
+struct ExportFlags {
   std::string model, plan, output;
 };
 
@@ -26,7 +26,7 @@ std::map<std::string, NamedParameter> parameters_of(const PlannedFiles& planned)
   return named_parameters(config, parameters);
 }
 
-void run_export(const Options& options) {
+void run_export(const ExportFlags& options) {
   const ModelFiles files = find_model_files(options.model, options.plan);
   if (files.plan.empty())
     fail("export {}: a model without a plan; give a directory that heal or boost wrote, or --plan", options.model);
@@ -41,7 +41,7 @@ void run_export(const Options& options) {
 
 void add_export_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("export", "Write a planned or healed model as a Hugging Face directory");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ExportFlags>();
   command->add_option("MODEL", options->model, "A directory that heal or boost wrote, or any model with --plan")
       ->required()
       ->type_name("");

@@ -13,7 +13,7 @@
 namespace layerboost {
 namespace {
 
-struct Options {
+struct GenerateFlags {
   std::string model, plan;
   std::vector<std::string> prompts;
   GenerateOptions generate;
@@ -44,7 +44,8 @@ void print_results(const std::vector<std::string>& prompts, const std::vector<st
     fmt::print("{}[{}] {}\n{}\n", i == 0 ? "" : "\n", i + 1, prompts[i], texts[i]);
 }
 
-Json to_json(const Options& options, const std::vector<Generation>& results, const std::vector<std::string>& texts) {
+Json to_json(const GenerateFlags& options, const std::vector<Generation>& results,
+             const std::vector<std::string>& texts) {
   Json generations = Json::array();
   for (std::size_t i = 0; i < results.size(); ++i) {
     generations.push_back({{"prompt", options.prompts[i]},
@@ -55,7 +56,7 @@ Json to_json(const Options& options, const std::vector<Generation>& results, con
   return {{"generations", generations}};
 }
 
-void run_generate(Options& options) {
+void run_generate(GenerateFlags& options) {
   RunInfo run = start_run(options.common);
   check_sampling(options.generate.sampling);
   const OpenedModel opened =
@@ -85,7 +86,7 @@ void run_generate(Options& options) {
 
 void add_generate_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("generate", "Write on from prompts");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GenerateFlags>();
   add_model_option(*command, options->model);
   command->add_option("PROMPT", options->prompts, "Texts to go on from, all at once")->required()->type_name("");
   add_plan_option(*command, options->plan);

@@ -12,14 +12,14 @@
 namespace layerboost {
 namespace {
 
-struct Options {
+struct HealFlags {
   CommonOptions common;
   std::string model, plan, output, tokens = "10M", memory = "6G", measure_every, match_tokens;
   HealOptions heal;
   bool profile = false;
 };
 
-void run_profile(const Options& options, const Model& model, const HealPlan& plan, const RunInfo& run) {
+void run_profile(const HealFlags& options, const Model& model, const HealPlan& plan, const RunInfo& run) {
   const HealProfile found = profile_heal(model, plan, options.heal);
   if (found.recomputed > 0)
     fmt::print("the activations of {} layers don't fit --memory and are computed twice\n", found.recomputed);
@@ -30,7 +30,7 @@ void run_profile(const Options& options, const Model& model, const HealPlan& pla
   write_json(options.common.json, json);
 }
 
-void run_heal(Options options) {
+void run_heal(HealFlags options) {
   HealOptions& heal_options = options.heal;
   heal_options.tokens = parse_count(options.tokens, "--tokens");
   heal_options.memory = parse_bytes(options.memory, "--memory");
@@ -66,7 +66,7 @@ void run_heal(Options options) {
                                      {"after", result.after.to_json()}});
 }
 
-void add_data_options(CLI::App& command, Options& options) {
+void add_data_options(CLI::App& command, HealFlags& options) {
   HealOptions& heal_options = options.heal;
   command
       .add_option("--text", heal_options.text,
@@ -104,7 +104,7 @@ void add_data_options(CLI::App& command, Options& options) {
       ->capture_default_str();
 }
 
-void add_training_options(CLI::App& command, Options& options) {
+void add_training_options(CLI::App& command, HealFlags& options) {
   HealOptions& heal_options = options.heal;
   const auto number = [&](const char* flag, double& value, const char* help) {
     return command.add_option(flag, value, help)->type_name("X")->check(CLI::NonNegativeNumber)->capture_default_str();
@@ -143,7 +143,7 @@ void add_training_options(CLI::App& command, Options& options) {
 
 void add_heal_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("heal", "Distil a planned model from the unchanged one");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HealFlags>();
   options->heal.text = {"self"};
   options->heal.lora.alpha = 0;
   command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");

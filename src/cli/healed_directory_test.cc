@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/cli.h"
 #include "cli/model_argument.h"
+#include "cli/run_for_tests.h"
 #include "heal/healed_for_tests.h"
 
 namespace layerboost {
@@ -11,13 +11,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-/// Runs the program and returns its exit code.
-int run(const std::vector<std::string>& words) {
-  std::vector<const char*> argv = {"layerboost"};
-  for (const std::string& word : words) argv.push_back(word.c_str());
-  return run_command_line(static_cast<int>(argv.size()), argv.data());
-}
 
 class HealedModel : public testing::Test {
  protected:

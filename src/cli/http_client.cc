@@ -106,7 +106,7 @@ HttpClient::~HttpClient() {
   curl_easy_cleanup(handles_->curl);
 }
 
-HttpReply HttpClient::get(const std::string& path, std::int64_t offset, const Sink& sink) {
+HttpOutcome HttpClient::get(const std::string& path, std::int64_t offset, const Sink& sink) {
   CURL* const curl = handles_->curl;
   Transfer transfer{curl, sink, nullptr};
   const std::string url = base_ + path;
@@ -121,7 +121,7 @@ HttpReply HttpClient::get(const std::string& path, std::int64_t offset, const Si
   if (transfer.thrown) std::rethrow_exception(transfer.thrown);
   check_interrupt("stopped; the same command goes on where this one ended");
 
-  HttpReply reply;
+  HttpOutcome reply;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
   if (code != CURLE_OK) {
     reply.failure = reason[0] != '\0' ? reason : curl_easy_strerror(code);

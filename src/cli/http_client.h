@@ -10,7 +10,7 @@
 namespace layerboost {
 
 /// How one request ended.
-struct HttpReply {
+struct HttpOutcome {
   long status = 0;        // HTTP's; 0: there was no answer
   std::string failure;    // why the answer is missing or cut short; empty: it is complete
   bool permanent = true;  // asking again would not help
@@ -33,7 +33,7 @@ class HttpClient {
 
   /// GET base + path from byte `offset` on (0: no Range header), following redirects. The connection counts as lost
   /// after 60 s without data. What the sink throws comes out here; Interrupted when the user asked to stop.
-  HttpReply get(const std::string& path, std::int64_t offset, const Sink& sink);
+  HttpOutcome get(const std::string& path, std::int64_t offset, const Sink& sink);
 
   /// `text` with what a URL's path doesn't allow as %XX; "/" stays.
   static std::string escaped(const std::string& text);

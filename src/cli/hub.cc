@@ -127,7 +127,7 @@ void Hub::fetch(const HubFile& file, const fs::path& target, const std::function
 std::string Hub::get_text(const std::string& path) {
   for (int attempt = 1;; ++attempt) {
     std::string text;
-    const HttpReply reply = http_.get(path, 0, [&](long, std::string_view bytes) { text += bytes; });
+    const HttpOutcome reply = http_.get(path, 0, [&](long, std::string_view bytes) { text += bytes; });
     if (reply.complete()) return text;
     if (reply.status == 404) return "";
     if (reply.permanent || attempt == patience_.attempts) refuse(reply, source_.model);
@@ -145,7 +145,7 @@ void Hub::download(const HubFile& file, const fs::path& part, const std::functio
     if (offset > 0 && offset == file.size) return;
     PartFile out(part);
     bool first = true;
-    const HttpReply reply = http_.get(path, offset, [&](long status, std::string_view bytes) {
+    const HttpOutcome reply = http_.get(path, offset, [&](long status, std::string_view bytes) {
       if (first && status == 200) out.restart();  // the server sends all of it
       first = false;
       out.add(bytes);
@@ -164,7 +164,7 @@ void Hub::download(const HubFile& file, const fs::path& part, const std::functio
   }
 }
 
-void Hub::refuse(const HttpReply& reply, const std::string& what) const {
+void Hub::refuse(const HttpOutcome& reply, const std::string& what) const {
   if (reply.status == 401 || reply.status == 403) {
     fail("{}: {} does not let {} read it ({}); set HF_TOKEN to a token that may, or check the name", what, http_.base(),
          source_.token.empty() ? "anyone without a token" : "this HF_TOKEN", reply.status);

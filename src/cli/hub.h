@@ -48,7 +48,7 @@ class Hub {
  private:
   std::string get_text(const std::string& path);
   void download(const HubFile& file, const fs::path& part, const std::function<void(std::int64_t)>& on_bytes);
-  [[noreturn]] void refuse(const HttpReply& reply, const std::string& what) const;
+  [[noreturn]] void refuse(const HttpOutcome& reply, const std::string& what) const;
   void wait(int attempt) const;
 
   Source source_;

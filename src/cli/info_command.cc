@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t element = 2;  // bytes of a number in the cache
 
-struct Options {
+struct InfoFlags {
   CommonOptions common;
   std::string what;
   int context = 2048;
@@ -189,7 +189,7 @@ Json show_plan(const fs::path& path) {
 
 bool is_plan(const fs::path& path) { return fs::is_regular_file(path) && path.extension() == ".json"; }
 
-void info(const Options& options) {
+void info(const InfoFlags& options) {
   const RunInfo run = start_run(options.common);
   if (options.context < 1) fail("--context {}: must be at least 1", options.context);
   Json json =
@@ -203,7 +203,7 @@ void info(const Options& options) {
 
 void add_info_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("info", "Show a model or a plan: shapes, mixers, memory, hashes");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InfoFlags>();
   command->add_option("WHAT", options->what, "A model, a plan, or a directory that boost, heal or export wrote")
       ->required()
       ->type_name("MODEL|PLAN|DIR");

@@ -57,9 +57,9 @@ std::size_t append_to(char* data, std::size_t size, std::size_t count, void* use
 }
 
 /// One request of a load.
-class Request {
+class LoadRequest {
  public:
-  Request(const Stopwatch& clock, int prompt_tokens) : clock_(clock) { outcome_.prompt_tokens = prompt_tokens; }
+  LoadRequest(const Stopwatch& clock, int prompt_tokens) : clock_(clock) { outcome_.prompt_tokens = prompt_tokens; }
 
   void start(CURLM* multi, const std::string& url, const curl_slist* headers, const std::string& body) {
     curl_ = curl_easy_init();
@@ -102,7 +102,7 @@ class Request {
 
  private:
   static std::size_t on_data(char* data, std::size_t size, std::size_t count, void* user) {
-    auto& request = *static_cast<Request*>(user);
+    auto& request = *static_cast<LoadRequest*>(user);
     const std::string_view bytes(data, size * count);
     long status = 0;
     curl_easy_getinfo(request.curl_, CURLINFO_RESPONSE_CODE, &status);
@@ -154,7 +154,7 @@ class Load {
     LB_CHECK(multi_ != nullptr);
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(bodies.size()));  // kept for the next request
     for (std::size_t i = 0; i < bodies.size(); ++i)
-      requests_.push_back(std::make_unique<Request>(clock_, prompt_tokens[i]));
+      requests_.push_back(std::make_unique<LoadRequest>(clock_, prompt_tokens[i]));
     result_.outcomes.resize(bodies.size());
   }
   ~Load() {
@@ -197,7 +197,7 @@ class Load {
 
   void start_what_is_due() {
     for (; next_ < bodies_.size() && has_room() && arrivals_[next_] <= clock_.seconds(); ++next_) {
-      Request* const request = requests_[next_].get();
+      LoadRequest* const request = requests_[next_].get();
       running_[request] = next_;
       request->start(multi_, url_, headers_.get(), bodies_[next_]);
       result_.most_at_once = std::max(result_.most_at_once, static_cast<int>(running_.size()));
@@ -212,7 +212,7 @@ class Load {
       const CURLcode code = message->data.result;
       char* owner = nullptr;
       curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
-      auto* const request = reinterpret_cast<Request*>(owner);
+      auto* const request = reinterpret_cast<LoadRequest*>(owner);
       const std::size_t index = running_.at(request);
       running_.erase(request);
       result_.outcomes[index] = request->finish(multi_, code);
@@ -234,8 +234,8 @@ class Load {
   const std::vector<std::string>& bodies_;
   const LoadLevel level_;
   CURLM* multi_ = nullptr;
-  std::vector<std::unique_ptr<Request>> requests_;
-  std::map<const Request*, std::size_t> running_;
+  std::vector<std::unique_ptr<LoadRequest>> requests_;
+  std::map<const LoadRequest*, std::size_t> running_;
   std::vector<double> arrivals_;
   std::size_t next_ = 0;
   LoadResult result_;

@@ -14,14 +14,14 @@ namespace layerboost {
 namespace {
 
 using Send = StreamingServer::Send;
-using Request = StreamingServer::Request;
+using StreamRequest = StreamingServer::Request;
 
 constexpr std::string_view models = R"({"data": [{"id": "small", "meta": {"n_vocab": 500}}]})";
 
 void send_event(const Send& send, const Json& event) { send("data: " + event.dump() + "\n\n"); }
 
 /// As many chunks as tokens are asked for, a millisecond apart, the usage, and the end.
-void write_text(const Request& request, const Send& send) {
+void write_text(const StreamRequest& request, const Send& send) {
   const int tokens = Json::parse(request.body)["max_tokens"];
   send(StreamingServer::stream_head);
   for (int i = 0; i < tokens; ++i) {
@@ -32,7 +32,7 @@ void write_text(const Request& request, const Send& send) {
   send("data: [DONE]\n\n");
 }
 
-void serve(const Request& request, const Send& send) {
+void serve(const StreamRequest& request, const Send& send) {
   if (request.asks_for("/v1/models"))
     send(StreamingServer::whole(200, models));
   else
@@ -86,7 +86,7 @@ TEST(LoadClient, RequestsArriveAtRandomAtTheRate) {
 }
 
 TEST(LoadClient, FailuresAreTold) {
-  const StreamingServer server([](const Request& request, const Send& send) {
+  const StreamingServer server([](const StreamRequest& request, const Send& send) {
     const int tokens = Json::parse(request.body)["max_tokens"];
     if (tokens == 1) send(StreamingServer::whole(429, R"({"error": {"message": "too\nmany"}})"));
     if (tokens == 2) send(StreamingServer::stream_head);
@@ -171,7 +171,7 @@ TEST(BenchServer, MeasuresEveryLevel) {
     EXPECT_EQ(result["total_output_tokens"], 18);
   }
   std::set<std::string> prompts;
-  for (const Request& request : server.requests()) {
+  for (const StreamRequest& request : server.requests()) {
     if (!request.asks_for("/v1/completions")) continue;
     const Json prompt = Json::parse(request.body)["prompt"];
     EXPECT_EQ(prompt.size(), 5U);
@@ -182,7 +182,7 @@ TEST(BenchServer, MeasuresEveryLevel) {
 }
 
 TEST(BenchServer, TheFirstRefusalEndsIt) {
-  const StreamingServer server([](const Request& request, const Send& send) {
+  const StreamingServer server([](const StreamRequest& request, const Send& send) {
     send(request.asks_for("/v1/models") ? StreamingServer::whole(200, models)
                                         : StreamingServer::whole(400, R"({"error": "no ids"})"));
   });

@@ -11,7 +11,7 @@
 namespace layerboost {
 namespace {
 
-struct Options {
+struct PlanFlags {
   CommonOptions common;
   std::string analysis, output;
   PlanOptions plan;
@@ -30,7 +30,7 @@ void print(const Plan& plan) {
                predicted.speedup_batch, predicted.speedup_context);
 }
 
-void run_plan(const Options& options) {
+void run_plan(const PlanFlags& options) {
   RunInfo run = start_run(options.common);
   const MadePlan made = make_plan(options.analysis, options.plan, options.output, options.common.precision, run);
   run.model = made.plan.model_hash;
@@ -46,7 +46,7 @@ void run_plan(const Options& options) {
 
 void add_plan_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("plan", "Choose a mixer for each layer from an analysis");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PlanFlags>();
   command->add_option("FILE", options->analysis, "What layerboost analyze wrote")->required()->type_name("");
   command->add_option("-o,--output", options->output, "The plan's file")->required()->type_name("PLAN");
   add_plan_options(*command, options->plan);

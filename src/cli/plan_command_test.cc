@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "cli/cli.h"
 #include "cli/plan_options.h"
+#include "cli/run_for_tests.h"
 #include "plan/analysis_for_tests.h"
 #include "plan/plan.h"
 
@@ -13,11 +13,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-struct Result {
-  int code;
-  std::string out, err;
-};
 
 /// In a folder with analysis.json, of 30 layers with random scores and a model that isn't there.
 class PlanCommand : public testing::Test {
@@ -33,22 +28,13 @@ class PlanCommand : public testing::Test {
 
   [[nodiscard]] std::string in_folder(const std::string& name) const { return (folder_ / name).string(); }
 
-  static Result run(const std::vector<std::string>& words) {
-    std::vector<const char*> arguments = {"layerboost"};
-    for (const std::string& word : words) arguments.push_back(word.c_str());
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    const int code = run_command_line(static_cast<int>(arguments.size()), arguments.data());
-    return {code, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
-  }
-
-  [[nodiscard]] Result plan(std::vector<std::string> flags) const {
+  [[nodiscard]] ProgramResult plan(std::vector<std::string> flags) const {
     flags.insert(flags.begin(), {"plan", in_folder("analysis.json"), "-o", in_folder("plan.json")});
-    return run(flags);
+    return run_and_read(flags);
   }
 
   void expect_refused(const std::vector<std::string>& flags, const std::string& part) const {
-    const Result result = plan(flags);
+    const ProgramResult result = plan(flags);
     EXPECT_EQ(result.code, 2);
     EXPECT_THAT(result.err, HasSubstr(part));
     EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
@@ -60,7 +46,7 @@ class PlanCommand : public testing::Test {
 };
 
 TEST_F(PlanCommand, WritesAPlanThatInfoDraws) {
-  const Result made = plan({"--kv", "0.3", "--keep", "2,3", "--json", in_folder("result.json")});
+  const ProgramResult made = plan({"--kv", "0.3", "--keep", "2,3", "--json", in_folder("result.json")});
   EXPECT_EQ(made.code, 0);
   EXPECT_THAT(made.out, AllOf(HasSubstr("kl + 1 retrieval"), HasSubstr("next: layerboost eval")));
   EXPECT_THAT(made.err, HasSubstr("no speed predicted"));
@@ -72,7 +58,7 @@ TEST_F(PlanCommand, WritesAPlanThatInfoDraws) {
   EXPECT_EQ(result["run"]["plan"], plan.hash());
   EXPECT_GT(result["curve"]["points"].size(), 20U);
 
-  const Result info = run({"info", in_folder("plan.json"), "--json", in_folder("info.json")});
+  const ProgramResult info = run_and_read({"info", in_folder("plan.json"), "--json", in_folder("info.json")});
   EXPECT_EQ(info.code, 0);
   EXPECT_THAT(info.out, AllOf(HasSubstr(plan.hash()), HasSubstr("kv 0.3 at 2048"), HasSubstr("  S  softmax")));
   EXPECT_EQ(info.out.find('\033'), std::string::npos);

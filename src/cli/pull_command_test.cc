@@ -9,9 +9,9 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "cli/cli.h"
 #include "cli/loopback_server.h"
 #include "cli/model_store.h"
+#include "cli/run_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -61,14 +61,12 @@ class PullCommand : public testing::Test {
     unsetenv("XDG_CACHE_HOME");
     unsetenv("HF_ENDPOINT");
   }
-  int pull(std::vector<const char*> arguments) {
-    arguments.insert(arguments.begin(), {"layerboost", "pull"});
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    const int code = run_command_line(static_cast<int>(arguments.size()), arguments.data());
-    out_ = testing::internal::GetCapturedStdout();
-    err_ = testing::internal::GetCapturedStderr();
-    return code;
+  int pull(std::vector<std::string> words) {
+    words.insert(words.begin(), "pull");
+    ProgramResult result = run_and_read(words);
+    out_ = std::move(result.out);
+    err_ = std::move(result.err);
+    return result.code;
   }
   static std::vector<std::string> names_in(const fs::path& directory) {
     std::vector<std::string> names;

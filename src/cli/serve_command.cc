@@ -17,7 +17,7 @@
 namespace layerboost {
 namespace {
 
-struct Options {
+struct ServeFlags {
   std::string model, plan;
   std::string memory, max_body;  // such as "4G"
   std::string chat_template;     // a file
@@ -48,7 +48,7 @@ int threads_to_use(int asked) {
   return asked == 0 && threads >= many ? threads - 1 : asked;
 }
 
-void complete(Options& options) {
+void complete(ServeFlags& options) {
   options.common.threads = threads_to_use(options.common.threads);
   if (!options.memory.empty()) options.engine.memory = parse_bytes(options.memory, "--memory");
   if (!options.max_body.empty()) options.server.limits.body = parse_bytes(options.max_body, "--max-body");
@@ -58,7 +58,7 @@ void complete(Options& options) {
   if (options.server.api_key.empty() && key != nullptr) options.server.api_key = key;
 }
 
-void run_serve(Options options) {
+void run_serve(ServeFlags options) {
   complete(options);
   start_run(options.common);
   const OpenedModel opened =
@@ -75,7 +75,7 @@ void run_serve(Options options) {
   engine.run();
 }
 
-void add_limits(CLI::App& command, Options& options) {
+void add_limits(CLI::App& command, ServeFlags& options) {
   Limits& limits = options.server.limits;
   command.add_option("--max-queue", options.engine.max_queue, "Texts that may wait; more are refused with 429")
       ->type_name("N")
@@ -96,7 +96,7 @@ void add_limits(CLI::App& command, Options& options) {
       ->capture_default_str();
 }
 
-void add_engine_options(CLI::App& command, Options& options) {
+void add_engine_options(CLI::App& command, ServeFlags& options) {
   command.add_option("--memory", options.memory, "Memory for all caches, such as 4G; default: half of what is free")
       ->type_name("BYTES");
   command.add_option("--max-sequences", options.engine.max_sequences, "Texts written at the same time")
@@ -116,7 +116,7 @@ void add_engine_options(CLI::App& command, Options& options) {
 
 void add_serve_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("serve", "Answer many people at once through OpenAI's API");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ServeFlags>();
   add_model_option(*command, options->model);
   add_plan_option(*command, options->plan);
   command->add_option("--host", options->server.host, "Address to listen on; 0.0.0.0: all of this machine's")

@@ -10,7 +10,7 @@ namespace layerboost {
 namespace {
 
 using Tokens = std::vector<TokenId>;
-constexpr TokenId ab = 256, space_a = 257, bos = 258, eos = 259;
+constexpr TokenId ab = 256, space_a = 257, bos_id = 258, eos_id = 259;
 
 class PairEncodingTest : public ::testing::Test {
  protected:
@@ -41,24 +41,24 @@ TEST_F(PairEncodingTest, MergesAcrossTheBorderFollowTheContextsLength) {
 TEST_F(PairEncodingTest, AnEmptyContextIsThePrefix) {
   for (const std::string_view context : {"", "  "}) {
     const Request request = encode(context, "xy");
-    EXPECT_EQ(request.context, (Tokens{bos}));
+    EXPECT_EQ(request.context, (Tokens{bos_id}));
     EXPECT_EQ(request.continuation.back(), 'y');
   }
   const Request request = encode("", "<s>xy");
-  EXPECT_EQ(request.context, (Tokens{bos}));
+  EXPECT_EQ(request.context, (Tokens{bos_id}));
   EXPECT_EQ(request.continuation, (Tokens{'x', 'y'}));
 
   TokenizerData data = tokenizer_data_for_tests();
   data.bos = -1;
-  EXPECT_EQ(encode_pair(Tokenizer(data), "", "x", -1, 0).context, (Tokens{eos}));
+  EXPECT_EQ(encode_pair(Tokenizer(data), "", "x", -1, 0).context, (Tokens{eos_id}));
   data.eos = -1;
   EXPECT_THROW(encode_pair(Tokenizer(data), "", "x", -1, 0), Error);
 }
 
 TEST_F(PairEncodingTest, BosOnce) {
-  EXPECT_EQ(encode("x", "y", bos).context, (Tokens{bos, 'x'}));
-  EXPECT_EQ(encode("<s>x", "y", bos).context, (Tokens{bos, 'x'}));
-  EXPECT_EQ(encode("x", "y", bos).continuation, (Tokens{'y'}));
+  EXPECT_EQ(encode("x", "y", bos_id).context, (Tokens{bos_id, 'x'}));
+  EXPECT_EQ(encode("<s>x", "y", bos_id).context, (Tokens{bos_id, 'x'}));
+  EXPECT_EQ(encode("x", "y", bos_id).continuation, (Tokens{'y'}));
 }
 
 TEST_F(PairEncodingTest, KeepsTheEndOfWhatIsTooLong) {
@@ -73,9 +73,9 @@ TEST_F(PairEncodingTest, KeepsTheEndOfWhatIsTooLong) {
 TEST(Bos, Modes) {
   TokenizerData data = tokenizer_data_for_tests();
   EXPECT_EQ(bos_token(Tokenizer(data), BosMode::automatic), -1);
-  EXPECT_EQ(bos_token(Tokenizer(data), BosMode::always), bos);
+  EXPECT_EQ(bos_token(Tokenizer(data), BosMode::always), bos_id);
   data.add_bos = true;
-  EXPECT_EQ(bos_token(Tokenizer(data), BosMode::automatic), bos);
+  EXPECT_EQ(bos_token(Tokenizer(data), BosMode::automatic), bos_id);
   EXPECT_EQ(bos_token(Tokenizer(data), BosMode::never), -1);
   data.bos = -1;
   data.add_bos = false;

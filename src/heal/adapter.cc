@@ -13,8 +13,8 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* format_name = "layerboost adapter";
-constexpr const char* format_version = "1";
+constexpr const char* adapter_format = "layerboost adapter";
+constexpr const char* adapter_version = "1";
 constexpr std::string_view suffix_a = ".lora_a", suffix_b = ".lora_b";
 
 struct Part {
@@ -136,10 +136,10 @@ Adapter read_adapter(const fs::path& path, const Config& config, const std::stri
   const MappedFile file(path);
   const std::string where = path.string();
   const Metadata metadata(parse_safetensors_metadata(file.bytes(), where), where);
-  if (metadata.text("format") != format_name) fail("{}: not an adapter of layerboost", where);
-  if (metadata.text("version") != format_version)
+  if (metadata.text("format") != adapter_format) fail("{}: not an adapter of layerboost", where);
+  if (metadata.text("version") != adapter_version)
     fail("{}: an adapter of version {}; this program reads version {}", where, metadata.text("version"),
-         format_version);
+         adapter_version);
   Adapter adapter;
   adapter.model_hash = metadata.text("model_hash");
   adapter.plan_hash = metadata.text("plan_hash");
@@ -165,8 +165,8 @@ Adapter read_adapter(const fs::path& path, const Config& config, const std::stri
 
 void write_adapter(const fs::path& path, const Adapter& adapter, DType dtype) {
   SafetensorsWriter writer;
-  writer.set_metadata({{"format", format_name},
-                       {"version", format_version},
+  writer.set_metadata({{"format", adapter_format},
+                       {"version", adapter_version},
                        {"model_hash", adapter.model_hash},
                        {"plan_hash", adapter.plan_hash},
                        {"rank", std::to_string(adapter.rank)},

@@ -5,8 +5,8 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* format_name = "layerboost-heal";
-constexpr int format_version = 1;
+constexpr const char* heal_format = "layerboost-heal";
+constexpr int heal_version = 1;
 
 }  // namespace
 
@@ -18,8 +18,8 @@ bool is_healed_directory(const fs::path& path) {
 HealedDirectory read_healed_directory(const fs::path& path) {
   const std::string where = healed_file(path).string();
   const Json json = read_json(healed_file(path));
-  if (get<std::string>(json, "format", where) != format_name || get<int>(json, "version", where) != format_version)
-    fail("{} is not a heal.json of version {}", where, format_version);
+  if (get<std::string>(json, "format", where) != heal_format || get<int>(json, "version", where) != heal_version)
+    fail("{} is not a heal.json of version {}", where, heal_version);
   const Json model = get<Json>(json, "model", where);
   HealedDirectory directory;
   directory.model_name = get<std::string>(model, "name", where);
@@ -35,8 +35,8 @@ HealedDirectory read_healed_directory(const fs::path& path) {
 void write_healed_directory(const fs::path& path, const HealedDirectory& directory, const Json& run) {
   write_json(
       healed_file(path),
-      {{"format", format_name},
-       {"version", format_version},
+      {{"format", heal_format},
+       {"version", heal_version},
        {"model",
         {{"name", directory.model_name}, {"path", directory.model_path.string()}, {"hash", directory.model_hash}}},
        {"plan", directory.plan_hash},

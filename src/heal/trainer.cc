@@ -12,7 +12,7 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* stopped = "stopped; the same command goes on from the checkpoint";
+constexpr const char* stopped_training = "stopped_training; the same command goes on from the checkpoint";
 
 }  // namespace
 
@@ -125,7 +125,7 @@ LossSums Trainer::gradients_of_step() {
   const std::int64_t first = state_.step * options_.sequences_per_step() + std::int64_t{ranks_.rank()} * own;
   LossSums sums;
   for (int done = 0; done < own; done += micro_sequences_) {
-    check_interrupt(stopped);
+    check_interrupt(stopped_training);
     const CoreBatch batch{std::min(micro_sequences_, own - done), options_.length};
     std::vector<TokenId> tokens;
     for (int i = 0; i < batch.sequences; ++i) {

@@ -1,26 +1,14 @@
 #include "kernels/row_ops.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "kernels/dispatch.h"
+#include "kernels/for_each_row.h"
 
 namespace layerboost {
 namespace {
-
-// Starting a parallel region costs about 3 us; a core handles some numbers per ns.
-constexpr std::ptrdiff_t kWorthThreads = 1 << 16;
-
-/// Calls body(row) for each row, on several threads where rows * cols is worth it.
-template <typename Body>
-void for_each_row(int rows, int cols, const Body& body) {
-  const bool parallel = rows > 1 && static_cast<std::ptrdiff_t>(rows) * cols >= kWorthThreads;
-#pragma omp parallel for schedule(static) if (parallel)
-  for (int i = 0; i < rows; ++i) body(i);
-}
 
 float* thread_row(int cols) {
   thread_local AlignedBuffer buffer;

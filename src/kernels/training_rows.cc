@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "kernels/bf16.h"
 #include "kernels/dispatch.h"
+#include "kernels/for_each_row.h"
 #include "kernels/isa/training_rows.h"
 
 namespace layerboost {
@@ -14,14 +15,6 @@ namespace {
 
 const TrainingRowKernels& training_rows() {
   return &kernels() == &kernels_of(Isa::avx512) ? avx512::training_row_kernels : avx2::training_row_kernels;
-}
-
-/// Rows i = 0 .. rows - 1 in parallel where that is worth it.
-template <typename Body>
-void for_each_row(int rows, int cols, const Body& body) {
-  const bool parallel = rows > 1 && static_cast<std::ptrdiff_t>(rows) * cols >= (1 << 15);
-#pragma omp parallel for schedule(static) if (parallel)
-  for (int i = 0; i < rows; ++i) body(static_cast<std::ptrdiff_t>(i));
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace layerboost {
 namespace {
 
 /// f32 arithmetic agrees within this on each log-probability (reference/README.md).
-constexpr double tolerance = 1e-3;
+constexpr double reference_tolerance = 1e-3;
 
 struct Reference {
   std::vector<TokenId> ids;
@@ -22,7 +22,7 @@ void expect_matches(const Model& model, const Reference& reference, const std::s
   const MixerList& list = mixers.list(native_specs(model.config));
   const auto got = token_log_probs(model, list, reference.ids, 1 << 20);
   for (std::size_t i = 1; i < reference.ids.size(); ++i)
-    EXPECT_NEAR(got[i], reference.log_probs[i], tolerance) << what << " token " << i;
+    EXPECT_NEAR(got[i], reference.log_probs[i], reference_tolerance) << what << " token " << i;
   EXPECT_EQ(greedy(model, list, reference.ids, static_cast<int>(reference.greedy.size())), reference.greedy) << what;
 }
 

@@ -16,7 +16,7 @@
 namespace layerboost {
 namespace {
 
-constexpr double tolerance = 2e-5;
+constexpr double gradient_tolerance = 2e-5;
 
 std::vector<float> floats(const Json& json) { return json.get<std::vector<float>>(); }
 
@@ -24,7 +24,7 @@ void expect_near(const std::vector<float>& got, const Json& expected, const std:
   const auto values = expected.get<std::vector<double>>();
   ASSERT_EQ(got.size(), values.size()) << what;
   for (std::size_t i = 0; i < got.size(); ++i)
-    ASSERT_NEAR(got[i], values[i], tolerance * (1 + std::fabs(values[i]))) << what << " " << i;
+    ASSERT_NEAR(got[i], values[i], gradient_tolerance * (1 + std::fabs(values[i]))) << what << " " << i;
 }
 
 /// The shape of a model as a reference file has it.

@@ -72,7 +72,7 @@ TEST(Checkpoint, HashTellsModelsApartAndIgnoresWhereTheyAre) {
   fs::remove_all(copy);
 }
 
-std::string message_of(const fs::path& path) {
+std::string message_of_loading(const fs::path& path) {
   try {
     (void)open_checkpoint(path);
   } catch (const Error& error) {
@@ -84,12 +84,12 @@ std::string message_of(const fs::path& path) {
 TEST(Checkpoint, SaysWhatAModelIs) {
   const fs::path folder = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_no_model");
   fs::create_directories(folder);
-  EXPECT_THAT(message_of(folder), HasSubstr("no_model: no config.json"));
-  EXPECT_THAT(message_of(folder / "absent.gguf"), HasSubstr("absent.gguf: no such file or folder"));
+  EXPECT_THAT(message_of_loading(folder), HasSubstr("no_model: no config.json"));
+  EXPECT_THAT(message_of_loading(folder / "absent.gguf"), HasSubstr("absent.gguf: no such file or folder"));
   write_file(folder / "text.gguf", "some text");
-  EXPECT_THAT(message_of(folder / "text.gguf"), HasSubstr("text.gguf: not a GGUF file"));
+  EXPECT_THAT(message_of_loading(folder / "text.gguf"), HasSubstr("text.gguf: not a GGUF file"));
   write_file(folder / "empty.gguf", "");
-  EXPECT_THAT(message_of(folder / "empty.gguf"), HasSubstr("empty.gguf is empty"));
+  EXPECT_THAT(message_of_loading(folder / "empty.gguf"), HasSubstr("empty.gguf is empty"));
   fs::remove_all(folder);
 }
 

@@ -36,7 +36,7 @@ float from_f16(std::uint16_t half) {
 }
 
 /// The nearest bf16, ties to even; NaN stays NaN.
-float to_bf16(float value) {
+float as_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t rounded = bits + 0x7fffU + ((bits >> 16U) & 1U);
   const std::uint32_t nan = bits | 0x400000U;
@@ -49,7 +49,7 @@ constexpr float no_offset = -0.0F;
 /// out[i] = bf16(scale * q[i] + offset)
 template <int N, typename Int>
 void scale_to(const Int* q, float scale, float offset, float* out) {
-  for (int i = 0; i < N; ++i) out[i] = to_bf16(scale * static_cast<float>(q[i]) + offset);
+  for (int i = 0; i < N; ++i) out[i] = as_bf16(scale * static_cast<float>(q[i]) + offset);
 }
 
 /// 16 bytes into 32 numbers: low halves, then high halves.

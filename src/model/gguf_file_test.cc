@@ -15,7 +15,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 /// The message of the Error that `bytes` deserve.
-std::string message_of(const std::string& bytes) {
+std::string message_of_gguf(const std::string& bytes) {
   try {
     const GgufFile file(as_bytes(bytes), "a.gguf");
   } catch (const Error& error) {
@@ -62,23 +62,23 @@ TEST(GgufFile, ReadsMetadataOfEveryUsedType) {
 
 TEST(GgufFile, TruncatedAnywhereIsAnError) {
   const std::string bytes = test::tiny_gguf("llama", DType::q4_0);
-  ASSERT_EQ(message_of(bytes), "no error");
+  ASSERT_EQ(message_of_gguf(bytes), "no error");
   for (std::size_t size = 5; size < 200; size += 7)
-    EXPECT_THAT(message_of(bytes.substr(0, size)), testing::AnyOf(HasSubstr("are left"), HasSubstr("in a file of")))
+    EXPECT_THAT(message_of_gguf(bytes.substr(0, size)), testing::AnyOf(HasSubstr("are left"), HasSubstr("in a file of")))
         << size;
   // Everywhere in metadata and tensor descriptions, then in steps through the data (padding after the last tensor
   // aside).
   for (std::size_t size = 0; size + 32 < bytes.size(); size += size < 3000 ? 1 : 97)
-    ASSERT_THAT(message_of(bytes.substr(0, size)), Not("no error")) << size << " of " << bytes.size();
+    ASSERT_THAT(message_of_gguf(bytes.substr(0, size)), Not("no error")) << size << " of " << bytes.size();
 }
 
 TEST(GgufFile, RefusesOtherFilesAndVersions) {
   std::string bytes = test::tiny_gguf("llama", DType::f32);
-  EXPECT_EQ(message_of(test::tiny_gguf("llama", DType::f32, 2)), "no error");
-  EXPECT_THAT(message_of(test::tiny_gguf("llama", DType::f32, 1)), HasSubstr("GGUF version 1; versions 2 and 3"));
-  EXPECT_THAT(message_of(test::tiny_gguf("llama", DType::f32, 0x03000000)), HasSubstr("big-endian"));
+  EXPECT_EQ(message_of_gguf(test::tiny_gguf("llama", DType::f32, 2)), "no error");
+  EXPECT_THAT(message_of_gguf(test::tiny_gguf("llama", DType::f32, 1)), HasSubstr("GGUF version 1; versions 2 and 3"));
+  EXPECT_THAT(message_of_gguf(test::tiny_gguf("llama", DType::f32, 0x03000000)), HasSubstr("big-endian"));
   bytes[0] = 'X';
-  EXPECT_THAT(message_of(bytes), HasSubstr("not a GGUF file"));
+  EXPECT_THAT(message_of_gguf(bytes), HasSubstr("not a GGUF file"));
 }
 
 TEST(GgufFile, RefusesImpossibleCountsAndLengths) {
@@ -93,12 +93,12 @@ TEST(GgufFile, RefusesImpossibleCountsAndLengths) {
          {~std::uint64_t{0}, std::uint64_t{1} << 63U, std::uint64_t{1} << 40U, std::uint64_t{1} << 62U}) {
       std::string bytes = good;
       overwrite(bytes, at, value);
-      EXPECT_THAT(message_of(bytes), Not("no error")) << "byte " << at << " = " << value;
+      EXPECT_THAT(message_of_gguf(bytes), Not("no error")) << "byte " << at << " = " << value;
     }
   }
   std::string bytes = good;
   overwrite(bytes, dimension, std::uint64_t{0});
-  EXPECT_THAT(message_of(bytes), HasSubstr("tensor \"token_embd.weight\" has a dimension of 0"));
+  EXPECT_THAT(message_of_gguf(bytes), HasSubstr("tensor \"token_embd.weight\" has a dimension of 0"));
 }
 
 TEST(GgufFile, RefusesBadTensors) {
@@ -108,7 +108,7 @@ TEST(GgufFile, RefusesBadTensors) {
   const auto with = [&](std::size_t at, auto value) {
     std::string bytes = good;
     overwrite(bytes, at, value);
-    return message_of(bytes);
+    return message_of_gguf(bytes);
   };
   EXPECT_THAT(with(dims, 5U), HasSubstr("5 dimensions"));
   EXPECT_THAT(with(dims, 0U), HasSubstr("0 dimensions"));
@@ -120,7 +120,7 @@ TEST(GgufFile, RefusesBadTensors) {
 
   GgufWriter writer;
   writer.tensor("odd", {2, 20}, test::ggml_type(DType::q4_0), std::string(64, '\0'));
-  EXPECT_THAT(message_of(writer.file()),
+  EXPECT_THAT(message_of_gguf(writer.file()),
               HasSubstr("tensor \"odd\" has rows of 20, not a multiple of 32 as Q4_0 needs"));
 }
 
@@ -128,25 +128,25 @@ TEST(GgufFile, RefusesDuplicatesAndNestedArrays) {
   GgufWriter keys;
   keys.u32("key", 1);
   keys.u32("key", 2);
-  EXPECT_THAT(message_of(keys.file()), HasSubstr("metadata \"key\" appears twice"));
+  EXPECT_THAT(message_of_gguf(keys.file()), HasSubstr("metadata \"key\" appears twice"));
   GgufWriter tensors;
   tensors.tensor("same\n", {1}, 0, "abcd");
   tensors.tensor("same\n", {1}, 0, "abcd");
-  EXPECT_THAT(message_of(tensors.file()), HasSubstr("tensor \"same\\x0a\" appears twice"));
+  EXPECT_THAT(message_of_gguf(tensors.file()), HasSubstr("tensor \"same\\x0a\" appears twice"));
   GgufWriter nested;
   nested.i32s("list", {1, 2});
   std::string bytes = nested.file();
   overwrite(bytes, 24 + 8 + 4 + 4, std::uint32_t{9});
-  EXPECT_THAT(message_of(bytes), HasSubstr("array of arrays"));
+  EXPECT_THAT(message_of_gguf(bytes), HasSubstr("array of arrays"));
   overwrite(bytes, 24 + 8 + 4 + 4, std::uint32_t{13});
-  EXPECT_THAT(message_of(bytes), HasSubstr("unknown type 13"));
+  EXPECT_THAT(message_of_gguf(bytes), HasSubstr("unknown type 13"));
 }
 
 TEST(GgufFile, RefusesBadAlignment) {
   for (const std::uint32_t alignment : {0U, 3U, 33U}) {
     GgufWriter writer;
     writer.u32("general.alignment", alignment);
-    EXPECT_THAT(message_of(writer.file()), HasSubstr("power of two")) << alignment;
+    EXPECT_THAT(message_of_gguf(writer.file()), HasSubstr("power of two")) << alignment;
   }
 }
 

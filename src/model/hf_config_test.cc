@@ -26,7 +26,7 @@ Config read(const std::string& arch, const Json& change) {
   return read_hf_config(changed(arch, change).dump(), "", "folder");
 }
 
-std::string message_of(const std::string& config, const std::string& generation = "") {
+std::string message_of_config(const std::string& config, const std::string& generation = "") {
   try {
     (void)read_hf_config(config, generation, "folder");
   } catch (const Error& error) {
@@ -36,7 +36,7 @@ std::string message_of(const std::string& config, const std::string& generation 
   return "no error";
 }
 
-std::string message_of_change(const Json& change) { return message_of(changed("llama", change).dump()); }
+std::string message_of_change(const Json& change) { return message_of_config(changed("llama", change).dump()); }
 
 TEST(HfConfig, Windows) {
   EXPECT_EQ(read("llama", {{"sliding_window", 8}}).windows, std::vector<int>(4, 0));
@@ -48,8 +48,8 @@ TEST(HfConfig, Windows) {
   const Json types = {"sliding_attention", "full_attention", "full_attention", "sliding_attention"};
   EXPECT_EQ(read("qwen3", {{"sliding_window", 8}, {"use_sliding_window", true}, {"layer_types", types}}).windows,
             (std::vector<int>{8, 0, 0, 8}));
-  EXPECT_THAT(message_of(changed("qwen3", {{"layer_types", types}}).dump()), HasSubstr("no sliding window is in use"));
-  EXPECT_THAT(message_of(changed("qwen3", {{"layer_types", Json::array({"full_attention"})}}).dump()),
+  EXPECT_THAT(message_of_config(changed("qwen3", {{"layer_types", types}}).dump()), HasSubstr("no sliding window is in use"));
+  EXPECT_THAT(message_of_config(changed("qwen3", {{"layer_types", Json::array({"full_attention"})}}).dump()),
               HasSubstr("a list of 4"));
 }
 
@@ -74,7 +74,7 @@ TEST(HfConfig, EndTokensOfBothFiles) {
   EXPECT_EQ(read("llama", {{"eos_token_id", nullptr}}).eos, std::vector<int>{});
   const std::string config = changed("llama", {{"eos_token_id", 7}}).dump();
   EXPECT_EQ(read_hf_config(config, R"({"eos_token_id":[8,7]})", "folder").eos, (std::vector<int>{7, 8}));
-  EXPECT_THAT(message_of(config, "{"), HasSubstr("folder/generation_config.json: not valid JSON at byte 2"));
+  EXPECT_THAT(message_of_config(config, "{"), HasSubstr("folder/generation_config.json: not valid JSON at byte 2"));
 }
 
 TEST(HfConfig, RefusesWhatItCannotCompute) {
@@ -90,10 +90,10 @@ TEST(HfConfig, RefusesWhatItCannotCompute) {
 }
 
 TEST(HfConfig, RefusesWrongValues) {
-  EXPECT_THAT(message_of("[]"), HasSubstr("should be a JSON object"));
-  EXPECT_THAT(message_of("{\"model_type\":"), HasSubstr("not valid JSON"));
-  EXPECT_THAT(message_of("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"), HasSubstr("nested deeper"));
-  EXPECT_THAT(message_of(R"({"model_type":"llama","model_type":"qwen2"})"), HasSubstr("\"model_type\" appears twice"));
+  EXPECT_THAT(message_of_config("[]"), HasSubstr("should be a JSON object"));
+  EXPECT_THAT(message_of_config("{\"model_type\":"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(message_of_config("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"), HasSubstr("nested deeper"));
+  EXPECT_THAT(message_of_config(R"({"model_type":"llama","model_type":"qwen2"})"), HasSubstr("\"model_type\" appears twice"));
   EXPECT_THAT(message_of_change({{"vocab_size", nullptr}}), HasSubstr("missing \"vocab_size\""));
   EXPECT_THAT(message_of_change({{"hidden_size", -1}}),
               HasSubstr("\"hidden_size\" should be an integer of 0 to 2^31-1"));

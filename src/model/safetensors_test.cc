@@ -16,7 +16,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::string message_of(const std::string& bytes) {
+std::string message_of_safetensors(const std::string& bytes) {
   try {
     (void)parse_safetensors(as_bytes(bytes), "a.safetensors");
   } catch (const Error& error) {
@@ -28,7 +28,7 @@ std::string message_of(const std::string& bytes) {
 
 /// The message for one tensor of this description and eight bytes of data.
 std::string message_of_tensor(const std::string& description) {
-  return message_of(safetensors_file("{\"t\":" + description + "}", "12345678"));
+  return message_of_safetensors(safetensors_file("{\"t\":" + description + "}", "12345678"));
 }
 
 TEST(Safetensors, ReadsTensors) {
@@ -44,19 +44,19 @@ TEST(Safetensors, ReadsTensors) {
 }
 
 TEST(Safetensors, RefusesBadHeaders) {
-  EXPECT_THAT(message_of(""), HasSubstr("truncated"));
-  EXPECT_THAT(message_of("1234567"), HasSubstr("truncated"));
-  EXPECT_THAT(message_of("{\"model_type\": 1}"), HasSubstr("not a safetensors file"));
+  EXPECT_THAT(message_of_safetensors(""), HasSubstr("truncated"));
+  EXPECT_THAT(message_of_safetensors("1234567"), HasSubstr("truncated"));
+  EXPECT_THAT(message_of_safetensors("{\"model_type\": 1}"), HasSubstr("not a safetensors file"));
   std::string bytes = safetensors_file("{}", "");
   for (const std::uint64_t size :
        {std::uint64_t{3}, std::uint64_t{200'000'000}, ~std::uint64_t{0}, ~std::uint64_t{7}}) {
     std::memcpy(bytes.data(), &size, sizeof size);
-    EXPECT_THAT(message_of(bytes), HasSubstr("truncated or not")) << size;
+    EXPECT_THAT(message_of_safetensors(bytes), HasSubstr("truncated or not")) << size;
   }
-  EXPECT_THAT(message_of(safetensors_file("{", "")), HasSubstr("not valid JSON"));
-  EXPECT_THAT(message_of(safetensors_file("[]", "")), HasSubstr("should be a JSON object"));
+  EXPECT_THAT(message_of_safetensors(safetensors_file("{", "")), HasSubstr("not valid JSON"));
+  EXPECT_THAT(message_of_safetensors(safetensors_file("[]", "")), HasSubstr("should be a JSON object"));
   const std::string t = R"("t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
-  EXPECT_THAT(message_of(safetensors_file("{" + t + "," + t + "}", "1234")), HasSubstr("\"t\" appears twice"));
+  EXPECT_THAT(message_of_safetensors(safetensors_file("{" + t + "," + t + "}", "1234")), HasSubstr("\"t\" appears twice"));
 }
 
 TEST(Safetensors, RefusesBadTensors) {
@@ -83,9 +83,9 @@ TEST(Safetensors, RefusesBadTensors) {
 
 TEST(Safetensors, TruncatedAnywhereIsAnError) {
   const std::string bytes = test::tiny_safetensors(test::tiny_config("llama", DType::f16), DType::f16);
-  ASSERT_EQ(message_of(bytes), "no error");
+  ASSERT_EQ(message_of_safetensors(bytes), "no error");
   for (std::size_t size = 0; size < bytes.size(); size += 13)
-    ASSERT_THAT(message_of(bytes.substr(0, size)), Not("no error")) << size;
+    ASSERT_THAT(message_of_safetensors(bytes.substr(0, size)), Not("no error")) << size;
 }
 
 /// A folder with a tiny model in two shards.

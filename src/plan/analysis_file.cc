@@ -7,15 +7,15 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* format_name = "layerboost-analysis";
-constexpr int format_version = 1;
-constexpr int digits = 7;
+constexpr const char* analysis_format = "layerboost-analysis";
+constexpr int analysis_version = 1;
+constexpr int analysis_digits = 7;
 
 // ---- writing
 
 Json to_json(const Measured& estimate) {
-  Json json = {{"mean", rounded(estimate.mean, digits)}, {"stderr", rounded(estimate.stderr_of_mean, digits)}};
-  for (const double difference : estimate.differences) json["differences"].push_back(rounded(difference, digits));
+  Json json = {{"mean", rounded(estimate.mean, analysis_digits)}, {"stderr", rounded(estimate.stderr_of_mean, analysis_digits)}};
+  for (const double difference : estimate.differences) json["differences"].push_back(rounded(difference, analysis_digits));
   return json;
 }
 
@@ -152,10 +152,10 @@ RankCorrelation read_correlation(const Json& json, const std::string& where) {
 }
 
 void read_head(const Json& json, const std::string& file) {
-  if (get<std::string>(json, "format", file) != format_name)
-    fail("{}: \"format\" is \"{}\"; expected \"{}\"", file, get<std::string>(json, "format", file), format_name);
-  if (get<int>(json, "version", file) != format_version)
-    fail("{}: \"version\" is {}; this program reads version {}", file, get<int>(json, "version", file), format_version);
+  if (get<std::string>(json, "format", file) != analysis_format)
+    fail("{}: \"format\" is \"{}\"; expected \"{}\"", file, get<std::string>(json, "format", file), analysis_format);
+  if (get<int>(json, "version", file) != analysis_version)
+    fail("{}: \"version\" is {}; this program reads version {}", file, get<int>(json, "version", file), analysis_version);
   refuse_unknown_keys(json,
                       {"format", "version", "run", "model", "data", "base", "choices", "measures", "layers",
                        "rank_correlation", "maps"},
@@ -199,7 +199,7 @@ Analysis read_analysis(const fs::path& path) {
 }
 
 void write_analysis(const fs::path& path, const Analysis& analysis) {
-  Json json = {{"format", format_name}, {"version", format_version}, {"run", analysis.run}};
+  Json json = {{"format", analysis_format}, {"version", analysis_version}, {"run", analysis.run}};
   json["model"] = to_json(analysis.model);
   json["data"] = to_json(analysis.data);
   json["base"] = to_json(analysis.base);

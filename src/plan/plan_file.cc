@@ -8,9 +8,9 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* format_name = "layerboost-plan";
-constexpr int format_version = 1;
-constexpr int digits = 4, exact_digits = 7;
+constexpr const char* plan_format = "layerboost-plan";
+constexpr int plan_version = 1;
+constexpr int plan_digits = 4, exact_digits = 7;
 
 // ---- writing
 
@@ -19,7 +19,7 @@ Json to_json(std::size_t index, const PlanLayer& layer) {
   if (has_window(layer.mixer.kind)) json["window"] = layer.mixer.window;
   if (has_sinks(layer.mixer.kind)) json["sinks"] = layer.mixer.sinks;
   for (const auto& [choice, scores] : layer.scores)
-    for (const auto& [measure, loss] : scores) json["scores"][to_string(choice)][measure] = rounded(loss, digits);
+    for (const auto& [measure, loss] : scores) json["scores"][to_string(choice)][measure] = rounded(loss, plan_digits);
   return json;
 }
 
@@ -37,7 +37,7 @@ Json to_json(const Predicted& predicted) {
   json["kv_bytes_per_token"] = rounded(predicted.kv_bytes_per_token, exact_digits);
   json["kv_fraction"] = rounded(predicted.kv_fraction, exact_digits);
   if (predicted.speedup) {
-    json["speedup"] = rounded(*predicted.speedup, digits);
+    json["speedup"] = rounded(*predicted.speedup, plan_digits);
     json["speedup_batch"] = predicted.speedup_batch;
     json["speedup_context"] = predicted.speedup_context;
   }
@@ -70,7 +70,7 @@ MixerSpec read_mixer(const Json& json, const std::string& where) {
   fail("{}: \"mixer\" is \"{}\"; allowed: softmax, window, hybrid, gated, map, none", where, name);
 }
 
-std::map<MixerSpec, std::map<std::string, double>> read_scores(const Json& json, const std::string& where) {
+std::map<MixerSpec, std::map<std::string, double>> read_layer_scores(const Json& json, const std::string& where) {
   std::map<MixerSpec, std::map<std::string, double>> scores;
   if (!json.is_object()) fail("{}: \"scores\" has the wrong type; expected an object by mixer, then by measure", where);
   for (const auto& [name, losses] : json.items()) {
@@ -100,7 +100,7 @@ std::vector<PlanLayer> read_layers(const Json& json, const std::string& file) {
     if (slot) fail("{}: is there twice; each layer from 0 to {} must be there once", where, count - 1);
     refuse_unknown_keys(item, {"layer", "mixer", "window", "sinks", "scores"}, where);
     slot = PlanLayer{read_mixer(item, where), {}};
-    if (item.contains("scores")) slot->scores = read_scores(item["scores"], where);
+    if (item.contains("scores")) slot->scores = read_layer_scores(item["scores"], where);
   }
   std::vector<PlanLayer> layers;
   for (auto& slot : found) layers.push_back(std::move(slot.value()));  // n distinct numbers below n: all are there
@@ -161,10 +161,10 @@ void check_maps(const Plan& plan, const std::string& file) {
 Plan read_plan(const fs::path& path) {
   const std::string file = path.string();
   const Json json = read_json(path);
-  if (const auto format = get<std::string>(json, "format", file); format != format_name)
-    fail("{}: \"format\" is \"{}\"; expected \"{}\"", file, format, format_name);
-  if (const int version = get<int>(json, "version", file); version != format_version)
-    fail("{}: \"version\" is {}; this program reads version {}", file, version, format_version);
+  if (const auto format = get<std::string>(json, "format", file); format != plan_format)
+    fail("{}: \"format\" is \"{}\"; expected \"{}\"", file, format, plan_format);
+  if (const int version = get<int>(json, "version", file); version != plan_version)
+    fail("{}: \"version\" is {}; this program reads version {}", file, version, plan_version);
   refuse_unknown_keys(json, {"format", "version", "model", "made_from", "layers", "predicted", "maps"}, file);
   Plan plan;
   const Json model = get<Json>(json, "model", file);
@@ -180,7 +180,7 @@ Plan read_plan(const fs::path& path) {
 }
 
 void write_plan(const fs::path& path, const Plan& plan) {
-  Json json = {{"format", format_name}, {"version", format_version}};
+  Json json = {{"format", plan_format}, {"version", plan_version}};
   json["model"] = {{"name", plan.model_name}, {"hash", plan.model_hash}};
   if (plan.made_from) json["made_from"] = to_json(*plan.made_from);
   json["layers"] = Json::array();

@@ -13,7 +13,7 @@
 namespace layerboost {
 namespace {
 
-const fs::path data = fs::path(LAYERBOOST_SOURCE_DIR) / "src/text/testdata/chat";
+const fs::path chat_data = fs::path(LAYERBOOST_SOURCE_DIR) / "src/text/testdata/chat";
 
 class ChatTemplates : public testing::Test {
  protected:
@@ -48,7 +48,7 @@ std::string text_or_refusal(const std::string& source, const std::string& bos, c
 std::string expected_text(const Json& golden) { return golden.is_object() ? "refused" : golden.get<std::string>(); }
 
 void compare_with_goldens(const fs::path& goldens, const fs::path& folder) {
-  const Json conversations = read_json(data / "conversations.json");
+  const Json conversations = read_json(chat_data / "conversations.json");
   const Json golden = read_json(goldens);
   for (const Json& one : golden["templates"]) {
     const std::string source = read_file(folder / one["template"].get<std::string>());
@@ -66,7 +66,7 @@ void compare_with_goldens(const fs::path& goldens, const fs::path& folder) {
   }
 }
 
-TEST_F(ChatTemplates, RenderAsJinjaDoes) { compare_with_goldens(data / "goldens.json", data); }
+TEST_F(ChatTemplates, RenderAsJinjaDoes) { compare_with_goldens(chat_data / "goldens.json", chat_data); }
 
 TEST_F(ChatTemplates, OtherTemplatesRenderAsJinjaDoes) {
   const char* const goldens = std::getenv("LAYERBOOST_CHAT_GOLDENS");
@@ -75,7 +75,7 @@ TEST_F(ChatTemplates, OtherTemplatesRenderAsJinjaDoes) {
 }
 
 TEST_F(ChatTemplates, FeaturesOfTheLanguageAreJinjas) {
-  const Json goldens = read_json(data / "snippet_goldens.json");
+  const Json goldens = read_json(chat_data / "snippet_goldens.json");
   ChatInput input;
   input.now = 1700000000;
   for (const Json& golden : goldens)

@@ -14,7 +14,7 @@ namespace layerboost::jinja {
 
 namespace {
 
-using Kind = Token::Kind;
+using TokenKind = Token::Kind;
 
 std::string with_unix_lines(std::string_view source) {
   std::string out;
@@ -52,7 +52,7 @@ class Lexer {
       else
         read_code(opening == '{');
     }
-    put(Kind::end, "");
+    put(TokenKind::end, "");
     return std::move(tokens_);
   }
 
@@ -62,7 +62,7 @@ class Lexer {
     return at < source_.size() && (source_[at] == '-' || source_[at] == '+') ? source_[at] : '\0';
   }
 
-  void put(Kind kind, std::string text) { tokens_.push_back({kind, std::move(text), line_}); }
+  void put(TokenKind kind, std::string text) { tokens_.push_back({kind, std::move(text), line_}); }
 
   // Everything passes here, so that lines are counted.
   void advance(std::size_t count) {
@@ -89,7 +89,7 @@ class Lexer {
       const bool starts_line = line_start > 0 || at_ == 0 || source_[at_ - 1] == '\n';
       if (starts_line && strip(data.substr(line_start), Side::left).empty()) data = data.substr(0, line_start);
     }
-    if (!data.empty()) put(Kind::data, std::string(data));
+    if (!data.empty()) put(TokenKind::data, std::string(data));
     advance(whole.size());
   }
 
@@ -149,7 +149,7 @@ class Lexer {
   // What stands between {{ and }}, or {% and %}.
   void read_code(bool output) {
     const int begin_line = line_;
-    put(output ? Kind::output_begin : Kind::block_begin, "");
+    put(output ? TokenKind::output_begin : TokenKind::block_begin, "");
     std::vector<char> brackets;
     while (true) {
       advance(blanks_at(at_));
@@ -157,7 +157,7 @@ class Lexer {
       const char sign = sign_at(at_);
       if (brackets.empty() && source_.compare(at_ + (sign == '\0' ? 0 : 1), 2, output ? "}}" : "%}") == 0 &&
           !(output && sign == '+')) {
-        put(output ? Kind::output_end : Kind::block_end, "");
+        put(output ? TokenKind::output_end : TokenKind::block_end, "");
         advance(sign == '\0' ? 2 : 3);
         if (!output || sign == '-') skip_after(sign);
         return;
@@ -174,7 +174,7 @@ class Lexer {
       std::size_t length = 1;
       while (at_ + length < source_.size() && (begins_name(source_[at_ + length]) || is_digit(source_[at_ + length])))
         ++length;
-      put(Kind::name, source_.substr(at_, length));
+      put(TokenKind::name, source_.substr(at_, length));
       return advance(length);
     }
     read_symbol(brackets);
@@ -184,7 +184,7 @@ class Lexer {
     static constexpr std::string_view pairs[] = {"//", "**", "==", "!=", ">=", "<="};
     const std::string_view two = rest().substr(0, 2);
     if (std::find(std::begin(pairs), std::end(pairs), two) != std::end(pairs)) {
-      put(Kind::symbol, std::string(two));
+      put(TokenKind::symbol, std::string(two));
       return advance(2);
     }
     const char c = source_[at_];
@@ -195,7 +195,7 @@ class Lexer {
       if (brackets.empty() || brackets.back() != c) throw SyntaxError(line_, fmt::format("unexpected \"{}\"", c));
       brackets.pop_back();
     }
-    put(Kind::symbol, std::string(1, c));
+    put(TokenKind::symbol, std::string(1, c));
     advance(1);
   }
 
@@ -222,7 +222,7 @@ class Lexer {
     }
     std::string text = source_.substr(at_, end - at_);
     std::erase(text, '_');
-    put(real ? Kind::real : Kind::integer, text);
+    put(real ? TokenKind::real : TokenKind::integer, text);
     advance(end - at_);
   }
 
@@ -230,7 +230,7 @@ class Lexer {
     std::size_t end = at_ + 1;
     while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
     if (end >= source_.size()) throw SyntaxError(line_, "a string without its closing quote");
-    put(Kind::string, unescaped(std::string_view(source_).substr(at_ + 1, end - at_ - 1)));
+    put(TokenKind::string, unescaped(std::string_view(source_).substr(at_ + 1, end - at_ - 1)));
     advance(end + 1 - at_);
   }
 

@@ -9,7 +9,7 @@ namespace layerboost {
 namespace {
 
 // Ids that tell any two pieces apart.
-void encode(std::string_view piece, std::vector<TokenId>& ids) {
+void encode_bytes(std::string_view piece, std::vector<TokenId>& ids) {
   for (const char c : piece) ids.push_back(c);
 }
 
@@ -20,8 +20,8 @@ TEST(PieceCache, AnswersAsIfItWereNotThere) {
     std::string piece(random() % 26, ' ');
     for (char& c : piece) c = "abcdefgh"[random() % 8];
     std::vector<TokenId> ids = {-5}, expected = {-5};
-    cache.append(piece, ids, encode);
-    encode(piece, expected);
+    cache.append(piece, ids, encode_bytes);
+    encode_bytes(piece, expected);
     ASSERT_EQ(ids, expected) << piece;
   }
 }

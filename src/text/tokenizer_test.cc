@@ -18,12 +18,12 @@ using testing::ElementsAre;
 
 constexpr TokenId he = 256, hel = 257, start = 259, end = 260, tag = 261;
 
-TokenizerData data(const char* pre_tokenizer = "gpt2") {
+TokenizerData small_data(const char* pre_tokenizer = "gpt2") {
   return small_tokenizer_data({"h e", "he l", "Ġ hel"}, pre_tokenizer);
 }
 
 TEST(Tokenizer, MergesWithinPieces) {
-  const Tokenizer tokenizer(data());
+  const Tokenizer tokenizer(small_data());
   EXPECT_THAT(tokenizer.encode("hehel hel"), ElementsAre(he, hel, 258));
   EXPECT_THAT(tokenizer.encode(""), ElementsAre());
   EXPECT_EQ(tokenizer.size(), 262);
@@ -33,7 +33,7 @@ TEST(Tokenizer, MergesWithinPieces) {
 }
 
 TEST(Tokenizer, SpecialTokensAreTextWhereTheCallerSaysSo) {
-  const Tokenizer tokenizer(data());
+  const Tokenizer tokenizer(small_data());
   EXPECT_THAT(tokenizer.encode("<|start|>he<tag><|end|>"), ElementsAre(start, he, tag, end));
   const auto plain = tokenizer.encode("<|start|>he<tag>", false);
   EXPECT_THAT(plain, testing::Not(testing::Contains(start)));
@@ -47,21 +47,21 @@ TEST(Tokenizer, SpecialTokensAreTextWhereTheCallerSaysSo) {
 }
 
 TEST(Tokenizer, DecodeSkipsSpecialAndUnknown) {
-  const Tokenizer tokenizer(data());
+  const Tokenizer tokenizer(small_data());
   const std::vector<TokenId> ids = {start, hel, -7, 9999, tag, end};
   EXPECT_EQ(tokenizer.decode(ids), "<|start|>hel<tag><|end|>");
   EXPECT_EQ(tokenizer.decode(ids, true), "hel<tag>");
 }
 
 TEST(Tokenizer, BytesThatAreNotUtf8GoThroughTheirTokens) {
-  const Tokenizer tokenizer(data());
+  const Tokenizer tokenizer(small_data());
   EXPECT_THAT(tokenizer.encode("he\xFFhe\xF0\x9F\x98"), ElementsAre(he, 0xFF, he, 0xF0, 0x9F, 0x98));
 }
 
 TEST(Tokenizer, AnyBytesRoundTrip) {
   std::mt19937 random(5);
   for (const char* pre_tokenizer : {"gpt2", "smollm", "llama3", "qwen2"}) {
-    const Tokenizer tokenizer(data(pre_tokenizer));
+    const Tokenizer tokenizer(small_data(pre_tokenizer));
     for (int round = 0; round < 500; ++round) {
       std::string text(random() % 60, ' ');
       for (char& c : text)
@@ -73,9 +73,9 @@ TEST(Tokenizer, AnyBytesRoundTrip) {
 }
 
 TEST(Tokenizer, NormalisesWhereTheModelDoesAndBetweenBrokenBytes) {
-  TokenizerData with_nfc = data("qwen2");
+  TokenizerData with_nfc = small_data("qwen2");
   with_nfc.nfc = true;
-  const Tokenizer tokenizer(with_nfc), plain(data("qwen2"));
+  const Tokenizer tokenizer(with_nfc), plain(small_data("qwen2"));
   EXPECT_EQ(tokenizer.encode("e\u0301"), plain.encode("\u00E9"));
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("e\u0301\xFF"
                                               "e\u0301<tag>")),
@@ -84,7 +84,7 @@ TEST(Tokenizer, NormalisesWhereTheModelDoesAndBetweenBrokenBytes) {
 }
 
 TEST(Tokenizer, IgnoreMergesTakesAWholePiece) {
-  TokenizerData whole = data();
+  TokenizerData whole = small_data();
   whole.tokens.emplace_back("Ġworld");
   EXPECT_EQ(Tokenizer(whole).encode(" world").size(), 6U);
   whole.ignore_merges = true;
@@ -92,7 +92,7 @@ TEST(Tokenizer, IgnoreMergesTakesAWholePiece) {
 }
 
 TEST(Tokenizer, SeveralThreadsGetTheSame) {
-  const Tokenizer tokenizer(data());
+  const Tokenizer tokenizer(small_data());
   std::string text;
   for (int i = 0; i < 3000; ++i) text += "hel" + std::to_string(i * i) + " he\n";
   const auto expected = tokenizer.encode(text);
@@ -105,7 +105,7 @@ TEST(Tokenizer, SeveralThreadsGetTheSame) {
 }
 
 TEST(Tokenizer, KeepsWhatItWasGiven) {
-  TokenizerData given = data();
+  TokenizerData given = small_data();
   given.add_bos = true;
   given.chat_template = "{{ x }}";
   const Tokenizer tokenizer(given);
@@ -117,7 +117,7 @@ TEST(Tokenizer, KeepsWhatItWasGiven) {
 
 TEST(Tokenizer, RefusesBadData) {
   const auto refused = [](auto change) {
-    TokenizerData bad = data();
+    TokenizerData bad = small_data();
     change(bad);
     EXPECT_THROW(Tokenizer{bad}, Error);
   };
