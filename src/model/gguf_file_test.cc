@@ -64,7 +64,8 @@ TEST(GgufFile, TruncatedAnywhereIsAnError) {
   const std::string bytes = test::tiny_gguf("llama", DType::q4_0);
   ASSERT_EQ(message_of_gguf(bytes), "no error");
   for (std::size_t size = 5; size < 200; size += 7)
-    EXPECT_THAT(message_of_gguf(bytes.substr(0, size)), testing::AnyOf(HasSubstr("are left"), HasSubstr("in a file of")))
+    EXPECT_THAT(message_of_gguf(bytes.substr(0, size)),
+                testing::AnyOf(HasSubstr("are left"), HasSubstr("in a file of")))
         << size;
   // Everywhere in metadata and tensor descriptions, then in steps through the data (padding after the last tensor
   // aside).

@@ -48,7 +48,8 @@ TEST(HfConfig, Windows) {
   const Json types = {"sliding_attention", "full_attention", "full_attention", "sliding_attention"};
   EXPECT_EQ(read("qwen3", {{"sliding_window", 8}, {"use_sliding_window", true}, {"layer_types", types}}).windows,
             (std::vector<int>{8, 0, 0, 8}));
-  EXPECT_THAT(message_of_config(changed("qwen3", {{"layer_types", types}}).dump()), HasSubstr("no sliding window is in use"));
+  EXPECT_THAT(message_of_config(changed("qwen3", {{"layer_types", types}}).dump()),
+              HasSubstr("no sliding window is in use"));
   EXPECT_THAT(message_of_config(changed("qwen3", {{"layer_types", Json::array({"full_attention"})}}).dump()),
               HasSubstr("a list of 4"));
 }
@@ -92,8 +93,10 @@ TEST(HfConfig, RefusesWhatItCannotCompute) {
 TEST(HfConfig, RefusesWrongValues) {
   EXPECT_THAT(message_of_config("[]"), HasSubstr("should be a JSON object"));
   EXPECT_THAT(message_of_config("{\"model_type\":"), HasSubstr("not valid JSON"));
-  EXPECT_THAT(message_of_config("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"), HasSubstr("nested deeper"));
-  EXPECT_THAT(message_of_config(R"({"model_type":"llama","model_type":"qwen2"})"), HasSubstr("\"model_type\" appears twice"));
+  EXPECT_THAT(message_of_config("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"),
+              HasSubstr("nested deeper"));
+  EXPECT_THAT(message_of_config(R"({"model_type":"llama","model_type":"qwen2"})"),
+              HasSubstr("\"model_type\" appears twice"));
   EXPECT_THAT(message_of_change({{"vocab_size", nullptr}}), HasSubstr("missing \"vocab_size\""));
   EXPECT_THAT(message_of_change({{"hidden_size", -1}}),
               HasSubstr("\"hidden_size\" should be an integer of 0 to 2^31-1"));

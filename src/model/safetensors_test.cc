@@ -56,7 +56,8 @@ TEST(Safetensors, RefusesBadHeaders) {
   EXPECT_THAT(message_of_safetensors(safetensors_file("{", "")), HasSubstr("not valid JSON"));
   EXPECT_THAT(message_of_safetensors(safetensors_file("[]", "")), HasSubstr("should be a JSON object"));
   const std::string t = R"("t":{"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
-  EXPECT_THAT(message_of_safetensors(safetensors_file("{" + t + "," + t + "}", "1234")), HasSubstr("\"t\" appears twice"));
+  EXPECT_THAT(message_of_safetensors(safetensors_file("{" + t + "," + t + "}", "1234")),
+              HasSubstr("\"t\" appears twice"));
 }
 
 TEST(Safetensors, RefusesBadTensors) {

@@ -14,8 +14,10 @@ constexpr int analysis_digits = 7;
 // ---- writing
 
 Json to_json(const Measured& estimate) {
-  Json json = {{"mean", rounded(estimate.mean, analysis_digits)}, {"stderr", rounded(estimate.stderr_of_mean, analysis_digits)}};
-  for (const double difference : estimate.differences) json["differences"].push_back(rounded(difference, analysis_digits));
+  Json json = {{"mean", rounded(estimate.mean, analysis_digits)},
+               {"stderr", rounded(estimate.stderr_of_mean, analysis_digits)}};
+  for (const double difference : estimate.differences)
+    json["differences"].push_back(rounded(difference, analysis_digits));
   return json;
 }
 
@@ -155,7 +157,8 @@ void read_head(const Json& json, const std::string& file) {
   if (get<std::string>(json, "format", file) != analysis_format)
     fail("{}: \"format\" is \"{}\"; expected \"{}\"", file, get<std::string>(json, "format", file), analysis_format);
   if (get<int>(json, "version", file) != analysis_version)
-    fail("{}: \"version\" is {}; this program reads version {}", file, get<int>(json, "version", file), analysis_version);
+    fail("{}: \"version\" is {}; this program reads version {}", file, get<int>(json, "version", file),
+         analysis_version);
   refuse_unknown_keys(json,
                       {"format", "version", "run", "model", "data", "base", "choices", "measures", "layers",
                        "rank_correlation", "maps"},
