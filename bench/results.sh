@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The tables of docs/results.md: the default model as it is, with plans under 60 %, 30 % and 15 % of the KV memory at 2048 tokens, and with the
-# paper's split (a third each of softmax, window, none by the removal score), none of them healed. Every step leaves its file in DIR and isn't
-# done again while that is there.
+# paper's split (a third each of softmax, window, none by the removal score), before and after healing. Every step leaves its file in DIR and isn't
+# done again while that is there; a day's work, most of it healing.
 #   bench/results.sh DATA DIR      DATA: a folder with corpus/{train,valid}.jsonl and eval/*.jsonl
-# LIMIT=N: only the first N items of each task (default: all). WINDOWS=N: of the text (default 64). Plans see training text only.
+# TOKENS=N: what each plan is healed on (default 1.5M; 0: nothing is healed). LIMIT=N: only the first N items of each task (default: all).
+# WINDOWS=N: of the text (default 64). Plans and healing see training text only.
 set -euo pipefail
-[ $# -eq 2 ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
+[ $# -eq 2 ] || { sed -n '2,7s/^# //p' "$0"; exit 2; }
 data=$1 out=$2 binary=${LAYERBOOST:-$(dirname "${BASH_SOURCE[0]}")/../build/release/layerboost}
 mkdir -p "$out"
 
@@ -23,17 +24,19 @@ done
 run "$out/paper.json" plan "$sweep" -o "$out/paper.json" --by-removal --softmax 10 --none 10
 
 tasks=$(printf '%s,' "$data"/eval/*.jsonl)
-evaluate() { # evaluate NAME [PLAN]
-  run "$out/text.$1.json" eval smollm2-135m ${2:+--plan "$2"} --text "$data/corpus/valid.jsonl" --limit "${WINDOWS:-64}" --passkey 512,1024,2048 \
-    --json "$out/text.$1.json"
-  run "$out/tasks.$1.json" eval smollm2-135m ${2:+--plan "$2"} --tasks "${tasks%,}" ${LIMIT:+--limit "$LIMIT"} --json "$out/tasks.$1.json"
+measure() { # measure NAME MODEL [--plan PLAN]: quality and speed
+  local name=$1
+  shift
+  run "$out/text.$name.json" eval "$@" --text "$data/corpus/valid.jsonl" --limit "${WINDOWS:-64}" --passkey 512,1024,2048 --json "$out/text.$name.json"
+  run "$out/tasks.$name.json" eval "$@" --tasks "${tasks%,}" ${LIMIT:+--limit "$LIMIT"} --json "$out/tasks.$name.json"
+  run "$out/speed.$name.json" bench "$@" --batch 64 --prompt 1024 --json "$out/speed.$name.json"
 }
-speed() { # speed NAME [PLAN]
-  run "$out/speed.$1.json" bench smollm2-135m ${2:+--plan "$2"} --batch 64 --prompt 1024 --json "$out/speed.$1.json"
-}
-for name in base kv-0.6 kv-0.3 kv-0.15 paper; do
-  plan=$([ $name = base ] || echo "$out/$name.json")
-  evaluate $name "$plan"
-  speed $name "$plan"
+measure base smollm2-135m
+for name in kv-0.6 kv-0.3 kv-0.15 paper; do
+  measure $name smollm2-135m --plan "$out/$name.json"
+  [ "${TOKENS:-1.5M}" = 0 ] && continue
+  "$binary" heal smollm2-135m --plan "$out/$name.json" -o "$out/$name.healed" --text "$data/corpus/train.jsonl" --tokens "${TOKENS:-1.5M}" --lr 5e-4
+  measure $name.healed "$out/$name.healed"
 done
 python3 "$(dirname "${BASH_SOURCE[0]}")/results_table.py" "$out" base kv-0.6 kv-0.3 kv-0.15 paper
+[ "${TOKENS:-1.5M}" = 0 ] || python3 "$(dirname "${BASH_SOURCE[0]}")/results_table.py" "$out" base kv-0.6.healed kv-0.3.healed kv-0.15.healed paper.healed

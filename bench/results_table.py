@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The tables of docs/results.md from what bench/results.sh left in DIR.
 
-    results_table.py DIR NAME [NAME ...]      NAME: of text.NAME.json, tasks.NAME.json, speed.NAME.json; NAME.json is its plan
+    results_table.py DIR NAME [NAME ...]      NAME: of text.NAME.json, tasks.NAME.json, speed.NAME.json; its plan is NAME.json or NAME/plan.json
 """
 
 import json
@@ -22,10 +22,14 @@ def mean_accuracy(tasks):
     return percent(sum(task["acc"] for task in tasks.values()) / len(tasks), sum(e * e for e in errors) ** 0.5 / len(tasks))
 
 
+def plan_of(folder, name):
+    return load(folder / f"{name}.json") or load(folder / name / "plan.json")
+
+
 def quality_rows(folder, names):
     texts = [load(folder / f"text.{name}.json") for name in names]
     tasks = [load(folder / f"tasks.{name}.json").get("tasks", {}) for name in names]
-    plans = [load(folder / f"{name}.json") for name in names]
+    plans = [plan_of(folder, name) for name in names]
     rows = [("KV memory at 2048", [f"{100 * plan['predicted']['kv_fraction']:.0f} %" if plan else "100 %" for plan in plans])]
     rows.append(("perplexity", [f"{t['perplexity']['ppl']:.3f}" if t else "" for t in texts]))
     change = [t.get("kl") for t in texts]
