@@ -22,7 +22,13 @@ struct DefinitionInputs {
 class Definition {
  public:
   Definition(const Config& config, const MixerSpec& spec, const Doubles& parameters)
-      : config_(config), spec_(spec), parameters_(parameters) {}
+      : config_(config), spec_(spec), parameters_(parameters) {
+    std::size_t first = 0;
+    for (const ParameterShape& shape : parameter_shapes(config, spec.kind)) {
+      tensors_.push_back(first);
+      first += shape.count();
+    }
+  }
 
   /// out [length, H, d]
   [[nodiscard]] Doubles operator()(const DefinitionInputs& in) const {
@@ -44,15 +50,7 @@ class Definition {
     return at((j * config_.kv_heads + head / (config_.heads / config_.kv_heads)) * d());
   }
   /// Where the tensor number n of the kind's parameters begins.
-  [[nodiscard]] std::size_t tensor(std::size_t n) const {
-    std::size_t first = 0;
-    for (const ParameterShape& shape : parameter_shapes(config_, spec_.kind))
-      if (n-- > 0)
-        first += shape.count();
-      else
-        break;
-    return first;
-  }
+  [[nodiscard]] std::size_t tensor(std::size_t n) const { return tensors_[n]; }
 
   [[nodiscard]] Doubles features(const double* x, std::size_t map, int head) const {
     Doubles result;
@@ -127,6 +125,7 @@ class Definition {
   const Config& config_;
   const MixerSpec spec_;
   const Doubles& parameters_;
+  std::vector<std::size_t> tensors_;
 };
 
 }  // namespace layerboost::test
