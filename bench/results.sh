@@ -7,7 +7,7 @@
 # WINDOWS=N: of the text (default 64). Plans and healing see training text only.
 set -euo pipefail
 [ $# -eq 2 ] || { sed -n '2,7s/^# //p' "$0"; exit 2; }
-data=$1 out=$2 binary=${LAYERBOOST:-$(dirname "${BASH_SOURCE[0]}")/../build/release/layerboost}
+data=$1 out=$2 binary=${LAYERBOOST:-$(dirname "${BASH_SOURCE[0]}")/../build/release/layerboost} tokens_healed=${TOKENS:-1.5M}
 mkdir -p "$out"
 
 run() { # run FILE COMMAND...: unless FILE is there
@@ -34,9 +34,9 @@ measure() { # measure NAME MODEL [--plan PLAN]: quality and speed
 measure base smollm2-135m
 for name in kv-0.6 kv-0.3 kv-0.15 paper; do
   measure $name smollm2-135m --plan "$out/$name.json"
-  [ "${TOKENS:-1.5M}" = 0 ] && continue
-  "$binary" heal smollm2-135m --plan "$out/$name.json" -o "$out/$name.healed" --text "$data/corpus/train.jsonl" --tokens "${TOKENS:-1.5M}" --lr 5e-4
+  [ "$tokens_healed" = 0 ] && continue
+  "$binary" heal smollm2-135m --plan "$out/$name.json" -o "$out/$name.healed" --text "$data/corpus/train.jsonl" --tokens "$tokens_healed" --lr 5e-4
   measure $name.healed "$out/$name.healed"
 done
 python3 "$(dirname "${BASH_SOURCE[0]}")/results_table.py" "$out" base kv-0.6 kv-0.3 kv-0.15 paper
-[ "${TOKENS:-1.5M}" = 0 ] || python3 "$(dirname "${BASH_SOURCE[0]}")/results_table.py" "$out" base kv-0.6.healed kv-0.3.healed kv-0.15.healed paper.healed
+[ "$tokens_healed" = 0 ] || python3 "$(dirname "${BASH_SOURCE[0]}")/results_table.py" "$out" base kv-0.6.healed kv-0.3.healed kv-0.15.healed paper.healed

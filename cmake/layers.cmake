@@ -9,13 +9,16 @@ target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wn
 if(CMAKE_UNITY_BUILD)
   # Types of an anonymous namespace in what it takes for headers: the sources themselves.
   target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  # A name of one source hides another source's; each by itself is compiled with -Wshadow too.
+  target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-shadow>)
 endif()
 target_compile_definitions(layerboost_options INTERFACE LAYERBOOST_VERSION="${PROJECT_VERSION}")
 if(LAYERBOOST_SANITIZE)
-  target_compile_options(layerboost_options INTERFACE -fsanitize=${LAYERBOOST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  # For the directory: options that targets take from others come last, where a target couldn't switch them off.
+  add_compile_options(-fsanitize=${LAYERBOOST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   # GCC's manual: with sanitizers it warns of uninitialised values where there are none.
   target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-  target_link_options(layerboost_options INTERFACE -fsanitize=${LAYERBOOST_SANITIZE})
+  add_link_options(-fsanitize=${LAYERBOOST_SANITIZE})
 endif()
 
 if(LAYERBOOST_TESTS)
@@ -41,9 +44,6 @@ function(layerboost_layer name)
       target_link_libraries(lb_${name} PUBLIC lb_${use})
     endif()
   endforeach()
-  if(LAYERBOOST_SANITIZE AND name MATCHES "^(kernels|text|mixer|eval)$")
-    target_compile_options(lb_${name} PRIVATE -O1)  # loops that would take most of the tests' time
-  endif()
   if(LAYERBOOST_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE lb_${name} GTest::gtest GTest::gmock GTest::gtest_main)
@@ -82,8 +82,6 @@ layerboost_layer(model USES text kernels base)
 layerboost_layer(mixer USES model kernels base LINKS Eigen3::Eigen)
 if(LAYERBOOST_TESTS)
   set_target_properties(kernels_test PROPERTIES UNITY_BUILD OFF)  # each has its own shapes, inputs and definitions
-  target_compile_options(kernels_test PRIVATE -O1)  # loops of references
-  target_compile_options(mixer_test PRIVATE -O1)
 endif()
 layerboost_layer(plan USES mixer model base)
 layerboost_layer(eval USES plan mixer model text kernels base)
@@ -100,8 +98,22 @@ endif()
 layerboost_layer(report USES plan base)
 layerboost_layer(cli USES report server engine heal analyze eval plan mixer model text kernels base LINKS CLI11::CLI11 CURL::libcurl)
 
+# What would take most of the tests' time: the definitions' loops, which nobody needs to watch, and what is under test
+# where sanitizers slow it.
+if(LAYERBOOST_TESTS)
+  foreach(name kernels mixer plan)
+    target_compile_options(${name}_test PRIVATE -O1 -finline-small-functions -fno-sanitize=all)
+  endforeach()
+endif()
+if(LAYERBOOST_SANITIZE)
+  foreach(name kernels text mixer plan eval engine)
+    target_compile_options(lb_${name} PRIVATE -O1 -finline-small-functions)
+  endforeach()
+endif()
+
 if(TARGET lb_cli)
-  target_compile_options(lb_cli PRIVATE -O1)  # nothing here is hot, and the headers are large
+  # Nothing here is hot, and the headers are large.
+  target_compile_options(lb_cli PRIVATE $<IF:$<CONFIG:Release>,-O1,-O0>)
   target_compile_definitions(lb_cli PRIVATE LAYERBOOST_MODELS_DIR="${PROJECT_SOURCE_DIR}/models")
   add_executable(layerboost src/main.cc)
   target_link_libraries(layerboost PRIVATE lb_cli)

@@ -14,6 +14,12 @@ template <typename Phase, std::size_t count>
 class PhaseTimes {
  public:
   static constexpr std::size_t phases = count;
+  /// Every phase, in order.
+  static constexpr std::array<Phase, count> all() {
+    std::array<Phase, count> each{};
+    for (std::size_t i = 0; i < count; ++i) each[i] = static_cast<Phase>(i);
+    return each;
+  }
 
   /// Its life is in a phase.
   class Scope {
@@ -35,6 +41,9 @@ class PhaseTimes {
     return sum;
   }
   void reset() { seconds_ = {}; }
+  void add(const PhaseTimes& other) {
+    for (std::size_t i = 0; i < count; ++i) seconds_[i] += other.seconds_[i];
+  }
   /// What was spent since `before`.
   [[nodiscard]] PhaseTimes since(const PhaseTimes& before) const {
     PhaseTimes difference = *this;

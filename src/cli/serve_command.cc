@@ -103,6 +103,12 @@ void add_engine_options(CLI::App& command, ServeFlags& options) {
       ->type_name("N")
       ->check(CLI::PositiveNumber.description(""))
       ->capture_default_str();
+  command
+      .add_option("--preallocate", options.engine.preallocate,
+                  "Tokens of each of these texts whose memory is taken at once, so that no request waits for it")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->capture_default_str();
   command.add_option("--step-tokens", options.engine.step_tokens, "Tokens of one step: fewer give steadier streams")
       ->type_name("N")
       ->check(CLI::PositiveNumber.description(""))

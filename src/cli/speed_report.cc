@@ -39,14 +39,14 @@ Json print_roof(const ThroughputRow& row, const Roof& roof) {
           {"share_tg", generate_share}};
 }
 
-/// Where the seconds of both parts went.
+/// Where the seconds of both parts went, in the mean of the runs.
 Json print_profile(const ThroughputRow& row) {
   Json phases = Json::object();
-  for (std::size_t i = 0; i < StepTimes::phases; ++i) {
-    const auto phase = static_cast<StepPhase>(i);
-    const double prompt = row.prompt_times.seconds(phase), generate = row.generate_times.seconds(phase);
+  for (const StepPhase phase : StepTimes::all()) {
+    const double prompt = row.prompt_times.seconds(phase) / row.runs,
+                 generate = row.generate_times.seconds(phase) / row.runs;
     fmt::print("{:>27} {:>9.3f} {:>8.1f}% {:>9.3f} {:>8.1f}%\n", name_of(phase), prompt,
-               100 * prompt / row.prompt_times.total(), generate, 100 * generate / row.generate_times.total());
+               100 * prompt / row.prompt_seconds, generate, 100 * generate / row.generate_seconds);
     phases[name_of(phase)] = {{"t_pp", prompt}, {"t_tg", generate}};
   }
   return {{"pp", row.prompt}, {"pl", row.batch}, {"phases", phases}};

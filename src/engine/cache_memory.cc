@@ -45,6 +45,15 @@ CacheMemory::CacheMemory(const MixerList& mixers, std::size_t limit) : mixers_(m
   for (const Mixer* mixer : mixers) layer_pools_.push_back(&pools_[static_cast<std::size_t>(kind_of(*mixer))]);
 }
 
+void CacheMemory::preallocate(int count, int length) {
+  std::vector<Sequence> sequences;
+  for (int i = 0; i < count; ++i) {
+    sequences.push_back(make_sequence());
+    for (std::size_t layer = 0; layer < mixers_.size(); ++layer)
+      mixers_[layer]->reserve(sequences.back().cache(static_cast<int>(layer)), length);
+  }
+}
+
 Sequence CacheMemory::make_sequence() { return {mixers_, layer_pools_}; }
 
 std::size_t CacheMemory::bytes(int length) {

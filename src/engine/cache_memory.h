@@ -21,6 +21,9 @@ class CacheMemory {
   /// `mixers` [L] must outlive the memory. `limit`: bytes of all blocks together.
   CacheMemory(const MixerList& mixers, std::size_t limit);
 
+  /// Takes memory for `count` sequences of `length` positions from the system now, and touches it.
+  void preallocate(int count, int length);
+
   /// A sequence without positions.
   Sequence make_sequence();
 

@@ -36,6 +36,20 @@ TEST_F(CacheMemoryTest, GrowthIsForeseen) {
   }
 }
 
+TEST_F(CacheMemoryTest, PreallocatedMemoryIsUsed) {
+  for (const auto& plan : plans_for_tests()) {
+    CacheMemory memory(mixers_.list(plan), 64 * mib);
+    memory.preallocate(3, 200);
+    EXPECT_EQ(memory.in_use(), 0U);
+    const std::size_t reserved = memory.reserved();
+    EXPECT_GE(reserved, 3 * memory.bytes(200));
+    std::vector<Sequence> sequences(3, memory.make_sequence());
+    for (Sequence& sequence : sequences) read(sequence, 200);
+    EXPECT_EQ(memory.in_use(), 3 * memory.bytes(200));
+    EXPECT_EQ(memory.reserved(), reserved);
+  }
+}
+
 TEST_F(CacheMemoryTest, CopiesOfSharedBlocksAreForeseen) {
   for (const auto& plan : plans_for_tests()) {
     CacheMemory memory(mixers_.list(plan), 64 * mib);

@@ -22,6 +22,7 @@ EngineOptions checked(EngineOptions options) {
   if (options.step_tokens <= options.max_sequences)
     fail("{} tokens in a step: must be more than the texts at the same time ({})", options.step_tokens,
          options.max_sequences);
+  if (options.preallocate < 0) fail("{} positions to preallocate: must be 0 or more", options.preallocate);
   if (options.max_queue < 1) fail("{} waiting requests: must be at least 1", options.max_queue);
   if (options.memory == 0) options.memory = free_memory() / 2;
   return options;
@@ -50,6 +51,12 @@ class Engine::Impl {
         prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>(mixers) : nullptr),
         scheduler_(memory_, prefixes_.get(), options_.step_tokens, options_.max_sequences) {
     stats_.cache_limit = own_.cache_limit = options_.memory;
+    if (options_.preallocate == 0) return;
+    const std::size_t bytes = options_.max_sequences * sequence_bytes(mixers, options_.preallocate);
+    if (bytes > options_.memory)
+      fail("{} positions of {} texts need {} MiB of cache, and there are {} MiB: preallocate fewer",
+           options_.preallocate, options_.max_sequences, (bytes >> 20) + 1, options_.memory >> 20);
+    memory_.preallocate(options_.max_sequences, options_.preallocate);
   }
 
   RequestId submit(GenerationRequest request, Sink sink);

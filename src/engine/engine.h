@@ -17,6 +17,7 @@ struct EngineOptions {
   std::size_t memory = 0;   // bytes for all caches; 0: half of free_memory()
   int step_tokens = 512;    // rows of one step: one for each running text, the others for prompts; > max_sequences
   int max_sequences = 128;  // texts running at the same time
+  int preallocate = 0;      // positions of each of them whose memory is taken from the system at once
   int max_queue = 1024;     // requests waiting at the same time
   bool prefix_cache = true;
 };

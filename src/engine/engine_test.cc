@@ -251,8 +251,12 @@ TEST_F(EngineTest, Refusals) {
   expect_refused("logprobs", [](R& r) { r.logprobs = -2; });
   EXPECT_EQ(engine.stats().requests, 0U);
 
-  options.step_tokens = options.max_sequences;
-  EXPECT_THROW(Engine(*model_, native_, options), Error);
+  EngineOptions wrong = options;
+  wrong.step_tokens = options.max_sequences;
+  EXPECT_THROW(Engine(*model_, native_, wrong), Error);
+  wrong = options;
+  wrong.preallocate = 1 << 20;  // more than the memory
+  EXPECT_THROW(Engine(*model_, native_, wrong), Error);
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ TEST_F(ShortMemory, FreedMemoryIsUsedAgainWhateverItWasBefore) {
     Random random(which);
     std::vector<std::unique_ptr<Collected>> results;
     std::size_t largest = 0;
-    for (int step = 0; step < 300; ++step) {
+    for (int step = 0; step < 150; ++step) {
       const bool long_ones = step / 50 % 2 == 1;
       while (engine.stats().waiting < 5) {
         results.push_back(std::make_unique<Collected>());

@@ -11,38 +11,50 @@
 namespace layerboost {
 namespace {
 
-/// The texts of one run.
-class Run {
+/// An engine for runs of up to `most`'s texts and lengths, with memory that has been used before: in service only the
+/// first texts pay for taking it from the system.
+class Bench {
  public:
-  Run(const Model& model, const MixerList& mixers, const ThroughputRow& row, int step_tokens)
-      : begun_(static_cast<std::size_t>(row.batch)), longest_(longest(row, step_tokens)) {
-    const int positions = model.config.max_positions;
-    if (positions > 0 && row.prompt + longest_ > positions)
-      fail("prompts of {} and {} generated tokens for {} texts come to {} positions, and the model has {}", row.prompt,
-           row.generate, row.batch, row.prompt + longest_, positions);
+  Bench(const Model& model, const MixerList& mixers, const ThroughputRow& most, int step_tokens)
+      : vocab_(model.config.vocab), longest_(longest(most, step_tokens)) {
+    const int positions = model.config.max_positions, length = most.prompt + longest_;
+    if (positions > 0 && length > positions)
+      fail("prompts of {} and {} generated tokens for {} texts come to {} positions, and the model has {}", most.prompt,
+           most.generate, most.batch, length, positions);
     EngineOptions options;
-    options.memory = static_cast<std::size_t>(row.batch) * sequence_bytes(mixers, row.prompt + longest_);
-    if (const std::size_t free = free_memory(); options.memory > free)
-      fail("{} texts of {} tokens need {} MiB of cache, and {} MiB are free", row.batch, row.prompt + row.generate,
-           options.memory >> 20, free >> 20);
+    const std::size_t bytes = static_cast<std::size_t>(most.batch) * sequence_bytes(mixers, length);
+    if (const std::size_t free = free_memory(); bytes > free)
+      fail("{} texts of {} tokens need {} MiB of cache, and {} MiB are free", most.batch, most.prompt + most.generate,
+           bytes >> 20, free >> 20);
+    options.memory = 2 * bytes;  // a limit, not reached
     options.step_tokens = step_tokens;
-    options.max_sequences = options.max_queue = row.batch;
+    options.max_sequences = options.max_queue = most.batch;
+    options.preallocate = length;
     options.prefix_cache = false;
     engine_.emplace(model, mixers, options);
-    Random random(1);
-    for (std::size_t i = 0; i < begun_.size(); ++i) submit(random_prompt(random, row.prompt, model.config.vocab), i);
   }
 
-  /// Until every text has its first token.
-  void read_prompts() {
-    while (reading_ > 0) step();
+  /// Adds to the row how long its work took.
+  void run(ThroughputRow& row) {
+    const EngineStats begin = engine_->stats();
+    const std::vector<RequestId> texts = submit(row.batch, row.prompt);
+    const Stopwatch prompt_watch;
+    const std::uint64_t tokens = begin.prompt_tokens + static_cast<std::uint64_t>(row.batch) * row.prompt;
+    while (engine_->stats().prompt_tokens < tokens) step();
+    row.prompt_seconds += prompt_watch.seconds();
+    const EngineStats read = engine_->stats();
+    const Stopwatch generate_watch;
+    for (int i = 0; i < row.generate; ++i) step();
+    row.generate_seconds += generate_watch.seconds();
+    const EngineStats end = engine_->stats();
+    row.prompt_times.add(read.times.since(begin.times));
+    row.generate_times.add(end.times.since(read.times));
+    row.cache_bytes = end.cache_used();
+    row.rss_bytes = resident_memory();
+    ++row.runs;
+    for (const RequestId text : texts) engine_->cancel(text);
+    engine_->step();
   }
-  /// `tokens` more of every text.
-  void generate(int tokens) {
-    for (int i = 0; i < tokens; ++i) step();
-  }
-  [[nodiscard]] std::size_t cache_bytes() const { return engine_->stats().cache_used(); }
-  [[nodiscard]] StepTimes times() const { return engine_->stats().times; }
 
  private:
   /// The first text goes on while the others are read, each step leaving room for less than a batch of such tokens.
@@ -51,23 +63,19 @@ class Run {
     return static_cast<int>((tokens + a_step - 1) / a_step) + row.generate + 2;
   }
 
-  static std::vector<TokenId> random_prompt(Random& random, int length, int vocab) {
-    std::vector<TokenId> tokens(static_cast<std::size_t>(length));
-    for (TokenId& token : tokens) token = static_cast<TokenId>(random.below(static_cast<std::uint64_t>(vocab)));
-    return tokens;
-  }
-
-  void submit(std::vector<TokenId> prompt, std::size_t text) {
-    GenerationRequest request;
-    request.prompt = std::move(prompt);
-    request.max_tokens = longest_;
-    request.ignore_eos = true;
-    request.sampling.temperature = 0;
-    engine_->submit(std::move(request), [this, text](Output&&) {
-      if (!begun_[text]) --reading_;
-      begun_[text] = true;
-    });
-    ++reading_;
+  std::vector<RequestId> submit(int batch, int prompt) {
+    std::vector<RequestId> texts;
+    Random random(1);
+    for (int text = 0; text < batch; ++text) {
+      GenerationRequest request;
+      for (int i = 0; i < prompt; ++i)
+        request.prompt.push_back(static_cast<TokenId>(random.below(static_cast<std::uint64_t>(vocab_))));
+      request.max_tokens = longest_;
+      request.ignore_eos = true;
+      request.sampling.temperature = 0;
+      texts.push_back(engine_->submit(std::move(request), [](Output&&) {}));
+    }
+    return texts;
   }
 
   void step() {
@@ -75,9 +83,8 @@ class Run {
     LB_CHECK(engine_->step());
   }
 
-  std::vector<bool> begun_;
+  int vocab_;
   int longest_;  // tokens that a text may come to generate
-  int reading_ = 0;
   std::optional<Engine> engine_;
 };
 
@@ -97,29 +104,23 @@ Json ThroughputRow::to_json() const {
           {"t", total},
           {"speed", positions / total},
           {"cache_bytes", cache_bytes},
-          {"rss_bytes", rss_bytes}};
+          {"rss_bytes", rss_bytes},
+          {"runs", runs}};
 }
 
 ThroughputRow run_throughput(const Model& model, const MixerList& mixers, int batch, int prompt, int generate,
                              int step_tokens) {
   step_tokens = std::max(step_tokens, 2 * batch);
-  {
-    Run warm_up(model, mixers, {.batch = batch, .prompt = std::min(prompt, 64), .generate = 1}, step_tokens);
-    warm_up.read_prompts();
-    warm_up.generate(1);
-  }
   ThroughputRow row{.batch = batch, .prompt = prompt, .generate = generate};
-  Run run(model, mixers, row, step_tokens);
-  const Stopwatch prompt_watch;
-  run.read_prompts();
-  row.prompt_seconds = prompt_watch.seconds();
-  row.prompt_times = run.times();
-  const Stopwatch generate_watch;
-  run.generate(generate);
-  row.generate_seconds = generate_watch.seconds();
-  row.generate_times = run.times().since(row.prompt_times);
-  row.cache_bytes = run.cache_bytes();
-  row.rss_bytes = resident_memory();
+  Bench bench(model, mixers, row, step_tokens);
+  ThroughputRow warm_up{.batch = batch, .prompt = std::min(prompt, std::max(64, step_tokens / batch)), .generate = 1};
+  bench.run(warm_up);
+  const Stopwatch watch;
+  do {
+    bench.run(row);
+  } while (watch.seconds() < 1.0 && row.runs < 8);
+  row.prompt_seconds /= row.runs;
+  row.generate_seconds /= row.runs;
   return row;
 }
 

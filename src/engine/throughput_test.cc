@@ -20,14 +20,16 @@ TEST_F(Throughput, MeasuresTheEngine) {
   EXPECT_GE(row.cache_bytes, 3 * sequence_bytes(mixers, 45));
   EXPECT_GT(row.rss_bytes, row.cache_bytes);
   for (const StepTimes& times : {row.prompt_times, row.generate_times})
-    for (std::size_t i = 0; i < StepTimes::phases; ++i) EXPECT_GT(times.seconds(static_cast<StepPhase>(i)), 0) << i;
-  EXPECT_NEAR(row.generate_times.total(), row.generate_seconds, row.generate_seconds / 2);
+    for (const StepPhase phase : StepTimes::all()) EXPECT_GT(times.seconds(phase), 0) << name_of(phase);
+  EXPECT_GT(row.runs, 1);
+  EXPECT_NEAR(row.generate_times.total(), row.runs * row.generate_seconds, row.runs * row.generate_seconds / 2);
 }
 
 TEST_F(Throughput, HasTheColumnsOfLlamaBatchedBench) {
   const Json json = ThroughputRow{.batch = 2,
                                   .prompt = 100,
                                   .generate = 10,
+                                  .runs = 3,
                                   .prompt_seconds = 4,
                                   .generate_seconds = 5,
                                   .cache_bytes = 6,
@@ -35,7 +37,7 @@ TEST_F(Throughput, HasTheColumnsOfLlamaBatchedBench) {
                         .to_json();
   EXPECT_EQ(json.dump(),
             R"({"pp":100,"tg":10,"pl":2,"n_kv":220,"t_pp":4.0,"speed_pp":50.0,"t_tg":5.0,"speed_tg":4.0,"t":9.0,)"
-            R"("speed":24.444444444444443,"cache_bytes":6,"rss_bytes":7})");
+            R"("speed":24.444444444444443,"cache_bytes":6,"rss_bytes":7,"runs":3})");
 }
 
 TEST_F(Throughput, RefusesMoreThanFits) {

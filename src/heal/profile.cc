@@ -5,7 +5,7 @@
 namespace layerboost {
 
 const char* name_of(Phase phase) {
-  constexpr std::array<const char*, phase_count> names = {
+  constexpr std::array<const char*, Profile::phases> names = {
       "layers below", "teacher", "forward products", "backward products", "head products",
       "head rows",    "LoRA",    "mixers forward",   "mixers backward",   "rows",
       "optimizer"};

@@ -19,11 +19,10 @@ enum class Phase {
   rows,       // norms, RoPE, activation functions, residual sums
   optimizer,  // gradients' norm, AdamW, packing of what changed
 };
-inline constexpr int phase_count = 11;
 
 /// "teacher", "forward products", ...
 const char* name_of(Phase phase);
 
-using Profile = PhaseTimes<Phase, phase_count>;
+using Profile = PhaseTimes<Phase, 11>;
 
 }  // namespace layerboost

@@ -78,8 +78,7 @@ std::string profile_table(const Profile& profile, double seconds, const RoofWork
   const auto tokens = static_cast<double>(roof.tokens);
   std::string table = fmt::format("{:<20}{:>10}{:>9}\n", "", "ms", "share");
   double known = 0;
-  for (int i = 0; i < phase_count; ++i) {
-    const auto phase = static_cast<Phase>(i);
+  for (const Phase phase : Profile::all()) {
     known += profile.seconds(phase);
     table += fmt::format("{:<20}{:>10.1f}{:>8.1f}%\n", name_of(phase), 1e3 * profile.seconds(phase),
                          100 * profile.seconds(phase) / seconds);
@@ -95,7 +94,7 @@ std::string profile_table(const Profile& profile, double seconds, const RoofWork
 
 Json profile_json(const Profile& profile, double seconds, const RoofWork& roof) {
   Json phases = Json::object();
-  for (int i = 0; i < phase_count; ++i) phases[name_of(static_cast<Phase>(i))] = profile.seconds(static_cast<Phase>(i));
+  for (const Phase phase : Profile::all()) phases[name_of(phase)] = profile.seconds(phase);
   return {{"phases", phases},
           {"seconds", seconds},
           {"tokens", roof.tokens},

@@ -91,11 +91,8 @@ AttentionBlock::SeeTile GatedMixer::see_tile(const Parts& parts) const {
 
 void GatedMixer::prepare_states(const MixerRows& rows) const {
   for (const MixerSpan& span : rows.spans) {
-    std::vector<Block>& blocks = span.cache->blocks;
-    if (blocks.empty())
-      blocks.push_back(span.cache->pools->allocate(state_bytes()));
-    else
-      span.cache->pools->make_unique(blocks.front(), state_bytes());
+    reserve(*span.cache, span.position + span.count);
+    span.cache->pools->make_unique(span.cache->blocks.front(), state_bytes());
   }
 }
 
@@ -151,5 +148,10 @@ std::size_t GatedMixer::state_bytes() const {
 }
 
 std::size_t GatedMixer::cache_bytes(int length) const { return length > 0 ? window_.bytes(length) + state_bytes() : 0; }
+
+void GatedMixer::reserve(LayerCache& cache, int length) const {
+  if (cache.blocks.empty()) cache.blocks.push_back(cache.pools->allocate(state_bytes()));
+  window_.reserve(cache, length);
+}
 
 }  // namespace layerboost

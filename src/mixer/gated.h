@@ -22,6 +22,7 @@ class GatedMixer final : public Mixer {
   [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
+  void reserve(LayerCache& cache, int length) const override;
 
  private:
   struct Parts;

@@ -63,13 +63,8 @@ HybridMixer::Behind HybridMixer::behind(const MixerSpan& span) const {
 
 void HybridMixer::prepare_states(const MixerRows& rows) const {
   for (const MixerSpan& span : rows.spans) {
-    std::vector<Block>& blocks = span.cache->blocks;
-    if (blocks.empty()) blocks.emplace_back();
-    if (behind(span).count == 0) continue;
-    if (blocks.front() == nullptr)
-      blocks.front() = span.cache->pools->allocate(state_bytes());
-    else
-      span.cache->pools->make_unique(blocks.front(), state_bytes());
+    reserve(*span.cache, span.position + span.count);
+    if (behind(span).count > 0) span.cache->pools->make_unique(span.cache->blocks.front(), state_bytes());
   }
 }
 
@@ -149,6 +144,13 @@ std::size_t HybridMixer::state_bytes() const {
 
 std::size_t HybridMixer::cache_bytes(int length) const {
   return window_.bytes(length) + (length > spec_.window + spec_.sinks ? state_bytes() : 0);
+}
+
+void HybridMixer::reserve(LayerCache& cache, int length) const {
+  if (cache.blocks.empty()) cache.blocks.emplace_back();
+  if (cache.blocks.front() == nullptr && length > spec_.window + spec_.sinks)
+    cache.blocks.front() = cache.pools->allocate(state_bytes());
+  window_.reserve(cache, length);
 }
 
 }  // namespace layerboost

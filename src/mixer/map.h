@@ -20,6 +20,7 @@ class MapMixer final : public Mixer {
   [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int /*length*/) const override { return 0; }
+  void reserve(LayerCache& /*cache*/, int /*length*/) const override {}
 
  private:
   MixerSpec spec_{MixerKind::map, 0, 0};

@@ -24,16 +24,14 @@ void SoftmaxMixer::forward(const MixerRows& rows, Workspace& workspace) const {
 
   std::vector<PageWrite> writes;
   for (const MixerSpan& span : rows.spans) {
+    reserve(*span.cache, span.position + span.count);
     std::vector<Block>& pages = span.cache->blocks;
     for (int first = 0; first < span.count;) {
       const int position = span.position + first;
       const auto page = static_cast<std::size_t>(position / page_slots);
       const int slot = position % page_slots;
       const int count = std::min(page_slots - slot, span.count - first);
-      if (page == pages.size())
-        pages.push_back(span.cache->pools->allocate(layout.bytes()));
-      else
-        span.cache->pools->make_unique(pages[page], layout.bytes());
+      span.cache->pools->make_unique(pages[page], layout.bytes());
       writes.push_back({&span, first, count, pages[page].get(), slot});
       first += count;
     }
@@ -65,6 +63,11 @@ void SoftmaxMixer::forward(const MixerRows& rows, Workspace& workspace) const {
 
 std::size_t SoftmaxMixer::cache_bytes(int length) const {
   return static_cast<std::size_t>(pages_for(length)) * block_.layout(page_slots).bytes();
+}
+
+void SoftmaxMixer::reserve(LayerCache& cache, int length) const {
+  while (std::ssize(cache.blocks) < pages_for(length))
+    cache.blocks.push_back(cache.pools->allocate(block_.layout(page_slots).bytes()));
 }
 
 }  // namespace layerboost

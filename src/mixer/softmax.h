@@ -14,6 +14,7 @@ class SoftmaxMixer final : public Mixer {
   [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
+  void reserve(LayerCache& cache, int length) const override;
 
  private:
   MixerSpec spec_{MixerKind::softmax, 0, 0};

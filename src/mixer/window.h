@@ -20,6 +20,7 @@ class WindowMixer final : public Mixer {
     block_.add_output(rows, projected, workspace);
   }
   [[nodiscard]] std::size_t cache_bytes(int length) const override { return cache_.bytes(length); }
+  void reserve(LayerCache& cache, int length) const override { cache_.reserve(cache, length); }
 
  private:
   MixerSpec spec_;

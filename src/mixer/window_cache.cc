@@ -30,7 +30,7 @@ void WindowCache::attend(const MixerRows& rows, const Projected& projected, Alig
   // sees ring and sinks only. A chunk is kept aside in pages until its queries have seen what the ring held before.
   std::vector<ChunkPage> pages;
   for (const MixerSpan& span : rows.spans) {
-    prepare(span);
+    reserve(*span.cache, span.position + span.count);
     store_sinks(span, projected);
     if (span.count == 1) {
       store_ring(span, projected);
@@ -73,19 +73,19 @@ void WindowCache::attend(const MixerRows& rows, const Projected& projected, Alig
     if (span.count > 1) store_ring(span, projected);
 }
 
-void WindowCache::prepare(const MixerSpan& span) const {
-  std::vector<Block>& blocks = span.cache->blocks;
-  CachePools& pools = *span.cache->pools;
-  const int end = span.position + span.count;
-  if (blocks.size() == first_block_ && sinks_ > 0) blocks.push_back(pools.allocate(sink_layout_.bytes()));
-  if (sinks_ > span.position) pools.make_unique(blocks[first_block_], sink_layout_.bytes());
-  while (static_cast<int>(blocks.size() - first_page()) < ring_pages(end))
-    blocks.push_back(pools.allocate(page_layout(static_cast<int>(blocks.size() - first_page())).bytes()));
+void WindowCache::reserve(LayerCache& cache, int length) const {
+  std::vector<Block>& blocks = cache.blocks;
+  if (blocks.size() == first_block_ && sinks_ > 0) blocks.push_back(cache.pools->allocate(sink_layout_.bytes()));
+  while (static_cast<int>(blocks.size() - first_page()) < ring_pages(length))
+    blocks.push_back(cache.pools->allocate(page_layout(static_cast<int>(blocks.size() - first_page())).bytes()));
 }
 
 void WindowCache::store_sinks(const MixerSpan& span, const Projected& projected) const {
   const int count = std::min(span.position + span.count, sinks_) - span.position;
-  if (count > 0) block_.store(span, projected, 0, count, sink_layout_, sinks(*span.cache), span.position);
+  if (count <= 0) return;
+  Block& block = span.cache->blocks[first_block_];
+  span.cache->pools->make_unique(block, sink_layout_.bytes());
+  block_.store(span, projected, 0, count, sink_layout_, block.get(), span.position);
 }
 
 void WindowCache::store_ring(const MixerSpan& span, const Projected& projected) const {

@@ -24,9 +24,10 @@ class WindowCache {
 
   /// Bytes kept of `length` positions.
   [[nodiscard]] std::size_t bytes(int length) const;
+  /// Allocates those that `cache` doesn't have; its first `first_block` blocks are there already.
+  void reserve(LayerCache& cache, int length) const;
 
  private:
-  void prepare(const MixerSpan& span) const;
   void store_sinks(const MixerSpan& span, const Projected& projected) const;
   void store_ring(const MixerSpan& span, const Projected& projected) const;
   /// The ring when it holds positions up to `end`, for the queries of a span.

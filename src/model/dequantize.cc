@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "kernels/bf16.h"
 
 // Little-endian is assumed, as the formats are and as every supported CPU is. Each quantised format has one function
 // that unpacks one block to integers in the order of the weights and scales them; the loops have constant bounds so
@@ -35,21 +36,13 @@ float from_f16(std::uint16_t half) {
   return std::bit_cast<float>(sign | (magnitude < 0x400U ? subnormal : normal));
 }
 
-/// The nearest bf16, ties to even; NaN stays NaN.
-float as_bf16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t rounded = bits + 0x7fffU + ((bits >> 16U) & 1U);
-  const std::uint32_t nan = bits | 0x400000U;
-  return std::bit_cast<float>(((bits & 0x7fffffffU) > 0x7f800000U ? nan : rounded) & 0xffff0000U);
-}
-
 /// An offset that changes nothing, not even the sign of a negative zero.
 constexpr float no_offset = -0.0F;
 
 /// out[i] = bf16(scale * q[i] + offset)
 template <int N, typename Int>
 void scale_to(const Int* q, float scale, float offset, float* out) {
-  for (int i = 0; i < N; ++i) out[i] = as_bf16(scale * static_cast<float>(q[i]) + offset);
+  for (int i = 0; i < N; ++i) out[i] = from_bf16(to_bf16(scale * static_cast<float>(q[i]) + offset));
 }
 
 /// 16 bytes into 32 numbers: low halves, then high halves.

@@ -75,6 +75,9 @@ class Mixer {
 
   /// Bytes that this layer keeps of one sequence of `length` positions, as allocated.
   [[nodiscard]] virtual std::size_t cache_bytes(int length) const = 0;
+
+  /// Allocates those that `cache` doesn't have yet. forward() does so itself.
+  virtual void reserve(LayerCache& cache, int length) const = 0;
 };
 
 /// Which mixer each layer uses: [L], not owned.

@@ -79,10 +79,8 @@ void write_engine(PrometheusWriter& out, Both& both, const EngineStats& stats) {
   out.counter("layerboost_steps_total", "", "Steps of the engine.", static_cast<double>(stats.steps));
   out.counter("layerboost_step_rows_total", "", "Rows of all steps.", static_cast<double>(stats.rows));
   out.begin("layerboost_step_seconds_total", "counter", "Time spent in steps, by what it went into.");
-  for (std::size_t i = 0; i < StepTimes::phases; ++i) {
-    const auto phase = static_cast<StepPhase>(i);
+  for (const StepPhase phase : StepTimes::all())
     out.value("layerboost_step_seconds_total", prometheus_label("phase", name_of(phase)), stats.times.seconds(phase));
-  }
 }
 
 }  // namespace
