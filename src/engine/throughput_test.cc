@@ -21,7 +21,7 @@ TEST_F(Throughput, MeasuresTheEngine) {
   EXPECT_GT(row.rss_bytes, row.cache_bytes);
   for (const StepTimes& times : {row.prompt_times, row.generate_times})
     for (const StepPhase phase : StepTimes::all()) EXPECT_GT(times.seconds(phase), 0) << name_of(phase);
-  EXPECT_GT(row.runs, 1);
+  EXPECT_GE(row.runs, 1);
   EXPECT_NEAR(row.generate_times.total(), row.runs * row.generate_seconds, row.runs * row.generate_seconds / 2);
 }
 
