@@ -9,7 +9,7 @@ target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wn
 if(CMAKE_UNITY_BUILD)
   # Types of an anonymous namespace in what it takes for headers: the sources themselves.
   target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
-  # A name of one source hides another source's; each by itself is compiled with -Wshadow too.
+  # A local name hides one that another source of the same unity file has, which GCC's -Wshadow doesn't mind.
   target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-shadow>)
 endif()
 target_compile_definitions(layerboost_options INTERFACE LAYERBOOST_VERSION="${PROJECT_VERSION}")
