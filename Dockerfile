@@ -19,7 +19,7 @@ COPY --from=build /build/layerboost /usr/local/bin/
 # Ready-made plans, where the program was told at its build to look for them.
 COPY --from=build /opt/layerboost/models /opt/layerboost/models
 USER layerboost
-ENV XDG_CACHE_HOME=/var/cache OMP_WAIT_POLICY=passive
+ENV XDG_CACHE_HOME=/var/cache
 VOLUME /var/cache/layerboost
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD ["bash", "-c", \

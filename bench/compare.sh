@@ -1,31 +1,36 @@
 #!/usr/bin/env bash
-# Side by side on this machine, one after another in one run: layerboost (bf16; int8; int8 with caches in int8, "kv8"; with PLAN too) and its peers llama.cpp and OpenVINO GenAI, on
-# the default model. Prints a table of tokens per second and, for layerboost, its share of the roof.
-#   bench/compare.sh [--quick] [--plan PLAN] [--out FILE.jsonl]
-# Wants an idle machine for about 20 minutes. The first call builds the peers (bench/peers/setup.sh).
+# Side by side on this machine, one after another in one run: layerboost and its peers llama.cpp and OpenVINO GenAI, on the default model. Prints a
+# table of tokens per second; layerboost's own lines hold its share of the roof, too.
+#   bench/compare.sh [--quick | --grid] [--plan PLAN].. [--out DIR]
+# layerboost runs unchanged and with each PLAN, in bf16, in int8, and in int8 with caches in int8 ("kv8"). --quick: a check that all of it works.
+# --grid: 1 to 128 sequences of 256 to 4096 tokens, layerboost in bf16 and kv8, each peer in its fastest setting; bench/peers/plot.py draws it.
+# Wants an idle machine for about 20 minutes, with --grid for two hours; what is in DIR already isn't measured again. The first call builds the
+# peers (bench/peers/setup.sh).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-quick= plan= out=
+extent= plans=() out=
 while [ $# -gt 0 ]; do
   case $1 in
-    --quick) quick=--quick ;;
-    --plan) plan=$2; shift ;;
+    --quick | --grid) extent=$1 ;;
+    --plan) plans+=("$2"); shift ;;
     --out) out=$2; shift ;;
-    *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
 "$root/bench/peers/setup.sh"
 source "$root/bench/peers/common.sh"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-binary=$root/build/release/layerboost
+[ -n "$out" ] || { out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT; }
+mkdir -p "$out"
+binary=${LAYERBOOST:-$root/build/release/layerboost}
 
-ours() { # ours FORMAT ARGUMENTS...: one line for each row of the bench
-  local format=$1
-  shift
-  "$binary" bench smollm2-135m --json "$work/bench.json" "$@" >&2
-  python3 - "$work/bench.json" "$format" <<'PYTHON'
+# ours NAME FORMAT ARGUMENTS...: into DIR/ours.NAME.jsonl, one line for each row of the bench.
+ours() {
+  local lines=$out/ours.$1.jsonl format=$2
+  shift 2
+  [ ! -s "$lines" ] || return 0
+  "$binary" bench smollm2-135m --json "$out/bench.json" "$@" >&2
+  python3 - "$out/bench.json" "$format" >"$lines.part" <<'PYTHON'
 import json, sys
 bench = json.load(open(sys.argv[1]))
 for row in bench["rows"]:
@@ -34,18 +39,31 @@ for row in bench["rows"]:
     print(json.dumps({"peer": "layerboost", "version": bench["run"]["version"], "format": sys.argv[2], "threads": bench["run"]["threads"],
                       "tool": "layerboost bench", "config": {"precision": bench["run"]["precision"], "kv": bench["run"].get("kv"), "plan": bench["run"]["plan"]}, **row}))
 PYTHON
+  mv "$lines.part" "$lines"
 }
 
-batches=1,16,64 prompt=1024 generate=32
-if [ -n "$quick" ]; then batches=1,4 prompt=256 generate=8; fi
-for format in bf16 int8 int8-kv8; do
+formats=(bf16 int8 int8-kv8) batches=1,16,64 prompts=1024 generate=32
+case $extent in
+  --quick) batches=1,4 prompts=256 generate=8 ;;
+  --grid) formats=(bf16 int8-kv8) batches=1,4,16,64,128 prompts=256,1024,4096 ;;
+esac
+for format in "${formats[@]}"; do
   flags=(--precision ${format%-kv8})
   [ $format != int8-kv8 ] || flags+=(--kv int8)
-  ours $format "${flags[@]}" --prompt 512 --batch 1 --generate 1
-  ours $format "${flags[@]}" --prompt 1 --batch 1 --generate 128
-  ours $format "${flags[@]}" --prompt $prompt --batch $batches --generate $generate
-  [ -z "$plan" ] || ours $format+plan "${flags[@]}" --plan "$plan" --prompt $prompt --batch $batches --generate $generate
-done >"$work/ours.jsonl"
-"$root/bench/peers/run.sh" $quick --out "$work/peers.jsonl"
-[ -z "$out" ] || cat "$work/ours.jsonl" "$work/peers.jsonl" >"$out"
-python3 "$root/bench/peers/table.py" "$work/ours.jsonl" "$work/peers.jsonl"
+  many=(--prompt $prompts --batch $batches --generate $generate)
+  if [ "$extent" != --grid ]; then
+    ours $format.prompt $format "${flags[@]}" --prompt 512 --batch 1 --generate 1
+    ours $format.single $format "${flags[@]}" --prompt 1 --batch 1 --generate 128
+  fi
+  ours $format.many $format "${flags[@]}" "${many[@]}"
+  for plan in "${plans[@]}"; do
+    name=$(basename "$plan" .json)
+    ours "$format.$name" "$format+$name" "${flags[@]}" --plan "$plan" "${many[@]}"
+  done
+done
+for part in llama-bench llama-batched openvino; do
+  [ "$extent$part" != --gridllama-bench ] && [ ! -s "$out/$part.jsonl" ] || continue
+  "$root/bench/peers/run.sh" $extent --only $part --out "$out/$part.part" >&2
+  mv "$out/$part.part" "$out/$part.jsonl"
+done
+python3 "$root/bench/peers/table.py" "$out"/*.jsonl

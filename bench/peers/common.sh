@@ -6,6 +6,7 @@ llama_sha256=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 openvino_genai=2026.4.1.0
 openvino=2026.4.1
 openvino_tokenizers=2026.4.1.0
+matplotlib=3.11.2        # draws the comparison
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/layerboost

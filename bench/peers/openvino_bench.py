@@ -22,8 +22,9 @@ import numpy
 import openvino
 import openvino_genai
 
-KV_CACHE_GB = 4  # 64 sequences of 1056 tokens need less than 1 GB
+KV_BYTES = 23040  # of a token of the default model in bf16; in u8 half of it
 PROMPT_TOKENS_PER_STEP = 2048
+SINGLE_RUNS = 3  # of each single-stream test, averaged
 
 
 def parse_test(text):
@@ -40,7 +41,6 @@ def parse_arguments():
     parser.add_argument("--format", required=True, help="how the lines name the model's format, as in Q8_0")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--inference", choices=["bf16", "f32"], help="inference precision hint; default: the device's")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each single-stream test, averaged")
     parser.add_argument("--test", type=parse_test, action="append", required=True, metavar="PP,TG,PL")
     return parser.parse_args()
 
@@ -74,7 +74,7 @@ def make_pipeline(model, properties, tests):
     scheduler.dynamic_split_fuse = False  # prompts first, then decoding
     scheduler.max_num_batched_tokens = max(PROMPT_TOKENS_PER_STEP, max(pp for pp, _, _ in tests))
     scheduler.max_num_seqs = max(pl for _, _, pl in tests)
-    scheduler.cache_size = KV_CACHE_GB
+    scheduler.cache_size = 1 + max(pl * (pp + tg) for pp, tg, pl in tests) * KV_BYTES // 2**30  # GB
     scheduler.enable_prefix_caching = False
     return openvino_genai.ContinuousBatchingPipeline(model, scheduler, "CPU", properties)
 
@@ -99,10 +99,10 @@ def run(pipeline, random, pp, tg, pl):
     return prompt_end - start, end - prompt_end
 
 
-def measure(pipeline, random, test, repeat):
-    """The batched-bench keys of one test; single streams are averaged over `repeat` runs."""
+def measure(pipeline, random, test):
+    """The batched-bench keys of one test."""
     pp, tg, pl = test
-    times = [run(pipeline, random, pp, tg, pl) for _ in range(repeat if pl == 1 else 1)]
+    times = [run(pipeline, random, pp, tg, pl) for _ in range(SINGLE_RUNS if pl == 1 else 1)]
     t_pp, t_tg = (sum(column) / len(times) for column in zip(*times))
     return {
         "pp": pp, "tg": tg, "pl": pl, "n_kv": pl * (pp + tg),
@@ -127,7 +127,7 @@ def main():
             "tool": "openvino_bench",
             "config": config,
         }
-        print(json.dumps(line | measure(pipeline, random, test, arguments.repeat)), flush=True)
+        print(json.dumps(line | measure(pipeline, random, test)), flush=True)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ cpu_stamp() {
 }
 
 prepare_openvino() {
-  local wheels=("openvino==$openvino" "openvino-genai==$openvino_genai" "openvino-tokenizers==$openvino_tokenizers")
+  local wheels=("openvino==$openvino" "openvino-genai==$openvino_genai" "openvino-tokenizers==$openvino_tokenizers" "matplotlib==$matplotlib")
   local stamp
   stamp="${wheels[*]} $(python3 --version)"
   if stamped "$peers/openvino/.made-from" "$stamp"; then return; fi

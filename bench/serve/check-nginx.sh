@@ -8,7 +8,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 binary=${LAYERBOOST:-$here/../../build/release/layerboost}
 model=${1:-smollm2-135m}
 command -v nginx >/dev/null || { echo "check-nginx.sh: no nginx: apt-get install nginx-light" >&2; exit 1; }
-export OMP_WAIT_POLICY=passive
 work=$(mktemp -d)
 pids=()
 end() {

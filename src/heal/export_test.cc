@@ -162,6 +162,21 @@ TEST(ExportedTokenizer, IsReadBack) {
   }
 }
 
+TEST(ExportedTokenizer, KeepsBothChatTemplates) {
+  TokenizerData data;
+  data.tokens = {"a", "b"};
+  data.pre_tokenizer = "gpt2";
+  data.chat_template = "{{ messages }}";
+  const auto read_back = [&] {
+    return parse_tokenizer_json(tokenizer_json(data), tokenizer_config_json(data, Json::object(), 64).dump());
+  };
+  EXPECT_EQ(read_back().chat_template, data.chat_template);
+  EXPECT_EQ(read_back().tool_template, "");
+  data.tool_template = "{{ tools }}";
+  EXPECT_EQ(read_back().chat_template, data.chat_template);
+  EXPECT_EQ(read_back().tool_template, data.tool_template);
+}
+
 TEST(ExportedTokenizer, OfTheDefaultModel) {
   LB_SKIP_WITHOUT(default_model_path());
   const auto checkpoint = open_checkpoint(default_model_path());

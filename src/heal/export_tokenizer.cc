@@ -47,6 +47,15 @@ SortedJson bos_template(const TokenizerData& data) {
           {"special_tokens", {{bos, {{"id", bos}, {"ids", {data.bos}}, {"tokens", {bos}}}}}}};
 }
 
+/// transformers' way of keeping a second template beside the default one.
+Json chat_templates_json(const TokenizerData& data) {
+  if (data.tool_template.empty()) return data.chat_template;
+  return {{{"name", "default"}, {"template", data.chat_template}},
+          {{"name", "tool_use"}, {"template", data.tool_template}}};
+}
+
+}  // namespace
+
 Json tokenizer_config_json(const TokenizerData& data, const Json& tokens, int positions) {
   Json json = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                {"model_max_length", positions},
@@ -59,11 +68,9 @@ Json tokenizer_config_json(const TokenizerData& data, const Json& tokens, int po
     const auto token = value.is_array() ? value[0].get<TokenId>() : value.get<TokenId>();
     json[name] = data.tokens[static_cast<std::size_t>(token)];
   }
-  if (!data.chat_template.empty()) json["chat_template"] = data.chat_template;
+  if (!data.chat_template.empty()) json["chat_template"] = chat_templates_json(data);
   return json;
 }
-
-}  // namespace
 
 std::string tokenizer_json(const TokenizerData& data) {
   SortedJson added = SortedJson::array();
@@ -113,8 +120,9 @@ Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const 
     tokens["eos_token_id"] = ends.size() == 1 ? Json(ends[0]) : Json(ends);
     tokens["pad_token_id"] = ends[0];  // what batches are filled up with is never looked at
   }
-  constexpr std::array files = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                                "chat_template.jinja", "generation_config.json"};
+  constexpr std::array files = {"tokenizer.json",          "tokenizer_config.json",
+                                "chat_template.jinja",     "additional_chat_templates/tool_use.jinja",
+                                "special_tokens_map.json", "generation_config.json"};
   if (fs::exists(path / "tokenizer.json")) {
     for (const char* file : files)
       if (fs::exists(path / file)) write_file(directory / file, read_file(path / file));

@@ -15,4 +15,8 @@ Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const 
 /// tokenizer.json as Hugging Face's tokenizers read it: read_tokenizer_json() gives `data` back.
 std::string tokenizer_json(const TokenizerData& data);
 
+/// tokenizer_config.json as transformers reads it: special tokens by name, the chat templates. tokens: as
+/// export_tokenizer() returns them.
+Json tokenizer_config_json(const TokenizerData& data, const Json& tokens, int positions);
+
 }  // namespace layerboost
