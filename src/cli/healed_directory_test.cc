@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/error_for_tests.h"
 #include "cli/model_argument.h"
 #include "cli/run_for_tests.h"
 #include "heal/healed_for_tests.h"
@@ -10,19 +11,12 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 
 class HealedModel : public testing::Test {
  protected:
   /// The one line that opening fails with.
   [[nodiscard]] std::string message(const std::string& plan = "") const {
-    try {
-      (void)open_model_argument(small_.healed, plan, Precision::f32);
-    } catch (const Error& error) {
-      EXPECT_THAT(error.what(), Not(HasSubstr("\n")));
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { (void)open_model_argument(small_.healed, plan, Precision::f32); });
   }
 
   test::SmallHealed small_;

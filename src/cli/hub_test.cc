@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/error_for_tests.h"
 #include "cli/loopback_server.h"
 
 namespace layerboost {
@@ -48,17 +48,8 @@ class HubTest : public testing::Test {
     arrived_ = 0;
     hub_->fetch(weights_file, target_, [this](std::int64_t n) { arrived_ += n; });
   }
-  template <typename Action>
-  static std::string message(Action action) {
-    try {
-      action();
-      return "no error";
-    } catch (const Error& error) {
-      return error.what();
-    }
-  }
   std::string fetch_message() {
-    return message([this] { fetch(); });
+    return test::error_of([this] { fetch(); });
   }
   void expect_nothing_kept() const {
     EXPECT_FALSE(fs::exists(target_));
@@ -114,19 +105,20 @@ TEST_F(HubTest, RefusesNamesOutsideTheFolder) {
     serve([&](const Request&) {
       return Answer{200, fmt::format(R"([{{"type": "file", "path": "{}"}}])", name), "", {}};
     });
-    EXPECT_THAT(message([&] { hub_->list(); }), HasSubstr("unsafe name")) << name;
+    EXPECT_THAT(test::error_of([&] { hub_->list(); }), HasSubstr("unsafe name")) << name;
   }
 }
 
 TEST_F(HubTest, SaysWhatIsMissing) {
   serve([](const Request&) { return Answer{404, "", "", {}}; });
-  EXPECT_THAT(message([&] { hub_->list(); }), HasSubstr("no model org/name with revision main"));
+  EXPECT_THAT(test::error_of([&] { hub_->list(); }), HasSubstr("no model org/name with revision main"));
   EXPECT_THAT(fetch_message(), HasSubstr("model.safetensors: not at http://127.0.0.1"));
   serve([](const Request&) { return Answer{401, "<html>", "", {}}; });
-  EXPECT_THAT(message([&] { hub_->list(); }), AllOf(HasSubstr("org/name"), HasSubstr("HF_TOKEN"), HasSubstr("401")));
+  EXPECT_THAT(test::error_of([&] { hub_->list(); }),
+              AllOf(HasSubstr("org/name"), HasSubstr("HF_TOKEN"), HasSubstr("401")));
   EXPECT_EQ(server_->requests().size(), 1U);
   serve([](const Request&) { return Answer{200, "<html>", "", {}}; });
-  EXPECT_THAT(message([&] { hub_->list(); }), HasSubstr("not valid JSON"));
+  EXPECT_THAT(test::error_of([&] { hub_->list(); }), HasSubstr("not valid JSON"));
 }
 
 TEST_F(HubTest, FetchesAndChecks) {

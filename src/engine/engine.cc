@@ -51,12 +51,7 @@ class Engine::Impl {
         prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>(mixers) : nullptr),
         scheduler_(memory_, prefixes_.get(), options_.step_tokens, options_.max_sequences) {
     stats_.cache_limit = own_.cache_limit = options_.memory;
-    if (options_.preallocate == 0) return;
-    const std::size_t bytes = options_.max_sequences * sequence_bytes(mixers, options_.preallocate);
-    if (bytes > options_.memory)
-      fail("{} positions of {} texts need {} MiB of cache, and there are {} MiB: preallocate fewer",
-           options_.preallocate, options_.max_sequences, (bytes >> 20) + 1, options_.memory >> 20);
-    memory_.preallocate(options_.max_sequences, options_.preallocate);
+    if (options_.preallocate > 0) preallocate();
   }
 
   RequestId submit(GenerationRequest request, Sink sink);
@@ -67,6 +62,7 @@ class Engine::Impl {
   [[nodiscard]] EngineStats stats() const;
 
  private:
+  void preallocate();
   void take_inbox();
   const float* forward(const std::vector<StepItem>& items);
   static std::vector<Prediction> predictions_of(const std::vector<StepItem>& items);
@@ -100,6 +96,14 @@ class Engine::Impl {
   bool stopping_ = false;
   EngineStats stats_;
 };
+
+void Engine::Impl::preallocate() {
+  const std::size_t bytes = options_.max_sequences * sequence_bytes(mixers_, options_.preallocate);
+  if (bytes > options_.memory)
+    fail("{} positions of {} texts need {} MiB of cache, and there are {} MiB: preallocate fewer", options_.preallocate,
+         options_.max_sequences, (bytes >> 20) + 1, options_.memory >> 20);
+  memory_.preallocate(options_.max_sequences, options_.preallocate);
+}
 
 RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
   check_request(request, model_.config);

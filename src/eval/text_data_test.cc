@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/error_for_tests.h"
 #include "eval/task_file.h"
 #include "eval/tokenizer_for_tests.h"
 
@@ -26,17 +26,6 @@ class TemporaryFile {
   fs::path path_;
 };
 
-/// The message of the Error that `work` throws.
-template <typename Work>
-std::string message_of(const Work& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(TextData, JsonLinesJoinTheirTexts) {
   const std::string lines = "{\"text\": \"one\"}\n\n{\"id\": 3, \"text\": \"t\\u00e9\\n\"}\r\n{\"text\": \"\"}";
   const TemporaryFile named("lines.jsonl", lines), unnamed("lines.data", lines);
@@ -53,10 +42,11 @@ TEST(TextData, OtherFilesAreText) {
 
 TEST(TextData, ErrorsNameTheLine) {
   const TemporaryFile bad("bad.jsonl", "{\"text\": \"a\"}\n{\"text\": 4}\n"), broken("broken.jsonl", "{\"text\"\n");
-  EXPECT_NE(message_of([&] { read_text(bad.path()); }).find("bad.jsonl:2: \"text\""), std::string::npos);
-  EXPECT_NE(message_of([&] { read_text(broken.path()); }).find("broken.jsonl:1: not valid JSON"), std::string::npos);
+  EXPECT_NE(test::error_of([&] { read_text(bad.path()); }).find("bad.jsonl:2: \"text\""), std::string::npos);
+  EXPECT_NE(test::error_of([&] { read_text(broken.path()); }).find("broken.jsonl:1: not valid JSON"),
+            std::string::npos);
   const TemporaryFile blank("blank.jsonl", "\n\n");
-  EXPECT_NE(message_of([&] { read_text(blank.path()); }).find("no text"), std::string::npos);
+  EXPECT_NE(test::error_of([&] { read_text(blank.path()); }).find("no text"), std::string::npos);
   EXPECT_THROW(read_text("/nonexistent/file.txt"), Error);
 }
 
@@ -105,12 +95,12 @@ TEST(TaskFile, ErrorsNameTheLine) {
       {R"({"context": )", ":2: not valid JSON"}};
   for (const auto& [line, expected] : cases) {
     const TemporaryFile file("task.jsonl", good + "\n" + line + "\n");
-    const std::string message = message_of([&] { read_task(file.path()); });
+    const std::string message = test::error_of([&] { read_task(file.path()); });
     EXPECT_NE(message.find(expected), std::string::npos) << line << ": " << message;
     EXPECT_EQ(message.find('\n'), std::string::npos);
   }
   const TemporaryFile empty("empty.jsonl", "\n");
-  EXPECT_NE(message_of([&] { read_task(empty.path()); }).find("no items"), std::string::npos);
+  EXPECT_NE(test::error_of([&] { read_task(empty.path()); }).find("no items"), std::string::npos);
 }
 
 TEST(TaskFile, NamesAreUnique) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/error_for_tests.h"
 #include "heal/export_config.h"
 #include "heal/export_tokenizer.h"
 #include "heal/healed_for_tests.h"
@@ -24,12 +25,7 @@ class Exported : public testing::Test {
   }
   [[nodiscard]] Json config_json() const { return read_json(directory_ / "config.json"); }
   [[nodiscard]] std::string message() {
-    try {
-      export_it();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return test::error_of([&] { export_it(); });
   }
 
   const test::SmallHealed small_;

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "base/error.h"
+#include "base/error_for_tests.h"
 #include "heal/model_for_tests.h"
 #include "heal/token_text.h"
 
@@ -15,17 +15,6 @@ namespace {
 using testing::HasSubstr;
 
 std::vector<TokenId> tokens_of(const TokenText& text) { return {text.tokens().begin(), text.tokens().end()}; }
-
-/// The message of the Error that `action` throws.
-template <typename Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(TokenText, ReadsLinesOfJsonAndPlainText) {
   const test::HealFolder folder("token-text");
@@ -54,7 +43,7 @@ TEST(TokenText, RefusesWhatIsNoText) {
   const test::HealFolder folder("token-text-bad");
   const auto error = [&](const char* name, const std::string& content) {
     const std::string path = folder.file(name, content);
-    return error_of([&] { read_token_text(folder.model(), path); });
+    return test::error_of([&] { read_token_text(folder.model(), path); });
   };
   EXPECT_THAT(error("empty.txt", ""), HasSubstr("empty.txt is empty"));
   EXPECT_THAT(error("blank.jsonl", "\n\n"), HasSubstr("blank.jsonl: no text in it"));
@@ -99,7 +88,7 @@ TEST(HealText, RefusesTooLittle) {
   const test::HealFolder folder("heal-text-bad");
   const std::string little = folder.file("b.txt", "bbbbbbbbbbb");
   const auto error = [&](const HealTextOptions& options) {
-    return error_of([&] { open_heal_text(folder.model(), options); });
+    return test::error_of([&] { open_heal_text(folder.model(), options); });
   };
   EXPECT_THAT(error({{little}, "", 12, 1, 0, 0}), HasSubstr("b.txt has 11 tokens of text: one sequence needs 12"));
   EXPECT_THAT(error({{little}, "", 11, 1, 0, 0}), HasSubstr("one is held out"));

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/error_for_tests.h"
 #include "base/file.h"
 
 namespace layerboost {
@@ -53,17 +53,12 @@ TEST_F(ParametersFile, IsRefusedWhenDamaged) {
 }
 
 std::string refusal(const Config& config, const std::map<std::string, NamedParameter>& named) {
-  try {
-    parameters_of(config, named, "FILE");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return test::error_of([&] { parameters_of(config, named, "FILE"); });
 }
 
 TEST_F(ParametersFile, SaysWhatIsWrong) {
   auto named = named_parameters(config_, some_parameters(config_));
-  EXPECT_EQ(refusal(config_, named), "");
+  EXPECT_EQ(refusal(config_, named), "no error");
   auto missing = named;
   missing.erase("layers.2.hybrid.window_weight");
   EXPECT_THAT(refusal(config_, missing), testing::HasSubstr("but not layers.2.hybrid.window_weight"));

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/error_for_tests.h"
 #include "base/file.h"
 #include "model/tensor_table.h"
 
@@ -73,12 +73,7 @@ TEST(Checkpoint, HashTellsModelsApartAndIgnoresWhereTheyAre) {
 }
 
 std::string message_of_loading(const fs::path& path) {
-  try {
-    (void)open_checkpoint(path);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { (void)open_checkpoint(path); });
 }
 
 TEST(Checkpoint, SaysWhatAModelIs) {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "base/error.h"
+#include "base/error_for_tests.h"
 #include "model/tiny_models_for_tests.h"
 
 namespace layerboost {
@@ -66,15 +66,6 @@ std::string llama_with(const std::function<void(GgufWriter&)>& more) {
 
 Config config_of(const std::string& bytes) { return read_gguf(test::as_bytes(bytes), "a.gguf")->config(); }
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 class EveryType : public testing::TestWithParam<int> {};
 
 TEST_P(EveryType, OpensInEveryArchitecture) {
@@ -125,9 +116,9 @@ TEST(GgufCheckpoint, RopeScalings) {
                               w.tensor("rope_freqs.weight", {2}, 0, divisors);
                             })).rope;
   EXPECT_EQ(llama3.divisors, (std::vector<double>{1, 8}));
-  EXPECT_THAT(
-      message_of([] { config_of(llama_with([](GgufWriter& w) { w.text("llama.rope.scaling.type", "longrope"); })); }),
-      HasSubstr("\"longrope\"; none, linear and yarn are supported"));
+  EXPECT_THAT(test::error_of(
+                  [] { config_of(llama_with([](GgufWriter& w) { w.text("llama.rope.scaling.type", "longrope"); })); }),
+              HasSubstr("\"longrope\"; none, linear and yarn are supported"));
 }
 
 TEST(GgufCheckpoint, SlidingWindow) {
@@ -137,7 +128,7 @@ TEST(GgufCheckpoint, SlidingWindow) {
 
 TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
   const auto message = [](const std::function<void(GgufWriter&)>& more) {
-    return message_of([&] { config_of(llama_with(more)); });
+    return test::error_of([&] { config_of(llama_with(more)); });
   };
   EXPECT_THAT(message([](GgufWriter& w) { w.u32("llama.expert_count", 8); }), HasSubstr("mixtures of experts"));
   EXPECT_THAT(message([](GgufWriter& w) { w.u32("split.count", 2); }), HasSubstr("merge the parts first"));
@@ -145,7 +136,7 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
               HasSubstr("only the head size, 4"));
   GgufWriter other;
   other.text("general.architecture", "gemma\n");
-  EXPECT_THAT(message_of([&] { config_of(other.file()); }),
+  EXPECT_THAT(test::error_of([&] { config_of(other.file()); }),
               HasSubstr("architecture \"gemma\\x0a\" is not supported; llama (and mistral), qwen2 and qwen3 are"));
 }
 
@@ -156,7 +147,7 @@ TEST(GgufCheckpoint, NamesMissingAndMisshapenTensors) {
   c.ffn = 7;
   test::put_tensors(wrong, c, DType::f32);
   EXPECT_THAT(
-      message_of([&] { config_of(wrong.file()); }),
+      test::error_of([&] { config_of(wrong.file()); }),
       HasSubstr(
           "tensor \"model.layers.0.mlp.gate_proj.weight\" has the shape [7, 32]; the configuration asks for [6, 32]"));
   c.ffn = 6;
@@ -164,14 +155,14 @@ TEST(GgufCheckpoint, NamesMissingAndMisshapenTensors) {
   test::put_config(missing, c);
   c.layers = 1;
   test::put_tensors(missing, c, DType::f32);
-  EXPECT_THAT(message_of([&] { config_of(missing.file()); }),
+  EXPECT_THAT(test::error_of([&] { config_of(missing.file()); }),
               HasSubstr("a.gguf: missing tensor \"model.layers.1.input_layernorm.weight\""));
   GgufWriter twice;
   c.layers = 2;
   test::put_config(twice, c);
   test::put_tensors(twice, c, DType::f32);
   twice.tensor("model.norm.weight", {1}, 0, "abcd");
-  EXPECT_THAT(message_of([&] { config_of(twice.file()); }), HasSubstr("\"model.norm.weight\" appears twice"));
+  EXPECT_THAT(test::error_of([&] { config_of(twice.file()); }), HasSubstr("\"model.norm.weight\" appears twice"));
 }
 
 TokenizerData tokenizer_of(const std::function<void(GgufWriter&)>& fields) {
@@ -197,7 +188,7 @@ TEST(GgufCheckpoint, Tokenizer) {
 
 TEST(GgufCheckpoint, RefusesOtherTokenizers) {
   const auto message = [](const std::function<void(GgufWriter&)>& fields) {
-    return message_of([&] { (void)tokenizer_of(fields); });
+    return test::error_of([&] { (void)tokenizer_of(fields); });
   };
   EXPECT_THAT(message([](GgufWriter&) {}), HasSubstr("missing metadata \"tokenizer.ggml.model\""));
   EXPECT_THAT(message([](GgufWriter& w) { w.text("tokenizer.ggml.model", "llama"); }),

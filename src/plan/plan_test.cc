@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/error_for_tests.h"
 #include "plan/analysis_for_tests.h"
 
 namespace layerboost {
@@ -35,14 +36,9 @@ class PlanTest : public testing::Test {
 
   std::string message_of(const std::string& text) {
     write_file(path_, text);
-    try {
-      read_plan(path_);
-    } catch (const Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr(path_.string()));
-      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
-      return error.what();
-    }
-    return "no error";
+    const std::string message = test::error_of([&] { read_plan(path_); });
+    EXPECT_THAT(message, testing::AnyOf("no error", HasSubstr(path_.string())));
+    return message;
   }
 
   std::string message_after(const std::string& from, const std::string& to) {

@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "base/error_for_tests.h"
 #include "plan/analysis_for_tests.h"
 
 namespace layerboost {
@@ -26,16 +27,6 @@ std::vector<int> layers_with(const std::vector<MixerSpec>& specs, const MixerSpe
   for (std::size_t l = 0; l < specs.size(); ++l)
     if (specs[l] == wanted) layers.push_back(static_cast<int>(l));
   return layers;
-}
-
-template <typename F>
-std::string message_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Planner, KeepsTheLayersOfThePaper) {
@@ -61,7 +52,7 @@ TEST(Planner, RanksByCosineOnlyForTheSingleScore) {
   for (auto& [layer, scores] : analysis.layers) scores.cosine = Measured{-1.0 * layer, 0, {}};
   EXPECT_EQ(plan_by_removal(analysis, "cosine", 1, 1, window64),
             (std::vector<MixerSpec>{softmax_spec, window64, none_spec}));
-  EXPECT_THAT(message_of([&] { Planner(analysis, {"cosine", 0}, 2048); }), HasSubstr("only ranks layers"));
+  EXPECT_THAT(test::error_of([&] { Planner(analysis, {"cosine", 0}, 2048); }), HasSubstr("only ranks layers"));
 }
 
 TEST(Planner, AddsRetrievalToTheLoss) {
@@ -70,7 +61,10 @@ TEST(Planner, AddsRetrievalToTheLoss) {
   const Scores& scores = analysis.layers.at(2).choices.at(window64);
   EXPECT_DOUBLE_EQ(planner.loss(2, window64), scores.at("kl").mean + 0.5 * std::max(0.0, scores.at("retrieval").mean));
   EXPECT_DOUBLE_EQ(planner.loss(2, softmax_spec), 0);
-  EXPECT_THAT(message_of([&] { return planner.loss(2, {MixerKind::window, 7, 0}); }), HasSubstr("window:7 in layer 2"));
+  EXPECT_THAT(test::error_of([&] {
+                return planner.loss(2, {MixerKind::window, 7, 0});
+              }),
+              HasSubstr("window:7 in layer 2"));
 }
 
 TEST(Planner, StaysWithinTheMemory) {
@@ -105,7 +99,7 @@ TEST(Planner, ReachesASpeed) {
   EXPECT_GE(unchanged / step(plan.specs), 1.5 * (1 - 1e-6));
   EXPECT_LT(unchanged / step(plan.specs), 1.6);
   EXPECT_EQ(planner.best({.speed = SpeedTarget{1, 64, 1024}}, &cost).loss, 0);
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(test::error_of([&] {
                 return planner.best({.speed = SpeedTarget{50, 64, 1024}}, &cost);
               }),
               HasSubstr("--speedup 50@64x1024: impossible here; the most is 3.55"));
@@ -121,7 +115,7 @@ TEST(Planner, KeepsAModelsOwnWindows) {
 
 TEST(Planner, SaysWhatIsPossibleWhenTheBudgetIsNot) {
   const Planner planner(random_analysis(30, 6), {}, 2048);
-  const auto message = [&](const Budget& budget) { return message_of([&] { return planner.best(budget); }); };
+  const auto message = [&](const Budget& budget) { return test::error_of([&] { return planner.best(budget); }); };
   EXPECT_THAT(message({.softmax = 31}),
               HasSubstr("--softmax 31 --none 0: together they must be from 0 to the model's 30"));
   EXPECT_THAT(message({.softmax = 1, .keep = {1, 2}}), HasSubstr("--softmax 1: --keep names 2 layers already"));
@@ -130,18 +124,19 @@ TEST(Planner, SaysWhatIsPossibleWhenTheBudgetIsNot) {
   EXPECT_THAT(message({.softmax = 15, .kv = 0.2}), HasSubstr("--kv 0.2: impossible here; the least is 0.5000"));
   EXPECT_THAT(message({.kv = 0.5, .speed = SpeedTarget{}}), HasSubstr("give only one"));
   const Planner only_none(removal_analysis({1, 2, 3}), kl_only, 2048);
-  EXPECT_THAT(message_of([&] { return only_none.best({.softmax = 1, .none = 1}); }), HasSubstr("softmax 1, none 1"));
+  EXPECT_THAT(test::error_of([&] { return only_none.best({.softmax = 1, .none = 1}); }),
+              HasSubstr("softmax 1, none 1"));
 }
 
 TEST(Planner, NeedsAFinishedAnalysisWithTheMeasure) {
   Analysis analysis = random_analysis(5, 7);
-  EXPECT_THAT(message_of([&] { Planner(analysis, {"nll", 0}, 2048); }), HasSubstr("--by nll"));
-  EXPECT_THAT(message_of([&] {
+  EXPECT_THAT(test::error_of([&] { Planner(analysis, {"nll", 0}, 2048); }), HasSubstr("--by nll"));
+  EXPECT_THAT(test::error_of([&] {
                 Planner(analysis, {"speed", 0}, 2048);
               }),
               HasSubstr("allowed: kl, nll, task, retrieval"));
   analysis.layers.erase(3);
-  EXPECT_THAT(message_of([&] { Planner(analysis, {}, 2048); }), HasSubstr("4 of 5 layers"));
+  EXPECT_THAT(test::error_of([&] { Planner(analysis, {}, 2048); }), HasSubstr("4 of 5 layers"));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error_for_tests.h"
 #include "plan/plan.h"
 #include "report/page.h"
 #include "report/report_data.h"
@@ -21,17 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 const fs::path testdata = fs::path(LAYERBOOST_SOURCE_DIR) / "src/report/testdata";
-
-/// What `action` throws as Error; "" when it throws nothing.
-template <typename Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t found = 0;
@@ -190,23 +180,23 @@ TEST_F(Report, NamesCannotBreakOut) {
 
 TEST_F(Report, RefusesWhatBoostDidNotWrite) {
   const auto write = [&] { write_report(dir_); };
-  EXPECT_THAT(error_of([] { write_report("/nowhere"); }), HasSubstr("/nowhere: no such directory"));
+  EXPECT_THAT(test::error_of([] { write_report("/nowhere"); }), HasSubstr("/nowhere: no such directory"));
   edit("plan.json", [](Json& json) { json["format"] = "something"; });
-  EXPECT_THAT(error_of(write), HasSubstr("plan.json: \"format\" is \"something\""));
+  EXPECT_THAT(test::error_of(write), HasSubstr("plan.json: \"format\" is \"something\""));
   fs::remove(dir_ / "plan.json");
   edit("analysis.json", [](Json& json) { json["version"] = 2; });
-  EXPECT_THAT(error_of(write), HasSubstr("analysis.json: \"version\" is 2"));
+  EXPECT_THAT(test::error_of(write), HasSubstr("analysis.json: \"version\" is 2"));
   fs::remove(dir_ / "boost.json");
-  EXPECT_THAT(error_of(write), HasSubstr("no boost.json in it"));
+  EXPECT_THAT(test::error_of(write), HasSubstr("no boost.json in it"));
   EXPECT_FALSE(fs::exists(dir_ / "report.html"));
 }
 
 TEST_F(Report, RefusesWhatDoesNotBelongTogether) {
   const auto write = [&] { write_report(dir_); };
   edit("plan.json", [](Json& json) { json["layers"][3] = {{"layer", 3}, {"mixer", "softmax"}}; });
-  EXPECT_THAT(error_of(write), HasSubstr("quality.plan.json: measured with plan sha256:"));
+  EXPECT_THAT(test::error_of(write), HasSubstr("quality.plan.json: measured with plan sha256:"));
   edit("analysis.json", [](Json& json) { json["model"]["hash"] = "5678"; });
-  EXPECT_THAT(error_of(write), HasSubstr("analysis.json: made from model 5678, but boost.json is of model "));
+  EXPECT_THAT(test::error_of(write), HasSubstr("analysis.json: made from model 5678, but boost.json is of model "));
 }
 
 // Writes the pages that scripts/check-page.sh opens: one with everything, one with three states of the model, and one

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "base/error.h"
+#include "base/error_for_tests.h"
 #include "base/json.h"
 
 namespace layerboost {
@@ -26,12 +26,7 @@ Json gpt2_json() {
 }
 
 std::string error_of(const Json& json, const char* config = "", const char* special = "") {
-  try {
-    parse_tokenizer_json(json.dump(), config, special, "dir");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return test::error_of([&] { parse_tokenizer_json(json.dump(), config, special, "dir"); });
 }
 
 TEST(TokenizerJson, ReadsGpt2) {
