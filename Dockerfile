@@ -1,20 +1,22 @@
 # layerboost and what it needs to run, without the tools that built it.
 #   docker build -t layerboost .
 #   docker run --rm -p 8080:8080 -v layerboost:/var/cache/layerboost layerboost serve smollm2-135m --host 0.0.0.0
-# Models are kept in the volume; `layerboost pull NAME` or a mounted file brings them there. --host 0.0.0.0 makes the server reachable
-# from outside of the container: give it an --api-key (or LAYERBOOST_API_KEY) where others can reach it, too.
+# The default model is in the image; `layerboost pull NAME` or a mounted file brings others into the volume. --host 0.0.0.0 makes the server
+# reachable from outside of the container: give it an --api-key (or LAYERBOOST_API_KEY) where others can reach it, too.
 FROM debian:12-slim AS build
 WORKDIR /opt/layerboost
 COPY scripts/setup.sh scripts/
 RUN scripts/setup.sh
 COPY . .
-RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DLAYERBOOST_TESTS=OFF && cmake --build /build --target layerboost
+RUN cmake --preset release -B /build -DLAYERBOOST_TESTS=OFF && cmake --build /build --target layerboost
+RUN XDG_CACHE_HOME=/cache scripts/get-model.sh
 
 FROM debian:12-slim
 RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
       libdnnl2 libfmt9 libspdlog1.10 libpcre2-8-0 libutf8proc2 libopenmpi3 libcurl4 libssl3 libgomp1 ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --home-dir /var/cache/layerboost --create-home layerboost
+    && useradd --system --home-dir /var/cache/layerboost layerboost
+COPY --from=build --chown=layerboost:layerboost /cache/layerboost /var/cache/layerboost
 COPY --from=build /build/layerboost /usr/local/bin/
 # Ready-made plans, where the program was told at its build to look for them.
 COPY --from=build /opt/layerboost/models /opt/layerboost/models
