@@ -104,6 +104,39 @@ void attention_decode(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(decode.pages.bytes()) * state.iterations());
 }
 
+/// One new token of each of 64 sequences in 30 layers with windows of range(0) and 4 sinks; range(1): the type.
+void window_decode(benchmark::State& state) {
+  constexpr int kSequences = 64, kLayers = 30, kSinks = 4;
+  const int window = static_cast<int>(state.range(0)), page_count = (window + 63) / 64;
+  const auto type = static_cast<KvType>(state.range(1));
+  const KvLayout layout{type, kKvHeads, kHeadSize, 64};
+  const KvLayout sink_layout{type, kKvHeads, kHeadSize, 16};
+  const Pages pages(layout, kSequences * kLayers * page_count), sinks(layout, kSequences * kLayers);
+  const auto q = random_values(kSequences * kHeads * kHeadSize);
+  std::vector<float> out(q.size());
+  std::vector<std::vector<KvSegment>> segments(kSequences * kLayers);
+  for (int i = 0; i < kSequences * kLayers; ++i) {
+    auto& own = segments[static_cast<std::size_t>(i)];
+    own.push_back({sinks.block(i), sink_layout.slots, kSinks, 0, nullptr, true});
+    for (int page = 0; page < page_count; ++page)
+      own.push_back({pages.block(i * page_count + page), 64, std::min(64, window - page * 64), 1000 + page * 64});
+  }
+  std::vector<AttentionTask> tasks(kSequences);
+  for (auto _ : state) {
+    for (int layer = 0; layer < kLayers; ++layer) {
+      for (int i = 0; i < kSequences; ++i) {
+        const std::ptrdiff_t at = std::ptrdiff_t{i} * kHeads * kHeadSize;
+        tasks[static_cast<std::size_t>(i)] = {
+            q.data() + at,     out.data() + at, 1,
+            1000 + window - 1, window,          segments[static_cast<std::size_t>(layer * kSequences + i)]};
+      }
+      attention(layout, kHeads, 0.125f, tasks);
+    }
+  }
+  const std::size_t bytes = pages.bytes() + sink_layout.bytes() * kSequences * kLayers;
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes) * state.iterations());
+}
+
 /// What attention_decode is measured against: the same bytes read in order of address by all threads.
 void plain_read(benchmark::State& state) {
   const Decode<KvType::bf16>& decode = Decode<KvType::bf16>::instance();
@@ -198,6 +231,11 @@ void best_of(benchmark::internal::Benchmark* b) {
 BENCHMARK(plain_read)->Apply(best_of)->Unit(benchmark::kMillisecond);
 BENCHMARK(attention_decode<KvType::bf16>)->Apply(best_of)->Unit(benchmark::kMillisecond);
 BENCHMARK(attention_decode<KvType::int8>)->Apply(best_of)->Unit(benchmark::kMillisecond);
+BENCHMARK(window_decode)
+    ->Apply(best_of)
+    ->ArgNames({"window", "type"})
+    ->ArgsProduct({{64, 256, 512}, {1, 2}})
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK(attention_prompt)
     ->Apply(best_of)
     ->ArgNames({"tokens", "asked", "window", "type"})

@@ -40,8 +40,8 @@ std::vector<double> last_token_entropy(const Model& model, int layer, std::span<
   for (const MixerSpan& span : spans) {
     const KvLayout layout = block.layout(span.count);
     std::byte* const keys = workspace.scratch.reserve(layout.bytes());
-    clear_kv(layout, keys);
-    block.store(span, projected, 0, span.count, layout, keys, 0);
+    const KvWrite all{&span, 0, span.count, layout, keys, 0, true};
+    block.store({&all, 1}, projected);
     const KvSegment segment{keys, layout.slots, span.count, 0, nullptr, false};
     const MixerSpan last{span.row + span.count - 1, 1, span.count - 1, nullptr};
     float entropy = 0;

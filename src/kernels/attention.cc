@@ -116,7 +116,7 @@ class Call {
       // Each thread takes the next item before it starts on one, to fetch its keys ahead.
       const std::size_t count = schedule.items.size();
       for (std::size_t i = taken++, next = taken++; i < count; i = next, next = taken++) {
-        run_item(kernel, schedule.items[i], next < count ? first_head(schedule.items[next]) : nullptr, schedule);
+        run_item(kernel, schedule.items[i], next < count ? &schedule.items[next] : nullptr, schedule);
       }
 #pragma omp barrier
 #pragma omp for schedule(static)
@@ -167,16 +167,8 @@ class Call {
     }
   }
 
-  /// Where an item starts to read.
-  [[nodiscard]] const std::byte* first_head(const Item& item) const {
-    const KvSegment& segment = item.task->segments[static_cast<std::size_t>(item.first_segment)];
-    KvLayout own = layout_;
-    own.slots = segment.slots;
-    return segment.block + own.head_bytes() * static_cast<std::size_t>(item.kv_head);
-  }
-
-  void run_item(const AttentionKernels& kernel, const Item& item, const std::byte* next_head,
-                const Schedule& schedule) const {
+  /// next: what this thread does after it; nullptr: nothing.
+  void run_item(const AttentionKernels& kernel, const Item& item, const Item* next, const Schedule& schedule) const {
     thread_local AlignedBuffer scratch;
     const AttentionTask& task = *item.task;
     AttentionTile tile;
@@ -185,7 +177,11 @@ class Call {
     tile.segments = task.segments.data() + item.first_segment;
     tile.segment_count = item.segments;
     tile.kv_head = item.kv_head;
-    tile.next_head = next_head;
+    if (next != nullptr) {
+      tile.next_segments = next->task->segments.data() + next->first_segment;
+      tile.next_segment_count = next->segments;
+      tile.next_kv_head = next->kv_head;
+    }
     tile.token_stride = static_cast<std::ptrdiff_t>(heads_) * layout_.head_size;
     const std::ptrdiff_t offset = item.first_token * tile.token_stride + head_offset(item.kv_head);
     tile.q = task.q + offset;

@@ -101,11 +101,16 @@ AttentionTask AttentionBlock::task(const MixerSpan& span, const Projected& proje
   return {projected.q + offset, projected.output + offset, span.count, span.position, window, segments};
 }
 
-void AttentionBlock::store(const MixerSpan& span, const Projected& projected, int first, int count,
-                           const KvLayout& block_layout, std::byte* block, int slot) const {
+void AttentionBlock::store(std::span<const KvWrite> writes, const Projected& projected) const {
   const int stride = model_.config.kv_size();
-  const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(span.row + first) * stride;
-  store_kv(block_layout, block, slot, count, projected.k + offset, projected.v + offset, stride);
+  const auto count = std::ssize(writes);
+#pragma omp parallel for schedule(static) if (count > 1)
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    const KvWrite& write = writes[static_cast<std::size_t>(i)];
+    if (write.clear) clear_kv(write.layout, write.block);
+    const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(write.span->row + write.first) * stride;
+    store_kv(write.layout, write.block, write.slot, write.count, projected.k + offset, projected.v + offset, stride);
+  }
 }
 
 }  // namespace layerboost

@@ -21,6 +21,17 @@ struct Projected {
   float* output = nullptr;   // [rows, H, d], for attention to fill
 };
 
+/// Rows `first` .. `first + count - 1` of a span (counted from its first row) that go into a block of keys and values
+/// from slot `slot` on.
+struct KvWrite {
+  const MixerSpan* span;
+  int first, count;
+  KvLayout layout;
+  std::byte* block;
+  int slot;
+  bool clear = false;  // zero the block before: what it held may not be numbers
+};
+
 /// One layer's attention around its core. Holds references to the model.
 class AttentionBlock {
  public:
@@ -52,9 +63,8 @@ class AttentionBlock {
   [[nodiscard]] AttentionTask task(const MixerSpan& span, const Projected& projected, int window,
                                    std::span<const KvSegment> segments) const;
 
-  /// Writes positions `first` .. `first + count - 1` of the span (counted from its first row) into slots of a block.
-  void store(const MixerSpan& span, const Projected& projected, int first, int count, const KvLayout& block_layout,
-             std::byte* block, int slot) const;
+  /// Carries out all writes, none of which may touch what another does.
+  void store(std::span<const KvWrite> writes, const Projected& projected) const;
 
  private:
   const Model& model_;

@@ -7,22 +7,13 @@ namespace {
 
 int pages_for(int length) { return (length + page_slots - 1) / page_slots; }
 
-/// Some positions of a span that go into one page.
-struct PageWrite {
-  const MixerSpan* span;
-  int first;  // counted from the span's first row
-  int count;
-  std::byte* page;
-  int slot;
-};
-
 }  // namespace
 
 void SoftmaxMixer::forward(const MixerRows& rows, Workspace& workspace) const {
   const Projected projected = block_.project(rows, workspace);
   const KvLayout layout = block_.layout(page_slots);
 
-  std::vector<PageWrite> writes;
+  std::vector<KvWrite> writes;
   for (const MixerSpan& span : rows.spans) {
     reserve(*span.cache, span.position + span.count);
     std::vector<Block>& pages = span.cache->blocks;
@@ -32,16 +23,11 @@ void SoftmaxMixer::forward(const MixerRows& rows, Workspace& workspace) const {
       const int slot = position % page_slots;
       const int count = std::min(page_slots - slot, span.count - first);
       span.cache->pools->make_unique(pages[page], layout.bytes());
-      writes.push_back({&span, first, count, pages[page].get(), slot});
+      writes.push_back({&span, first, count, layout, pages[page].get(), slot});
       first += count;
     }
   }
-  const auto write_count = static_cast<std::ptrdiff_t>(writes.size());
-#pragma omp parallel for schedule(static) if (write_count > 1)
-  for (std::ptrdiff_t i = 0; i < write_count; ++i) {
-    const PageWrite& write = writes[static_cast<std::size_t>(i)];
-    block_.store(*write.span, projected, write.first, write.count, layout, write.page, write.slot);
-  }
+  block_.store(writes, projected);
 
   std::vector<KvSegment> segments;  // of all spans, one after another
   for (const MixerSpan& span : rows.spans) {

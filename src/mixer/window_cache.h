@@ -28,11 +28,20 @@ class WindowCache {
   void reserve(LayerCache& cache, int length) const;
 
  private:
-  void store_sinks(const MixerSpan& span, const Projected& projected) const;
-  void store_ring(const MixerSpan& span, const Projected& projected) const;
-  /// The ring when it holds positions up to `end`, for the queries of a span.
-  void add_ring(const LayerCache& cache, int end, bool one_query, std::vector<KvSegment>& segments,
-                std::vector<std::int32_t>& positions) const;
+  /// What of a span goes into the sinks, and into the ring.
+  void put_sinks(const MixerSpan& span, std::vector<KvWrite>& writes) const;
+  void put_ring(const MixerSpan& span, std::vector<KvWrite>& writes) const;
+  /// A chunk's own keys and values, behind the sinks, in pages from `memory` on.
+  void put_chunk(const MixerSpan& span, std::byte* memory, std::vector<KvWrite>& writes) const;
+  /// Pages of it; a single token has none.
+  [[nodiscard]] int chunk_pages(const MixerSpan& span) const;
+  /// The first of a span's rows that isn't a sink.
+  [[nodiscard]] int behind_sinks(const MixerSpan& span) const;
+
+  /// What a span's queries see, of a chunk's own with the pages from `chunk` on. positions: kept of a ring that isn't
+  /// in order.
+  void add_segments(const MixerSpan& span, const std::byte* chunk, std::vector<KvSegment>& segments,
+                    std::vector<std::vector<std::int32_t>>& positions) const;
 
   [[nodiscard]] int ring_pages(int end) const;
   [[nodiscard]] KvLayout page_layout(int page) const;

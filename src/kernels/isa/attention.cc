@@ -297,29 +297,62 @@ inline void fill_scales(const std::byte* scales, const std::byte* ahead, int slo
     _mm_prefetch(reinterpret_cast<const char*>(ahead + byte), _MM_HINT_T0);
 }
 
+/// Where the heads of blocks lie, and which of them are read next.
+template <typename Dot>
+struct Heads {
+  const AttentionTile& tile;
+  std::ptrdiff_t slot_bytes;  // of a key, and of a value
+
+  [[nodiscard]] std::ptrdiff_t bytes(const KvSegment& segment) const {
+    return segment.slots * (2 * slot_bytes + (Dot::kScaled ? 4 : 0));
+  }
+  [[nodiscard]] const std::byte* at(const KvSegment& segment, int kv_head) const {
+    return segment.block + bytes(segment) * kv_head;
+  }
+
+  /// The page of kGroup slots after segment s, in this tile or in what is read after it; nullptr: none.
+  [[nodiscard]] const std::byte* page_after(int s) const {
+    while (++s < tile.segment_count) {
+      if (tile.segments[s].slots == kGroup) return at(tile.segments[s], tile.kv_head);
+    }
+    for (int i = 0; i < tile.next_segment_count; ++i) {
+      if (tile.next_segments[i].slots == kGroup) return at(tile.next_segments[i], tile.next_kv_head);
+    }
+    return nullptr;
+  }
+
+  /// Fetches the short blocks of what is read after this tile, such as sinks.
+  void fetch_short_ones() const {
+    for (int i = 0; i < tile.next_segment_count; ++i) {
+      const KvSegment& segment = tile.next_segments[i];
+      if (segment.slots >= kGroup) continue;
+      const std::byte* const head = at(segment, tile.next_kv_head);
+      for (std::ptrdiff_t byte = 0; byte < bytes(segment); byte += 64)
+        _mm_prefetch(reinterpret_cast<const char*>(head + byte), _MM_HINT_T0);
+    }
+  }
+};
+
 template <typename Dot>
 void attend_as(const AttentionTile& tile) {
   State<Dot> state = begin_tile<Dot>(tile);
   const int blocks = (state.rows + Dot::kRows - 1) / Dot::kRows;
-  const std::ptrdiff_t slot_bytes = state.padded * Dot::kColumn / Dot::kStep;  // of a key, and of a value
-  const auto head_of = [&](const KvSegment& segment) {
-    return segment.block + segment.slots * (2 * slot_bytes + (Dot::kScaled ? 4 : 0)) * tile.kv_head;
-  };
+  const Heads<Dot> heads = {tile, state.padded * Dot::kColumn / Dot::kStep};
+  heads.fetch_short_ones();
   Group group;
   for (int s = 0; s < tile.segment_count; ++s) {
     const KvSegment& segment = tile.segments[s];
-    const std::byte* head = head_of(segment);
-    const std::ptrdiff_t value_offset = segment.slots * slot_bytes;
+    const std::byte* head = heads.at(segment, tile.kv_head);
+    const std::ptrdiff_t value_offset = segment.slots * heads.slot_bytes;
     group.key_stride = static_cast<std::ptrdiff_t>(segment.slots) * Dot::kColumn;
     group.pinned = segment.pinned;
-    // Only pages of one group each are worth fetching ahead: long blocks are streams that the hardware follows.
-    const std::byte* following = segment.slots > kGroup       ? nullptr
-                                 : s + 1 < tile.segment_count ? head_of(tile.segments[s + 1])
-                                                              : tile.next_head;
+    // Only pages of one group each are fetched ahead, while one is read: long blocks are streams that the hardware
+    // follows.
+    const std::byte* following = segment.slots == kGroup ? heads.page_after(s) : nullptr;
     for (int slot = 0; slot < segment.count; slot += kGroup) {
       group.filled = smaller(kGroup, segment.count - slot);
       group.keys = head + static_cast<std::ptrdiff_t>(slot) * Dot::kColumn;
-      group.values = head + value_offset + slot * slot_bytes;
+      group.values = head + value_offset + slot * heads.slot_bytes;
       group.keys_ahead = following == nullptr ? group.keys : following;
       group.values_ahead = following == nullptr ? group.values : following + value_offset;
       fill_positions(segment, slot, group);

@@ -55,8 +55,10 @@ struct AttentionTile {
   const KvSegment* segments = nullptr;
   int segment_count = 0;
   int kv_head = 0;
-  const std::byte* next_head =
-      nullptr;  // nullptr, or the keys that will be read after this tile's, to fetch them ahead
+  // What is read after this tile, to be fetched ahead.
+  const KvSegment* next_segments = nullptr;
+  int next_segment_count = 0;
+  int next_kv_head = 0;
 
   const float* q = nullptr;  // [tokens, R, d], tokens `token_stride` floats apart
   float* out = nullptr;      // likewise; unused where `partial` is set
