@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The tables of docs/results.md from what bench/results.sh left in DIR.
+"""The tables of docs/results.md from what bench/results.sh or bench/tiers.sh left in DIR.
 
-    results_table.py DIR NAME [NAME ...]      NAME: of text.NAME.json, tasks.NAME.json, speed.NAME.json; its plan is NAME.json or NAME/plan.json
+    results_table.py DIR NAME [NAME ...]      NAME: of text.NAME.json, tasks.NAME.json, speed.NAME.json, memory.NAME.json, those that there are; its plan
+                                              is NAME.json or NAME/plan.json
 """
 
 import json
@@ -22,15 +23,17 @@ def mean_accuracy(tasks):
     return percent(sum(task["acc"] for task in tasks.values()) / len(tasks), sum(e * e for e in errors) ** 0.5 / len(tasks))
 
 
-def plan_of(folder, name):
-    return load(folder / f"{name}.json") or load(folder / name / "plan.json")
+def memory_share(folder, name):
+    memory = load(folder / f"memory.{name}.json").get("memory")
+    plan = load(folder / f"{name}.json") or load(folder / name / "plan.json")
+    fraction = memory["fraction"] if memory else plan["predicted"]["kv_fraction"] if plan else 1
+    return f"{100 * fraction:.0f} %"
 
 
 def quality_rows(folder, names):
     texts = [load(folder / f"text.{name}.json") for name in names]
     tasks = [load(folder / f"tasks.{name}.json").get("tasks", {}) for name in names]
-    plans = [plan_of(folder, name) for name in names]
-    rows = [("KV memory at 2048", [f"{100 * plan['predicted']['kv_fraction']:.0f} %" if plan else "100 %" for plan in plans])]
+    rows = [("KV memory at 2048", [memory_share(folder, name) for name in names])]
     rows.append(("perplexity", [f"{t['perplexity']['ppl']:.3f}" if t else "" for t in texts]))
     change = [t.get("kl") for t in texts]
     rows.append(("change of NLL", [f"{k['nll_change']:+.4f} ± {k['nll_change_stderr']:.4f}" if k else "" for k in change]))
@@ -44,7 +47,8 @@ def quality_rows(folder, names):
             if metric in tasks[0][task]:
                 cells = [percent(t[task][metric], t[task][metric + "_stderr"]) if task in t else "" for t in tasks]
                 rows.append((f"{task} {metric} (n {tasks[0][task]['n']}), %", cells))
-    rows.append(("mean acc of the sets, %", [mean_accuracy(t) if t else "" for t in tasks]))
+    if any(tasks):
+        rows.append(("mean acc of the sets, %", [mean_accuracy(t) if t else "" for t in tasks]))
     speeds = [load(folder / f"speed.{name}.json") for name in names]
     if any(speeds):
         rows.append(("tokens/s, 64 at 1024", [f"{s['rows'][-1]['speed_tg']:.0f}" if s else "" for s in speeds]))
