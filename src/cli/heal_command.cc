@@ -92,7 +92,9 @@ void add_data_options(CLI::App& command, HealFlags& options) {
       ->capture_default_str();
   command.add_option("--valid", heal_options.valid, "Held-out text; default: the last 1 % of the text")
       ->type_name("FILE");
-  command.add_option("--valid-every", options.measure_every, "Tokens between measurements; default: 1/20 of the run")
+  command
+      .add_option("--valid-every", options.measure_every,
+                  "Tokens between measurements; default: 1/20 of the run, at least 8 times the held-out part")
       ->type_name("N");
   command.add_option("--valid-sequences", heal_options.held_out, "Held-out sequences")
       ->type_name("N")

@@ -32,7 +32,7 @@ struct HealOptions {
   LossWeights loss;
   std::size_t memory = std::size_t{6} << 30;  // bytes of kept activations
   std::uint64_t seed = 0;
-  std::int64_t measure_every = 0;  // tokens between measurements; 0: a twentieth of the run
+  std::int64_t measure_every = 0;  // tokens between measurements; 0: see tokens_between_measurements()
   int held_out = 16;               // sequences of held-out text
   int passkeys = 10;               // held-out passkey prompts
   double save_minutes = 3;         // between checkpoints
@@ -49,6 +49,11 @@ struct HealOptions {
   [[nodiscard]] std::int64_t match_steps() const {
     const std::int64_t wanted = match_tokens >= 0 ? match_tokens : tokens / 10;
     return (wanted + tokens_per_step() - 1) / tokens_per_step();
+  }
+  /// As wanted, or a twentieth of the run but at least eight times the held-out part, so that measuring takes a tenth
+  /// of the time at most.
+  [[nodiscard]] std::int64_t tokens_between_measurements() const {
+    return measure_every > 0 ? measure_every : std::max(tokens / 20, std::int64_t{8} * held_out * length);
   }
 
   /// All that changes the result, by the names of flags; `batch` is that of one process that does it alone.

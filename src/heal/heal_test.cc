@@ -38,6 +38,7 @@ class HealTest : public testing::Test {
 };
 
 TEST_F(HealTest, WritesAModelThatIsBetter) {
+  options_.measure_every = 1;  // after each step
   const HealResult result = run({parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("none")}, "out");
   EXPECT_LT(result.after.kl, result.before.kl);
   EXPECT_EQ(result.steps, 16);

@@ -220,9 +220,8 @@ void Trainer::check_divergence(double loss, double norm) {
 
 /// Before the first step, after the last, and at intervals.
 bool Trainer::measurement_due() const {
-  const std::int64_t each = options_.tokens_per_step(), steps = options_.steps();
-  const std::int64_t wanted = options_.measure_every > 0 ? options_.measure_every / each : (steps + 19) / 20;
-  const std::int64_t interval = std::max<std::int64_t>(1, wanted);
+  const std::int64_t interval =
+      std::max<std::int64_t>(1, options_.tokens_between_measurements() / options_.tokens_per_step());
   if (state_.measured_step >= state_.step) return false;
   return state_.step == 0 || done() || (!matching() && (state_.step - match_steps_) % interval == 0);
 }

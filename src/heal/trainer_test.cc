@@ -253,6 +253,18 @@ TEST_F(TrainerTest, RefusesAnotherRun) {
   }
 }
 
+TEST(HealOptions, MeasuringTakesATenthOfTheTimeAtMost) {
+  HealOptions options;
+  options.held_out = 16;
+  options.length = 1024;
+  options.tokens = 10'000'000;
+  EXPECT_EQ(options.tokens_between_measurements(), 500'000);
+  options.tokens = 500'000;
+  EXPECT_EQ(options.tokens_between_measurements(), 8 * 16 * 1024);
+  options.measure_every = 1000;
+  EXPECT_EQ(options.tokens_between_measurements(), 1000);
+}
+
 TEST(HealOptions, RateRisesAndFalls) {
   HealOptions options;
   options.tokens = 100 * 8192;
