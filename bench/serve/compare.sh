@@ -39,7 +39,7 @@ measure() {
     sleep 0.5
   done
   "$binary" bench --url "$url" --prompt 1024 --generate 128 --concurrency "$concurrency" --requests "$requests" --vocab 49152 --json "$out/part.json" >&2
-  sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' /proc/$server/status >"$out/$name.peak"
+  awk '/^VmHWM/ { print $2 }' /proc/$server/status >"$out/$name.peak"
   kill $server
   wait $server || true
   server=
