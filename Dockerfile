@@ -1,15 +1,15 @@
 # layerboost and what it needs to run, without the tools that built it.
 #   docker build -t layerboost .
 #   docker run --rm -p 8080:8080 -v layerboost:/var/cache/layerboost layerboost serve smollm2-135m --host 0.0.0.0
-# The default model is in the image; `layerboost pull NAME` or a mounted file brings others into the volume. --host 0.0.0.0 makes the server
+# The default model is in the image, and in a volume that begins with it; `layerboost pull NAME` brings others into the volume. --host 0.0.0.0 makes the server
 # reachable from outside of the container: give it an --api-key (or LAYERBOOST_API_KEY) where others can reach it, too.
 FROM debian:12-slim AS build
 WORKDIR /opt/layerboost
-COPY scripts/setup.sh scripts/
+COPY scripts/setup.sh scripts/get-model.sh scripts/
 RUN scripts/setup.sh
+RUN XDG_CACHE_HOME=/cache scripts/get-model.sh
 COPY . .
 RUN cmake --preset release -B /build -DLAYERBOOST_TESTS=OFF && cmake --build /build --target layerboost
-RUN XDG_CACHE_HOME=/cache scripts/get-model.sh
 
 FROM debian:12-slim
 RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \

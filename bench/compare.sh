@@ -3,34 +3,41 @@
 # table of tokens per second; layerboost's own lines hold its share of the roof, too.
 #   bench/compare.sh [--quick | --grid] [--plan PLAN].. [--out DIR]
 # layerboost runs unchanged and with each PLAN, in bf16, in int8, and in int8 with caches in int8 ("kv8"). --quick: a check that all of it works.
-# --grid: 1 to 128 sequences of 256 to 4096 tokens, layerboost in bf16 and kv8, each peer in its fastest setting; bench/peers/plot.py draws it.
-# Wants an idle machine for about 20 minutes, with --grid for two hours; what is in DIR already isn't measured again. The first call builds the
+# --grid: 1 to 128 sequences of 256 to 4096 tokens, layerboost in bf16 and kv8, each peer in its fastest setting, drawn as DIR/speed.svg
+# (about 16 GB); then the servers (bench/serve/compare.sh).
+# Wants an idle machine for about 20 minutes, with --grid for three hours; what is in DIR already isn't measured again. The first call builds the
 # peers (bench/peers/setup.sh).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/bench/peers/common.sh"
 extent= plans=() out=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick | --grid) extent=$1 ;;
-    --plan) plans+=("$2"); shift ;;
-    --out) out=$2; shift ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --plan | --out)
+      [ $# -ge 2 ] || fail "$1 wants a value" 2
+      if [ "$1" = --plan ]; then plans+=("$2"); else out=$2; fi
+      shift
+      ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
+[ "$extent" != --grid ] || [ -n "$out" ] || fail "--grid takes three hours: say with --out where to keep the results" 2
 "$root/bench/peers/setup.sh"
-source "$root/bench/peers/common.sh"
 [ -n "$out" ] || { out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT; }
-mkdir -p "$out"
 binary=${LAYERBOOST:-$root/build/release/layerboost}
+begin_in "compare.sh $extent, $(binary_stamp)"
+for plan in "${plans[@]}"; do keep_plan "$plan"; done
+check_idle
 
 # ours NAME FORMAT ARGUMENTS...: into DIR/ours.NAME.jsonl, one line for each row of the bench.
 ours() {
   local lines=$out/ours.$1.jsonl format=$2
   shift 2
   [ ! -s "$lines" ] || return 0
-  "$binary" bench smollm2-135m --json "$out/bench.json" "$@" >&2
-  python3 - "$out/bench.json" "$format" >"$lines.part" <<'PYTHON'
+  "$binary" bench smollm2-135m --json "$out/part.json" "$@" >&2
+  python3 - "$out/part.json" "$format" >"$lines.part" <<'PYTHON'
 import json, sys
 bench = json.load(open(sys.argv[1]))
 for row in bench["rows"]:
@@ -40,6 +47,7 @@ for row in bench["rows"]:
                       "tool": "layerboost bench", "config": {"precision": bench["run"]["precision"], "kv": bench["run"].get("kv"), "plan": bench["run"]["plan"]}, **row}))
 PYTHON
   mv "$lines.part" "$lines"
+  rm "$out/part.json"
 }
 
 formats=(bf16 int8 int8-kv8) batches=1,16,64 prompts=1024 generate=32
@@ -57,13 +65,19 @@ for format in "${formats[@]}"; do
   fi
   ours $format.many $format "${flags[@]}" "${many[@]}"
   for plan in "${plans[@]}"; do
-    name=$(basename "$plan" .json)
-    ours "$format.$name" "$format+$name" "${flags[@]}" --plan "$plan" "${many[@]}"
+    keep_plan "$plan"
+    ours "$format+$plan_name" "$format+$plan_name" "${flags[@]}" --plan "$plan" "${many[@]}"
   done
 done
 for part in llama-bench llama-batched openvino; do
   [ "$extent$part" != --gridllama-bench ] && [ ! -s "$out/$part.jsonl" ] || continue
-  "$root/bench/peers/run.sh" $extent --only $part --out "$out/$part.part" >&2
+  "$root/bench/peers/run.sh" $extent --only $part --lines --out "$out/$part.part" >&2
   mv "$out/$part.part" "$out/$part.jsonl"
 done
 python3 "$root/bench/peers/table.py" "$out"/*.jsonl
+if [ "$extent" = --grid ]; then
+  "$python" "$root/bench/peers/plot.py" "$out/speed.svg" "$out"/*.jsonl
+  served=()
+  for plan in "${plans[@]}"; do served+=(--plan "$plan"); done
+  "$root/bench/serve/compare.sh" --out "$out/serve" "${served[@]}"
+fi

@@ -33,7 +33,12 @@ def memory_share(folder, name):
 def quality_rows(folder, names):
     texts = [load(folder / f"text.{name}.json") for name in names]
     tasks = [load(folder / f"tasks.{name}.json").get("tasks", {}) for name in names]
+    healed = [load(folder / name / "heal.json").get("figures") for name in names]
     rows = [("KV memory at 2048", [memory_share(folder, name) for name in names])]
+    if any(healed):
+        rows.append(("healed on, M tokens", [f"{h['tokens'] / 1e6:.1f}" if h else "" for h in healed]))
+        for label, moment in (("held-out training text: KL before healing", "before"), ("the same, healed", "after")):
+            rows.append((label, [f"{h[moment]['kl']:.3f}" if h else "" for h in healed]))
     rows.append(("perplexity", [f"{t['perplexity']['ppl']:.3f}" if t else "" for t in texts]))
     change = [t.get("kl") for t in texts]
     rows.append(("change of NLL", [f"{k['nll_change']:+.4f} ± {k['nll_change_stderr']:.4f}" if k else "" for k in change]))

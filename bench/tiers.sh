@@ -31,19 +31,24 @@ PYTHON
 }
 
 window='{"mixer": "window", "window": 256, "sinks": 4}'
-[ -s "$out/maps.json" ] || "$binary" analyze smollm2-135m --to map,none --by kl --tokens 16384 --text "$data/corpus/train.jsonl" -o "$out/maps.json"
+"$binary" analyze smollm2-135m --to map,none --by kl --tokens 16384 --text "$data/corpus/train.jsonl" -o "$out/maps.json" >&2
 make_plan window256 "$window"
 make_plan hybrid61 '{"mixer": "hybrid", "window": 61, "sinks": 4}' # with its state as much memory as a window of 256
 make_plan gated65 '{"mixer": "gated", "window": 65}'
 make_plan none4 "$window" '{"mixer": "none"}'
 make_plan map4 "$window" '{"mixer": "map"}'
 
+evaluate() { # evaluate NAME MODEL
+  [ -s "$out/text.$1.json" ] ||
+    "$binary" eval "$2" --text "$data/corpus/valid.jsonl" --limit 64 --passkey 512,1024,2048 --json "$out/text.$1.json"
+}
+
 plans=(window256 hybrid61 gated65 none4 map4)
+evaluate base smollm2-135m
 for plan in "${plans[@]}"; do
   healed=$plan.healed
   "$binary" heal smollm2-135m --plan "$out/$plan.json" -o "$out/$healed" --text "$data/corpus/train.jsonl" --tokens "${TOKENS:-0.5M}" --lr 5e-4
   "$binary" info "$out/$healed" --context 2048 --json "$out/memory.$healed.json" >/dev/null
-  [ -s "$out/text.$healed.json" ] ||
-    "$binary" eval "$out/$healed" --text "$data/corpus/valid.jsonl" --limit 64 --passkey 512,1024,2048 --json "$out/text.$healed.json"
+  evaluate $healed "$out/$healed"
 done
-python3 "$root/bench/results_table.py" "$out" "${plans[@]/%/.healed}"
+python3 "$root/bench/results_table.py" "$out" base "${plans[@]/%/.healed}"

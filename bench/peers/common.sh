@@ -25,3 +25,31 @@ fail() {
   echo "$(basename "$0"): $1" >&2
   exit "${2:-1}"
 }
+
+# check_idle: tells where what else runs would spoil the figures.
+check_idle() {
+  local load
+  read -r load _ </proc/loadavg
+  [ "${load%.*}" -lt 1 ] || echo "$(basename "$0"): the machine is busy (load $load): figures will be too low, llama.cpp's by far (its threads spin)" >&2
+}
+
+# For comparisons that keep each result in a folder $out.
+# binary_stamp: which build of layerboost is compared.
+binary_stamp() { echo "layerboost $(sha256sum <"$binary" | cut -c1-12)"; }
+
+# begin_in WHAT: makes $out, or ends the script where it holds results of something else than WHAT.
+begin_in() {
+  mkdir -p "$out"
+  [ ! -e "$out/made-from" ] || [ "$(cat "$out/made-from")" = "$1" ] ||
+    fail "$out holds results of '$(cat "$out/made-from")', not of '$1': give another --out" 2
+  echo "$1" >"$out/made-from"
+}
+
+# keep_plan PLAN: copies it into $out, and puts its name into $plan_name: the file's, or its folder's where the file is plan.json.
+keep_plan() {
+  [ -s "$1" ] || fail "there is no plan $1" 2
+  plan_name=$(basename "$1" .json)
+  [ "$plan_name" != plan ] || plan_name=$(basename "$(dirname "$(realpath "$1")")")
+  [ -e "$out/$plan_name.plan" ] || cp "$1" "$out/$plan_name.plan"
+  cmp -s "$1" "$out/$plan_name.plan" || fail "$out holds another plan named $plan_name: rename $1, or give another --out" 2
+}

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Measures the peers on the default model, one JSON line per test (keys: table.py), and prints a table at the end.
-#   bench/peers/run.sh [--quick | --grid] [--only PART[,PART...]] [--threads N] [--out FILE.jsonl]
+#   bench/peers/run.sh [--quick | --grid] [--only PART[,PART...]] [--threads N] [--out FILE.jsonl] [--lines]
 # Parts: llama-bench    llama.cpp, single stream: a prompt of 512; 128 tokens from nothing; Q4_1, Q8_0, BF16
 #        llama-batched  llama.cpp, 1, 16 and 64 sequences of 1024 tokens generating 32 each; Q8_0, BF16
 #        openvino       OpenVINO GenAI, the same tests by continuous batching; int8 weights from the Q8_0 file
 # llama.cpp runs with flash attention off and on, OpenVINO in bf16 and f32; the lines hold both, the table the faster.
 # --quick checks that everything works in about a minute (fewer sequences, shorter); --threads: default one per CPU.
 # --grid: instead of all that 1, 4, 16, 64 and 128 sequences of 256, 1024 and 4096 tokens, each peer in its fastest setting (an hour, 16 GB).
+# --lines: no table, no word on a busy machine (for compare.sh, which calls this after other measurements).
 # --out: default peers.jsonl in the cache directory; written anew. Takes about 10 minutes on 2 idle cores; needs setup.sh once.
 # Environment: LAYERBOOST_PEERS as in setup.sh.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-quick=0 grid=0
+quick=0 grid=0 lines=0
 parts=
 threads=$(nproc)
 out=$peers/peers.jsonl
@@ -20,6 +21,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 ;;
     --grid) grid=1 ;;
+    --lines) lines=1 ;;
     --only | --threads | --out)
       [ $# -ge 2 ] || fail "$1 wants a value" 2
       case $1 in
@@ -29,7 +31,7 @@ while [ $# -gt 0 ]; do
       esac
       shift
       ;;
-    *) fail "unknown argument '$1'; usage: run.sh [--quick | --grid] [--only PART[,PART...]] [--threads N] [--out FILE.jsonl]" 2 ;;
+    *) fail "unknown argument '$1'; usage: run.sh [--quick | --grid] [--only PART[,PART...]] [--threads N] [--out FILE.jsonl] [--lines]" 2 ;;
   esac
   shift
 done
@@ -107,14 +109,11 @@ for part in "${chosen[@]}"; do
     *) fail "unknown part '$part'; there are llama-bench, llama-batched, openvino" 2 ;;
   esac
 done
-read -r load _ </proc/loadavg
-if [ "${load%.*}" -ge 1 ]; then
-  echo "run: the machine is busy (load $load): figures will be too low, llama.cpp's by far (its threads spin)" >&2
-fi
+[ $lines = 1 ] || check_idle
 
 : >"$out"
 for part in "${chosen[@]}"; do
   "run_${part//-/_}" >>"$out"
 done
-"$python" "$here/table.py" "$out"
+[ $lines = 1 ] || "$python" "$here/table.py" "$out"
 echo "run: lines in $out" >&2

@@ -6,9 +6,11 @@
 # largest resident memory. What is in DIR already isn't measured again. Wants an idle machine for about 40 minutes, and the peers (bench/peers/setup.sh).
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+source "$root/bench/peers/common.sh"
 concurrency=50,100,200 requests=200 plans=() out=
 while [ $# -gt 0 ]; do
   case $1 in
+    --concurrency | --requests | --plan | --out) [ $# -ge 2 ] || fail "$1 wants a value" 2 ;;&
     --concurrency) concurrency=$2 ;;
     --requests) requests=$2 ;;
     --plan) plans+=("$2") ;;
@@ -17,12 +19,13 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-source "$root/bench/peers/common.sh"
 binary=${LAYERBOOST:-$root/build/release/layerboost}
-most=${concurrency##*,}
+most=$(tr , '\n' <<<"$concurrency" | sort -n | tail -1)
 [ -x "$llama_bin/llama-server" ] || fail "$llama_bin/llama-server is missing; run bench/peers/setup.sh"
 [ -n "$out" ] || { out=$(mktemp -d) && made=$out; }
-mkdir -p "$out"
+begin_in "serve/compare.sh --concurrency $concurrency --requests $requests, $(binary_stamp)"
+for plan in "${plans[@]}"; do keep_plan "$plan"; done
+check_idle
 server=
 trap '[ -z "$server" ] || kill $server 2>/dev/null; [ -z "${made:-}" ] || rm -rf "$made"' EXIT
 
@@ -30,7 +33,8 @@ trap '[ -z "$server" ] || kill $server 2>/dev/null; [ -z "${made:-}" ] || rm -rf
 measure() {
   local name=$1 url=http://127.0.0.1:$2
   shift 2
-  [ ! -s "$out/$name.json" ] || return 0
+  [ ! -s "$out/$name.peak" ] || return 0
+  ! curl -s "$url/health" >/dev/null || fail "another server answers at $url: stop it first"
   "$@" >"$out/$name.log" 2>&1 &
   server=$!
   local tries=0
@@ -39,11 +43,11 @@ measure() {
     sleep 0.5
   done
   "$binary" bench --url "$url" --prompt 1024 --generate 128 --concurrency "$concurrency" --requests "$requests" --vocab 49152 --json "$out/part.json" >&2
+  mv "$out/part.json" "$out/$name.json"
   awk '/^VmHWM/ { print $2 }' /proc/$server/status >"$out/$name.peak"
   kill $server
   wait $server || true
   server=
-  mv "$out/part.json" "$out/$name.json"
 }
 
 measure llama-server-BF16 8391 "$llama_bin/llama-server" -m "$(model_file BF16)" --port 8391 -t "$(nproc)" -fa on -np "$most" -c $((most * 1280)) \
@@ -53,7 +57,8 @@ for format in bf16 int8-kv8; do
   [ $format != int8-kv8 ] || flags+=(--kv int8)
   measure layerboost-$format 8392 "$binary" serve smollm2-135m "${flags[@]}"
   for plan in "${plans[@]}"; do
-    measure "layerboost-$format+$(basename "$plan" .json)" 8392 "$binary" serve smollm2-135m --plan "$plan" "${flags[@]}"
+    keep_plan "$plan"
+    measure "layerboost-$format+$plan_name" 8392 "$binary" serve smollm2-135m --plan "$plan" "${flags[@]}"
   done
 done
-python3 "$root/bench/serve/compare_table.py" "$out"/*.json
+python3 "$root/bench/serve/compare_table.py" "$out"/*.peak

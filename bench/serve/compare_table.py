@@ -1,4 +1,4 @@
-"""Prints the results of compare.sh as a table of Markdown: compare_table.py DIR/NAME.json.."""
+"""Prints the results of compare.sh as a table of Markdown: compare_table.py DIR/NAME.peak.., beside each its NAME.json"""
 
 import json
 import pathlib
@@ -15,8 +15,8 @@ columns = [
 ]
 rows = []
 for path in map(pathlib.Path, sys.argv[1:]):
-    peak = int(path.with_suffix(".peak").read_text()) / 2**20
-    for result in json.loads(path.read_text())["results"]:
+    peak = int(path.read_text()) / 2**20
+    for result in json.loads(path.with_suffix(".json").read_text())["results"]:
         cells = [form.format(result[key]) if form else f"{result[key] / 1000:.1f}" for _, key, form in columns]
         rows.append((result["max_concurrency"], path.stem, cells + [f"{peak:.1f}", str(result["failed"])]))
 heads = ["at once", "server", *(name for name, _, _ in columns), "memory, GiB", "failed"]

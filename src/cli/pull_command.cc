@@ -36,9 +36,15 @@ bool matches(const std::string& path, const char* pattern) {
 
 /// Of all that a repository holds, what layerboost reads: weights as safetensors, configuration and tokenizer.
 bool is_part_of_model(const HubFile& file) {
-  constexpr const char* patterns[] = {"config.json",           "generation_config.json",      "tokenizer.json",
-                                      "tokenizer_config.json", "special_tokens_map.json",     "chat_template.jinja",
-                                      "model*.safetensors",    "model.safetensors.index.json"};
+  constexpr const char* patterns[] = {"config.json",
+                                      "generation_config.json",
+                                      "tokenizer.json",
+                                      "tokenizer_config.json",
+                                      "special_tokens_map.json",
+                                      "chat_template.jinja",
+                                      "additional_chat_templates/*.jinja",
+                                      "model*.safetensors",
+                                      "model.safetensors.index.json"};
   return std::any_of(std::begin(patterns), std::end(patterns),
                      [&](const char* pattern) { return matches(file.path, pattern); });
 }

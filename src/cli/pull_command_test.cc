@@ -22,6 +22,7 @@ using testing::HasSubstr;
 const std::map<std::string, std::string> repository = {
     {"config.json", "{}"},
     {"tokenizer.json", "{\"model\": {}}"},
+    {"additional_chat_templates/tool_use.jinja", "{{ messages }}"},
     {"model-00001-of-00002.safetensors", std::string(3000, 'a')},
     {"model-00002-of-00002.safetensors", std::string(2000, 'b')},
     {"model.safetensors.index.json", "{\"weight_map\": {}}"},
@@ -85,7 +86,9 @@ TEST_F(PullCommand, FetchesWhatAModelNeedsAndNothingTwice) {
   EXPECT_EQ(find_model("org/name"), store_path("org/name"));
   EXPECT_THAT(names_in(store_path("org/name")),
               testing::UnorderedElementsAre("config.json", "tokenizer.json", "model-00001-of-00002.safetensors",
-                                            "model-00002-of-00002.safetensors", "model.safetensors.index.json"));
+                                            "model-00002-of-00002.safetensors", "model.safetensors.index.json",
+                                            "additional_chat_templates"));
+  EXPECT_EQ(read_file(store_path("org/name") / "additional_chat_templates/tool_use.jinja"), "{{ messages }}");
   const std::size_t requests = server_.requests().size();
   ASSERT_EQ(pull({"org/name"}), 0) << err_;
   EXPECT_EQ(server_.requests().size(), requests + 1);  // only the list

@@ -26,10 +26,7 @@ class HealRun {
     student_ = &student;
     const std::unique_ptr<HealText> text = open_heal_text(
         model_, {options_.text, options_.valid, options_.length, options_.held_out, sequences(), options_.seed});
-    if (first()) {
-      tell(*text);
-      copy_plan();
-    }
+    if (first()) tell(*text);
     TrainFiles files;
     files.checkpoint = directory_ / "checkpoint" / "state.bin";
     files.log = healed_log(directory_);
@@ -83,7 +80,9 @@ class HealRun {
     return json;
   }
 
+  /// Only now the plan, too: a run that is refused changes nothing of what another left there.
   void save(const TrainState& state, const HealText& text) const {
+    copy_plan();
     Adapter adapter;
     adapter.model_hash = model_.hash;
     adapter.plan_hash = plan_.plan.hash();

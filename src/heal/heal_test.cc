@@ -90,6 +90,15 @@ TEST_F(HealTest, TextThatTheModelWrites) {
   EXPECT_EQ(run({parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("softmax")}, "out").steps, 2);
 }
 
+TEST_F(HealTest, ARefusedRunLeavesTheOtherAsItWas) {
+  run({parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("softmax")}, "out");
+  const fs::path out = folder_.path("out");
+  const std::string plan = read_file(healed_plan(out)), adapter = read_file(healed_adapter(out));
+  EXPECT_THROW(run({parse_mixer("softmax"), parse_mixer("none"), parse_mixer("softmax")}, "out"), Error);
+  EXPECT_EQ(read_file(healed_plan(out)), plan);
+  EXPECT_EQ(read_file(healed_adapter(out)), adapter);
+}
+
 TEST_F(HealTest, RefusesAPlanThatChangesNothing) {
   try {
     run({{}, {}, {}}, "out");

@@ -12,7 +12,7 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* stopped_training = "stopped_training; the same command goes on from the checkpoint";
+constexpr const char* stopped_training = "stopped; the same command goes on from the checkpoint";
 
 }  // namespace
 
