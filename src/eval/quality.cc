@@ -49,6 +49,13 @@ Json to_json(const TextDivergence& divergence) {
           {"nll_change_stderr", divergence.nll_change.error}};
 }
 
+/// A character for each item: 1 where it was answered rightly.
+std::string marks(const std::vector<TaskItemScore>& items, bool TaskItemScore::*correct) {
+  std::string marks;
+  for (const TaskItemScore& item : items) marks += item.*correct ? '1' : '0';
+  return marks;
+}
+
 Json to_json(const TaskResult& task) {
   if (task.kind == TaskKind::last_word) {
     const double perplexity = std::exp(-task.log_likelihood.mean);
@@ -56,13 +63,16 @@ Json to_json(const TaskResult& task) {
             {"acc_stderr", task.acc.error},
             {"perplexity", perplexity},
             {"perplexity_stderr", perplexity * task.log_likelihood.error},
-            {"n", task.acc.n}};
+            {"n", task.acc.n},
+            {"acc_items", marks(task.items, &TaskItemScore::correct)}};
   }
   return {{"acc", task.acc.mean},
           {"acc_norm", task.acc_norm.mean},
           {"acc_stderr", task.acc.error},
           {"acc_norm_stderr", task.acc_norm.error},
-          {"n", task.acc.n}};
+          {"n", task.acc.n},
+          {"acc_items", marks(task.items, &TaskItemScore::correct)},
+          {"acc_norm_items", marks(task.items, &TaskItemScore::correct_norm)}};
 }
 
 Json to_json(const PasskeyResult& passkey) {

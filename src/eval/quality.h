@@ -49,10 +49,11 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
                               const QualityOptions& options);
 
 /// {"perplexity": {nll, ppl, tokens, windows, nll_stderr}, "kl": {mean, stderr, agreement, agreement_stderr, base_ppl,
-/// nll_change, nll_change_stderr}, "tasks": {NAME: {acc, acc_norm, acc_stderr, acc_norm_stderr, n}}, "passkey":
-/// [{length, acc, acc_stderr, logprob, logprob_stderr, n, depths: [{depth, acc, logprob, n}]}], "data": what it was
-/// measured on}; only what was measured. Last-word tasks have perplexity and perplexity_stderr in place of acc_norm.
-/// Unknown errors are null.
+/// nll_change, nll_change_stderr}, "tasks": {NAME: {acc, acc_norm, acc_stderr, acc_norm_stderr, n, acc_items,
+/// acc_norm_items}}, "passkey": [{length, acc, acc_stderr, logprob, logprob_stderr, n, depths: [{depth, acc, logprob,
+/// n}]}], "data": what it was measured on}; only what was measured. acc_items has a character for each item of the
+/// task, in the file's order: 1 where it was answered rightly, else 0. Last-word tasks have perplexity and
+/// perplexity_stderr in place of acc_norm. Unknown errors are null.
 Json to_json(const QualityReport& report);
 
 /// The same as a table for people, with standard errors.

@@ -25,7 +25,8 @@ QualityReport full_report() {
   divergence.nll_change = of(0.5, 0.005, 2);
   report.divergence = divergence;
   report.perplexity = divergence.changed;
-  TaskResult easy{"easy", TaskKind::multiple_choice, of(0.5, 0.04, 100), of(0.45, 0.05, 100), of(-3, 0.1, 100), {}};
+  TaskResult easy{"easy", TaskKind::multiple_choice, of(0.5, 0.04, 100), of(0.45, 0.05, 100), of(-3, 0.1, 100),
+                  {{{-1, -2}, true, false}, {{-2, -1}, false, false}, {{-1, -3}, true, true}}};
   TaskResult words{"words", TaskKind::last_word, of(0.25, 0.01, 40), {}, of(-2, 0.1, 40), {}};
   report.tasks = {easy, words};
   report.passkey = {{512, of(0.9, 0.02, 50), of(-0.6, 0.1, 50), {{0.1, of(0.8, 0.1, 10), of(-1, 0.2, 10)}}}};
@@ -42,7 +43,8 @@ TEST(Quality, Json) {
   EXPECT_DOUBLE_EQ(json["kl"]["mean"], 0.25);
   EXPECT_DOUBLE_EQ(json["kl"]["agreement_stderr"], 0.03);
   EXPECT_EQ(json["tasks"]["easy"].dump(),
-            R"({"acc":0.5,"acc_norm":0.45,"acc_stderr":0.04,"acc_norm_stderr":0.05,"n":100})");
+            R"({"acc":0.5,"acc_norm":0.45,"acc_stderr":0.04,"acc_norm_stderr":0.05,"n":100,)"
+            R"("acc_items":"101","acc_norm_items":"001"})");
   EXPECT_DOUBLE_EQ(json["tasks"]["words"]["perplexity"], std::exp(2.0));
   EXPECT_FALSE(json["tasks"]["words"].contains("acc_norm"));
   EXPECT_EQ(json["passkey"][0]["length"], 512);
