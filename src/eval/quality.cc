@@ -59,12 +59,9 @@ std::string marks(const std::vector<TaskItemScore>& items, bool TaskItemScore::*
 Json to_json(const TaskResult& task) {
   if (task.kind == TaskKind::last_word) {
     const double perplexity = std::exp(-task.log_likelihood.mean);
-    return {{"acc", task.acc.mean},
-            {"acc_stderr", task.acc.error},
-            {"perplexity", perplexity},
-            {"perplexity_stderr", perplexity * task.log_likelihood.error},
-            {"n", task.acc.n},
-            {"acc_items", marks(task.items, &TaskItemScore::correct)}};
+    return {{"acc", task.acc.mean},     {"acc_stderr", task.acc.error},
+            {"perplexity", perplexity}, {"perplexity_stderr", perplexity * task.log_likelihood.error},
+            {"n", task.acc.n},          {"acc_items", marks(task.items, &TaskItemScore::correct)}};
   }
   return {{"acc", task.acc.mean},
           {"acc_norm", task.acc_norm.mean},

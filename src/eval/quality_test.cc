@@ -25,7 +25,11 @@ QualityReport full_report() {
   divergence.nll_change = of(0.5, 0.005, 2);
   report.divergence = divergence;
   report.perplexity = divergence.changed;
-  TaskResult easy{"easy", TaskKind::multiple_choice, of(0.5, 0.04, 100), of(0.45, 0.05, 100), of(-3, 0.1, 100),
+  TaskResult easy{"easy",
+                  TaskKind::multiple_choice,
+                  of(0.5, 0.04, 100),
+                  of(0.45, 0.05, 100),
+                  of(-3, 0.1, 100),
                   {{{-1, -2}, true, false}, {{-2, -1}, false, false}, {{-1, -3}, true, true}}};
   TaskResult words{"words", TaskKind::last_word, of(0.25, 0.01, 40), {}, of(-2, 0.1, 40), {}};
   report.tasks = {easy, words};
