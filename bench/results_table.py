@@ -23,18 +23,27 @@ def mean_accuracy(tasks):
     return percent(sum(task["acc"] for task in tasks.values()) / len(tasks), sum(e * e for e in errors) ** 0.5 / len(tasks))
 
 
-def memory_share(folder, name):
-    memory = load(folder / f"memory.{name}.json").get("memory")
-    plan = load(folder / f"{name}.json") or load(folder / name / "plan.json")
-    fraction = memory["fraction"] if memory else plan["predicted"]["kv_fraction"] if plan else 1
-    return f"{100 * fraction:.0f} %"
+def memory_cells(folder, names):
+    """Of each: the share of the unchanged model's KV memory, and bytes per token, at the plan's context."""
+    found = []
+    for name in names:
+        memory = load(folder / f"memory.{name}.json").get("memory")
+        plan = load(folder / f"{name}.json") or load(folder / name / "plan.json")
+        if memory:
+            found.append((memory["fraction"], memory["bytes_per_token"]))
+        else:
+            found.append((plan["predicted"]["kv_fraction"], plan["predicted"]["kv_bytes_per_token"]) if plan else None)
+    whole = max((size / share for share, size in filter(None, found)), default=0)
+    found = [entry or (1, whole) for entry in found]
+    return [f"{100 * share:.0f} %" for share, _ in found], [f"{size:,.0f}" for _, size in found]
 
 
 def quality_rows(folder, names):
     texts = [load(folder / f"text.{name}.json") for name in names]
     tasks = [load(folder / f"tasks.{name}.json").get("tasks", {}) for name in names]
     healed = [load(folder / name / "heal.json").get("figures") for name in names]
-    rows = [("KV memory at 2048", [memory_share(folder, name) for name in names])]
+    shares, sizes = memory_cells(folder, names)
+    rows = [("KV memory at 2048", shares), ("KV bytes per token", sizes)]
     if any(healed):
         rows.append(("healed on, M tokens", [f"{h['tokens'] / 1e6:.1f}" if h else "" for h in healed]))
         for label, moment in (("held-out training text: KL before healing", "before"), ("the same, healed", "after")):
