@@ -50,30 +50,42 @@ PYTHON
   rm "$out/part.json"
 }
 
-formats=(bf16 int8 int8-kv8) batches=1,16,64 prompts=1024 generate=32
-case $extent in
-  --quick) batches=1,4 prompts=256 generate=8 ;;
-  --grid) formats=(bf16 int8-kv8) batches=1,4,16,64,128 prompts=256,1024,4096 ;;
-esac
-for format in "${formats[@]}"; do
-  flags=(--precision ${format%-kv8})
-  [ $format != int8-kv8 ] || flags+=(--kv int8)
-  many=(--prompt $prompts --batch $batches --generate $generate)
-  if [ "$extent" != --grid ]; then
-    ours $format.prompt $format "${flags[@]}" --prompt 512 --batch 1 --generate 1
-    ours $format.single $format "${flags[@]}" --prompt 1 --batch 1 --generate 128
-  fi
-  ours $format.many $format "${flags[@]}" "${many[@]}"
-  for plan in "${plans[@]}"; do
-    keep_plan "$plan"
-    ours "$format+$plan_name" "$format+$plan_name" "${flags[@]}" --plan "$plan" "${many[@]}"
+# peers CELL|"" PART...: each into DIR/PART[.CELL].jsonl.
+peers() {
+  local cell=$1 part lines
+  shift
+  for part; do
+    lines=$out/$part${cell:+.$cell}.jsonl
+    [ ! -s "$lines" ] || continue
+    "$root/bench/peers/run.sh" $quick ${cell:+--cell "$cell"} --only $part --lines --out "$lines.part" >&2
+    mv "$lines.part" "$lines"
   done
+}
+
+# A cell is PROMPT:SEQUENCES; all that is measured in one stands close together in time.
+formats=(bf16 int8 int8-kv8) cells=(1024:1,16,64) generate=32 quick=
+case $extent in
+  --quick) quick=--quick cells=(256:1,4) generate=8 ;;
+  --grid) formats=(bf16 int8-kv8) cells=(256:1,4,16,64,128 1024:1,4,16,64,128 4096:1,4,16,64 4096:128) ;;
+esac
+for cell in "${cells[@]}"; do
+  for format in "${formats[@]}"; do
+    flags=(--precision ${format%-kv8})
+    [ $format != int8-kv8 ] || flags+=(--kv int8)
+    many=(--prompt ${cell%:*} --batch ${cell#*:} --generate $generate)
+    if [ "$extent" != --grid ]; then
+      ours $format.prompt $format "${flags[@]}" --prompt 512 --batch 1 --generate 1
+      ours $format.single $format "${flags[@]}" --prompt 1 --batch 1 --generate 128
+    fi
+    ours $format.$cell $format "${flags[@]}" "${many[@]}"
+    for plan in "${plans[@]}"; do
+      keep_plan "$plan"
+      ours "$format+$plan_name.$cell" "$format+$plan_name" "${flags[@]}" --plan "$plan" "${many[@]}"
+    done
+  done
+  [ "$extent" != --grid ] || peers "$cell" llama-batched openvino
 done
-for part in llama-bench llama-batched openvino; do
-  [ "$extent$part" != --gridllama-bench ] && [ ! -s "$out/$part.jsonl" ] || continue
-  "$root/bench/peers/run.sh" $extent --only $part --lines --out "$out/$part.part" >&2
-  mv "$out/$part.part" "$out/$part.jsonl"
-done
+[ "$extent" = --grid ] || peers "" llama-bench llama-batched openvino
 python3 "$root/bench/peers/table.py" "$out"/*.jsonl
 if [ "$extent" = --grid ]; then
   "$python" "$root/bench/peers/plot.py" "$out/speed.svg" "$out"/*.jsonl

@@ -1,41 +1,43 @@
 #!/usr/bin/env bash
 # Measures the peers on the default model, one JSON line per test (keys: table.py), and prints a table at the end.
-#   bench/peers/run.sh [--quick | --grid] [--only PART[,PART...]] [--threads N] [--out FILE.jsonl] [--lines]
+#   bench/peers/run.sh [--quick | --cell PROMPT:SEQUENCES] [--only PART[,PART...]] [--threads N] [--out FILE.jsonl] [--lines]
 # Parts: llama-bench    llama.cpp, single stream: a prompt of 512; 128 tokens from nothing; Q4_1, Q8_0, BF16
 #        llama-batched  llama.cpp, 1, 16 and 64 sequences of 1024 tokens generating 32 each; Q8_0, BF16
 #        openvino       OpenVINO GenAI, the same tests by continuous batching; int8 weights from the Q8_0 file
 # llama.cpp runs with flash attention off and on, OpenVINO in bf16 and f32; the lines hold both, the table the faster.
 # --quick checks that everything works in about a minute (fewer sequences, shorter); --threads: default one per CPU.
-# --grid: instead of all that 1, 4, 16, 64 and 128 sequences of 256, 1024 and 4096 tokens, each peer in its fastest setting (an hour, 16 GB).
+# --cell: instead of all that prompts of this length for these numbers of sequences (4096:1,64), each peer in its fastest setting.
 # --lines: no table, no word on a busy machine (for compare.sh, which calls this after other measurements).
 # --out: default peers.jsonl in the cache directory; written anew. Takes about 10 minutes on 2 idle cores; needs setup.sh once.
 # Environment: LAYERBOOST_PEERS as in setup.sh.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-quick=0 grid=0 lines=0
+quick=0 cell= lines=0
 parts=
 threads=$(nproc)
 out=$peers/peers.jsonl
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 ;;
-    --grid) grid=1 ;;
     --lines) lines=1 ;;
-    --only | --threads | --out)
+    --cell | --only | --threads | --out)
       [ $# -ge 2 ] || fail "$1 wants a value" 2
       case $1 in
+        --cell) cell=$2 ;;
         --only) parts=$2 ;;
         --threads) threads=$2 ;;
         --out) out=$2 ;;
       esac
       shift
       ;;
-    *) fail "unknown argument '$1'; usage: run.sh [--quick | --grid] [--only PART[,PART...]] [--threads N] [--out FILE.jsonl] [--lines]" 2 ;;
+    *) fail "unknown argument '$1'; usage: run.sh [--quick | --cell PROMPT:SEQUENCES] [--only PART[,PART...]] [--threads N] [--out FILE.jsonl] [--lines]" 2 ;;
   esac
   shift
 done
-[ -n "$parts" ] || { [ $grid = 1 ] && parts=llama-batched,openvino || parts=llama-bench,llama-batched,openvino; }
+[ -n "$parts" ] || { [ -n "$cell" ] && parts=llama-batched,openvino || parts=llama-bench,llama-batched,openvino; }
+[[ -z $cell || $cell =~ ^[1-9][0-9]*:[1-9][0-9]*(,[1-9][0-9]*)*$ ]] || fail "--cell wants PROMPT:SEQUENCES[,SEQUENCES...], got '$cell'" 2
+[ -z "$cell" ] || [ $quick = 0 ] || fail "--quick and --cell exclude each other" 2
 [[ $threads =~ ^[1-9][0-9]*$ ]] || fail "--threads wants a number from 1 up, got '$threads'" 2
 
 # measure LABEL COMMAND...: runs it, its standard output through; its messages go to a log that is shown only on failure.
@@ -61,17 +63,15 @@ run_llama_bench() {
 }
 
 run_llama_batched() {
-  local prompts=(1024) generate=32 sequences=1,16,64 formats=(Q8_0 BF16) flashes=(off on) prompt format flash
-  if [ $quick = 1 ]; then prompts=(256) generate=8 sequences=1,4; fi
-  if [ $grid = 1 ]; then prompts=(256 1024 4096) sequences=1,4,16,64,128 formats=(BF16) flashes=(on); fi
+  local prompt=1024 generate=32 sequences=1,16,64 formats=(Q8_0 BF16) flashes=(off on) format flash
+  if [ $quick = 1 ]; then prompt=256 generate=8 sequences=1,4; fi
+  if [ -n "$cell" ]; then prompt=${cell%:*} sequences=${cell#*:} formats=(BF16) flashes=(on); fi
   for format in "${formats[@]}"; do
     for flash in "${flashes[@]}"; do
-      for prompt in "${prompts[@]}"; do
-        # Each sequence gets an equal share of the context, rounded up to 256.
-        measure "llama-batched-bench, $format, flash attention $flash, $prompt tokens" "$llama_bin/llama-batched-bench" \
-          -m "$(model_file $format)" -t "$threads" -c $((${sequences##*,} * ((prompt + generate + 255) / 256) * 256)) -npp $prompt \
-          -ntg $generate -npl $sequences -fa $flash --output-format jsonl | as_lines $format
-      done
+      # Each sequence gets an equal share of the context, rounded up to 256.
+      measure "llama-batched-bench, $format, flash attention $flash, $prompt tokens" "$llama_bin/llama-batched-bench" \
+        -m "$(model_file $format)" -t "$threads" -c $((${sequences##*,} * ((prompt + generate + 255) / 256) * 256)) -npp $prompt \
+        -ntg $generate -npl $sequences -fa $flash --output-format jsonl | as_lines $format
     done
   done
 }
@@ -85,9 +85,10 @@ openvino_tests() { # INFERENCE TEST...
 }
 
 run_openvino() {
-  local inference prompt
-  if [ $grid = 1 ]; then
-    for prompt in 256 1024 4096; do openvino_tests bf16 $prompt,32,{1,4,16,64,128}; done
+  local inference counts
+  if [ -n "$cell" ]; then
+    IFS=, read -ra counts <<<"${cell#*:}"
+    openvino_tests bf16 "${counts[@]/#/${cell%:*},32,}"
     return
   fi
   for inference in bf16 f32; do

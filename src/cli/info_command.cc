@@ -106,14 +106,23 @@ void print_memory(const Config& config, const std::vector<MixerSpec>& specs, int
   fmt::print("\n");
 }
 
+/// In words, where any are known: plans written by hand may say less than the planner's.
+std::string describe(const MadeFrom& made) {
+  std::vector<std::string> parts;
+  if (!made.analysis.empty()) parts.push_back("from " + made.analysis);
+  if (!made.measure.empty())
+    parts.push_back("by " + made.measure +
+                    (made.retrieval_weight > 0 ? fmt::format(" + {:g} retrieval", made.retrieval_weight) : ""));
+  if (!made.budget.empty()) parts.push_back(made.budget);
+  if (!made.search.empty()) parts.push_back(made.search + " search");
+  return fmt::to_string(fmt::join(parts, ", "));
+}
+
 void print_plan(const Plan& plan) {
   fmt::print("plan      {}\n", plan.hash());
   fmt::print("for       {} ({})\n", plan.model_name, plan.model_hash);
-  if (plan.made_from)
-    fmt::print(
-        "made      from {} by {}{}, {}, {} search\n", plan.made_from->analysis, plan.made_from->measure,
-        plan.made_from->retrieval_weight > 0 ? fmt::format(" + {:g} retrieval", plan.made_from->retrieval_weight) : "",
-        plan.made_from->budget, plan.made_from->search);
+  const std::string made = plan.made_from ? describe(*plan.made_from) : "";
+  if (!made.empty()) fmt::print("made      {}\n", made);
   fmt::print("\n{}\n", draw_plan(plan.specs(), color_wanted()));
 }
 

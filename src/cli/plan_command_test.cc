@@ -13,6 +13,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 /// In a folder with analysis.json, of 30 layers with random scores and a model that isn't there.
 class PlanCommand : public testing::Test {
@@ -63,6 +64,19 @@ TEST_F(PlanCommand, WritesAPlanThatInfoDraws) {
   EXPECT_THAT(info.out, AllOf(HasSubstr(plan.hash()), HasSubstr("kv 0.3 at 2048"), HasSubstr("  S  softmax")));
   EXPECT_EQ(info.out.find('\033'), std::string::npos);
   EXPECT_EQ(read_json(folder_ / "info.json")["plan"]["mixers"].size(), 30U);
+}
+
+TEST_F(PlanCommand, InfoSaysWhatAHandWrittenPlanSays) {
+  EXPECT_EQ(plan({"--kv", "0.3"}).code, 0);
+  Plan by_hand = read_plan(folder_ / "plan.json");
+  by_hand.made_from = MadeFrom();
+  by_hand.made_from->measure = "kl";
+  write_plan(folder_ / "plan.json", by_hand);
+  EXPECT_THAT(run_and_read({"info", in_folder("plan.json")}).out, HasSubstr("made      by kl\n"));
+  by_hand.made_from = MadeFrom();
+  by_hand.made_from->command = "an editor";
+  write_plan(folder_ / "plan.json", by_hand);
+  EXPECT_THAT(run_and_read({"info", in_folder("plan.json")}).out, Not(HasSubstr("made  ")));
 }
 
 TEST_F(PlanCommand, TakesThePapersSplit) {
