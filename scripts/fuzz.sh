@@ -5,6 +5,7 @@
 set -eu
 seconds=${1:-60}
 cd "$(dirname "$0")/.."
+scripts/setup.sh fuzz
 cmake --preset fuzz
 mkdir -p build/fuzz/runs
 for source in fuzz/*_fuzz.cc; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building (and with "test" as argument, scripts/test.sh) needs. Does nothing when all are there.
-#   scripts/setup.sh [test]
+# Installs the Debian packages that building (and with an argument, scripts/test.sh or scripts/fuzz.sh) needs. Does nothing when all are there.
+#   scripts/setup.sh [test | fuzz]
 set -euo pipefail
 
 packages=(
@@ -16,7 +16,10 @@ packages=(
   libjs-chart.js                     # charts on the page
   python3-pip unzip ca-certificates  # scripts/get-model.sh
 )
-[ "${1:-}" != test ] || packages+=(clang clang-format clang-tidy libomp-dev gcovr)
+case ${1:-} in
+  test) packages+=(clang clang-format clang-tidy libomp-dev gcovr) ;;
+  fuzz) packages+=(clang libclang-rt-dev libomp-dev) ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do
