@@ -17,7 +17,7 @@ packages=(
   python3-pip unzip ca-certificates  # scripts/get-model.sh
 )
 case ${1:-} in
-  test) packages+=(clang clang-format clang-tidy libomp-dev gcovr) ;;
+  test) packages+=(clang clang-format clang-tidy libomp-dev gcovr python3-aiohttp) ;;
   fuzz) packages+=(clang libclang-rt-dev libomp-dev) ;;
 esac
 

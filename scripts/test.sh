@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that is checked, from a bare Debian on: packages, default model; tests in release, at every instruction level that the CPU has, under
-# AddressSanitizer and UBSan (with coverage) and ThreadSanitizer; Clang's warnings and lint; format. Ends with "N passed, N failed, N skipped",
+# AddressSanitizer and UBSan (with coverage) and ThreadSanitizer; a server under everything at once; Clang's warnings and lint; format. Ends with "N passed, N failed, N skipped",
 # summed over all runs of ctest; a check without tests counts as one failed where it fails. Exit code 0 only without failures.
 #   scripts/test.sh
 set -uo pipefail
@@ -53,10 +53,12 @@ coverage() { gcovr --root . --filter src/ --exclude '.*_test\.cc' --exclude-thro
 mkdir -p build
 check packages scripts/setup.sh test || exit 1
 check "default model" scripts/get-model.sh
-[ -d ../shared ] || echo "   ../shared is absent: tests that compare with its reference data are skipped"
+[ -d ../shared ] || echo "   reference data is absent (it isn't part of the repository): tests that compare with it are skipped"
 
 check "release build" build release && {
   run_tests release release
+  check "soak, softmax everywhere" bench/serve/soak.sh 45
+  check "soak, bold plan" bench/serve/soak.sh 45 smollm2-135m --plan bench/plans/bold.json --kv int8 --memory 6M
   grep -q avx512_bf16 /proc/cpuinfo && LAYERBOOST_ISA=avx2 run_tests "release, AVX2 only" release -L '^(kernels|mixer)$'
 }
 check "asan build" build asan && {

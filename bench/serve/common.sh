@@ -20,7 +20,7 @@ start_server() {
   touch "$work/server.log"
   "$binary" serve "$@" --port 0 2>"$work/server.log" &
   server=$!
-  trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$work"' EXIT
+  trap '{ kill $server && wait $server; } 2>/dev/null || true; rm -rf "$work"' EXIT # a failing command in a trap would become the exit code
   for _ in $(seq 300); do
     url=$(sed -n 's|.* is served at \(http://[^ ]*\)/ .*|\1|p' "$work/server.log")
     [ -z "$url" ] || return 0

@@ -137,6 +137,12 @@ async def main():
               f"{resident[0] / 2**20:.0f}, {half / 2**20:.0f}, {resident[-1] / 2**20:.0f} MiB")
         if counts["answered"] == 0:
             fail("nothing was answered")
+        if counts["answered"] - counts["same"] > 0.01 * counts["answered"]:
+            fail("too many texts differ from those when alone")
+        if preempted == 0:
+            fail("no text was pre-empted: give serve less --memory")
+        if waits[-1] > 5:
+            fail("/health took more than 5 s")
     sys.exit(1 if failures else 0)
 
 

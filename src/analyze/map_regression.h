@@ -7,7 +7,7 @@
 namespace layerboost {
 
 /// Collects second moments and solves W = C_yx (C_xx + ridge I)^-1, b = mean(y) - W mean(x)  (Neural Block
-/// Linearization, arXiv 2505.21077; research/layerboost 3.8).
+/// Linearization, arXiv 2505.21077).
 class MapRegression {
  public:
   explicit MapRegression(int hidden_size);

@@ -132,7 +132,8 @@ class LoadRequest {
       outcome_.latency = now;
     }
     if (const auto usage = json.find("usage"); usage != json.end() && usage->is_object())
-      outcome_.generated_tokens = usage->value("completion_tokens", outcome_.generated_tokens);
+      if (const auto tokens = usage->find("completion_tokens"); tokens != usage->end() && tokens->is_number_integer())
+        outcome_.generated_tokens = *tokens;
   }
 
   const Stopwatch& clock_;

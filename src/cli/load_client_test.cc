@@ -101,6 +101,15 @@ TEST(LoadClient, FailuresAreTold) {
   EXPECT_NE(load(server, 1, {}, 4).outcomes[0].error, "");  // no answer at all
 }
 
+TEST(LoadClient, UsageThatIsNoNumberIsLeft) {
+  const StreamingServer server([](const StreamRequest&, const Send& send) {
+    send(StreamingServer::stream_head);
+    send("data: {\"choices\": [{}], \"usage\": {\"completion_tokens\": null}}\n\n");
+    send("data: [DONE]\n\n");
+  });
+  EXPECT_EQ(load(server, 1, {}, 1).outcomes[0].error, "");
+}
+
 TEST(LoadClient, AnUnreachableServerIsTold) {
   EXPECT_THROW((void)served_models({"http://127.0.0.1:1", "", ""}), Error);
   EXPECT_THROW((void)served_models({"127.0.0.1:8080", "", ""}), Error);

@@ -55,6 +55,7 @@ class Engine::Impl {
   }
 
   RequestId submit(GenerationRequest request, Sink sink);
+  [[nodiscard]] int longest_text(int most) const;
   void cancel(RequestId id);
   bool step();
   void run();
@@ -115,13 +116,24 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
   auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), model_.text(), ends_);
   const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
-  if (stats_.waiting >= options_.max_queue)
+  const int free_places = std::max(0, options_.max_sequences - stats_.running);
+  if (stats_.waiting >= options_.max_queue + free_places)
     throw QueueFull(fmt::format("{} requests are waiting already", stats_.waiting));
   submitted_.push_back(std::move(job));
   ++stats_.waiting;
   ++stats_.requests;
   news_.notify_one();
   return id;
+}
+
+int Engine::Impl::longest_text(int most) const {
+  int fits = 1, too_long = most;
+  if (sequence_bytes(mixers_, most) <= options_.memory) return most;
+  while (too_long - fits > 1) {
+    const int middle = fits + (too_long - fits) / 2;
+    (sequence_bytes(mixers_, middle) <= options_.memory ? fits : too_long) = middle;
+  }
+  return fits;
 }
 
 void Engine::Impl::cancel(RequestId id) {
@@ -308,6 +320,7 @@ Engine::~Engine() = default;
 RequestId Engine::submit(GenerationRequest request, Sink sink) {
   return impl_->submit(std::move(request), std::move(sink));
 }
+int Engine::longest_text(int most) const { return impl_->longest_text(most); }
 void Engine::cancel(RequestId id) { impl_->cancel(id); }
 bool Engine::step() { return impl_->step(); }
 void Engine::run() { impl_->run(); }

@@ -18,7 +18,7 @@ struct EngineOptions {
   int step_tokens = 512;    // rows of one step: one for each running text, the others for prompts; > max_sequences
   int max_sequences = 128;  // texts running at the same time
   int preallocate = 0;      // positions of each of them whose memory is taken from the system at once
-  int max_queue = 1024;     // requests waiting at the same time
+  int max_queue = 1024;     // requests waiting at the same time, beyond those that free places are for
   bool prefix_cache = true;
 };
 
@@ -62,6 +62,9 @@ class Engine {
   /// Takes a request; its outputs go to `sink`. Throws Error for one that can never run (no prompt, more positions than
   /// the model has, more memory than there is, values out of range), QueueFull when too many are waiting. Thread-safe.
   RequestId submit(GenerationRequest request, Sink sink);
+
+  /// The most positions, up to `most`, that the memory holds of one text; at least 1. Thread-safe.
+  [[nodiscard]] int longest_text(int most) const;
 
   /// Ends a request: before the next step its memory is free and its sink has been given finish = cancelled. Nothing
   /// happens if it has ended. Thread-safe.

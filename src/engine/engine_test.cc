@@ -211,13 +211,17 @@ TEST_F(EngineTest, SinksMaySubmitAndCancel) {
 
 TEST_F(EngineTest, QueueHasAnEnd) {
   EngineOptions options = small_options();
+  options.max_sequences = 2;
   options.max_queue = 3;
   Engine engine(*model_, native_, options);
-  std::vector<Collected> results(4);
-  for (std::size_t i = 0; i < 3; ++i) engine.submit(request_for_tests(5, 4), results[i].sink());
-  EXPECT_THROW(engine.submit(request_for_tests(5, 4), results[3].sink()), QueueFull);
+  std::vector<Collected> results(6);
+  for (std::size_t i = 0; i < 5; ++i)
+    engine.submit(request_for_tests(5, 4), results[i].sink());  // two are for free places
+  EXPECT_THROW(engine.submit(request_for_tests(5, 4), results[5].sink()), QueueFull);
   engine.step();
-  engine.submit(request_for_tests(5, 4), results[3].sink());
+  EXPECT_THROW(engine.submit(request_for_tests(5, 4), results[5].sink()), QueueFull);
+  while (engine.stats().waiting == 3) engine.step();
+  engine.submit(request_for_tests(5, 4), results[5].sink());
   drain(engine);
   for (const Collected& result : results) EXPECT_TRUE(result.ended());
 }

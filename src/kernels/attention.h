@@ -1,5 +1,5 @@
 // Softmax attention of queries over blocks of cached keys and values: prompt chunks in tiles, single new tokens split
-// over sequences and heads. Softmax layers and windows with sinks (research: LayerBoost's middle tier) use the same
+// over sequences and heads. Softmax layers and windows with sinks (LayerBoost's middle tier) use the same
 // kernel; they differ in which blocks they pass and how far a query looks back.
 #pragma once
 

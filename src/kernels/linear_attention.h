@@ -1,7 +1,7 @@
 // Causal linear attention of one head with learned features and an optional decay, in chunks of 64 tokens, all in f32.
 //   w_ij = (phi_q(q_i) . phi_k(k_j)) prod_{j < t <= i} decay_t,  sums_i = sum_{j <= i} w_ij v_j,  totals_i = sum w_ij,
 //   phi(x) = max(1e-12, [softmax(x W), softmax(-x W)])
-// (Hedgehog features: Zhang et al. 2024; LoLCATs, research/layerboost 3.4; gated with a scalar: Lizard, 3.6.) The
+// (Hedgehog features: Zhang et al. 2024; LoLCATs; gated with a scalar: Lizard.) The
 // recurrence S_t = decay_t S_{t-1} + phi_k(k_t) v_t^T, z_t likewise, gives the same: sums_t = phi_q(q_t)^T S_t. All of
 // it runs on the caller's thread.
 #pragma once

@@ -1,4 +1,4 @@
-// A decaying linear state and a softmax window with learned sinks (Lizard; research/layerboost 3.6).
+// A decaying linear state and a softmax window with learned sinks (Lizard; docs/mixers.md).
 #pragma once
 
 #include <span>

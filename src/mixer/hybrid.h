@@ -1,4 +1,4 @@
-// A softmax window and a linear state of what lies behind it (LoLCATs; research/layerboost 3.4).
+// A softmax window and a linear state of what lies behind it (LoLCATs; docs/mixers.md).
 #pragma once
 
 #include <span>

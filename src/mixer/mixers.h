@@ -44,7 +44,7 @@ std::vector<MixerSpec> native_specs(const Config& config);
 /// The parameters of a layer's mixer: those given, or initial ones. Throws Error for a map without.
 std::vector<float> parameters_for(const Config& config, int layer, MixerKind kind, const MixerParameters& given);
 
-/// Bytes of cache of one sequence of `length` positions: analytic (research/layerboost 3.11), without allocation
+/// Bytes of cache of one sequence of `length` positions: analytic, without allocation
 /// granularity. Softmax 2 G d bytes per position; window 2 G d min(length, w + s); hybrid that and, for longer texts, a
 /// state of 4 H 2f (d + 1); gated a window of w and such a state; others 0. `element`: bytes of a number (bf16: 2).
 std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element);

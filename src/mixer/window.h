@@ -1,4 +1,4 @@
-// Softmax over a sliding window with sinks: LayerBoost's middle tier (research/layerboost 3.3).
+// Softmax over a sliding window with sinks: LayerBoost's middle tier.
 #pragma once
 
 #include "mixer/window_cache.h"

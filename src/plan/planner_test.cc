@@ -14,7 +14,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// The sensitivity curve of Qwen3-4B, drop in accuracy, digitised from the paper (research/layerboost 4.3).
+// The sensitivity curve of Qwen3-4B, drop in accuracy, digitised from the paper.
 const std::vector<double> paper_scores = {
     .1386, .0206, .0048, .0123, .0024, .0051, .0075, .0042, .0044, -.0037, .0049, .0048,  //
     .0151, .0054, .0189, .0236, .0327, .0227, .0305, .0464, .0361, .0416,  .0532, .0501,  //

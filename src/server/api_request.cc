@@ -145,6 +145,16 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
     refuse("min_tokens", "\"min_tokens\" must be at most the {} tokens that are to be written", asked);
 }
 
+void ApiReader::check_prompt_logprobs(const ApiRequest& request) const {
+  std::size_t entries = 0;
+  for (const ApiPrompt& prompt : request.prompts) entries += prompt.tokens.size();
+  entries *= static_cast<std::size_t>(request.choices) * static_cast<std::size_t>(request.settings.logprobs + 1);
+  if (entries > limits.prompt_logprobs)
+    refuse("echo",
+           "\"echo\" with \"logprobs\" asks for {} log-probabilities of prompts; ask for at most {} in one request",
+           entries, limits.prompt_logprobs);
+}
+
 ApiRequest ApiReader::completion(std::string_view body) const {
   const Json json = parse(body);
   const Fields fields(json);
@@ -155,7 +165,9 @@ ApiRequest ApiReader::completion(std::string_view body) const {
   const auto logprobs = fields.integer("logprobs", 0, limits.logprobs);
   request.settings.logprobs = static_cast<int>(logprobs.value_or(-1));
   request.settings.prompt_logprobs = request.echo && logprobs;
-  check_length(request, fields.integer("max_tokens", 0, std::numeric_limits<int>::max()).value_or(16));
+  const int usual = limits.max_tokens > 0 ? std::min(16, limits.max_tokens) : 16;
+  check_length(request, fields.integer("max_tokens", 0, std::numeric_limits<int>::max()).value_or(usual));
+  if (request.settings.prompt_logprobs) check_prompt_logprobs(request);
   // lm-evaluation-harness scores a prompt by asking for one token beyond it, and counts on there being one.
   if (request.settings.prompt_logprobs && request.settings.max_tokens == 1) request.settings.ignore_eos = true;
   const auto best_of = fields.integer("best_of", 1, limits.choices);

@@ -53,6 +53,7 @@ struct ApiReader {
   [[nodiscard]] Json parse(std::string_view body) const;
   void read_common(const Fields& fields, ApiRequest& request) const;
   void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
+  void check_prompt_logprobs(const ApiRequest& request) const;
 };
 
 }  // namespace layerboost

@@ -150,10 +150,26 @@ TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
   }
 }
 
+TEST_F(ApiRequestTest, LimitsOfTheServer) {
+  reader_.limits.max_tokens = 5;
+  EXPECT_EQ(completion({{"prompt", "a"}}).settings.max_tokens, 5);
+  reader_.limits.prompt_logprobs = 12;
+  EXPECT_EQ(refusal(R"({"prompt": [[1, 2], [3, 4]], "echo": true, "logprobs": 2})"), "none");
+  EXPECT_EQ(
+      refusal(R"({"prompt": [[1, 2], [3, 4]], "echo": true, "logprobs": 3})"),
+      "400 \"echo\": \"echo\" with \"logprobs\" asks for 16 log-probabilities of prompts; ask for at most 12 in one "
+      "request");
+}
+
 TEST_F(ApiRequestTest, HostileBytes) {
   EXPECT_TRUE(refusal("{\"prompt\": \"\xff\xfe\"}").starts_with("400"));
   const std::string deep(100000, '[');
   EXPECT_EQ(refusal("{\"prompt\": " + deep), "400 null: the body's JSON nests deeper than 32 levels");
+  std::string wide = R"({"prompt": "a", "logit_bias": {"0": 0)", nested = R"({"prompt": "a")";
+  for (int key = 1; key < 1024; ++key) wide += fmt::format(R"(, "{}": 0)", key % 260);
+  EXPECT_EQ(refusal(wide + R"(, "x": 0}})"), "400 null: an object of the body's JSON has more than 1024 keys");
+  for (int key = 0; key < 900; ++key) nested += fmt::format(R"(, "{}": [{{"a": {{"b": 0}}, "c": 0}}])", key);
+  EXPECT_EQ(refusal(nested + "}"), "none");  // each object is counted by itself
   EXPECT_TRUE(refusal("").starts_with("400"));
   EXPECT_TRUE(refusal(std::string(1, '\0')).starts_with("400"));
 }

@@ -57,6 +57,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
 
   void send(const HttpAnswer& answer) override {
     if (!answering_) return;
+    keep_alive_ = keep_alive_ && all_.keep_alive;
     ++all_.answers[answer.status];
     const bool with_body = parser_->get().method() != http::verb::head;
     waiting_ += http_head(answer.status, answer.type, answer.headers, answer.body.size(), false, keep_alive_);
@@ -67,6 +68,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
 
   void begin_stream(const std::string& type, const HttpHeaders& headers) override {
     if (!answering_) return;
+    keep_alive_ = keep_alive_ && all_.keep_alive && chunked_;  // without chunks only the connection's end ends it
     ++all_.answers[200];
     waiting_ += http_head(200, type, headers, std::nullopt, chunked_, keep_alive_);
     write_waiting();
@@ -225,7 +227,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     answering_ = false;
     all_.busy.erase(self);
     gone_ = nullptr;
-    if (keep_alive_) return read_request();
+    if (keep_alive_ && all_.keep_alive) return read_request();
     error_code ignored;
     stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
     stream_.expires_after(farewell_time);

@@ -39,7 +39,8 @@ TEST(Http, OldClientsGetStreamsWithoutChunks) {
   ClientForTests client(server.port());
   const std::string body = R"({"prompt": "ab", "max_tokens": 2, "stream": true})";
   client.send(
-      fmt::format("POST /v1/completions HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+      fmt::format("POST /v1/completions HTTP/1.0\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"
+                  "Content-Length: {}\r\n\r\n{}",
                   body.size(), body));
   const std::string answer = client.read_until("never");
   EXPECT_TRUE(answer.ends_with("data: [DONE]\n\n"));
@@ -119,6 +120,7 @@ TEST(Http, SaysWhatItIs) {
   const Json model = server.ask("GET", "/v1/models").json()["data"][0];
   EXPECT_EQ(model["id"], "tiny");
   EXPECT_EQ(model["max_model_len"], 512);
+  EXPECT_EQ(model["meta"]["n_vocab"], 260);
   EXPECT_EQ(model["mixers"], "4 softmax");
   EXPECT_EQ(model["kv"], "f32");
   EXPECT_EQ(server.ask("GET", "/v1/models/tiny").json(), model);
@@ -127,6 +129,14 @@ TEST(Http, SaysWhatItIs) {
   EXPECT_TRUE(page.headers.at("Content-Type").starts_with("text/html"));
   EXPECT_EQ(page.body.find("{{"), std::string::npos);
   EXPECT_EQ(server.ask("HEAD", "/?x=1").status, 200);
+}
+
+TEST(Http, PositionsAreNoMoreThanTheMemoryHolds) {
+  const ServerForTests server({}, {.memory = 200'000});  // 64 positions take 4 layers * 2 * 2 * 16 * 64 * 4 bytes
+  EXPECT_EQ(server.ask("GET", "/v1/models").json()["data"][0]["max_model_len"], 192);
+  const AnswerForTests chat =
+      server.post("/v1/chat/completions", {{"messages", {{{"role", "user"}, {"content", "a"}}}}});
+  EXPECT_EQ(chat.status, 200) << chat.body;
 }
 
 TEST(Http, FingerprintsTellWhatAnswers) {
@@ -178,6 +188,7 @@ TEST(Http, DrainFinishesStreamsAndRefusesNewOnes) {
   }
   const AnswerForTests answer = stream.read_answer();
   EXPECT_EQ(answer.events().back()["choices"][0]["finish_reason"], "length");
+  EXPECT_EQ(stream.read_until("never"), "");  // the connection ends with its answer
   server.wait_for_the_end();
 }
 

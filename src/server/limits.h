@@ -22,6 +22,7 @@ struct Limits {
   int logprobs = 20;      // likeliest alternatives of each token
   int stop_strings = 16;  // and stop tokens
   int json_depth = 32;
+  std::size_t prompt_logprobs = std::size_t{1} << 20;  // tokens of prompts * n * (1 + alternatives), with "echo"
 };
 
 }  // namespace layerboost

@@ -20,10 +20,14 @@ std::string in_words(const MixerList& mixers) {
   return words;
 }
 
-/// The limits with as many positions as the model has.
-Limits limits_for(Limits limits, const Model& model) {
-  const int most = model.config.max_positions > 0 ? model.config.max_positions : std::numeric_limits<int>::max();
-  limits.positions = limits.positions > 0 ? std::min(limits.positions, most) : most;
+/// The limits with as many positions as the model has and the memory holds.
+Limits limits_for(Limits limits, const Model& model, const Engine& engine) {
+  constexpr int unbounded = 1 << 30;
+  const int most = model.config.max_positions > 0 ? model.config.max_positions : unbounded;
+  const int asked = limits.positions > 0 ? std::min(limits.positions, most) : most;
+  limits.positions = engine.longest_text(asked);
+  if (limits.positions < asked && asked < unbounded)
+    note("texts have at most {} of {} positions: --memory holds no more", limits.positions, asked);
   return limits;
 }
 
@@ -44,7 +48,8 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
     : engine_(engine),
       http_(options.host, options.port, options.limits),
       chat_(chat_template(model.text(), options.chat_template)) {
-  const ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model)};
+  const ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name,
+                         limits_for(options.limits, model, engine)};
   const ServerInfo info{.model = options.name,
                         .model_hash = model.hash,
                         .plan = options.plan,
