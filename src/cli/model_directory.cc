@@ -10,20 +10,20 @@
 namespace layerboost {
 namespace {
 
-/// The base model of a directory: at `path`, else where `name` leads, else the default model if it is the one.
+/// The base model of a directory: at `path`, else in the cache under `name`, else the default model if it is the one.
 fs::path find_base(const fs::path& path, const std::string& name, const std::string& hash, const fs::path& where) {
   std::error_code ignored;
   if (fs::exists(path, ignored)) return path;
   for (const std::string& known : {name, std::string(default_model)}) {
     try {
-      fs::path found = find_model(known);
+      fs::path found = find_cached_model(known);
       if (open_checkpoint(found)->hash() == hash) return found;
     } catch (const Error&) {  // not there
       continue;
     }
   }
-  fail("{}: its base model {} ({}) is neither at {} nor under that name in the cache; put it there", where.string(),
-       name, hash, path.string());
+  fail("{}: its base model {} ({}) is not {}under that name in the cache; put it there", where.string(), name, hash,
+       path.empty() ? "" : fmt::format("at {} or ", path.string()));
 }
 
 ModelFiles of_boost(const fs::path& directory) {

@@ -46,20 +46,23 @@ fs::path store_path(const std::string& name) {
 fs::path find_model(const std::string& model) {
   fs::path path(model);
   if (fs::is_directory(path)) return in_directory(path);
-  if (fs::exists(path)) return path;
-  if (model == default_model) {
-    fs::path file = cache_dir() / "models" / model / default_model_file;
+  return fs::exists(path) ? path : find_cached_model(model);
+}
+
+fs::path find_cached_model(const std::string& name) {
+  if (name == default_model) {
+    fs::path file = cache_dir() / "models" / name / default_model_file;
     if (!fs::exists(file)) fail("the default model is not at {}; run scripts/get-model.sh", file.string());
     return file;
   }
-  if (is_hub_name(model)) {
-    const fs::path directory = store_path(model);
+  if (is_hub_name(name)) {
+    const fs::path directory = store_path(name);
     if (fs::is_directory(directory)) return in_directory(directory);
-    fail("no file or directory {0}, and no such model in the cache; to fetch it: layerboost pull {0}", model);
+    fail("no file or directory {0}, and no such model in the cache; to fetch it: layerboost pull {0}", name);
   }
   fail(
       "no model \"{}\"; expected a GGUF file, a directory with config.json, {}, or ORG/NAME fetched by layerboost pull",
-      model, default_model);
+      name, default_model);
 }
 
 }  // namespace layerboost

@@ -15,6 +15,9 @@ inline constexpr const char* default_model = "smollm2-135m";
 /// file when that is what was fetched). Throws Error that says how to get the model when it isn't there.
 fs::path find_model(const std::string& model);
 
+/// The same of names alone, whatever files there are of this name.
+fs::path find_cached_model(const std::string& name);
+
 /// The folder in the cache where `layerboost pull` puts ORG/NAME. Throws Error when `name` isn't of that form.
 fs::path store_path(const std::string& name);
 

@@ -59,6 +59,17 @@ TEST_F(ModelStore, FindsTheDefaultModelOrSaysHowToGetIt) {
   EXPECT_EQ(find_model("smollm2-135m"), file);
 }
 
+TEST_F(ModelStore, AFolderOfTheDefaultModelsNameHidesItOnlyAsAPath) {
+  const fs::path file = cache_dir() / "models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf",
+                 before = fs::current_path();
+  write_file(file, "x");
+  write_file(root_ / "smollm2-135m/plan.json", "{}");
+  fs::current_path(root_);
+  EXPECT_THAT(message("smollm2-135m"), HasSubstr("not a model"));
+  EXPECT_EQ(find_cached_model("smollm2-135m"), file);
+  fs::current_path(before);
+}
+
 TEST_F(ModelStore, FindsPulledModelsOrSaysHowToGetThem) {
   EXPECT_THAT(message("org/name"), HasSubstr("layerboost pull org/name"));
   write_file(cache_dir() / "models/org/name/config.json", "{}");
