@@ -3,8 +3,8 @@
 # table of tokens per second; layerboost's own lines hold its share of the roof, too.
 #   bench/compare.sh [--quick | --grid] [--plan PLAN].. [--out DIR]
 # layerboost runs unchanged and with each PLAN, in bf16, in int8, and in int8 with caches in int8 ("kv8"). --quick: a check that all of it works.
-# --grid: 1 to 128 sequences of 256 to 4096 tokens, layerboost in bf16 and kv8, each peer in its fastest setting, drawn as DIR/speed.svg
-# (about 16 GB); then the servers (bench/serve/compare.sh).
+# --grid: 1 to 128 sequences of 256 to 4096 tokens, layerboost in bf16 and kv8, llama.cpp in BF16 with flash attention (its fastest from 16
+# sequences on), OpenVINO in bf16, drawn as DIR/speed.svg (about 16 GB); then the servers (bench/serve/compare.sh).
 # Wants an idle machine for about 20 minutes, with --grid for three hours; what is in DIR already isn't measured again. The first call builds the
 # peers (bench/peers/setup.sh).
 set -euo pipefail

@@ -6,7 +6,7 @@
 #        openvino       OpenVINO GenAI, the same tests by continuous batching; int8 weights from the Q8_0 file
 # llama.cpp runs with flash attention off and on, OpenVINO in bf16 and f32; the lines hold both, the table the faster.
 # --quick checks that everything works in about a minute (fewer sequences, shorter); --threads: default one per CPU.
-# --cell: instead of all that prompts of this length for these numbers of sequences (4096:1,64), each peer in its fastest setting.
+# --cell: instead of all that prompts of this length for these numbers of sequences (4096:1,64), BF16 with flash attention; OpenVINO in bf16.
 # --lines: no table, no word on a busy machine (for compare.sh, which calls this after other measurements).
 # --out: default peers.jsonl in the cache directory; written anew. Takes about 10 minutes on 2 idle cores; needs setup.sh once.
 # Environment: LAYERBOOST_PEERS as in setup.sh.
