@@ -3,10 +3,10 @@
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/layerboost/serve/venv
 binary=${LAYERBOOST:-$root/build/release/layerboost}
 packages=(openai==3.54.0 prometheus-client==0.26.0 'lm-eval[api]==0.4.13')
+[ -x "$binary" ] || { echo "no $binary: run scripts/build.sh" >&2; exit 1; }
 export HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
 make_venv() {
-  [ -x "$binary" ] || { echo "no $binary: run scripts/build.sh" >&2; exit 1; }
   [ "$(cat "$venv/.made-from" 2>/dev/null)" != "${packages[*]}" ] || return 0
   echo "installing ${packages[*]}"
   python3 -m venv --clear "$venv"

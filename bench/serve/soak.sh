@@ -8,7 +8,6 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/bench/serve/common.sh"
 python=/usr/bin/python3
 "$python" -c 'import aiohttp' 2>/dev/null || { echo "soak.sh: aiohttp is missing: run scripts/setup.sh test" >&2; exit 1; }
-[ -x "$binary" ] || { echo "soak.sh: no $binary: run scripts/build.sh" >&2; exit 1; }
 seconds=${1:-180}
 model=${2:-smollm2-135m}
 shift $(($# < 2 ? $# : 2))

@@ -57,10 +57,9 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
 
   void send(const HttpAnswer& answer) override {
     if (!answering_) return;
-    keep_alive_ = keep_alive_ && all_.keep_alive;
     ++all_.answers[answer.status];
     const bool with_body = parser_->get().method() != http::verb::head;
-    waiting_ += http_head(answer.status, answer.type, answer.headers, answer.body.size(), false, keep_alive_);
+    waiting_ += http_head(answer.status, answer.type, answer.headers, answer.body.size(), false, stays());
     if (with_body) waiting_ += answer.body;
     complete_ = true;
     write_waiting();
@@ -68,9 +67,9 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
 
   void begin_stream(const std::string& type, const HttpHeaders& headers) override {
     if (!answering_) return;
-    keep_alive_ = keep_alive_ && all_.keep_alive && chunked_;  // without chunks only the connection's end ends it
+    keep_alive_ = keep_alive_ && chunked_;  // without chunks only the connection's end ends it
     ++all_.answers[200];
-    waiting_ += http_head(200, type, headers, std::nullopt, chunked_, keep_alive_);
+    waiting_ += http_head(200, type, headers, std::nullopt, chunked_, stays());
     write_waiting();
   }
 
@@ -134,7 +133,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     complete_ = false;
     all_.busy.insert(shared_from_this());
     chunked_ = message.version() >= 11;
-    keep_alive_ = all_.keep_alive && message.keep_alive();
+    keep_alive_ = message.keep_alive();
     watch();
   }
 
@@ -222,12 +221,15 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     });
   }
 
+  /// Whether the connection goes on after this answer.
+  [[nodiscard]] bool stays() const { return keep_alive_ && all_.keep_alive; }
+
   void end_answer() {
     const auto self = shared_from_this();  // perhaps the last
     answering_ = false;
     all_.busy.erase(self);
     gone_ = nullptr;
-    if (keep_alive_ && all_.keep_alive) return read_request();
+    if (stays()) return read_request();
     error_code ignored;
     stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
     stream_.expires_after(farewell_time);
