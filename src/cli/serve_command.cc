@@ -81,7 +81,9 @@ void add_limits(CLI::App& command, ServeFlags& options) {
       ->type_name("N")
       ->check(CLI::PositiveNumber.description(""))
       ->capture_default_str();
-  command.add_option("--context", limits.positions, "Tokens of prompt and answer together; 0: the model's")
+  command
+      .add_option("--context", limits.positions,
+                  "Tokens of prompt and answer together; 0: the model's, or what --memory holds")
       ->type_name("N")
       ->check(CLI::NonNegativeNumber.description(""))
       ->capture_default_str();

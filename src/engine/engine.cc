@@ -4,7 +4,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -128,9 +127,13 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
 }
 
 int Engine::Impl::longest_text(int most) const {
-  const auto shorter = std::views::iota(1, most);
-  const auto more_fits = [&](int length) { return sequence_bytes(mixers_, length + 1) <= options_.memory; };
-  return 1 + static_cast<int>(std::ranges::partition_point(shorter, more_fits) - shorter.begin());
+  int fits = 1, too_long = most;
+  if (sequence_bytes(mixers_, most) <= options_.memory) return most;
+  while (too_long - fits > 1) {
+    const int middle = fits + (too_long - fits) / 2;
+    (sequence_bytes(mixers_, middle) <= options_.memory ? fits : too_long) = middle;
+  }
+  return fits;
 }
 
 void Engine::Impl::cancel(RequestId id) {

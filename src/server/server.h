@@ -19,7 +19,7 @@ struct ServerOptions {
   std::string plan;           // its hash; empty: the model's own mixers
   std::string chat_template;  // Jinja; empty: the model's own
   KvType kv = KvType::bf16;   // of the mixers, to be named
-  Limits limits;              // positions 0: the model's
+  Limits limits;              // positions 0: the model's, or what the memory holds
 };
 
 /// The event loop runs in a thread of its own from the constructor to the destructor; Engine::run() is called by
