@@ -37,9 +37,11 @@ struct Group {
   std::ptrdiff_t key_stride;                   // bytes between steps
   int filled;
   bool consecutive, pinned;
-  int least, least_seen, most;                                 // of the positions; least_seen leaves negative ones out
-  alignas(64) std::int32_t positions[kGroup];                  // -1 where not filled
-  alignas(64) float key_scales[kGroup], value_scales[kGroup];  // of int8
+  int least, least_seen, most;                 // of the positions; least_seen leaves negative ones out
+  alignas(64) std::int32_t positions[kGroup];  // -1 where not filled
+  // Of int8; those of values in units of value_unit, in which the largest is DotInt8::kMost, and zero where not filled.
+  alignas(64) float key_scales[kGroup], value_scales[kGroup];
+  float value_unit;
 };
 
 /// Which of a group's slots some rows look at.
@@ -98,7 +100,6 @@ inline Vec masked(Vec scores, const std::int32_t* positions, int low, int high) 
       _mm512_cmpgt_epi32_mask(at, _mm512_set1_epi32(low)) & _mm512_cmple_epi32_mask(at, _mm512_set1_epi32(high));
   return _mm512_mask_blend_ps(seen, _mm512_set1_ps(kUnseen), scores);
 }
-inline bool any_above(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0; }
 #else
 inline Vec masked(Vec scores, const std::int32_t* positions, int low, int high) {
   const __m256i at = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(positions));
@@ -107,7 +108,6 @@ inline Vec masked(Vec scores, const std::int32_t* positions, int low, int high) 
   const Vec seen = _mm256_castsi256_ps(_mm256_andnot_si256(beyond, above));
   return _mm256_blendv_ps(_mm256_set1_ps(kUnseen), scores, seen);
 }
-inline bool any_above(Vec a, Vec b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ)) != 0; }
 #endif
 
 /// Moves a row's maximum up to `maximum` and scales what was summed under the old one.
@@ -121,46 +121,82 @@ void raise_maximum(State<Dot>& state, int row, float maximum) {
   store(sums, mul(load(sums), factor));
 }
 
+/// What makes whole numbers of 16 bits of numbers of sizes up to `top`.
+inline float inverse_unit(float top) {
+  // Below this it would overflow; such numbers count as zero.
+  return top < 1e-30f ? 0.0f : DotInt8::kMost / top;
+}
+
 /// Rounds numbers [n] of sizes up to the largest in `most` to whole ones; returns the factor that they then have.
 inline float put_scaled(DotInt8::A* to, const float* from, int n, Vec most) {
   const float top = largest(most);
-  // Below this the factor would overflow; such a row counts as zero.
-  const Vec inverse = splat(top < 1e-30f ? 0.0f : DotInt8::kMost / top);
+  const Vec inverse = splat(inverse_unit(top));
   for (int j = 0; j < n; j += kLanes) DotInt8::put(to + j, mul(load(from + j), inverse));
   return top / DotInt8::kMost;
 }
 
-/// Turns one row's scores [n] into probabilities, up to the factor that its maximum stands for; where Dot::kScaled,
-/// times value_scales [n] and in units of the factor that it returns. Overwrites the scores.
+/// Makes a row's scores [n] final: in the unit of the keys, kUnseen where the row doesn't look. Returns the largest.
 template <typename Dot>
-float softmax_row(State<Dot>& state, int row, float* scores, Vec most, int n, const float* value_scales,
-                  typename Dot::A* probabilities) {
-  if (state.largest != nullptr) {
-    float* lanes = state.largest + static_cast<std::ptrdiff_t>(row) * 16;
-    store(lanes, max(load(lanes), most));
-  }
-  if (any_above(most, splat(state.maxima[row] + kSlack))) {
-    const float maximum = largest(most);
-    if (maximum > state.maxima[row]) raise_maximum(state, row, maximum);
-  }
-  // While a row has seen nothing, its unseen scores must not become 2^0.
-  const Vec base = splat(state.maxima[row] == kUnseen ? 0.0f : state.maxima[row]);
-  float* sums = state.sums + static_cast<std::ptrdiff_t>(row) * 16;
-  Vec sum = load(sums), heaviest = splat(0);
+Vec finish_scores(const Group& group, const Range& range, int low, int high, int n, float* scores) {
+  Vec most = splat(kUnseen);
   for (int j = 0; j < n; j += kLanes) {
-    const Vec p = exp2(sub(load(scores + j), base));
+    Vec score = load(scores + j);
+    if constexpr (Dot::kScaled) score = mul(score, load(group.key_scales + range.begin + j));
+    if (!range.whole) score = masked(score, group.positions + range.begin + j, low, high);
+    if (Dot::kScaled || !range.whole) store(scores + j, score);
+    most = max(most, score);
+  }
+  return most;
+}
+
+/// probabilities = 2^(scores - base), where Dot::kScaled times value_scales; all [n]. Returns each lane's sum of them
+/// without value_scales.
+template <typename Dot>
+Vec exponentials(const float* scores, float base, int n, const float* value_scales, typename Dot::A* probabilities) {
+  Vec sum = splat(0);
+  for (int j = 0; j < n; j += kLanes) {
+    const Vec p = exp2_of_finite(sub(load(scores + j), splat(base)));
     sum = add(sum, p);
     if constexpr (Dot::kScaled) {
-      const Vec weight = mul(p, load(value_scales + j));
-      heaviest = max(heaviest, weight);
-      store(scores + j, weight);
+      Dot::put(probabilities + j, mul(p, load(value_scales + j)));
     } else {
       Dot::put(probabilities + j, p);
     }
   }
-  store(sums, sum);
-  if constexpr (Dot::kScaled) return put_scaled(probabilities, scores, n, heaviest);
-  return 1;
+  return sum;
+}
+
+/// Turns the scores [rows, kGroup] of rows first_row .. first_row + rows - 1 into probabilities, n of each row, up to
+/// the factors that the rows' maxima stand for, and where Dot::kScaled in units of factors [rows].
+///
+/// Numbers of 16 bits are relative to the row's largest score of this group, those of other types to its maximum so
+/// far.
+template <typename Dot>
+void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, const Range& range, int first_row,
+             int rows, int n, float* scores, typename Dot::A* probabilities, float* factors) {
+  alignas(64) float largest_scores[16], bases[16];
+  for (int r = 0; r < rows; ++r) {
+    const int row = first_row + r;
+    const int high = tile.first_position + row / tile.heads, low = lower_end(high, tile.window, group.pinned);
+    const Vec most = finish_scores<Dot>(group, range, low, high, n, scores + r * kGroup);
+    if (state.largest != nullptr) {
+      float* lanes = state.largest + static_cast<std::ptrdiff_t>(row) * 16;
+      store(lanes, max(load(lanes), most));
+    }
+    largest_scores[r] = largest(most);
+    if (largest_scores[r] > state.maxima[row] + kSlack) raise_maximum(state, row, largest_scores[r]);
+    // While a row has seen nothing, its unseen scores must not become 2^0.
+    bases[r] = state.maxima[row] == kUnseen ? 0.0f : state.maxima[row];
+  }
+  alignas(64) float shares[16];  // of what is relative to largest_scores, in what is relative to bases
+  if constexpr (Dot::kScaled) store(shares, exp2_of_finite(sub(load(largest_scores), load(bases))));
+  for (int r = 0; r < rows; ++r) {
+    const Vec sum = exponentials<Dot>(scores + r * kGroup, Dot::kScaled ? largest_scores[r] : bases[r], n,
+                                      group.value_scales + range.begin, probabilities + r * kGroup);
+    float* sums = state.sums + static_cast<std::ptrdiff_t>(first_row + r) * 16;
+    store(sums, fma(sum, splat(Dot::kScaled ? shares[r] : 1.0f), load(sums)));
+    if constexpr (Dot::kScaled) factors[r] = shares[r] * group.value_unit;
+  }
 }
 
 /// Rows first_row .. first_row + rows - 1 over one group.
@@ -180,31 +216,17 @@ void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& grou
                keys, group.key_stride, state.padded / Dot::kStep, scores, kGroup, false,
                ahead ? group.keys_ahead + range.begin * Dot::kColumn : keys, state.query_factors + first_row);
 
+  // The usual group by its own copy of the code, for loops of known length.
+  if (range.whole && n == kGroup) {
+    softmax<Dot>(tile, state, group, {0, kGroup, true}, first_row, rows, kGroup, scores, probabilities, factors);
+  } else {
+    softmax<Dot>(tile, state, group, range, first_row, rows, n, scores, probabilities, factors);
+  }
+
   const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded) * Dot::kColumn;
   const std::ptrdiff_t skipped = range.begin / Dot::kStep * value_stride;
   const std::byte* values = group.values + skipped;
   const std::byte* values_ahead = ahead ? group.values_ahead + skipped : values;
-  for (int r = 0; r < rows; ++r) {
-    float* row_scores = scores + r * kGroup;
-    if constexpr (Dot::kScaled) {
-      for (int j = 0; j < n; j += kLanes)
-        store(row_scores + j, mul(load(row_scores + j), load(group.key_scales + range.begin + j)));
-    }
-    Vec most = splat(kUnseen);
-    if (range.whole) {
-      for (int j = 0; j < n; j += kLanes) most = max(most, load(row_scores + j));
-    } else {
-      const int high = position_of(first_row + r), low = lower_end(high, tile.window, group.pinned);
-      for (int j = 0; j < n; j += kLanes) {
-        const Vec seen = masked(load(row_scores + j), group.positions + range.begin + j, low, high);
-        store(row_scores + j, seen);
-        most = max(most, seen);
-      }
-    }
-    factors[r] = softmax_row<Dot>(state, first_row + r, row_scores, most, n, group.value_scales + range.begin,
-                                  probabilities + r * kGroup);
-  }
-
   product<Dot>(rows, state.padded / kLanes, probabilities, kGroup, values, value_stride, n / Dot::kStep,
                state.out + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded, true, values_ahead,
                factors);
@@ -288,10 +310,18 @@ void end_tile(const AttentionTile& tile, const State<Dot>& state) {
 /// Reads the scales of a group's slots, of which those of keys begin at `scales`, and asks for those at `ahead`.
 inline void fill_scales(const std::byte* scales, const std::byte* ahead, int slots, int first_slot, Group& group) {
   const auto* keys = reinterpret_cast<const std::uint16_t*>(scales) + first_slot;
-  for (int j = 0; j < smaller(kGroup, slots - first_slot); j += kLanes) {
+  const int n = smaller(kGroup, slots - first_slot);
+  Vec most = splat(0);
+  for (int j = 0; j < n; j += kLanes) {
+    const Vec filled = masked(load_bf16(keys + slots + j), group.positions + j, kEverywhere, 0x7fffffff);
     store(group.key_scales + j, load_bf16(keys + j));
-    store(group.value_scales + j, load_bf16(keys + slots + j));
+    store(group.value_scales + j, max(filled, splat(0)));
+    most = max(most, filled);
   }
+  const float top = largest(most);
+  group.value_unit = top / DotInt8::kMost;
+  const Vec inverse = splat(inverse_unit(top));
+  for (int j = 0; j < n; j += kLanes) store(group.value_scales + j, mul(load(group.value_scales + j), inverse));
   if (ahead == nullptr) return;
   for (int byte = 0; byte < 4 * kGroup; byte += 64)
     _mm_prefetch(reinterpret_cast<const char*>(ahead + byte), _MM_HINT_T0);

@@ -144,30 +144,38 @@ struct DotInt8 {
 
 /// C [R, N vectors] = or += A * B over `steps` steps. Strides: A and C in elements, B in bytes. Asks for the cache
 /// lines at `ahead`, laid out as B is, as it goes. factors [R]: of A's rows, where Dot has some.
+// Loops over the block's rows and columns are unrolled by order: otherwise GCC keeps a copy of the sums in memory.
 template <typename Dot, int R, int N>
 void block(const typename Dot::A* a, std::ptrdiff_t a_stride, const std::byte* b, std::ptrdiff_t b_stride, int steps,
            float* c, std::ptrdiff_t c_stride, bool accumulate, const std::byte* ahead, const float* factors) {
   typename Dot::Sum sums[R][N];
+#pragma GCC unroll 6
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) sums[r][n] = Dot::begin(c + r * c_stride + n * kLanes, accumulate);
   }
   for (int step = 0; step < steps; ++step) {
     typename Dot::Right right[N];
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) {
       constexpr int kVector = kLanes * Dot::kColumn;
       right[n] = Dot::right(b + n * kVector);
       if (n * kVector % 64 == 0) _mm_prefetch(reinterpret_cast<const char*>(ahead + n * kVector), _MM_HINT_T0);
     }
+#pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
       const typename Dot::Left left = Dot::left(a + r * a_stride);
+#pragma GCC unroll 4
       for (int n = 0; n < N; ++n) sums[r][n] = Dot::dot(sums[r][n], left, right[n]);
     }
     a += Dot::kStep;
     b += b_stride;
     ahead += b_stride;
   }
+#pragma GCC unroll 6
   for (int r = 0; r < R; ++r) {
     const float factor = Dot::kScaled ? factors[r] : 1;
+#pragma GCC unroll 4
     for (int n = 0; n < N; ++n) Dot::end(c + r * c_stride + n * kLanes, sums[r][n], accumulate, factor);
   }
 }

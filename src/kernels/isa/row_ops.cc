@@ -72,10 +72,15 @@ void to_bf16(const float* x, int n, std::uint16_t* out) {
 }
 
 float largest_size(const float* x, int n) {
-  Vec best = splat(0);
+  // Four at once: each maximum waits for the one before it.
+  Vec best[4] = {splat(0), splat(0), splat(0), splat(0)};
   int j = 0;
-  for (; j + kLanes <= n; j += kLanes) best = max(best, abs(load(x + j)));
-  return largest(max(best, abs(load(tail_of(x + j, n - j).values))));
+  for (; j + 4 * kLanes <= n; j += 4 * kLanes) {
+    for (int i = 0; i < 4; ++i) best[i] = max(best[i], abs(load(x + j + i * kLanes)));
+  }
+  for (; j + kLanes <= n; j += kLanes) best[0] = max(best[0], abs(load(x + j)));
+  best[1] = max(best[1], abs(load(tail_of(x + j, n - j).values)));
+  return largest(max(max(best[0], best[1]), max(best[2], best[3])));
 }
 
 /// out = x * factor, rounded.
