@@ -1,6 +1,9 @@
 #include "kernels/activations.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <new>
 
 #include "base/error.h"
@@ -8,7 +11,9 @@
 namespace layerboost {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
+constexpr std::size_t kLine = 64;
+// Rows are read in order by all threads: with small pages, misses of the translation buffer cost several percent.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
 // Products may round the number of rows up by so many.
 constexpr int kSpareRows = 16;
 
@@ -26,16 +31,20 @@ std::size_t element_bytes(Precision precision) {
 
 }  // namespace
 
-void AlignedBuffer::Free::operator()(std::byte* p) const { ::operator delete[](p, kAlignment); }
+void AlignedBuffer::Free::operator()(std::byte* p) const { std::free(p); }
 
 std::byte* AlignedBuffer::reserve(std::size_t bytes) {
   if (bytes > capacity_) {
     // Growing by half at least keeps slowly rising sizes from allocating every time.
-    const std::size_t wanted = (std::max(bytes, capacity_ + capacity_ / 2) + 63) / 64 * 64;
+    const std::size_t wanted = std::max(bytes, capacity_ + capacity_ / 2);
+    const std::size_t alignment = wanted < kHugePage ? kLine : kHugePage;
+    const std::size_t rounded = (wanted + alignment - 1) / alignment * alignment;
     data_.reset();
     capacity_ = 0;
-    data_.reset(static_cast<std::byte*>(::operator new[](wanted, kAlignment)));
-    capacity_ = wanted;
+    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
+    if (data_ == nullptr) throw std::bad_alloc();
+    capacity_ = rounded;
+    if (alignment == kHugePage) ::madvise(data_.get(), rounded, MADV_HUGEPAGE);
   }
   return data_.get();
 }

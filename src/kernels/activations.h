@@ -9,7 +9,8 @@
 
 namespace layerboost {
 
-/// Memory aligned to 64 bytes that only ever grows; contents are lost when it does.
+/// Memory aligned to 64 bytes that only ever grows; contents are lost when it does. From 2 MiB on it is made of huge
+/// pages, where the system has some.
 class AlignedBuffer {
  public:
   /// At least `bytes` bytes, aligned to 64.
