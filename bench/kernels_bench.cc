@@ -197,12 +197,14 @@ void rms_norm_rows(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(x.size()) * state.iterations());
 }
 
+/// range(0) rows of the MLP's middle; range(1): their type, int8's rotated.
 void silu_rows(benchmark::State& state) {
   const int rows = static_cast<int>(state.range(0)), width = 1536;
   const auto gate_up = random_values(static_cast<std::size_t>(rows * 2 * width));
   Activations out;
   out.reshape(rows, width, static_cast<Precision>(state.range(1)));
-  for (auto _ : state) silu_mul({gate_up.data(), nullptr, rows, 2 * width}, 0, out);
+  const int rotation = out.precision() == Precision::int8 ? rotation_block(width) : 0;
+  for (auto _ : state) silu_mul({gate_up.data(), nullptr, rows, 2 * width}, rotation, out);
   state.SetItemsProcessed(static_cast<std::int64_t>(rows) * width * state.iterations());
 }
 

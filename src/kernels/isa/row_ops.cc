@@ -47,7 +47,11 @@ void scale_row(const float* x, float scale, int n, float* out) {
   for (; j < n; ++j) out[j] = x[j] * scale;
 }
 
-inline Vec silu(Vec v) { return div(v, add(splat(1.0f), exp(min(sub(splat(0), v), splat(88.0f))))); }
+inline Vec silu(Vec v) {
+  // Beyond the bound the result is zero to f32, and 2^x would overflow.
+  const Vec power = exp2_of_finite(min(mul(v, splat(-kLog2E)), splat(126.0f)));
+  return div(v, add(splat(1.0f), power));
+}
 
 void silu_mul(const float* gate, const float* up, float scale, int n, float* out) {
   const Vec factor = splat(scale);
@@ -145,19 +149,38 @@ Vec mix_lanes(Vec v) {
   }
 }
 
+/// Two stages of the transform: of a with b and c with d, then of those pairs with each other.
+inline void mix_four(Vec& a, Vec& b, Vec& c, Vec& d) {
+  const Vec ab = add(a, b), a_b = sub(a, b), cd = add(c, d), c_d = sub(c, d);
+  a = add(ab, cd);
+  b = add(a_b, c_d);
+  c = sub(ab, cd);
+  d = sub(a_b, c_d);
+}
+
 void hadamard(float* x, int n) {
   // 1 / sqrt(n), exact for even powers of two and rounded once for odd ones.
   float factor = 1;
   for (int size = n; size > 1; size /= 4) factor *= size == 2 ? 0.70710678f : 0.5f;
   for (int j = 0; j < n; j += kLanes) store(x + j, mix_lanes<0>(mul(load(x + j), splat(factor))));
-  for (int step = kLanes; step < n; step *= 2) {
-    for (int begin = 0; begin < n; begin += 2 * step) {
+  int step = kLanes;
+  for (; 4 * step <= n; step *= 4) {
+    for (int begin = 0; begin < n; begin += 4 * step) {
       for (int j = begin; j < begin + step; j += kLanes) {
-        const Vec a = load(x + j), b = load(x + j + step);
-        store(x + j, add(a, b));
-        store(x + j + step, sub(a, b));
+        Vec a = load(x + j), b = load(x + j + step), c = load(x + j + 2 * step), d = load(x + j + 3 * step);
+        mix_four(a, b, c, d);
+        store(x + j, a);
+        store(x + j + step, b);
+        store(x + j + 2 * step, c);
+        store(x + j + 3 * step, d);
       }
     }
+  }
+  if (step == n) return;
+  for (int j = 0; j < step; j += kLanes) {
+    const Vec a = load(x + j), b = load(x + j + step);
+    store(x + j, add(a, b));
+    store(x + j + step, sub(a, b));
   }
 }
 
