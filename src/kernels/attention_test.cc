@@ -85,8 +85,8 @@ class Sequence {
 
   /// f32: sums of up to some thousand terms of size 1 in f32. bf16: queries and probabilities have 8 bits, each off by
   /// up to 2^-9 of itself; a score of about |q.k| / sqrt(d) <= 8 is then off by some 0.01, and so is the weighted mean
-  /// of values of size 1. int8: queries and probabilities are off by up to 2^-16 of the largest of a head or of 64, and
-  /// so are scores by some 2^-16 sqrt(d) of their size, and outputs by some 1e-4.
+  /// of values of size 1. int8: queries are off by up to 2^-16 of the largest of a head, scores by some 2^-16 sqrt(d)
+  /// of their size, probabilities times values by 2^-16 of the largest value of 64, and outputs by some 1e-4.
   void expect_right() const {
     const double tolerance = layout_.type == KvType::f32 ? 1e-5 : layout_.type == KvType::bf16 ? 2e-2 : 1e-3;
     double squares = 0;

@@ -135,7 +135,8 @@ inline float put_scaled(DotInt8::A* to, const float* from, int n, Vec most) {
   return top / DotInt8::kMost;
 }
 
-/// Makes a row's scores [n] final: in the unit of the keys, kUnseen where the row doesn't look. Returns the largest.
+/// Makes a row's scores [n] final: times the keys' scales, where Dot::kScaled; kUnseen where the row doesn't look.
+/// Returns the largest.
 template <typename Dot>
 Vec finish_scores(const Group& group, const Range& range, int low, int high, int n, float* scores) {
   Vec most = splat(kUnseen);
@@ -174,7 +175,7 @@ Vec exponentials(const float* scores, float base, int n, const float* value_scal
 template <typename Dot>
 void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, const Range& range, int first_row,
              int rows, int n, float* scores, typename Dot::A* probabilities, float* factors) {
-  alignas(64) float largest_scores[16], bases[16];
+  alignas(64) float largest_scores[16] = {}, bases[16] = {};
   for (int r = 0; r < rows; ++r) {
     const int row = first_row + r;
     const int high = tile.first_position + row / tile.heads, low = lower_end(high, tile.window, group.pinned);

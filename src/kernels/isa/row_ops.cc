@@ -48,7 +48,7 @@ void scale_row(const float* x, float scale, int n, float* out) {
 }
 
 inline Vec silu(Vec v) {
-  // Beyond the bound the result is zero to f32, and 2^x would overflow.
+  // Bounded, as 2^128 would overflow; what is beyond comes to nothing either way.
   const Vec power = exp2_of_finite(min(mul(v, splat(-kLog2E)), splat(126.0f)));
   return div(v, add(splat(1.0f), power));
 }
@@ -151,11 +151,11 @@ Vec mix_lanes(Vec v) {
 
 /// Two stages of the transform: of a with b and c with d, then of those pairs with each other.
 inline void mix_four(Vec& a, Vec& b, Vec& c, Vec& d) {
-  const Vec ab = add(a, b), a_b = sub(a, b), cd = add(c, d), c_d = sub(c, d);
-  a = add(ab, cd);
-  b = add(a_b, c_d);
-  c = sub(ab, cd);
-  d = sub(a_b, c_d);
+  const Vec a_plus_b = add(a, b), a_minus_b = sub(a, b), c_plus_d = add(c, d), c_minus_d = sub(c, d);
+  a = add(a_plus_b, c_plus_d);
+  b = add(a_minus_b, c_minus_d);
+  c = sub(a_plus_b, c_plus_d);
+  d = sub(a_minus_b, c_minus_d);
 }
 
 void hadamard(float* x, int n) {
