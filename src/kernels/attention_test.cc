@@ -367,6 +367,35 @@ TEST_P(Attention, NumberOfThreadsAndBatchChangeNothing) {
     EXPECT_EQ(sequences[i].out(), first[i]) << "inside a parallel region";
 }
 
+TEST_P(Attention, WhatComesLaterChangesNothing) {
+  // The same tokens in a chunk, with what follows them in their page, and one by one, as texts are cut in one way or
+  // another: to the bit.
+  Random random(15);
+  const KvLayout shape = layout(1, 64);
+  constexpr int heads = 3, length = 200, asked = 60;
+  Sequence sequence(shape, heads, random);
+  sequence.add_pages(64, 0, length);
+  for (const int window : {0, 40}) {
+    SCOPED_TRACE(testing::Message() << "window " << window);
+    sequence.ask(length - asked, asked, window);
+    attention(shape, heads, 0.125f, {&sequence.task(), 1});
+    const std::vector<float> at_once = sequence.out();
+    sequence.clear_out();
+    for (int i = 0; i < asked; ++i) {
+      AttentionTask one = sequence.task();
+      one.q += i * heads * shape.head_size;
+      one.out += i * heads * shape.head_size;
+      one.count = 1;
+      one.first_position += i;
+      std::vector<KvSegment> until(one.segments.begin(), one.segments.begin() + one.first_position / 64 + 1);
+      until.back().count = one.first_position % 64 + 1;
+      one.segments = until;
+      attention(shape, heads, 0.125f, {&one, 1});
+    }
+    EXPECT_EQ(sequence.out(), at_once);
+  }
+}
+
 /// The vectors of an independent implementation: /work/shared/reference/mixers beside the source tree.
 void check_vectors(const std::string& name, bool windowed) {
   const fs::path path = fs::path(LAYERBOOST_SOURCE_DIR) / "../shared/reference/mixers" / (name + ".json");

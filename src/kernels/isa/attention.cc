@@ -37,11 +37,9 @@ struct Group {
   std::ptrdiff_t key_stride;                   // bytes between steps
   int filled;
   bool consecutive, pinned;
-  int least, least_seen, most;                 // of the positions; least_seen leaves negative ones out
-  alignas(64) std::int32_t positions[kGroup];  // -1 where not filled
-  // Of int8; those of values in units of value_unit, in which the largest is DotInt8::kMost, and zero where not filled.
-  alignas(64) float key_scales[kGroup], value_scales[kGroup];
-  float value_unit;
+  int least, least_seen, most;                                 // of the positions; least_seen leaves negative ones out
+  alignas(64) std::int32_t positions[kGroup];                  // -1 where not filled
+  alignas(64) float key_scales[kGroup], value_scales[kGroup];  // of int8
 };
 
 /// Which of a group's slots some rows look at.
@@ -150,6 +148,27 @@ Vec finish_scores(const Group& group, const Range& range, int low, int high, int
   return most;
 }
 
+/// The scales of the values that a row sees, n from the range's first, in the unit in which the largest is
+/// DotInt8::kMost: what the row doesn't see must not change its result.
+struct ValueScales {
+  alignas(64) float scales[kGroup];
+  float unit;
+
+  void fill(const Group& group, const Range& range, int low, int high, int n) {
+    Vec most = splat(0);
+    for (int j = 0; j < n; j += kLanes) {
+      Vec scale = load(group.value_scales + range.begin + j);
+      if (!range.whole) scale = max(masked(scale, group.positions + range.begin + j, low, high), splat(0));
+      store(scales + j, scale);
+      most = max(most, scale);
+    }
+    const float top = largest(most);
+    const Vec inverse = splat(inverse_unit(top));
+    for (int j = 0; j < n; j += kLanes) store(scales + j, mul(load(scales + j), inverse));
+    unit = top / DotInt8::kMost;
+  }
+};
+
 /// probabilities = 2^(scores - base), where Dot::kScaled times value_scales; all [n]. Returns each lane's sum of them
 /// without value_scales.
 template <typename Dot>
@@ -176,9 +195,10 @@ template <typename Dot>
 void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, const Range& range, int first_row,
              int rows, int n, float* scores, typename Dot::A* probabilities, float* factors) {
   alignas(64) float largest_scores[16] = {}, bases[16] = {};
+  const auto last_seen = [&](int row) { return tile.first_position + row / tile.heads; };
   for (int r = 0; r < rows; ++r) {
     const int row = first_row + r;
-    const int high = tile.first_position + row / tile.heads, low = lower_end(high, tile.window, group.pinned);
+    const int high = last_seen(row), low = lower_end(high, tile.window, group.pinned);
     const Vec most = finish_scores<Dot>(group, range, low, high, n, scores + r * kGroup);
     if (state.largest != nullptr) {
       float* lanes = state.largest + static_cast<std::ptrdiff_t>(row) * 16;
@@ -191,12 +211,18 @@ void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, c
   }
   alignas(64) float shares[16];  // of what is relative to largest_scores, in what is relative to bases
   if constexpr (Dot::kScaled) store(shares, exp2_of_finite(sub(load(largest_scores), load(bases))));
+  ValueScales values;
   for (int r = 0; r < rows; ++r) {
+    const int row = first_row + r;
+    if constexpr (Dot::kScaled) {
+      const int high = last_seen(row), low = lower_end(high, tile.window, group.pinned);
+      if (r == 0 || !range.whole) values.fill(group, range, low, high, n);
+      factors[r] = shares[r] * values.unit;
+    }
     const Vec sum = exponentials<Dot>(scores + r * kGroup, Dot::kScaled ? largest_scores[r] : bases[r], n,
-                                      group.value_scales + range.begin, probabilities + r * kGroup);
-    float* sums = state.sums + static_cast<std::ptrdiff_t>(first_row + r) * 16;
+                                      values.scales, probabilities + r * kGroup);
+    float* sums = state.sums + static_cast<std::ptrdiff_t>(row) * 16;
     store(sums, fma(sum, splat(Dot::kScaled ? shares[r] : 1.0f), load(sums)));
-    if constexpr (Dot::kScaled) factors[r] = shares[r] * group.value_unit;
   }
 }
 
@@ -311,18 +337,10 @@ void end_tile(const AttentionTile& tile, const State<Dot>& state) {
 /// Reads the scales of a group's slots, of which those of keys begin at `scales`, and asks for those at `ahead`.
 inline void fill_scales(const std::byte* scales, const std::byte* ahead, int slots, int first_slot, Group& group) {
   const auto* keys = reinterpret_cast<const std::uint16_t*>(scales) + first_slot;
-  const int n = smaller(kGroup, slots - first_slot);
-  Vec most = splat(0);
-  for (int j = 0; j < n; j += kLanes) {
-    const Vec filled = masked(load_bf16(keys + slots + j), group.positions + j, kEverywhere, 0x7fffffff);
+  for (int j = 0; j < smaller(kGroup, slots - first_slot); j += kLanes) {
     store(group.key_scales + j, load_bf16(keys + j));
-    store(group.value_scales + j, max(filled, splat(0)));
-    most = max(most, filled);
+    store(group.value_scales + j, load_bf16(keys + slots + j));
   }
-  const float top = largest(most);
-  group.value_unit = top / DotInt8::kMost;
-  const Vec inverse = splat(inverse_unit(top));
-  for (int j = 0; j < n; j += kLanes) store(group.value_scales + j, mul(load(group.value_scales + j), inverse));
   if (ahead == nullptr) return;
   for (int byte = 0; byte < 4 * kGroup; byte += 64)
     _mm_prefetch(reinterpret_cast<const char*>(ahead + byte), _MM_HINT_T0);
