@@ -36,15 +36,14 @@ void AlignedBuffer::Free::operator()(std::byte* p) const { std::free(p); }
 std::byte* AlignedBuffer::reserve(std::size_t bytes) {
   if (bytes > capacity_) {
     // Growing by half at least keeps slowly rising sizes from allocating every time.
-    const std::size_t wanted = std::max(bytes, capacity_ + capacity_ / 2);
-    const std::size_t alignment = wanted < kHugePage ? kLine : kHugePage;
-    const std::size_t rounded = (wanted + alignment - 1) / alignment * alignment;
+    const std::size_t wanted = (std::max(bytes, capacity_ + capacity_ / 2) + kLine - 1) / kLine * kLine;
     data_.reset();
     capacity_ = 0;
-    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded)));
-    if (data_ == nullptr) throw std::bad_alloc();
-    capacity_ = rounded;
-    if (alignment == kHugePage) ::madvise(data_.get(), rounded, MADV_HUGEPAGE);
+    void* memory = nullptr;
+    if (::posix_memalign(&memory, wanted < kHugePage ? kLine : kHugePage, wanted) != 0) throw std::bad_alloc();
+    data_.reset(static_cast<std::byte*>(memory));
+    capacity_ = wanted;
+    if (wanted >= kHugePage) ::madvise(memory, wanted / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
   return data_.get();
 }

@@ -61,10 +61,11 @@ struct AttentionTask {
 };
 
 /// out_i = sum_j softmax_j(scale * q_i . k_j) v_j for all tasks, query head n using KV head n / (H / G). Queries and
-/// probabilities are rounded to bf16 where the cache is bf16, and to 15 bits of their largest where it is int8 (head
-/// sizes up to 512); sums are f32 (online softmax: Milakov & Gimelshein 2018;
-/// tiles: Dao et al. 2022). Works on all threads: long prompts split into query tiles, few long sequences into ranges
-/// of segments. `layout.slots` is ignored: each segment has its own.
+/// probabilities are rounded to bf16 where the cache is bf16. Where it is int8 (head sizes up to 512), queries are
+/// rounded to 15 bits of their largest number, and probabilities times their values' scales to 15 bits of the largest
+/// probability times the largest scale among 64 slots that the query sees. Sums are f32 (online softmax: Milakov &
+/// Gimelshein 2018; tiles: Dao et al. 2022). Works on all threads: long prompts split into query tiles, few long
+/// sequences into ranges of segments. `layout.slots` is ignored: each segment has its own.
 void attention(const KvLayout& layout, int heads, float scale, std::span<const AttentionTask> tasks);
 
 /// The mean over heads of the entropy (nats) of each query's attention distribution, out [count] per task: DSLA's

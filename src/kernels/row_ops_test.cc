@@ -127,7 +127,7 @@ TEST_P(RowOps, SiluMul) {
 }
 
 TEST_P(RowOps, RotationIsTheHadamardMatrix) {
-  for (const int block : {16, 32, 128, 512}) {
+  for (const int block : {16, 32, 64, 128, 256, 512, 1024}) {
     const int size = 3 * block;
     const auto x = random_row(size, 1);
     auto y = x;

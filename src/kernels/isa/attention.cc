@@ -7,8 +7,9 @@
 namespace layerboost::LB_ISA {
 namespace {
 
-constexpr int kGroup = 64;           // slots that are scored at once
-constexpr int kMostRows = 6;         // rows that are scored at once
+constexpr int kGroup = 64;    // slots that are scored at once
+constexpr int kMostRows = 6;  // rows that are scored at once
+static_assert(kMostRows <= kLanes);
 constexpr float kUnseen = -1.0e30f;  // a score that counts as none
 constexpr float kSlack = 8.0f;       // probabilities may reach 2^kSlack before the maximum is moved
 constexpr int kEverywhere = -1;      // no position lies at or below
@@ -216,7 +217,7 @@ void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, c
     const int row = first_row + r;
     if constexpr (Dot::kScaled) {
       const int high = last_seen(row), low = lower_end(high, tile.window, group.pinned);
-      if (r == 0 || !range.whole) values.fill(group, range, low, high, n);
+      if (r == 0 || (!range.whole && row % tile.heads == 0)) values.fill(group, range, low, high, n);
       factors[r] = shares[r] * values.unit;
     }
     const Vec sum = exponentials<Dot>(scores + r * kGroup, Dot::kScaled ? largest_scores[r] : bases[r], n,

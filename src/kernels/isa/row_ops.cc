@@ -49,7 +49,7 @@ void scale_row(const float* x, float scale, int n, float* out) {
 
 inline Vec silu(Vec v) {
   // Bounded, as 2^128 would overflow; what is beyond comes to nothing either way.
-  const Vec power = exp2_of_finite(min(mul(v, splat(-kLog2E)), splat(126.0f)));
+  const Vec power = exp2(min(mul(v, splat(-kLog2E)), splat(126.0f)));
   return div(v, add(splat(1.0f), power));
 }
 
