@@ -49,9 +49,6 @@ struct Range {
   bool whole;      // every row sees every slot
 };
 
-/// Of a tile's row.
-inline int position_of(const AttentionTile& tile, int row) { return tile.first_position + row / tile.heads; }
-
 /// A query at position p sees positions in (lower_end(p), p].
 inline int lower_end(int position, int window, bool pinned) {
   return window == 0 || pinned ? kEverywhere : larger(position - window, kEverywhere);
@@ -190,19 +187,19 @@ Vec exponentials(const float* scores, float base, int n, const float* value_scal
   return sum;
 }
 
-/// Turns the scores [rows, kGroup] of rows first_row .. first_row + rows - 1 into probabilities, the range's of each
-/// row, up to the factors that the rows' maxima stand for, and where Dot::kScaled in units of factors [rows].
+/// Turns the scores [rows, kGroup] of rows first_row .. first_row + rows - 1 into probabilities, n of each row, up to
+/// the factors that the rows' maxima stand for, and where Dot::kScaled in units of factors [rows].
 ///
 /// Numbers of 16 bits are relative to the row's largest score of this group, those of other types to its maximum so
 /// far.
 template <typename Dot>
 void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, const Range& range, int first_row,
-             int rows, float* scores, typename Dot::A* probabilities, float* factors) {
+             int rows, int n, float* scores, typename Dot::A* probabilities, float* factors) {
   alignas(64) float largest_scores[16] = {}, bases[16] = {};
-  const int n = range.end - range.begin;
+  const auto last_seen = [&](int row) { return tile.first_position + row / tile.heads; };
   for (int r = 0; r < rows; ++r) {
     const int row = first_row + r;
-    const int high = position_of(tile, row), low = lower_end(high, tile.window, group.pinned);
+    const int high = last_seen(row), low = lower_end(high, tile.window, group.pinned);
     const Vec most = finish_scores<Dot>(group, range, low, high, n, scores + r * kGroup);
     if (state.largest != nullptr) {
       float* lanes = state.largest + static_cast<std::ptrdiff_t>(row) * 16;
@@ -219,7 +216,7 @@ void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, c
   for (int r = 0; r < rows; ++r) {
     const int row = first_row + r;
     if constexpr (Dot::kScaled) {
-      const int high = position_of(tile, row), low = lower_end(high, tile.window, group.pinned);
+      const int high = last_seen(row), low = lower_end(high, tile.window, group.pinned);
       if (r == 0 || (!range.whole && row % tile.heads == 0)) values.fill(group, range, low, high, n);
       factors[r] = shares[r] * values.unit;
     }
@@ -234,8 +231,8 @@ void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, c
 template <typename Dot>
 void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& group, int first_row, int rows,
                  bool ahead) {
-  const Range range =
-      seen_range(group, position_of(tile, first_row), position_of(tile, first_row + rows - 1), tile.window);
+  const auto position_of = [&](int row) { return tile.first_position + row / tile.heads; };
+  const Range range = seen_range(group, position_of(first_row), position_of(first_row + rows - 1), tile.window);
   if (range.begin >= range.end) return;
 
   alignas(64) float scores[kMostRows * kGroup];
@@ -249,9 +246,9 @@ void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& grou
 
   // The usual group by its own copy of the code, for loops of known length.
   if (range.whole && n == kGroup) {
-    softmax<Dot>(tile, state, group, {0, kGroup, true}, first_row, rows, scores, probabilities, factors);
+    softmax<Dot>(tile, state, group, {0, kGroup, true}, first_row, rows, kGroup, scores, probabilities, factors);
   } else {
-    softmax<Dot>(tile, state, group, range, first_row, rows, scores, probabilities, factors);
+    softmax<Dot>(tile, state, group, range, first_row, rows, n, scores, probabilities, factors);
   }
 
   const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded) * Dot::kColumn;
