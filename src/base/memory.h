@@ -6,6 +6,9 @@
 
 namespace layerboost {
 
+/// Bytes of a huge page on x86-64.
+inline constexpr std::size_t huge_page = std::size_t{2} << 20;
+
 /// Bytes that this process can have without the system swapping: what it has left (MemAvailable), or what the
 /// process's control group may still take, if less (memory.max less memory.current, version 2: a container's limit).
 /// 1 GiB where neither is known. The paths are for tests.

@@ -8,7 +8,7 @@
 namespace layerboost {
 namespace {
 
-std::string& command_line() {
+std::string& kept_line() {
   static std::string line;
   return line;
 }
@@ -26,10 +26,12 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 }  // namespace
 
 void set_command_line(int argc, const char* const* argv) {
-  std::string& line = command_line();
+  std::string& line = kept_line();
   line = "layerboost";
   for (int i = 1; i < argc; ++i) line += " " + quoted(argv[i]);
 }
+
+const std::string& command_line() { return kept_line(); }
 
 Json RunInfo::to_json() const {
   Json json = {{"version", LAYERBOOST_VERSION},

@@ -13,6 +13,9 @@ namespace layerboost {
 /// the start.
 void set_command_line(int argc, const char* const* argv);
 
+/// What was remembered.
+const std::string& command_line();
+
 struct RunInfo {
   std::string model;      // Checkpoint::hash(); empty: no model
   std::string plan;       // the plan's hash; empty: no plan

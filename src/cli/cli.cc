@@ -12,10 +12,10 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/ranks.h"
 #include "base/run_info.h"
 #include "cli/commands.h"
-#include "cli/nearest.h"
 
 namespace layerboost {
 namespace {

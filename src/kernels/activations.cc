@@ -7,13 +7,12 @@
 #include <new>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 namespace layerboost {
 namespace {
 
 constexpr std::size_t kLine = 64;
-// Rows are read in order by all threads: with small pages, misses of the translation buffer cost several percent.
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 // Products may round the number of rows up by so many.
 constexpr int kSpareRows = 16;
 
@@ -40,10 +39,11 @@ std::byte* AlignedBuffer::reserve(std::size_t bytes) {
     data_.reset();
     capacity_ = 0;
     void* memory = nullptr;
-    if (::posix_memalign(&memory, wanted < kHugePage ? kLine : kHugePage, wanted) != 0) throw std::bad_alloc();
+    if (::posix_memalign(&memory, wanted < huge_page ? kLine : huge_page, wanted) != 0) throw std::bad_alloc();
     data_.reset(static_cast<std::byte*>(memory));
     capacity_ = wanted;
-    if (wanted >= kHugePage) ::madvise(memory, wanted / kHugePage * kHugePage, MADV_HUGEPAGE);
+    // Rows are read in order by all threads: with small pages, misses of the translation buffer cost several percent.
+    if (wanted >= huge_page) ::madvise(memory, wanted / huge_page * huge_page, MADV_HUGEPAGE);
   }
   return data_.get();
 }

@@ -6,10 +6,11 @@
 #include <mutex>
 #include <new>
 
+#include "base/memory.h"
+
 namespace layerboost {
 namespace {
 
-constexpr std::size_t huge_page = std::size_t{2} << 20;
 constexpr std::size_t slab_bytes = 64 * huge_page;  // untouched parts cost nothing
 
 /// Mapped memory that begins at a huge page.

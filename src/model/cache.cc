@@ -6,13 +6,13 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 namespace layerboost {
 namespace {
 
-/// Slabs are whole huge pages: blocks of one pool are read in order, and misses of the translation buffer cost as much
-/// as the reading.
-constexpr std::size_t huge_page = std::size_t{2} << 20;
+// Slabs are whole huge pages: blocks of one pool are read in order, and misses of the translation buffer cost as much
+// as the reading.
 constexpr std::size_t blocks_per_slab = 16;  // at least
 
 std::size_t rounded_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }

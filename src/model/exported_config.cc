@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "model/in_quotes.h"
+#include "base/in_quotes.h"
 #include "model/mixer.h"
 
 namespace layerboost {

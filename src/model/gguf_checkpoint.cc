@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "model/in_quotes.h"
+#include "base/in_quotes.h"
 #include "model/tensor_table.h"
 
 namespace layerboost {

@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "model/dequantize.h"
 #include "model/gguf_checkpoint.h"
-#include "model/in_quotes.h"
 
 namespace layerboost {
 namespace {

@@ -1,8 +1,8 @@
 #include "model/gguf_file.h"
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "model/gguf_parser.h"
-#include "model/in_quotes.h"
 
 namespace layerboost {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "model/dequantize.h"
-#include "model/in_quotes.h"
 
 namespace layerboost {
 namespace {

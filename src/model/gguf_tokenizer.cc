@@ -2,8 +2,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "model/gguf_checkpoint.h"
-#include "model/in_quotes.h"
 
 namespace layerboost {
 namespace {

@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "model/exported_config.h"
 #include "model/hf_json.h"
 #include "model/hf_rope.h"
-#include "model/in_quotes.h"
 
 namespace layerboost {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/in_quotes.h"
+#include "base/in_quotes.h"
 
 namespace layerboost {
 

@@ -4,9 +4,9 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "model/hf_config.h"
 #include "model/hf_json.h"
-#include "model/in_quotes.h"
 #include "model/safetensors_file.h"
 #include "model/tensor_table.h"
 

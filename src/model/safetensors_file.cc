@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "model/dequantize.h"
 #include "model/hf_json.h"
-#include "model/in_quotes.h"
 
 namespace layerboost {
 namespace {

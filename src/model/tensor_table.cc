@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "model/in_quotes.h"
+#include "base/in_quotes.h"
 
 namespace layerboost {
 namespace {

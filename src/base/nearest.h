@@ -11,4 +11,8 @@ namespace layerboost {
 /// the first among equals.
 std::string nearest(std::string_view typed, const std::vector<std::string>& words);
 
+/// `; did you mean "WORD"?` where one of `words` is near enough to `typed` to be what was meant (at most a third of its
+/// letters differ); else nothing. To be appended to an error's message.
+std::string did_you_mean(std::string_view typed, const std::vector<std::string>& words);
+
 }  // namespace layerboost

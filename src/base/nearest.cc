@@ -1,4 +1,4 @@
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <algorithm>
 #include <numeric>
@@ -30,6 +30,15 @@ std::string nearest(std::string_view typed, const std::vector<std::string>& word
   return *std::min_element(words.begin(), words.end(), [&](const std::string& a, const std::string& b) {
     return distance(typed, a) < distance(typed, b);
   });
+}
+
+std::string did_you_mean(std::string_view typed, const std::vector<std::string>& words) {
+  constexpr std::size_t longest = 64;  // the distance takes time in proportion to both lengths
+  if (words.empty() || typed.size() > longest) return {};
+  const std::string word = nearest(typed, words);
+  const auto changes = static_cast<std::size_t>(distance(typed, word));
+  if (3 * changes > std::max(typed.size(), word.size())) return {};
+  return fmt::format("; did you mean \"{}\"?", word);
 }
 
 }  // namespace layerboost

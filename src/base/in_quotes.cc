@@ -1,4 +1,4 @@
-#include "model/in_quotes.h"
+#include "base/in_quotes.h"
 
 #include <fmt/format.h>
 

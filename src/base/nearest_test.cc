@@ -1,4 +1,4 @@
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <gtest/gtest.h>
 
@@ -12,6 +12,14 @@ TEST(Nearest, CountsLettersToChange) {
   EXPECT_EQ(nearest("plans", words), "plan");
   EXPECT_EQ(nearest("pul", words), "pull");
   EXPECT_EQ(nearest("", words), "eval");
+}
+
+TEST(Nearest, SuggestsOnlyWhatIsNear) {
+  const std::vector<std::string> words = {"temperature", "top_p"};
+  EXPECT_EQ(did_you_mean("temprature", words), "; did you mean \"temperature\"?");
+  EXPECT_EQ(did_you_mean("guided_json", words), "");
+  EXPECT_EQ(did_you_mean(std::string(1 << 20, 'a'), words), "");
+  EXPECT_EQ(did_you_mean("x", {}), "");
 }
 
 }  // namespace
