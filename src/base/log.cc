@@ -4,11 +4,13 @@
 
 #include <cstdio>
 
+#include "base/in_quotes.h"
+
 namespace layerboost {
 
 void print_line(const std::string& line) {
   static const bool terminal = ::isatty(STDERR_FILENO) == 1;
-  const std::string text = (terminal ? "\r\033[K" : "") + line + "\n";
+  const std::string text = (terminal ? "\r\033[K" : "") + printable(line) + "\n";
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 

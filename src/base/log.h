@@ -8,7 +8,8 @@
 
 namespace layerboost {
 
-/// Writes one whole line to stderr, in place of a progress line that may stand there. Thread-safe.
+/// Writes one whole line to stderr, in place of a progress line that may stand there: printable() of `line`, for it may
+/// quote a file or a name. Thread-safe.
 void print_line(const std::string& line);
 
 /// "layerboost: MESSAGE": what the program does or found.

@@ -14,8 +14,7 @@ bool is_boost_directory(const fs::path& path) { return fs::is_regular_file(file_
 BoostDirectory read_boost_directory(const fs::path& path) {
   const std::string where = file_in(path).string();
   const Json json = read_json(file_in(path));
-  if (get<std::string>(json, "format", where) != format_name || get<int>(json, "version", where) != 1)
-    fail("{} is not a boost.json of version 1", where);
+  check_format(json, format_name, 1, where);
   const Json model = get<Json>(json, "model", where);
   return {get<std::string>(model, "name", where), get<std::string>(model, "path", where),
           get<std::string>(model, "hash", where)};

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/in_quotes.h"
 #include "base/interrupt.h"
 #include "base/random.h"
 #include "cli/event_stream.h"
@@ -40,15 +41,15 @@ Headers headers_of(const LoadTarget& target) {
 
 // One line of what a server says about a request that it refuses.
 std::string explanation(long status, std::string_view body) {
-  std::string message(body.substr(0, 300));
-  if (const auto json = nlohmann::json::parse(body, nullptr, false); json.is_object() && json.contains("error")) {
+  std::string message(body);
+  if (const SortedJson json = json_or_null(body); json.is_object() && json.contains("error")) {
     const auto& error = json["error"];
     if (error.is_string()) message = error.get<std::string>();
     if (error.is_object() && error.contains("message") && error["message"].is_string())
       message = error["message"].get<std::string>();
   }
   std::replace(message.begin(), message.end(), '\n', ' ');
-  return fmt::format("HTTP {}: {}", status, message.substr(0, 300));
+  return fmt::format("HTTP {}: {}", status, printable(message, 300));
 }
 
 std::size_t append_to(char* data, std::size_t size, std::size_t count, void* user) {
@@ -116,7 +117,7 @@ class LoadRequest {
   // As vLLM's client has it: each chunk with choices counts, its text may be empty.
   void take(std::string_view event) {
     if (event == "[DONE]") return;
-    const auto json = nlohmann::json::parse(event, nullptr, false);
+    const SortedJson json = json_or_null(event);
     if (!json.is_object()) {
       outcome_.error = "the stream holds what isn't JSON";
       return;

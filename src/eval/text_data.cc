@@ -10,7 +10,7 @@ namespace {
 bool is_json_lines(std::string_view content, const fs::path& path) {
   if (path.extension() == ".jsonl") return true;
   if (!content.starts_with('{')) return false;
-  const Json first = Json::parse(content.substr(0, content.find('\n')), nullptr, false);
+  const SortedJson first = json_or_null(content.substr(0, content.find('\n')));
   return first.is_object() && first.contains("text") && first["text"].is_string();
 }
 

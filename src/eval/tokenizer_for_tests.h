@@ -2,7 +2,7 @@
 #pragma once
 
 #include "text/tokenizer.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace layerboost {
 

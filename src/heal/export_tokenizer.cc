@@ -10,9 +10,6 @@
 namespace layerboost {
 namespace {
 
-// Json keeps the order of keys by searching them one by one: quadratic in the size of a vocabulary.
-using SortedJson = nlohmann::json;
-
 SortedJson byte_level(bool use_regex) {
   return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
 }

@@ -18,8 +18,7 @@ bool is_healed_directory(const fs::path& path) {
 HealedDirectory read_healed_directory(const fs::path& path) {
   const std::string where = healed_file(path).string();
   const Json json = read_json(healed_file(path));
-  if (get<std::string>(json, "format", where) != heal_format || get<int>(json, "version", where) != heal_version)
-    fail("{} is not a heal.json of version {}", where, heal_version);
+  check_format(json, heal_format, heal_version, where);
   const Json model = get<Json>(json, "model", where);
   HealedDirectory directory;
   directory.model_name = get<std::string>(model, "name", where);

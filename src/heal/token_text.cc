@@ -10,7 +10,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/progress.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace layerboost {
 namespace {

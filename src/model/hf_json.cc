@@ -1,33 +1,11 @@
 #include "model/hf_json.h"
 
-#include <set>
-#include <vector>
-
 #include "base/error.h"
-#include "base/in_quotes.h"
 
 namespace layerboost {
 
 SortedJson parse_object(std::string_view text, const std::string& where) {
-  constexpr int deepest = 16;
-  std::vector<std::set<std::string>> keys(deepest + 2);  // of the objects being read, by depth
-  const auto watch = [&](int depth, SortedJson::parse_event_t event, SortedJson& parsed) {
-    using Event = SortedJson::parse_event_t;
-    if (depth > deepest) fail("{}: JSON nested deeper than {}", where, deepest);
-    const auto level = static_cast<std::size_t>(depth);
-    if (event == Event::object_start) keys[level + 1].clear();
-    if (event == Event::key && !keys[level].insert(parsed.get_ref<const std::string&>()).second)
-      fail("{}: the key {} appears twice", where, in_quotes(parsed.get_ref<const std::string&>()));
-    return true;
-  };
-  SortedJson json;
-  try {
-    json = SortedJson::parse(text, watch);
-  } catch (const SortedJson::parse_error& error) {
-    fail("{}: not valid JSON at byte {}", where, error.byte);
-  } catch (const SortedJson::exception&) {
-    fail("{}: not valid JSON", where);
-  }
+  SortedJson json = parse_sorted_json(text, where, {.deepest = 16, .keys_once = true});
   if (!json.is_object()) fail("{}: should be a JSON object", where);
   return json;
 }

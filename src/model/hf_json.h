@@ -1,14 +1,12 @@
 // JSON files of Hugging Face checkpoints: parsing and access that hold against hostile files.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
-namespace layerboost {
+#include "base/json.h"
 
-/// JSON whose objects are found by key in logarithmic time however many keys a file brings.
-using SortedJson = nlohmann::json;
+namespace layerboost {
 
 /// Parses an object. Throws Error beginning with `where` when `text` is not JSON, not an object, nests deeper than 16,
 /// or has a key twice in one object.

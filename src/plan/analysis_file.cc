@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/in_quotes.h"
 #include "plan/json_layout.h"
 
 namespace layerboost {
@@ -141,8 +142,8 @@ void read_layer(const Json& json, Analysis& analysis, const std::string& file) {
   for (const auto& [name, value] : choices.items()) {
     const MixerSpec choice = read_choice(name, where);
     if (std::find(analysis.choices.begin(), analysis.choices.end(), choice) == analysis.choices.end())
-      fail("{}: \"{}\" is not among the file's choices", where, name);
-    scores.choices[choice] = read_scores(value, where + ": " + name);
+      fail("{}: {} is not among the file's choices", where, in_quotes(name));
+    scores.choices[choice] = read_scores(value, where + ": " + printable(name, 80));
   }
   analysis.layers[layer] = std::move(scores);
 }
@@ -154,11 +155,7 @@ RankCorrelation read_correlation(const Json& json, const std::string& where) {
 }
 
 void read_head(const Json& json, const std::string& file) {
-  if (get<std::string>(json, "format", file) != analysis_format)
-    fail("{}: \"format\" is \"{}\"; expected \"{}\"", file, get<std::string>(json, "format", file), analysis_format);
-  if (get<int>(json, "version", file) != analysis_version)
-    fail("{}: \"version\" is {}; this program reads version {}", file, get<int>(json, "version", file),
-         analysis_version);
+  check_format(json, analysis_format, analysis_version, file);
   refuse_unknown_keys(json,
                       {"format", "version", "run", "model", "data", "base", "choices", "measures", "layers",
                        "rank_correlation", "maps"},

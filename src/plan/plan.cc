@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 
 namespace layerboost {
 
@@ -23,9 +24,11 @@ Plan read_plan(const fs::path& path, const Config& config, const std::string& mo
   Plan plan = read_plan(path);
   if (plan.model_hash != model_hash)
     fail("{}: \"model\" is {} ({}), but the model given is {} ({}); make a plan for it with layerboost plan",
-         path.string(), plan.model_name, plan.model_hash, config.name, model_hash);
+         path.string(), printable(plan.model_name, 80), printable(plan.model_hash, 80), printable(config.name, 80),
+         model_hash);
   if (std::ssize(plan.layers) != config.layers)
-    fail("{}: \"layers\" has {} layers, but {} has {}", path.string(), plan.layers.size(), config.name, config.layers);
+    fail("{}: \"layers\" has {} layers, but {} has {}", path.string(), plan.layers.size(), printable(config.name, 80),
+         config.layers);
   return plan;
 }
 
@@ -35,7 +38,7 @@ MixerParameters read_plan_maps(const Plan& plan, const fs::path& path, const Con
   const std::string hash = "sha256:" + sha256(MappedFile(file).text());
   if (hash != plan.maps->hash)
     fail("{}: has changed since {} was made (\"maps\": expected {}, found {})", file.string(), path.string(),
-         plan.maps->hash, hash);
+         printable(plan.maps->hash, 80), hash);
   MixerParameters maps = read_parameters(file, config);
   for (std::size_t l = 0; l < plan.layers.size(); ++l)
     if (plan.layers[l].mixer.kind == MixerKind::map && !maps.contains({static_cast<int>(l), MixerKind::map}))

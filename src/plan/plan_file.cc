@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "plan/json_layout.h"
 #include "plan/plan.h"
 
@@ -48,10 +49,11 @@ Json to_json(const Predicted& predicted) {
 
 int read_count(const Json& json, const char* key, int least, const std::string& where) {
   constexpr int most = 1 << 24;
-  const auto value = get<std::int64_t>(json, key, where);
-  if (!json[key].is_number_integer() || value < least || value > most)
-    fail("{}: \"{}\" is {}; it must be a whole number from {} to {}", where, key, json[key].dump(), least, most);
-  return static_cast<int>(value);
+  const auto value = get<Json>(json, key, where);
+  if (!value.is_number_integer() || value < least || value > most)
+    fail("{}: \"{}\" is {}; it must be a whole number from {} to {}", where, key, printable(value.dump(), 80), least,
+         most);
+  return value.get<int>();
 }
 
 MixerSpec read_mixer(const Json& json, const std::string& where) {
@@ -67,7 +69,7 @@ MixerSpec read_mixer(const Json& json, const std::string& where) {
     if (json.contains("sinks")) spec.sinks = read_count(json, "sinks", 0, where);
     return spec;
   }
-  fail("{}: \"mixer\" is \"{}\"; allowed: softmax, window, hybrid, gated, map, none", where, name);
+  fail("{}: \"mixer\" is {}; allowed: softmax, window, hybrid, gated, map, none", where, in_quotes(name));
 }
 
 std::map<MixerSpec, std::map<std::string, double>> read_layer_scores(const Json& json, const std::string& where) {
@@ -80,9 +82,9 @@ std::map<MixerSpec, std::map<std::string, double>> read_layer_scores(const Json&
     } catch (const Error& error) {
       fail("{}: scores: {}", where, error.what());
     }
-    refuse_unknown_keys(losses, {"kl", "nll", "task", "retrieval"}, where + ": scores: " + name);
+    refuse_unknown_keys(losses, {"kl", "nll", "task", "retrieval"}, where + ": scores: " + printable(name, 80));
     for (const auto& [measure, loss] : losses.items())
-      scores[choice][measure] = get<double>(losses, measure.c_str(), where + ": scores: " + name);
+      scores[choice][measure] = get<double>(losses, measure.c_str(), where + ": scores: " + printable(name, 80));
   }
   return scores;
 }
@@ -144,7 +146,7 @@ MapsFile read_maps_entry(const Json& json, const std::string& where) {
   refuse_unknown_keys(json, {"file", "hash"}, where);
   MapsFile maps = {get<std::string>(json, "file", where), get<std::string>(json, "hash", where)};
   if (maps.file.empty() || fs::path(maps.file).filename() != fs::path(maps.file))
-    fail("{}: \"file\" is \"{}\"; it must be the name of a file beside the plan", where, maps.file);
+    fail("{}: \"file\" is {}; it must be the name of a file beside the plan", where, in_quotes(maps.file));
   return maps;
 }
 
@@ -161,10 +163,7 @@ void check_maps(const Plan& plan, const std::string& file) {
 Plan read_plan(const fs::path& path) {
   const std::string file = path.string();
   const Json json = read_json(path);
-  if (const auto format = get<std::string>(json, "format", file); format != plan_format)
-    fail("{}: \"format\" is \"{}\"; expected \"{}\"", file, format, plan_format);
-  if (const int version = get<int>(json, "version", file); version != plan_version)
-    fail("{}: \"version\" is {}; this program reads version {}", file, version, plan_version);
+  check_format(json, plan_format, plan_version, file);
   refuse_unknown_keys(json, {"format", "version", "model", "made_from", "layers", "predicted", "maps"}, file);
   Plan plan;
   const Json model = get<Json>(json, "model", file);

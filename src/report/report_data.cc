@@ -19,8 +19,7 @@ Json read_boost(const fs::path& path) {
     fail("{}: no boost.json in it; give a directory that layerboost boost wrote", path.parent_path().string());
   Json json = read_json(path);
   const std::string where = path.string();
-  if (get<std::string>(json, "format", where) != "layerboost-boost" || get<int>(json, "version", where) != 1)
-    fail("{}: not a boost.json of version 1", where);
+  check_format(json, "layerboost-boost", 1, where);
   return json;
 }
 

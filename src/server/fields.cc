@@ -10,26 +10,16 @@ namespace layerboost {
 namespace {
 
 // An object of Json finds a key by looking at one after another: a million of them would take hours.
-constexpr int most_keys = 1024;
+constexpr std::size_t most_keys = 1024;
 
 }  // namespace
 
 Json parse_body(std::string_view body, int max_depth) {
-  std::vector<int> keys(static_cast<std::size_t>(max_depth) + 2);  // of the open object at each depth
-  const auto limit = [&](int depth, Json::parse_event_t event, Json&) {
-    if (depth > max_depth) refuse("", "the body's JSON nests deeper than {} levels", max_depth);
-    if (event == Json::parse_event_t::object_start) keys[static_cast<std::size_t>(depth) + 1] = 0;
-    if (event == Json::parse_event_t::key && ++keys[static_cast<std::size_t>(depth)] > most_keys)
-      refuse("", "an object of the body's JSON has more than {} keys", most_keys);
-    return true;
-  };
   Json json;
   try {
-    json = Json::parse(body, limit);
-  } catch (const nlohmann::json::parse_error& error) {
-    refuse("", "the body is not valid JSON (UTF-8): the error is at byte {}", error.byte);
-  } catch (const nlohmann::json::exception&) {
-    refuse("", "the body is not valid JSON");  // such as a number beyond a double's range
+    json = parse_json(body, "the body", {.deepest = max_depth, .most_keys = most_keys});
+  } catch (const Error& error) {
+    refuse("", "{}", error.what());
   }
   if (!json.is_object()) refuse("", "the body must be a JSON object, not {}", json.type_name());
   return json;

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "text/byte_alphabet.h"
 
 namespace layerboost {
@@ -55,13 +56,13 @@ BytePairEncoder::BytePairEncoder(const std::vector<std::string>& tokens, const s
     const std::size_t space = merge.find(' ');
     if (space == 0 || space == std::string_view::npos || space + 1 == merge.size() ||
         merge.find(' ', space + 1) != std::string_view::npos)
-      fail("tokenizer: merge {} is \"{}\"; expected two tokens with a space between them", rank, merge);
+      fail("tokenizer: merge {} is {}; expected two tokens with a space between them", rank, in_quotes(merge));
     const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
     joined.assign(left).append(right);
     const auto id = [&](std::string_view token) {
       const auto found = id_of.find(token);
       if (found == id_of.end())
-        fail("tokenizer: merge {} (\"{}\") needs a token \"{}\" that is not there", rank, merge, token);
+        fail("tokenizer: merge {} ({}) needs a token {} that is not there", rank, in_quotes(merge), in_quotes(token));
       return found->second;
     };
     merges_.insert(id(left), id(right), {static_cast<std::uint32_t>(rank), id(joined)});

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "text/jinja_repr.h"
 #include "text/jinja_text.h"
-#include "text/utf8.h"
 
 namespace layerboost::jinja {
 

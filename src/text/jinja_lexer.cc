@@ -6,9 +6,9 @@
 #include <iterator>
 #include <utility>
 
+#include "base/utf8.h"
 #include "text/jinja_repr.h"
 #include "text/jinja_text.h"
-#include "text/utf8.h"
 
 namespace layerboost::jinja {
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/utf8.h"
 #include "text/jinja_text.h"
-#include "text/utf8.h"
 
 namespace layerboost::jinja {
 

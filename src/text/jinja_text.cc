@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/utf8.h"
 #include "text/jinja_value.h"
-#include "text/utf8.h"
 
 namespace layerboost::jinja {
 

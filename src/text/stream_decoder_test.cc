@@ -3,9 +3,9 @@
 #include <random>
 #include <string>
 
+#include "base/utf8.h"
 #include "text/testing.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 namespace layerboost {
 namespace {

@@ -7,13 +7,14 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
+#include "base/utf8.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
 #include "text/nfc.h"
 #include "text/piece_cache.h"
 #include "text/pre_tokenizer.h"
-#include "text/utf8.h"
 
 namespace layerboost {
 
@@ -145,7 +146,7 @@ TokenizerData checked(TokenizerData data) {
   for (const AddedToken& token : data.added) {
     if (token.content.empty()) fail("tokenizer: added token {} is empty", token.id);
     if (outside(token.id))
-      fail("tokenizer: added token \"{}\" has id {}; the vocabulary has {}", token.content, token.id, size);
+      fail("tokenizer: added token {} has id {}; the vocabulary has {}", in_quotes(token.content), token.id, size);
   }
   if (data.bos != -1 && outside(data.bos)) fail("tokenizer: BOS is token {}; the vocabulary has {}", data.bos, size);
   if (data.eos != -1 && outside(data.eos)) fail("tokenizer: EOS is token {}; the vocabulary has {}", data.eos, size);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/in_quotes.h"
 #include "base/json.h"
 #include "text/pre_tokenizer.h"
 
@@ -23,18 +24,18 @@ Json member(const Json& object, const char* key) {
 void place(std::vector<std::string>& tokens, TokenId id, const std::string& content, std::string_view where) {
   constexpr TokenId most_tokens = 1 << 22;
   if (id < 0 || id >= most_tokens)
-    fail("{}: token \"{}\" has id {}; ids go from 0 to {}", where, content, id, most_tokens - 1);
+    fail("{}: token {} has id {}; ids go from 0 to {}", where, in_quotes(content), id, most_tokens - 1);
   const auto index = static_cast<std::size_t>(id);
   if (index >= tokens.size()) tokens.resize(index + 1);
   if (!tokens[index].empty() && tokens[index] != content)
-    fail("{}: id {} is both \"{}\" and \"{}\"", where, id, tokens[index], content);
+    fail("{}: id {} is both {} and {}", where, id, in_quotes(tokens[index]), in_quotes(content));
   tokens[index] = content;
 }
 
 void read_vocabulary(const SortedJson& vocab, TokenizerData& data, std::string_view where) {
   if (!vocab.is_object()) fail("{}: \"model.vocab\" must be an object of tokens and ids", where);
   for (const auto& [content, id] : vocab.items()) {
-    if (!id.is_number_integer()) fail("{}: the id of token \"{}\" is not an integer", where, content);
+    if (!id.is_number_integer()) fail("{}: the id of token {} is not an integer", where, in_quotes(content));
     place(data.tokens, static_cast<TokenId>(std::clamp<std::int64_t>(id.get<std::int64_t>(), -1, 1 << 30)), content,
           where);
   }
@@ -55,7 +56,7 @@ void read_merges(const SortedJson& merges, TokenizerData& data, std::string_view
 
 void check_model(const Json& model, std::string_view where) {
   const auto type = get_or<std::string>(model, "type", "BPE", where);
-  if (type != "BPE") fail("{}: the model is of type \"{}\"; only byte-level \"BPE\" is supported", where, type);
+  if (type != "BPE") fail("{}: the model is of type {}; only byte-level \"BPE\" is supported", where, in_quotes(type));
   if (get_or(model, "byte_fallback", false, where))
     fail("{}: a BPE model with byte fallback (SentencePiece); only byte-level BPE is supported", where);
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
@@ -73,7 +74,7 @@ void read_added_tokens(const Json& list, TokenizerData& data, std::string_view w
     token.lstrip = get_or(entry, "lstrip", false, where);
     token.rstrip = get_or(entry, "rstrip", false, where);
     if (get_or(entry, "single_word", false, where))
-      fail("{}: added token \"{}\" is \"single_word\", which is not supported", where, token.content);
+      fail("{}: added token {} is \"single_word\", which is not supported", where, in_quotes(token.content));
     place(data.tokens, token.id, token.content, where);
     data.added.push_back(std::move(token));
   }
@@ -91,7 +92,7 @@ bool reads_nfc(const Json& normalizer, std::string_view where) {
   bool nfc = false;
   for (const Json& part : components(normalizer, "normalizers")) {
     const auto type = get<std::string>(part, "type", where);
-    if (type != "NFC") fail("{}: normalizer \"{}\" is not supported; known: NFC", where, type);
+    if (type != "NFC") fail("{}: normalizer {} is not supported; known: NFC", where, in_quotes(type));
     nfc = true;
   }
   return nfc;
@@ -101,7 +102,7 @@ std::string recognise_pre_tokenizer(const Json& pre_tokenizer, std::string_view 
   std::vector<Json> parts = components(pre_tokenizer, "pretokenizers");
   const auto unknown = [&]() -> std::string {
     fail("{}: unknown pre-tokenizer {}; known: those of GPT-2, SmolLM, Llama 3 and Qwen 2", where,
-         pre_tokenizer.dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 300));
+         printable(pre_tokenizer.dump(-1, ' ', true), 300));
   };
   if (parts.empty() || parts.size() > 2 || member(parts.back(), "type") != "ByteLevel") return unknown();
   if (get_or(parts.back(), "add_prefix_space", true, where))
@@ -137,7 +138,8 @@ TokenId find_token(const Json& config, const Json& special_tokens, const char* k
   for (const AddedToken& token : data.added)
     if (token.content == *name) return token.id;
   const auto found = std::find(data.tokens.begin(), data.tokens.end(), *name);
-  if (found == data.tokens.end()) fail("{}: \"{}\" is \"{}\", which is not in the vocabulary", where, key, *name);
+  if (found == data.tokens.end())
+    fail("{}: \"{}\" is {}, which is not in the vocabulary", where, key, in_quotes(*name));
   return static_cast<TokenId>(found - data.tokens.begin());
 }
 
