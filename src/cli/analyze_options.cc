@@ -5,6 +5,7 @@
 
 #include "analyze/sweep.h"
 #include "base/error.h"
+#include "cli/flag_checks.h"
 
 namespace layerboost {
 namespace {
@@ -53,25 +54,25 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
   command.add_option("--tasks", options.tasks, "Task files for --by task")->delimiter(',')->type_name("FILE,..");
   command.add_option("--limit", options.limit, "Only the first N items of each task")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0));
   command.add_option("--tokens", options.tokens, "Tokens of calibration text")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   command.add_option("--length", options.length, "Tokens of one sequence")
       ->type_name("N")
-      ->check(CLI::Range(32, 1 << 20))
+      ->check(whole_number(32, 1 << 20))
       ->capture_default_str();
   list(command.add_option("--window", options.windows, "Window widths of window, hybrid and gated")
            ->type_name("W,..")
-           ->check(CLI::PositiveNumber));
+           ->check(whole_number(1)));
   command.add_option("--sinks", options.sinks, "First positions that windows always see (not gated's)")
       ->type_name("S")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0))
       ->capture_default_str();
   command.add_option("--retrieval-items", options.retrieval_items, "Passkey prompts for --by retrieval")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
 }
 

@@ -8,6 +8,7 @@
 #include "cli/bench_server.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/model_argument.h"
 #include "cli/speed_report.h"
 
@@ -71,18 +72,18 @@ void add_server_options(CLI::App& command, ServerLoadOptions& load) {
   };
   add("--rate", load.rates, "Requests a second, at random intervals", "R,..")
       ->delimiter(',')
-      ->check(CLI::Range(0.001, 1e6).description(""));
+      ->check(number(0.001, 1e6));
   add("--concurrency", load.concurrency, "Requests under way, one following another", "N,..")
       ->delimiter(',')
-      ->check(CLI::Range(1, 4096).description(""));
+      ->check(whole_number(1, 4096));
   add("--requests", load.requests, "Requests for each rate and concurrency", "N")
-      ->check(CLI::Range(1, 1 << 20).description(""))
+      ->check(whole_number(1, 1 << 20))
       ->capture_default_str();
   add("--served-model", load.target.model, "Name of the model to ask for; default: the server's first", "NAME");
   add("--tokenizer", load.tokenizer, "Send prompts as text, made with this model's tokenizer, not as token ids",
       "MODEL");
   add("--vocab", load.vocabulary, "Tokens are drawn below it; default: what the server says, or 32000", "N")
-      ->check(CLI::Range(1, 1 << 24).description(""));
+      ->check(whole_number(1, 1 << 24));
   add("--api-key", load.target.api_key, "The server's key (or set OPENAI_API_KEY)", "KEY");
 }
 
@@ -96,22 +97,22 @@ void add_bench_command(CLI::App& app) {
   command->add_option("--batch", options->speed.batches, "Sequences at once")
       ->delimiter(',')
       ->type_name("N,..")
-      ->check(CLI::Range(1, 4096))
+      ->check(whole_number(1, 4096))
       ->capture_default_str();
   command->add_option("--prompt", options->speed.prompts, "Tokens of each prompt")
       ->delimiter(',')
       ->type_name("N,..")
-      ->check(CLI::Range(1, 1 << 24))
+      ->check(whole_number(1, 1 << 24))
       ->capture_default_str();
   command
       ->add_option("--generate", options->generate,
                    fmt::format("Tokens that each sequence generates; default: {}, of a server {}", tokens_offline,
                                tokens_online))
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 20));
+      ->check(whole_number(1, 1 << 20));
   command->add_option("--step-tokens", options->speed.step_tokens, "Tokens of one step, as of `serve`")
       ->type_name("N")
-      ->check(CLI::Range(2, 1 << 20).description(""))
+      ->check(whole_number(2, 1 << 20))
       ->capture_default_str();
   command->add_flag("--profile", options->speed.profile, "Show where the time of each row goes");
   add_server_options(*command, options->server);

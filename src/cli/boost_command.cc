@@ -14,6 +14,7 @@
 #include "cli/boost_healing.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/model_argument.h"
 #include "cli/model_store.h"
 #include "cli/plan_options.h"
@@ -279,12 +280,12 @@ void add_boost_command(CLI::App& app) {
   command->add_option("--batch", options->speed.batches, "Sequences at once, for bench")
       ->delimiter(',')
       ->type_name("N,..")
-      ->check(CLI::Range(1, 4096))
+      ->check(whole_number(1, 4096))
       ->capture_default_str();
   command->add_option("--prompt", options->speed.prompts, "Tokens of prompts, for bench")
       ->delimiter(',')
       ->type_name("N,..")
-      ->check(CLI::Range(1, 1 << 24))
+      ->check(whole_number(1, 1 << 24))
       ->capture_default_str();
   add_common_options(*command, options->common);
   command->footer(

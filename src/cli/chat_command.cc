@@ -13,6 +13,7 @@
 #include "cli/chat_session.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/interrupt_key.h"
 #include "cli/model_argument.h"
 #include "cli/terminal.h"
@@ -187,20 +188,25 @@ void chat(ChatFlags options) {
 
 void add_sampling_options(CLI::App& command, Sampling& sampling) {
   command.add_option("--temperature", sampling.temperature, "Logits are divided by it; 0: the likeliest")
+      ->check(number())
       ->type_name("T")
       ->capture_default_str();
   command.add_option("--top-p", sampling.top_p, "Draw among the likeliest that have this probability")
+      ->check(number())
       ->type_name("P")
       ->capture_default_str();
   command.add_option("--top-k", sampling.top_k, "Draw among so many of the likeliest; 0: all")
+      ->check(whole_number(0))
       ->type_name("K")
       ->capture_default_str();
   command.add_option("--min-p", sampling.min_p, "Leave out what is less likely than this part of the likeliest")
+      ->check(number())
       ->type_name("P")
       ->capture_default_str();
   command
       .add_option("--repetition-penalty", sampling.repetition_penalty,
                   "Logits of tokens that were there are divided by it; 1: off")
+      ->check(number())
       ->type_name("R")
       ->capture_default_str();
 }
@@ -215,12 +221,12 @@ void add_chat_command(CLI::App& app) {
   command->add_option("--system", options->chat.system, "System prompt; default: the chat template's own")
       ->type_name("TEXT");
   command->add_option("--tokens", options->chat.max_tokens, "At most so many tokens in one answer")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->type_name("N")
       ->capture_default_str();
   command
       ->add_option("--context", options->chat.context, "Tokens of conversation to remember; 0: the model's positions")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(whole_number(0))
       ->type_name("N")
       ->capture_default_str();
   command->add_option("--chat-template", options->chat_template, "Jinja template in place of the model's own")

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/cpu.h"
+#include "cli/flag_checks.h"
 
 namespace layerboost {
 namespace {
@@ -14,6 +15,7 @@ constexpr std::array precisions = {Precision::f32, Precision::bf16, Precision::i
 void add_compute_options(CLI::App& command, CommonOptions& options) {
   command.add_option("--threads", options.threads, "Threads to use; 0: one per core")
       ->type_name("N")
+      ->check(whole_number(0))
       ->capture_default_str();
   const auto to_precision = [&options](const std::string& word) {
     for (const Precision precision : precisions)
@@ -27,11 +29,8 @@ void add_compute_options(CLI::App& command, CommonOptions& options) {
 }
 
 void add_seed_option(CLI::App& command, CommonOptions& options) {
-  const auto not_negative = [](const std::string& word) {
-    return word.starts_with("-") ? "must not be negative" : std::string();
-  };
   command.add_option("--seed", options.seed, "Seed of everything random")
-      ->check(CLI::Validator(not_negative, ""))  // CLI11 alone would take -1 as 2^64 - 1
+      ->check(seed_number())
       ->type_name("N")
       ->capture_default_str();
 }

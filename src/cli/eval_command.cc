@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/model_argument.h"
 #include "eval/quality.h"
 
@@ -53,17 +54,18 @@ void add_eval_command(CLI::App& app) {
       ->type_name("FILE,..");
   command->add_option("--passkey", quality.passkey, "Find a number hidden in texts of these lengths, in tokens")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->type_name("N,..");
   command->add_option("--limit", quality.limit, "Only the first N windows of the text and N items of each task")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->type_name("N");
   command->add_option("--context", quality.context, "Tokens of a window of the text")
+      ->check(whole_number(2))
       ->type_name("N")
       ->capture_default_str();
   command
       ->add_option("--stride", quality.stride, "Tokens from one window to the next; unless given, they don't overlap")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->type_name("N");
   command
       ->add_option("--bos", options->bos,

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/model_argument.h"
 #include "eval/bos.h"
 #include "eval/generate.h"
@@ -91,16 +92,18 @@ void add_generate_command(CLI::App& app) {
   command->add_option("PROMPT", options->prompts, "Texts to go on from, all at once")->required()->type_name("");
   add_plan_option(*command, options->plan);
   command->add_option("--tokens", options->generate.tokens, "At most so many new tokens for each prompt")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->type_name("N")
       ->capture_default_str();
   command
       ->add_option("--temperature", options->generate.sampling.temperature,
                    "Logits are divided by it; 0: the likeliest")
+      ->check(number())
       ->type_name("T")
       ->capture_default_str();
   command
       ->add_option("--top-p", options->generate.sampling.top_p, "Draw among the likeliest that have this probability")
+      ->check(number())
       ->type_name("P")
       ->capture_default_str();
   add_common_options(*command, options->common);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/model_argument.h"
 #include "cli/quantity.h"
 #include "heal/heal.h"
@@ -79,16 +80,16 @@ void add_data_options(CLI::App& command, HealFlags& options) {
       ->capture_default_str();
   command.add_option("--length", heal_options.length, "Tokens of a sequence")
       ->type_name("N")
-      ->check(CLI::Range(2, 1 << 20))
+      ->check(whole_number(2, 1 << 20))
       ->capture_default_str();
   command
       .add_option("--batch", heal_options.batch, "Tokens of a step (under mpirun: of each process), in whole sequences")
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 24))
+      ->check(whole_number(1, 1 << 24))
       ->capture_default_str();
   command.add_option("--micro-batch", heal_options.micro_batch, "Tokens in memory at once; 0: as fits")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0))
       ->capture_default_str();
   command.add_option("--valid", heal_options.valid, "Held-out text; default: the last 1 % of the text")
       ->type_name("FILE");
@@ -98,44 +99,44 @@ void add_data_options(CLI::App& command, HealFlags& options) {
       ->type_name("N");
   command.add_option("--valid-sequences", heal_options.held_out, "Held-out sequences")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   command.add_option("--passkeys", heal_options.passkeys, "Held-out passkey prompts; 0: none")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0))
       ->capture_default_str();
 }
 
 void add_training_options(CLI::App& command, HealFlags& options) {
   HealOptions& heal_options = options.heal;
-  const auto number = [&](const char* flag, double& value, const char* help) {
-    return command.add_option(flag, value, help)->type_name("X")->check(CLI::NonNegativeNumber)->capture_default_str();
+  const auto add = [&](const char* flag, double& value, const char* help, const CLI::Validator& check = number(0)) {
+    command.add_option(flag, value, help)->type_name("X")->check(check)->capture_default_str();
   };
   command.add_option("--rank", heal_options.lora.rank, "Rank of LoRA")
       ->type_name("N")
-      ->check(CLI::Range(1, 256))
+      ->check(whole_number(1, 256))
       ->capture_default_str();
   command.add_option("--alpha", heal_options.lora.alpha, "LoRA's weight is alpha / rank; default: twice the rank")
       ->type_name("X")
-      ->check(CLI::PositiveNumber);
-  number("--lr", heal_options.rate, "AdamW's learning rate at its highest")->check(CLI::PositiveNumber);
-  number("--warmup", heal_options.warm_up, "Share of the steps in which it rises");
-  number("--final-lr", heal_options.final_rate, "What share of it is left at the end (cosine)");
-  number("--beta1", heal_options.beta1, "AdamW's mean of gradients");
-  number("--beta2", heal_options.beta2, "AdamW's mean of their squares");
-  number("--epsilon", heal_options.epsilon, "AdamW's smallest denominator");
-  number("--weight-decay", heal_options.decay, "AdamW's pull to zero");
-  number("--clip", heal_options.clip, "Largest norm of the gradient; 0: any");
-  number("--kl", heal_options.loss.kl, "Weight of KL(teacher || student) of the next token");
-  number("--ce", heal_options.loss.ce, "Weight of the cross entropy of the text's own next token");
-  number("--hidden", heal_options.loss.hidden, "Weight of the distance between hidden states, relative to their size");
+      ->check(positive_number());
+  add("--lr", heal_options.rate, "AdamW's learning rate at its highest", positive_number());
+  add("--warmup", heal_options.warm_up, "Share of the steps in which it rises", number(0, 1));
+  add("--final-lr", heal_options.final_rate, "What share of it is left at the end (cosine)");
+  add("--beta1", heal_options.beta1, "AdamW's mean of gradients", share_below_one());
+  add("--beta2", heal_options.beta2, "AdamW's mean of their squares", share_below_one());
+  add("--epsilon", heal_options.epsilon, "AdamW's smallest denominator", positive_number());
+  add("--weight-decay", heal_options.decay, "AdamW's pull to zero");
+  add("--clip", heal_options.clip, "Largest norm of the gradient; 0: any");
+  add("--kl", heal_options.loss.kl, "Weight of KL(teacher || student) of the next token");
+  add("--ce", heal_options.loss.ce, "Weight of the cross entropy of the text's own next token");
+  add("--hidden", heal_options.loss.hidden, "Weight of the distance between hidden states, relative to their size");
   command
       .add_option("--mixer-tokens", options.match_tokens,
                   "Tokens of the first stage, in which mixers that have parameters learn what they replace; default: a "
                   "tenth of --tokens")
       ->type_name("N");
-  number("--mixer-lr", heal_options.match_rate, "Learning rate of that stage");
-  number("--save-every", heal_options.save_minutes, "Minutes between checkpoints");
+  add("--mixer-lr", heal_options.match_rate, "Learning rate of that stage");
+  add("--save-every", heal_options.save_minutes, "Minutes between checkpoints");
   command.add_option("--memory", options.memory, "For kept activations; what doesn't fit is computed twice")
       ->type_name("BYTES")
       ->capture_default_str();

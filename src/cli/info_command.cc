@@ -1,9 +1,10 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "base/error.h"
+#include "base/in_quotes.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/model_directory.h"
 #include "cli/terminal.h"
 #include "heal/healed_directory.h"
@@ -73,7 +74,7 @@ Json describe_model(const Config& c, const std::string& hash) {
 void print_model(const Config& c, const std::string& hash) {
   const Parameters parameters(c);
   const auto millions = [](std::int64_t n) { return static_cast<double>(n) / 1e6; };
-  fmt::print("model     {} ({})\nhash      {}\n", c.name, c.arch, hash);
+  fmt::print("model     {} ({})\nhash      {}\n", printable(c.name), c.arch, hash);
   fmt::print(
       "shape     {} layers, hidden {}, {} heads of {} ({} for keys and values), MLP {}, vocabulary {}, {} positions\n",
       c.layers, c.hidden, c.heads, c.head_size, c.kv_heads, c.ffn, c.vocab, c.max_positions);
@@ -120,9 +121,9 @@ std::string describe(const MadeFrom& made) {
 
 void print_plan(const Plan& plan) {
   fmt::print("plan      {}\n", plan.hash());
-  fmt::print("for       {} ({})\n", plan.model_name, plan.model_hash);
+  fmt::print("for       {} ({})\n", printable(plan.model_name), printable(plan.model_hash));
   const std::string made = plan.made_from ? describe(*plan.made_from) : "";
-  if (!made.empty()) fmt::print("made      {}\n", made);
+  if (!made.empty()) fmt::print("made      {}\n", printable(made));
   fmt::print("\n{}\n", draw_plan(plan.specs(), color_wanted()));
 }
 
@@ -142,7 +143,7 @@ Json describe_plan(const Plan& plan) {
 
 /// What healing changed, from heal.json's figures.
 void print_healing(const HealedDirectory& healed, const Adapter& adapter, const std::string& where) {
-  fmt::print("adapter   {}, rank {}\n", healed.adapter_hash, adapter.rank);
+  fmt::print("adapter   {}, rank {}\n", printable(healed.adapter_hash), adapter.rank);
   const Json& figures = healed.figures;
   const auto tokens = get_or<double>(figures, "tokens", static_cast<double>(adapter.tokens), where);
   fmt::print("healed    on {:.2f} M tokens in {} steps", tokens / 1e6,
@@ -200,7 +201,6 @@ bool is_plan(const fs::path& path) { return fs::is_regular_file(path) && path.ex
 
 void info(const InfoFlags& options) {
   const RunInfo run = start_run(options.common);
-  if (options.context < 1) fail("--context {}: must be at least 1", options.context);
   Json json =
       is_plan(options.what) ? show_plan(options.what) : show_model(find_model_files(options.what), options.context);
   if (options.common.json.empty()) return;
@@ -218,6 +218,7 @@ void add_info_command(CLI::App& app) {
       ->type_name("MODEL|PLAN|DIR");
   command->add_option("--context", options->context, "Positions of the sequence whose memory is shown")
       ->type_name("N")
+      ->check(whole_number(1))
       ->capture_default_str();
   add_common_options(*command, options->common);
   command->footer(

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/model_argument.h"
 #include "cli/quantity.h"
 #include "engine/engine.h"
@@ -79,22 +80,22 @@ void add_limits(CLI::App& command, ServeFlags& options) {
   Limits& limits = options.server.limits;
   command.add_option("--max-queue", options.engine.max_queue, "Texts that may wait; more are refused with 429")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->capture_default_str();
   command
       .add_option("--context", limits.positions,
                   "Tokens of prompt and answer together; 0: the model's, or what --memory holds")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(whole_number(0))
       ->capture_default_str();
   command.add_option("--max-tokens", limits.max_tokens, "Tokens that one answer may have; 0: the context")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(whole_number(0))
       ->capture_default_str();
   command.add_option("--max-body", options.max_body, "Size of a request")->type_name("BYTES")->default_str("8M");
   command.add_option("--max-connections", limits.connections, "Connections open at the same time")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->capture_default_str();
 }
 
@@ -103,17 +104,17 @@ void add_engine_options(CLI::App& command, ServeFlags& options) {
       ->type_name("BYTES");
   command.add_option("--max-sequences", options.engine.max_sequences, "Texts written at the same time")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->capture_default_str();
   command
       .add_option("--preallocate", options.engine.preallocate,
                   "Tokens of each of these texts whose memory is taken at once, so that no request waits for it")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(whole_number(0))
       ->capture_default_str();
   command.add_option("--step-tokens", options.engine.step_tokens, "Tokens of one step: fewer give steadier streams")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->capture_default_str();
   command.add_flag_callback(
       "--no-prefix-cache", [&options] { options.engine.prefix_cache = false; },
@@ -132,7 +133,7 @@ void add_serve_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--port", options->server.port, "Port to listen on; 0: any free one")
       ->type_name("N")
-      ->check(CLI::Range(0, 65535).description(""))
+      ->check(whole_number(0, 65535))
       ->capture_default_str();
   command->add_option("--name", options->server.name, "Name of the model in the API; default: MODEL's last part")
       ->type_name("NAME");
