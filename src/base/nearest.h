@@ -7,8 +7,8 @@
 
 namespace layerboost {
 
-/// The one of `words` (not empty) that the fewest insertions, deletions and replacements of letters turn `typed` into;
-/// the first among equals.
+/// The one of `words` (not empty) that the fewest insertions, deletions and replacements of letters and exchanges of
+/// two neighbours turn `typed` into; the first among equals.
 std::string nearest(std::string_view typed, const std::vector<std::string>& words);
 
 /// `; did you mean "WORD"?` where one of `words` is near enough to `typed` to be what was meant (at most a third of its

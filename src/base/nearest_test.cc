@@ -17,6 +17,7 @@ TEST(Nearest, CountsLettersToChange) {
 TEST(Nearest, SuggestsOnlyWhatIsNear) {
   const std::vector<std::string> words = {"temperature", "top_p"};
   EXPECT_EQ(did_you_mean("temprature", words), "; did you mean \"temperature\"?");
+  EXPECT_EQ(did_you_mean("evla", {"eval", "heal"}), "; did you mean \"eval\"?");  // two neighbours are one mistake
   EXPECT_EQ(did_you_mean("guided_json", words), "");
   EXPECT_EQ(did_you_mean(std::string(1 << 20, 'a'), words), "");
   EXPECT_EQ(did_you_mean("x", {}), "");

@@ -9,7 +9,10 @@ fs::path file_in(const fs::path& directory) { return directory / "boost.json"; }
 
 }  // namespace
 
-bool is_boost_directory(const fs::path& path) { return fs::is_regular_file(file_in(path)); }
+bool is_boost_directory(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(file_in(path), ignored);
+}
 
 BoostDirectory read_boost_directory(const fs::path& path) {
   const std::string where = file_in(path).string();

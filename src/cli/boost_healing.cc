@@ -72,8 +72,6 @@ HealBudget parse_heal_budget(const std::string& text) {
   return {parse_count(text, "--heal"), 0};
 }
 
-fs::path models_directory() { return LAYERBOOST_MODELS_DIR; }
-
 std::optional<fs::path> find_ready_made(const fs::path& models, const std::string& model_hash) {
   std::error_code ignored;
   if (!fs::is_directory(models, ignored)) return {};

@@ -25,7 +25,6 @@ HealBudget parse_heal_budget(const std::string& text);
 /// The directory below `models` that holds a healed model made from the model with this hash; no value when there is
 /// none. Those that come with the program are in models_directory().
 std::optional<fs::path> find_ready_made(const fs::path& models, const std::string& model_hash);
-fs::path models_directory();
 
 /// Copies a healed directory's plan, adapter, record and log to `directory`, with `model_path` as the base model's
 /// path. Everything is checked first: the hashes of adapter, plan and model. Throws Error.

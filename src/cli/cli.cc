@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/nearest.h"
@@ -36,25 +37,43 @@ void add_commands(CLI::App& app) {
   add_serve_command(app);
 }
 
+/// "; see layerboost NAME --help", as a sentence of its own where a suggestion stands before it.
+std::string see_help(const CLI::App& app, const std::string& suggestion) {
+  const std::string name = app.get_parent() == nullptr ? "" : app.get_name() + " ";
+  return fmt::format("{} layerboost {}--help", suggestion.empty() ? "; see" : suggestion + " See", name);
+}
+
+[[noreturn]] void refuse_flag(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  const std::string flag = word.substr(0, word.find('='));
+  fail("unknown flag {}{}", flag, see_help(app, did_you_mean(flag, flags)));
+}
+
 /// Fails when the first word is neither a subcommand nor a flag: CLI11 alone would name no alternative, or the wrong
 /// thing that is missing.
 void check_first_word(const CLI::App& app, const std::string& word) {
   if (word.starts_with("-")) {
-    if (app.get_option_no_throw(word) == nullptr) fail("unknown flag {}; see layerboost --help", word);
+    if (app.get_option_no_throw(word) == nullptr) refuse_flag(app, word);
     return;
   }
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   if (std::find(names.begin(), names.end(), word) == names.end())
-    fail("unknown command \"{}\"; did you mean \"{}\"? See layerboost --help", word, nearest(word, names));
+    fail("unknown command {}{}", in_quotes(word), see_help(app, did_you_mean(word, names)));
 }
 
-/// CLI11's message about a wrong flag as one line that names the help to read.
-std::string one_line(const CLI::App& app, const CLI::ParseError& error) {
+/// Fails with CLI11's message as one line that names the help to read. A flag that doesn't exist is named before
+/// anything that is wrong or missing because of it.
+[[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
+  const auto used = app.get_subcommands();
+  const CLI::App& command = used.empty() ? app : *used.front();
+  for (const std::string& word : command.remaining())
+    if (word.starts_with("-")) refuse_flag(command, word);
   std::string message = error.what();
   std::replace(message.begin(), message.end(), '\n', ' ');
-  const auto used = app.get_subcommands();
-  return fmt::format("{}; see layerboost {}--help", message, used.empty() ? "" : used.front()->get_name() + " ");
+  fail("{}{}", message, see_help(command, ""));
 }
 
 int parse_and_run(int argc, const char* const* argv) {
@@ -79,7 +98,7 @@ int parse_and_run(int argc, const char* const* argv) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    fail("{}", one_line(app, error));
+    refuse(app, error);
   }
 }
 

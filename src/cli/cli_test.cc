@@ -34,7 +34,21 @@ TEST(CommandLine, PrintsItsVersion) {
   EXPECT_EQ(result.out, "layerboost " LAYERBOOST_VERSION "\n");
 }
 
-TEST(CommandLine, SuggestsTheNearestCommand) { expect_refused(run_and_read({"pul"}), "did you mean \"pull\"?"); }
+TEST(CommandLine, SuggestsTheNearestCommand) {
+  expect_refused(run_and_read({"pul"}), "unknown command \"pul\"; did you mean \"pull\"? See layerboost --help");
+  expect_refused(run_and_read({"evla", "model"}), "did you mean \"eval\"?");
+  expect_refused(run_and_read({"help\n"}), "unknown command \"help\\x0a\"; see layerboost --help");
+}
+
+TEST(CommandLine, SuggestsTheNearestFlagOfTheCommand) {
+  expect_refused(run_and_read({"eval", "model", "--thread", "2"}),
+                 "unknown flag --thread; did you mean \"--threads\"? See layerboost eval --help");
+  expect_refused(run_and_read({"generate", "--kvv=int8"}), "unknown flag --kvv; did you mean \"--kv\"?");
+  expect_refused(run_and_read({"heal", "--paln", "plan.json"}), "unknown flag --paln; did you mean \"--plan\"?");
+  expect_refused(run_and_read({"serve", "model", "-port", "1"}), "unknown flag -port; did you mean \"--port\"?");
+  expect_refused(run_and_read({"eval", "--threads", "many", "--texts", "a"}), "did you mean \"--text\"?");
+  expect_refused(run_and_read({"--versoin"}), "unknown flag --versoin; did you mean \"--version\"?");
+}
 
 TEST(CommandLine, NamesTheHelpOfTheCommandWithAWrongFlag) {
   expect_refused(run_and_read({"pull", "org/name", "--nonsense"}), "see layerboost pull --help");

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "base/interrupt.h"
 
 namespace layerboost {
@@ -22,15 +23,26 @@ namespace {
 struct Transfer {
   CURL* curl;
   const HttpClient::Sink& sink;
-  std::exception_ptr thrown;
+  std::exception_ptr thrown = {};
+  std::size_t headers = 0;  // bytes
+  bool cut = false;         // what isn't asked for had no end
 };
+
+constexpr std::size_t most_beside = std::size_t{1} << 20;  // bytes of headers, and of bodies that aren't asked for
+
+long status_of(CURL* curl) {
+  long status = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  return status;
+}
+
+bool asked_for(long status) { return status == 200 || status == 206; }
 
 std::size_t on_data(char* data, std::size_t size, std::size_t count, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
   const std::size_t bytes = size * count;
-  long status = 0;
-  curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200 && status != 206) return bytes;  // the page that explains an error
+  const long status = status_of(transfer.curl);
+  if (!asked_for(status)) return bytes;  // the page that explains an error
   try {
     transfer.sink(status, std::string_view(data, bytes));
     return bytes;
@@ -40,7 +52,19 @@ std::size_t on_data(char* data, std::size_t size, std::size_t count, void* user)
   }
 }
 
-int on_progress(void*, curl_off_t, curl_off_t, curl_off_t, curl_off_t) { return interrupted() ? 1 : 0; }
+std::size_t on_header(char*, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::size_t bytes = size * count;
+  transfer.headers += bytes;
+  transfer.cut |= transfer.headers > most_beside;
+  return transfer.cut ? 0 : bytes;
+}
+
+int on_progress(void* user, curl_off_t, curl_off_t arrived, curl_off_t, curl_off_t) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  transfer.cut |= arrived > static_cast<curl_off_t>(most_beside) && !asked_for(status_of(transfer.curl));
+  return transfer.cut || interrupted() ? 1 : 0;
+}
 
 bool worth_repeating(CURLcode code) {
   switch (code) {
@@ -78,7 +102,7 @@ HttpClient::HttpClient(std::string base, const std::string& token)
   const bool secure = base_.starts_with("https://");
   if (!secure && !base_.starts_with("http://")) fail("HF_ENDPOINT=\"{}\": must begin with https:// or http://", base_);
   require_printable(base_, "HF_ENDPOINT");
-  require_printable(token, "HF_TOKEN");
+  require_printable(token, "the token for the hub (HF_TOKEN, or its file)");
   while (base_.ends_with("/")) base_.pop_back();
 
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -99,6 +123,7 @@ HttpClient::HttpClient(std::string base, const std::string& token)
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 }
 
 HttpClient::~HttpClient() {
@@ -108,13 +133,15 @@ HttpClient::~HttpClient() {
 
 HttpOutcome HttpClient::get(const std::string& path, std::int64_t offset, const Sink& sink) {
   CURL* const curl = handles_->curl;
-  Transfer transfer{curl, sink, nullptr};
+  Transfer transfer{.curl = curl, .sink = sink};
   const std::string url = base_ + path;
   const std::string range = fmt::format("{}-", offset);
   char reason[CURL_ERROR_SIZE] = "";
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_RANGE, offset > 0 ? range.c_str() : nullptr);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
   const CURLcode code = curl_easy_perform(curl);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
@@ -122,12 +149,17 @@ HttpOutcome HttpClient::get(const std::string& path, std::int64_t offset, const 
   check_interrupt("stopped; the same command goes on where this one ended");
 
   HttpOutcome reply;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
-  if (code != CURLE_OK) {
-    reply.failure = reason[0] != '\0' ? reason : curl_easy_strerror(code);
+  reply.status = status_of(curl);
+  reply.permanent = !worth_repeating(reply.status);
+  curl_off_t seconds = 0;
+  curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &seconds);
+  reply.retry_after = std::max<curl_off_t>(seconds, 0);
+  if (transfer.cut && asked_for(reply.status)) {
+    reply.failure = "headers without an end";
+    reply.permanent = true;
+  } else if (code != CURLE_OK && !transfer.cut) {
+    reply.failure = printable(reason[0] != '\0' ? reason : curl_easy_strerror(code), 200);
     reply.permanent = !worth_repeating(code);
-  } else {
-    reply.permanent = !worth_repeating(reply.status);
   }
   return reply;
 }

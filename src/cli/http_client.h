@@ -11,9 +11,10 @@ namespace layerboost {
 
 /// How one request ended.
 struct HttpOutcome {
-  long status = 0;        // HTTP's; 0: there was no answer
-  std::string failure;    // why the answer is missing or cut short; empty: it is complete
-  bool permanent = true;  // asking again would not help
+  long status = 0;               // HTTP's; 0: there was no answer
+  std::string failure;           // why the answer is missing or cut short; empty: it is complete
+  bool permanent = true;         // asking again would not help
+  std::int64_t retry_after = 0;  // seconds that the server asks to wait (Retry-After); 0: not said
 
   [[nodiscard]] bool complete() const { return failure.empty() && (status == 200 || status == 206); }
 };
@@ -31,8 +32,9 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// GET base + path from byte `offset` on (0: no Range header), following redirects. The connection counts as lost
-  /// after 60 s without data. What the sink throws comes out here; Interrupted when the user asked to stop.
+  /// GET base + path from byte `offset` on (0: no Range header), following at most 10 redirects. The connection counts
+  /// as lost after 60 s without data. Of headers, redirects and pages that explain an error no more than 1 MiB is
+  /// taken. What the sink throws comes out here; Interrupted when the user asked to stop.
   HttpOutcome get(const std::string& path, std::int64_t offset, const Sink& sink);
 
   /// `text` with what a URL's path doesn't allow as %XX; "/" stays.

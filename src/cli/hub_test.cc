@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/error_for_tests.h"
+#include "base/json.h"
 #include "cli/loopback_server.h"
 
 namespace layerboost {
@@ -192,6 +195,89 @@ TEST_F(HubTest, AsksAgainWhenTheServerIsBusyAndGivesUpInTheEnd) {
   serve([](const Request&) { return Answer{503, "busy", "", {}}; });
   EXPECT_THAT(fetch_message(), HasSubstr("503"));
   EXPECT_EQ(server_->requests().size(), 3U);
+}
+
+TEST_F(HubTest, SaysThatItTriesAgain) {
+  bool first = true;
+  serve([&](const Request& request) {
+    return std::exchange(first, false) ? Answer{500, "", "", {}} : ranged(request, weights);
+  });
+  testing::internal::CaptureStderr();
+  fetch();
+  EXPECT_EQ(
+      testing::internal::GetCapturedStderr(),
+      fmt::format("layerboost: model.safetensors: {} answers 500 (Internal Server Error); trying again in 0.001 s "
+                  "(1 of 2)\n",
+                  server_->url()));
+}
+
+TEST_F(HubTest, WaitsAsLongAsTheHubAsksWithinReason) {
+  bool first = true;
+  serve([&](const Request& request) {
+    return std::exchange(first, false) ? Answer{429, "", "", {}, 1} : ranged(request, weights);
+  });
+  testing::internal::CaptureStderr();
+  fetch();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("429 (Too Many Requests); trying again in 1 s (1 of 2)"));
+  EXPECT_EQ(read_file(target_), weights);
+  fs::remove(target_);
+  serve([](const Request&) { return Answer{503, "", "", {}, 3600}; });
+  EXPECT_THAT(fetch_message(), HasSubstr("503 (Service Unavailable); try again after 3600 s, as it asks"));
+  EXPECT_EQ(server_->requests().size(), 1U);
+}
+
+TEST_F(HubTest, CutsOffWhatIsLongerThanListed) {
+  const std::string longer = weights + weights;
+  serve([&](const Request& request) { return ranged(request, longer); });
+  EXPECT_THAT(fetch_message(), HasSubstr("more arrives than the 50000 bytes"));
+  EXPECT_LE(arrived_, 50000);
+  expect_nothing_kept();
+  write_file(part_of(target_), weights.substr(0, 100));
+  EXPECT_THAT(fetch_message(), HasSubstr("more arrives than the 50000 bytes"));
+  expect_nothing_kept();
+}
+
+TEST_F(HubTest, BeginsAnewWhereMoreWasKeptThanIsListed) {
+  write_file(part_of(target_), weights + weights);
+  serve([](const Request& request) { return ranged(request, weights); });
+  fetch();
+  EXPECT_EQ(read_file(target_), weights);
+  EXPECT_EQ(server_->requests().at(0).offset, 0);
+}
+
+TEST_F(HubTest, RefusesListsThatAreNone) {
+  const auto message_for = [&](const std::string& list) {
+    serve([&](const Request&) { return Answer{200, list, "", {}}; });
+    return test::error_of([this] { hub_->list(); });
+  };
+  EXPECT_THAT(message_for("[" + std::string(17 << 20, ' ') + "]"), HasSubstr("goes on after 16 MiB"));
+  EXPECT_THAT(message_for(R"({"siblings": {"a": 1}})"), HasSubstr("isn't a list"));
+  EXPECT_THAT(message_for(R"([{"path": "a", "size": -7}])"), HasSubstr("impossible size -7"));
+  EXPECT_THAT(message_for(R"([{"path": "a", "size": 1e300}])"), HasSubstr("impossible size"));
+  EXPECT_THAT(message_for(R"([{"path": "a", "lfs": {"size": 9223372036854775807}}])"), HasSubstr("impossible size"));
+  EXPECT_THAT(message_for(R"([{"path": ")" + std::string(300, 'a') + R"("}])"), HasSubstr("unsafe name"));
+  Json many = {{"siblings", Json::array()}};
+  for (int i = 0; i < 20001; ++i) many["siblings"].push_back({{"rfilename", fmt::format("{}", i)}});
+  EXPECT_THAT(message_for(many.dump()), HasSubstr("20001 entries"));
+}
+
+TEST_F(HubTest, AsksForTheWholeListWhereATreeIsInPages) {
+  Json page = Json::array();
+  for (int i = 0; i < 1000; ++i) page.push_back({{"path", fmt::format("{}", i)}});
+  serve([&](const Request& request) {
+    const bool tree = request.path.find("/tree/") != std::string::npos;
+    return Answer{200, tree ? page.dump() : R"({"siblings": [{"rfilename": "the last one"}]})", "", {}};
+  });
+  const auto files = hub_->list();
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_EQ(files[0].path, "the last one");
+}
+
+TEST_F(HubTest, TakesLittleOfAPageThatExplainsAnError) {
+  serve([](const Request&) { return Answer{403, std::string(64 << 20, 'x'), "", {}}; });
+  EXPECT_THAT(fetch_message(), HasSubstr("does not let the owner of this token read it (403)"));
+  EXPECT_LT(server_->taken(), std::size_t{32} << 20);
 }
 
 TEST_F(HubTest, GivesUpWhenNothingNewArrives) {

@@ -1,6 +1,7 @@
 // An HTTP server for tests: on loopback, one request per connection, answers by a function of the test.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -25,6 +26,7 @@ class LoopbackServer {
     std::string body;
     std::string location;             // of a redirect
     std::optional<std::size_t> sent;  // close the connection after so many bytes of the body
+    int retry_after = 0;              // seconds; 0: no such header
   };
   using Handler = std::function<Answer(const Request&)>;
 
@@ -43,6 +45,8 @@ class LoopbackServer {
     const std::lock_guard lock(mutex_);
     return requests_;
   }
+  /// Bytes of all answers that clients took, or the system for them.
+  [[nodiscard]] std::size_t taken() const { return taken_; }
 
  private:
   void serve() {
@@ -75,8 +79,9 @@ class LoopbackServer {
     std::string reply =
         fmt::format("HTTP/1.1 {} -\r\nContent-Length: {}\r\nConnection: close\r\n", answer.status, answer.body.size());
     if (!answer.location.empty()) reply += "Location: " + answer.location + "\r\n";
+    if (answer.retry_after > 0) reply += fmt::format("Retry-After: {}\r\n", answer.retry_after);
     reply += "\r\n" + answer.body.substr(0, answer.sent.value_or(answer.body.size()));
-    LoopbackSocket::send_all(connection, reply);
+    taken_ += LoopbackSocket::send_all(connection, reply);
   }
 
   static std::string header(const std::string& text, const std::string& name) {
@@ -90,6 +95,7 @@ class LoopbackServer {
   LoopbackSocket socket_;
   mutable std::mutex mutex_;
   std::vector<Request> requests_;
+  std::atomic<std::size_t> taken_ = 0;
   std::thread thread_;
 };
 

@@ -33,13 +33,15 @@ class LoopbackSocket {
   /// Ends accept(), from another thread too.
   void end() const { ::shutdown(socket_, SHUT_RDWR); }
 
-  /// Sends all of it, or what the other side takes.
-  static void send_all(int connection, std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t n = ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n <= 0) return;
-      bytes.remove_prefix(static_cast<std::size_t>(n));
+  /// Sends all of it, or what the other side takes, and says how many bytes that were.
+  static std::size_t send_all(int connection, std::string_view bytes) {
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+      const ssize_t n = ::send(connection, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (n <= 0) break;
+      sent += static_cast<std::size_t>(n);
     }
+    return sent;
   }
 
  private:

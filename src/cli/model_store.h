@@ -10,13 +10,17 @@ namespace layerboost {
 /// The name of the model that scripts/get-model.sh fetches.
 inline constexpr const char* default_model = "smollm2-135m";
 
-/// The GGUF file or model directory that `model` names: a path to a *.gguf file or to a directory with config.json;
-/// "smollm2-135m", the default model, in the cache; or ORG/NAME, fetched by `layerboost pull` (a directory, or its GGUF
-/// file when that is what was fetched). Throws Error that says how to get the model when it isn't there.
+/// The GGUF file or model directory that `model` names: a path to a *.gguf file, to a directory with config.json or to
+/// a model's folder in the cache of Hugging Face's tools; "smollm2-135m", the default model, in the cache; or ORG/NAME,
+/// fetched by `layerboost pull` or by those tools (a directory, or its GGUF file when that is what was fetched). Throws
+/// Error that says how to get the model when it isn't there, or which name was perhaps meant.
 fs::path find_model(const std::string& model);
 
 /// The same of names alone, whatever files there are of this name.
 fs::path find_cached_model(const std::string& name);
+
+/// Where the healed models are that come with the program.
+fs::path models_directory();
 
 /// The folder in the cache where `layerboost pull` puts ORG/NAME. Throws Error when `name` isn't of that form.
 fs::path store_path(const std::string& name);

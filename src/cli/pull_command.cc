@@ -3,16 +3,24 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/file_lock.h"
+#include "base/in_quotes.h"
+#include "base/interrupt.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/hub.h"
+#include "cli/hugging_face.h"
 #include "cli/model_store.h"
 
 namespace layerboost {
@@ -49,23 +57,53 @@ bool is_part_of_model(const HubFile& file) {
                      [&](const char* pattern) { return matches(file.path, pattern); });
 }
 
+/// "a, b, c and 12 more".
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t shown = 8;
+  const std::size_t count = std::min(names.size(), shown);
+  const std::string text = fmt::to_string(fmt::join(names.begin(), names.begin() + static_cast<long>(count), ", "));
+  return names.size() > count ? fmt::format("{} and {} more", text, names.size() - count) : text;
+}
+
+/// What to fetch. config.json, by which a directory is a model, comes last: whatever runs meanwhile doesn't find half
+/// of one.
 std::vector<HubFile> choose(const std::vector<HubFile>& all, const PullOptions& options) {
   std::vector<HubFile> chosen;
-  std::string gguf_names;
+  std::vector<std::string> gguf_names;
   bool has_weights = false;
   for (const HubFile& file : all) {
     const bool gguf = file.path.ends_with(".gguf");
-    if (gguf) gguf_names += (gguf_names.empty() ? "" : ", ") + file.path;
+    if (gguf) gguf_names.push_back(printable(file.path, 80));
     const bool wanted =
         options.gguf.empty() ? is_part_of_model(file) : gguf && matches(file.path, options.gguf.c_str());
     if (!wanted) continue;
     has_weights |= gguf || file.path.ends_with(".safetensors");
     chosen.push_back(file);
   }
+  std::stable_partition(chosen.begin(), chosen.end(), [](const HubFile& file) { return file.path != "config.json"; });
   if (has_weights) return chosen;
-  const std::string has = gguf_names.empty() ? "it has no GGUF files either" : "its GGUF files: " + gguf_names;
+  const std::string has = gguf_names.empty() ? "it has no GGUF files either" : "its GGUF files: " + some_of(gguf_names);
   if (!options.gguf.empty()) fail("{} has no GGUF file that matches \"{}\"; {}", options.model, options.gguf, has);
   fail("{} has no model*.safetensors; {}{}", options.model, has, gguf_names.empty() ? "" : " (choose with --gguf)");
+}
+
+void drop_complete(std::vector<HubFile>& files, const fs::path& directory) {
+  std::error_code ignored;
+  std::erase_if(files, [&](const HubFile& file) {
+    return fs::exists(directory / file.path, ignored) && mismatch(file, directory / file.path).empty();
+  });
+}
+
+/// Waits until no other process fetches into `directory`, and says for whom.
+FileLock wait_for(const fs::path& directory) {
+  std::string holder, told;
+  for (;;) {
+    if (auto lock = FileLock::take(directory / ".lock", holder)) return std::move(*lock);
+    if (holder != told) note("{} is in use by {}; waiting until it has ended", directory.string(), holder);
+    told = holder;
+    check_interrupt("stopped; nothing was fetched");
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
 }
 
 /// Bytes that are still to come for a file.
@@ -76,24 +114,36 @@ std::int64_t remaining(const HubFile& file, const fs::path& target) {
   return std::max<std::int64_t>(0, file.size - have);
 }
 
-void pull(const PullOptions& options) {
-  const fs::path stored = store_path(options.model);
-  const fs::path directory = options.directory.empty() ? stored : fs::path(options.directory);
-  Hub hub({environment("HF_ENDPOINT", public_hub), environment("HF_TOKEN", ""), options.model, options.revision});
-  std::vector<HubFile> files = choose(hub.list(), options);
-  std::erase_if(files, [&](const HubFile& file) {
-    return fs::exists(directory / file.path) && mismatch(file, directory / file.path).empty();
-  });
+constexpr std::int64_t megabyte = 1000000;
 
-  constexpr std::int64_t megabyte = 1000000;
+void fetch(Hub& hub, const std::vector<HubFile>& files, const fs::path& directory, const std::string& model) {
   std::int64_t total = 0, bytes = 0;
   for (const HubFile& file : files) total += remaining(file, directory / file.path);
-  Progress progress("fetching " + options.model, total / megabyte, "MB");
+  if (const auto room = free_space(directory); room && total > *room)
+    fail("{}: {} MB are to be fetched, and the disk of {} has room for {} MB", model, total / megabyte + 1,
+         directory.string(), *room / megabyte);
+  Progress progress("fetching " + model, total / megabyte, "MB");
   for (const HubFile& file : files) {
     hub.fetch(file, directory / file.path, [&](std::int64_t n) {
       progress.advance((bytes + n) / megabyte - bytes / megabyte);
       bytes += n;
     });
+  }
+}
+
+void pull(const PullOptions& options) {
+  const fs::path stored = store_path(options.model);
+  const fs::path directory = options.directory.empty() ? stored : fs::path(options.directory);
+  std::error_code ignored;
+  if (fs::exists(directory, ignored) && !fs::is_directory(directory, ignored))
+    fail("-o {}: is a file; a directory is wanted", directory.string());
+  Hub hub({environment("HF_ENDPOINT", public_hub), hugging_face_token(), options.model, options.revision});
+  std::vector<HubFile> files = choose(hub.list(), options);
+  drop_complete(files, directory);
+  if (!files.empty()) {
+    const FileLock lock = wait_for(directory);
+    drop_complete(files, directory);  // what another process has fetched meanwhile
+    fetch(hub, files, directory, options.model);
   }
   fmt::print("{}\n", directory.string());
 }
@@ -113,7 +163,9 @@ void add_pull_command(CLI::App& app) {
       ->type_name("PATTERN");
   command->footer(
       "Prints the model's directory. Goes on where an earlier call stopped; sizes and hashes are checked.\n"
-      "Environment: HF_TOKEN (models that need permission), HF_ENDPOINT (another hub or mirror).\n\n"
+      "Environment: HF_TOKEN (models that need permission; else the token of huggingface-cli login, by HF_TOKEN_PATH "
+      "and "
+      "HF_HOME),\nHF_ENDPOINT (another hub or mirror).\n\n"
       "Examples:\n"
       "  layerboost pull HuggingFaceTB/SmolLM2-135M-Instruct\n"
       "  layerboost pull bartowski/SmolLM2-135M-Instruct-GGUF --gguf '*Q8_0.gguf' -o models/smollm2");

@@ -2,12 +2,17 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/file.h"
+#include "base/file_lock.h"
 #include "base/json.h"
 #include "cli/loopback_server.h"
 #include "cli/model_store.h"
@@ -33,6 +38,8 @@ const std::map<std::string, std::string> repository = {
 };
 
 LoopbackServer::Answer hub(const LoopbackServer::Request& request) {
+  if (request.path.starts_with("/api/models/org/huge/"))
+    return {200, R"([{"type": "file", "path": "model.safetensors", "size": 35184372088832}])", "", {}};
   if (request.path.starts_with("/api/models/org/name/tree/main")) {
     Json tree = Json::array();
     for (const auto& [path, content] : repository) {
@@ -56,11 +63,13 @@ class PullCommand : public testing::Test {
     fs::remove_all(root_);
     setenv("XDG_CACHE_HOME", root_.c_str(), 1);
     setenv("HF_ENDPOINT", server_.url().c_str(), 1);
+    setenv("HF_HOME", (root_ / "hf").c_str(), 1);
+    for (const char* variable : {"HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE"}) unsetenv(variable);
   }
   ~PullCommand() override {
     fs::remove_all(root_);
     unsetenv("XDG_CACHE_HOME");
-    unsetenv("HF_ENDPOINT");
+    for (const char* variable : {"HF_ENDPOINT", "HF_HOME", "HF_TOKEN"}) unsetenv(variable);
   }
   int pull(std::vector<std::string> words) {
     words.insert(words.begin(), "pull");
@@ -108,6 +117,42 @@ TEST_F(PullCommand, FetchesChosenGgufFilesIntoADirectory) {
   EXPECT_EQ(find_model(directory), fs::path(directory) / "name-Q8_0.gguf");
 }
 
+TEST_F(PullCommand, WaitsForAnotherAndSaysForWhom) {
+  std::string holder;
+  std::optional<FileLock> lock = FileLock::take(store_path("org/name") / ".lock", holder);
+  ASSERT_TRUE(lock);
+  std::thread other([&] {
+    while (server_.requests().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    lock.reset();
+  });
+  EXPECT_EQ(pull({"org/name"}), 0);
+  other.join();
+  EXPECT_THAT(err_, HasSubstr(fmt::format("{} is in use by process {}", store_path("org/name").string(), ::getpid())));
+  EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1) << err_;
+  EXPECT_TRUE(fs::exists(store_path("org/name") / "config.json"));
+}
+
+TEST_F(PullCommand, SendsTheTokenOfHuggingFacesTools) {
+  write_file(root_ / "hf/token", "from-the-file\n");
+  ASSERT_EQ(pull({"org/name"}), 0) << err_;
+  EXPECT_EQ(server_.requests().back().authorization, "Bearer from-the-file");
+  setenv("HF_TOKEN", "from-the-variable", 1);
+  ASSERT_EQ(pull({"org/name"}), 0) << err_;
+  EXPECT_EQ(server_.requests().back().authorization, "Bearer from-the-variable");
+}
+
+TEST_F(PullCommand, ChecksThatTheDiskHasRoom) {
+  EXPECT_EQ(pull({"org/huge"}), 2);
+  EXPECT_THAT(err_, AllOf(HasSubstr("35184373 MB are to be fetched"), HasSubstr("has room for")));
+  EXPECT_EQ(server_.requests().size(), 1U);
+}
+
+TEST_F(PullCommand, MakesAModelOfADirectoryAtTheEnd) {
+  ASSERT_EQ(pull({"org/name"}), 0) << err_;
+  EXPECT_THAT(server_.requests().back().path, testing::EndsWith("/config.json"));
+}
+
 TEST_F(PullCommand, SaysWhatIsWrong) {
   EXPECT_EQ(pull({"org/name", "--gguf", "*Q2*"}), 2);
   EXPECT_THAT(err_,
@@ -116,6 +161,9 @@ TEST_F(PullCommand, SaysWhatIsWrong) {
   EXPECT_THAT(err_, HasSubstr("expected ORG/NAME"));
   EXPECT_EQ(pull({"org/other"}), 2);
   EXPECT_THAT(err_, HasSubstr("has no model org/other"));
+  write_file(root_ / "file", "");
+  EXPECT_EQ(pull({"org/name", "-o", (root_ / "file").string()}), 2);
+  EXPECT_THAT(err_, HasSubstr("is a file; a directory is wanted"));
 }
 
 }  // namespace

@@ -27,10 +27,12 @@ struct ServeFlags {
   CommonOptions common;
 };
 
-/// "models/smollm2-135m.gguf" is served as "smollm2-135m".
+/// "models/smollm2-135m.gguf" is served as "smollm2-135m", "." by the name of this directory.
 std::string served_name(const std::string& model) {
   fs::path path = model;
   if (!path.has_filename()) path = path.parent_path();
+  std::error_code missing;
+  if (path.filename() == "." || path.filename() == "..") path = fs::canonical(path, missing);
   return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
 }
 

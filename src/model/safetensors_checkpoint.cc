@@ -7,6 +7,7 @@
 #include "base/in_quotes.h"
 #include "model/hf_config.h"
 #include "model/hf_json.h"
+#include "model/hub_folder.h"
 #include "model/safetensors_file.h"
 #include "model/tensor_table.h"
 
@@ -49,9 +50,12 @@ void add_shards(const fs::path& folder, const std::map<std::string, std::string>
   }
 }
 
+/// The folder's own name; of a snapshot in Hugging Face's cache, models--ORG--NAME/snapshots/REVISION, the model's.
 std::string folder_name(const fs::path& folder) {
-  const fs::path full = fs::absolute(folder).lexically_normal();
-  return (full.has_filename() ? full : full.parent_path()).filename().string();
+  fs::path full = fs::absolute(folder).lexically_normal();
+  if (!full.has_filename()) full = full.parent_path();
+  std::string name = name_of_hub_folder(full.parent_path().parent_path().filename().string());
+  return name.empty() ? full.filename().string() : name;
 }
 
 }  // namespace
