@@ -24,11 +24,10 @@ struct Transfer {
   CURL* curl;
   const HttpClient::Sink& sink;
   std::exception_ptr thrown = {};
-  std::size_t headers = 0;  // bytes
-  bool cut = false;         // what isn't asked for had no end
+  bool cut = false;  // what isn't asked for had no end
 };
 
-constexpr std::size_t most_beside = std::size_t{1} << 20;  // bytes of headers, and of bodies that aren't asked for
+constexpr curl_off_t most_unasked = curl_off_t{1} << 20;  // bytes of a body that isn't asked for
 
 long status_of(CURL* curl) {
   long status = 0;
@@ -52,17 +51,9 @@ std::size_t on_data(char* data, std::size_t size, std::size_t count, void* user)
   }
 }
 
-std::size_t on_header(char*, std::size_t size, std::size_t count, void* user) {
-  auto& transfer = *static_cast<Transfer*>(user);
-  const std::size_t bytes = size * count;
-  transfer.headers += bytes;
-  transfer.cut |= transfer.headers > most_beside;
-  return transfer.cut ? 0 : bytes;
-}
-
 int on_progress(void* user, curl_off_t, curl_off_t arrived, curl_off_t, curl_off_t) {
   auto& transfer = *static_cast<Transfer*>(user);
-  transfer.cut |= arrived > static_cast<curl_off_t>(most_beside) && !asked_for(status_of(transfer.curl));
+  transfer.cut |= arrived > most_unasked && !asked_for(status_of(transfer.curl));
   return transfer.cut || interrupted() ? 1 : 0;
 }
 
@@ -123,7 +114,6 @@ HttpClient::HttpClient(std::string base, const std::string& token)
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 }
 
 HttpClient::~HttpClient() {
@@ -140,7 +130,6 @@ HttpOutcome HttpClient::get(const std::string& path, std::int64_t offset, const 
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_RANGE, offset > 0 ? range.c_str() : nullptr);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
   const CURLcode code = curl_easy_perform(curl);
@@ -154,10 +143,7 @@ HttpOutcome HttpClient::get(const std::string& path, std::int64_t offset, const 
   curl_off_t seconds = 0;
   curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &seconds);
   reply.retry_after = std::max<curl_off_t>(seconds, 0);
-  if (transfer.cut && asked_for(reply.status)) {
-    reply.failure = "headers without an end";
-    reply.permanent = true;
-  } else if (code != CURLE_OK && !transfer.cut) {
+  if (code != CURLE_OK && !transfer.cut) {
     reply.failure = printable(reason[0] != '\0' ? reason : curl_easy_strerror(code), 200);
     reply.permanent = !worth_repeating(code);
   }
