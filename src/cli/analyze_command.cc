@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "analyze/sweep.h"
@@ -6,6 +7,7 @@
 #include "cli/analyze_options.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/model_argument.h"
 #include "plan/analysis_file.h"
 
@@ -49,6 +51,18 @@ void analyze(AnalyzeFlags options) {
   fmt::print("written to {}; next: layerboost plan {} -o plan.json\n", options.output, options.output);
 }
 
+/// Those that what was asked for has no use for.
+void refuse_idle_flags(const CLI::App& command, const AnalyzeOptions& options) {
+  const auto has = [](const std::vector<std::string>& words, std::initializer_list<const char*> wanted) {
+    return std::find_first_of(words.begin(), words.end(), wanted.begin(), wanted.end()) != words.end();
+  };
+  if (!has(options.to, {"window", "hybrid", "gated"}))
+    refuse_given(command, {"--window"}, "is for --to window, hybrid or gated");
+  if (!has(options.to, {"window", "hybrid"})) refuse_given(command, {"--sinks"}, "is for --to window or hybrid");
+  if (!has(options.by, {"task"})) refuse_given(command, {"--tasks", "--limit"}, "is for --by task");
+  if (!has(options.by, {"retrieval"})) refuse_given(command, {"--retrieval-items"}, "is for --by retrieval");
+}
+
 }  // namespace
 
 void add_analyze_command(CLI::App& app) {
@@ -72,7 +86,10 @@ void add_analyze_command(CLI::App& app) {
       "corpus.jsonl\n"
       "  layerboost analyze model.gguf -o analysis.json --by task --tasks arc_easy.jsonl,piqa.jsonl\n"
       "  mpirun -n 4 layerboost analyze smollm2-135m -o analysis.json    layers dealt out to four processes");
-  command->callback([options] { analyze(*options); });
+  command->callback([command, options] {
+    refuse_idle_flags(*command, options->analyze);
+    analyze(*options);
+  });
 }
 
 }  // namespace layerboost

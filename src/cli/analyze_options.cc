@@ -5,6 +5,7 @@
 
 #include "analyze/sweep.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "cli/flag_checks.h"
 
 namespace layerboost {
@@ -79,6 +80,9 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
 Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, std::uint64_t seed,
                       const fs::path& output, const RunInfo& run) {
   check_measures(options);
+  const int positions = opened.model->config.max_positions;
+  if (positions > 0 && options.length > positions)
+    note("--length {}: the model has {} positions, and so many tokens has a sequence", options.length, positions);
   const bool retrieval = std::find(options.by.begin(), options.by.end(), "retrieval") != options.by.end();
   const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit), options.ranks};
   const Calibration calibration = make_calibration(

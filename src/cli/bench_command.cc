@@ -1,10 +1,12 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "cli/bench_server.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -39,6 +41,9 @@ void bench_model(BenchFlags& options) {
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);
+  const int most = *std::max_element(options.speed.batches.begin(), options.speed.batches.end());
+  if (options.speed.step_tokens < 2 * most)
+    note("--step-tokens {}: a step of {} sequences has {}, two for each", options.speed.step_tokens, most, 2 * most);
   write_result(options, run, measure_speed(opened, opened.list(), options.speed));
 }
 
@@ -128,7 +133,12 @@ void add_bench_command(CLI::App& app) {
       "  layerboost bench smollm2-135m --plan plan.json --batch 64 --prompt 1024,4096 --json speed.json\n"
       "  layerboost bench --url http://127.0.0.1:8080 --concurrency 1,16,64 --requests 200 --json online.json\n"
       "  layerboost bench --url http://127.0.0.1:8080 --rate 1,4 --tokenizer smollm2-135m");
-  command->callback([options] { bench(*options); });
+  command->callback([command, options] {
+    if (!options->server.target.url.empty())
+      refuse_given(*command, {"--plan", "--batch", "--step-tokens", "--profile", "--threads", "--precision", "--kv"},
+                   "is for a MODEL, not for --url");
+    bench(*options);
+  });
 }
 
 }  // namespace layerboost

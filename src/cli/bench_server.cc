@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/in_quotes.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/random.h"
@@ -101,8 +102,9 @@ Json measure_server(ServerLoadOptions options, std::uint64_t seed) {
   const Tokenizer* const text = tokenizer ? &*tokenizer : nullptr;
   complete(options, text);
   try_one(options, text, seed);
-  fmt::print("{} at {}: {} requests for each line, {} tokens of prompt, {} generated\n{}\n", options.target.model,
-             options.target.url, options.requests, options.prompt, options.generate, load_table_header());
+  fmt::print("{} at {}: {} requests for each line, {} tokens of prompt, {} generated\n{}\n",
+             printable(options.target.model, 200), options.target.url, options.requests, options.prompt,
+             options.generate, load_table_header());
   Json results = Json::array();
   for (const LoadLevel& level : levels_of(options)) {
     // Other prompts for each level: nothing of the one before may be found in the server's cache.

@@ -178,6 +178,9 @@ void chat(ChatFlags options) {
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   const ChatTemplate templ = template_of(options, opened.model->text());
+  const int asked = options.chat.context, positions = opened.model->config.max_positions;
+  if (positions > 0 && asked > positions)
+    note("--context {}: the model has {} positions, and no more", asked, positions);
   options.chat.seed = options.common.seed;
   EngineOptions engine_options;
   engine_options.max_sequences = 1;

@@ -55,6 +55,19 @@ TEST(CommandLine, NamesTheHelpOfTheCommandWithAWrongFlag) {
   expect_refused(run_and_read({"--nonsense"}), "unknown flag --nonsense; see layerboost --help");
 }
 
+TEST(CommandLine, FlagsThatWouldChangeNothingAreRefused) {
+  expect_refused(run_and_read({"bench", "--url", "http://127.0.0.1:9", "--batch", "3"}),
+                 "--batch is for a MODEL, not for --url; see layerboost bench --help");
+  expect_refused(run_and_read({"eval", "model", "--passkey", "512", "--context", "64"}), "--context is for --text");
+  expect_refused(run_and_read({"eval", "model", "--passkey", "512", "--limit", "4"}),
+                 "--limit is for --text and --tasks");
+  expect_refused(run_and_read({"analyze", "model", "-o", "a", "--to", "none", "--window", "64"}),
+                 "--window is for --to window, hybrid or gated");
+  expect_refused(run_and_read({"analyze", "model", "-o", "a", "--tasks", "t.jsonl"}), "--tasks is for --by task");
+  expect_refused(run_and_read({"plan", "a.json", "-o", "p", "--text", "x"}), "--text is for --search joint");
+  expect_refused(run_and_read({"plan", "a.json", "-o", "p", "--middle", "none"}), "--middle is for --by-removal");
+}
+
 TEST(CommandLine, NoSeedIsNegative) {
   for (const char* command : {"analyze", "bench", "chat", "eval", "generate", "heal"})
     expect_refused(run_and_read({command, "model", "--seed", "-1"}), "--seed");

@@ -23,8 +23,10 @@ TEST(EvalCommand, WritesWhatItMeasured) {
   const std::string text = folder / "text.txt", task = folder / "bees.jsonl", json = folder / "result.json";
   write_file(text, "The bees make honey. The cows give milk. The bees make honey.");
   write_file(task, R"({"context": "Bees make", "choices": [" honey", " concrete"], "gold": 0})");
-  EXPECT_EQ(run({"eval", default_model_path(), "--text", text, "--tasks", task, "--passkey", "128", "--json", json}),
-            0);
+  const ProgramResult ran = run_and_read(
+      {"eval", default_model_path(), "--text", text, "--tasks", task, "--passkey", "128", "--json", json});
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_NE(ran.err.find("--context 1024: the text has only 16 tokens"), std::string::npos) << ran.err;
   const Json result = read_json(json);
   EXPECT_GT(result["perplexity"]["ppl"], 1);
   EXPECT_EQ(result["perplexity"]["windows"], 1);
@@ -61,6 +63,13 @@ TEST(GenerateCommand, WritesOn) {
   EXPECT_EQ(texts[0]["tokens"], 3);
   EXPECT_EQ(texts[0]["stop"], "length");
   fs::remove(json);
+}
+
+TEST(GenerateCommand, SaysWhichFlagChangesNothing) {
+  LB_NEEDS_DEFAULT_MODEL();
+  const ProgramResult ran = run_and_read({"generate", default_model_path(), "--tokens", "1", "--top-p", "0.5", "One"});
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_NE(ran.err.find("--top-p 0.5: changes nothing at --temperature 0"), std::string::npos) << ran.err;
 }
 
 TEST(GenerateCommand, ChecksItsFlagsFirst) {

@@ -82,7 +82,13 @@ void add_eval_command(CLI::App& app) {
       "  layerboost eval smollm2-135m --text book.txt --limit 16\n"
       "  layerboost eval smollm2-135m --plan plan.json --tasks arc_easy.jsonl,piqa.jsonl --passkey 512,1024\n"
       "  layerboost eval model.gguf --text corpus.jsonl --context 2048 --precision f32 --json result.json");
-  command->callback([options] { run_eval(*options); });
+  command->callback([command, options] {
+    if (options->quality.text.empty()) {
+      refuse_given(*command, {"--context", "--stride"}, "is for --text");
+      if (options->quality.tasks.empty()) refuse_given(*command, {"--limit"}, "is for --text and --tasks");
+    }
+    run_eval(*options);
+  });
 }
 
 }  // namespace layerboost

@@ -2,7 +2,8 @@
 
 namespace layerboost {
 
-void EventStream::push(std::string_view bytes, const std::function<void(std::string_view)>& on_event) {
+bool EventStream::push(std::string_view bytes, const std::function<void(std::string_view)>& on_event) {
+  constexpr std::size_t longest = std::size_t{4} << 20;
   for (const char c : bytes) {
     if (c != '\n') {
       line_ += c;
@@ -23,6 +24,7 @@ void EventStream::push(std::string_view bytes, const std::function<void(std::str
     }
     line_.clear();
   }
+  return line_.size() + data_.size() <= longest;
 }
 
 }  // namespace layerboost

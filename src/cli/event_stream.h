@@ -11,8 +11,8 @@ namespace layerboost {
 /// cut them.
 class EventStream {
  public:
-  /// `on_event` is given each event's data; several data lines are joined by "\n".
-  void push(std::string_view bytes, const std::function<void(std::string_view)>& on_event);
+  /// `on_event` is given each event's data; several data lines are joined by "\n". False: an event goes on after 4 MiB.
+  bool push(std::string_view bytes, const std::function<void(std::string_view)>& on_event);
 
  private:
   std::string line_, data_;

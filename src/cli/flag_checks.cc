@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/error.h"
 #include "base/in_quotes.h"
 
 namespace layerboost {
@@ -65,6 +66,12 @@ CLI::Validator positive_number() {
 
 CLI::Validator share_below_one() {
   return check<double>([](double value) { return value >= 0 && value < 1; }, "a number from 0 to below 1");
+}
+
+void refuse_given(const CLI::App& command, std::initializer_list<const char*> flags, std::string_view reason) {
+  for (const char* flag : flags)
+    if (command.get_option(flag)->count() > 0)
+      fail("{} {}; see layerboost {} --help", flag, reason, command.get_name());
 }
 
 }  // namespace layerboost

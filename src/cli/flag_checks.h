@@ -4,7 +4,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
+#include <string_view>
 
 namespace layerboost {
 
@@ -25,5 +27,9 @@ CLI::Validator positive_number();
 
 /// A number from 0 to below 1.
 CLI::Validator share_below_one();
+
+/// Throws Error for the first of `flags` that was given: "--window REASON". For flags that would change nothing beside
+/// the others.
+void refuse_given(const CLI::App& command, std::initializer_list<const char*> flags, std::string_view reason);
 
 }  // namespace layerboost

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
@@ -60,6 +61,8 @@ Json to_json(const GenerateFlags& options, const std::vector<Generation>& result
 void run_generate(GenerateFlags& options) {
   RunInfo run = start_run(options.common);
   check_sampling(options.generate.sampling);
+  if (options.generate.sampling.temperature == 0 && options.generate.sampling.top_p < 1)
+    note("--top-p {}: changes nothing at --temperature 0", options.generate.sampling.top_p);
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);

@@ -42,6 +42,7 @@ void run_heal(HealFlags options) {
   heal_options.seed = options.common.seed;
   heal_options.ranks = &Ranks::world();
   if (heal_options.lora.alpha <= 0) heal_options.lora.alpha = 2 * heal_options.lora.rank;
+  if (options.output.empty() && !options.profile) fail("-o DIR is missing: where to write the healed model");
   RunInfo run = start_run(options.common);
   const OpenedModel opened = open_original_model(options.model, options.common.precision, "heal");
   run.model = opened.model->hash;
@@ -51,7 +52,6 @@ void run_heal(HealFlags options) {
     if (heal_options.ranks->first()) run_profile(options, *opened.model, plan, run);
     return;
   }
-  if (options.output.empty()) fail("-o DIR is missing: where to write the healed model");
   const HealResult result = heal(*opened.model, plan, heal_options, options.output, run);
   if (!heal_options.ranks->first()) return;
   fmt::print("held-out text: kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (base {:.3f})\n", result.before.kl,

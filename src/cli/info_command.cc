@@ -197,7 +197,10 @@ Json show_plan(const fs::path& path) {
   return {{"plan", describe_plan(plan)}};
 }
 
-bool is_plan(const fs::path& path) { return fs::is_regular_file(path) && path.extension() == ".json"; }
+bool is_plan(const fs::path& path) {
+  std::error_code ignored;
+  return path.extension() == ".json" && fs::is_regular_file(path, ignored);
+}
 
 void info(const InfoFlags& options) {
   const RunInfo run = start_run(options.common);
@@ -227,7 +230,10 @@ void add_info_command(CLI::App& app) {
       "  layerboost info smollm2-135m\n"
       "  layerboost info plan.json\n"
       "  layerboost info healed --context 8192");
-  command->callback([options] { info(*options); });
+  command->callback([command, options] {
+    if (is_plan(options->what)) refuse_given(*command, {"--context"}, "is for a model: a plan alone has no memory");
+    info(*options);
+  });
 }
 
 }  // namespace layerboost

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string_view>
@@ -52,9 +53,17 @@ std::string explanation(long status, std::string_view body) {
   return fmt::format("HTTP {}: {}", status, printable(message, 300));
 }
 
+/// A number of tokens that an int can hold.
+bool is_count(const SortedJson& value) {
+  return value.is_number_integer() && value >= 0 && value <= std::numeric_limits<int>::max();
+}
+
+constexpr std::size_t longest_page = std::size_t{4} << 20;  // bytes of an answer that isn't a stream
+
 std::size_t append_to(char* data, std::size_t size, std::size_t count, void* user) {
-  static_cast<std::string*>(user)->append(data, size * count);
-  return size * count;
+  auto& text = *static_cast<std::string*>(user);
+  text.append(data, size * count);
+  return text.size() > longest_page ? 0 : size * count;
 }
 
 /// One request of a load.
@@ -84,12 +93,13 @@ class LoadRequest {
   LoadOutcome finish(CURLM* multi, CURLcode code) {
     long status = 0;
     curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
-    if (code != CURLE_OK)
-      outcome_.error = reason_[0] != '\0' ? reason_ : curl_easy_strerror(code);
-    else if (status != 200)
-      outcome_.error = explanation(status, refusal_);
-    else if (outcome_.error.empty() && !any_text_)
-      outcome_.error = "the stream held no text";
+    std::string& error = outcome_.error;
+    if (error.empty() && status != 0 && status != 200)
+      error = explanation(status, refusal_);
+    else if (error.empty() && code != CURLE_OK)
+      error = reason_[0] != '\0' ? reason_ : curl_easy_strerror(code);
+    else if (error.empty() && !any_text_)
+      error = "the stream held no text";
     if (outcome_.generated_tokens == 0 && any_text_)
       outcome_.generated_tokens = static_cast<int>(outcome_.intervals.size()) + 1;
     drop(multi);
@@ -107,10 +117,11 @@ class LoadRequest {
     const std::string_view bytes(data, size * count);
     long status = 0;
     curl_easy_getinfo(request.curl_, CURLINFO_RESPONSE_CODE, &status);
-    if (status == 200)
-      request.events_.push(bytes, [&](std::string_view event) { request.take(event); });
-    else if (request.refusal_.size() < 10000)
-      request.refusal_ += bytes;
+    if (status != 200) return append_to(data, size, count, &request.refusal_);
+    if (!request.events_.push(bytes, [&](std::string_view event) { request.take(event); })) {
+      request.outcome_.error = "the stream holds an event without an end";
+      return 0;
+    }
     return bytes.size();
   }
 
@@ -133,7 +144,7 @@ class LoadRequest {
       outcome_.latency = now;
     }
     if (const auto usage = json.find("usage"); usage != json.end() && usage->is_object())
-      if (const auto tokens = usage->find("completion_tokens"); tokens != usage->end() && tokens->is_number_integer())
+      if (const auto tokens = usage->find("completion_tokens"); tokens != usage->end() && is_count(*tokens))
         outcome_.generated_tokens = *tokens;
   }
 
@@ -262,6 +273,7 @@ ServedModels served_models(const LoadTarget& target) {
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, append_to);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
   const CURLcode code = curl_easy_perform(curl.get());
+  if (body.size() > longest_page) fail("{}: the answer goes on after {} MiB", url, longest_page >> 20);
   if (code != CURLE_OK)
     fail("{}: {}; is the server running?", url, reason[0] != '\0' ? reason : curl_easy_strerror(code));
   long status = 0;

@@ -190,6 +190,23 @@ TEST(BenchServer, MeasuresEveryLevel) {
   EXPECT_EQ(prompts.size(), 19U);  // a trial and three levels, all different
 }
 
+TEST(BenchServer, WhatHasNoEndIsCutOff) {
+  const std::string endless(5 << 20, 'x');
+  bool list = true;
+  const StreamingServer server([&](const StreamRequest& request, const Send& send) {
+    if (request.asks_for("/v1/models"))
+      send(StreamingServer::whole(200, list ? models : endless));
+    else
+      send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\ndata: " + endless);
+  });
+  ServerLoadOptions options;
+  options.target.url = server.url();
+  const auto message = [&] { return test::error_of([&] { measure_server(options, 0); }); };
+  EXPECT_NE(message().find("the stream holds an event without an end"), std::string::npos) << message();
+  list = false;
+  EXPECT_NE(message().find("the answer goes on after 4 MiB"), std::string::npos) << message();
+}
+
 TEST(BenchServer, TheFirstRefusalEndsIt) {
   const StreamingServer server([](const StreamRequest& request, const Send& send) {
     send(request.asks_for("/v1/models") ? StreamingServer::whole(200, models)

@@ -92,11 +92,11 @@ std::string suggestion(const std::string& typed) {
 
 /// Whether `typed` can only be meant as a path, even where it has the form ORG/NAME.
 bool is_path(const std::string& typed) {
+  if (typed.ends_with(".gguf") || typed.ends_with(".json")) return true;
+  if (!is_hub_name(typed)) return typed.find('/') != std::string::npos;
   std::error_code ignored;
-  const fs::path path(typed);
-  const fs::path first = path.empty() ? path : *path.begin();
-  return !first.empty() && (typed.find('/') != std::string::npos || typed.ends_with(".gguf")) &&
-         (!is_hub_name(typed) || typed.ends_with(".gguf") || first == "models" || fs::is_directory(first, ignored));
+  const fs::path first = *fs::path(typed).begin();
+  return first == "models" || fs::is_directory(first, ignored);
 }
 
 [[noreturn]] void refuse(const std::string& typed) {

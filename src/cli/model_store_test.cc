@@ -130,6 +130,7 @@ TEST_F(ModelStore, DoesNotTakeAPathForANameOnAHub) {
   fs::create_directories("out");
   EXPECT_EQ(message("out/healed"), "no file or directory out/healed");
   EXPECT_EQ(message("some/file.gguf"), "no file or directory some/file.gguf");
+  EXPECT_EQ(message("plan.json"), "no file or directory plan.json");
   write_file("out/healed/heal.json", "{}");
   EXPECT_THAT(message("out/haeled"), HasSubstr("did you mean \"out/healed\"?"));
   EXPECT_THAT(message("out"), HasSubstr("did you mean \"out/healed\"?"));

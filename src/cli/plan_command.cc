@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/flag_checks.h"
 #include "cli/plan_options.h"
 #include "cli/terminal.h"
 #include "plan/plan_strip.h"
@@ -71,7 +72,12 @@ void add_plan_command(CLI::App& app) {
       "  layerboost plan analysis.json -o plan.json --softmax 10 --none 4 --keep 0,1\n"
       "  layerboost plan analysis.json -o plan.json --speedup 1.5@64x1024\n"
       "  layerboost plan analysis.json -o plan.json --by-removal --softmax 10 --none 10    as in the paper");
-  command->callback([options] { run_plan(*options); });
+  command->callback([command, options] {
+    if (options->plan.search != "joint") refuse_given(*command, {"--text", "--measurements"}, "is for --search joint");
+    if (!options->plan.by_removal && options->plan.thresholds.empty())
+      refuse_given(*command, {"--middle"}, "is for --by-removal or --thresholds");
+    run_plan(*options);
+  });
 }
 
 }  // namespace layerboost

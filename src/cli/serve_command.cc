@@ -68,6 +68,9 @@ void run_serve(ServeFlags options) {
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;
+  const int asked = options.server.limits.positions, positions = opened.model->config.max_positions;
+  if (positions > 0 && asked > positions)
+    note("--context {}: the model has {} positions, and no more", asked, positions);
   allow_many_files();
   Engine engine(*opened.model, opened.list(), options.engine);
   const Server server(engine, *opened.model, opened.list(), options.server);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/log.h"
 #include "eval/text_data.h"
 
 namespace layerboost {
@@ -27,6 +28,8 @@ Work prepare(const Model& model, const QualityOptions& options) {
     const WindowOptions windows = {options.context, options.stride, options.limit, work.bos};
     const std::vector<TokenId> tokens = first_tokens(tokenizer, work.text.text, tokens_needed(windows));
     work.windows = text_windows(tokens, windows, model.config.max_positions);
+    const std::size_t body = static_cast<std::size_t>(options.context) - (work.bos >= 0 ? 1 : 0);
+    if (tokens.size() < body) note("--context {}: the text has only {} tokens", options.context, tokens.size());
   }
   return work;
 }

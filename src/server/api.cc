@@ -6,6 +6,7 @@
 #include "server/api_error.h"
 #include "server/json_answer.h"
 #include "server/page.h"
+#include "server/percent_encoding.h"
 
 namespace layerboost {
 namespace {
@@ -67,7 +68,8 @@ HttpAnswer Api::get(const HttpRequest& request) {
   }
   check_key(request);
   if (path == "/v1/models") return json_answer({{"object", "list"}, {"data", Json::array({models()})}});
-  if (path == "/v1/models/" + info_.model) return json_answer(models());
+  const std::string model = "/v1/models/" + info_.model;  // clients encode the "/" in ORG/NAME, or don't
+  if (path == model || percent_decoded(path) == model) return json_answer(models());
   if (path == "/tokenizer_info") return json_answer(tokenizer_info());
   if (is_work(path)) throw ApiError(405, "invalid_request_error", fmt::format("{} is asked with POST", path));
   throw not_found(path);
