@@ -14,4 +14,11 @@ void print_line(const std::string& line) {
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
+void warn_unexpected(const char* in, const std::exception& error) noexcept {
+  try {
+    warn("unexpected error in {}: {}", in, error.what());
+  } catch (const std::exception&) {  // there is nothing left to do
+  }
+}
+
 }  // namespace layerboost

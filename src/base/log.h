@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -23,5 +24,8 @@ template <typename... Args>
 void warn(fmt::format_string<Args...> format, Args&&... args) {
   print_line("layerboost: warning: " + fmt::format(format, std::forward<Args>(args)...));
 }
+
+/// A warning that something wasn't foreseen `in` a part of the program, which goes on. Without memory for it, silent.
+void warn_unexpected(const char* in, const std::exception& error) noexcept;
 
 }  // namespace layerboost

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/cpu.h"
@@ -20,6 +21,7 @@ namespace {
 
 struct ServeFlags {
   std::string model, plan;
+  std::optional<std::string> api_key;
   std::string memory, max_body;  // such as "4G"
   std::string chat_template;     // a file
   EngineOptions engine;
@@ -51,14 +53,25 @@ int threads_to_use(int asked) {
   return asked == 0 && threads >= many ? threads - 1 : asked;
 }
 
+/// `given`: by --api-key. An empty key, of a script's variable that isn't set, say, would leave the server open.
+std::string api_key(const std::optional<std::string>& given) {
+  const char* const set = std::getenv("LAYERBOOST_API_KEY");
+  if (!given && set == nullptr) return "";
+  std::string key = given ? *given : set;
+  if (key.empty())
+    fail("{} is empty: give a key, or {} to let everybody ask", given ? "--api-key" : "LAYERBOOST_API_KEY",
+         given ? "leave it out" : "unset it");
+  return key;
+}
+
 void complete(ServeFlags& options) {
   options.common.threads = threads_to_use(options.common.threads);
   if (!options.memory.empty()) options.engine.memory = parse_bytes(options.memory, "--memory");
   if (!options.max_body.empty()) options.server.limits.body = parse_bytes(options.max_body, "--max-body");
   if (!options.chat_template.empty()) options.server.chat_template = read_file(options.chat_template);
   if (options.server.name.empty()) options.server.name = served_name(options.model);
-  const char* const key = std::getenv("LAYERBOOST_API_KEY");
-  if (options.server.api_key.empty() && key != nullptr) options.server.api_key = key;
+  options.server.api_key = api_key(options.api_key);
+  AllowedHosts(options.server.allow_hosts);  // what isn't a name is told before the model is opened
 }
 
 void run_serve(ServeFlags options) {
@@ -74,6 +87,8 @@ void run_serve(ServeFlags options) {
   allow_many_files();
   Engine engine(*opened.model, opened.list(), options.engine);
   const Server server(engine, *opened.model, opened.list(), options.server);
+  if (!server.on_loopback() && options.server.api_key.empty())
+    note("whoever reaches this machine's port {} may ask: there is no --api-key", server.port());
   const std::string& host = options.server.host;
   const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
   note("{} is served at http://{}:{}/ (the API below /v1); Ctrl-C finishes what was begun and ends",
@@ -143,9 +158,17 @@ void add_serve_command(CLI::App& app) {
   command->add_option("--name", options->server.name, "Name of the model in the API; default: MODEL's last part")
       ->type_name("NAME");
   command
-      ->add_option("--api-key", options->server.api_key,
+      ->add_option("--api-key", options->api_key,
                    "Answer only those who send this key (or set LAYERBOOST_API_KEY, which other users can't see)")
       ->type_name("KEY");
+  command
+      ->add_option("--allow-host", options->server.allow_hosts,
+                   "Answer to this name, too (again for others); on 127.0.0.1 without a key others than localhost and "
+                   "addresses are refused")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  command->add_flag("--log-requests", options->server.log_requests,
+                    "A line on stderr for each request: id, status, times, tokens; nothing of its text");
   command->add_option("--chat-template", options->chat_template, "Jinja template in place of the model's own")
       ->type_name("FILE");
   add_engine_options(*command, *options);

@@ -34,6 +34,7 @@ Output counted(const Job& job) {
   output.prompt_tokens = job.prompt_tokens;
   output.cached_tokens = std::max(0, job.cached);
   output.generated_tokens = job.generated;
+  output.waited = job.waited;
   return output;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "engine/request.h"
 #include "engine/text_output.h"
@@ -23,6 +24,7 @@ struct Job {
   const Sink sink;
   const int prompt_tokens;
   const std::vector<TokenId> ends;  // tokens that end the text
+  const Stopwatch since;            // it was submitted
 
   std::vector<TokenId> tokens;       // the prompt, and what was drawn so far
   std::optional<Sequence> sequence;  // while it is running; freed when it is pre-empted
@@ -34,6 +36,7 @@ struct Job {
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt] if asked for
   int generated = 0;                                         // tokens drawn, the stopping one among them
   int cached = -1;                                           // prompt tokens found in the prefix cache; -1: not yet run
+  double waited = 0;                                         // seconds until it was first run
   int most_read = 0;                                         // the longest its sequence ever was
 
   /// Tokens that the sequence hasn't read. One: the last drawn.

@@ -62,6 +62,7 @@ struct Output {
   int prompt_tokens = 0;
   int cached_tokens = 0;     // of the prompt, found in the prefix cache
   int generated_tokens = 0;  // drawn, the stopping token among them
+  double waited = 0;         // seconds in the queue before the text was first run
 };
 
 /// Is handed each Output on the compute thread, in order; the last one has finish != none, and nothing comes after it.

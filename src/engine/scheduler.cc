@@ -89,6 +89,7 @@ void Scheduler::admit() {
     const int found = job.sequence->length();
     if (job.cached < 0) {
       job.cached = found;
+      job.waited = job.since.seconds();
       if (prefixes_ != nullptr) counts_.prefix_queried_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
       counts_.prefix_hit_tokens += static_cast<std::uint64_t>(found);
     }

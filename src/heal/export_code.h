@@ -1,5 +1,4 @@
-// Files that exported models may carry: the Python code, src/heal/export/*.py, and LICENSE, for base models that are
-// under the Apache License 2.0.
+// The Python code that exported models carry: src/heal/export/*.py.
 #pragma once
 
 #include <span>

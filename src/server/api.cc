@@ -2,7 +2,13 @@
 
 #include <openssl/crypto.h>
 
-#include "base/log.h"
+#include <algorithm>
+#include <cctype>
+#include <initializer_list>
+#include <new>
+#include <stdexcept>
+
+#include "base/in_quotes.h"
 #include "server/api_error.h"
 #include "server/json_answer.h"
 #include "server/page.h"
@@ -13,9 +19,12 @@ namespace {
 
 constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
+bool is_one_of(std::string_view path, std::initializer_list<std::string_view> paths) {
+  return std::ranges::find(paths, path) != paths.end();
+}
+
 bool is_work(std::string_view path) {
-  constexpr std::string_view paths[] = {"/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"};
-  return std::find(std::begin(paths), std::end(paths), path) != std::end(paths);
+  return is_one_of(path, {"/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"});
 }
 
 ApiError not_found(const std::string& path) {
@@ -25,10 +34,49 @@ ApiError not_found(const std::string& path) {
                       path.substr(0, 100))};
 }
 
+/// "Application/JSON; charset=utf-8" is "application/json".
+std::string media_type(std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.pop_back();
+  std::ranges::transform(type, type.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return type;
+}
+
 /// Pages of other sites may send texts and forms to any address, a server on this machine among them, but not JSON.
-void check_content_type(const HttpRequest& request) {
-  if (request.content_type.starts_with("application/json")) return;
-  throw ApiError(415, "invalid_request_error", "the body must be JSON; send it with Content-Type: application/json");
+void check_content(const HttpRequest& request) {
+  if (media_type(request.content_type) != "application/json")
+    throw ApiError(415, "invalid_request_error", "the body must be JSON; send it with Content-Type: application/json");
+  const std::string coding = media_type(request.content_encoding);
+  if (!coding.empty() && coding != "identity")
+    throw ApiError(415, "invalid_request_error", "the body must not be compressed; send it without Content-Encoding");
+}
+
+/// What `authorization` has after "Bearer", in whatever letters that is written; empty: it has another form.
+std::string_view bearer_key(std::string_view authorization) {
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization.size() < scheme.size()) return {};
+  for (std::size_t i = 0; i < scheme.size(); ++i) {
+    if (std::tolower(static_cast<unsigned char>(authorization[i])) != scheme[i]) return {};
+  }
+  authorization.remove_prefix(scheme.size());
+  return authorization.substr(std::min(authorization.find_first_not_of(' '), authorization.size()));
+}
+
+ApiError wrong_method(const HttpRequest& request, const char* right) {
+  return ApiError(405, "invalid_request_error", fmt::format("{} is asked with {}", request.path.substr(0, 100), right))
+      .with("Allow", right);
+}
+
+/// Does `work` with a reply whose client hasn't left; what that throws ends the answer.
+template <typename Work>
+void answer_with(const std::weak_ptr<HttpReply>& reply, const Work& work) {
+  const auto to = reply.lock();
+  if (!to) return;
+  try {
+    work(*to);
+  } catch (const std::exception& error) {
+    to->fail(error);
+  }
 }
 
 HttpAnswer ready_answer(bool draining) {
@@ -37,26 +85,41 @@ HttpAnswer ready_answer(bool draining) {
 
 }  // namespace
 
-Api::Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo info, std::string api_key)
+Api::Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo info, ApiAccess access)
     : http_(http),
       engine_(engine),
       reader_(reader),
       info_(std::move(info)),
-      api_key_(std::move(api_key)),
+      access_(std::move(access)),
       answers_{engine, reader_.tokenizer, info_, metrics_, [&http](Later later) { http.post(std::move(later)); }} {}
 
-void Api::handle(HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+std::optional<HttpAnswer> Api::answer_by_head(const HttpRequest& request) {
   try {
-    if (request.method == "GET" || request.method == "HEAD") return reply->send(get(request));
-    if (request.method == "POST") return post(std::move(request), reply);
-    throw ApiError(405, "invalid_request_error", "only GET, HEAD and POST are understood");
+    check_host(request);
+    if (is_work(request.path)) {
+      check_work(request);
+      return std::nullopt;
+    }
+    return get(request);
   } catch (const ApiError& error) {
-    reply->send(error.answer());
+    return error.answer();
   }
+}
+
+void Api::check_work(const HttpRequest& request) const {
+  if (request.method != "POST") throw wrong_method(request, "POST");
+  check_key(request);
+  check_content(request);
+  if (draining_)
+    throw ApiError(503, "server_error", "the server is stopping; try again in a moment").with("Retry-After", "1");
 }
 
 HttpAnswer Api::get(const HttpRequest& request) {
   const std::string& path = request.path;
+  const bool is_there =
+      is_one_of(path, {"/", "/health", "/ready", "/version", "/metrics", "/v1/models", "/tokenizer_info"});
+  if (request.method != "GET" && request.method != "HEAD")
+    throw is_there ? wrong_method(request, "GET, HEAD") : not_found(path);
   if (path == "/") return page_answer();
   if (path == "/health") return json_answer({{"status", "ok"}});
   if (path == "/ready") return ready_answer(draining_);
@@ -71,45 +134,34 @@ HttpAnswer Api::get(const HttpRequest& request) {
   const std::string model = "/v1/models/" + info_.model;  // clients encode the "/" in ORG/NAME, or don't
   if (path == model || percent_decoded(path) == model) return json_answer(models());
   if (path == "/tokenizer_info") return json_answer(tokenizer_info());
-  if (is_work(path)) throw ApiError(405, "invalid_request_error", fmt::format("{} is asked with POST", path));
   throw not_found(path);
 }
 
-void Api::post(HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
-  if (!is_work(request.path)) throw not_found(request.path);
-  check_key(request);
-  check_content_type(request);
-  if (draining_) {
-    HttpAnswer answer = ApiError(503, "server_error", "the server is stopping; try again in a moment").answer();
-    answer.headers.emplace_back("Retry-After", "1");
-    return reply->send(answer);
-  }
-  if (request.path == "/v1/completions") return generate(std::move(request.body), reply, &ApiReader::completion);
-  if (request.path == "/v1/chat/completions")
-    return generate(std::move(request.body), reply, &ApiReader::chat_completion);
+void Api::work(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
+  if (request.path == "/v1/completions") return generate(request, reply, &ApiReader::completion);
+  if (request.path == "/v1/chat/completions") return generate(request, reply, &ApiReader::chat_completion);
   if (request.path == "/tokenize") {
-    return convert(std::move(request.body), reply, [this](std::string_view body) -> Json {
+    return convert(request, reply, [this](std::string_view body) -> Json {
       const std::vector<TokenId> tokens = reader_.tokenize(body);
       return {{"count", tokens.size()}, {"max_model_len", info_.positions}, {"tokens", tokens}};
     });
   }
-  convert(std::move(request.body), reply, [this](std::string_view body) -> Json {
-    return {{"prompt", reader_.detokenize(body)}};
-  });
+  convert(request, reply, [this](std::string_view body) -> Json { return {{"prompt", reader_.detokenize(body)}}; });
 }
 
-void Api::generate(std::string body, const std::shared_ptr<HttpReply>& reply, Read read) {
-  in_worker(reply, [this, body = std::move(body), reply = std::weak_ptr(reply), read, since = Stopwatch()]() -> Later {
-    const auto answer = std::make_shared<CompletionAnswer>(answers_, (reader_.*read)(body), reply, since);
+void Api::generate(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply, Read read) {
+  in_worker(reply, [this, request, reply = std::weak_ptr(reply), read, since = Stopwatch()]() -> Later {
+    ApiRequest asked = (reader_.*read)(request.body->text());
+    const auto answer = std::make_shared<CompletionAnswer>(answers_, std::move(asked), reply, request.id, since);
     return [answer] { answer->start(); };
   });
 }
 
-void Api::convert(std::string body, const std::shared_ptr<HttpReply>& reply,
+void Api::convert(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply,
                   std::function<Json(std::string_view)> convert) {
-  in_worker(reply, [body = std::move(body), reply = std::weak_ptr(reply), convert = std::move(convert)]() -> Later {
-    return [reply, answer = json_answer(convert(body))] {
-      if (const auto to = reply.lock()) to->send(answer);
+  in_worker(reply, [body = request.body, reply = std::weak_ptr(reply), convert = std::move(convert)]() -> Later {
+    return [reply, answer = json_answer(convert(body->text()))] {
+      answer_with(reply, [&](HttpReply& to) { to.send(answer); });
     };
   });
 }
@@ -118,9 +170,10 @@ void Api::in_worker(const std::shared_ptr<HttpReply>& reply, std::function<Later
   worker_.post([this, reply = std::weak_ptr(reply), work = std::move(work)] {
     if (reply.expired()) return;  // the client has left
     const auto refuse_with = [&](const ApiError& error) {
-      return [reply, answer = error.answer()] {
-        if (const auto to = reply.lock()) to->send(answer);
-      };
+      return [reply, answer = error.answer()] { answer_with(reply, [&](HttpReply& to) { to.send(answer); }); };
+    };
+    const auto fail_with = [&](const auto& error) {
+      return [reply, error] { answer_with(reply, [&](HttpReply& to) { to.fail(error); }); };
     };
     Later later;
     try {
@@ -129,23 +182,35 @@ void Api::in_worker(const std::shared_ptr<HttpReply>& reply, std::function<Later
       later = refuse_with(error);
     } catch (const Error& error) {
       later = refuse_with(ApiError(400, "invalid_request_error", error.what()));
+    } catch (const std::bad_alloc& error) {
+      later = fail_with(error);
     } catch (const std::exception& error) {
-      warn("unexpected error in a request: {}", error.what());
-      later = refuse_with(ApiError(500, "server_error", "unexpected error"));
+      later = fail_with(std::runtime_error(error.what()));
     }
     http_.post(std::move(later));
   });
 }
 
+/// Whoever looks after the server may ask how it is by any name.
+void Api::check_host(const HttpRequest& request) const {
+  if (is_one_of(request.path, {"/health", "/ready"})) return;
+  const bool by_own_page = request.origin.ends_with("//" + request.host);
+  if (access_.hosts.allow(request.host, by_own_page)) return;
+  throw ApiError(
+      403, "invalid_request_error",
+      fmt::format("the server isn't known by the name {}; if that is its name, start it with --allow-host NAME",
+                  in_quotes(request.host)),
+      "", "host_not_allowed");
+}
+
 void Api::check_key(const HttpRequest& request) const {
-  if (api_key_.empty()) return;
-  const std::string expected = "Bearer " + api_key_;
+  if (access_.key.empty()) return;
+  const std::string_view key = bearer_key(request.authorization);
   // In constant time: how long a refusal takes says nothing of how much of a key was right.
-  const bool right = request.authorization.size() == expected.size() &&
-                     CRYPTO_memcmp(request.authorization.data(), expected.data(), expected.size()) == 0;
-  if (!right)
-    throw ApiError(401, "authentication_error", "wrong or missing API key; send it as Authorization: Bearer KEY", "",
-                   "invalid_api_key");
+  if (key.size() == access_.key.size() && CRYPTO_memcmp(key.data(), access_.key.data(), key.size()) == 0) return;
+  throw ApiError(401, "authentication_error", "wrong or missing API key; send it as Authorization: Bearer KEY", "",
+                 "invalid_api_key")
+      .with("WWW-Authenticate", "Bearer");
 }
 
 Json Api::models() const {

@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "server/allowed_hosts.h"
 #include "server/api_request.h"
 #include "server/completion_answer.h"
 #include "server/http_server.h"
@@ -13,13 +15,22 @@
 
 namespace layerboost {
 
+/// Who may ask.
+struct ApiAccess {
+  std::string key;     // empty: everybody
+  AllowedHosts hosts;  // by these names
+};
+
 /// OpenAI's API, health and metrics, and the live page. For the loop's thread; what takes long is done by a worker.
 class Api {
  public:
-  /// `http` and `engine` must outlive it, and so must what `reader` refers to. `api_key` empty: everybody may ask.
-  Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo info, std::string api_key);
+  /// `http` and `engine` must outlive it, and so must what `reader` refers to.
+  Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo info, ApiAccess access);
 
-  void handle(HttpRequest request, const std::shared_ptr<HttpReply>& reply);
+  /// All but what generates, tokenises and detokenises, which needs a body: work.
+  [[nodiscard]] std::optional<HttpAnswer> answer_by_head(const HttpRequest& request);
+  /// Work, which answer_by_head() has let pass.
+  void work(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply);
 
   /// From now on /ready and requests for work are answered with 503.
   void drain() { draining_ = true; }
@@ -28,12 +39,13 @@ class Api {
   using Later = std::function<void()>;  // to be done on the loop's thread
   using Read = ApiRequest (ApiReader::*)(std::string_view) const;
 
+  void check_work(const HttpRequest& request) const;
   [[nodiscard]] HttpAnswer get(const HttpRequest& request);
-  void post(HttpRequest request, const std::shared_ptr<HttpReply>& reply);
-  void generate(std::string body, const std::shared_ptr<HttpReply>& reply, Read read);
-  void convert(std::string body, const std::shared_ptr<HttpReply>& reply,
+  void generate(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply, Read read);
+  void convert(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply,
                std::function<Json(std::string_view)> convert);
   void in_worker(const std::shared_ptr<HttpReply>& reply, std::function<Later()> work);
+  void check_host(const HttpRequest& request) const;
   void check_key(const HttpRequest& request) const;
   [[nodiscard]] Json models() const;
   [[nodiscard]] Json tokenizer_info() const;
@@ -42,7 +54,7 @@ class Api {
   Engine& engine_;
   const ApiReader reader_;
   const ServerInfo info_;
-  const std::string api_key_;
+  const ApiAccess access_;
   Metrics metrics_;
   AnswerContext answers_;
   bool draining_ = false;

@@ -21,12 +21,19 @@ class ApiError : public std::runtime_error {
         param_(std::move(param)),
         code_(std::move(code)) {}
 
+  /// Adds a header to the answer.
+  ApiError&& with(std::string name, std::string value) && {
+    headers_.emplace_back(std::move(name), std::move(value));
+    return std::move(*this);
+  }
+
   [[nodiscard]] int status() const { return status_; }
   [[nodiscard]] HttpAnswer answer() const;
 
  private:
   int status_;
   std::string type_, param_, code_;  // param, code: null where empty
+  HttpHeaders headers_;
 };
 
 /// Throws a 400 about `param` (a field's name; empty: none in particular).

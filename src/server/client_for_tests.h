@@ -68,6 +68,9 @@ class ClientForTests {
         path, body.size(), headers, body));
   }
 
+  /// Says that nothing more will be sent; what the server sends is still read.
+  void end_sending() const { ::shutdown(socket_, SHUT_WR); }
+
   /// Reads until `end` has come; everything read so far, or less when the connection ends.
   std::string read_until(std::string_view end) {
     while (read_.find(end) == std::string::npos && receive()) {

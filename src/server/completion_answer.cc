@@ -18,19 +18,36 @@ std::uint64_t random_bits() {
 }  // namespace
 
 CompletionAnswer::CompletionAnswer(AnswerContext& context, ApiRequest request, std::weak_ptr<HttpReply> reply,
-                                   Stopwatch since)
+                                   const std::string& request_id, Stopwatch since)
     : context_(context),
       request_(std::move(request)),
       reply_(std::move(reply)),
       since_(since),
-      id_(fmt::format("{}-{:016x}{:016x}", request_.chat ? "chatcmpl" : "cmpl", random_bits(), random_bits())),
+      id_(fmt::format("{}-{}", request_.chat ? "chatcmpl" : "cmpl", request_id)),
       created_(std::time(nullptr)),
       texts_(request_.prompts.size() * static_cast<std::size_t>(request_.choices)),
       running_(texts_.size()) {}
 
 void CompletionAnswer::start() {
+  guard([this] { submit_all(); });
+}
+
+/// What `work` throws ends the answer.
+void CompletionAnswer::guard(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    if (const auto reply = reply_.lock()) reply->fail(error);
+    cancel();
+  }
+}
+
+void CompletionAnswer::submit_all() {
   const auto reply = reply_.lock();
   if (!reply) return;  // the client has left meanwhile
+  RequestFigures& figures = reply->figures();
+  figures.prompt_tokens = figures.generated_tokens = 0;
+  for (const ApiPrompt& prompt : request_.prompts) *figures.prompt_tokens += prompt.tokens.size();
   try {
     for (std::size_t text = 0; text < texts_.size(); ++text) submit(text);
   } catch (const QueueFull&) {
@@ -47,7 +64,7 @@ void CompletionAnswer::start() {
     return reply->send(ApiError(400, "invalid_request_error", error.what()).answer());
   }
   reply->on_gone([self = shared_from_this()] { self->cancel(); });
-  if (request_.stream) reply->begin_stream(std::string(sse_type), headers());
+  if (request_.stream) reply->begin_stream(std::string(sse_type), headers(), sse_comment);
 }
 
 void CompletionAnswer::submit(std::size_t text) {
@@ -59,7 +76,7 @@ void CompletionAnswer::submit(std::size_t text) {
   asked.seed = request_.seed ? *request_.seed + text % choices : random_bits();
   // On the compute thread: only posts.
   texts_[text].id = context_.engine.submit(std::move(asked), [self = shared_from_this(), text](Output&& output) {
-    self->context_.post([self, text, output = std::move(output)] { self->take(text, output); });
+    self->context_.post([self, text, output = std::move(output)] { self->guard([&] { self->take(text, output); }); });
   });
 }
 
@@ -96,6 +113,12 @@ void CompletionAnswer::measure(Text& text, const Output& output) {
     context_.metrics.first_token.observe(now);
   } else if (fresh > 0) {
     context_.metrics.between_tokens.observe((now - text.last) / fresh, static_cast<std::uint64_t>(fresh));
+  }
+  if (const auto reply = reply_.lock()) {
+    RequestFigures& figures = reply->figures();
+    if (!figures.queued) figures.queued = output.waited;
+    if (fresh > 0 && !figures.first_token) figures.first_token = now;
+    *figures.generated_tokens += static_cast<std::size_t>(fresh);
   }
   if (fresh > 0) {
     text.begun = true;
@@ -150,7 +173,7 @@ void CompletionAnswer::write_event(const Json& json) const {
 }
 
 HttpHeaders CompletionAnswer::headers() const {
-  HttpHeaders headers = {{"X-Request-Id", id_}};
+  HttpHeaders headers;
   if (request_.stream) headers.emplace_back("Cache-Control", "no-cache");
   if (request_.stream) headers.emplace_back("X-Accel-Buffering", "no");  // nginx passes pieces on as they come
   if (!context_.info.plan.empty()) headers.emplace_back("X-Layerboost-Plan", context_.info.plan);

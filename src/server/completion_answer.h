@@ -25,8 +25,9 @@ struct AnswerContext {
 /// Lives on the loop's thread only: the engine's sinks post to it.
 class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
  public:
-  /// `since`: when the request came.
-  CompletionAnswer(AnswerContext& context, ApiRequest request, std::weak_ptr<HttpReply> reply, Stopwatch since);
+  /// `request_id`: as the client knows it. `since`: when the request came.
+  CompletionAnswer(AnswerContext& context, ApiRequest request, std::weak_ptr<HttpReply> reply,
+                   const std::string& request_id, Stopwatch since);
 
   /// Hands the request to the engine, and in time the answer, or what is wrong with the request, to the reply. If the
   /// client leaves, the work is cancelled.
@@ -42,9 +43,11 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
     bool ended = false;
   };
 
+  void submit_all();
   void submit(std::size_t text);
   void cancel();
   void take(std::size_t index, const Output& output);
+  void guard(const std::function<void()>& work);
   void measure(Text& text, const Output& output);
   void finish();
   [[nodiscard]] Json envelope(Json choices) const;

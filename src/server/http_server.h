@@ -27,15 +27,18 @@ class HttpServer {
   /// Ends the loop at once, as the destructor does. From any other thread.
   void stop();
 
-  /// Starts the thread; `handler` is called on it for each request. Once.
+  /// Starts the thread; `handler` is called on it for each request, and what it throws ends that request alone. Once.
   void start(HttpHandler handler);
 
-  /// Runs `work` on the loop's thread, in the order of the calls. Thread-safe.
+  /// Runs `work` on the loop's thread, in the order of the calls. Thread-safe. Where there is no memory for that, it
+  /// waits until there is: for other threads than the loop's.
   void post(std::function<void()> work);
   /// Runs `work` on the loop's thread after each `period`. To be called before start().
   void every(std::chrono::milliseconds period, std::function<void()> work);
 
   [[nodiscard]] int port() const;
+  /// Whether only programs on this machine can connect.
+  [[nodiscard]] bool on_loopback() const;
 
   // On the loop's thread only:
 

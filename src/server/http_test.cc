@@ -10,6 +10,8 @@ namespace {
 
 const std::string small_request = R"({"prompt": "ab", "max_tokens": 2, "temperature": 0})";
 
+const std::string post_head = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+
 ServerOptions impatient() {
   ServerOptions options;
   options.limits.idle = options.limits.head_time = options.limits.body_time = std::chrono::seconds(1);
@@ -75,8 +77,8 @@ TEST(Http, MalformedRequestsEndOnlyTheirConnection) {
   const ServerForTests server(impatient());
   for (const std::string& bytes :
        {std::string("\x16\x03\x01\x02\x01 hello, this is TLS\r\n\r\n"), std::string("GET\r\n\r\n"),
-        std::string("GET / HTTP/9.9\r\n\r\n"), std::string("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
-        std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")}) {
+        std::string("GET / HTTP/9.9\r\n\r\n"), post_head + "Content-Length: -1\r\n\r\n",
+        post_head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
     ClientForTests client(server.port());
     client.send(bytes);
     EXPECT_EQ(client.read_answer().status, 400) << bytes;
@@ -89,8 +91,7 @@ TEST(Http, LimitsOfSize) {
   EXPECT_EQ(server.ask("POST", "/v1/completions", std::string(3000, ' ')).status, 413);
   EXPECT_EQ(server.ask("GET", "/health", "", ("X: " + std::string(2000, 'x') + "\r\n").c_str()).status, 431);
   ClientForTests chunks(server.port());
-  chunks.send("POST /v1/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n" +
-              std::string(4095, 'x'));
+  chunks.send(post_head + "Transfer-Encoding: chunked\r\n\r\nfff\r\n" + std::string(4095, 'x'));
   EXPECT_EQ(chunks.read_answer().status, 413);
 }
 
@@ -98,7 +99,7 @@ TEST(Http, SlowAndSilentClientsAreLeft) {
   const ServerForTests server(impatient());
   ClientForTests silent(server.port()), half_head(server.port()), half_body(server.port());
   half_head.send("POST /v1/completions HTTP/1.1\r\nHo");
-  half_body.send("POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{");
+  half_body.send(post_head + "Content-Length: 100\r\n\r\n{");
   EXPECT_EQ(server.ask("GET", "/health").status, 200);  // meanwhile
   EXPECT_TRUE(silent.ended() && half_head.ended() && half_body.ended());
 }
@@ -110,6 +111,8 @@ TEST(Http, ApiKey) {
   EXPECT_EQ(server.ask("POST", "/v1/completions", small_request).status, 401);
   EXPECT_EQ(server.ask("POST", "/v1/completions", small_request, "Authorization: Bearer secreT\r\n").status, 401);
   EXPECT_EQ(server.ask("POST", "/v1/completions", small_request, "Authorization: Bearer secret\r\n").status, 200);
+  EXPECT_EQ(server.ask("POST", "/v1/completions", small_request, "Authorization: bearer  secret\r\n").status, 200);
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", "Host: a.example\r\n").status, 400);  // two hosts
   EXPECT_EQ(server.ask("GET", "/v1/models").status, 401);
   EXPECT_EQ(server.ask("GET", "/health").status, 200);
   EXPECT_EQ(server.ask("GET", "/metrics").status, 200);

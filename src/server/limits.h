@@ -8,13 +8,17 @@ namespace layerboost {
 
 struct Limits {
   // Of a connection.
-  std::size_t body = std::size_t{8} << 20;   // bytes of a request's body
-  std::size_t head = std::size_t{16} << 10;  // bytes of its headers
-  int connections = 2048;                    // open at the same time; one more is closed at once
-  std::chrono::seconds idle{75};             // without a request (longer than proxies keep connections: nginx 60 s)
-  std::chrono::seconds head_time{20};        // from a request's first byte to the end of its headers
-  std::chrono::seconds body_time{60};        // from there to the end of its body
-  std::chrono::seconds write_time{60};       // for the client to take what was written
+  std::size_t body = std::size_t{8} << 20;  // bytes of a request's body
+  std::size_t bodies =
+      std::size_t{128} << 20;                // of all bodies together, beyond the first 64 KiB of each; at least body
+  std::size_t head = std::size_t{16} << 10;  // bytes of its headers; of chunk extensions and trailers, too
+  int connections = 2048;  // open at the same time; for one more the one that has been idle the longest makes room
+  std::chrono::seconds idle{75};        // without a request (longer than proxies keep connections: nginx 60 s)
+  std::chrono::seconds head_time{20};   // from a request's first byte to the end of its headers
+  std::chrono::seconds body_time{60};   // from there to the end of its body
+  std::chrono::seconds write_time{60};  // for the client to take what was written
+  std::chrono::milliseconds said_all{
+      250};  // of a client that sends no more, before it is asked to show that it is there
   // Of a request.
   int positions = 0;      // prompt and new tokens together: the model's positions, or fewer
   int max_tokens = 0;     // new tokens; 0: as many as positions allow

@@ -5,6 +5,7 @@
 
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "server/request_log.h"
 
 namespace layerboost {
 namespace {
@@ -42,6 +43,15 @@ std::optional<ChatTemplate> chat_template(const Tokenizer& tokenizer, const std:
   }
 }
 
+AllowedHosts allowed_hosts(const ServerOptions& options, bool on_loopback) {
+  if (options.allow_hosts.empty() && (!on_loopback || !options.api_key.empty())) return {};
+  std::vector<std::string> names = options.allow_hosts;
+  if (options.host.find(':') == std::string::npos) names.push_back(options.host);
+  return AllowedHosts(names);
+}
+
+void log_request(const RequestRecord& record) { note("{}", request_line(record, std::time(nullptr))); }
+
 }  // namespace
 
 Server::Server(Engine& engine, const Model& model, const MixerList& mixers, const ServerOptions& options)
@@ -58,12 +68,14 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
                         .kv = name_of(kept_as(options.kv, model.precision)),
                         .positions = reader.limits.positions,
                         .started = std::time(nullptr)};
-  api_ = std::make_unique<Api>(http_, engine, reader, info, options.api_key);
+  api_ = std::make_unique<Api>(http_, engine, reader, info,
+                               ApiAccess{options.api_key, allowed_hosts(options, http_.on_loopback())});
   // A signal handler may do next to nothing; this looks for its mark.
   http_.every(std::chrono::milliseconds(100), [this] { look_for_the_end(); });
-  http_.start([this](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
-    api_->handle(std::move(request), reply);
-  });
+  http_.start({.by_head = [this](const HttpRequest& request) { return api_->answer_by_head(request); },
+               .with_body = [this](const HttpRequest& request,
+                                   const std::shared_ptr<HttpReply>& reply) { api_->work(request, reply); },
+               .ended = options.log_requests ? log_request : nullptr});
 }
 
 void Server::look_for_the_end() {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernels/kv_segment.h"
 #include "server/api.h"
@@ -13,13 +14,16 @@ namespace layerboost {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  int port = 8080;            // 0: any free one
-  std::string api_key;        // empty: everybody may ask
-  std::string name;           // of the model, as requests give it
-  std::string plan;           // its hash; empty: the model's own mixers
-  std::string chat_template;  // Jinja; empty: the model's own
-  KvType kv = KvType::bf16;   // of the mixers, to be named
-  Limits limits;              // positions 0: the model's, or what the memory holds
+  int port = 8080;                       // 0: any free one
+  std::string api_key;                   // empty: everybody may ask
+  std::vector<std::string> allow_hosts;  // names by which it may be asked; without one, and without a key, it looks at
+                                         // names where only programs on this machine can connect
+  bool log_requests = false;             // a line for each on stderr
+  std::string name;                      // of the model, as requests give it
+  std::string plan;                      // its hash; empty: the model's own mixers
+  std::string chat_template;             // Jinja; empty: the model's own
+  KvType kv = KvType::bf16;              // of the mixers, to be named
+  Limits limits;                         // positions 0: the model's, or what the memory holds
 };
 
 /// The event loop runs in a thread of its own from the constructor to the destructor; Engine::run() is called by
@@ -35,6 +39,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   [[nodiscard]] int port() const { return http_.port(); }
+  /// Whether only programs on this machine can connect.
+  [[nodiscard]] bool on_loopback() const { return http_.on_loopback(); }
 
   /// New work is refused from now on; when all that was begun is with its clients, Engine::run() returns. SIGINT and
   /// SIGTERM do the same (base/interrupt.h). Thread-safe.

@@ -8,6 +8,7 @@ namespace layerboost {
 
 inline constexpr std::string_view sse_type = "text/event-stream; charset=utf-8";
 inline constexpr std::string_view sse_done = "data: [DONE]\n\n";
+inline constexpr std::string_view sse_comment = ":\n\n";  // means nothing
 
 /// An event; `data` is one line.
 inline std::string sse_event(std::string_view data) { return "data: " + std::string(data) + "\n\n"; }

@@ -1,6 +1,9 @@
 #include "server/worker.h"
 
+#include <exception>
 #include <utility>
+
+#include "base/log.h"
 
 namespace layerboost {
 
@@ -33,7 +36,11 @@ void Worker::run() {
       work = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    work();
+    try {
+      work();
+    } catch (const std::exception& error) {
+      warn_unexpected("the worker", error);
+    }
   }
 }
 

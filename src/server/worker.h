@@ -18,7 +18,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Thread-safe. `work` must not throw.
+  /// Thread-safe. What `work` throws is told in a warning, and ends it alone.
   void post(std::function<void()> work);
 
  private:

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/in_quotes.h"
 #include "text/chat_messages.h"
 #include "text/jinja_evaluator.h"
 #include "text/jinja_functions.h"
@@ -32,13 +31,13 @@ Parsed parse(std::string_view source) {
   try {
     return {jinja::parse_template(source), handles_content_parts(source)};
   } catch (const jinja::SyntaxError& error) {
-    fail("chat template, line {}: {}", error.line, printable(error.what()));
+    fail("chat template, line {}: {}", error.line, error.what());
   } catch (const jinja::TemplateError& error) {
-    fail("chat template: {}", printable(error.what()));
+    fail("chat template: {}", error.what());
   }
 }
 
-// A refusal is in the template's own words, which may have several lines.
+// Messages may hold line ends; an Error is one line.
 std::string one_line(std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
   return message;
@@ -93,16 +92,14 @@ ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 std::string ChatTemplate::render(const ChatInput& input) const {
   const Parsed& chosen = impl_->with_tools && !input.tools.is_null() ? *impl_->with_tools : impl_->plain;
-  int line = 1;
+  jinja::Context context;
+  context.now = input.now.value_or(std::time(nullptr));
+  std::optional<jinja::Evaluator> evaluator;
   try {
-    // Before there is a budget: how much the messages hold isn't the template's doing.
-    auto variables = variables_of(input, chosen.parts, impl_->bos_token, impl_->eos_token);
-    jinja::Context context;
-    context.now = input.now.value_or(std::time(nullptr));
-    jinja::Evaluator evaluator(context, line, std::move(variables));
-    return evaluator.run(chosen.body);
+    evaluator.emplace(context, variables_of(input, chosen.parts, impl_->bos_token, impl_->eos_token));
+    return evaluator->run(chosen.body);
   } catch (const jinja::TemplateError& error) {
-    fail("chat template, line {}: {}", line, printable(one_line(error.what())));
+    fail("chat template, line {}: {}", evaluator ? evaluator->line() : 1, one_line(error.what()));
   }
 }
 

@@ -8,7 +8,8 @@ namespace layerboost::jinja {
 namespace {
 
 constexpr int max_level = 800;
-constexpr std::size_t step_cost = 64;  // of one node, in units of charge()
+constexpr std::size_t step_cost = 64;        // of one node, in units of Context::charge()
+constexpr std::size_t iteration_cost = 512;  // of a loop's, beside its body
 
 template <typename... Functions>
 struct Overloaded : Functions... {
@@ -17,18 +18,12 @@ struct Overloaded : Functions... {
 template <typename... Functions>
 Overloaded(Functions...) -> Overloaded<Functions...>;
 
-// Empties a value in the end: one that holds what holds it would stay for ever.
-struct Forgetting {
-  Value& value;
-  ~Forgetting() { value = Value(); }
-};
-
-// The variable `loop` at item number `at`. `last`: what loop.changed() was last asked about, of all rounds.
-Value loop_value(const std::vector<Value>& items, std::size_t at, const std::shared_ptr<Value>& last) {
+// The variable `loop` at item number `at`.
+Value loop_value(const std::vector<Value>& items, std::size_t at) {
   const auto number = [](std::size_t n) { return Value::integer(static_cast<std::int64_t>(n)); };
   const std::size_t count = items.size();
   std::vector<std::pair<Value, Value>> loop;
-  loop.reserve(13);
+  loop.reserve(12);
   const auto put = [&](const char* name, Value value) { loop.emplace_back(Value::text(name), std::move(value)); };
   put("index", number(at + 1));
   put("index0", number(at));
@@ -45,12 +40,6 @@ Value loop_value(const std::vector<Value>& items, std::size_t at, const std::sha
                                   if (arguments.positional.empty()) reject("loop.cycle() needs values");
                                   return arguments.positional[at % arguments.positional.size()];
                                 }}));
-  put("changed", Value::callable({"changed", [last](Context&, const Arguments& arguments) {
-                                    Value asked = Value::list(arguments.positional, Form::tuple);
-                                    const bool changed = !equal(asked, *last);
-                                    *last = std::move(asked);
-                                    return Value::boolean(changed);
-                                  }}));
   return Value::dict(std::move(loop));
 }
 
@@ -58,7 +47,7 @@ Value loop_value(const std::vector<Value>& items, std::size_t at, const std::sha
 
 void Scope::set(const std::string& name, Value value) {
   for (auto& [known, held] : names) {
-    if (!same_text(known, name)) continue;
+    if (known != name) continue;
     held = std::move(value);
     return;
   }
@@ -68,7 +57,7 @@ void Scope::set(const std::string& name, Value value) {
 const Value* Scope::find(const std::string& name) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->outer.get())
     for (const auto& [known, held] : scope->names)
-      if (same_text(known, name)) return &held;
+      if (known == name) return &held;
   return nullptr;
 }
 
@@ -77,47 +66,46 @@ Evaluator::Level::Level(Evaluator& evaluator) : evaluator_(evaluator) {
     --evaluator_.level_;
     reject("calls nest too deep");
   }
-  charge(step_cost);
+  evaluator_.context_.charge(step_cost);
 }
 
-Evaluator::Evaluator(Context& context, int& line, std::vector<std::pair<std::string, Value>> globals)
-    : context_(context), line_(line), top_(std::make_shared<Scope>(Scope{nullptr, std::move(globals)})) {}
+Evaluator::Evaluator(Context& context, std::vector<std::pair<std::string, Value>> globals)
+    : context_(context), top_(std::make_shared<Scope>(Scope{nullptr, std::move(globals)})) {}
 
 std::string Evaluator::run(const Body& body) { return text_of(body, top_); }
 
 std::string Evaluator::text_of(const Body& body, const ScopePointer& scope) {
-  Printed out;
+  std::string out;
   execute(body, scope, out);
-  return out.take();
+  return out;
 }
 
 Evaluator::ScopePointer Evaluator::inside(const ScopePointer& scope) {
   return std::make_shared<Scope>(Scope{scope, {}});
 }
 
-void Printed::add(std::string_view text) {
-  charge_copy(text.size());
-  if (text_.size() + text.size() > Value::max_weight) reject("the text grows over {} bytes", Value::max_weight);
-  held_.add(text.size());
-  text_ += text;
+void Evaluator::print(std::string_view text, std::string& out) {
+  context_.charge_copy(text.size());
+  if (out.size() + text.size() > Value::max_weight) reject("the text grows over {} bytes", Value::max_weight);
+  out += text;
 }
 
-Evaluator::Flow Evaluator::execute(const Body& body, const ScopePointer& scope, Printed& out) {
+Evaluator::Flow Evaluator::execute(const Body& body, const ScopePointer& scope, std::string& out) {
   for (const Statement& statement : body)
     if (const Flow flow = execute(statement, scope, out); flow != Flow::next) return flow;
   return Flow::next;
 }
 
-Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointer& scope, Printed& out) {
+Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointer& scope, std::string& out) {
   const Level level(*this);
   line_ = statement.line;
   return std::visit(
       Overloaded{[&](const Data& node) {
-                   out.add(node.text);
+                   print(node.text, out);
                    return Flow::next;
                  },
                  [&](const Output& node) {
-                   out.add(to_text(evaluate(*node.value, *scope)));
+                   print(to_text(evaluate(*node.value, *scope)), out);
                    return Flow::next;
                  },
                  [&](const For& node) { return execute_for(node, scope, out); },
@@ -146,11 +134,11 @@ Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointe
                    const auto& target = std::get<Call>(node.call->node);
                    Arguments arguments = evaluate_arguments(target.arguments, *scope);
                    arguments.named.emplace_back("caller", make_macro(node.caller, scope));
-                   out.add(to_text(call(target, arguments, *scope)));
+                   print(to_text(call(target, arguments, *scope)), out);
                    return Flow::next;
                  },
                  [&](const FilterBlock& node) {
-                   out.add(to_text(evaluate_filtered(*node.filter, text_of(node.body, inside(scope)), *scope)));
+                   print(to_text(evaluate_filtered(*node.filter, text_of(node.body, inside(scope)), *scope)), out);
                    return Flow::next;
                  },
                  [&](const With& node) {
@@ -163,8 +151,9 @@ Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointe
       statement.node);
 }
 
-Evaluator::Flow Evaluator::execute_for(const For& loop, const ScopePointer& scope, Printed& out) {
+Evaluator::Flow Evaluator::execute_for(const For& loop, const ScopePointer& scope, std::string& out) {
   std::vector<Value> items = items_of(evaluate(*loop.items, *scope));
+  context_.charge(items.size() * iteration_cost);
   if (loop.filter) {
     std::vector<Value> chosen;
     for (Value& item : items) {
@@ -175,11 +164,9 @@ Evaluator::Flow Evaluator::execute_for(const For& loop, const ScopePointer& scop
     items = std::move(chosen);
   }
   if (items.empty()) return execute(loop.otherwise, scope, out);
-  const auto last = std::make_shared<Value>();
-  const Forgetting forgetting{*last};
   for (std::size_t i = 0; i < items.size(); ++i) {
     const ScopePointer inner = inside(scope);
-    inner->set("loop", loop_value(items, i, last));
+    inner->set("loop", loop_value(items, i));
     assign(loop.target, items[i], *inner);
     if (execute(loop.body, inner, out) == Flow::break_loop) break;
   }
@@ -216,7 +203,7 @@ Value Evaluator::call_macro(const Macro& macro, const ScopePointer& scope, const
   std::vector<bool> given(macro.parameters.size(), false);
   const auto position = [&](const std::string& name) {
     const auto found = std::find_if(macro.parameters.begin(), macro.parameters.end(),
-                                    [&](const Parameter& parameter) { return same_text(parameter.name, name); });
+                                    [&](const Parameter& parameter) { return parameter.name == name; });
     return static_cast<std::size_t>(found - macro.parameters.begin());
   };
   if (arguments.positional.size() > macro.parameters.size())

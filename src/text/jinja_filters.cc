@@ -10,7 +10,7 @@ namespace {
 const std::map<std::string, FilterFunction, std::less<>>& filters() {
   static const auto table = [] {
     std::map<std::string, FilterFunction, std::less<>> all;
-    for (const FilterTable& part : {text_filters(), list_filters(), selecting_filters(), layout_filters()})
+    for (const FilterTable& part : {text_filters(), list_filters(), selecting_filters()})
       all.insert(part.begin(), part.end());
     return all;
   }();
@@ -24,6 +24,7 @@ bool filter_exists(const std::string& name) { return filters().contains(name); }
 Value apply_filter(Context& context, const std::string& name, const Value& value, const Arguments& arguments) {
   const auto found = filters().find(name);
   if (found == filters().end()) reject("unknown filter \"{}\"", name);
+  if (value.is(Kind::string)) context.charge(value.as_text().size());
   return found->second(context, value, arguments);
 }
 

@@ -88,14 +88,16 @@ Value title_filter(Context&, const Value& value, const Arguments& arguments) {
   return Value::text(std::move(out));
 }
 
-Value replace_filter(Context&, const Value& value, const Arguments& arguments) {
+Value replace_filter(Context& context, const Value& value, const Arguments& arguments) {
   arguments.check("replace", 3, {"old", "new", "count"});
   const auto from = text_argument(arguments, 0, "old"), to = text_argument(arguments, 1, "new");
   if (!from || !to) reject("replace needs what to replace and by what");
-  return Value::text(replace(to_text(value), *from, *to, integer_argument(arguments, 2, "count", -1)));
+  std::string text = replace(to_text(value), *from, *to, integer_argument(arguments, 2, "count", -1));
+  context.charge(text.size());
+  return Value::text(std::move(text));
 }
 
-Value indent_filter(Context&, const Value& value, const Arguments& arguments) {
+Value indent_filter(Context& context, const Value& value, const Arguments& arguments) {
   arguments.check("indent", 3, {"width", "first", "blank"});
   const Value* const width = arguments.find(0, "width");
   std::string indentation(4, ' ');
@@ -109,6 +111,7 @@ Value indent_filter(Context&, const Value& value, const Arguments& arguments) {
   const std::string text = to_text(value) + "\n";  // so that one line end at the end stays
   const bool blank = flag_argument(arguments, 2, "blank");
   const auto lines = split_lines(text, false);
+  context.charge(text.size() + lines.size() * indentation.size());
   std::string out = flag_argument(arguments, 1, "first") ? indentation : "";
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i > 0) {
@@ -116,13 +119,11 @@ Value indent_filter(Context&, const Value& value, const Arguments& arguments) {
       if (blank || !lines[i].empty()) out += indentation;
     }
     out += lines[i];
-    charge_copy(indentation.size() + lines[i].size());
-    if (out.size() > Value::max_weight) reject("indent: a text of more than {} bytes", Value::max_weight);
   }
   return Value::text(std::move(out), value.is_markup());
 }
 
-Value tojson_filter(Context&, const Value& value, const Arguments& arguments) {
+Value tojson_filter(Context& context, const Value& value, const Arguments& arguments) {
   arguments.check("tojson", 4, {"ensure_ascii", "indent", "separators", "sort_keys"});
   JsonStyle style;
   style.ascii_only = flag_argument(arguments, 0, "ensure_ascii");
@@ -139,12 +140,16 @@ Value tojson_filter(Context&, const Value& value, const Arguments& arguments) {
     style.item_separator = to_text(separators->as_list()[0]);
     style.key_separator = to_text(separators->as_list()[1]);
   }
-  return Value::text(to_json(value, style));
+  context.charge(value.weight());
+  std::string text = to_json(value, style);
+  context.charge(text.size());
+  return Value::text(std::move(text));
 }
 
-Value string_filter(Context&, const Value& value, const Arguments& arguments) {
+Value string_filter(Context& context, const Value& value, const Arguments& arguments) {
   arguments.check("string", 0);
   if (value.is(Kind::string)) return value;
+  context.charge(value.weight());
   return Value::text(to_text(value));
 }
 
@@ -175,10 +180,10 @@ Value float_filter(Context&, const Value& value, const Arguments& arguments) {
   return fallback != nullptr ? *fallback : Value::real(0);
 }
 
-Value abs_filter(Context&, const Value& value, const Arguments& arguments) {
+Value abs_filter(Context& context, const Value& value, const Arguments& arguments) {
   arguments.check("abs", 0);
   if (!value.is_number()) reject("abs: a {} is not a number", name_of(value.kind()));
-  return value.as_real() < 0 ? calculate("-", Value::integer(0), value) : value;
+  return value.as_real() < 0 ? calculate(context, "-", Value::integer(0), value) : value;
 }
 
 // Ties go to the even neighbour, as Python's round() has it.
@@ -239,12 +244,7 @@ Value wordcount_filter(Context&, const Value& value, const Arguments& arguments)
 }
 
 Value format_filter(Context&, const Value& value, const Arguments& arguments) {
-  if (!arguments.named.empty() && !arguments.positional.empty()) reject("format takes values, or values by name");
-  if (arguments.named.empty())
-    return Value::text(format_percent(to_text(value), Value::list(arguments.positional, Form::tuple)));
-  std::vector<std::pair<Value, Value>> named;
-  for (const auto& [name, held] : arguments.named) named.emplace_back(Value::text(name), held);
-  return Value::text(format_percent(to_text(value), Value::dict(std::move(named))));
+  return Value::text(format_percent(to_text(value), arguments.positional));
 }
 
 Value attr_filter(Context&, const Value& value, const Arguments& arguments) {

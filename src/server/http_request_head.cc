@@ -1,0 +1,96 @@
+#include "server/http_request_head.h"
+
+#include <boost/beast/core/string.hpp>
+
+#include "server/api_error.h"
+#include "server/request_id.h"
+
+namespace layerboost {
+namespace {
+
+using boost::beast::iequals;
+using boost::beast::http::field;
+
+std::string text_of(boost::beast::string_view view) { return {view.data(), view.size()}; }
+
+/// With each %XX as the byte that it stands for.
+std::string decoded(std::string_view path) {
+  const auto value = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
+  const auto is_digit = [](char c) {
+    return std::string_view("0123456789abcdefABCDEF").find(c) != std::string_view::npos;
+  };
+  std::string result;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (path[i] == '%' && i + 2 < path.size() && is_digit(path[i + 1]) && is_digit(path[i + 2])) {
+      result += static_cast<char>(16 * value(path[i + 1]) + value(path[i + 2]));
+      i += 2;
+    } else {
+      result += path[i];
+    }
+  }
+  return result;
+}
+
+/// The host that an absolute target ("http://host/path") names; the target loses all before its path.
+std::optional<std::string> take_host(std::string_view& target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (target.size() < scheme.size() || !iequals({target.data(), scheme.size()}, {scheme.data(), scheme.size()}))
+      continue;
+    target.remove_prefix(scheme.size());
+    const std::size_t size = std::min(target.find_first_of("/?#"), target.size());
+    std::string host(target.substr(0, size));
+    target.remove_prefix(size);
+    return host;
+  }
+  return std::nullopt;
+}
+
+void read_target(std::string_view target, HttpRequest& request) {
+  const std::optional<std::string> host = take_host(target);
+  if (host) request.host = *host;
+  const std::string_view path = target.substr(0, target.find_first_of("?#"));
+  request.path = host && path.empty() ? "/" : decoded(path);
+}
+
+/// Whoever disagrees on where a body ends takes its bytes for a request (section 6.1).
+void check_framing(const HeadParser& parser, const RequestHead& head) {
+  const auto& message = parser.get();
+  if (message.count(field::transfer_encoding) == 0) return;
+  if (!head.http11) refuse("", "HTTP/1.0 has no Transfer-Encoding; send Content-Length");
+  if (message.count(field::content_length) > 0)
+    refuse("", "send either Transfer-Encoding or Content-Length: both together don't say where the body ends");
+  if (!head.chunked)
+    throw ApiError(501, "invalid_request_error", "of Transfer-Encoding only \"chunked\" is understood, and it alone");
+}
+
+void check_host(const HeadParser& parser, const RequestHead& head) {
+  const std::size_t hosts = parser.get().count(field::host);
+  if (hosts == 0 && head.http11) refuse("", "the Host header is missing, which HTTP/1.1 requires");
+  if (hosts > 1) refuse("", "there is more than one Host header");
+}
+
+}  // namespace
+
+void read_request_head(const HeadParser& parser, RequestHead& head) {
+  const auto& message = parser.get();
+  HttpRequest& request = head.request;
+  request.id = request_id(text_of(message["X-Request-Id"]));
+  request.method = text_of(message.method_string());
+  request.host = text_of(message[field::host]);
+  read_target({message.target().data(), message.target().size()}, request);
+  request.origin = text_of(message[field::origin]);
+  request.content_type = text_of(message[field::content_type]);
+  request.content_encoding = text_of(message[field::content_encoding]);
+  request.authorization = text_of(message[field::authorization]);
+  head.http11 = message.version() >= 11;
+  head.keep_alive = message.keep_alive();
+  head.expects_continue = head.http11 && iequals(message[field::expect], "100-continue");
+  head.chunked = message.count(field::transfer_encoding) == 1 && iequals(message[field::transfer_encoding], "chunked");
+  head.length = parser.content_length().value_or(0);
+  check_framing(parser, head);
+  check_host(parser, head);
+  if (!request.path.starts_with('/') && request.path != "*")
+    refuse("", "not a valid HTTP request: its target isn't a path");
+}
+
+}  // namespace layerboost

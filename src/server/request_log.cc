@@ -1,0 +1,46 @@
+#include "server/request_log.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace layerboost {
+namespace {
+
+/// At most 200 characters; what isn't printable, and what would end a value, as %XX.
+std::string printable(std::string_view text) {
+  constexpr std::size_t longest = 200;
+  if (text.empty()) return "-";
+  std::string result;
+  for (const char c : text) {
+    const bool plain = c > ' ' && c <= '~' && c != '"' && c != '%';
+    result += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    if (result.size() > longest) return result.substr(0, longest) + "...";
+  }
+  return result;
+}
+
+std::string seconds_or_none(const std::optional<double>& value) { return value ? fmt::format("{:.3f}", *value) : "-"; }
+
+std::string count_or_none(const std::optional<std::size_t>& value) { return value ? fmt::format("{}", *value) : "-"; }
+
+std::string utc(std::time_t time) {
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+}  // namespace
+
+std::string request_line(const RequestRecord& record, std::time_t now) {
+  const RequestFigures& figures = record.figures;
+  return fmt::format(
+      "request time={} id={} method={} path={} status={} queued_s={} first_token_s={} total_s={:.3f} "
+      "prompt_tokens={} generated_tokens={}",
+      utc(now), printable(record.id), printable(record.method), printable(record.path), record.status,
+      seconds_or_none(figures.queued), seconds_or_none(figures.first_token), record.seconds,
+      count_or_none(figures.prompt_tokens), count_or_none(figures.generated_tokens));
+}
+
+}  // namespace layerboost
