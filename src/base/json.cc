@@ -132,6 +132,9 @@ class Builder {
 
 template <typename AnyJson>
 AnyJson parse(std::string_view text, std::string_view where, const JsonRules& rules) {
+  // The library takes a NUL for the end and overlooks what follows; no JSON has one.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
+    fail("{}: not valid JSON at byte {}", where, nul + 1);
   Builder<AnyJson> builder(where, rules);
   AnyJson::sax_parse(text, &builder);
   return builder.take();

@@ -37,6 +37,7 @@ TEST(Json, WhatIsNotJsonIsRefusedWithItsPlace) {
   EXPECT_EQ(error_of([] { parse_json("{\"a\":}", "f"); }), "f: not valid JSON at byte 6");
   for (const char* text : {"", "{", "[1,]", "nan", "[1] 2", "\"\xff\"", "1e999", "{1:2}"})
     EXPECT_THAT(error_of([&] { parse_json(text, "f"); }), HasSubstr("f: not valid JSON at byte")) << text;
+  EXPECT_EQ(error_of([] { parse_json(std::string_view("{}\0 more", 8), "f"); }), "f: not valid JSON at byte 3");
 }
 
 TEST(Json, NestsNotDeeperThanTheRuleSays) {
