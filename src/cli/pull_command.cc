@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/commands.h"
+#include "cli/folders.h"
 #include "cli/hub.h"
 #include "cli/hugging_face.h"
 #include "cli/model_store.h"
@@ -94,6 +95,22 @@ void drop_complete(std::vector<HubFile>& files, const fs::path& directory) {
   });
 }
 
+/// What of an earlier fetch lies in `directory` and is no part of what the hub lists would be opened with it.
+void check_leftovers(const std::vector<HubFile>& listed, const fs::path& directory, const std::string& model) {
+  for (const char* extension : {".safetensors", ".json", ".jinja"}) {
+    for (const fs::path& path : files_in(directory, extension)) {
+      HubFile left;
+      left.path = path.filename().string();
+      const bool is_listed =
+          std::any_of(listed.begin(), listed.end(), [&](const HubFile& file) { return file.path == left.path; });
+      if (is_listed || !is_part_of_model(left)) continue;
+      if (left.path.ends_with(".safetensors"))
+        fail("{}: {} doesn't list this file; remove it, or give another -o", path.string(), model);
+      note("{}: {} doesn't list this file; it stays, and counts", path.string(), model);
+    }
+  }
+}
+
 /// Waits until no other process fetches into `directory`, and says for whom.
 FileLock wait_for(const fs::path& directory) {
   std::string holder, told;
@@ -138,7 +155,13 @@ void pull(const PullOptions& options) {
   if (fs::exists(directory, ignored) && !fs::is_directory(directory, ignored))
     fail("-o {}: is a file; a directory is wanted", directory.string());
   Hub hub({environment("HF_ENDPOINT", public_hub), hugging_face_token(), options.model, options.revision});
-  std::vector<HubFile> files = choose(hub.list(), options);
+  const std::vector<HubFile> listed = hub.list();
+  std::vector<HubFile> files = choose(listed, options);
+  if (options.gguf.empty())
+    check_leftovers(listed, directory, options.model);
+  else if (fs::exists(directory / "config.json", ignored))
+    note("{} holds a model in safetensors, too, and stands for that; give the path of a GGUF file to open it",
+         directory.string());
   drop_complete(files, directory);
   if (!files.empty()) {
     const FileLock lock = wait_for(directory);

@@ -117,6 +117,17 @@ TEST_F(PullCommand, FetchesChosenGgufFilesIntoADirectory) {
   EXPECT_EQ(find_model(directory), fs::path(directory) / "name-Q8_0.gguf");
 }
 
+TEST_F(PullCommand, DoesNotMixWithWhatAnotherRevisionLeft) {
+  write_file(store_path("org/name") / "chat_template.jinja", "{{ messages }}");
+  ASSERT_EQ(pull({"org/name"}), 0) << err_;
+  EXPECT_THAT(err_, HasSubstr("chat_template.jinja: org/name doesn't list this file; it stays, and counts"));
+  write_file(store_path("org/name") / "model.safetensors", "of another revision, and opened before the shards");
+  EXPECT_EQ(pull({"org/name"}), 2);
+  EXPECT_THAT(err_, HasSubstr("model.safetensors: org/name doesn't list this file; remove it, or give another -o"));
+  EXPECT_EQ(pull({"org/name", "--gguf", "*Q8_0.gguf"}), 0);
+  EXPECT_THAT(err_, HasSubstr("holds a model in safetensors, too, and stands for that"));
+}
+
 TEST_F(PullCommand, WaitsForAnotherAndSaysForWhom) {
   std::string holder;
   std::optional<FileLock> lock = FileLock::take(store_path("org/name") / ".lock", holder);

@@ -127,6 +127,7 @@ TEST(Http, SaysWhatItIs) {
   EXPECT_EQ(model["mixers"], "4 softmax");
   EXPECT_EQ(model["kv"], "f32");
   EXPECT_EQ(server.ask("GET", "/v1/models/tiny").json(), model);
+  EXPECT_EQ(server.ask("GET", "/v1/models/%74in%79").json(), model);  // as clients encode ORG/NAME
   EXPECT_EQ(server.ask("GET", "/ready").json()["status"], "ready");
   const AnswerForTests page = server.ask("GET", "/");
   EXPECT_TRUE(page.headers.at("Content-Type").starts_with("text/html"));
