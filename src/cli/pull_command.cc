@@ -186,9 +186,8 @@ void add_pull_command(CLI::App& app) {
       ->type_name("PATTERN");
   command->footer(
       "Prints the model's directory. Goes on where an earlier call stopped; sizes and hashes are checked.\n"
-      "Environment: HF_TOKEN (models that need permission; else the token of huggingface-cli login, by HF_TOKEN_PATH "
-      "and "
-      "HF_HOME),\nHF_ENDPOINT (another hub or mirror).\n\n"
+      "Environment: HF_TOKEN (for models that need permission; default: the token of huggingface-cli login, where\n"
+      "HF_TOKEN_PATH or HF_HOME say), HF_ENDPOINT (another hub or mirror).\n\n"
       "Examples:\n"
       "  layerboost pull HuggingFaceTB/SmolLM2-135M-Instruct\n"
       "  layerboost pull bartowski/SmolLM2-135M-Instruct-GGUF --gguf '*Q8_0.gguf' -o models/smollm2");
