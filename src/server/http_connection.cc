@@ -188,10 +188,16 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
   void read_more() {
     const std::size_t most = phase_ == Phase::body || phase_ == Phase::rest ? body_piece_size : piece_size;
     stream_.async_read_some(buffer_.prepare(most), then([this](const error_code& error, std::size_t size) {
-                              if (error) return close();  // it has left, or its time is over
+                              if (error) return give_up(error == beast::error::timeout ? too_slow : client_left);
                               buffer_.commit(size);
                               advance();
                             }));
+  }
+
+  /// The client has left, or its time is over.
+  void give_up(int status) {
+    if (phase_ == Phase::body) record(status);
+    close();
   }
 
   /// Goes on with what has been read, and reads more where that isn't enough.
@@ -467,7 +473,9 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
 
   void close() { stream_.close(); }
 
+  // For the record alone.
   static constexpr int client_left = 499;  // as nginx has it
+  static constexpr int too_slow = 408;
 
   beast::tcp_stream stream_;
   asio::steady_timer clock_;  // while an answer is made

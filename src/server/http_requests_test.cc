@@ -1,6 +1,8 @@
 // What the server makes of requests that are odd, hostile, or well-formed in unusual ways.
 #include <gtest/gtest.h>
 
+#include <mutex>
+
 #include "server/server_for_tests.h"
 
 namespace layerboost {
@@ -247,6 +249,44 @@ TEST(HttpRequests, WhatAHandlerThrowsEndsThatRequestAlone) {
     }
     server.post([] { throw std::bad_alloc(); });
   }
+}
+
+TEST(HttpRequests, EachIsRecordedOnce) {
+  Limits limits;
+  limits.body_time = std::chrono::seconds(1);
+  HttpServer server("127.0.0.1", 0, limits);
+  std::mutex mutex;
+  std::vector<std::string> records;
+  server.start({.by_head = [](const HttpRequest& request) -> std::optional<HttpAnswer> {
+                  if (request.path == "/body") return std::nullopt;
+                  return HttpAnswer{.status = 404, .body = "no"};
+                },
+                .with_body = [](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) { reply->send({}); },
+                .ended =
+                    [&](const RequestRecord& record) {
+                      const std::lock_guard lock(mutex);
+                      records.push_back(fmt::format("{} {} {}", record.method, record.path, record.status));
+                    }});
+  {
+    ClientForTests client(server.port()), garbage(server.port()), leaver(server.port()), sleeper(server.port());
+    client.send("POST", "/body", "{}", "");
+    client.read_answer();
+    client.send("GET", "/other?key=secret", "", "");
+    client.read_answer();
+    garbage.send("garbage\r\n\r\n");
+    garbage.read_answer();
+    sleeper.send("PUT /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{");
+    EXPECT_TRUE(sleeper.ended());
+    leaver.send("PATCH /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{");
+  }
+  const auto count = [&] {
+    const std::lock_guard lock(mutex);
+    return records.size();
+  };
+  while (count() < 5) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  server.stop();
+  EXPECT_EQ(records, (std::vector<std::string>{"POST /body 200", "GET /other 404", "  400", "PUT /body 408",
+                                               "PATCH /body 499"}));
 }
 
 }  // namespace
