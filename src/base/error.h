@@ -13,7 +13,8 @@ namespace layerboost {
 /// what would be right; the command line prints it after "layerboost: " and exits with 2.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& message) : std::runtime_error(message) {}
+  /// what() is printable(message): a message may quote a file.
+  explicit Error(const std::string& message);
 };
 
 /// Throws Error with the formatted message.

@@ -12,68 +12,37 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_writer.h"
+#include "base/memory.h"
 
 namespace layerboost {
 namespace {
 
-/// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 std::string reason() { return std::strerror(errno); }  // NOLINT(concurrency-mt-unsafe): glibc's is safe for known codes
 
-}  // namespace
-
-MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) fail("cannot open {}: {}", path.string(), reason());
+struct stat state_of(const Descriptor& file, const fs::path& path) {
   struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) fail("cannot read {}: {}", path.string(), reason());
-  if (!S_ISREG(info.st_mode)) fail("{} is not a regular file", path.string());
-  if (info.st_size == 0) fail("{} is empty", path.string());
-  size_ = static_cast<std::size_t>(info.st_size);
-  void* const data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
-  if (data == MAP_FAILED) fail("cannot map {}: {}", path.string(), reason());
-  data_ = static_cast<const std::byte*>(data);
+  if (::fstat(file.get(), &info) != 0) fail("cannot read {}: {}", path.string(), reason());
+  return info;
 }
 
-MappedFile::~MappedFile() { release(); }
-
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  if (this != &other) {
-    release();
-    path_ = std::move(other.path_);
-    data_ = std::exchange(other.data_, nullptr);
-    size_ = std::exchange(other.size_, 0);
-  }
-  return *this;
+std::int64_t when_written(const struct stat& info) {
+  return std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
 }
 
-void MappedFile::release() noexcept {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
-}
-
-std::string read_file(const fs::path& path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) fail("cannot open {}: {}", path.string(), reason());
+std::string read_all(const Descriptor& file, const fs::path& path) {
+  const std::size_t most = free_memory() / 2;
+  const auto check_size = [&](std::size_t size) {
+    if (size > most) fail("{}: larger than half of the free memory ({} MiB)", path.string(), most >> 20U);
+  };
+  const auto expected = static_cast<std::size_t>(state_of(file, path).st_size);  // of a pipe 0
+  check_size(expected);
   std::string content;
+  content.reserve(expected);
   char buffer[1 << 16];
   for (;;) {
-    const ssize_t n = ::read(fd.get(), buffer, sizeof buffer);
+    check_size(content.size());
+    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail("cannot read {}: {}", path.string(), reason());
     if (n == 0) return content;
@@ -81,29 +50,91 @@ std::string read_file(const fs::path& path) {
   }
 }
 
+/// A folder that nobody else can have filled.
+fs::path private_folder() {
+  const fs::path folder = fs::temp_directory_path() / fmt::format("layerboost-{}", ::getuid());
+  ::mkdir(folder.c_str(), 0700);  // what matters is what stands there then
+  struct stat info {};
+  const bool ours = ::lstat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::getuid() &&
+                    (info.st_mode & 077U) == 0;
+  if (!ours)
+    fail("{} is no folder of this user's alone, and neither HOME nor XDG_CACHE_HOME says where the cache is: set one",
+         folder.string());
+  return folder;
+}
+
+}  // namespace
+
+Descriptor open_regular(const fs::path& path) {
+  if (path.native().find('\0') != std::string::npos) fail("cannot open {}: a name with a zero byte", path.string());
+  // A FIFO without a writer would keep open() waiting.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.get() < 0) fail("cannot open {}: {}", path.string(), reason());
+  if (!S_ISREG(state_of(file, path).st_mode)) fail("{} is not a regular file", path.string());
+  return file;
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error) || error;
+}
+
+MappedFile::MappedFile(const fs::path& path) : path_(path), file_(open_regular(path)) {
+  const struct stat info = state_of(file_, path);
+  if (info.st_size == 0) fail("{} is empty", path.string());
+  size_ = static_cast<std::size_t>(info.st_size);
+  written_ = when_written(info);
+  void* const data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_.get(), 0);
+  if (data == MAP_FAILED) fail("cannot map {}: {}", path.string(), reason());
+  data_ = static_cast<const std::byte*>(data);
+}
+
+MappedFile::~MappedFile() { release(); }
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      file_(std::move(other.file_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      written_(other.written_) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  if (this != &other) {
+    release();
+    path_ = std::move(other.path_);
+    file_ = std::move(other.file_);
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+    written_ = other.written_;
+  }
+  return *this;
+}
+
+void MappedFile::check_unchanged() const {
+  if (data_ == nullptr) return;
+  const struct stat info = state_of(file_, path_);
+  if (static_cast<std::size_t>(info.st_size) != size_ || when_written(info) != written_)
+    fail("{} was changed while it was read; run the same command again when it is complete", path_.string());
+}
+
+void MappedFile::release() noexcept {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+std::string read_file(const fs::path& path) { return read_all(open_regular(path), path); }
+
+std::string read_file_or_pipe(const fs::path& path) {
+  std::error_code error;
+  if (fs::status(path, error).type() != fs::file_type::fifo) return read_file(path);
+  const Descriptor pipe(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (pipe.get() < 0) fail("cannot open {}: {}", path.string(), reason());
+  return read_all(pipe, path);
+}
+
 void write_file(const fs::path& path, std::string_view content) {
-  if (path.has_parent_path()) {
-    std::error_code ignored;  // what matters shows when the file is made
-    fs::create_directories(path.parent_path(), ignored);
-  }
-  const fs::path temporary = path.string() + fmt::format(".tmp{}", ::getpid());
-  const auto give_up = [&](const char* what) {
-    const std::string why = reason();
-    ::unlink(temporary.c_str());
-    fail("cannot {} {}: {}", what, path.string(), why);
-  };
-  {
-    const Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (fd.get() < 0) give_up("write");
-    while (!content.empty()) {
-      const ssize_t n = ::write(fd.get(), content.data(), content.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) give_up("write");
-      content.remove_prefix(static_cast<std::size_t>(n));
-    }
-    if (::fsync(fd.get()) != 0) give_up("write");
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) give_up("write");
+  FileWriter writer(path);
+  writer.write(content);
+  writer.finish();
 }
 
 fs::path cache_dir() {
@@ -111,7 +142,7 @@ fs::path cache_dir() {
     return fs::path(dir) / "layerboost";
   if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
     return fs::path(home) / ".cache/layerboost";
-  return fs::temp_directory_path() / "layerboost";
+  return private_folder();
 }
 
 std::string sha256(std::string_view bytes) {

@@ -8,11 +8,22 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
+
 namespace layerboost {
 
 namespace fs = std::filesystem;
 
-/// A whole file mapped read-only. The bytes live as long as the object. Moveable, not copyable.
+/// Opens a regular file for reading. Throws Error, at once, for what can't be opened and for whatever else stands
+/// there: a FIFO, which could make the caller wait, a device, a folder.
+Descriptor open_regular(const fs::path& path);
+
+/// Whether anything is at `path`, be it something that can't be read (a link to itself, a folder that others own):
+/// opening it then says what.
+bool is_there(const fs::path& path);
+
+/// A whole regular file mapped read-only. The bytes live as long as the object, but when another program cuts the file
+/// off, reading them ends this one. Moveable, not copyable.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -28,22 +39,31 @@ class MappedFile {
   [[nodiscard]] std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
   [[nodiscard]] const fs::path& path() const { return path_; }
 
+  /// Throws Error when the file has been written to since it was mapped.
+  void check_unchanged() const;
+
  private:
   void release() noexcept;
 
   fs::path path_;
+  Descriptor file_;
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
+  std::int64_t written_ = 0;  // when it last was, in nanoseconds
 };
 
-/// The file's bytes. Throws Error when it can't be read.
+/// A regular file's bytes. Throws Error when it can't be read, isn't one, or is larger than half of the free memory.
 std::string read_file(const fs::path& path);
 
-/// Writes `content` to a temporary name beside `path`, syncs it and renames it: `path` holds all of it or what it held
-/// before. Makes missing parent folders. Throws Error when that fails (a full disk, no permission).
+/// As read_file(), but also of a FIFO or pipe, read to its end: for texts that a command makes, <(zcat corpus.gz).
+std::string read_file_or_pipe(const fs::path& path);
+
+/// Writes `content` as FileWriter does, all at once. Throws Error when that fails (a full disk, no permission).
 void write_file(const fs::path& path, std::string_view content);
 
-/// $XDG_CACHE_HOME/layerboost or ~/.cache/layerboost; not necessarily existing.
+/// $XDG_CACHE_HOME/layerboost or ~/.cache/layerboost; not necessarily existing. Where neither XDG_CACHE_HOME nor HOME
+/// is set: a folder of this user's own, closed to others, among the temporary files. Throws Error where that is
+/// another's.
 fs::path cache_dir();
 
 /// SHA-256 of the bytes, in lower-case hex.

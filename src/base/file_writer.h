@@ -1,14 +1,17 @@
-// A large file written piece by piece: complete or absent.
+// A file written piece by piece: complete or absent.
 #pragma once
 
 #include <span>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 
 namespace layerboost {
 
-/// Writes to a temporary name beside `path`; finish() syncs and renames. Without finish() nothing stays.
+/// Writes to a temporary name beside `path`; finish() syncs and renames, so that `path` holds all of it or what it held
+/// before. Without finish() nothing stays. Links are followed. What is there and isn't a regular file (a device, a
+/// FIFO, /dev/stdout) is opened and written into.
 class FileWriter {
  public:
   /// Makes missing parent folders. Throws Error when the file can't be made.
@@ -30,8 +33,9 @@ class FileWriter {
  private:
   [[noreturn]] void give_up();
 
-  fs::path path_, temporary_;
-  int fd_ = -1;
+  fs::path path_;                // as it was given
+  fs::path target_, temporary_;  // temporary_ is empty where bytes go straight to their place
+  Descriptor file_;
 };
 
 }  // namespace layerboost

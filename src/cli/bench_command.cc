@@ -38,8 +38,9 @@ void bench_model(BenchFlags& options) {
   RunInfo run = start_run(options.common);
   options.speed.roof = true;
   options.speed.generate = options.generate > 0 ? options.generate : tokens_offline;
+  constexpr bool needs_text = false;  // prompts are random tokens
   const OpenedModel opened =
-      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
+      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv, needs_text);
   opened.describe(run);
   const int most = *std::max_element(options.speed.batches.begin(), options.speed.batches.end());
   if (options.speed.step_tokens < 2 * most)

@@ -169,7 +169,7 @@ class Talk {
 
 ChatTemplate template_of(const ChatFlags& options, const Tokenizer& tokenizer) {
   if (options.chat_template.empty()) return ChatTemplate(tokenizer);
-  return {read_file(options.chat_template), tokenizer};
+  return {read_file_or_pipe(options.chat_template), tokenizer};
 }
 
 void chat(ChatFlags options) {
@@ -177,6 +177,7 @@ void chat(ChatFlags options) {
   check_sampling(options.chat.sampling);
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
+  opened.model->close_files();
   const ChatTemplate templ = template_of(options, opened.model->text());
   const int asked = options.chat.context, positions = opened.model->config.max_positions;
   if (positions > 0 && asked > positions)

@@ -10,13 +10,16 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/in_quotes.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/nearest.h"
+#include "base/process.h"
 #include "base/ranks.h"
 #include "base/run_info.h"
 #include "cli/commands.h"
+#include "cli/standard_output.h"
 
 namespace layerboost {
 namespace {
@@ -111,14 +114,19 @@ int end_early(const std::string& message, int code) {
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
+  prepare_process();
   install_interrupt_handler();
   set_command_line(argc, argv);
+  const StandardOutput output;
   try {
-    return parse_and_run(argc, argv);
+    const int code = parse_and_run(argc, argv);
+    return code == 0 ? output.finish() : code;
   } catch (const Error& error) {
     return end_early(error.what(), 2);
   } catch (const Interrupted& stop) {
     return end_early(stop.what(), 130);
+  } catch (const fs::filesystem_error& error) {
+    return end_early(fmt::format("{}: {}", error.path1().string(), error.code().message()), 2);
   } catch (const std::bad_alloc&) {
     note("out of memory");
     return 1;

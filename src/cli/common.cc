@@ -4,6 +4,7 @@
 
 #include "base/cpu.h"
 #include "cli/flag_checks.h"
+#include "cli/standard_output.h"
 
 namespace layerboost {
 namespace {
@@ -36,7 +37,16 @@ void add_seed_option(CLI::App& command, CommonOptions& options) {
 }
 
 void add_common_options(CLI::App& command, CommonOptions& options) {
-  command.add_option("--json", options.json, "Write the result to this JSON file too")->type_name("FILE");
+  const auto to_file = [&options](const std::string& file) {
+    options.json = file;
+    if (file != "-") return;
+    print_to_stderr();
+    options.json = "/dev/stdout";
+  };
+  command
+      .add_option_function<std::string>(
+          "--json", to_file, "Write the result to this JSON file too; -: to standard output, the report to stderr")
+      ->type_name("FILE");
   add_compute_options(command, options);
   add_seed_option(command, options);
 }

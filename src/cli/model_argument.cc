@@ -9,7 +9,7 @@ namespace layerboost {
 namespace {
 
 /// A model with a plan, and an adapter where `files` name one.
-OpenedModel open_planned(const ModelFiles& files, Precision precision, KvType kv) {
+OpenedModel open_planned(const ModelFiles& files, Precision precision, KvType kv, bool needs_text) {
   const PlannedFiles planned = open_planned_files(files);
   const Config& config = planned.checkpoint->config();
   OpenedModel opened;
@@ -22,7 +22,7 @@ OpenedModel open_planned(const ModelFiles& files, Precision precision, KvType kv
   const ModelUse use{change, opened.plan_hash + " " + opened.adapter_hash, make_mixers, opened.specs};
   // A plan alone leaves the model as it is, and so its calibration.
   const bool changed = change != nullptr || !config.attention.empty();
-  opened.model = open_model(files.model, precision, changed ? &use : nullptr);
+  opened.model = open_model(files.model, precision, changed ? &use : nullptr, needs_text);
   opened.mixers = std::make_unique<MixerSet>(*opened.model, planned.parameters, kv);
   return opened;
 }
@@ -35,13 +35,14 @@ void OpenedModel::describe(RunInfo& info) const {
   info.adapter = adapter_hash;
 }
 
-OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision, KvType kv) {
+OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision, KvType kv,
+                                bool needs_text) {
   const ModelFiles files = find_model_files(model, plan);
-  if (!files.plan.empty()) return open_planned(files, precision, kv);
+  if (!files.plan.empty()) return open_planned(files, precision, kv, needs_text);
+  if (!files.model_hash.empty()) check_model_hash(files, open_checkpoint(files.model)->hash());
   OpenedModel opened;
   opened.kv = kv;
-  opened.model = open_model(files.model, precision);
-  check_model_hash(files, opened.model->hash);
+  opened.model = open_model(files.model, precision, nullptr, needs_text);
   opened.mixers = std::make_unique<MixerSet>(*opened.model, MixerParameters{}, kv);
   opened.specs = native_specs(opened.model->config);
   return opened;

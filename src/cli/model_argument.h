@@ -38,9 +38,9 @@ struct OpenedModel {
 
 /// Opens what find_model() finds, or a directory that `boost`, `heal` or `export` wrote: its model with its plan, an
 /// adapter merged into the weights. `plan`: a plan file, which goes before the directory's own; empty for none. kv: see
-/// AttentionBlock. Throws Error.
+/// AttentionBlock. needs_text: whether there must be a tokenizer. Throws Error.
 OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision,
-                                KvType kv = KvType::bf16);
+                                KvType kv = KvType::bf16, bool needs_text = true);
 
 /// As open_model_argument() without a plan, for what must start from an unchanged model: throws Error for a healed or
 /// exported one. `command` begins the message.

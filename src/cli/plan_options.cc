@@ -17,7 +17,7 @@ namespace layerboost {
 namespace {
 
 SpeedTarget read_speed(const std::string& text) {
-  static const std::regex form(R"(([0-9]*\.?[0-9]+)@([0-9]{1,6})x([0-9]{1,8}))");
+  static const std::regex form(R"(([0-9]{0,9}\.?[0-9]{1,9})@([0-9]{1,6})x([0-9]{1,8}))");
   std::smatch parts;
   if (!std::regex_match(text, parts, form)) fail("--speedup {}: expected X@BATCHxCONTEXT, such as 1.5@64x1024", text);
   return {std::stod(parts[1]), std::stoi(parts[2]), std::stoi(parts[3])};

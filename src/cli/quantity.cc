@@ -9,7 +9,8 @@ namespace layerboost {
 namespace {
 
 double parse_scaled(const std::string& text, const char* flag, double thousand, const char* example) {
-  static const std::regex form(R"(([0-9]*\.?[0-9]+)([kKmMgG]?))");
+  // Bounded: std::regex calls itself for each character.
+  static const std::regex form(R"(([0-9]{0,15}\.?[0-9]{1,15})([kKmMgG]?))");
   std::smatch parts;
   if (!std::regex_match(text, parts, form)) fail("{} {}: expected a number such as {}", flag, text, example);
   double value = std::stod(parts[1]);

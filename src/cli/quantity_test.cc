@@ -13,6 +13,7 @@ TEST(Quantity, IsReadWithItsUnit) {
   EXPECT_EQ(parse_count("200k", "--tokens"), 200'000);
   EXPECT_EQ(parse_bytes("6G", "--memory"), std::size_t{6} << 30);
   for (const char* bad : {"", "M", "-1", "10Q", "0"}) EXPECT_THROW(parse_count(bad, "--tokens"), Error) << bad;
+  EXPECT_THROW(parse_count(std::string(100'000, '1'), "--tokens"), Error);
 }
 
 }  // namespace

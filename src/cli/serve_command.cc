@@ -68,7 +68,7 @@ void complete(ServeFlags& options) {
   options.common.threads = threads_to_use(options.common.threads);
   if (!options.memory.empty()) options.engine.memory = parse_bytes(options.memory, "--memory");
   if (!options.max_body.empty()) options.server.limits.body = parse_bytes(options.max_body, "--max-body");
-  if (!options.chat_template.empty()) options.server.chat_template = read_file(options.chat_template);
+  if (!options.chat_template.empty()) options.server.chat_template = read_file_or_pipe(options.chat_template);
   if (options.server.name.empty()) options.server.name = served_name(options.model);
   options.server.api_key = api_key(options.api_key);
   AllowedHosts(options.server.allow_hosts);  // what isn't a name is told before the model is opened
@@ -79,6 +79,7 @@ void run_serve(ServeFlags options) {
   start_run(options.common);
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
+  opened.model->close_files();
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;
   const int asked = options.server.limits.positions, positions = opened.model->config.max_positions;

@@ -43,7 +43,7 @@ std::vector<FileLine> split_lines(std::string_view content, const fs::path& path
 TextData read_text(const fs::path& path) {
   TextData data;
   data.name = path.filename().string();
-  data.text = read_file(path);
+  data.text = read_file_or_pipe(path);
   if (is_json_lines(data.text, path)) data.text = join_texts(data.text, path);
   if (data.text.empty()) fail("{}: no text in it", path.string());
   data.hash = "sha256:" + sha256(data.text);

@@ -103,7 +103,7 @@ Json to_json(const InputRanges& ranges, const std::string& hash) {
 
 /// Whether `path` holds the ranges of this model; anything else there is made anew.
 bool read_ranges(const fs::path& path, const std::string& hash, InputRanges& ranges) {
-  if (!fs::exists(path)) return false;
+  if (!is_there(path)) return false;
   const std::string where = path.string();
   try {
     const Json json = read_json(path);
@@ -136,7 +136,7 @@ InputRanges observe(const fs::path& path, const ModelUse* use) {
   return observe_ranges(*model, list, text_count, text_length);
 }
 
-InputRanges ranges_of(const fs::path& path, const Checkpoint& checkpoint, const ModelUse* use) {
+InputRanges ranges_of(const fs::path& path, const Checkpoint& checkpoint, const ModelUse* use, bool needs_text) {
   const std::string key = checkpoint.hash() + (use != nullptr ? " " + use->key : "");
   std::vector<fs::path> files = {cache_dir() / "calibration" / (sha256(key) + ".json")};
   if (use == nullptr)
@@ -146,6 +146,7 @@ InputRanges ranges_of(const fs::path& path, const Checkpoint& checkpoint, const 
   for (const fs::path& file : files)
     if (read_ranges(file, key, ranges)) return ranges;
 
+  if (needs_text) (void)Tokenizer(checkpoint.tokenizer());
   note("calibrating {} for int8, once", path.filename().string());
   ranges = observe(path, use);
   const Json json = to_json(ranges, key);
@@ -223,11 +224,12 @@ Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ran
   return smoothing;
 }
 
-std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision, const ModelUse* use) {
+std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision, const ModelUse* use,
+                                  bool needs_text) {
   const WeightChange* const change = use != nullptr ? use->change : nullptr;
   if (precision != Precision::int8) return load_model(path, precision, nullptr, change);
   const auto checkpoint = open_checkpoint(path);
-  const InputRanges ranges = ranges_of(path, *checkpoint, use);
+  const InputRanges ranges = ranges_of(path, *checkpoint, use, needs_text);
   const Smoothing smoothing = smoothing_factors(*checkpoint, ranges, smoothing_alpha, change);
   return load_model(path, precision, &smoothing, change);
 }

@@ -41,8 +41,9 @@ struct ModelUse {
 
 /// Opens a model ready to run (load_model). Under int8 it is calibrated first, once: the ranges are kept beside the
 /// model, as FILE.calibration.json or DIR/calibration.json, or in the cache where that can't be written. With `use`, it
-/// is changed and calibrated as it will be used; those ranges are kept in the cache. Throws Error.
-std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision,
-                                  const ModelUse* use = nullptr);
+/// is changed and calibrated as it will be used; those ranges are kept in the cache. With `needs_text`, its tokenizer
+/// is seen to before it is calibrated, which takes a while. Throws Error.
+std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision, const ModelUse* use = nullptr,
+                                  bool needs_text = false);
 
 }  // namespace layerboost

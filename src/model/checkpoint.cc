@@ -8,7 +8,7 @@ namespace layerboost {
 
 std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path) {
   std::error_code error;
-  if (!fs::exists(path, error)) fail("{}: no such file or folder", path.string());
+  if (!is_there(path)) fail("{}: no such file or folder", path.string());
   return fs::is_directory(path, error) ? open_safetensors(path) : open_gguf(path);
 }
 

@@ -51,6 +51,8 @@ class Checkpoint {
   /// "sha256:<64 hex digits>" over every tensor's name, type, shape and a sample of its bytes (first and last 4 KiB),
   /// in order of name, and over the configuration: tells models apart, fast for any size.
   [[nodiscard]] virtual std::string hash() const = 0;
+  /// Throws Error when another program has written to a file of the model since it was opened.
+  virtual void check_unchanged() const = 0;
 };
 
 /// Opens a GGUF file, or a directory with config.json and *.safetensors. Throws Error (one line) for anything missing,

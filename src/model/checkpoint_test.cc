@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "base/error_for_tests.h"
 #include "base/file.h"
+#include "model/model.h"
 #include "model/tensor_table.h"
+#include "model/tiny_models_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -70,6 +74,53 @@ TEST(Checkpoint, HashTellsModelsApartAndIgnoresWhereTheyAre) {
   write_file(copy / "model.safetensors", weights);
   EXPECT_NE(open_checkpoint(copy)->hash(), original);
   fs::remove_all(copy);
+}
+
+/// A tiny model's directory of its own.
+class CopiedModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_file(folder_ / "config.json", test::config_json(config_));
+    write_file(weights_, test::tiny_safetensors(config_, DType::bf16));
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Config config_ = test::tiny_config("qwen2", DType::bf16);
+  fs::path folder_ = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_copied_model");
+  fs::path weights_ = folder_ / "model.safetensors";
+};
+
+TEST_F(CopiedModel, RunsOnWhenItsFileIsCutOff) {
+  const auto model = load_model(folder_, Precision::bf16);
+  std::vector<float> before(static_cast<std::size_t>(config_.hidden)), after = before;
+  read_rows(model->weights.embedding, 3, 1, before.data());
+  fs::resize_file(weights_, 0);
+  read_rows(model->weights.embedding, 3, 1, after.data());
+  EXPECT_EQ(after, before);
+  model->close_files();  // there is no tokenizer to build
+  EXPECT_THROW((void)model->text(), Error);
+}
+
+TEST_F(CopiedModel, IsNotTakenWhereItWasWrittenToMeanwhile) {
+  const std::shared_ptr<const Checkpoint> checkpoint = open_checkpoint(folder_);
+  checkpoint->check_unchanged();
+  std::fstream(weights_) << 'x';
+  EXPECT_THAT(test::error_of([&] { (void)load_weights(checkpoint, Precision::bf16); }),
+              HasSubstr("model.safetensors was changed while it was read"));
+}
+
+TEST_F(CopiedModel, SaysWhichOfItsFilesIsNoFile) {
+  for (const char* name : {"config.json", "generation_config.json", "model.safetensors"}) {
+    const fs::path file = folder_ / name, kept = folder_ / "kept";
+    if (fs::exists(file)) fs::rename(file, kept);
+    fs::create_symlink("/dev/zero", file);
+    EXPECT_THAT(test::error_of([&] { (void)open_checkpoint(folder_); }), HasSubstr("is not a regular file")) << name;
+    fs::remove(file);
+    fs::create_symlink(name, file);
+    EXPECT_THAT(test::error_of([&] { (void)open_checkpoint(folder_); }), HasSubstr("symbolic links")) << name;
+    fs::remove(file);
+    if (fs::exists(kept)) fs::rename(kept, file);
+  }
 }
 
 std::string message_of_loading(const fs::path& path) {

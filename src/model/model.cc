@@ -1,11 +1,22 @@
 #include "model/model.h"
 
+#include "base/error.h"
+
 namespace layerboost {
 
 const Tokenizer& Model::text() const {
   std::call_once(tokenizer_made_,
                  [this] { tokenizer_ = std::make_unique<const Tokenizer>(weights.checkpoint->tokenizer()); });
   return *tokenizer_;
+}
+
+void Model::close_files() {
+  try {
+    (void)text();
+  } catch (const Error&) {  // what needs it will say so
+    return;
+  }
+  weights.checkpoint.reset();
 }
 
 RopeTable Model::rope() const { return {config.rope.frequencies(config.head_size), config.rope.attention_factor}; }

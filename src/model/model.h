@@ -24,6 +24,9 @@ struct Model {
 
   /// The tokenizer, built on first use. Throws Error when the model has none, or one that isn't supported.
   [[nodiscard]] const Tokenizer& text() const;
+  /// Builds the tokenizer, where there is one, and closes the model's files: for what runs long. Only healing needs the
+  /// weights as they lie in them once more.
+  void close_files();
   /// A table of this model's rotations, empty yet.
   [[nodiscard]] RopeTable rope() const;
 

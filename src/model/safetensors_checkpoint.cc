@@ -74,18 +74,18 @@ std::unique_ptr<Checkpoint> open_safetensors(const fs::path& folder) {
   const fs::path single = folder / "model.safetensors";
   const fs::path index = folder / "model.safetensors.index.json";
   const fs::path generation = folder / "generation_config.json";
-  if (!fs::exists(folder / "config.json"))
+  if (!is_there(folder / "config.json"))
     fail("{}: no config.json; a model is a GGUF file, or a folder with config.json and *.safetensors", where);
   Config config =
-      read_hf_config(read_file(folder / "config.json"), fs::exists(generation) ? read_file(generation) : "", where);
+      read_hf_config(read_file(folder / "config.json"), is_there(generation) ? read_file(generation) : "", where);
   config.name = folder_name(folder);
   TensorTable table(where);
   std::vector<MappedFile> files;
-  if (fs::exists(single)) {
+  if (is_there(single)) {
     files.emplace_back(single);
     for (auto& [name, tensor] : parse_safetensors(files.back().bytes(), single.string()))
       table.add(name, single.string(), std::move(tensor));
-  } else if (fs::exists(index)) {
+  } else if (is_there(index)) {
     add_shards(folder, read_index(index), table, files);
   } else {
     fail("{}: neither model.safetensors nor model.safetensors.index.json is there", where);

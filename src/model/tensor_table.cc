@@ -44,6 +44,9 @@ class TableCheckpoint final : public Checkpoint {
     return data;
   }
   [[nodiscard]] std::string hash() const override { return tensors_.hash(config_); }
+  void check_unchanged() const override {
+    for (const MappedFile& file : files_) file.check_unchanged();
+  }
 
  private:
   std::vector<MappedFile> files_;

@@ -150,6 +150,9 @@ Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision pre
   const char* const head = config.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
   weights.head = loader.pack({{head, config.vocab, {}}}, config.hidden, factors.head);
   weights.embedding = checkpoint->tensor("model.embed_tokens.weight", {config.vocab, config.hidden});
+  weights.embedding_bytes.assign(weights.embedding.data.begin(), weights.embedding.data.end());
+  weights.embedding.data = weights.embedding_bytes;
+  checkpoint->check_unchanged();
   weights.checkpoint = std::move(checkpoint);
   return weights;
 }

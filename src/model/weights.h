@@ -55,8 +55,9 @@ struct LayerWeights {
 };
 
 struct Weights {
-  std::shared_ptr<const Checkpoint> checkpoint;  // embeddings are read from it row by row
-  Tensor embedding;                              // [V, D]
+  std::shared_ptr<const Checkpoint> checkpoint;  // where they come from; nothing below needs it
+  std::vector<std::byte> embedding_bytes;        // a copy: the file may be cut off or written over while it is used
+  Tensor embedding;                              // [V, D], in embedding_bytes
   std::vector<LayerWeights> layers;              // [L]
   std::vector<float> final_norm;                 // [D]
   PackedMatrix head;                             // [V, D]
@@ -66,7 +67,7 @@ struct Weights {
 };
 
 /// Reads and packs everything. `smoothing`: for int8; `change`: made before that; nullptr for none. Throws Error for
-/// missing tensors and wrong shapes.
+/// missing tensors and wrong shapes, and for files that were written to meanwhile.
 Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,
                      const Smoothing* smoothing = nullptr, const WeightChange* change = nullptr);
 

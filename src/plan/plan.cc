@@ -29,6 +29,10 @@ Plan read_plan(const fs::path& path, const Config& config, const std::string& mo
   if (std::ssize(plan.layers) != config.layers)
     fail("{}: \"layers\" has {} layers, but {} has {}", path.string(), plan.layers.size(), printable(config.name, 80),
          config.layers);
+  for (std::size_t l = 0; l < plan.layers.size(); ++l)
+    if (plan.layers[l].mixer.sinks > config.max_positions)  // memory for them is taken at once
+      fail("{}: layer {}: \"sinks\" is {}; {} has {} positions", path.string(), l, plan.layers[l].mixer.sinks,
+           printable(config.name, 80), config.max_positions);
   return plan;
 }
 

@@ -145,7 +145,8 @@ Predicted read_predicted(const Json& json, const std::string& where) {
 MapsFile read_maps_entry(const Json& json, const std::string& where) {
   refuse_unknown_keys(json, {"file", "hash"}, where);
   MapsFile maps = {get<std::string>(json, "file", where), get<std::string>(json, "hash", where)};
-  if (maps.file.empty() || fs::path(maps.file).filename() != fs::path(maps.file))
+  if (maps.file.empty() || fs::path(maps.file).filename() != fs::path(maps.file) ||
+      maps.file.find('\0') != std::string::npos)
     fail("{}: \"file\" is {}; it must be the name of a file beside the plan", where, in_quotes(maps.file));
   return maps;
 }

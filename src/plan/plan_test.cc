@@ -109,6 +109,12 @@ TEST_F(PlanTest, SaysWhatIsWrongWhere) {
   EXPECT_THAT(message_after("p.maps", "../p.maps"), HasSubstr("maps: \"file\" is \"../p.maps"));
   EXPECT_THAT(message_after("\"none\": {\"kl\"", "\"nix\": {\"kl\""), HasSubstr("scores: unknown mixer \"nix\""));
   EXPECT_THAT(message_of(text_.substr(0, text_.size() / 2)), HasSubstr("not valid JSON"));
+  EXPECT_THAT(message_after("\"version\": 1", "\"version\": true"), HasSubstr("\"version\" is true; this program"));
+  EXPECT_THAT(message_after("\"version\": 1", "\"version\": 4294967297"), HasSubstr("\"version\" is 4294967297;"));
+  EXPECT_THAT(message_after("\"mixer\": \"none\"", "\"mixer\": \"none\", \"mixer\": \"map\""),
+              HasSubstr("the key \"mixer\" appears twice"));
+  EXPECT_THAT(message_after("\"hash\": \"sha256:m\"", "\"hash\": \"sha256:m\", \"\\u001b[2J\": 1"),
+              HasSubstr("unknown key \"\\x1b[2J\""));
   const std::string maps = ",\n  \"maps\": {\"file\": \"p.maps.safetensors\", \"hash\": \"sha256:x\"}";
   EXPECT_THAT(message_after(maps, ""), HasSubstr("layer 3: \"mixer\" is \"map\", but the plan has no key \"maps\""));
 }
@@ -123,8 +129,18 @@ TEST_F(PlanTest, KeepsHybridAndGated) {
   EXPECT_EQ(read_plan(path_).layers[1].scores, plan.layers[1].scores);
 }
 
+TEST_F(PlanTest, KeepsNoMoreSinksThanThereArePositions) {
+  Config config = empty_analysis(4).model.config;
+  config.max_positions = 4;
+  EXPECT_EQ(read_plan(path_, config, "sha256:m").layers.size(), 4U);
+  config.max_positions = 3;
+  EXPECT_THAT(test::error_of([&] { read_plan(path_, config, "sha256:m"); }),
+              HasSubstr("layer 1: \"sinks\" is 4; test has 3 positions"));
+}
+
 TEST_F(PlanTest, RefusesAnotherModelsPlan) {
-  const Config config = empty_analysis(4).model.config;
+  Config config = empty_analysis(4).model.config;
+  config.max_positions = 2048;
   EXPECT_EQ(read_plan(path_, config, "sha256:m").layers.size(), 4U);
   try {
     read_plan(path_, config, "sha256:other");

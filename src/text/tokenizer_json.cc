@@ -199,14 +199,14 @@ TokenizerData parse_tokenizer_json(std::string_view tokenizer_json, std::string_
 TokenizerData read_tokenizer_json(const std::string& directory) {
   const fs::path folder(directory);
   const auto read_if_there = [&](const char* name) {
-    return fs::exists(folder / name) ? read_file(folder / name) : std::string();
+    return is_there(folder / name) ? read_file(folder / name) : std::string();
   };
   TokenizerData data =
       parse_tokenizer_json(read_file(folder / "tokenizer.json"), read_if_there("tokenizer_config.json"),
                            read_if_there("special_tokens_map.json"), directory);
-  if (fs::exists(folder / "chat_template.jinja")) data.chat_template = read_file(folder / "chat_template.jinja");
+  if (is_there(folder / "chat_template.jinja")) data.chat_template = read_file(folder / "chat_template.jinja");
   const fs::path for_tools = folder / "additional_chat_templates" / "tool_use.jinja";
-  if (fs::exists(for_tools)) data.tool_template = read_file(for_tools);
+  if (is_there(for_tools)) data.tool_template = read_file(for_tools);
   return data;
 }
 

@@ -1,0 +1,27 @@
+// Standard output of one run of the program.
+#pragma once
+
+#include <cstdio>
+
+namespace layerboost {
+
+/// Lives while the program runs; tests run it more than once in a process.
+class StandardOutput {
+ public:
+  StandardOutput() : stdout_(stdout) {}
+  ~StandardOutput() { stdout = stdout_; }
+  StandardOutput(const StandardOutput&) = delete;
+  StandardOutput& operator=(const StandardOutput&) = delete;
+
+  /// Writes out what is still kept back. The exit code of a run that did its work: 0; 2 where not all that it printed
+  /// could be written, which a line says; 141, in silence, where nobody reads any more.
+  [[nodiscard]] int finish() const;
+
+ private:
+  std::FILE* stdout_;
+};
+
+/// From now on whatever is printed goes to standard error: standard output is for one result alone (--json -).
+void print_to_stderr();
+
+}  // namespace layerboost
