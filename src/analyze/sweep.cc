@@ -97,7 +97,7 @@ class Sweep {
     Json missing = Json::array();
     for (int layer = 0; layer < model_.config.layers; ++layer)
       if (!analysis_.layers.contains(layer)) missing.push_back(layer);
-    if (options_.ranks != nullptr) missing = Json::parse(options_.ranks->share(missing.dump()));
+    if (options_.ranks != nullptr) missing = parse_json(options_.ranks->share(missing.dump()), "the first process");
     missing_ = missing.get<std::vector<int>>();
   }
 

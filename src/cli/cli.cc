@@ -4,9 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/error.h"
@@ -99,7 +102,10 @@ int parse_and_run(int argc, const char* const* argv) {
     Ranks::leave();
     return 0;
   } catch (const CLI::Success& asked) {  // --help, --version
-    return app.exit(asked);
+    std::ostringstream text;
+    const int code = app.exit(asked, text);
+    fmt::print("{}", text.str());
+    return code;
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
   }
@@ -127,6 +133,9 @@ int run_command_line(int argc, const char* const* argv) {
     return end_early(stop.what(), 130);
   } catch (const fs::filesystem_error& error) {
     return end_early(fmt::format("{}: {}", error.path1().string(), error.code().message()), 2);
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) != 0) return StandardOutput::fail(error.code().value());  // fmt::print() throws it
+    return end_early(fmt::format("unexpected error: {}", error.what()), 1);
   } catch (const std::bad_alloc&) {
     note("out of memory");
     return 1;

@@ -3,19 +3,23 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <string>
 
 #include "base/log.h"
 
 namespace layerboost {
 
-int StandardOutput::finish() const {
+int StandardOutput::finish() {
   errno = 0;
-  if (std::fflush(stdout_) == 0 && std::ferror(stdout_) == 0) return 0;
-  const int why = errno;
-  std::clearerr(stdout_);
-  if (why == EPIPE) return 128 + SIGPIPE;
-  note("cannot write to standard output{}{}", why == 0 ? "" : ": ",
-       why == 0 ? "" : std::strerror(why));  // NOLINT(concurrency-mt-unsafe): glibc's is safe for known codes
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
+  return fail(errno);
+}
+
+int StandardOutput::fail(int error) {
+  std::clearerr(stdout);
+  if (error == EPIPE) return 128 + SIGPIPE;
+  const std::string why = error == 0 ? "" : std::string(": ") + std::strerror(error);  // NOLINT(concurrency-mt-unsafe)
+  note("cannot write to standard output{}", why);
   return 2;
 }
 

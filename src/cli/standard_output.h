@@ -13,9 +13,11 @@ class StandardOutput {
   StandardOutput(const StandardOutput&) = delete;
   StandardOutput& operator=(const StandardOutput&) = delete;
 
-  /// Writes out what is still kept back. The exit code of a run that did its work: 0; 2 where not all that it printed
-  /// could be written, which a line says; 141, in silence, where nobody reads any more.
-  [[nodiscard]] int finish() const;
+  /// Writes out what is still kept back. The exit code of a run that did its work: 0, or fail()'s.
+  [[nodiscard]] static int finish();
+  /// The exit code where not all that was printed could be written, for the reason `error` (an errno; 0: unknown): 2,
+  /// which a line explains; 141, in silence, where nobody reads any more.
+  [[nodiscard]] static int fail(int error);
 
  private:
   std::FILE* stdout_;

@@ -53,6 +53,12 @@ TEST(StandardOutput, ThatIsFullIsNoSuccess) {
     EXPECT_THAT(result.err, testing::StartsWith("layerboost: cannot write to standard output"));
     EXPECT_EQ(result.err.find('\n'), result.err.size() - 1);
   }
+  const fs::path plan = fs::path(testing::TempDir()) / fmt::format("{}_large_plan.json", ::getpid());
+  Plan large;  // what is printed of it doesn't wait for the end
+  large.layers.resize(5000, {{MixerKind::softmax, 0, 0}, {}});
+  write_plan(plan, large);
+  EXPECT_EQ(run_into(full.get(), {"info", plan.string()}).code, 2);
+  fs::remove(plan);
   const Descriptor closed(
       ::open("/dev/null", O_RDONLY));  // as what prepare_process() puts in the place of a closed one
   EXPECT_EQ(run_into(closed.get(), {"--version"}).code, 2);

@@ -15,9 +15,10 @@ TrainLog::TrainLog(const fs::path& path, std::int64_t last_step, std::int64_t la
       const std::size_t end = content.find('\n', begin);
       if (end == std::string::npos) break;  // a line that a power cut left unfinished
       const std::string line = content.substr(begin, end - begin);
-      const Json json = Json::parse(line, nullptr, false);
+      const SortedJson json = json_or_null(line);
       const std::int64_t last = json.contains("valid") ? last_measured : last_step;
-      if (json.is_object() && json.value("step", std::int64_t{0}) <= last) kept += line + "\n";
+      const auto step = json.find("step");
+      if (step != json.end() && step->is_number_integer() && step->get<std::int64_t>() <= last) kept += line + "\n";
       begin = end + 1;
     }
   }
