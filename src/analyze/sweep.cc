@@ -179,6 +179,7 @@ class Sweep {
       maps_ = read_parameters(maps_path(), model_.config);
       for (const auto& [key, map] : maps_) mixers_.set_parameters(key.first, key.second, map);
     }
+    seconds_before_ = get_or<double>(found.run, "seconds", 0, path_.string() + ": run");
     analysis_ = std::move(found);
   }
 
@@ -188,6 +189,7 @@ class Sweep {
       analysis_.maps = MapsFile{maps_path().filename().string(), "sha256:" + sha256(read_file(maps_path()))};
     }
     analysis_.run = run_();
+    analysis_.run["seconds"] = get_or<double>(analysis_.run, "seconds", 0, "run") + seconds_before_;
     if (analysis_.complete()) analysis_.rank_correlation = rank_correlations(analysis_);
     write_analysis(path_, analysis_);
   }
@@ -272,7 +274,8 @@ class Sweep {
   const MixerList& unchanged_;
   CalibrationRunner runner_;
   Analysis analysis_;
-  std::vector<int> missing_;  // layers that no file had at the start
+  double seconds_before_ = 0;  // of the runs that this one goes on from
+  std::vector<int> missing_;   // layers that no file had at the start
   CalibrationOutcome base_;
   std::vector<double> base_tasks_;
   MixerParameters maps_;

@@ -98,6 +98,19 @@ std::string Ranks::first_text(const std::string& text) const {
   return share(found);
 }
 
+void Ranks::by_first(const std::function<void()>& work) const {
+  std::string problem;
+  if (first()) {
+    try {
+      work();
+    } catch (const Error& error) {
+      problem = error.what();
+    }
+  }
+  problem = share(problem);
+  if (!problem.empty()) fail("{}", problem);
+}
+
 #ifdef LAYERBOOST_MPI
 
 Ranks::Ranks() {

@@ -41,6 +41,9 @@ class Ranks {
   /// The first text among all ranks' that isn't empty, on every rank; empty where all are. Throws Interrupted.
   [[nodiscard]] std::string first_text(const std::string& text) const;
 
+  /// Does `work` on the first rank alone; where that throws Error, all ranks throw it. Throws Interrupted.
+  void by_first(const std::function<void()>& work) const;
+
   /// Takes leave of the others once the work is done. A process that ends without it is taken for lost, and mpirun ends
   /// the others.
   static void leave();

@@ -41,6 +41,19 @@ TEST(Ranks, ShareGivesTheFirstRanksText) {
   EXPECT_EQ(ranks.share("from " + std::string(static_cast<std::size_t>(ranks.rank()) + 1, '.')), "from .");
 }
 
+TEST(Ranks, WhatTheFirstCantDoAllFailWith) {
+  const Ranks& ranks = Ranks::world();
+  int done = 0;
+  ranks.by_first([&] { ++done; });
+  EXPECT_EQ(done, ranks.first() ? 1 : 0);
+  try {
+    ranks.by_first([] { fail("no room"); });
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "no room");
+  }
+}
+
 TEST(Ranks, GatherInOrder) {
   const Ranks& ranks = Ranks::world();
   const auto texts = ranks.gather(std::string(static_cast<std::size_t>(2 * ranks.rank()), 'x'));

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/sealed_file.h"
 #include "eval/bos.h"
 #include "eval/generate.h"
 
@@ -16,7 +17,7 @@ using Texts = std::vector<std::vector<TokenId>>;
 constexpr std::size_t batch = 64;  // sequences written together
 
 Json to_json(const Model& model, const SelfTextOptions& options, const Texts& texts) {
-  return {{"model", model.hash}, {"seed", options.seed}, {"length", options.length}, {"sequences", texts}};
+  return sealed_json({{"model", model.hash}, {"seed", options.seed}, {"length", options.length}, {"sequences", texts}});
 }
 
 bool is_text_of(const Model& model, const SelfTextOptions& options, const Texts& texts) {
@@ -34,8 +35,9 @@ Texts read_cached(const fs::path& path, const Model& model, const SelfTextOption
   try {
     const Json json = read_json(path);
     Texts texts = get<Texts>(json, "sequences", where);
-    if (get<std::string>(json, "model", where) == model.hash && is_text_of(model, options, texts)) return texts;
-    warn("{}: not the text of this model; written anew", where);
+    if (is_sealed(json) && get<std::string>(json, "model", where) == model.hash && is_text_of(model, options, texts))
+      return texts;
+    warn("{}: damaged, or not the text of this model; written anew", where);
   } catch (const Error& error) {
     warn("{}; written anew", error.what());
   }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/sealed_file.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {
@@ -54,14 +55,18 @@ TEST(SelfText, WrittenOnceAndGoneOnWith) {
   Json json = read_json(path);
   json["sequences"][0][5] = 17;
   json["sequences"].erase(2);
-  write_json(path, json);
+  write_json(path, sealed_json(json));
   const auto completed = self_text(subject, options);
   EXPECT_EQ(completed[0][5], 17);
   EXPECT_EQ(completed[1], texts[1]);
   EXPECT_EQ(completed[2], texts[2]);
 
-  // What isn't this model's is written anew.
+  // What isn't this model's, or has changed, is written anew.
   json["model"] = "sha256:0";
+  write_json(path, sealed_json(json));
+  EXPECT_EQ(self_text(subject, options), texts);
+  json = read_json(path);
+  json["sequences"][1][3] = 18;
   write_json(path, json);
   EXPECT_EQ(self_text(subject, options), texts);
   write_file(path, "{");

@@ -1,14 +1,17 @@
 #include "heal/checkpoint.h"
 
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
-#include "base/file_writer.h"
+#include "base/sealed_file.h"
+#include "heal/healed_directory.h"
 
 namespace layerboost {
 namespace {
 
-constexpr std::string_view magic = "LBHEAL1\n";
+constexpr std::string_view magic = "LBHEAL2\n", older_magic = "LBHEAL1\n";
 
 void refuse_other_run(const Json& found, const Json& wanted, const fs::path& path) {
   const std::string directory = path.parent_path().parent_path().string();
@@ -20,8 +23,19 @@ void refuse_other_run(const Json& found, const Json& wanted, const fs::path& pat
   }
 }
 
+[[noreturn]] void refuse_damaged(const fs::path& path) {
+  fail("checkpoint {} is damaged: remove it and {} to begin again from the first step", path.string(),
+       healed_file(path.parent_path().parent_path()).string());
+}
+
 std::string_view bytes_of(const std::vector<float>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
+}
+
+/// In the order in which they lie in the file.
+template <typename State>
+auto parts_of(State& state) {
+  return std::array{&state.x, &state.m, &state.v, &state.best_x};
 }
 
 /// Magic, the size of what describes it, that as JSON; the parameters and moments follow.
@@ -35,6 +49,7 @@ std::string head_of(const Json& identity, const TrainState& state) {
                        {"before", state.before.to_json()},
                        {"best", state.best.to_json()},
                        {"best_step", state.best_step},
+                       {"best_apart", !state.best_x.empty()},
                        {"seconds", state.seconds}};
   const std::string text = header.dump();
   const std::uint64_t size = text.size();
@@ -47,29 +62,27 @@ std::string head_of(const Json& identity, const TrainState& state) {
 
 std::string checkpoint_bytes(const Json& identity, const TrainState& state) {
   std::string bytes = head_of(identity, state);
-  for (const std::vector<float>* part : {&state.x, &state.m, &state.v}) bytes += bytes_of(*part);
-  return bytes;
+  for (const std::vector<float>* part : parts_of(state)) bytes += bytes_of(*part);
+  return sealed(std::move(bytes));
 }
 
 void write_checkpoint(const fs::path& path, const Json& identity, const TrainState& state) {
-  FileWriter writer(path);
+  SealedWriter writer(path);
   writer.write(head_of(identity, state));
-  for (const std::vector<float>* part : {&state.x, &state.m, &state.v}) writer.write(bytes_of(*part));
+  for (const std::vector<float>* part : parts_of(state)) writer.write(bytes_of(*part));
   writer.finish();
 }
 
-void remove_unfinished(const fs::path& path) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(path.parent_path(), ignored))
-    if (entry.path().filename().string().starts_with(path.filename().string() + ".tmp"))
-      fs::remove(entry.path(), ignored);
-}
-
-TrainState checkpoint_from_bytes(std::string_view bytes, const Json& identity, const fs::path& path) {
+TrainState checkpoint_from_bytes(std::string_view file, const Json& identity, const fs::path& path) {
   const std::string where = path.string();
+  if (file.starts_with(older_magic))
+    fail("checkpoint {} is of an earlier version of layerboost: go on with that, or remove it to begin again", where);
   const auto check = [&](bool good) {
-    if (!good) fail("{} is damaged: remove it to begin again", where);
+    if (!good) refuse_damaged(path);
   };
+  const std::optional<std::string_view> content = unsealed(file);
+  check(content.has_value());
+  const std::string_view bytes = *content;
   std::uint64_t size = 0;
   const std::size_t begin = magic.size() + sizeof size;
   check(bytes.size() >= begin && bytes.starts_with(magic));
@@ -88,10 +101,12 @@ TrainState checkpoint_from_bytes(std::string_view bytes, const Json& identity, c
   state.best_step = get<std::int64_t>(header, "best_step", where);
   state.seconds = get<double>(header, "seconds", where);
   const auto count = get<std::uint64_t>(header, "parameters", where);
+  const std::uint64_t parts = get<bool>(header, "best_apart", where) ? 4 : 3;
   const std::size_t rest = bytes.size() - begin - size;
-  check(count <= rest / sizeof(float) && rest == 3 * count * sizeof(float));
+  check(count <= rest / sizeof(float) && rest == parts * count * sizeof(float));
   const char* data = bytes.data() + begin + size;
-  for (std::vector<float>* part : {&state.x, &state.m, &state.v}) {
+  for (std::vector<float>* part : parts_of(state)) {
+    if (part == &state.best_x && parts == 3) break;
     part->resize(count);
     std::memcpy(part->data(), data, count * sizeof(float));
     data += count * sizeof(float);

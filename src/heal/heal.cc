@@ -19,6 +19,7 @@ class HealRun {
         specs_(plan.plan.specs()) {}
 
   HealResult make() {
+    options_.ranks->by_first([this] { check_directory(); });
     if (lowest_changed(model_.config, specs_) == model_.config.layers)
       fail("{} changes nothing: there is nothing to heal", plan_.path.string());
     Student student(model_, specs_, read_plan_maps(plan_.plan, plan_.path, model_.config), options_.lora,
@@ -28,13 +29,14 @@ class HealRun {
         model_, {options_.text, options_.valid, options_.length, options_.held_out, sequences(), options_.seed});
     if (first()) tell(*text);
     TrainFiles files;
-    files.checkpoint = directory_ / "checkpoint" / "state.bin";
+    files.checkpoint = checkpoint();
     files.log = healed_log(directory_);
     files.identity = identity(*text);
+    files.found = [&](const TrainState& state) { go_on(state, *text); };
     files.save_best = [&](const TrainState& state) { save(state, *text); };
     Trainer trainer(model_, student, *text, options_, std::move(files));
     const TrainState state = trainer.run();
-    if (first()) write_directory(state, *text);
+    if (first() && state.step > found_step_) write_directory(state, *text);
     return {state.before, state.best, state.step, state.best_step, state.step * options_.tokens_per_step(),
             state.seconds};
   }
@@ -60,6 +62,34 @@ class HealRun {
       note("--memory: the activations of {} layers don't fit and are computed twice", again);
   }
 
+  /// Throws Error where healing into the directory would undo what somebody has there.
+  void check_directory() const {
+    const fs::path own = healed_plan(directory_);
+    std::error_code ignored;
+    if (fs::exists(own, ignored) && read_plan(own).hash() != plan_.plan.hash())
+      fail("{} is another plan than {}: give another -o, or remove it", own.string(), plan_.path.string());
+    if (!fs::exists(checkpoint(), ignored) && is_intact(directory_))
+      fail("{} holds a healed model, and no checkpoint to go on from: give another -o, or remove {} to begin again",
+           directory_.string(), healed_file(directory_).string());
+  }
+
+  [[nodiscard]] fs::path checkpoint() const { return directory_ / "checkpoint" / "state.bin"; }
+
+  /// What the checkpoint's best parameters were written to has to be there, unchanged.
+  void go_on(const TrainState& state, const HealText& text) {
+    if (state.measured_step < 0) return;
+    if (is_intact(directory_)) {
+      adapter_hash_ = read_healed_directory(directory_).adapter_hash;
+      const std::string where = healed_file(directory_).string();
+      const Json before = get_or<Json>(read_json(healed_file(directory_)), "run", Json::object(), where);
+      seconds_before_ = get_or<double>(before, "seconds", 0, where);
+      found_step_ = state.step;
+      return;
+    }
+    note("{}: what was healed is missing a file or has changed: made again from the checkpoint", directory_.string());
+    save(state, text);
+  }
+
   void copy_plan() const {
     std::error_code ignored;
     if (fs::equivalent(plan_.path, healed_plan(directory_), ignored)) return;
@@ -81,19 +111,21 @@ class HealRun {
   }
 
   /// Only now the plan, too: a run that is refused changes nothing of what another left there.
-  void save(const TrainState& state, const HealText& text) const {
+  void save(const TrainState& state, const HealText& text) {
     copy_plan();
+    const std::vector<float>& best = state.best_x.empty() ? state.x : state.best_x;
     Adapter adapter;
     adapter.model_hash = model_.hash;
     adapter.plan_hash = plan_.plan.hash();
     adapter.rank = options_.lora.rank;
     adapter.alpha = options_.lora.alpha;
-    adapter.step = state.step;
-    adapter.tokens = state.step * options_.tokens_per_step();
-    put_pairs(student_->sites(), options_.lora.rank, state.x, adapter);
-    for (const auto& [name, own] : named_parameters(model_.config, student_->mixer_parameters(state.x)))
+    adapter.step = state.best_step;
+    adapter.tokens = state.best_step * options_.tokens_per_step();
+    put_pairs(student_->sites(), options_.lora.rank, best, adapter);
+    for (const auto& [name, own] : named_parameters(model_.config, student_->mixer_parameters(best)))
       adapter.mixer[name] = {own.shape, own.values};
     write_adapter(healed_adapter(directory_), adapter, model_.precision == Precision::f32 ? DType::f32 : DType::bf16);
+    adapter_hash_ = adapter_hash(healed_adapter(directory_));
     write_directory(state, text);
   }
 
@@ -103,7 +135,7 @@ class HealRun {
     healed.model_path = fs::absolute(model_.path);
     healed.model_hash = model_.hash;
     healed.plan_hash = plan_.plan.hash();
-    healed.adapter_hash = adapter_hash(healed_adapter(directory_));
+    healed.adapter_hash = adapter_hash_;
     healed.options = options_.to_json();
     healed.figures = {{"steps", state.step},
                       {"tokens", state.step * options_.tokens_per_step()},
@@ -113,7 +145,9 @@ class HealRun {
                       {"held_out", text.held_out_name()},
                       {"before", state.before.to_json()},
                       {"after", state.best.to_json()}};
-    write_healed_directory(directory_, healed, run_.to_json());
+    Json run = run_.to_json();
+    run["seconds"] = run["seconds"].get<double>() + seconds_before_;
+    write_healed_directory(directory_, healed, run);
   }
 
   const Model& model_;
@@ -123,6 +157,9 @@ class HealRun {
   const RunInfo& run_;
   const std::vector<MixerSpec> specs_;
   Student* student_ = nullptr;
+  std::string adapter_hash_;      // of the adapter that this run wrote, or found to be the one it had written
+  double seconds_before_ = 0;     // of the runs that this one goes on from
+  std::int64_t found_step_ = -1;  // of the checkpoint, where all that it wrote is there; -1: none
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/error_for_tests.h"
 #include "heal/adapter.h"
 #include "heal/healed_directory.h"
 #include "heal/model_for_tests.h"
@@ -96,6 +97,63 @@ TEST_F(HealTest, ARefusedRunLeavesTheOtherAsItWas) {
   const std::string plan = read_file(healed_plan(out)), adapter = read_file(healed_adapter(out));
   EXPECT_THROW(run({parse_mixer("softmax"), parse_mixer("none"), parse_mixer("softmax")}, "out"), Error);
   EXPECT_EQ(read_file(healed_plan(out)), plan);
+  EXPECT_EQ(read_file(healed_adapter(out)), adapter);
+}
+
+/// What is lost or damaged of a finished run is made again, the same; nothing makes damage valid.
+TEST_F(HealTest, MakesAgainWhatIsLost) {
+  options_.measure_every = 1;
+  options_.rate = 0.05;  // too much: the best isn't the last
+  const std::vector<MixerSpec> specs = {parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("none")};
+  const HealResult result = run(specs, "out");
+  EXPECT_LT(result.best_step, result.steps);
+  const fs::path out = folder_.path("out");
+  const std::string adapter = read_file(healed_adapter(out)), plan = read_file(healed_plan(out));
+  std::string damaged = adapter;
+  damaged[damaged.size() - 100] ^= 0x40;
+  const auto is_whole = [&] {
+    run(specs, "out");
+    return read_file(healed_adapter(out)) == adapter && read_file(healed_plan(out)) == plan && is_intact(out);
+  };
+  write_file(healed_adapter(out), damaged);
+  EXPECT_TRUE(is_whole());
+  fs::remove(healed_adapter(out));
+  EXPECT_TRUE(is_whole());
+  fs::remove(healed_plan(out));
+  EXPECT_TRUE(is_whole());
+  write_file(healed_file(out), "{");
+  EXPECT_TRUE(is_whole());
+  const std::string record = read_file(healed_file(out));
+  EXPECT_TRUE(is_whole());
+  EXPECT_EQ(read_file(healed_file(out)), record);
+}
+
+TEST_F(HealTest, RefusesToUndoWhatIsThere) {
+  const std::vector<MixerSpec> specs = {parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("softmax")};
+  run(specs, "out");
+  const fs::path out = folder_.path("out");
+  const auto message = [&] { return test::error_of([&] { run(specs, "out"); }); };
+  const std::string plan = read_file(healed_plan(out));
+  Plan edited = read_plan(healed_plan(out));
+  edited.layers[2].mixer = parse_mixer("none");
+  write_plan(healed_plan(out), edited);
+  EXPECT_THAT(message(), testing::HasSubstr("is another plan than"));
+  EXPECT_EQ(read_plan(healed_plan(out)).hash(), edited.hash());
+  write_file(healed_plan(out), plan);
+
+  const fs::path state = out / "checkpoint" / "state.bin";
+  std::string bytes = read_file(state);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file(state, bytes);
+  EXPECT_THAT(message(), testing::HasSubstr("state.bin is damaged: remove it and"));
+  write_file(state, "LBHEAL1\n");
+  EXPECT_THAT(message(), testing::HasSubstr("earlier version"));
+  const std::string adapter = read_file(healed_adapter(out));
+  fs::remove_all(out / "checkpoint");
+  EXPECT_THAT(message(), testing::HasSubstr("no checkpoint to go on from"));
+  EXPECT_EQ(read_file(healed_adapter(out)), adapter);
+  fs::remove(healed_file(out));
+  run(specs, "out");  // begun again
   EXPECT_EQ(read_file(healed_adapter(out)), adapter);
 }
 

@@ -23,10 +23,10 @@ class Cuts {
     std::string hashes;
     for (const std::string& file : files) {
       texts_.push_back(read_token_text(model, file));
-      tokens += texts_.back().tokens().size();
+      tokens += texts_.back().tokens.size();
       hashes += texts_.back().hash;
       first_.push_back(count_);
-      count_ += static_cast<std::int64_t>(texts_.back().tokens().size() / length_);
+      count_ += static_cast<std::int64_t>(texts_.back().tokens.size() / length_);
     }
     hash_ = "sha256:" + sha256(hashes);
     if (count_ == 0)
@@ -37,7 +37,7 @@ class Cuts {
   [[nodiscard]] const std::string& hash() const { return hash_; }
   [[nodiscard]] std::vector<TokenId> at(std::int64_t i) const {
     const auto text = static_cast<std::size_t>(std::upper_bound(first_.begin(), first_.end(), i) - first_.begin() - 1);
-    const auto tokens = texts_[text].tokens().subspan(static_cast<std::size_t>(i - first_[text]) * length_, length_);
+    const auto tokens = texts_[text].tokens.subspan(static_cast<std::size_t>(i - first_[text]) * length_, length_);
     return {tokens.begin(), tokens.end()};
   }
   /// `wanted` sequences spread evenly over first .. count - 1.

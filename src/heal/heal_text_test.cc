@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error_for_tests.h"
+#include "base/sealed_file.h"
 #include "heal/model_for_tests.h"
 #include "heal/token_text.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::vector<TokenId> tokens_of(const TokenText& text) { return {text.tokens().begin(), text.tokens().end()}; }
+std::vector<TokenId> tokens_of(const TokenText& text) { return {text.tokens.begin(), text.tokens.end()}; }
 
 TEST(TokenText, ReadsLinesOfJsonAndPlainText) {
   const test::HealFolder folder("token-text");
@@ -26,9 +27,25 @@ TEST(TokenText, ReadsLinesOfJsonAndPlainText) {
 
   // What the cache has is read again, and belongs to the content.
   for (const auto& entry : fs::directory_iterator(folder.path("layerboost/tokens")))
-    write_file(entry.path(), std::string(8, '\0'));
+    write_file(entry.path(), sealed(std::string(8, '\0')));
   EXPECT_EQ(tokens_of(read_token_text(folder.model(), plain)), (std::vector<TokenId>{0, 0}));
   EXPECT_EQ(tokens_of(read_token_text(folder.model(), folder.file("x.txt", "b"))), (std::vector<TokenId>{1}));
+}
+
+TEST(TokenText, DamagedTokensAreMadeAgain) {
+  const test::HealFolder folder("token-text-damaged");
+  const std::string plain = folder.file("x.txt", "aab\nb");
+  const std::vector<TokenId> right = tokens_of(read_token_text(folder.model(), plain));
+  const fs::path cached = fs::directory_iterator(folder.path("layerboost/tokens"))->path();
+  const std::string whole = read_file(cached);
+  std::string changed = whole;
+  changed[4] ^= 1;  // another token of the vocabulary
+  for (const std::string& damaged : {whole.substr(0, whole.size() / 8 * 4), changed, std::string(whole.size(), '\0'),
+                                     whole.substr(0, 8), std::string()}) {
+    write_file(cached, damaged);
+    EXPECT_EQ(tokens_of(read_token_text(folder.model(), plain)), right);
+    EXPECT_EQ(read_file(cached), whole);
+  }
 }
 
 TEST(TokenText, LongPlainTextIsOneText) {

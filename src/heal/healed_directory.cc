@@ -1,6 +1,8 @@
 #include "heal/healed_directory.h"
 
 #include "base/error.h"
+#include "heal/adapter.h"
+#include "plan/plan.h"
 
 namespace layerboost {
 namespace {
@@ -13,6 +15,17 @@ constexpr int heal_version = 1;
 bool is_healed_directory(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(healed_file(path), ignored);
+}
+
+bool is_intact(const fs::path& path) {
+  try {
+    const HealedDirectory healed = read_healed_directory(path);
+    const Plan plan = read_plan(healed_plan(path));
+    if (plan.hash() != healed.plan_hash || adapter_hash(healed_adapter(path)) != healed.adapter_hash) return false;
+    return !plan.maps || "sha256:" + sha256(MappedFile(path / plan.maps->file).text()) == plan.maps->hash;
+  } catch (const Error&) {  // a file is missing, or not what it should be
+    return false;
+  }
 }
 
 HealedDirectory read_healed_directory(const fs::path& path) {

@@ -29,6 +29,9 @@ inline fs::path healed_log(const fs::path& directory) { return directory / "log.
 /// Whether `path` is a directory with a heal.json.
 bool is_healed_directory(const fs::path& path);
 
+/// Whether heal.json, plan.json, its maps and the adapter are there and belong together: the hashes are right.
+bool is_intact(const fs::path& path);
+
 /// Reads heal.json. Throws Error when it isn't what heal writes.
 HealedDirectory read_healed_directory(const fs::path& path);
 

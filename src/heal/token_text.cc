@@ -1,15 +1,16 @@
 #include "heal/token_text.h"
 
 #include <algorithm>
-#include <cstring>
 #include <exception>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
-#include "base/file_writer.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/progress.h"
+#include "base/sealed_file.h"
 #include "base/utf8.h"
 
 namespace layerboost {
@@ -90,7 +91,7 @@ std::vector<std::vector<TokenId>> tokenize(const Tokenizer& tokenizer, const std
 }
 
 void write_tokens(const Tokenizer& tokenizer, const MappedFile& text, const fs::path& output) {
-  FileWriter writer(output);
+  SealedWriter writer(output);
   PieceReader reader(text.text(), is_json_lines(text.path()));
   Progress progress("tokenize", static_cast<std::int64_t>(text.text().size()), "bytes");
   std::size_t total = 0;
@@ -114,26 +115,34 @@ void write_tokens(const Tokenizer& tokenizer, const MappedFile& text, const fs::
   writer.finish();
 }
 
-}  // namespace
-
-std::span<const TokenId> TokenText::tokens() const {
-  const std::span<const std::byte> bytes = file.bytes();
-  return {reinterpret_cast<const TokenId*>(bytes.data()), bytes.size() / sizeof(TokenId)};
+/// What the cache has at `path`: nothing where that is missing or damaged.
+std::optional<TokenText> read_cached(const fs::path& path, const std::string& hash, int vocab) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return {};
+  try {
+    TokenText text{MappedFile(path), {}, hash};
+    if (const auto bytes = unsealed(text.file.text()); bytes && bytes->size() % sizeof(TokenId) == 0) {
+      text.tokens = {reinterpret_cast<const TokenId*>(bytes->data()), bytes->size() / sizeof(TokenId)};
+      const auto unknown = [&](TokenId id) { return id < 0 || id >= vocab; };
+      if (std::none_of(text.tokens.begin(), text.tokens.end(), unknown)) return text;
+    }
+  } catch (const Error&) {  // such as an empty file
+  }
+  warn("{} is damaged: its text is tokenised again", path.string());
+  return {};
 }
+
+}  // namespace
 
 TokenText read_token_text(const Model& model, const fs::path& path) {
   const MappedFile text(path);
-  TokenText result;
   const std::string hash = sha256(text.text());
-  result.hash = "sha256:" + hash;
-  const std::string key = sha256(hash + model.hash + (is_json_lines(path) ? " lines 1" : " plain 1"));
+  const std::string key = sha256(hash + model.hash + (is_json_lines(path) ? " lines 2" : " plain 2"));
   const fs::path cached = cache_dir() / "tokens" / (key.substr(0, 32) + ".bin");
-  if (!fs::exists(cached)) write_tokens(model.text(), text, cached);
-  result.file = MappedFile(cached);
-  const auto tokens = result.tokens();
-  const auto unknown = [&](TokenId id) { return id < 0 || id >= model.config.vocab; };
-  if (std::any_of(tokens.begin(), tokens.end(), unknown)) fail("{} is damaged: remove it", cached.string());
-  return result;
+  if (auto found = read_cached(cached, "sha256:" + hash, model.config.vocab)) return std::move(*found);
+  write_tokens(model.text(), text, cached);
+  if (auto written = read_cached(cached, "sha256:" + hash, model.config.vocab)) return std::move(*written);
+  fail("{} can't be read back as it was written: the disk is failing", cached.string());
 }
 
 }  // namespace layerboost

@@ -12,15 +12,14 @@ namespace layerboost {
 /// The tokens of a text file, mapped.
 struct TokenText {
   MappedFile file;
-  std::string hash;  // "sha256:<64 hex digits>" of the text file's bytes
-
-  [[nodiscard]] std::span<const TokenId> tokens() const;
+  std::span<const TokenId> tokens;  // in `file`
+  std::string hash;                 // "sha256:<64 hex digits>" of the text file's bytes
 };
 
 /// Tokens of `path`: JSON Lines (a name ending in .jsonl) give their `text` fields, each followed by one newline; any
 /// other file is plain UTF-8. Read piece by piece, tokenised on all threads the first time, and kept as
-/// cache_dir()/tokens/HASH.bin, by the hashes of text and model. Throws Error naming file and line for text that is
-/// absent, empty or not UTF-8, and Interrupted.
+/// cache_dir()/tokens/HASH.bin (the ids, four bytes each, sealed), by the hashes of text and model; damaged ones are
+/// made again. Throws Error naming file and line for text that is absent, empty or not UTF-8, and Interrupted.
 TokenText read_token_text(const Model& model, const fs::path& path);
 
 }  // namespace layerboost

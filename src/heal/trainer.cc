@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/leftovers.h"
 #include "base/log.h"
 
 namespace layerboost {
@@ -69,19 +70,13 @@ TrainState Trainer::run() {
 /// The first rank has the state, from disk or new, and gives it to the others.
 void Trainer::begin() {
   check_same_run();
-  std::string problem;
-  if (ranks_.first()) {
-    try {
-      begin_or_go_on();
-    } catch (const Error& error) {
-      problem = error.what();
-    }
-  }
-  problem = ranks_.share(problem);
-  if (!problem.empty()) fail("{}", problem);
+  ranks_.by_first([this] { begin_or_go_on(); });
   if (ranks_.size() > 1) {
     const std::string bytes = ranks_.share(ranks_.first() ? checkpoint_bytes(files_.identity, state_) : "");
-    if (!ranks_.first()) state_ = checkpoint_from_bytes(bytes, files_.identity, files_.checkpoint);
+    if (!ranks_.first()) {
+      state_ = checkpoint_from_bytes(bytes, files_.identity, files_.checkpoint);
+      state_.best_x.clear();  // the first keeps them
+    }
   }
   student_.assign(state_.x);
   seconds_before_ = state_.seconds;
@@ -99,11 +94,11 @@ void Trainer::check_same_run() const {
 }
 
 void Trainer::begin_or_go_on() {
-  remove_unfinished(files_.checkpoint);
+  remove_leftovers(files_.checkpoint.parent_path());
   if (auto found = read_checkpoint(files_.checkpoint, files_.identity)) {
     state_ = std::move(*found);
-    if (state_.x.size() != student_.parameter_count())
-      fail("{} is damaged: remove it to begin again", files_.checkpoint.string());
+    LB_CHECK(state_.x.size() == student_.parameter_count());  // of the same run, and undamaged
+    files_.found(state_);
     saved_step_ = state_.step;
     log_.emplace(files_.log, state_.step, state_.measured_step);
     if (!done()) note("goes on at step {} of {}", state_.step, all_steps());
@@ -197,6 +192,7 @@ void Trainer::update(double tokens, double norm) {
   adam.epsilon = options_.epsilon;
   adam.decay = options_.decay;
   adam.gradient_factor = (options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1) / tokens;
+  if (ranks_.first() && state_.best_x.empty()) state_.best_x = state_.x;  // until now they were the best
   const std::size_t first = matching() ? student_.first_core_parameter() : 0;
   adam_step(adam, std::span(gradients_).subspan(first), std::span(state_.x).subspan(first),
             std::span(state_.m).subspan(first), std::span(state_.v).subspan(first));
@@ -238,6 +234,7 @@ void Trainer::measure() {
   if (first || result.kl < state_.best.kl) {
     state_.best = result;
     state_.best_step = state_.step;
+    state_.best_x.clear();
     files_.save_best(state_);
   }
   log_->add({{"step", state_.step}, {"valid", result.to_json()}});

@@ -19,6 +19,8 @@ namespace layerboost {
 struct TrainFiles {
   fs::path checkpoint, log;
   Json identity;  // what the run is made of: it goes on only from a checkpoint of the same
+  /// Called with the state of the checkpoint that the run goes on from, where there is one.
+  std::function<void(const TrainState&)> found = [](const TrainState&) {};
   /// Called with the parameters whenever they are the best so far: before the first step, then after measurements.
   std::function<void(const TrainState&)> save_best;
 };

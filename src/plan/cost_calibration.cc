@@ -9,10 +9,13 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "base/random.h"
+#include "base/sealed_file.h"
 #include "mixer/mixers.h"
 #include "model/runner.h"
 
@@ -125,26 +128,33 @@ fs::path cost_file(const CostKey& key) {
 
 std::optional<CostModel> read_cost(const CostKey& key) {
   const fs::path path = cost_file(key);
-  if (!fs::exists(path)) return {};
-  const Json json = read_json(path);
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return {};
   const std::string where = path.string();
-  if (get_or<int>(json, "version", 0, where) != version || get_or<Json>(json, "key", {}, where) != to_json(key))
+  try {
+    const Json json = read_json(path);
+    if (!is_sealed(json)) fail("{}: damaged, or of an earlier version", where);
+    if (get_or<int>(json, "version", 0, where) != version || get_or<Json>(json, "key", {}, where) != to_json(key))
+      return {};
+    return CostModel{read_terms(json, "rest", where),   read_terms(json, "softmax", where),
+                     read_terms(json, "window", where), read_terms(json, "hybrid", where),
+                     read_terms(json, "gated", where),  read_terms(json, "map", where)};
+  } catch (const Error& error) {
+    warn("{}; measured again", error.what());
     return {};
-  return CostModel{read_terms(json, "rest", where),   read_terms(json, "softmax", where),
-                   read_terms(json, "window", where), read_terms(json, "hybrid", where),
-                   read_terms(json, "gated", where),  read_terms(json, "map", where)};
+  }
 }
 
 void write_cost(const CostKey& key, const CostModel& model) {
-  write_json(cost_file(key), {{"format", "layerboost-cost"},
-                              {"version", version},
-                              {"key", to_json(key)},
-                              {"rest", to_json(model.rest)},
-                              {"softmax", to_json(model.softmax)},
-                              {"window", to_json(model.window)},
-                              {"hybrid", to_json(model.hybrid)},
-                              {"gated", to_json(model.gated)},
-                              {"map", to_json(model.map)}});
+  write_json(cost_file(key), sealed_json({{"format", "layerboost-cost"},
+                                          {"version", version},
+                                          {"key", to_json(key)},
+                                          {"rest", to_json(model.rest)},
+                                          {"softmax", to_json(model.softmax)},
+                                          {"window", to_json(model.window)},
+                                          {"hybrid", to_json(model.hybrid)},
+                                          {"gated", to_json(model.gated)},
+                                          {"map", to_json(model.map)}}));
 }
 
 CostModel measure_cost(const Model& model, const CostGrid& grid) {

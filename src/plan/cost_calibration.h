@@ -25,8 +25,8 @@ CostKey cost_key(const std::string& model_hash, Precision precision);
 /// cache_dir()/cost/<hash of the key>.json.
 fs::path cost_file(const CostKey& key);
 
-/// What was measured before; no value when there is no file, or one that isn't for this key. Throws Error only when a
-/// file is there and can't be read.
+/// What was measured before; no value when there is no file, one that isn't for this key, or (with a warning) a damaged
+/// one.
 std::optional<CostModel> read_cost(const CostKey& key);
 void write_cost(const CostKey& key, const CostModel& model);
 

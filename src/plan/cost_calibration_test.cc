@@ -43,6 +43,13 @@ TEST_F(CostCalibrationTest, KeepsTimesByKey) {
   EXPECT_EQ(read->map.row, 10);
   EXPECT_FALSE(read_cost(cost_key("sha256:other", Precision::bf16)));
   EXPECT_FALSE(read_cost(cost_key("sha256:m", Precision::int8)));
+
+  Json changed = read_json(cost_file(key));
+  changed["rest"]["row"] = 3;
+  write_json(cost_file(key), changed);
+  EXPECT_FALSE(read_cost(key));
+  write_file(cost_file(key), "{\"version\": 2");
+  EXPECT_FALSE(read_cost(key));
 }
 
 TEST_F(CostCalibrationTest, MeasuresAModel) {

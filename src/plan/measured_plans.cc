@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/sealed_file.h"
 #include "plan/json_layout.h"
 
 namespace layerboost {
@@ -22,11 +25,13 @@ MeasuredPlans::MeasuredPlans(fs::path path, std::string key, MeasurePlan measure
   try {
     const std::string where = path_.string();
     const Json json = read_json(path_);
+    if (!is_sealed(json)) fail("{}: damaged, or of an earlier version", where);
     if (get<std::string>(json, "key", where) != key_) return;
     for (const Json& plan : get<std::vector<Json>>(json, "plans", where))
       known_[get<std::string>(plan, "mixers", where)] = {get<double>(plan, "text", where),
                                                          get<double>(plan, "retrieval", where)};
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    warn("{}; measured again", error.what());
     known_.clear();
   }
 }
@@ -44,7 +49,7 @@ void MeasuredPlans::save() const {
   Json json = {{"key", key_}, {"plans", Json::array()}};
   for (const auto& [name, value] : known_)
     json["plans"].push_back({{"mixers", name}, {"text", value.text}, {"retrieval", value.retrieval}});
-  write_file(path_, layout_lines(json));
+  write_file(path_, layout_lines(sealed_json(std::move(json))));
 }
 
 }  // namespace layerboost
