@@ -3,14 +3,15 @@
 const millions = (tokens) => tokens / 1e6;
 
 function healingText({figures = {}, options = {}}) {
-  const {tokens, steps, seconds, before, after} = figures;
+  const {tokens, steps, seconds, before, after, held_out: heldOut} = figures;
   const parts = [];
   if (isNumber(tokens)) {
     parts.push(`The changed model read ${decimal(millions(tokens), tokens < 1e7 ? 2 : 0)} million tokens in ${decimal(steps)} steps` +
         (isNumber(seconds) ? `, which took ${duration(seconds)}.` : '.'));
   }
   if (before && after) {
-    parts.push(`On held-out text its distance from the original (KL divergence) went from ${significant(before.kl)} to ${significant(after.kl)}, ` +
+    const whose = heldOut === 'self' ? ' that the original wrote' : '';
+    parts.push(`On held-out text${whose} its distance from the original (KL divergence) went from ${significant(before.kl)} to ${significant(after.kl)}, ` +
         `and its perplexity from ${decimal(before.perplexity, 2)} to ${decimal(after.perplexity, 2)}` +
         (isNumber(after.teacher_perplexity) ? `; the original\u2019s is ${decimal(after.teacher_perplexity, 2)}.` : '.'));
   }

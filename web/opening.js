@@ -37,6 +37,17 @@ function recallFigure(report) {
   return figure('Recall from far back', number, `numbers hidden in ${decimal(after.length)} tokens of text that it found again`);
 }
 
+/** Of the plan as it is, where its cache can be computed; else as it was predicted. */
+function memoryFigure(report) {
+  const {kv_fraction: predicted, context} = report.plan.predicted || {};
+  const length = Math.min(2048, longestText(report));
+  const known = cacheIsKnown(report);
+  if (!known && !isNumber(predicted)) return null;
+  const share = known ? cacheOfReader(report.analysis.model, report.plan.layers.map(mixerOfEntry), length) /
+      cacheOfReader(report.analysis.model, unchangedMixers(report), length) : predicted;
+  return figure('Cache memory', percent(share), `of what it was, for a text of ${decimal(known ? length : context)} tokens`);
+}
+
 function speedFigure(report) {
   const base = report.speedOf('base');
   const pair = base && report.latestSpeed && busiestRows(base, report.latestSpeed);
@@ -47,14 +58,21 @@ function speedFigure(report) {
   return figure('Writing speed', times(after.speed_tg / before.speed_tg), meaning);
 }
 
-function perplexityFigure(report) {
+/** A model's perplexity of what it wrote itself says little: there the change of the NLL is the figure. */
+function textFigure(report) {
   const base = report.qualityOf('base');
+  const after = report.latestQuality || {};
+  if (isWrittenByModel(after)) {
+    const {nll_change: change, nll_change_stderr: stderr} = after.kl || {};
+    if (!isNumber(change)) return null;
+    const number = [signed(change, decimal(change, 3)), isNumber(stderr) && h('small', {}, ` \u00b1\u202f${decimal(stderr, 3)}`)];
+    return figure('Lost on text', number, 'nats a token (change of the NLL): how much more surprised it is by text that the original wrote; 0 is the same');
+  }
   const before = base && base.perplexity;
-  const after = report.latestQuality && report.latestQuality.perplexity;
-  if (!before || !after) return null;
-  const change = after.ppl / before.ppl - 1;
-  const meaning = `${signed(change, percent(change, 1))}; how surprised it is by text, lower is better`;
-  return figure('Perplexity', [decimal(before.ppl, 1), h('small', {}, ' \u2192 '), decimal(after.ppl, 1)], meaning);
+  if (!before || !after.perplexity) return null;
+  const change = after.perplexity.ppl / before.ppl - 1;
+  const meaning = `${signed(change, percent(change, 1))}; how surprised it is by ${textName(after) || 'text'}, lower is better`;
+  return figure('Perplexity', [decimal(before.ppl, 1), h('small', {}, ' \u2192 '), decimal(after.perplexity.ppl, 1)], meaning);
 }
 
 function drawOpening(report) {
@@ -69,9 +87,6 @@ function drawOpening(report) {
   byId('headline').textContent = `Full attention kept in ${full} of ${mixers.length} layers`;
   byId('lead').textContent = `${name} was measured layer by layer. Where looking back at everything matters, it still ` +
       `does. ${othersInWords(mixers)} This page shows what that cost and what it brought.`;
-  const predicted = plan.predicted || {};
-  const memory = isNumber(predicted.kv_fraction) &&
-      figure('Cache memory', percent(predicted.kv_fraction), `of what it was, for a text of ${decimal(predicted.context)} tokens`);
-  byId('figures').replaceChildren(...[memory, speedFigure(report), perplexityFigure(report), recallFigure(report)]
+  byId('figures').replaceChildren(...[memoryFigure(report), speedFigure(report), textFigure(report), recallFigure(report)]
       .filter(Boolean));
 }

@@ -11,6 +11,11 @@ function taskWords(name, n) {
   return {label, hint: (about ? about + ', ' : '') + plural(n, 'question', 'questions')};
 }
 
+/** What a result's perplexity was measured on: a file's name, and whether the model wrote it itself. */
+const textOf = ({data}) => (data && data.text) || {};
+const isWrittenByModel = (result) => Boolean(textOf(result).written_by_model);
+const textName = (result) => (textOf(result).file || '').split('/').pop();
+
 /**
  * The measures that any of `results` has: {group, label, hint, lower, get, text, change}. get(result) is {mean, stderr} or
  * undefined; text(x) writes a value, change(difference, base) a difference.
@@ -18,13 +23,18 @@ function taskWords(name, n) {
 function qualityRows(results, normalised) {
   const points = (d) => signed(d, decimal(100 * d, 1));
   const share = {text: (x) => decimal(100 * x, 1), change: points, fraction: true};
+  const own = results.some(isWrittenByModel);
+  const perplexityHint = own ? 'of text that the original wrote: only the difference counts' : ['lower is better', textName(results[0])].filter(Boolean).join(', ');
   const rows = [{
-    group: 'Text', label: 'Perplexity', hint: 'lower is better', lower: true, text: (x) => decimal(x, 2),
+    group: 'Text', label: 'Perplexity', hint: perplexityHint, lower: true, text: (x) => decimal(x, 2),
     change: (d, base) => `${signed(d, decimal(d, 2))} (${signed(d, percent(d / base, 1))})`,
     get: ({perplexity: p, kl}) => p && {
       mean: p.ppl, stderr: isNumber(p.nll_stderr) ? p.ppl * p.nll_stderr : undefined,
       change: kl && isNumber(kl.nll_change_stderr) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined,
     },
+  }, {
+    group: 'Text', label: 'More surprised than the original', hint: 'change of the NLL in nats, paired by text', lower: true,
+    text: (x) => decimal(x, 4), get: ({kl}) => (kl && isNumber(kl.nll_change) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined),
   }, {
     group: 'Text', label: 'Distance from the original', hint: 'KL divergence, 0 is the same', lower: true,
     text: (x) => significant(x), get: ({kl}) => kl && {mean: kl.mean, stderr: kl.stderr},

@@ -3,6 +3,9 @@
 function readReport() {
   const data = JSON.parse(byId('data').textContent);
   const find = (list, name) => (list.find((entry) => entry.name === name) || {}).result;
+  // Of a plan that was changed by hand nothing was predicted.
+  const made = data.boost.plan && data.boost.plan.hash;
+  if (data.plan && made && made !== data.plan_hash) delete data.plan.predicted;
   const latest = (list) => (list.length > 1 ? list[list.length - 1].result : undefined);
   return {
     ...data, name: data.boost.model.name || 'The model',

@@ -3,7 +3,8 @@
 const partNames = {boost: 'Everything, start to end', analysis: 'What each layer is worth', quality: 'Quality', speed: 'Speed'};
 
 function allRuns(report) {
-  const runs = [{what: partNames.boost, run: report.boost.run}, {what: partNames.analysis, run: report.analysis && report.analysis.run}];
+  const times = report.boost.runs;
+  const runs = [{what: times > 1 ? `Everything, ${times} runs together` : partNames.boost, run: report.boost.run}, {what: partNames.analysis, run: report.analysis && report.analysis.run}];
   if (report.healing) runs.push({what: 'Healing', run: report.healing.run});
   for (const part of ['quality', 'speed']) {
     for (const {name, result} of report[part]) runs.push({what: `${partNames[part]}, ${stateName(name)}`, run: result.run});
@@ -26,7 +27,9 @@ function measuredText(report) {
   }
   if (data) texts.push(`What each layer is worth was measured on ${decimal(data.tokens)} tokens (${data.sequences} texts of ${decimal(data.length)}, ${data.source === 'self' ? 'which it wrote itself' : 'from ' + data.source}).`);
   const perplexity = report.quality.length && report.quality[0].result.perplexity;
-  if (perplexity) texts.push(`Perplexity was measured on ${decimal(perplexity.tokens)} tokens in ${decimal(perplexity.windows)} windows.`);
+  const result = report.quality.length ? report.quality[0].result : {};
+  const source = isWrittenByModel(result) ? 'of text that it wrote itself ' : textName(result) ? `of ${textName(result)} ` : '';
+  if (perplexity) texts.push(`Perplexity was measured on ${decimal(perplexity.tokens)} tokens ${source}in ${decimal(perplexity.windows)} windows.`);
   return texts.join(' ');
 }
 

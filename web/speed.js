@@ -81,12 +81,25 @@ function cacheOfReader(model, mixers, length) {
   return mixers.reduce((sum, mixer) => sum + perToken * mixerKeeps(mixer, length) + mixerStateBytes(mixer, model, length), 0);
 }
 
+/** How long a text may be: the model's positions, or what was measured where they aren't known; 32,768 at most. */
+function longestText({boost, speed, quality}) {
+  const measured = [...speed.flatMap(({result}) => result.rows.map((row) => row.pp + row.tg)),
+    ...quality.flatMap(({result}) => (result.passkey || []).map((row) => row.length))].filter(isNumber);
+  return Math.min(32768, boost.model.positions || Math.max(2048, ...measured));
+}
+
+/** The model's own mixers. */
+function unchangedMixers({analysis, plan}) {
+  const windows = analysis.model.windows || [];
+  return plan.layers.map((_, layer) => parseMixer(windows[layer] ? `window:${windows[layer]}` : 'softmax'));
+}
+
 function readerChart(report) {
   const {model} = report.analysis;
   const mixers = report.plan.layers.map(mixerOfEntry);
-  const windows = model.windows || [];
-  const unchanged = mixers.map((_, layer) => parseMixer(windows[layer] ? `window:${windows[layer]}` : 'softmax'));
-  const lengths = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((step) => 4096 * step);
+  const unchanged = unchangedMixers(report);
+  const longest = longestText(report);
+  const lengths = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((step) => Math.round(longest * step / 8));
   const line = (name, index, list) => {
     const look = stateLook(name, index);
     return {
