@@ -63,7 +63,7 @@ Calibration make_calibration(const Model& model, const CalibrationOptions& optio
     const int each = (options.retrieval_items + depth_count - 1) / depth_count;
     const TokenId bos = bos_token(model.text(), BosMode::automatic);
     for (const PasskeyItem& item :
-         passkey_items(model.text(), calibration.length - 16, depths, each, options.seed, bos)) {
+         passkey_items(model.text(), calibration.length - retrieval_room, depths, each, options.seed, bos)) {
       if (calibration.retrieval_items == options.retrieval_items) break;
       std::vector<TokenId> tokens = item.prompt;
       tokens.insert(tokens.end(), item.answer.begin(), item.answer.end());

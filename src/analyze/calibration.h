@@ -28,6 +28,9 @@ struct Calibration {
   int retrieval_length = 0;  // of each prompt
 };
 
+/// So many tokens fewer than a sequence have the passkey prompts: their answers stand behind them.
+inline constexpr int retrieval_room = 16;
+
 struct CalibrationOptions {
   std::string text;         // a file; empty: text that the model itself writes
   int tokens = 16 * 1024;   // of text, rounded up to whole sequences

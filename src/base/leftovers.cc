@@ -35,12 +35,14 @@ bool is_gone(pid_t process) { return process == ::getpid() || (::kill(process, 0
 
 }  // namespace
 
-void remove_leftovers(const fs::path& directory) {
+void remove_leftovers(const fs::path& directory, std::string_view prefix) {
   std::error_code ignored;  // whoever may not remove them can do without
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(directory, ignored))
-    if (const auto writer = writer_of(entry.path().filename().string()); writer && is_gone(*writer))
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (const auto writer = writer_of(name); writer && name.starts_with(prefix) && is_gone(*writer))
       found.push_back(entry.path());
+  }
   for (const fs::path& path : found) fs::remove(path, ignored);
 }
 

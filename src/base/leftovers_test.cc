@@ -29,6 +29,8 @@ TEST(Leftovers, OfEndedProcessesGo) {
                  same_number = make("plan.json.tmp" + own), written = make("heal.json.tmp" + alive),
                  notes = make("notes.md.tmp" + gone), kept = make("heal.json"), number = make("log.jsonl.tmp"),
                  word = make("log.jsonl.tmp" + gone + "x");
+  remove_leftovers(directory, "b");
+  EXPECT_TRUE(fs::exists(adapter) && fs::exists(maps) && fs::exists(same_number));
   remove_leftovers(directory);
   for (const fs::path& path : {adapter, maps, same_number}) EXPECT_FALSE(fs::exists(path)) << path;
   for (const fs::path& path : {written, notes, kept, number, word}) EXPECT_TRUE(fs::exists(path)) << path;

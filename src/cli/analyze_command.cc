@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "analyze/sweep.h"
 #include "base/error.h"
+#include "base/file_lock.h"
+#include "base/leftovers.h"
 #include "cli/analyze_options.h"
+#include "cli/check_arguments.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
@@ -42,6 +46,17 @@ void print_table(const Analysis& analysis) {
 void analyze(AnalyzeFlags options) {
   options.analyze.ranks = &Ranks::world();
   RunInfo run = start_run(options.common);
+  check_analyze_options(options.analyze);
+  check_output(options.output, "-o");
+  check_output(options.common.json, "--json");
+  std::optional<FileLock> lock;
+  options.analyze.ranks->by_first([&] {
+    std::string holder;
+    lock = FileLock::take(options.output + ".lock", holder);
+    if (!lock) fail("{} is being made by {}; wait until it has ended, or name another file", options.output, holder);
+    const fs::path output = fs::absolute(options.output);
+    remove_leftovers(output.parent_path(), output.stem().string() + ".");
+  });
   const OpenedModel opened = open_original_model(options.model, options.common.precision, "analyze");
   run.model = opened.model->hash;
   const Analysis analysis = run_analysis(opened, options.analyze, options.common.seed, options.output, run);

@@ -1,5 +1,9 @@
 #include "cli/boost_directory.h"
 
+#include <cmath>
+
+#include "base/error.h"
+
 namespace layerboost {
 namespace {
 
@@ -18,19 +22,31 @@ BoostDirectory read_boost_directory(const fs::path& path) {
   const std::string where = file_in(path).string();
   const Json json = read_json(file_in(path));
   check_format(json, format_name, 1, where);
-  const Json model = get<Json>(json, "model", where);
-  return {get<std::string>(model, "name", where), get<std::string>(model, "path", where),
-          get<std::string>(model, "hash", where)};
+  const Json model = get<Json>(json, "model", where), run = get_or<Json>(json, "run", Json::object(), where),
+             plan = get_or<Json>(json, "plan", Json::object(), where);
+  return {get<std::string>(model, "name", where),
+          get<std::string>(model, "path", where),
+          get<std::string>(model, "hash", where),
+          get_or<int>(model, "positions", 0, where),
+          {get_or<std::string>(plan, "hash", "", where), get_or<Json>(plan, "options", Json::object(), where)},
+          get_or<double>(run, "seconds", 0, where),
+          get_or<int>(json, "runs", 1, where)};
 }
 
-void write_boost_directory(const fs::path& path, const BoostDirectory& directory, const Json& run) {
-  write_json(
-      file_in(path),
-      {{"format", format_name},
-       {"version", 1},
-       {"model",
-        {{"name", directory.model_name}, {"path", directory.model_path.string()}, {"hash", directory.model_hash}}},
-       {"run", run}});
+void write_boost_directory(const fs::path& path, const BoostDirectory& directory, Json run) {
+  run["seconds"] = std::round(directory.seconds * 1000) / 1000;
+  Json json = {{"format", format_name},
+               {"version", 1},
+               {"model",
+                {{"name", directory.model_name},
+                 {"path", directory.model_path.string()},
+                 {"hash", directory.model_hash},
+                 {"positions", directory.positions}}},
+               {"runs", directory.runs},
+               {"run", run}};
+  if (!directory.plan.options.empty())
+    json["plan"] = {{"hash", directory.plan.hash}, {"options", directory.plan.options}};
+  write_json(file_in(path), json);
 }
 
 }  // namespace layerboost

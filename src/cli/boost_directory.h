@@ -8,10 +8,20 @@
 
 namespace layerboost {
 
+/// What boost made plan.json of.
+struct PlanRecord {
+  std::string hash;               // Plan::hash(); empty: it is being made, or boost made none
+  Json options = Json::object();  // plan_options_json(); empty: boost made none
+};
+
 struct BoostDirectory {
   std::string model_name;  // for people
   fs::path model_path;     // absolute
   std::string model_hash;  // Checkpoint::hash()
+  int positions = 0;       // the model's; 0: unknown
+  PlanRecord plan;
+  double seconds = 0;  // of all runs of boost in this directory, unfinished ones as far as they were recorded
+  int runs = 0;        // that many
 };
 
 /// Whether `path` is a directory with a boost.json.
@@ -20,7 +30,7 @@ bool is_boost_directory(const fs::path& path);
 /// Throws Error when boost.json isn't what boost writes.
 BoostDirectory read_boost_directory(const fs::path& path);
 
-/// Writes boost.json with the run object `run`.
-void write_boost_directory(const fs::path& path, const BoostDirectory& directory, const Json& run);
+/// Writes boost.json with the run object `run`, whose seconds become those of all runs.
+void write_boost_directory(const fs::path& path, const BoostDirectory& directory, Json run);
 
 }  // namespace layerboost

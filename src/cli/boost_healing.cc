@@ -13,15 +13,6 @@
 namespace layerboost {
 namespace {
 
-/// Removes what was healed for another plan.
-void remove_other_healing(const fs::path& directory, const std::string& plan_hash) {
-  if (!is_healed_directory(directory) || read_healed_directory(directory).plan_hash == plan_hash) return;
-  note("{}: the plan has changed: what was healed for the one before is removed", directory.string());
-  for (const fs::path& path : {healed_file(directory), healed_adapter(directory), healed_log(directory)})
-    fs::remove(path);
-  fs::remove_all(directory / "checkpoint");
-}
-
 /// Tokens for so many minutes, from the time that a first step takes; decided once for a directory, so that the run can
 /// go on.
 std::int64_t tokens_in(double minutes, const Model& model, const HealPlan& plan, HealOptions options,
@@ -50,7 +41,7 @@ std::int64_t tokens_in(double minutes, const Model& model, const HealPlan& plan,
 }
 
 bool healed_already(const fs::path& directory, const HealOptions& options) {
-  if (!is_healed_directory(directory)) return false;
+  if (!is_intact(directory)) return false;
   const HealedDirectory healed = read_healed_directory(directory);
   return healed.options == options.to_json() &&
          get_or<std::int64_t>(healed.figures, "steps", 0, healed_file(directory).string()) == options.steps();
@@ -96,11 +87,17 @@ void copy_healed(const fs::path& from, const fs::path& directory, const fs::path
   write_healed_directory(directory, healed, run);
 }
 
+void check_healing(const fs::path& directory, const std::string& plan_hash) {
+  if (!is_healed_directory(directory) || read_healed_directory(directory).plan_hash == plan_hash) return;
+  fail("{}: was healed with another plan: give another -o, or remove {} and {} to heal anew", directory.string(),
+       healed_file(directory).string(), (directory / "checkpoint").string());
+}
+
 void heal_boosted(const Model& model, const fs::path& directory, const HealBudget& budget, HealOptions options,
                   const RunInfo& run) {
   const fs::path path = healed_plan(directory);
   const HealPlan plan{read_plan(path, model.config, model.hash), path};
-  remove_other_healing(directory, plan.plan.hash());
+  check_healing(directory, plan.plan.hash());
   options.tokens = budget.minutes > 0 ? tokens_in(budget.minutes, model, plan, options, directory, run) : budget.tokens;
   if (healed_already(directory, options)) return;
   const HealResult result = heal(model, plan, options, directory, run);

@@ -30,6 +30,9 @@ std::optional<fs::path> find_ready_made(const fs::path& models, const std::strin
 /// path. Everything is checked first: the hashes of adapter, plan and model. Throws Error.
 void copy_healed(const fs::path& from, const fs::path& directory, const fs::path& model_path);
 
+/// Throws Error where the directory was healed with another plan: healing anew would undo that.
+void check_healing(const fs::path& directory, const std::string& plan_hash);
+
 /// Heals the plan in `directory` (plan.json) into `directory`, unless that has been done with the same options already;
 /// goes on where it was stopped. `options`: all but tokens; `model`: the unchanged model, in bf16 or f32. Throws Error,
 /// Interrupted.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/error_for_tests.h"
 #include "heal/healed_for_tests.h"
 
 namespace layerboost {
@@ -36,6 +37,14 @@ TEST(ReadyMade, IsCopiedWithItsModelsPath) {
   EXPECT_EQ(opened.plan_hash, small.plan.hash());
   EXPECT_EQ(opened.model->path, moved);
   EXPECT_FALSE(opened.adapter_hash.empty());
+}
+
+TEST(HealBoosted, LeavesWhatWasHealedWithAnotherPlan) {
+  const test::SmallHealed small;
+  check_healing(small.healed, small.plan.hash());
+  check_healing(small.root / "nowhere", "sha256:other");
+  EXPECT_THAT(test::error_of([&] { check_healing(small.healed, "sha256:other"); }),
+              HasSubstr("was healed with another plan"));
 }
 
 TEST(ReadyMade, IsCheckedFirst) {

@@ -1,7 +1,11 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
+#include "base/file_lock.h"
+#include "base/leftovers.h"
+#include "cli/check_arguments.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
@@ -31,6 +35,19 @@ void run_profile(const HealFlags& options, const Model& model, const HealPlan& p
   write_json(options.common.json, json);
 }
 
+/// Before anything is opened: all that can be seen of the flags alone.
+void check_flags(const HealFlags& options) {
+  const HealOptions& heal_options = options.heal;
+  if (!options.profile && options.output.empty()) fail("-o DIR is missing: where to write the healed model");
+  if (options.common.precision == Precision::int8) fail("--precision int8: healing computes in bf16 or f32");
+  check_input(options.plan, "--plan");
+  for (const std::string& file : heal_options.text)
+    if (file != "self") check_input(file, "--text");
+  check_input(heal_options.valid, "--valid");
+  check_output(options.common.json, "--json");
+  if (!options.profile) check_output_directory(options.output, "-o");
+}
+
 void run_heal(HealFlags options) {
   HealOptions& heal_options = options.heal;
   heal_options.tokens = parse_count(options.tokens, "--tokens");
@@ -42,7 +59,14 @@ void run_heal(HealFlags options) {
   heal_options.seed = options.common.seed;
   heal_options.ranks = &Ranks::world();
   if (heal_options.lora.alpha <= 0) heal_options.lora.alpha = 2 * heal_options.lora.rank;
-  if (options.output.empty() && !options.profile) fail("-o DIR is missing: where to write the healed model");
+  check_flags(options);
+  std::optional<FileLock> lock;
+  if (!options.profile) {
+    heal_options.ranks->by_first([&] {
+      lock = lock_directory(options.output);
+      remove_leftovers(options.output);
+    });
+  }
   RunInfo run = start_run(options.common);
   const OpenedModel opened = open_original_model(options.model, options.common.precision, "heal");
   run.model = opened.model->hash;

@@ -10,6 +10,9 @@
 namespace layerboost {
 namespace {
 
+/// Advice for a healed directory that lacks something: the command finds its checkpoint, and writes what is missing.
+constexpr const char* make_again = "run the same layerboost heal (or boost) again, which makes it anew";
+
 /// The base model of a directory: at `path`, else in the cache under `name`, else the default model if it is the one.
 fs::path find_base(const fs::path& path, const std::string& name, const std::string& hash, const fs::path& where) {
   std::error_code ignored;
@@ -54,11 +57,11 @@ ModelFiles healed_model_files(const fs::path& directory, const fs::path& base) {
   files.plan = healed_plan(directory);
   files.adapter = healed_adapter(directory);
   for (const fs::path& file : {files.plan, files.adapter})
-    if (!fs::exists(file)) fail("{}: {} is missing; run layerboost heal again", files.where, file.string());
+    if (!fs::exists(file)) fail("{}: {} is missing; {}", files.where, file.string(), make_again);
   files.adapter_hash = adapter_hash(files.adapter);
   if (files.adapter_hash != healed.adapter_hash)
-    fail("{}: has changed since {} was written (expected {}, found {}); restore it, or run layerboost heal again",
-         files.adapter.string(), files.where, healed.adapter_hash, files.adapter_hash);
+    fail("{}: has changed since {} was written (expected {}, found {}); restore it, or {}", files.adapter.string(),
+         files.where, healed.adapter_hash, files.adapter_hash, make_again);
   files.model = base.empty() ? find_base(healed.model_path, healed.model_name, healed.model_hash, directory) : base;
   files.model_hash = healed.model_hash;
   files.plan_hash = healed.plan_hash;
@@ -98,8 +101,8 @@ PlannedFiles open_planned_files(const ModelFiles& files) {
   opened.plan = read_plan(files.plan, config, hash);
   const std::string plan_hash = opened.plan.hash();
   if (!files.plan_hash.empty() && files.plan_hash != plan_hash)
-    fail("{}: has changed since it was healed (expected {}, found {}); restore it, or run layerboost heal again",
-         files.plan.string(), files.plan_hash, plan_hash);
+    fail("{}: has changed since it was healed (expected {}, found {}); restore it, or remove it and {}",
+         files.plan.string(), files.plan_hash, plan_hash, make_again);
   if (!files.adapter.empty()) {
     opened.adapter = read_adapter(files.adapter, config, hash, plan_hash);
     opened.change.emplace(*opened.adapter, config, files.adapter_hash);

@@ -26,17 +26,26 @@ SpeedTarget read_speed(const std::string& text) {
 /// One plan being made.
 class PlanMaker {
  public:
-  PlanMaker(const fs::path& analysis_path, const PlanOptions& options, Precision precision, const RunInfo& run)
+  PlanMaker(Analysis analysis, const fs::path& analysis_path, const PlanOptions& options, Precision precision,
+            const RunInfo& run)
       : path_(analysis_path),
         options_(options),
         precision_(precision),
         run_(run),
-        analysis_(read_analysis(analysis_path)),
+        analysis_(std::move(analysis)),
         rule_(loss_rule()),
         planner_(analysis_, rule_, options.context) {
     budget_ = {options.softmax, options.none, options.kv, {}, {options.keep.begin(), options.keep.end()}};
     if (!options.speedup.empty()) budget_.speed = speed_ = read_speed(options.speedup);
     check_options();
+  }
+
+  /// Chooses with the losses that are there, and throws what the choice throws.
+  void check(const CostModel* cost) {
+    if (cost != nullptr) cost_ = *cost;
+    if (by_score() || !options_.middle.empty()) (void)middle();
+    if (budget_.speed && !cost_) budget_.speed.reset();
+    if (by_score() || limited() || !budget_.keep.empty()) (void)choose();
   }
 
   MadePlan make(const fs::path& output) {
@@ -308,12 +317,29 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
 
 MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, const fs::path& output,
                    Precision precision, const RunInfo& run) {
-  return PlanMaker(analysis_path, options, precision, run).make(output);
+  return PlanMaker(read_analysis(analysis_path), analysis_path, options, precision, run).make(output);
 }
 
 Json make_curve(const fs::path& analysis_path, const PlanOptions& options, const std::vector<MixerSpec>& specs,
                 Precision precision, const RunInfo& run) {
-  return PlanMaker(analysis_path, options, precision, run).curve(specs);
+  return PlanMaker(read_analysis(analysis_path), analysis_path, options, precision, run).curve(specs);
+}
+
+std::optional<SpeedTarget> speed_target(const PlanOptions& options) {
+  if (options.speedup.empty()) return {};
+  return read_speed(options.speedup);
+}
+
+void check_plan_options(const PlanOptions& options, const Config& config, const std::vector<MixerSpec>& choices,
+                        const std::vector<std::string>& measures, const CostModel* cost) {
+  Analysis blank;
+  blank.model.config = config;
+  blank.choices = choices;
+  blank.measures = measures;
+  for (int layer = 0; layer < config.layers; ++layer)
+    for (const MixerSpec& choice : choices)
+      for (const std::string& measure : measures) blank.layers[layer].choices[choice][measure] = {};
+  PlanMaker(std::move(blank), "the analysis", options, Precision::bf16, RunInfo()).check(cost);
 }
 
 }  // namespace layerboost

@@ -37,6 +37,14 @@ struct PlanOptions {
 /// The budget and the search: all but by, context, text and model.
 void add_plan_options(CLI::App& command, PlanOptions& options);
 
+/// What --speedup asks for; nothing where it isn't given. Throws Error for what can't be read.
+std::optional<SpeedTarget> speed_target(const PlanOptions& options);
+
+/// Throws Error for options that no plan of this model can meet, whatever an analysis of these choices and measures
+/// finds. `cost`: needed for --speedup; nullptr: unknown.
+void check_plan_options(const PlanOptions& options, const Config& config, const std::vector<MixerSpec>& choices,
+                        const std::vector<std::string>& measures, const CostModel* cost);
+
 struct MadePlan {
   Plan plan;
   Json curve;  // frontier_json()

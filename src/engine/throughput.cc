@@ -16,7 +16,8 @@ namespace {
 class Bench {
  public:
   Bench(const Model& model, const MixerList& mixers, const ThroughputRow& most, int step_tokens)
-      : vocab_(model.config.vocab), longest_(longest(most, step_tokens)) {
+      : vocab_(model.config.vocab),
+        longest_(throughput_positions(most.batch, most.prompt, most.generate, step_tokens) - most.prompt) {
     const int positions = model.config.max_positions, length = most.prompt + longest_;
     if (positions > 0 && length > positions)
       fail("prompts of {} and {} generated tokens for {} texts come to {} positions, and the model has {}", most.prompt,
@@ -57,12 +58,6 @@ class Bench {
   }
 
  private:
-  /// The first text goes on while the others are read, each step leaving room for less than a batch of such tokens.
-  static int longest(const ThroughputRow& row, int step_tokens) {
-    const auto tokens = std::int64_t{row.batch} * row.prompt, a_step = std::int64_t{step_tokens} - row.batch;
-    return static_cast<int>((tokens + a_step - 1) / a_step) + row.generate + 2;
-  }
-
   std::vector<RequestId> submit(int batch, int prompt) {
     std::vector<RequestId> texts;
     Random random(1);
@@ -106,6 +101,11 @@ Json ThroughputRow::to_json() const {
           {"cache_bytes", cache_bytes},
           {"rss_bytes", rss_bytes},
           {"runs", runs}};
+}
+
+int throughput_positions(int batch, int prompt, int generate, int step_tokens) {
+  const auto tokens = std::int64_t{batch} * prompt, a_step = std::int64_t{std::max(step_tokens, 2 * batch)} - batch;
+  return static_cast<int>(prompt + (tokens + a_step - 1) / a_step) + generate + 2;
 }
 
 ThroughputRow run_throughput(const Model& model, const MixerList& mixers, int batch, int prompt, int generate,

@@ -23,6 +23,10 @@ struct ThroughputRow {
   [[nodiscard]] Json to_json() const;
 };
 
+/// Positions that the longest text of such a run comes to: the first one goes on while the others are read, each step
+/// leaving room for less than a batch of such tokens.
+int throughput_positions(int batch, int prompt, int generate, int step_tokens);
+
 /// Random prompts, each another, in an engine of their own without a prefix cache; greedy. As in service, a text whose
 /// prompt is read goes on at once, a token a step, while others are still read: prompt_seconds holds this too, and
 /// generate_seconds is that of steps in which all texts are written. `step_tokens`: the engine's, raised where it is

@@ -23,8 +23,8 @@ void refuse_other_run(const Json& found, const Json& wanted, const fs::path& pat
   }
 }
 
-[[noreturn]] void refuse_damaged(const fs::path& path) {
-  fail("checkpoint {} is damaged: remove it and {} to begin again from the first step", path.string(),
+[[noreturn]] void refuse(const fs::path& path, const char* what) {
+  fail("checkpoint {} {}: remove it and {} to begin again from the first step", path.string(), what,
        healed_file(path.parent_path().parent_path()).string());
 }
 
@@ -75,10 +75,9 @@ void write_checkpoint(const fs::path& path, const Json& identity, const TrainSta
 
 TrainState checkpoint_from_bytes(std::string_view file, const Json& identity, const fs::path& path) {
   const std::string where = path.string();
-  if (file.starts_with(older_magic))
-    fail("checkpoint {} is of an earlier version of layerboost: go on with that, or remove it to begin again", where);
+  if (file.starts_with(older_magic)) refuse(path, "is of an earlier version of layerboost");
   const auto check = [&](bool good) {
-    if (!good) refuse_damaged(path);
+    if (!good) refuse(path, "is damaged");
   };
   const std::optional<std::string_view> content = unsealed(file);
   check(content.has_value());

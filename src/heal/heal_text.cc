@@ -127,17 +127,15 @@ class SelfText final : public HealText {
   [[nodiscard]] std::int64_t size() const override { return size_; }
 
   std::vector<TokenId> sequence(std::int64_t i) override {
-    const std::int64_t within = i % size_, part = within / part_size;
+    const std::int64_t within = i % size_, part = within / self_text_part;
     if (part != part_) {
-      texts_ = self_text(subject_, {part_size, options_.length, seed_of(part)});
+      texts_ = self_text(subject_, {self_text_part, options_.length, seed_of(part)});
       part_ = part;
     }
-    return texts_[static_cast<std::size_t>(within % part_size)];
+    return texts_[static_cast<std::size_t>(within % self_text_part)];
   }
 
  private:
-  static constexpr int part_size = 128;
-
   [[nodiscard]] std::uint64_t seed_of(std::int64_t part) const {
     return Random(options_.seed).fork(static_cast<std::uint64_t>(part + 1)).next() >> 16;
   }

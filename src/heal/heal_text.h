@@ -10,6 +10,9 @@
 
 namespace layerboost {
 
+/// Sequences of text by the model itself that are written together, when the first of them is asked for.
+inline constexpr int self_text_part = 128;
+
 struct HealTextOptions {
   std::vector<std::string> files;  // or the one word "self": text that the model writes
   std::string valid;               // a file; empty: the last 1 % of the text, which is then not learnt from

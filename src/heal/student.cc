@@ -6,16 +6,11 @@
 #include "base/error.h"
 
 namespace layerboost {
-namespace {
 
-void check_sizes(const Model& model) {
-  const Config& config = model.config;
-  if (model.precision == Precision::int8) fail("healing computes in bf16 or f32: give --precision bf16");
+void check_sizes_for_healing(const Config& config) {
   for (const int size : {config.hidden, config.ffn, config.q_size(), config.kv_size()})
     if (size % 16 != 0) fail("healing needs layers whose sizes are multiples of 16; this model has {}", size);
 }
-
-}  // namespace
 
 int lowest_changed(const Config& config, std::span<const MixerSpec> specs) {
   const std::vector<MixerSpec> native = native_specs(config);
@@ -34,7 +29,8 @@ Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const 
       sites_(lora_sites(model.config, specs, lowest_, options.rank)),
       lora_count_(lora_size(sites_, options.rank)),
       options_(options) {
-  check_sizes(model);
+  if (model.precision == Precision::int8) fail("healing computes in bf16 or f32: give --precision bf16");
+  check_sizes_for_healing(model.config);
   parameter_count_ = lora_count_;
   auto site = sites_.begin();
   for (int layer = lowest_; layer < model.config.layers; ++layer) {

@@ -15,6 +15,9 @@ namespace layerboost {
 /// The first layer whose mixer isn't the model's own; L where there is none.
 int lowest_changed(const Config& config, std::span<const MixerSpec> specs);
 
+/// Throws Error where a model's layers have sizes that healing can't compute with.
+void check_sizes_for_healing(const Config& config);
+
 /// One layer's own parameters of its mixer among the flat ones.
 struct CoreSlot {
   int layer = 0;

@@ -1,0 +1,22 @@
+// What a long job checks of its arguments before it begins, so that it doesn't fail in its middle.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+
+namespace layerboost {
+
+/// Throws Error, beginning with `flag`, unless `path` is a file that can be opened and has something in it. What isn't
+/// a regular file, such as a pipe, is only opened when it is needed. Empty: nothing is checked.
+void check_input(const std::string& path, const char* flag);
+
+/// Throws Error, beginning with `flag`, unless a file can be written to `path`, whose missing folders will be made.
+/// Empty: nothing is checked.
+void check_output(const std::string& path, const char* flag);
+
+/// Throws Error, beginning with `flag`, unless files can be written into `directory`, which is made if it is missing.
+void check_output_directory(const fs::path& directory, const char* flag);
+
+}  // namespace layerboost
