@@ -20,6 +20,7 @@ COPY --from=build --chown=layerboost:layerboost /cache/layerboost /var/cache/lay
 COPY --from=build /build/layerboost /usr/local/bin/
 # Ready-made plans, where the program was told at its build to look for them.
 COPY --from=build /opt/layerboost/models /opt/layerboost/models
+COPY --from=build /opt/layerboost/LICENSE /opt/layerboost/
 USER layerboost
 ENV XDG_CACHE_HOME=/var/cache
 VOLUME /var/cache/layerboost
