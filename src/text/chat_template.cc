@@ -92,14 +92,16 @@ ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 std::string ChatTemplate::render(const ChatInput& input) const {
   const Parsed& chosen = impl_->with_tools && !input.tools.is_null() ? *impl_->with_tools : impl_->plain;
-  jinja::Context context;
-  context.now = input.now.value_or(std::time(nullptr));
-  std::optional<jinja::Evaluator> evaluator;
+  int line = 1;
   try {
-    evaluator.emplace(context, variables_of(input, chosen.parts, impl_->bos_token, impl_->eos_token));
-    return evaluator->run(chosen.body);
+    // Before there is a budget: how much the messages hold isn't the template's doing.
+    auto variables = variables_of(input, chosen.parts, impl_->bos_token, impl_->eos_token);
+    jinja::Context context;
+    context.now = input.now.value_or(std::time(nullptr));
+    jinja::Evaluator evaluator(context, line, std::move(variables));
+    return evaluator.run(chosen.body);
   } catch (const jinja::TemplateError& error) {
-    fail("chat template, line {}: {}", evaluator ? evaluator->line() : 1, one_line(error.what()));
+    fail("chat template, line {}: {}", line, one_line(error.what()));
   }
 }
 

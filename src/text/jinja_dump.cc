@@ -4,12 +4,17 @@
 #include <cmath>
 
 #include "base/utf8.h"
+#include "text/jinja_budget.h"
 #include "text/jinja_repr.h"
 #include "text/jinja_text.h"
 
 namespace layerboost::jinja {
 
 namespace {
+
+// Units of charge() for a value, and for a byte of a text's.
+constexpr std::size_t written_value_cost = 32;
+constexpr std::size_t written_byte_cost = 8;
 
 class JsonWriter {
  public:
@@ -19,6 +24,7 @@ class JsonWriter {
         key_separator_(style.key_separator.value_or(": ")) {}
 
   void write(const Value& value, int level) {
+    charge(written_value_cost);
     switch (value.kind()) {
       case Kind::none:
         out_ += "null";
@@ -59,6 +65,7 @@ class JsonWriter {
   }
 
   void write_string(const std::string& text) {
+    charge(written_byte_cost * text.size());
     out_ += '"';
     for (const std::string_view character : CodePoints(text)) write_character(character);
     out_ += '"';
@@ -82,16 +89,29 @@ class JsonWriter {
   }
 
   void new_line(int level) {
-    if (out_.size() > Value::max_weight) reject("tojson: a text of more than {} bytes", Value::max_weight);
+    check_size();
     if (!style_.indent) return;
     out_ += '\n';
-    for (int i = 0; i < level; ++i) out_ += *style_.indent;
+    for (int i = 0; i < level; ++i) {
+      out_ += *style_.indent;
+      charge_copy(style_.indent->size());
+      check_size();
+    }
+  }
+
+  void separate() {
+    charge_copy(item_separator_.size());
+    out_ += item_separator_;
+  }
+
+  void check_size() const {
+    if (out_.size() > Value::max_weight) reject("tojson: a text of more than {} bytes", Value::max_weight);
   }
 
   void write_list(const std::vector<Value>& items, int level) {
     out_ += '[';
     for (std::size_t i = 0; i < items.size(); ++i) {
-      if (i > 0) out_ += item_separator_;
+      if (i > 0) separate();
       new_line(level + 1);
       write(items[i], level + 1);
     }
@@ -107,9 +127,10 @@ class JsonWriter {
                        [](const auto* a, const auto* b) { return less(a->first, b->first); });
     out_ += '{';
     for (std::size_t i = 0; i < order.size(); ++i) {
-      if (i > 0) out_ += item_separator_;
+      if (i > 0) separate();
       new_line(level + 1);
       write_key(order[i]->first);
+      charge_copy(key_separator_.size());
       out_ += key_separator_;
       write(order[i]->second, level + 1);
     }
@@ -130,6 +151,8 @@ class JsonWriter {
 };
 
 void append_repr(const Value& value, std::string& out) {
+  charge(written_value_cost);
+  if (out.size() > Value::max_weight) reject("a text of more than {} bytes", Value::max_weight);
   const auto in_brackets = [&](char open, const auto& items, char close, const auto& append) {
     out += open;
     bool first = true;
@@ -157,6 +180,7 @@ void append_repr(const Value& value, std::string& out) {
       out += number_text(value.as_real());
       return;
     case Kind::string:
+      charge(written_byte_cost * value.as_text().size());
       out += repr_of(value.as_text());
       return;
     case Kind::list: {

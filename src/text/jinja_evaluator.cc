@@ -8,8 +8,7 @@ namespace layerboost::jinja {
 namespace {
 
 constexpr int max_level = 800;
-constexpr std::size_t step_cost = 64;        // of one node, in units of Context::charge()
-constexpr std::size_t iteration_cost = 512;  // of a loop's, beside its body
+constexpr std::size_t step_cost = 64;  // of one node, in units of charge()
 
 template <typename... Functions>
 struct Overloaded : Functions... {
@@ -47,7 +46,7 @@ Value loop_value(const std::vector<Value>& items, std::size_t at) {
 
 void Scope::set(const std::string& name, Value value) {
   for (auto& [known, held] : names) {
-    if (known != name) continue;
+    if (!same_text(known, name)) continue;
     held = std::move(value);
     return;
   }
@@ -57,7 +56,7 @@ void Scope::set(const std::string& name, Value value) {
 const Value* Scope::find(const std::string& name) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->outer.get())
     for (const auto& [known, held] : scope->names)
-      if (known == name) return &held;
+      if (same_text(known, name)) return &held;
   return nullptr;
 }
 
@@ -66,46 +65,47 @@ Evaluator::Level::Level(Evaluator& evaluator) : evaluator_(evaluator) {
     --evaluator_.level_;
     reject("calls nest too deep");
   }
-  evaluator_.context_.charge(step_cost);
+  charge(step_cost);
 }
 
-Evaluator::Evaluator(Context& context, std::vector<std::pair<std::string, Value>> globals)
-    : context_(context), top_(std::make_shared<Scope>(Scope{nullptr, std::move(globals)})) {}
+Evaluator::Evaluator(Context& context, int& line, std::vector<std::pair<std::string, Value>> globals)
+    : context_(context), line_(line), top_(std::make_shared<Scope>(Scope{nullptr, std::move(globals)})) {}
 
 std::string Evaluator::run(const Body& body) { return text_of(body, top_); }
 
 std::string Evaluator::text_of(const Body& body, const ScopePointer& scope) {
-  std::string out;
+  Printed out;
   execute(body, scope, out);
-  return out;
+  return out.take();
 }
 
 Evaluator::ScopePointer Evaluator::inside(const ScopePointer& scope) {
   return std::make_shared<Scope>(Scope{scope, {}});
 }
 
-void Evaluator::print(std::string_view text, std::string& out) {
-  context_.charge_copy(text.size());
-  if (out.size() + text.size() > Value::max_weight) reject("the text grows over {} bytes", Value::max_weight);
-  out += text;
+void Printed::add(std::string_view text) {
+  charge_copy(text.size());
+  if (text_.size() + text.size() > Value::max_weight) reject("the text grows over {} bytes", Value::max_weight);
+  held_.add(text.size());
+  text_ += text;
 }
 
-Evaluator::Flow Evaluator::execute(const Body& body, const ScopePointer& scope, std::string& out) {
+Evaluator::Flow Evaluator::execute(const Body& body, const ScopePointer& scope, Printed& out) {
   for (const Statement& statement : body)
     if (const Flow flow = execute(statement, scope, out); flow != Flow::next) return flow;
   return Flow::next;
 }
 
-Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointer& scope, std::string& out) {
+Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointer& scope, Printed& out) {
   const Level level(*this);
   line_ = statement.line;
   return std::visit(
       Overloaded{[&](const Data& node) {
-                   print(node.text, out);
+                   out.add(node.text);
                    return Flow::next;
                  },
                  [&](const Output& node) {
-                   print(to_text(evaluate(*node.value, *scope)), out);
+                   out.add(to_text(evaluate(*node.value, *scope)));
                    return Flow::next;
                  },
                  [&](const For& node) { return execute_for(node, scope, out); },
@@ -134,11 +134,11 @@ Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointe
                    const auto& target = std::get<Call>(node.call->node);
                    Arguments arguments = evaluate_arguments(target.arguments, *scope);
                    arguments.named.emplace_back("caller", make_macro(node.caller, scope));
-                   print(to_text(call(target, arguments, *scope)), out);
+                   out.add(to_text(call(target, arguments, *scope)));
                    return Flow::next;
                  },
                  [&](const FilterBlock& node) {
-                   print(to_text(evaluate_filtered(*node.filter, text_of(node.body, inside(scope)), *scope)), out);
+                   out.add(to_text(evaluate_filtered(*node.filter, text_of(node.body, inside(scope)), *scope)));
                    return Flow::next;
                  },
                  [&](const With& node) {
@@ -151,9 +151,8 @@ Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointe
       statement.node);
 }
 
-Evaluator::Flow Evaluator::execute_for(const For& loop, const ScopePointer& scope, std::string& out) {
+Evaluator::Flow Evaluator::execute_for(const For& loop, const ScopePointer& scope, Printed& out) {
   std::vector<Value> items = items_of(evaluate(*loop.items, *scope));
-  context_.charge(items.size() * iteration_cost);
   if (loop.filter) {
     std::vector<Value> chosen;
     for (Value& item : items) {
@@ -203,7 +202,7 @@ Value Evaluator::call_macro(const Macro& macro, const ScopePointer& scope, const
   std::vector<bool> given(macro.parameters.size(), false);
   const auto position = [&](const std::string& name) {
     const auto found = std::find_if(macro.parameters.begin(), macro.parameters.end(),
-                                    [&](const Parameter& parameter) { return parameter.name == name; });
+                                    [&](const Parameter& parameter) { return same_text(parameter.name, name); });
     return static_cast<std::size_t>(found - macro.parameters.begin());
   };
   if (arguments.positional.size() > macro.parameters.size())

@@ -21,26 +21,37 @@ struct Scope {
   [[nodiscard]] const Value* find(const std::string& name) const;
 };
 
+/// Text that grows, and its memory of the budget.
+class Printed {
+ public:
+  /// Throws TemplateError when it grows too large.
+  void add(std::string_view text);
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+  Held held_;
+};
+
 /// One render. A tree is shared by many; an evaluator is used once.
 class Evaluator {
  public:
-  /// `globals`: the variables and functions the template begins with.
-  Evaluator(Context& context, std::vector<std::pair<std::string, Value>> globals);
+  /// `line`: always the line of the template that runs. `globals`: the variables and functions it begins with. Both
+  /// references outlive the evaluator.
+  Evaluator(Context& context, int& line, std::vector<std::pair<std::string, Value>> globals);
 
-  /// The text of `body`. Throws TemplateError; line() is then where.
+  /// The text of `body`. Throws TemplateError.
   std::string run(const Body& body);
-  [[nodiscard]] int line() const { return line_; }
 
  private:
   enum class Flow { next, break_loop, continue_loop };
   using ScopePointer = std::shared_ptr<Scope>;
 
   // Statements, in jinja_evaluator.cc. `out` grows by what they print.
-  Flow execute(const Body& body, const ScopePointer& scope, std::string& out);
-  Flow execute(const Statement& statement, const ScopePointer& scope, std::string& out);
-  Flow execute_for(const For& loop, const ScopePointer& scope, std::string& out);
+  Flow execute(const Body& body, const ScopePointer& scope, Printed& out);
+  Flow execute(const Statement& statement, const ScopePointer& scope, Printed& out);
+  Flow execute_for(const For& loop, const ScopePointer& scope, Printed& out);
   std::string text_of(const Body& body, const ScopePointer& scope);
-  void print(std::string_view text, std::string& out);
   void assign(const Target& target, const Value& value, Scope& scope);
   Value make_macro(const std::shared_ptr<const Macro>& macro, const ScopePointer& scope);
   Value call_macro(const Macro& macro, const ScopePointer& scope, const Arguments& arguments);
@@ -80,8 +91,8 @@ class Evaluator {
   };
 
   Context& context_;
+  int& line_;
   ScopePointer top_;
-  int line_ = 1;
   int level_ = 0;
   const Value* block_text_ = nullptr;  // what the filters of a block begin with
 };

@@ -62,7 +62,6 @@ Value Evaluator::evaluate_node(const DictDisplay& node, const Scope& scope) {
     if ((key.is(Kind::list) && key.form() == Form::list) || key.is(Kind::dict))
       reject("a {} can't be a key", name_of(key.kind()));
     Value value = evaluate(*value_node, scope);
-    context_.charge(items.size());
     const auto same = [&](const auto& item) { return equal(item.first, key); };
     if (const auto known = std::find_if(items.begin(), items.end(), same); known != items.end())
       known->second = std::move(value);
@@ -95,7 +94,7 @@ Value Evaluator::evaluate_node(const Slice& node, const Scope& scope) {
   const Value object = evaluate(*node.object, scope);
   const auto part = [&](const Expr& expression) { return expression ? evaluate(*expression, scope) : Value::none(); };
   const Value start = part(node.start), stop = part(node.stop), step = part(node.step);
-  return slice_of(context_, defined(object), start, stop, step);
+  return slice_of(defined(object), start, stop, step);
 }
 
 Value Evaluator::evaluate_node(const Call& node, const Scope& scope) {
@@ -139,7 +138,7 @@ Value Evaluator::evaluate_node(const Unary& node, const Scope& scope) {
   if (node.op == "not") return Value::boolean(!truth(operand));
   if (!defined(operand).is_number()) reject("\"{}\" needs a number, not a {}", node.op, name_of(operand.kind()));
   if (node.op == "+") return operand.is_integer() ? Value::integer(operand.as_integer()) : operand;
-  return calculate(context_, "-", Value::integer(0), operand);
+  return calculate("-", Value::integer(0), operand);
 }
 
 Value Evaluator::evaluate_node(const Binary& node, const Scope& scope) {
@@ -149,23 +148,23 @@ Value Evaluator::evaluate_node(const Binary& node, const Scope& scope) {
   if (node.op == "or") return truth(left) ? left : evaluate(*node.right, scope);
   const Value right = evaluate(*node.right, scope);
   line_ = line;
-  return calculate(context_, node.op, defined(left), defined(right));
+  return calculate(node.op, defined(left), defined(right));
 }
 
 Value Evaluator::evaluate_node(const Comparison& node, const Scope& scope) {
   Value left = evaluate(*node.first, scope);
   for (const auto& [op, operand] : node.rest) {
     Value right = evaluate(*operand, scope);
-    if (!compare(context_, op, left, right)) return Value::boolean(false);
+    if (!compare(op, left, right)) return Value::boolean(false);
     left = std::move(right);
   }
   return Value::boolean(true);
 }
 
 Value Evaluator::evaluate_node(const Concatenation& node, const Scope& scope) {
-  std::string text;
-  for (const Expr& part : node.parts) print(to_text(evaluate(*part, scope)), text);
-  return Value::text(std::move(text));
+  Printed printed;
+  for (const Expr& part : node.parts) printed.add(to_text(evaluate(*part, scope)));
+  return Value::text(printed.take());
 }
 
 Value Evaluator::evaluate_node(const Conditional& node, const Scope& scope) {

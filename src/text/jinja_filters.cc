@@ -24,7 +24,6 @@ bool filter_exists(const std::string& name) { return filters().contains(name); }
 Value apply_filter(Context& context, const std::string& name, const Value& value, const Arguments& arguments) {
   const auto found = filters().find(name);
   if (found == filters().end()) reject("unknown filter \"{}\"", name);
-  if (value.is(Kind::string)) context.charge(value.as_text().size());
   return found->second(context, value, arguments);
 }
 

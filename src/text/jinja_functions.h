@@ -29,12 +29,12 @@ Value call_method(Context& context, const Value& object, std::string_view name, 
 /// object[index], undefined where there is nothing, and object.name for keys and members.
 Value item_of(const Value& object, const Value& index);
 /// object[start:stop:step]; none for what isn't given.
-Value slice_of(Context& context, const Value& object, const Value& start, const Value& stop, const Value& step);
+Value slice_of(const Value& object, const Value& start, const Value& stop, const Value& step);
 
 /// left op right for "+", "-", "*", "/", "//", "%" and "**".
-Value calculate(Context& context, std::string_view op, const Value& left, const Value& right);
+Value calculate(std::string_view op, const Value& left, const Value& right);
 /// left op right for "==", "!=", "<", "<=", ">", ">=", "in" and "not in".
-bool compare(Context& context, std::string_view op, const Value& left, const Value& right);
+bool compare(std::string_view op, const Value& left, const Value& right);
 /// Python's format % arguments: %s, %d, %i, %r, %f, %x and %%.
 std::string format_percent(const std::string& format, const std::vector<Value>& arguments);
 

@@ -10,8 +10,10 @@ namespace layerboost::jinja {
 namespace {
 
 constexpr std::int64_t most_in_range = 100000;  // as in Jinja's sandbox
+constexpr std::size_t number_cost = 32;         // of one in a range, in units of charge()
+constexpr std::size_t namespace_bytes = 256;
 
-Value range(Context& context, const Arguments& arguments) {
+Value range(Context&, const Arguments& arguments) {
   arguments.check("range", 3);
   if (arguments.positional.empty()) reject("range needs a number");
   for (const Value& bound : arguments.positional)
@@ -25,10 +27,10 @@ Value range(Context& context, const Arguments& arguments) {
   for (std::int64_t i = start; step > 0 ? i < stop : i > stop;) {
     if (static_cast<std::int64_t>(numbers.size()) == most_in_range)
       reject("range: more than {} numbers", most_in_range);
+    charge(number_cost);
     numbers.push_back(Value::integer(i));
     if (__builtin_add_overflow(i, step, &i)) break;
   }
-  context.charge(numbers.size());
   return Value::list(std::move(numbers));
 }
 
@@ -43,7 +45,7 @@ std::vector<std::pair<Value, Value>> entries_of(const Arguments& arguments, std:
   for (const auto& [name, value] : arguments.named) {
     bool known = false;
     for (auto& [key, held] : entries) {
-      if (!key.is(Kind::string) || key.as_text() != name) continue;
+      if (!key.is(Kind::string) || !same_text(key.as_text(), name)) continue;
       held = value;
       known = true;
     }
@@ -57,7 +59,7 @@ Value dict(Context&, const Arguments& arguments) { return Value::dict(entries_of
 Value make_namespace(Context& context, const Arguments& arguments) {
   auto members = std::make_shared<Namespace>();
   for (const auto& [key, value] : entries_of(arguments, "namespace")) members->set(to_text(key), value);
-  context.charge(64);
+  context.held.add(namespace_bytes);
   context.namespaces.push_back(members);
   return Value::name_space(std::move(members));
 }
@@ -72,6 +74,7 @@ Value strftime_now(Context& context, const Arguments& arguments) {
   if (format == nullptr || !format->is(Kind::string)) reject("strftime_now needs a format");
   const std::string& pattern = format->as_text();
   if (pattern.size() > 1000) reject("strftime_now: a format of more than 1000 bytes");
+  charge(1000 + 100 * pattern.size());
   std::tm local{};
   localtime_r(&context.now, &local);
   std::string text(pattern.size() * 64 + 64, '\0');
@@ -83,6 +86,7 @@ Value strftime_now(Context& context, const Arguments& arguments) {
 template <typename T>
 std::string formatted_number(const std::string& field, T number) {
   std::vector<char> buffer(12000);
+  charge(buffer.size() / 8);
   const int length = std::snprintf(buffer.data(), buffer.size(), field.c_str(), number);
   LB_CHECK(length >= 0 && length < static_cast<int>(buffer.size()));
   return std::string(buffer.data(), static_cast<std::size_t>(length));
@@ -106,6 +110,7 @@ std::vector<std::pair<std::string, Value>> global_functions() {
 std::string format_percent(const std::string& format, const std::vector<Value>& arguments) {
   std::string out;
   std::size_t next = 0;
+  charge(4 * format.size());
   for (std::size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%') {
       out += format[i];

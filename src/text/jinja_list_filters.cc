@@ -11,21 +11,14 @@ namespace {
 
 Value size_value(std::size_t size) { return Value::integer(static_cast<std::int64_t>(size)); }
 
-std::vector<Value> charged_items(Context& context, const Value& value) {
-  std::vector<Value> items = items_of(value);
-  context.charge(items.size());
-  return items;
-}
-
 // What `sort`, `min`, `unique` ... compare: an attribute, without regard to case unless asked for.
-std::vector<std::pair<Value, Value>> with_keys(Context& context, const Value& value, const Value* attribute,
+std::vector<std::pair<Value, Value>> with_keys(const Value& value, const Value* attribute,
                                                const Value* case_sensitive) {
   std::vector<std::pair<Value, Value>> keyed;
-  for (Value& item : charged_items(context, value)) {
+  for (Value& item : items_of(value)) {
     Value key = attribute != nullptr && !attribute->is(Kind::none) ? attribute_of(item, *attribute) : item;
     if (key.is(Kind::string) && !(case_sensitive != nullptr && truth(*case_sensitive)))
       key = Value::text(with_case(key.as_text(), LetterCase::lower));
-    context.charge(key.weight());
     keyed.emplace_back(std::move(key), std::move(item));
   }
   return keyed;
@@ -61,51 +54,52 @@ Value length_filter(Context&, const Value& value, const Arguments& arguments) {
   }
 }
 
-Value first_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value first_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("first", 0);
-  const std::vector<Value> items = charged_items(context, value);
+  if (value.is(Kind::string) && !value.as_text().empty()) return item_of(value, Value::integer(0));
+  const std::vector<Value> items = items_of(value);
   return items.empty() ? Value::undefined("the first item of an empty list") : items.front();
 }
 
-Value last_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value last_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("last", 0);
-  const std::vector<Value> items = charged_items(context, value);
+  if (value.is(Kind::string) && !value.as_text().empty()) return item_of(value, Value::integer(-1));
+  const std::vector<Value> items = items_of(value);
   return items.empty() ? Value::undefined("the last item of an empty list") : items.back();
 }
 
-Value join_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value join_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("join", 2, {"d", "attribute"});
   const Value* const given = arguments.find(0, "d");
   const std::string separator = given != nullptr ? to_text(*given) : "";
   const Value* const attribute = arguments.find(1, "attribute");
   std::string out;
   bool first = true;
-  for (const Value& item : charged_items(context, value)) {
+  for (const Value& item : items_of(value)) {
     if (!first) out += separator;
     first = false;
+    charge_copy(separator.size());
     out += to_text(attribute != nullptr && !attribute->is(Kind::none) ? attribute_of(item, *attribute) : item);
-    context.charge(separator.size() + item.weight());
     if (out.size() > Value::max_weight) reject("join: a text of more than {} bytes", Value::max_weight);
   }
   return Value::text(std::move(out));
 }
 
-Value list_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value list_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("list", 0);
-  return Value::list(charged_items(context, value));
+  return Value::list(items_of(value));
 }
 
-Value items_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value items_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("items", 0);
   if (value.is(Kind::undefined)) return Value::list({}, Form::lazy);
   if (!value.is(Kind::dict)) reject("items: a {} has none", name_of(value.kind()));
-  context.charge(value.as_dict().size());
   std::vector<Value> pairs;
   for (const auto& [key, held] : value.as_dict()) pairs.push_back(pair_value(key, held));
   return Value::list(std::move(pairs), Form::lazy);
 }
 
-Value dictsort_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value dictsort_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("dictsort", 3, {"case_sensitive", "by", "reverse"});
   if (!value.is(Kind::dict)) reject("dictsort: a {} is not a dict", name_of(value.kind()));
   const Value* const by = arguments.find(1, "by");
@@ -114,23 +108,21 @@ Value dictsort_filter(Context& context, const Value& value, const Arguments& arg
   std::vector<Value> pairs;
   for (const auto& [key, held] : value.as_dict()) pairs.push_back(pair_value(key, held));
   const Value position = Value::integer(which == "key" ? 0 : 1);
-  return sorted_list(with_keys(context, Value::list(std::move(pairs)), &position, arguments.find(0, "case_sensitive")),
+  return sorted_list(with_keys(Value::list(std::move(pairs)), &position, arguments.find(0, "case_sensitive")),
                      arguments.find(2, "reverse"));
 }
 
-Value sort_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value sort_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("sort", 3, {"reverse", "case_sensitive", "attribute"});
-  return sorted_list(with_keys(context, value, arguments.find(2, "attribute"), arguments.find(1, "case_sensitive")),
+  return sorted_list(with_keys(value, arguments.find(2, "attribute"), arguments.find(1, "case_sensitive")),
                      arguments.find(0, "reverse"));
 }
 
-Value unique_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value unique_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("unique", 2, {"case_sensitive", "attribute"});
   std::vector<Value> keys;
   std::vector<Value> chosen;
-  for (auto& [key, item] :
-       with_keys(context, value, arguments.find(1, "attribute"), arguments.find(0, "case_sensitive"))) {
-    context.charge(keys.size());
+  for (auto& [key, item] : with_keys(value, arguments.find(1, "attribute"), arguments.find(0, "case_sensitive"))) {
     if (std::any_of(keys.begin(), keys.end(), [&, &wanted = key](const Value& known) { return equal(known, wanted); }))
       continue;
     keys.push_back(std::move(key));
@@ -140,9 +132,9 @@ Value unique_filter(Context& context, const Value& value, const Arguments& argum
 }
 
 template <bool largest>
-Value extreme_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value extreme_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check(largest ? "max" : "min", 2, {"case_sensitive", "attribute"});
-  const auto keyed = with_keys(context, value, arguments.find(1, "attribute"), arguments.find(0, "case_sensitive"));
+  const auto keyed = with_keys(value, arguments.find(1, "attribute"), arguments.find(0, "case_sensitive"));
   if (keyed.empty()) return Value::undefined("the extreme of an empty list");
   const auto* best = &keyed.front();
   for (const auto& one : keyed)
@@ -150,20 +142,20 @@ Value extreme_filter(Context& context, const Value& value, const Arguments& argu
   return best->second;
 }
 
-Value sum_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value sum_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("sum", 2, {"attribute", "start"});
   const Value* const attribute = arguments.find(0, "attribute");
   const Value* const start = arguments.find(1, "start");
   Value total = start != nullptr ? *start : Value::integer(0);
-  for (const Value& item : charged_items(context, value))
-    total = calculate(context, "+", total,
+  for (const Value& item : items_of(value))
+    total = calculate("+", total,
                       attribute != nullptr && !attribute->is(Kind::none) ? attribute_of(item, *attribute) : item);
   return total;
 }
 
-Value reverse_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value reverse_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("reverse", 0);
-  std::vector<Value> items = charged_items(context, value);
+  std::vector<Value> items = items_of(value);
   std::reverse(items.begin(), items.end());
   if (!value.is(Kind::string)) return Value::list(std::move(items), Form::lazy);
   std::string text;
@@ -171,7 +163,7 @@ Value reverse_filter(Context& context, const Value& value, const Arguments& argu
   return Value::text(std::move(text));
 }
 
-Value batch_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value batch_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("batch", 2, {"linecount", "fill_with"});
   const Value* const size = arguments.find(0, "linecount");
   if (size == nullptr || !size->is_integer() || size->as_integer() < 1) reject("batch needs a number of items");
@@ -179,13 +171,15 @@ Value batch_filter(Context& context, const Value& value, const Arguments& argume
   const Value* const filling = arguments.find(1, "fill_with");
   std::vector<Value> batches;
   std::vector<Value> current;
-  for (Value& item : charged_items(context, value)) {
+  for (Value& item : items_of(value)) {
     current.push_back(std::move(item));
     if (current.size() == count) batches.push_back(Value::list(std::exchange(current, {})));
   }
   if (!current.empty()) {
-    context.charge(count);
-    if (filling != nullptr && !filling->is(Kind::none)) current.resize(std::min(count, Value::max_weight), *filling);
+    if (filling != nullptr && !filling->is(Kind::none)) {
+      charge_values(std::min(count, Value::max_weight));
+      current.resize(std::min(count, Value::max_weight), *filling);
+    }
     batches.push_back(Value::list(std::move(current)));
   }
   return Value::list(std::move(batches), Form::lazy);

@@ -22,9 +22,8 @@ Value get_method(Context&, const Value& object, const Arguments& arguments) {
 }
 
 template <char part>  // 'k'ey, 'v'alue or both
-Value parts_method(Context& context, const Value& object, const Arguments& arguments) {
+Value parts_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("the method", 0);
-  context.charge(object.as_dict().size());
   std::vector<Value> parts;
   for (const auto& [key, value] : object.as_dict())
     parts.push_back(part == 'k' ? key : part == 'v' ? value : Value::list({key, value}, Form::tuple));
@@ -46,11 +45,10 @@ const MethodTable& dict_methods() {
 }
 
 template <bool all>
-Value list_position_method(Context& context, const Value& object, const Arguments& arguments) {
+Value list_position_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("the method", 1);
   const Value* const wanted = arguments.find(0);
   if (wanted == nullptr) reject("the method needs a value");
-  context.charge(object.weight());
   const auto& items = object.as_list();
   const auto same = [&](const Value& item) { return equal(item, *wanted); };
   if (all) return Value::integer(std::count_if(items.begin(), items.end(), same));
@@ -86,7 +84,6 @@ const MethodTable& methods_of(const Value& object) {
 bool method_exists(const Value& object, std::string_view name) { return methods_of(object).contains(name); }
 
 Value call_method(Context& context, const Value& object, std::string_view name, const Arguments& arguments) {
-  if (object.is(Kind::string)) context.charge(object.as_text().size());
   return methods_of(object).find(name)->second(context, object, arguments);
 }
 

@@ -6,6 +6,8 @@ namespace layerboost::jinja {
 
 namespace {
 
+constexpr std::size_t item_cost = 64;  // of looking up what is applied to an item, in units of charge()
+
 // As Jinja's filters have it, none is empty too.
 std::vector<Value> items_if_any(const Value& value) { return truth(value) ? items_of(value) : std::vector<Value>(); }
 
@@ -23,7 +25,7 @@ Value map_filter(Context& context, const Value& value, const Arguments& argument
   Arguments rest = without_first(arguments, 1);
   if (attribute == nullptr) rest.named = arguments.named;
   for (const Value& item : items_if_any(value)) {
-    context.charge(1);
+    charge(item_cost);
     Value result = attribute != nullptr ? attribute_of(item, *attribute)
                                         : apply_filter(context, to_text(arguments.positional[0]), item, rest);
     if (attribute != nullptr && fallback != nullptr && result.is(Kind::undefined)) result = *fallback;
@@ -41,7 +43,7 @@ Value choose(Context& context, const Value& value, const Arguments& arguments, b
   const Arguments rest = without_first(arguments, used + 1);
   std::vector<Value> chosen;
   for (const Value& item : items_if_any(value)) {
-    context.charge(1);
+    charge(item_cost);
     const Value subject = attribute ? attribute_of(item, arguments.positional[0]) : item;
     if ((tested ? apply_test(context, test, subject, rest) : truth(subject)) == wanted) chosen.push_back(item);
   }

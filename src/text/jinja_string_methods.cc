@@ -13,7 +13,7 @@ std::optional<std::string> text_at(const Arguments& arguments, std::size_t index
   const Value* const value = arguments.find(index, name);
   if (value == nullptr || value->is(Kind::none)) return std::nullopt;
   if (!value->is(Kind::string)) reject("the method needs a string, not a {}", name_of(value->kind()));
-  return value->as_text();
+  return to_text(*value);
 }
 
 std::string required_text(const Arguments& arguments, std::size_t index) {
@@ -50,13 +50,12 @@ Value case_method(Context&, const Value& object, const Arguments& arguments) {
 }
 
 template <bool from_right>
-Value split_method(Context& context, const Value& object, const Arguments& arguments) {
+Value split_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("split", 2, {"sep", "maxsplit"});
   const auto separator = text_at(arguments, 0, "sep");
   const std::int64_t most = integer_at(arguments, 1, -1, "maxsplit");
   const auto parts =
       from_right ? split_from_right(object.as_text(), separator, most) : split(object.as_text(), separator, most);
-  context.charge(parts.size());
   return list_of(parts);
 }
 
@@ -89,19 +88,17 @@ Value remove_affix_method(Context&, const Value& object, const Arguments& argume
   return Value::text(std::move(text));
 }
 
-Value replace_method(Context& context, const Value& object, const Arguments& arguments) {
+Value replace_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("replace", 3, {"count"});
-  std::string text = replace(object.as_text(), required_text(arguments, 0), required_text(arguments, 1),
-                             integer_at(arguments, 2, -1, "count"));
-  context.charge(text.size());
-  return Value::text(std::move(text));
+  return Value::text(replace(object.as_text(), required_text(arguments, 0), required_text(arguments, 1),
+                             integer_at(arguments, 2, -1, "count")));
 }
 
 template <bool from_right, bool must_be_there>
 Value find_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("find", 1);
   const std::string wanted = required_text(arguments, 0);
-  const std::size_t found = from_right ? object.as_text().rfind(wanted) : object.as_text().find(wanted);
+  const std::size_t found = (from_right ? find_last_text : find_text)(object.as_text(), wanted);
   if (found == std::string::npos && must_be_there) reject("index: the text is not there");
   if (found == std::string::npos) return Value::integer(-1);
   return Value::integer(static_cast<std::int64_t>(length_of(std::string_view(object.as_text()).substr(0, found))));
@@ -109,9 +106,7 @@ Value find_method(Context&, const Value& object, const Arguments& arguments) {
 
 Value count_text_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("count", 1);
-  const std::string wanted = required_text(arguments, 0);
-  if (wanted.empty()) return Value::integer(static_cast<std::int64_t>(length_of(object.as_text())) + 1);
-  return Value::integer(static_cast<std::int64_t>(split(object.as_text(), wanted, -1).size()) - 1);
+  return Value::integer(static_cast<std::int64_t>(count_text(object.as_text(), required_text(arguments, 0))));
 }
 
 Value join_method(Context& context, const Value& object, const Arguments& arguments) {
@@ -124,7 +119,7 @@ Value join_method(Context& context, const Value& object, const Arguments& argume
 }
 
 template <char side>  // what is filled: 'l'eft, 'r'ight or 'b'oth
-Value fill_method(Context& context, const Value& object, const Arguments& arguments) {
+Value fill_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("the method", 2);
   const std::string filling = text_at(arguments, 1).value_or(" ");
   if (length_of(filling) != 1) reject("what is filled with must be one character");
@@ -132,7 +127,7 @@ Value fill_method(Context& context, const Value& object, const Arguments& argume
   const std::int64_t missing = integer_at(arguments, 0, 0) - length;
   if (missing <= 0) return object;
   if (missing > (1 << 20)) reject("a width of more than {}", 1 << 20);
-  context.charge(static_cast<std::size_t>(missing));
+  charge(2 * static_cast<std::size_t>(missing));
   // Python's center() puts the odd one to the left when the width is odd.
   const std::int64_t left = side == 'l' ? missing : side == 'r' ? 0 : missing / 2 + (missing & (missing + length) & 1);
   std::string text;
@@ -158,17 +153,18 @@ Value partition_method(Context&, const Value& object, const Arguments& arguments
   const std::string separator = required_text(arguments, 0);
   if (separator.empty()) reject("partition: the separator is empty");
   const std::string_view text = object.as_text();
-  const std::size_t found = from_right ? text.rfind(separator) : text.find(separator);
+  const std::size_t found = (from_right ? find_last_text : find_text)(text, separator);
   if (found == std::string_view::npos)
     return from_right ? list_of({"", "", text}, Form::tuple) : list_of({text, "", ""}, Form::tuple);
   return list_of({text.substr(0, found), separator, text.substr(found + separator.size())}, Form::tuple);
 }
 
 // "{}", "{0}" and "{name}"; widths and the like are not supported.
-Value format_method(Context& context, const Value& object, const Arguments& arguments) {
+Value format_method(Context&, const Value& object, const Arguments& arguments) {
   const std::string& format = object.as_text();
   std::string out;
   std::size_t next = 0;
+  charge(4 * format.size());
   for (std::size_t i = 0; i < format.size(); ++i) {
     const char c = format[i];
     if ((c == '{' || c == '}') && i + 1 < format.size() && format[i + 1] == c) {
@@ -189,7 +185,6 @@ Value format_method(Context& context, const Value& object, const Arguments& argu
                                : number      ? arguments.find(static_cast<std::size_t>(std::stoi(field)))
                                              : arguments.find(arguments.positional.size(), field);
     if (value == nullptr) reject("format: nothing for \"{{{}}}\"", field);
-    context.charge(value->weight());
     out += to_text(*value);
     if (out.size() > Value::max_weight) reject("a text of more than {} bytes", Value::max_weight);
     i = end;

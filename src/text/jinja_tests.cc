@@ -22,14 +22,14 @@ bool of_kind(Context&, const Value& value, const Arguments&) {
 }
 
 template <char a, char b = '\0'>
-bool compared(Context& context, const Value& value, const Arguments& arguments) {
+bool compared(Context&, const Value& value, const Arguments& arguments) {
   constexpr char op[] = {a, b, '\0'};
-  return compare(context, op, value, operand(arguments));
+  return compare(op, value, operand(arguments));
 }
 
-std::int64_t remainder(Context& context, const Value& value, const Value& divisor) {
+std::int64_t remainder(const Value& value, const Value& divisor) {
   if (!value.is_integer() || !divisor.is_integer()) reject("the test needs integers");
-  return calculate(context, "%", value, divisor).as_integer();
+  return calculate("%", value, divisor).as_integer();
 }
 
 const std::map<std::string, TestFunction, std::less<>>& tests() {
@@ -65,14 +65,12 @@ const std::map<std::string, TestFunction, std::less<>>& tests() {
        [](Context&, const Value& value, const Arguments& arguments) {
          return value.kind() == operand(arguments).kind() && equal(value, operand(arguments));
        }},
-      {"odd", [](Context& context, const Value& value,
-                 const Arguments&) { return remainder(context, value, Value::integer(2)) == 1; }},
-      {"even", [](Context& context, const Value& value,
-                  const Arguments&) { return remainder(context, value, Value::integer(2)) == 0; }},
-      {"divisibleby", [](Context& context, const Value& value,
-                         const Arguments& arguments) { return remainder(context, value, operand(arguments)) == 0; }},
-      {"in", [](Context& context, const Value& value,
-                const Arguments& arguments) { return compare(context, "in", value, operand(arguments)); }},
+      {"odd", [](Context&, const Value& value, const Arguments&) { return remainder(value, Value::integer(2)) == 1; }},
+      {"even", [](Context&, const Value& value, const Arguments&) { return remainder(value, Value::integer(2)) == 0; }},
+      {"divisibleby", [](Context&, const Value& value,
+                         const Arguments& arguments) { return remainder(value, operand(arguments)) == 0; }},
+      {"in", [](Context&, const Value& value,
+                const Arguments& arguments) { return compare("in", value, operand(arguments)); }},
       {"filter", [](Context&, const Value& value, const Arguments&) { return filter_exists(to_text(value)); }},
       {"test", [](Context&, const Value& value, const Arguments&) { return test_exists(to_text(value)); }},
       {"eq", compared<'=', '='>},

@@ -3,9 +3,11 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 
 #include "base/utf8.h"
+#include "text/jinja_budget.h"
 #include "text/jinja_value.h"
 
 namespace layerboost::jinja {
@@ -16,6 +18,58 @@ std::int32_t code_point_of(std::string_view character) {
 }
 
 namespace {
+
+// Units of charge() for a byte that is decoded, and for one whose character is looked up in Unicode's tables.
+constexpr std::size_t decode_cost = 4;
+constexpr std::size_t lookup_cost = 16;
+
+// For each place of `wanted` (not empty) in `text`, from the left, without overlaps: visit(place) says whether to go
+// on.
+template <typename Visit>
+void for_each_place(std::string_view text, std::string_view wanted, Visit visit) {
+  // memmem() compares at most 256 bytes of what is wanted at each place; of longer ones it takes linear time.
+  constexpr std::size_t most_compared = 256, compared_at_once = 16;
+  charge(text.size() * (1 + std::min(wanted.size(), most_compared) / compared_at_once) + 8 * wanted.size());
+  std::size_t from = 0;
+  while (wanted.size() <= text.size() - from) {
+    const void* const found = memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
+    if (found == nullptr) return;
+    const auto place = static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    charge(lookup_cost);
+    if (!visit(place)) return;
+    from = place + wanted.size();
+  }
+}
+
+// The same from the right.
+template <typename Visit>
+void for_each_place_from_right(std::string_view text, std::string_view wanted, Visit visit) {
+  charge_copy(text.size() + wanted.size());
+  const Held held(text.size() + wanted.size());
+  const std::string text_reversed(text.rbegin(), text.rend()), wanted_reversed(wanted.rbegin(), wanted.rend());
+  for_each_place(text_reversed, wanted_reversed,
+                 [&](std::size_t place) { return visit(text.size() - place - wanted.size()); });
+}
+
+// Parts of a text on their way to become values, for which there must be memory.
+class Parts {
+ public:
+  void add(std::string_view part) {
+    constexpr std::size_t bytes_of_value = 128;
+    room_.add(bytes_of_value);
+    parts_.push_back(part);
+  }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(parts_.size()); }
+  std::vector<std::string_view> take() { return std::move(parts_); }
+  std::vector<std::string_view> take_reversed() {
+    std::reverse(parts_.begin(), parts_.end());
+    return take();
+  }
+
+ private:
+  std::vector<std::string_view> parts_;
+  Held room_;
+};
 
 bool is_space(std::string_view character) {
   const std::int32_t code_point = code_point_of(character);
@@ -49,22 +103,23 @@ std::string_view last_character(std::string_view text) {
 }
 
 std::vector<std::string_view> split_at_space(std::string_view text, std::int64_t most) {
-  std::vector<std::string_view> parts;
+  Parts parts;
+  charge(text.size() * decode_cost);
   text = strip(text, Side::left);
   while (!text.empty()) {
-    if (most >= 0 && static_cast<std::int64_t>(parts.size()) == most) {
-      parts.push_back(text);
-      return parts;
+    if (most >= 0 && parts.size() == most) {
+      parts.add(text);
+      return parts.take();
     }
     std::size_t end = 0;
     for (const std::string_view character : CodePoints(text)) {
       if (is_space(character)) break;
       end += character.size();
     }
-    parts.push_back(text.substr(0, end));
+    parts.add(text.substr(0, end));
     text = strip(text.substr(end), Side::left);
   }
-  return parts;
+  return parts.take();
 }
 
 }  // namespace
@@ -81,6 +136,7 @@ CodePoints::Iterator& CodePoints::Iterator::operator++() {
 }
 
 std::size_t length_of(std::string_view text) {
+  charge(text.size() * decode_cost);
   std::size_t length = 0;
   for ([[maybe_unused]] const std::string_view character : CodePoints(text)) ++length;
   return length;
@@ -90,7 +146,9 @@ std::string_view strip(std::string_view text, Side side, const std::optional<std
   std::vector<std::string_view> set;
   if (characters)
     for (const std::string_view character : CodePoints(*characters)) set.push_back(character);
+  charge(decode_cost * (characters ? characters->size() : 0));
   const auto goes = [&](std::string_view character) {
+    charge(lookup_cost + 2 * set.size());
     return characters ? std::find(set.begin(), set.end(), character) != set.end() : is_space(character);
   };
   if (side != Side::right) {
@@ -108,6 +166,7 @@ std::string_view strip(std::string_view text, Side side, const std::optional<std
 
 std::string with_case(std::string_view text, LetterCase form) {
   std::string out;
+  charge(text.size() * lookup_cost);
   out.reserve(text.size());
   bool inside_word = false;
   for (const std::string_view character : CodePoints(text)) {
@@ -127,53 +186,84 @@ std::string with_case(std::string_view text, LetterCase form) {
   return out;
 }
 
+std::size_t find_text(std::string_view text, std::string_view wanted) {
+  if (wanted.empty()) return 0;
+  std::size_t found = std::string_view::npos;
+  for_each_place(text, wanted, [&](std::size_t place) {
+    found = place;
+    return false;
+  });
+  return found;
+}
+
+std::size_t find_last_text(std::string_view text, std::string_view wanted) {
+  if (wanted.empty()) return text.size();
+  std::size_t found = std::string_view::npos;
+  for_each_place_from_right(text, wanted, [&](std::size_t place) {
+    found = place;
+    return false;
+  });
+  return found;
+}
+
+std::size_t count_text(std::string_view text, std::string_view wanted) {
+  if (wanted.empty()) return length_of(text) + 1;
+  std::size_t count = 0;
+  for_each_place(text, wanted, [&](std::size_t) {
+    ++count;
+    return true;
+  });
+  return count;
+}
+
 std::vector<std::string_view> split(std::string_view text, const std::optional<std::string>& separator,
                                     std::int64_t most) {
   if (!separator) return split_at_space(text, most);
   if (separator->empty()) reject("split: the separator is empty");
-  std::vector<std::string_view> parts;
+  Parts parts;
   std::size_t from = 0;
-  while (most < 0 || static_cast<std::int64_t>(parts.size()) < most) {
-    const std::size_t found = text.find(*separator, from);
-    if (found == std::string_view::npos) break;
-    parts.push_back(text.substr(from, found - from));
+  for_each_place(text, *separator, [&](std::size_t found) {
+    if (most >= 0 && parts.size() >= most) return false;
+    parts.add(text.substr(from, found - from));
     from = found + separator->size();
-  }
-  parts.push_back(text.substr(from));
-  return parts;
+    return true;
+  });
+  parts.add(text.substr(from));
+  return parts.take();
 }
 
 std::vector<std::string_view> split_from_right(std::string_view text, const std::optional<std::string>& separator,
                                                std::int64_t most) {
   if (most < 0) return split(text, separator, most);
   if (separator && separator->empty()) reject("rsplit: the separator is empty");
-  std::vector<std::string_view> parts;
-  if (!separator) text = strip(text, Side::right);
-  while (static_cast<std::int64_t>(parts.size()) < most && !(text.empty() && !separator)) {
-    std::size_t part = 0;
-    std::size_t end = 0;  // the part begins at `part`, the rest ends at `end`
-    if (separator) {
-      const std::size_t found = text.rfind(*separator);
-      if (found == std::string_view::npos) break;
-      end = found;
-      part = found + separator->size();
-    } else {
-      std::string_view rest = text;
-      while (!rest.empty() && !is_space(last_character(rest))) rest.remove_suffix(last_character(rest).size());
-      part = rest.size();
-      if (part == 0) break;
-      end = strip(rest, Side::right).size();
-    }
-    parts.push_back(text.substr(part));
-    text = text.substr(0, end);
+  Parts parts;
+  if (separator) {
+    const std::string_view whole = text;
+    for_each_place_from_right(whole, *separator, [&](std::size_t found) {
+      if (parts.size() >= most) return false;
+      parts.add(text.substr(found + separator->size()));
+      text = whole.substr(0, found);
+      return true;
+    });
+    parts.add(text);
+    return parts.take_reversed();
   }
-  if (separator || !text.empty()) parts.push_back(text);
-  std::reverse(parts.begin(), parts.end());
-  return parts;
+  charge(text.size() * decode_cost);
+  text = strip(text, Side::right);
+  while (parts.size() < most && !text.empty()) {
+    std::string_view rest = text;
+    while (!rest.empty() && !is_space(last_character(rest))) rest.remove_suffix(last_character(rest).size());
+    if (rest.empty()) break;
+    parts.add(text.substr(rest.size()));
+    text = strip(rest, Side::right);
+  }
+  if (!text.empty()) parts.add(text);
+  return parts.take_reversed();
 }
 
 std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends) {
-  std::vector<std::string_view> lines;
+  Parts lines;
+  charge(text.size() * decode_cost);
   std::size_t start = 0;
   std::size_t at = 0;
   while (at < text.size()) {
@@ -183,11 +273,11 @@ std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends)
       continue;
     }
     const std::size_t end = at + (text.substr(at, 2) == "\r\n" ? 2 : character.size());
-    lines.push_back(text.substr(start, (keep_ends ? end : at) - start));
+    lines.add(text.substr(start, (keep_ends ? end : at) - start));
     start = at = end;
   }
-  if (start < text.size()) lines.push_back(text.substr(start));
-  return lines;
+  if (start < text.size()) lines.add(text.substr(start));
+  return lines.take();
 }
 
 std::string replace(std::string_view text, std::string_view from, std::string_view to, std::int64_t most) {
@@ -195,9 +285,11 @@ std::string replace(std::string_view text, std::string_view from, std::string_vi
   std::int64_t done = 0;
   const auto put = [&](std::string_view piece) {
     if (out.size() + piece.size() > Value::max_weight) reject("a text of more than {} bytes", Value::max_weight);
+    charge_copy(piece.size());
     out += piece;
   };
   if (from.empty()) {
+    charge(text.size() * lookup_cost);
     const auto another = [&] { return most < 0 || done++ < most; };
     for (const std::string_view character : CodePoints(text)) {
       if (another()) put(to);
@@ -207,20 +299,22 @@ std::string replace(std::string_view text, std::string_view from, std::string_vi
     return out;
   }
   std::size_t at = 0;
-  for (; most < 0 || done < most; ++done) {
-    const std::size_t found = text.find(from, at);
-    if (found == std::string_view::npos) break;
+  for_each_place(text, from, [&](std::size_t found) {
+    if (most >= 0 && done++ >= most) return false;
     put(text.substr(at, found - at));
     put(to);
     at = found + from.size();
-  }
+    return true;
+  });
   put(text.substr(at));
   return out;
 }
 
 std::string escape_html(std::string_view text) {
+  charge(text.size() * decode_cost);
   std::string out;
   for (const char c : text) {
+    if (out.size() > Value::max_weight) reject("a text of more than {} bytes", Value::max_weight);
     switch (c) {
       case '&':
         out += "&amp;";
@@ -247,6 +341,7 @@ std::string escape_html(std::string_view text) {
 bool all_are(std::string_view text, std::string_view kind) {
   bool any = false;
   for (const std::string_view character : CodePoints(text)) {
+    charge(lookup_cost);
     const std::int32_t c = code_point_of(character);
     if (kind == "lower" || kind == "upper") {
       if (kind == "lower" ? is_upper(c) : is_lower(c)) return false;

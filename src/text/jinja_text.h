@@ -1,5 +1,5 @@
 // Python's strings are sequences of code points; these are its operations on UTF-8. Bytes that aren't UTF-8 count as
-// one character each.
+// one character each. Each charges the budget of the template that runs for the bytes that it goes through.
 #pragma once
 
 #include <cstddef>
@@ -48,6 +48,13 @@ std::string_view strip(std::string_view text, Side side, const std::optional<std
 enum class LetterCase { lower, upper, title, capitalized, swapped };
 /// By the simple mappings of Unicode (one character for each).
 std::string with_case(std::string_view text, LetterCase form);
+
+/// Where `wanted` lies in `text` for the first time, or the last one, in bytes; npos: nowhere. Takes time that grows
+/// with both lengths, not with their product.
+std::size_t find_text(std::string_view text, std::string_view wanted);
+std::size_t find_last_text(std::string_view text, std::string_view wanted);
+/// str.count(): how often `wanted` lies in `text`, without overlaps; an empty one lies around every character.
+std::size_t count_text(std::string_view text, std::string_view wanted);
 
 /// str.split(separator, most) and rsplit: at white space without a separator. `most` < 0: all.
 std::vector<std::string_view> split(std::string_view text, const std::optional<std::string>& separator,

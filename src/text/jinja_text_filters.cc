@@ -88,16 +88,14 @@ Value title_filter(Context&, const Value& value, const Arguments& arguments) {
   return Value::text(std::move(out));
 }
 
-Value replace_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value replace_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("replace", 3, {"old", "new", "count"});
   const auto from = text_argument(arguments, 0, "old"), to = text_argument(arguments, 1, "new");
   if (!from || !to) reject("replace needs what to replace and by what");
-  std::string text = replace(to_text(value), *from, *to, integer_argument(arguments, 2, "count", -1));
-  context.charge(text.size());
-  return Value::text(std::move(text));
+  return Value::text(replace(to_text(value), *from, *to, integer_argument(arguments, 2, "count", -1)));
 }
 
-Value indent_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value indent_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("indent", 3, {"width", "first", "blank"});
   const Value* const width = arguments.find(0, "width");
   std::string indentation(4, ' ');
@@ -111,7 +109,6 @@ Value indent_filter(Context& context, const Value& value, const Arguments& argum
   const std::string text = to_text(value) + "\n";  // so that one line end at the end stays
   const bool blank = flag_argument(arguments, 2, "blank");
   const auto lines = split_lines(text, false);
-  context.charge(text.size() + lines.size() * indentation.size());
   std::string out = flag_argument(arguments, 1, "first") ? indentation : "";
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i > 0) {
@@ -119,11 +116,13 @@ Value indent_filter(Context& context, const Value& value, const Arguments& argum
       if (blank || !lines[i].empty()) out += indentation;
     }
     out += lines[i];
+    charge_copy(indentation.size() + lines[i].size());
+    if (out.size() > Value::max_weight) reject("indent: a text of more than {} bytes", Value::max_weight);
   }
   return Value::text(std::move(out), value.is_markup());
 }
 
-Value tojson_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value tojson_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("tojson", 4, {"ensure_ascii", "indent", "separators", "sort_keys"});
   JsonStyle style;
   style.ascii_only = flag_argument(arguments, 0, "ensure_ascii");
@@ -140,16 +139,12 @@ Value tojson_filter(Context& context, const Value& value, const Arguments& argum
     style.item_separator = to_text(separators->as_list()[0]);
     style.key_separator = to_text(separators->as_list()[1]);
   }
-  context.charge(value.weight());
-  std::string text = to_json(value, style);
-  context.charge(text.size());
-  return Value::text(std::move(text));
+  return Value::text(to_json(value, style));
 }
 
-Value string_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value string_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("string", 0);
   if (value.is(Kind::string)) return value;
-  context.charge(value.weight());
   return Value::text(to_text(value));
 }
 
@@ -180,10 +175,10 @@ Value float_filter(Context&, const Value& value, const Arguments& arguments) {
   return fallback != nullptr ? *fallback : Value::real(0);
 }
 
-Value abs_filter(Context& context, const Value& value, const Arguments& arguments) {
+Value abs_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("abs", 0);
   if (!value.is_number()) reject("abs: a {} is not a number", name_of(value.kind()));
-  return value.as_real() < 0 ? calculate(context, "-", Value::integer(0), value) : value;
+  return value.as_real() < 0 ? calculate("-", Value::integer(0), value) : value;
 }
 
 // Ties go to the even neighbour, as Python's round() has it.

@@ -7,6 +7,14 @@
 
 namespace layerboost::jinja {
 
+namespace {
+
+constexpr std::size_t object_cost = 32;   // of taking memory for a text, list or dict, and giving it back
+constexpr std::size_t object_bytes = 96;  // of one, beside what it holds
+constexpr std::size_t compare_cost = 4;
+
+}  // namespace
+
 void Extent::add(const Value& child) {
   depth = std::max(depth, child.depth() + 1);
   weight += child.weight();
@@ -14,26 +22,38 @@ void Extent::add(const Value& child) {
   if (weight > Value::max_weight) reject("a list or dict of more than {} values and bytes", Value::max_weight);
 }
 
-Value Value::undefined(std::string name) { return Value(Data(std::make_shared<const std::string>(std::move(name)))); }
+Value Value::undefined(std::string_view name) {
+  constexpr std::size_t longest = 200;
+  return Value(Data(std::make_shared<const std::string>(name.substr(0, longest))));
+}
 
 Value Value::text(std::string value, bool markup) {
   if (value.size() > max_weight) reject("a text of more than {} bytes", max_weight);
-  return Value(Data(std::make_shared<const std::pair<std::string, bool>>(std::move(value), markup)));
+  charge(object_cost);
+  charge_copy(value.size());
+  Held held(object_bytes + value.size());
+  return Value(Data(std::make_shared<const Text>(Text{std::move(value), markup, std::move(held)})));
 }
 
 Value Value::list(std::vector<Value> items, Form form) {
+  charge(object_cost);
+  charge_values(items.size());
+  Held held(object_bytes + items.capacity() * sizeof(Value));
   Extent extent;
   for (const Value& item : items) extent.add(item);
-  return Value(Data(std::make_shared<const List>(List{std::move(items), form, extent})));
+  return Value(Data(std::make_shared<const List>(List{std::move(items), form, extent, std::move(held)})));
 }
 
 Value Value::dict(std::vector<std::pair<Value, Value>> items) {
+  charge(object_cost);
+  charge_values(2 * items.size());
+  Held held(object_bytes + items.capacity() * 2 * sizeof(Value));
   Extent extent;
   for (const auto& [key, value] : items) {
     extent.add(key);
     extent.add(value);
   }
-  return Value(Data(std::make_shared<const Dict>(Dict{std::move(items), extent})));
+  return Value(Data(std::make_shared<const Dict>(Dict{std::move(items), extent, std::move(held)})));
 }
 
 Value Value::callable(Callable value) { return Value(Data(std::make_shared<const Callable>(std::move(value)))); }
@@ -81,7 +101,9 @@ std::int64_t Value::as_integer() const {
 
 double Value::as_real() const { return is(Kind::real) ? std::get<double>(data_) : static_cast<double>(as_integer()); }
 
-bool Value::is_markup() const { return is(Kind::string) && std::get<Text>(data_)->second; }
+const std::string& Value::as_text() const { return std::get<std::shared_ptr<const Text>>(data_)->content; }
+
+bool Value::is_markup() const { return is(Kind::string) && std::get<std::shared_ptr<const Text>>(data_)->markup; }
 
 const std::vector<Value>& Value::as_list() const { return std::get<std::shared_ptr<const List>>(data_)->items; }
 
@@ -95,17 +117,17 @@ const Value* Value::find(const Value& key) const {
   if (is(Kind::name_space)) return key.is(Kind::string) ? find(key.as_text()) : nullptr;
   if (!is(Kind::dict)) return nullptr;
   for (const auto& [name, value] : as_dict())
-    if (equal(name, key)) return &value;
+    if (equal(name, key)) return &value;  // which charges for each
   return nullptr;
 }
 
 const Value* Value::find(std::string_view key) const {
   if (is(Kind::name_space)) {
     for (const auto& [name, value] : as_namespace().members)
-      if (name == key) return &value;
+      if (same_text(name, key)) return &value;
   } else if (is(Kind::dict)) {
     for (const auto& [name, value] : as_dict())
-      if (name.is(Kind::string) && name.as_text() == key) return &value;
+      if (name.is(Kind::string) && same_text(name.as_text(), key)) return &value;
   }
   return nullptr;
 }
@@ -125,7 +147,7 @@ std::size_t Value::weight() const {
 
 void Namespace::set(const std::string& name, Value value) {
   const auto found =
-      std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == name; });
+      std::find_if(members.begin(), members.end(), [&](const auto& member) { return same_text(member.first, name); });
   if (found == members.end())
     members.emplace_back(name, std::move(value));
   else
@@ -175,13 +197,21 @@ bool truth(const Value& value) {
   }
 }
 
+bool same_text(std::string_view a, std::string_view b) {
+  charge(compare_cost);
+  if (a.size() != b.size()) return false;
+  charge(a.size() / 8);
+  return a == b;
+}
+
 bool equal(const Value& a, const Value& b) {
+  charge(compare_cost);
   if (a.is_number() && b.is_number())
     return a.is_integer() && b.is_integer() ? a.as_integer() == b.as_integer() : a.as_real() == b.as_real();
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Kind::string:
-      return a.as_text() == b.as_text();
+      return same_text(a.as_text(), b.as_text());
     case Kind::list:
       return a.form() == b.form() &&
              std::equal(a.as_list().begin(), a.as_list().end(), b.as_list().begin(), b.as_list().end(), equal);
@@ -202,9 +232,13 @@ bool equal(const Value& a, const Value& b) {
 }
 
 bool less(const Value& a, const Value& b) {
+  charge(compare_cost);
   if (a.is_number() && b.is_number())
     return a.is_integer() && b.is_integer() ? a.as_integer() < b.as_integer() : a.as_real() < b.as_real();
-  if (a.is(Kind::string) && b.is(Kind::string)) return a.as_text() < b.as_text();
+  if (a.is(Kind::string) && b.is(Kind::string)) {
+    charge(std::min(a.as_text().size(), b.as_text().size()) / 8);
+    return a.as_text() < b.as_text();
+  }
   if (a.is(Kind::list) && b.is(Kind::list))
     return std::lexicographical_compare(a.as_list().begin(), a.as_list().end(), b.as_list().begin(), b.as_list().end(),
                                         less);
@@ -212,7 +246,10 @@ bool less(const Value& a, const Value& b) {
 }
 
 std::string to_text(const Value& value) {
-  if (value.is(Kind::string)) return value.as_text();
+  if (value.is(Kind::string)) {
+    charge_copy(value.as_text().size());
+    return value.as_text();
+  }
   if (value.is(Kind::undefined)) return "";
   return to_repr(value);
 }
@@ -222,6 +259,7 @@ std::vector<Value> items_of(const Value& value) {
     case Kind::undefined:
       return {};
     case Kind::list:
+      charge_values(value.as_list().size());
       return value.as_list();
     case Kind::string: {
       std::vector<Value> characters;
@@ -230,6 +268,7 @@ std::vector<Value> items_of(const Value& value) {
       return characters;
     }
     case Kind::dict: {
+      charge_values(value.as_dict().size());
       std::vector<Value> keys;
       for (const auto& [key, unused] : value.as_dict()) keys.push_back(key);
       return keys;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "text/jinja_budget.h"
 
 namespace layerboost::jinja {
 
@@ -29,6 +30,7 @@ template <typename... Args>
 }
 
 class Value;
+struct Text;
 struct List;
 struct Dict;
 struct Namespace;
@@ -39,11 +41,13 @@ enum class Form { list, tuple, lazy };
 
 enum class Kind { undefined, none, boolean, integer, real, string, list, dict, name_space, callable };
 
-/// Immutable but for namespaces; copies share what they hold.
+/// Immutable but for namespaces; copies share what they hold. Texts, lists and dicts made while a template runs charge
+/// its budget for the work of making them and hold memory of it.
 class Value {
  public:
   Value() = default;  // undefined
-  static Value undefined(std::string name);
+  /// `name`: for messages; what is longer than a name is cut short.
+  static Value undefined(std::string_view name);
   static Value none() { return Value(Data(std::in_place_type<None>)); }
   static Value boolean(bool value) { return Value(Data(value)); }
   static Value integer(std::int64_t value) { return Value(Data(value)); }
@@ -72,7 +76,7 @@ class Value {
   [[nodiscard]] bool as_boolean() const { return std::get<bool>(data_); }
   [[nodiscard]] std::int64_t as_integer() const;  // boolean or integer
   [[nodiscard]] double as_real() const;           // any number
-  [[nodiscard]] const std::string& as_text() const { return std::get<Text>(data_)->first; }
+  [[nodiscard]] const std::string& as_text() const;
   [[nodiscard]] bool is_markup() const;  // of any kind
   [[nodiscard]] const std::vector<Value>& as_list() const;
   [[nodiscard]] Form form() const;  // of a list
@@ -92,11 +96,10 @@ class Value {
 
  private:
   using None = std::nullptr_t;
-  using Text = std::shared_ptr<const std::pair<std::string, bool>>;  // and whether it's markup
   // In the order of Kind. The first holds an undefined variable's name, or nothing.
-  using Data = std::variant<std::shared_ptr<const std::string>, None, bool, std::int64_t, double, Text,
-                            std::shared_ptr<const List>, std::shared_ptr<const Dict>, std::shared_ptr<Namespace>,
-                            std::shared_ptr<const Callable>>;
+  using Data = std::variant<std::shared_ptr<const std::string>, None, bool, std::int64_t, double,
+                            std::shared_ptr<const Text>, std::shared_ptr<const List>, std::shared_ptr<const Dict>,
+                            std::shared_ptr<Namespace>, std::shared_ptr<const Callable>>;
 
   explicit Value(Data data) : data_(std::move(data)) {}
 
@@ -112,15 +115,23 @@ struct Extent {
   void add(const Value& child);
 };
 
+struct Text {
+  std::string content;
+  bool markup = false;
+  Held held;
+};
+
 struct List {
   std::vector<Value> items;
   Form form = Form::list;
   Extent extent;
+  Held held;
 };
 
 struct Dict {
   std::vector<std::pair<Value, Value>> items;  // as they were added; keys differ
   Extent extent;
+  Held held;
 };
 
 /// namespace(): what a template may change.
@@ -152,6 +163,9 @@ std::string_view name_of(Kind kind);
 
 /// bool(value).
 bool truth(const Value& value);
+
+/// a == b, charged for.
+bool same_text(std::string_view a, std::string_view b);
 
 /// a == b. Values of different kinds differ, but for numbers.
 bool equal(const Value& a, const Value& b);
