@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/in_quotes.h"
 #include "text/chat_messages.h"
 #include "text/jinja_evaluator.h"
 #include "text/jinja_functions.h"
@@ -31,13 +32,13 @@ Parsed parse(std::string_view source) {
   try {
     return {jinja::parse_template(source), handles_content_parts(source)};
   } catch (const jinja::SyntaxError& error) {
-    fail("chat template, line {}: {}", error.line, error.what());
+    fail("chat template, line {}: {}", error.line, printable(error.what()));
   } catch (const jinja::TemplateError& error) {
-    fail("chat template: {}", error.what());
+    fail("chat template: {}", printable(error.what()));
   }
 }
 
-// Messages may hold line ends; an Error is one line.
+// A refusal is in the template's own words, which may have several lines.
 std::string one_line(std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
   return message;
@@ -101,7 +102,7 @@ std::string ChatTemplate::render(const ChatInput& input) const {
     jinja::Evaluator evaluator(context, line, std::move(variables));
     return evaluator.run(chosen.body);
   } catch (const jinja::TemplateError& error) {
-    fail("chat template, line {}: {}", line, one_line(error.what()));
+    fail("chat template, line {}: {}", line, printable(one_line(error.what())));
   }
 }
 

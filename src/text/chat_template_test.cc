@@ -101,6 +101,8 @@ TEST_F(ChatTemplates, AModelWithoutATemplateSaysSo) {
 TEST_F(ChatTemplates, ErrorsNameTheLine) {
   EXPECT_EQ(error_of("one\ntwo {{ missing.x }}\n"), "chat template, line 2: \"missing\" is undefined");
   EXPECT_EQ(error_of("{% if true %}\n\n{{ raise_exception('not\nso') }}{% endif %}"), "chat template, line 3: not so");
+  EXPECT_EQ(error_of("{{ raise_exception('\x1b[2J') }}"), "chat template, line 1: \\x1b[2J");
+  EXPECT_LT(error_of("{{ raise_exception('a' * 9999999) }}").size(), 1100U);
   EXPECT_EQ(error_of("\n{% for x in %}"), "chat template, line 2: expected an expression, found the end of the tag");
   EXPECT_EQ(error_of("\n{% if true %}"), "chat template, line 2: expected {% endif %}, found the end of the template");
   EXPECT_EQ(error_of("{{ 1 | nonsense }}"), "chat template, line 1: unknown filter \"nonsense\"");

@@ -18,8 +18,6 @@ class Budget {
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 
-  [[nodiscard]] std::size_t work() const { return work_; }
-
  private:
   friend class Held;
   friend void charge(std::size_t units);

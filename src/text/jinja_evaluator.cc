@@ -17,12 +17,18 @@ struct Overloaded : Functions... {
 template <typename... Functions>
 Overloaded(Functions...) -> Overloaded<Functions...>;
 
-// The variable `loop` at item number `at`.
-Value loop_value(const std::vector<Value>& items, std::size_t at) {
+// Empties a value in the end: one that holds what holds it would stay for ever.
+struct Forgetting {
+  Value& value;
+  ~Forgetting() { value = Value(); }
+};
+
+// The variable `loop` at item number `at`. `last`: what loop.changed() was last asked about, of all rounds.
+Value loop_value(const std::vector<Value>& items, std::size_t at, const std::shared_ptr<Value>& last) {
   const auto number = [](std::size_t n) { return Value::integer(static_cast<std::int64_t>(n)); };
   const std::size_t count = items.size();
   std::vector<std::pair<Value, Value>> loop;
-  loop.reserve(12);
+  loop.reserve(13);
   const auto put = [&](const char* name, Value value) { loop.emplace_back(Value::text(name), std::move(value)); };
   put("index", number(at + 1));
   put("index0", number(at));
@@ -39,6 +45,12 @@ Value loop_value(const std::vector<Value>& items, std::size_t at) {
                                   if (arguments.positional.empty()) reject("loop.cycle() needs values");
                                   return arguments.positional[at % arguments.positional.size()];
                                 }}));
+  put("changed", Value::callable({"changed", [last](Context&, const Arguments& arguments) {
+                                    Value asked = Value::list(arguments.positional, Form::tuple);
+                                    const bool changed = !equal(asked, *last);
+                                    *last = std::move(asked);
+                                    return Value::boolean(changed);
+                                  }}));
   return Value::dict(std::move(loop));
 }
 
@@ -163,9 +175,11 @@ Evaluator::Flow Evaluator::execute_for(const For& loop, const ScopePointer& scop
     items = std::move(chosen);
   }
   if (items.empty()) return execute(loop.otherwise, scope, out);
+  const auto last = std::make_shared<Value>();
+  const Forgetting forgetting{*last};
   for (std::size_t i = 0; i < items.size(); ++i) {
     const ScopePointer inner = inside(scope);
-    inner->set("loop", loop_value(items, i));
+    inner->set("loop", loop_value(items, i, last));
     assign(loop.target, items[i], *inner);
     if (execute(loop.body, inner, out) == Flow::break_loop) break;
   }

@@ -35,10 +35,10 @@ Value slice_of(const Value& object, const Value& start, const Value& stop, const
 Value calculate(std::string_view op, const Value& left, const Value& right);
 /// left op right for "==", "!=", "<", "<=", ">", ">=", "in" and "not in".
 bool compare(std::string_view op, const Value& left, const Value& right);
-/// Python's format % arguments: %s, %d, %i, %r, %f, %x and %%.
-std::string format_percent(const std::string& format, const std::vector<Value>& arguments);
+/// Python's format % arguments: %s, %d, %i, %r, %f, %x and %%, "%(name)s" of a dict, each with a width.
+std::string format_percent(const std::string& format, const Value& arguments);
 
-/// range, dict, namespace, raise_exception, strftime_now.
+/// range, dict, namespace, cycler, joiner, raise_exception, strftime_now.
 std::vector<std::pair<std::string, Value>> global_functions();
 
 // The parts of the tables of filters and methods, one for each of the files that hold them.
@@ -47,6 +47,7 @@ using FilterTable = std::vector<std::pair<std::string_view, FilterFunction>>;
 FilterTable text_filters();
 FilterTable list_filters();
 FilterTable selecting_filters();
+FilterTable layout_filters();
 
 using MethodTable = std::map<std::string, FilterFunction, std::less<>>;
 const MethodTable& string_methods();

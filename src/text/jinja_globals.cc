@@ -1,9 +1,12 @@
 // Functions that templates find defined, and Python's "%".
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <memory>
+#include <utility>
 
 #include "text/jinja_functions.h"
+#include "text/jinja_text.h"
 
 namespace layerboost::jinja {
 
@@ -34,22 +37,32 @@ Value range(Context&, const Arguments& arguments) {
   return Value::list(std::move(numbers));
 }
 
+void set_entry(std::vector<std::pair<Value, Value>>& entries, const Value& key, const Value& value) {
+  const auto known =
+      std::find_if(entries.begin(), entries.end(), [&](const auto& item) { return equal(item.first, key); });
+  if (known != entries.end())
+    known->second = value;
+  else
+    entries.emplace_back(key, value);
+}
+
 std::vector<std::pair<Value, Value>> entries_of(const Arguments& arguments, std::string_view callee) {
   if (arguments.positional.size() > 1) reject("{} takes one dict and names", callee);
   std::vector<std::pair<Value, Value>> entries;
   if (!arguments.positional.empty()) {
-    if (!arguments.positional[0].is(Kind::dict))
-      reject("{} takes a dict, not a {}", callee, name_of(arguments.positional[0].kind()));
-    entries = arguments.positional[0].as_dict();
+    const Value& given = arguments.positional[0];
+    if (given.is(Kind::dict)) {
+      entries = given.as_dict();
+    } else {
+      for (const Value& item : items_of(given)) {
+        const std::vector<Value> pair = items_of(item);
+        if (pair.size() != 2) reject("{} takes a dict, or a list of pairs", callee);
+        set_entry(entries, pair[0], pair[1]);
+      }
+    }
   }
   for (const auto& [name, value] : arguments.named) {
-    bool known = false;
-    for (auto& [key, held] : entries) {
-      if (!key.is(Kind::string) || !same_text(key.as_text(), name)) continue;
-      held = value;
-      known = true;
-    }
-    if (!known) entries.emplace_back(Value::text(name), value);
+    set_entry(entries, Value::text(name), value);
   }
   return entries;
 }
@@ -92,6 +105,63 @@ std::string formatted_number(const std::string& field, T number) {
   return std::string(buffer.data(), static_cast<std::size_t>(length));
 }
 
+// A text in a field such as "%-5" or "%.2".
+std::string padded(std::string text, const std::string& field) {
+  if (field == "%") return text;
+  const std::size_t point = field.find('.');
+  const std::string_view width_part = std::string_view(field).substr(1, point == std::string::npos ? point : point - 1);
+  const std::size_t first = std::min(width_part.find_first_of("123456789"), width_part.size());
+  const std::size_t width = first < width_part.size() ? std::stoul(std::string(width_part.substr(first))) : 0;
+  if (point != std::string::npos) {
+    const std::size_t most = point + 1 < field.size() ? std::stoul(field.substr(point + 1)) : 0;
+    std::string cut;
+    std::size_t count = 0;
+    for (const std::string_view character : CodePoints(text)) {
+      if (count++ == most) break;
+      cut += character;
+    }
+    text = std::move(cut);
+  }
+  const std::size_t length = length_of(text);
+  const std::string padding(width > length ? width - length : 0, ' ');
+  return width_part.substr(0, first).find('-') != std::string_view::npos ? text + padding : padding + text;
+}
+
+// cycler(a, b): next() gives one after another, `current` is the one that next() will give.
+Value cycler(Context& context, const Arguments& arguments) {
+  arguments.check("cycler", Value::max_weight);
+  if (arguments.positional.empty()) reject("cycler needs values");
+  const Value made = make_namespace(context, {});
+  Namespace* const cycle = &made.as_namespace();  // which the context keeps
+  const std::vector<Value> items = arguments.positional;
+  const auto at = std::make_shared<std::size_t>(0);
+  const auto put = [cycle, items, at](std::size_t next) {
+    *at = next % items.size();
+    cycle->set("current", items[*at]);
+  };
+  put(0);
+  cycle->set("next", Value::callable({"next", [items, at, put](Context&, const Arguments&) {
+                                        const Value item = items[*at];
+                                        put(*at + 1);
+                                        return item;
+                                      }}));
+  cycle->set("reset", Value::callable({"reset", [put](Context&, const Arguments&) {
+                                         put(0);
+                                         return Value::none();
+                                       }}));
+  return made;
+}
+
+// joiner(", "): nothing at its first call, then the text.
+Value joiner(Context&, const Arguments& arguments) {
+  arguments.check("joiner", 1, {"sep"});
+  const Value* const given = arguments.find(0, "sep");
+  const Value separator = given != nullptr ? *given : Value::text(", ");
+  return Value::callable({"joiner", [separator, used = std::make_shared<bool>(false)](Context&, const Arguments&) {
+                            return std::exchange(*used, true) ? separator : Value::text("");
+                          }});
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, Value>> global_functions() {
@@ -102,35 +172,49 @@ std::vector<std::pair<std::string, Value>> global_functions() {
   add("range", range);
   add("dict", dict);
   add("namespace", make_namespace);
+  add("cycler", cycler);
+  add("joiner", joiner);
   add("raise_exception", raise_exception);
   add("strftime_now", strftime_now);
   return all;
 }
 
-std::string format_percent(const std::string& format, const std::vector<Value>& arguments) {
+std::string format_percent(const std::string& format, const Value& given) {
+  const bool tuple = given.is(Kind::list) && given.form() == Form::tuple;
+  const std::vector<Value> arguments = tuple ? given.as_list() : std::vector{given};
   std::string out;
   std::size_t next = 0;
+  bool by_name = false;
   charge(4 * format.size());
   for (std::size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%') {
       out += format[i];
       continue;
     }
+    const Value* named = nullptr;  // of "%(name)s"
+    if (format.substr(i + 1, 1) == "(") {
+      const std::size_t close = format.find(')', i);
+      if (close == std::string::npos) reject("%: \"(\" without \")\"");
+      const std::string name = format.substr(i + 2, close - i - 2);
+      named = given.is(Kind::dict) ? given.find(name) : nullptr;
+      if (named == nullptr) reject("%: no value for a name in the format");
+      by_name = true;
+      i = close;
+    }
     const std::size_t end = format.find_first_not_of("0123456789.-+ #", i + 1);
     if (end == std::string::npos) reject("%: the format ends inside of a field");
-    const std::string field = format.substr(i, end - i);  // "%5.2"
+    const std::string field = "%" + format.substr(i + 1, end - i - 1);  // "%5.2"
     if (field.size() > 5) reject("%: a field of more than 5 characters");
     i = end;
     if (format[end] == '%') {
       out += '%';
       continue;
     }
-    if (next == arguments.size()) reject("%: too few values for the format");
-    const Value& value = arguments[next++];
+    if (named == nullptr && next == arguments.size()) reject("%: too few values for the format");
+    const Value& value = named != nullptr ? *named : arguments[next++];
     const char type = format[end];
     if (type == 's' || type == 'r') {
-      if (field != "%") reject("%: only plain %s is supported");
-      out += type == 's' ? to_text(value) : to_repr(value);
+      out += padded(type == 's' ? to_text(value) : to_repr(value), field);
     } else if (std::string_view("dixX").find(type) != std::string_view::npos && value.is_number()) {
       const long long number = value.is_integer() ? value.as_integer() : static_cast<long long>(value.as_real());
       out += formatted_number(field + "ll" + type, number);
@@ -141,7 +225,7 @@ std::string format_percent(const std::string& format, const std::vector<Value>& 
     }
     if (out.size() > Value::max_weight) reject("a text of more than {} bytes", Value::max_weight);
   }
-  if (next < arguments.size()) reject("%: too many values for the format");
+  if (next < arguments.size() && !by_name && !given.is(Kind::dict)) reject("%: too many values for the format");
   return out;
 }
 

@@ -14,8 +14,10 @@ Value size_value(std::size_t size) { return Value::integer(static_cast<std::int6
 // What `sort`, `min`, `unique` ... compare: an attribute, without regard to case unless asked for.
 std::vector<std::pair<Value, Value>> with_keys(const Value& value, const Value* attribute,
                                                const Value* case_sensitive) {
+  std::vector<Value> items = items_of(value);
+  charge_values(2 * items.size());
   std::vector<std::pair<Value, Value>> keyed;
-  for (Value& item : items_of(value)) {
+  for (Value& item : items) {
     Value key = attribute != nullptr && !attribute->is(Kind::none) ? attribute_of(item, *attribute) : item;
     if (key.is(Kind::string) && !(case_sensitive != nullptr && truth(*case_sensitive)))
       key = Value::text(with_case(key.as_text(), LetterCase::lower));

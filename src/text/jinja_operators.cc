@@ -130,8 +130,7 @@ Value calculate(std::string_view op, const Value& left, const Value& right) {
   if (op == "*" && repeatable(left) && right.is_integer()) return repeat(left, right.as_integer());
   if (op == "*" && repeatable(right) && left.is_integer()) return repeat(right, left.as_integer());
   if (op == "%" && left.is(Kind::string)) {
-    const bool several = right.is(Kind::list) && right.form() == Form::tuple;
-    return Value::text(format_percent(left.as_text(), several ? right.as_list() : std::vector{right}));
+    return Value::text(format_percent(left.as_text(), right));
   }
   reject_operands(op, left, right);
 }

@@ -49,6 +49,34 @@ Value case_method(Context&, const Value& object, const Arguments& arguments) {
   return Value::text(with_case(object.as_text(), form));
 }
 
+Value casefold_method(Context&, const Value& object, const Arguments& arguments) {
+  arguments.check("casefold", 0);
+  return Value::text(without_case(object.as_text()));
+}
+
+// Spaces up to the next column that is a multiple of the size; columns are counted anew after a line end.
+Value expandtabs_method(Context&, const Value& object, const Arguments& arguments) {
+  arguments.check("expandtabs", 1, {"tabsize"});
+  const std::int64_t size = integer_at(arguments, 0, 8, "tabsize");
+  if (size > (1 << 10)) reject("expandtabs: a size of more than {}", 1 << 10);
+  std::string out;
+  std::int64_t column = 0;
+  charge(4 * object.as_text().size());
+  for (const std::string_view character : CodePoints(object.as_text())) {
+    if (character == "\t") {
+      const std::int64_t spaces = size > 0 ? size - column % size : 0;
+      charge(static_cast<std::size_t>(spaces));
+      out.append(static_cast<std::size_t>(spaces), ' ');
+      column += spaces;
+    } else {
+      out += character;
+      column = character == "\n" || character == "\r" ? 0 : column + 1;
+    }
+    if (out.size() > Value::max_weight) reject("expandtabs: a text of more than {} bytes", Value::max_weight);
+  }
+  return Value::text(std::move(out));
+}
+
 template <bool from_right>
 Value split_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("split", 2, {"sep", "maxsplit"});
@@ -212,7 +240,8 @@ const MethodTable& string_methods() {
                                     {"rstrip", strip_method<Side::right>},
                                     {"upper", case_method<LetterCase::upper>},
                                     {"lower", case_method<LetterCase::lower>},
-                                    {"casefold", case_method<LetterCase::lower>},
+                                    {"casefold", casefold_method},
+                                    {"expandtabs", expandtabs_method},
                                     {"title", case_method<LetterCase::title>},
                                     {"capitalize", case_method<LetterCase::capitalized>},
                                     {"swapcase", case_method<LetterCase::swapped>},

@@ -186,6 +186,24 @@ std::string with_case(std::string_view text, LetterCase form) {
   return out;
 }
 
+std::string without_case(std::string_view text) {
+  charge(text.size() * lookup_cost);
+  std::string out;
+  for (const std::string_view character : CodePoints(text)) {
+    const std::int32_t c = code_point_of(character);
+    utf8proc_int32_t folded[8];
+    int boundary = 0;
+    const auto count =
+        c < 0 ? -1 : utf8proc_decompose_char(c, folded, std::ssize(folded), UTF8PROC_CASEFOLD, &boundary);
+    if (count < 0 || count > std::ssize(folded)) {
+      out += character;
+      continue;
+    }
+    for (std::ptrdiff_t i = 0; i < count; ++i) append_utf8(static_cast<char32_t>(folded[i]), out);
+  }
+  return out;
+}
+
 std::size_t find_text(std::string_view text, std::string_view wanted) {
   if (wanted.empty()) return 0;
   std::size_t found = std::string_view::npos;

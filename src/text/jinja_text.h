@@ -48,6 +48,8 @@ std::string_view strip(std::string_view text, Side side, const std::optional<std
 enum class LetterCase { lower, upper, title, capitalized, swapped };
 /// By the simple mappings of Unicode (one character for each).
 std::string with_case(std::string_view text, LetterCase form);
+/// str.casefold(): by Unicode's full case folding.
+std::string without_case(std::string_view text);
 
 /// Where `wanted` lies in `text` for the first time, or the last one, in bytes; npos: nowhere. Takes time that grows
 /// with both lengths, not with their product.

@@ -239,7 +239,12 @@ Value wordcount_filter(Context&, const Value& value, const Arguments& arguments)
 }
 
 Value format_filter(Context&, const Value& value, const Arguments& arguments) {
-  return Value::text(format_percent(to_text(value), arguments.positional));
+  if (!arguments.named.empty() && !arguments.positional.empty()) reject("format takes values, or values by name");
+  if (arguments.named.empty())
+    return Value::text(format_percent(to_text(value), Value::list(arguments.positional, Form::tuple)));
+  std::vector<std::pair<Value, Value>> named;
+  for (const auto& [name, held] : arguments.named) named.emplace_back(Value::text(name), held);
+  return Value::text(format_percent(to_text(value), Value::dict(std::move(named))));
 }
 
 Value attr_filter(Context&, const Value& value, const Arguments& arguments) {
