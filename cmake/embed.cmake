@@ -1,5 +1,5 @@
 # Files that become a part of the program, each set as one table of names and bytes: the parts of the pages (web/*
-# and Chart.js), and the Python code of exported models.
+# and Chart.js), and the Python code and the licence of exported models.
 #
 # Run as a script (cmake -D OUTPUT=FILE.cc -D FILES=a|b -D HEADER=H -D FUNCTION=F -P embed.cmake), this file writes such a
 # table, which H declares as F(); included, it adds the rules that do so.
@@ -51,7 +51,8 @@ function(embed target header function)
 endfunction()
 
 if(TARGET lb_heal)
-  embed(lb_heal heal/export_code.h export_code ${PROJECT_SOURCE_DIR}/src/heal/export/modeling_layerboost.py)
+  embed(lb_heal heal/export_code.h export_code ${PROJECT_SOURCE_DIR}/src/heal/export/modeling_layerboost.py
+        ${PROJECT_SOURCE_DIR}/LICENSE)
 endif()
 
 # The live page of `serve`, and what it has in common with the report.

@@ -4,10 +4,12 @@ import argparse
 import hashlib
 import json
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+import warnings
 
 import numpy as np
 import torch
@@ -171,6 +173,61 @@ def compare_generation(model, tokenizer, directory, work):
         check_that(f"layerboost writes the same {count} tokens: {text[:50]!r}", text == ours["text"])
 
 
+def compare_forward(model, tokenizer, code):
+    """forward(), a token at a time, with the cache by each of its names."""
+    inputs = tokenizer([PROMPTS[1]], return_tensors="pt").input_ids
+    with torch.no_grad(), warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        expected = model.generate(inputs, do_sample=False, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS)
+        for name in code.CACHE_NAMES:
+            ids, step, cache = inputs, inputs, code.LayerBoostCache(model.config)
+            while ids.shape[1] < expected.shape[1]:
+                logits = model(step, **{name: cache}).logits[:, -1]
+                logits[:, model.generation_config.eos_token_id] = float("-inf")  # as min_new_tokens has it
+                step = logits.argmax(dim=1, keepdim=True)
+                ids = torch.cat([ids, step], dim=1)
+            check_that(f"forward with {name} writes what generate writes", torch.equal(ids, expected))
+    notices = sorted({str(one.message) for one in seen if "removed" in str(one.message) or "deprecated" in str(one.message)})
+    check_that(f"no notices of what will be removed {notices or ''}", not notices)
+
+
+def check_refusals(model, code):
+    ids = torch.tensor([[1, 2, 3]])
+
+    def check_refused(what, step, **arguments):
+        try:
+            model(step, **arguments)
+            check_that(f"refused: {what}", False)
+        except ValueError as error:
+            check_that(f"refused: {what}: {error}", True)
+
+    filled, empty = code.LayerBoostCache(model.config), code.LayerBoostCache(model.config)
+    with torch.no_grad():
+        model(ids, **{code.CACHE_NAME: filled})
+        check_refused("a mask of another length", ids[:, :1], attention_mask=torch.ones(1, 4), **{code.CACHE_NAME: empty})
+        check_refused("a mask without the cache's tokens", ids, attention_mask=torch.ones(1, 3), **{code.CACHE_NAME: filled})
+        check_refused("positions of another cache", ids[:, :1], position_ids=torch.tensor([[3]]), **{code.CACHE_NAME: empty})
+        check_refused("a cache by an unknown name", ids[:, :1], kv_cache=filled)
+        check_refused("a cache of another kind", ids[:, :1], **{code.CACHE_NAME: transformers.DynamicCache()})
+
+
+def compare_saved(model, tokenizer, tokens, ours, work):
+    """What save_pretrained writes is the same model, for transformers and for layerboost."""
+    saved = work / "saved"
+    model.save_pretrained(saved)
+    tokenizer.save_pretrained(saved)
+    again = AutoModelForCausalLM.from_pretrained(saved, trust_remote_code=True, dtype=torch.float32).eval()
+    check("saved again: logits, largest difference", (their_logits(again, tokens) - their_logits(model, tokens)).abs().max().item(), 1e-6)
+    _, logits = our_logits(saved, "f32", work / "text.txt", work)
+    check("saved again: layerboost's logits, largest difference", (logits - ours).abs().max().item(), 1e-6)
+    shutil.rmtree(saved)
+
+
+def check_card(directory):
+    card = (directory / "README.md").read_text()
+    check_that("the card has the base's licence", card.startswith("---\nlicense: apache-2.0\n") and (directory / "LICENSE").exists())
+
+
 def compare(source, work):
     print(source, flush=True)
     directory = work / "exported"
@@ -185,6 +242,11 @@ def compare(source, work):
     model = AutoModelForCausalLM.from_pretrained(directory, trust_remote_code=True, dtype=torch.float32).eval()
     check("f32 logits, largest difference", (their_logits(model, tokens) - ours).abs().max().item(), 1e-3)
     compare_generation(model, tokenizer, directory, work)
+    code = sys.modules[type(model).__module__]
+    compare_forward(model, tokenizer, code)
+    check_refusals(model, code)
+    compare_saved(model, tokenizer, tokens, ours, work)
+    check_card(directory)
     model = AutoModelForCausalLM.from_pretrained(directory, trust_remote_code=True, dtype="auto").eval()
     check_that("the weights are bf16", model.dtype == torch.bfloat16)
     _, in_bf16 = our_logits(directory, "bf16", text, work)
@@ -196,6 +258,7 @@ def compare(source, work):
     check("bf16 logits of the exported model and of what it was made from", (healed - in_bf16).abs().max().item(), 1e-6)
 
 
+print(f"transformers {transformers.__version__}, torch {torch.__version__}")
 transformers.utils.logging.disable_progress_bar()
 with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)

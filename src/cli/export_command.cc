@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/model_directory.h"
 #include "heal/export.h"
+#include "heal/healed_directory.h"
 
 namespace layerboost {
 namespace {
@@ -31,8 +32,10 @@ void run_export(const ExportFlags& options) {
   if (files.plan.empty())
     fail("export {}: a model without a plan; give a directory that heal or boost wrote, or --plan", options.model);
   const PlannedFiles planned = open_planned_files(files);
+  const Json healing =
+      files.adapter.empty() ? Json::object() : read_healed_directory(files.adapter.parent_path()).figures;
   export_model({*planned.checkpoint, files.model, planned.plan, planned.change ? &*planned.change : nullptr,
-                parameters_of(planned), files.adapter_hash},
+                parameters_of(planned), files.adapter_hash, healing},
                options.output);
   fmt::print("written to {}; next: layerboost eval {}\n", options.output, options.output);
 }
@@ -48,8 +51,8 @@ void add_export_command(CLI::App& app) {
   command->add_option("--plan", options->plan, "The plan; default: the directory's own")->type_name("FILE");
   command->add_option("-o,--output", options->output, "The directory to write")->required()->type_name("DIR");
   command->footer(
-      "DIR holds merged weights in bf16 without those that the plan has no use for, the tokenizer, and the code that "
-      "transformers needs:\n"
+      "DIR holds merged weights in bf16 without those that the plan has no use for, the tokenizer, the code that "
+      "transformers needs, a model card and the base model's licence:\n"
       "  AutoModelForCausalLM.from_pretrained(DIR, trust_remote_code=True)\n"
       "It is a MODEL for layerboost too, and brings its plan.\n\n"
       "Examples:\n"

@@ -83,6 +83,8 @@ TEST_F(HealedModel, ExportedIsAModelWithItsPlan) {
   EXPECT_TRUE(opened.exported() && opened.planned() && !opened.original());
   EXPECT_EQ(opened.specs, small_.plan.specs());
   EXPECT_EQ(UnchangedModel(exported, opened).get(), nullptr);
+  fs::remove(fs::path(exported) / "plan.json");  // as transformers leaves it out
+  EXPECT_EQ(open_model_argument(exported, "", Precision::f32).specs, small_.plan.specs());
   testing::internal::CaptureStderr();
   EXPECT_EQ(run({"export", small_.base, "-o", exported}), 2);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("a model without a plan"));

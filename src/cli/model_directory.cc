@@ -5,6 +5,7 @@
 #include "cli/model_store.h"
 #include "heal/adapter.h"
 #include "heal/export.h"
+#include "heal/exported_plan.h"
 #include "heal/healed_directory.h"
 
 namespace layerboost {
@@ -44,7 +45,8 @@ ModelFiles of_exported(const fs::path& directory) {
   files.model = directory;
   files.plan = directory / "plan.json";
   files.where = (directory / "config.json").string();
-  if (!fs::exists(files.plan)) fail("{}: plan.json is missing; run layerboost export again", directory.string());
+  // Not there in what transformers saved again.
+  if (!fs::exists(files.plan)) files.plan = directory / "config.json";
   return files;
 }
 
@@ -98,7 +100,8 @@ PlannedFiles open_planned_files(const ModelFiles& files) {
   const Config& config = opened.checkpoint->config();
   const std::string hash = opened.checkpoint->hash();
   check_model_hash(files, hash);
-  opened.plan = read_plan(files.plan, config, hash);
+  const bool in_config = files.plan == files.model / "config.json";
+  opened.plan = in_config ? exported_plan(*opened.checkpoint, files.model) : read_plan(files.plan, config, hash);
   const std::string plan_hash = opened.plan.hash();
   if (!files.plan_hash.empty() && files.plan_hash != plan_hash)
     fail("{}: has changed since it was healed (expected {}, found {}); restore it, or remove it and {}",
@@ -106,6 +109,10 @@ PlannedFiles open_planned_files(const ModelFiles& files) {
   if (!files.adapter.empty()) {
     opened.adapter = read_adapter(files.adapter, config, hash, plan_hash);
     opened.change.emplace(*opened.adapter, config, files.adapter_hash);
+  }
+  if (in_config) {
+    opened.parameters = exported_parameters(*opened.checkpoint, opened.plan);
+    return opened;
   }
   opened.parameters = merged_parameters(config, read_plan_maps(opened.plan, files.plan, config),
                                         opened.adapter ? &*opened.adapter : nullptr, files.adapter.string());

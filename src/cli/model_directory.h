@@ -15,7 +15,7 @@ namespace layerboost {
 struct ModelFiles {
   fs::path model;          // a GGUF file or a directory with config.json
   std::string model_hash;  // what it must have; empty: anything
-  fs::path plan;           // empty: none
+  fs::path plan;           // empty: none; config.json of an exported model that has no other
   std::string plan_hash;   // what it must have; empty: anything
   fs::path adapter;        // empty: none
   std::string adapter_hash;

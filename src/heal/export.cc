@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "heal/export_card.h"
 #include "heal/export_code.h"
 #include "heal/export_config.h"
 #include "heal/export_tokenizer.h"
@@ -38,7 +39,9 @@ void export_model(const ExportSource& source, const fs::path& directory, std::si
   fs::remove(config_file);  // until all is written, it is no model
   const Config exported = exported_config(source);
   export_weights(source, exported, directory, shard_bytes);
-  for (const Asset& file : export_code()) write_file(directory / file.name, file.bytes);
+  for (const Asset& file : export_code())
+    if (file.name.ends_with(".py")) write_file(directory / file.name, file.bytes);
+  write_file(directory / "README.md", model_card(source, exported, export_license(source.path, directory)));
   const Json tokens = export_tokenizer(source.checkpoint, source.path, directory);
   write_json(config_file, export_config_json(source, exported, tokens));
   export_plan(source, directory);

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "base/json.h"
 #include "heal/adapter.h"
 #include "model/weights.h"
 #include "plan/plan.h"
@@ -14,11 +15,12 @@ namespace layerboost {
 /// What is exported.
 struct ExportSource {
   const Checkpoint& checkpoint;
-  fs::path path;  // of the checkpoint: its tokenizer's files are taken over
+  fs::path path;  // of the checkpoint: its tokenizer's and its licence's files are taken over
   const Plan& plan;
   const WeightChange* change;                        // merged into the weights; nullptr: none
   std::map<std::string, NamedParameter> parameters;  // of the plan's mixers, by "layers.N.KIND.NAME"
   std::string adapter_hash;                          // empty: none
+  Json healing = Json::object();                     // heal.json's figures; empty: none
 };
 
 /// Writes `directory`, config.json and plan.json last:
@@ -26,6 +28,7 @@ struct ExportSource {
 ///     leaves no use for; parameters of mixers in f32, as "model.layers.N.KIND.NAME"
 ///   modeling_layerboost.py, config.json: for transformers, with trust_remote_code
 ///   tokenizer.json, tokenizer_config.json, ..., generation_config.json
+///   README.md, the model card, and the licence of the base model as far as it is known
 ///   plan.json, and its parameters' file: for layerboost
 /// Throws Error when the directory holds another model, or can't be written.
 void export_model(const ExportSource& source, const fs::path& directory,

@@ -1,4 +1,5 @@
-// The Python code that exported models carry: src/heal/export/*.py.
+// Files that exported models may carry: the Python code, src/heal/export/*.py, and LICENSE, for base models that are
+// under the Apache License 2.0.
 #pragma once
 
 #include <span>

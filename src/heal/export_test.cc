@@ -6,6 +6,7 @@
 #include "base/error_for_tests.h"
 #include "heal/export_config.h"
 #include "heal/export_tokenizer.h"
+#include "heal/exported_plan.h"
 #include "heal/healed_for_tests.h"
 #include "heal/merge.h"
 #include "mixer/model_for_tests.h"
@@ -16,7 +17,9 @@
 namespace layerboost {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class Exported : public testing::Test {
  protected:
@@ -102,6 +105,70 @@ TEST_F(Exported, RefusesOtherDirectoriesAndSources) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("exported model already"));
   }
+}
+
+TEST_F(Exported, TellsItsPlanWithoutPlanJson) {
+  Plan plan = small_.plan;
+  plan.layers[0].mixer = parse_mixer("hybrid:8+2");
+  plan.layers[3].mixer = parse_mixer("map");
+  MixerParameters parameters;
+  for (const int layer : {0, 3}) {
+    const MixerKind kind = plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
+    std::vector<float>& values = parameters[{layer, kind}];
+    for (std::size_t i = 0; i < parameter_count(small_.config, kind); ++i) values.push_back(static_cast<float>(i) / 8);
+  }
+  export_model({*checkpoint_, small_.base, plan, nullptr, named_parameters(small_.config, parameters), ""}, directory_);
+  const auto exported = open_checkpoint(directory_);
+  const Plan found = exported_plan(*exported, directory_);
+  EXPECT_EQ(found.specs(), plan.specs());
+  EXPECT_EQ(found.model_name, plan.model_name);
+  EXPECT_EQ(found.model_hash, exported->hash());
+  EXPECT_EQ(exported_parameters(*exported, found), parameters);
+}
+
+TEST_F(Exported, HasACard) {
+  export_it();
+  std::string card = read_file(directory_ / "README.md");
+  EXPECT_TRUE(card.starts_with("---\nlibrary_name: transformers\n")) << card;
+  EXPECT_THAT(card, AllOf(HasSubstr("in 2 of its 4 layers"), HasSubstr("| softmax | 0, 3 | full attention |"),
+                          HasSubstr("| window:8+2 | 1 |"), HasSubstr("| none | 2 |"), HasSubstr("layerboost serve"),
+                          HasSubstr("trust_remote_code=True"), HasSubstr("whose licence its files don't say"),
+                          Not(HasSubstr("Figures"))));
+  EXPECT_FALSE(fs::exists(directory_ / "LICENSE"));
+  Plan plan = small_.plan;
+  plan.model_name = "a\n# \x1b<b>";
+  const Json healing = {{"held_out", "a\nfile"},
+                        {"before", {{"perplexity", 13.385}, {"kl", 0.04}}},
+                        {"after", {{"perplexity", 12.951}, {"teacher_perplexity", 12.942}, {"kl", "?"}}}};
+  export_model({*checkpoint_, small_.base, plan, nullptr, {}, "sha256:a", healing}, directory_);
+  card = read_file(directory_ / "README.md");
+  EXPECT_THAT(card,
+              AllOf(HasSubstr("# a b, planned and healed by layerboost\n"), HasSubstr("held-out text (a file)"),
+                    HasSubstr("| perplexity | 13.38 | 12.95 | 12.94 |"), Not(HasSubstr("| KL"))));
+}
+
+TEST_F(Exported, CarriesTheLicenceOfItsBase) {
+  write_file(small_.base / "README.md", "---\nlanguage: en\nlicense: \"MIT\"\n---\n# Small\nlicense: gpl\n");
+  write_file(small_.base / "LICENSE.txt", "Permission is hereby granted");
+  write_file(small_.base / "notice", "By somebody");
+  export_it();
+  EXPECT_EQ(read_file(directory_ / "LICENSE.txt"), "Permission is hereby granted");
+  EXPECT_EQ(read_file(directory_ / "notice"), "By somebody");
+  EXPECT_THAT(read_file(directory_ / "README.md"),
+              AllOf(HasSubstr("---\nlicense: mit\n"), HasSubstr("whose licence is `mit`: LICENSE.txt, notice.")));
+}
+
+TEST_F(Exported, ShipsTheApacheLicenceWhereItIsTheBases) {
+  write_file(small_.base / "README.md", "---\nlicense: apache-2.0\n---\n");
+  export_it();
+  const std::string text = read_file(directory_ / "LICENSE");
+  EXPECT_THAT(text, AllOf(HasSubstr("Version 2.0, January 2004"), HasSubstr("END OF TERMS AND CONDITIONS"),
+                          Not(HasSubstr("layerboost authors"))));
+  write_file(small_.base / "README.md", "---\nlicense: x: [y]\n---\n");
+  fs::remove(directory_ / "LICENSE");
+  export_it();
+  EXPECT_FALSE(fs::exists(directory_ / "LICENSE"));
+  EXPECT_THAT(read_file(directory_ / "README.md"), HasSubstr("---\nlicense: other\n"));
 }
 
 TEST_F(Exported, RemovedLayersCannotAttend) {

@@ -1,4 +1,4 @@
-"""A model exported by layerboost, for Hugging Face transformers (4.56 or newer).
+"""A model exported by layerboost, for Hugging Face transformers (4.56.0 to 5.24.0 are tested).
 
     model = AutoModelForCausalLM.from_pretrained(DIR, trust_remote_code=True, dtype="auto")
 
@@ -23,13 +23,17 @@ from transformers import GenerationMixin, PretrainedConfig, PreTrainedModel
 from transformers.cache_utils import Cache
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
+# What transformers calls the cache, in arguments and in outputs: "cache" since 5.24, "past_key_values" before.
+CACHE_NAMES = ("cache", "past_key_values")
+CACHE_NAME = next(name for name in CACHE_NAMES if name in CausalLMOutputWithPast.__dataclass_fields__)
+
 
 class LayerBoostConfig(PretrainedConfig):
     """Sizes as in LlamaConfig. `layerboost` holds what is ours: "mixers", one text per layer; "rope_frequencies",
     radians per position of each pair of dimensions; "rope_attention_factor"; "o_bias" and "qk_norm"."""
 
     model_type = "layerboost"
-    keys_to_ignore_at_inference = ["past_key_values"]
+    keys_to_ignore_at_inference = list(CACHE_NAMES)
 
     def __init__(
         self,
@@ -188,6 +192,41 @@ class LayerBoostCache(Cache):
 
     def crop(self, *args, **kwargs):
         raise NotImplementedError("windows don't keep what was cropped: no assisted or contrastive generation")
+
+
+def given_cache(arguments):
+    """The cache among forward()'s arguments, whatever its name; None: there is none."""
+    found = None
+    for name, value in arguments.items():
+        if value is None or not (name in CACHE_NAMES or isinstance(value, Cache)):
+            continue
+        if name not in CACHE_NAMES:
+            raise ValueError(f"{name} holds a cache; this code knows it by the names {' and '.join(CACHE_NAMES)}")
+        if not isinstance(value, LayerBoostCache):
+            raise ValueError(f"{name} must be a LayerBoostCache(model.config), or None, not a {type(value).__name__}")
+        if found is not None and value is not found:
+            raise ValueError(f"two caches are given, as {' and as '.join(CACHE_NAMES)}")
+        found = value
+    return found
+
+
+def positions_of(attention_mask, position_ids, past, length):
+    """The position of each of `length` new tokens in its own text, [B, T], counted by the mask [B, past + T]: those that
+    sinks and windows go by. `position_ids`: the caller's, checked where there is text; with other ones the cache holds
+    another text than the caller means, or none."""
+    positions = (attention_mask.long().cumsum(dim=1) - 1)[:, -length:]
+    if position_ids is not None:
+        if position_ids.dim() != 2 or position_ids.shape[1] != length:
+            raise ValueError(f"position_ids must be of shape [B, {length}], not {list(position_ids.shape)}")
+        differ = (position_ids.to(positions.device) != positions) & attention_mask[:, -length:].bool()
+        if differ.any():
+            row, column = differ.nonzero()[0].tolist()
+            given = position_ids[row if position_ids.shape[0] > 1 else 0, column].item()
+            raise ValueError(
+                f"position_ids say {given} where the cache, which holds {past} tokens, and attention_mask make it "
+                f"{positions[row, column].item()}: is it the cache of this text?"
+            )
+    return positions
 
 
 class RMSNorm(nn.Module):
@@ -423,7 +462,7 @@ class LayerBoostPreTrainedModel(PreTrainedModel):
     config_class = LayerBoostConfig
     base_model_prefix = "model"
     _no_split_modules = ["DecoderLayer"]
-    _skip_keys_device_placement = ["past_key_values"]
+    _skip_keys_device_placement = list(CACHE_NAMES)
     _keep_in_fp32_modules_strict = ["hybrid", "gated"]
     _supports_sdpa = True
 
@@ -445,37 +484,40 @@ class LayerBoostModel(LayerBoostPreTrainedModel):
         inputs_embeds=None,
         use_cache=None,
         output_hidden_states=None,
+        cache: Optional[LayerBoostCache] = None,
         **kwargs,
     ):
-        """`attention_mask` [B, past + T]: 1 where there is text, 0 on padding."""
+        """`attention_mask` [B, past + T]: 1 where there is text, 0 on padding; past: tokens in the cache, which has two
+        names (CACHE_NAMES). Raises ValueError when mask, positions and cache don't belong together."""
         x = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
         use_cache = self.config.use_cache if use_cache is None else use_cache
-        if past_key_values is None and use_cache:
-            past_key_values = LayerBoostCache(self.config)
-        if past_key_values is not None and not isinstance(past_key_values, LayerBoostCache):
-            raise ValueError("past_key_values must be a LayerBoostCache(model.config), or None")
-        past = past_key_values.seen if past_key_values is not None else 0
+        cache = given_cache({"past_key_values": past_key_values, "cache": cache, **kwargs})
+        if cache is None and use_cache:
+            cache = LayerBoostCache(self.config)
+        past = cache.seen if cache is not None else 0
 
         batch, length, _ = x.shape
         if attention_mask is None:
             attention_mask = x.new_ones((batch, past + length), dtype=torch.long)
         if attention_mask.dim() != 2 or attention_mask.shape[1] != past + length:
-            raise ValueError(f"attention_mask must be of shape [{batch}, {past + length}], not {attention_mask.shape}")
-        # Positions count a text's own tokens, whatever the caller's say: those are the ones of sinks and windows.
-        positions = (attention_mask.long().cumsum(dim=1) - 1)[:, -length:]
+            raise ValueError(
+                f"attention_mask must be of shape {[batch, past + length]} ({past} tokens in the cache, {length} new "
+                f"ones), not {list(attention_mask.shape)}"
+            )
+        positions = positions_of(attention_mask, position_ids, past, length)
         step = Step(self.config, positions, attention_mask[:, -length:].bool(), x.dtype)
         x = x.float()
 
         states = (x,)
         for layer in self.layers:
-            x = layer(x, step, past_key_values)
+            x = layer(x, step, cache)
             states += (x,) if output_hidden_states else ()
-        if past_key_values is not None:
-            past_key_values.seen += length
+        if cache is not None:
+            cache.seen += length
         x = self.norm(x)
         return BaseModelOutputWithPast(
+            **{CACHE_NAME: cache},
             last_hidden_state=x,
-            past_key_values=past_key_values,
             hidden_states=states[:-1] + (x,) if output_hidden_states else None,
         )
 
@@ -496,8 +538,11 @@ class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
     def _prepare_cache_for_generation(self, generation_config, model_kwargs, *args, **kwargs):
         if generation_config.cache_implementation not in (None, "dynamic"):
             raise ValueError(f"cache_implementation={generation_config.cache_implementation!r} is not supported")
-        if generation_config.use_cache is not False and model_kwargs.get("past_key_values") is None:
-            model_kwargs["past_key_values"] = LayerBoostCache(self.config)
+        cache = given_cache({name: model_kwargs.pop(name, None) for name in CACHE_NAMES})
+        if cache is None and generation_config.use_cache is not False:
+            cache = LayerBoostCache(self.config)
+        if cache is not None:
+            model_kwargs[CACHE_NAME] = cache
 
     def forward(
         self,
@@ -510,15 +555,19 @@ class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
         use_cache=None,
         output_hidden_states=None,
         logits_to_keep=0,
+        cache: Optional[LayerBoostCache] = None,
         **kwargs,
     ):
         outputs = self.model(
             input_ids=input_ids,
             attention_mask=attention_mask,
+            position_ids=position_ids,
             past_key_values=past_key_values,
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             output_hidden_states=output_hidden_states,
+            cache=cache,
+            **kwargs,
         )
         rows = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
         logits = self.lm_head(outputs.last_hidden_state[:, rows])
@@ -526,8 +575,8 @@ class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)
         return CausalLMOutputWithPast(
+            **{CACHE_NAME: outputs[CACHE_NAME] if CACHE_NAME in outputs else None},
             loss=loss,
             logits=logits,
-            past_key_values=outputs.past_key_values,
             hidden_states=outputs.hidden_states,
         )
