@@ -43,7 +43,8 @@ bool matches(const std::string& path, const char* pattern) {
   return ::fnmatch(pattern, path.c_str(), FNM_PATHNAME) == 0;
 }
 
-/// Of all that a repository holds, what layerboost reads: weights as safetensors, configuration and tokenizer.
+/// Of all that a repository holds, what layerboost reads: weights as safetensors, configuration and tokenizer; and what
+/// goes with the model wherever it is exported: its card and its licence.
 bool is_part_of_model(const HubFile& file) {
   constexpr const char* patterns[] = {"config.json",
                                       "generation_config.json",
@@ -53,7 +54,12 @@ bool is_part_of_model(const HubFile& file) {
                                       "chat_template.jinja",
                                       "additional_chat_templates/*.jinja",
                                       "model*.safetensors",
-                                      "model.safetensors.index.json"};
+                                      "model.safetensors.index.json",
+                                      "README.md",
+                                      "LICENSE*",
+                                      "LICENCE*",
+                                      "NOTICE*",
+                                      "COPYING*"};
   return std::any_of(std::begin(patterns), std::end(patterns),
                      [&](const char* pattern) { return matches(file.path, pattern); });
 }

@@ -32,7 +32,9 @@ const std::map<std::string, std::string> repository = {
     {"model-00002-of-00002.safetensors", std::string(2000, 'b')},
     {"model.safetensors.index.json", "{\"weight_map\": {}}"},
     {"onnx/model.onnx", "not wanted"},
-    {"README.md", "not wanted"},
+    {"README.md", "the card"},
+    {"LICENSE.txt", "the licence"},
+    {"images/LICENSE", "not wanted"},
     {"name-Q4_0.gguf", "four bits"},
     {"name-Q8_0.gguf", "eight bits"},
 };
@@ -96,7 +98,7 @@ TEST_F(PullCommand, FetchesWhatAModelNeedsAndNothingTwice) {
   EXPECT_THAT(names_in(store_path("org/name")),
               testing::UnorderedElementsAre("config.json", "tokenizer.json", "model-00001-of-00002.safetensors",
                                             "model-00002-of-00002.safetensors", "model.safetensors.index.json",
-                                            "additional_chat_templates"));
+                                            "additional_chat_templates", "README.md", "LICENSE.txt"));
   EXPECT_EQ(read_file(store_path("org/name") / "additional_chat_templates/tool_use.jinja"), "{{ messages }}");
   const std::size_t requests = server_.requests().size();
   ASSERT_EQ(pull({"org/name"}), 0) << err_;

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "mixer/mixers.h"
+#include "model/hub_folder.h"
 
 namespace layerboost {
 namespace {
@@ -28,10 +29,12 @@ std::string plain(std::string_view name) {
   return text;
 }
 
-/// "ORG/NAME" of a model that was pulled from a hub; empty: it lies elsewhere.
+/// "ORG/NAME" of a model in a cache of a hub's, ours or Hugging Face's; empty: it lies elsewhere.
 std::string hub_name(const fs::path& model) {
-  const fs::path folder = fs::is_directory(model) ? model : model.parent_path();
-  const fs::path name = fs::absolute(folder).lexically_relative(cache_dir() / "models").lexically_normal();
+  const fs::path folder = fs::absolute(fs::is_directory(model) ? model : model.parent_path());
+  for (const fs::path& part : folder)
+    if (std::string name = name_of_hub_folder(part.string()); !name.empty()) return name;
+  const fs::path name = folder.lexically_relative(cache_dir() / "models").lexically_normal();
   return std::distance(name.begin(), name.end()) == 2 && *name.begin() != ".." ? name.generic_string() : "";
 }
 
@@ -113,7 +116,7 @@ std::string figures(const Json& healing) {
     perplexity = fmt::format("{:.4g}", healing["after"]["teacher_perplexity"].get<double>());
   const std::string rows = figure(healing, "perplexity", "perplexity", perplexity, 1) +
                            figure(healing, "KL from the unchanged model, nats per token", "kl", "0", 1) +
-                           figure(healing, "passkeys found, %", "passkey", "", 100);
+                           figure(healing, "passkeys found in healing's own short check, %", "passkey", "", 100);
   if (rows.empty()) return "";
   std::string where = "held-out text";
   if (healing.contains("held_out") && healing["held_out"].is_string())

@@ -142,9 +142,16 @@ TEST_F(Exported, HasACard) {
                         {"after", {{"perplexity", 12.951}, {"teacher_perplexity", 12.942}, {"kl", "?"}}}};
   export_model({*checkpoint_, small_.base, plan, nullptr, {}, "sha256:a", healing}, directory_);
   card = read_file(directory_ / "README.md");
-  EXPECT_THAT(card,
-              AllOf(HasSubstr("# a b, planned and healed by layerboost\n"), HasSubstr("held-out text (a file)"),
-                    HasSubstr("| perplexity | 13.38 | 12.95 | 12.94 |"), Not(HasSubstr("| KL"))));
+  EXPECT_THAT(card, AllOf(HasSubstr("# a b, planned and healed by layerboost\n"), HasSubstr("held-out text (a file)"),
+                          HasSubstr("| perplexity | 13.38 | 12.95 | 12.94 |"), Not(HasSubstr("| KL"))));
+}
+
+TEST_F(Exported, NamesTheHubsModelThatItIsMadeFrom) {
+  const fs::path cached = small_.root / "models--org--name" / "snapshots" / "0123";
+  fs::create_directories(cached.parent_path());
+  fs::copy(small_.base, cached);
+  export_model({*checkpoint_, cached, small_.plan, nullptr, {}, ""}, directory_);
+  EXPECT_THAT(read_file(directory_ / "README.md"), HasSubstr("base_model: org/name\n"));
 }
 
 TEST_F(Exported, CarriesTheLicenceOfItsBase) {

@@ -539,7 +539,9 @@ class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
         if generation_config.cache_implementation not in (None, "dynamic"):
             raise ValueError(f"cache_implementation={generation_config.cache_implementation!r} is not supported")
         cache = given_cache({name: model_kwargs.pop(name, None) for name in CACHE_NAMES})
-        if cache is None and generation_config.use_cache is not False:
+        if cache is not None:
+            cache._is_user_defined = True  # so that generate() leaves nothing in it that it doesn't return
+        elif generation_config.use_cache is not False:
             cache = LayerBoostCache(self.config)
         if cache is not None:
             model_kwargs[CACHE_NAME] = cache
