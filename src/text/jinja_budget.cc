@@ -8,21 +8,21 @@ namespace layerboost::jinja {
 
 namespace {
 
-thread_local Budget* current = nullptr;
+thread_local Budget* current_budget = nullptr;
 
 constexpr std::size_t value_cost = 8;  // of one more value in a list: copying it, and letting it go
 
 }  // namespace
 
-Budget::Budget() : outer_(std::exchange(current, this)) {}
+Budget::Budget() : outer_(std::exchange(current_budget, this)) {}
 
-Budget::~Budget() { current = outer_; }
+Budget::~Budget() { current_budget = outer_; }
 
 void charge(std::size_t units) {
-  if (current == nullptr) return;
-  if (units > Budget::max_work - current->work_)
+  if (current_budget == nullptr) return;
+  if (units > Budget::max_work - current_budget->work_)
     reject("the template runs without end: more than {} steps", Budget::max_work);
-  current->work_ += units;
+  current_budget->work_ += units;
 }
 
 void charge_copy(std::size_t bytes) { charge(8 + bytes / 8); }
@@ -32,7 +32,7 @@ void charge_values(std::size_t count) {
   const Held room(count * sizeof(Value));
 }
 
-Held::Held() : budget_(current) {}
+Held::Held() : budget_(current_budget) {}
 
 Held::Held(Held&& other) noexcept : budget_(other.budget_), bytes_(std::exchange(other.bytes_, 0)) {}
 
