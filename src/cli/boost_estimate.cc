@@ -24,7 +24,7 @@ namespace {
 constexpr double gibibyte = 1 << 30;
 constexpr std::size_t program_bytes = std::size_t{100} << 20;  // of the process without a model
 constexpr int rows_of_step = 2048;                             // what is read at once
-constexpr int written_texts = 16, texts_at_once = 64;          // of text by the model itself
+constexpr int texts_at_once = 64;                              // of text by the model itself
 constexpr std::size_t sample_bytes = std::size_t{1} << 16;     // of a file, whose tokens are counted
 
 std::size_t size(double bytes) { return static_cast<std::size_t>(bytes); }

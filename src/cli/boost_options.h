@@ -11,6 +11,9 @@
 
 namespace layerboost {
 
+/// Texts that the model writes where there is no --eval-text.
+inline constexpr int written_texts = 16;
+
 struct BoostOptions {
   std::string model, output;
   std::string heal;  // --heal; empty: not given

@@ -28,8 +28,6 @@
 namespace layerboost {
 namespace {
 
-constexpr int written_texts = 16;
-
 class Boost {
  public:
   explicit Boost(BoostOptions options) : options_(std::move(options)), directory_(options_.output) {}

@@ -5,12 +5,9 @@
 #include <limits>
 
 #include "base/json.h"
-#include "engine/cache_memory.h"
 
 namespace layerboost {
 namespace {
-
-constexpr double mebibyte = 1 << 20;
 
 /// The results before and after, empty objects where there are none. After: healed, where that was measured.
 struct Results {
@@ -25,20 +22,26 @@ Results quality_of(const fs::path& directory) {
           read_if_there(fs::exists(healed) ? healed : directory / "quality.plan.json")};
 }
 
-std::string line(const char* what, const std::string& text) { return fmt::format("  {:<10} {}\n", what, text); }
+std::string summary_line(const char* what, const std::string& text) { return fmt::format("  {:<10} {}\n", what, text); }
 
+/// Of one text, numbers of two bytes, as the plan and the page count it.
 std::string memory_line(const OpenedModel& unchanged, const OpenedModel& planned) {
-  const int positions = unchanged.model->config.max_positions;
-  const int length = positions > 0 ? std::min(2048, positions) : 2048;
-  const auto before = static_cast<double>(sequence_bytes(unchanged.unchanged(), length)),
-             after = static_cast<double>(sequence_bytes(planned.list(), length));
-  const bool large = before >= mebibyte;
-  const double unit = large ? mebibyte : mebibyte / 1024;
-  return line("memory", fmt::format("{:.1f} -> {:.1f} {} of cache for a text of {} tokens ({:.0f} %)", before / unit,
-                                    after / unit, large ? "MiB" : "KiB", length, 100 * after / before));
+  const Config& config = unchanged.model->config;
+  const int length = config.max_positions > 0 ? std::min(2048, config.max_positions) : 2048;
+  const auto bytes = [&](const std::vector<MixerSpec>& specs) {
+    double sum = 0;
+    for (const MixerSpec& spec : specs) sum += static_cast<double>(kv_bytes(config, spec, length, 2));
+    return sum;
+  };
+  const double before = bytes(native_specs(config)), after = bytes(planned.specs);
+  const bool large = before >= 1 << 20;
+  const double unit = large ? 1 << 20 : 1 << 10;
+  return summary_line("memory",
+                      fmt::format("{:.1f} -> {:.1f} {} of cache for a text of {} tokens ({:.0f} %)", before / unit,
+                                  after / unit, large ? "MiB" : "KiB", length, 100 * after / before));
 }
 
-/// At most texts, of prompts near 1024 tokens.
+/// Of the most texts at once, with prompts nearest to 1024 tokens.
 std::string speed_line(const fs::path& directory) {
   const Json base = read_if_there(directory / "speed.base.json"), plan = read_if_there(directory / "speed.plan.json");
   const Json *before = nullptr, *after = nullptr;
@@ -57,9 +60,10 @@ std::string speed_line(const fs::path& directory) {
   if (before == nullptr) return {};
   const double old_speed = before->at("speed_tg").get<double>(), new_speed = after->at("speed_tg").get<double>();
   const int texts = before->at("pl").get<int>();
-  return line("speed",
-              fmt::format("{:.0f} -> {:.0f} tokens a second, writing {} text{} of {} tokens ({:.2f} times)", old_speed,
-                          new_speed, texts, texts == 1 ? "" : "s", before->at("pp").get<int>(), new_speed / old_speed));
+  return summary_line(
+      "speed",
+      fmt::format("{:.0f} -> {:.0f} tokens a second, writing {} text{} of {} tokens ({:.2f} times)", old_speed,
+                  new_speed, texts, texts == 1 ? "" : "s", before->at("pp").get<int>(), new_speed / old_speed));
 }
 
 /// A model's perplexity of what it wrote itself says little: the change of the NLL is what counts there.
@@ -70,11 +74,12 @@ std::string text_line(const Results& quality) {
       kl["nll_change_stderr"].is_number() ? fmt::format(" ± {:.4f}", kl["nll_change_stderr"].get<double>()) : "";
   const std::string change = fmt::format("NLL {:+.4f}{} nats a token", kl["nll_change"].get<double>(), error);
   const Json text = quality.after["data"]["text"];
-  if (text.value("written_by_model", false)) return line("text", change + ", on text that the model wrote itself");
-  return line("perplexity",
-              fmt::format("{:.3f} -> {:.3f} on {} ({})", quality.before["perplexity"]["ppl"].get<double>(),
-                          quality.after["perplexity"]["ppl"].get<double>(),
-                          fs::path(text.value("file", "the text")).filename().string(), change));
+  if (text.value("written_by_model", false))
+    return summary_line("text", change + ", on text that the model wrote itself");
+  return summary_line("perplexity",
+                      fmt::format("{:.3f} -> {:.3f} on {} ({})", quality.before["perplexity"]["ppl"].get<double>(),
+                                  quality.after["perplexity"]["ppl"].get<double>(),
+                                  fs::path(text.value("file", "the text")).filename().string(), change));
 }
 
 std::string retrieval_line(const Results& quality) {
@@ -85,7 +90,7 @@ std::string retrieval_line(const Results& quality) {
       if (row["length"] == other["length"])
         text += fmt::format("{}{:.0f} -> {:.0f} % in {} tokens", text.empty() ? "passkeys found: " : ", ",
                             100 * row["acc"].get<double>(), 100 * other["acc"].get<double>(), row["length"].get<int>());
-  return text.empty() ? "" : line("retrieval", text);
+  return text.empty() ? "" : summary_line("retrieval", text);
 }
 
 }  // namespace
@@ -95,8 +100,8 @@ std::string boost_summary(const fs::path& directory, const OpenedModel& unchange
   const std::string name = directory.string();
   return fmt::format("{}, before -> after:\n", unchanged.model->config.name) + memory_line(unchanged, planned) +
          speed_line(directory) + text_line(quality) + retrieval_line(quality) +
-         line("serve it", "layerboost serve " + name) +
-         line("the page", fs::absolute(directory / "report.html").string());
+         summary_line("serve it", "layerboost serve " + name) +
+         summary_line("the page", fs::absolute(directory / "report.html").string());
 }
 
 }  // namespace layerboost
