@@ -43,6 +43,9 @@ TEST(FlagChecks, FlagsAreNamedAndNoRangeIsPrintedInDigits) {
       {"heal", "m", "--plan", "p", "-o", "o", "--beta1", "1"},
       {"heal", "m", "--plan", "p", "-o", "o", "--lr", "-1"},
       {"info", "m", "--context", "0"},
+      {"plan", "a", "-o", "p", "--softmax", "-1"},
+      {"plan", "a", "-o", "p", "--kv", "half"},
+      {"plan", "a", "-o", "p", "--context", "0"},
   };
   for (const std::vector<std::string>& words : wrong) {
     const ProgramResult result = run_and_read(words);

@@ -56,6 +56,7 @@ void add_plan_command(CLI::App& app) {
       ->type_name("NAME")
       ->capture_default_str();
   command->add_option("--context", options->plan.context, "Positions at which memory is counted")
+      ->check(whole_number(1))
       ->type_name("N")
       ->capture_default_str();
   command->add_option("--model", options->plan.model, "The model; default: where the analysis found it")

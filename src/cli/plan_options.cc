@@ -7,6 +7,7 @@
 #include "analyze/joint_loss.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cli/flag_checks.h"
 #include "cli/model_argument.h"
 #include "mixer/mixers.h"
 #include "plan/cost_calibration.h"
@@ -286,15 +287,23 @@ class PlanMaker {
 }  // namespace
 
 void add_plan_options(CLI::App& command, PlanOptions& options) {
-  command.add_option("--softmax", options.softmax, "So many layers keep softmax")->type_name("N");
-  command.add_option("--none", options.none, "So many layers lose attention")->type_name("N");
-  command.add_option("--kv", options.kv, "Share of the KV memory to use, 0 to 1")->type_name("FRACTION");
+  command.add_option("--softmax", options.softmax, "So many layers keep softmax")
+      ->check(whole_number(0))
+      ->type_name("N");
+  command.add_option("--none", options.none, "So many layers lose attention")->check(whole_number(0))->type_name("N");
+  command.add_option("--kv", options.kv, "Share of the KV memory to use, 0 to 1")
+      ->check(number())
+      ->type_name("FRACTION");
   command.add_option("--speedup", options.speedup, "Decode so many times faster: X@BATCHxCONTEXT")->type_name("X@BxC");
-  command.add_option("--keep", options.keep, "Layers that keep softmax")->delimiter(',')->type_name("I,..");
+  command.add_option("--keep", options.keep, "Layers that keep softmax")
+      ->delimiter(',')
+      ->check(whole_number(0))
+      ->type_name("I,..");
   command
       .add_option("--thresholds", options.thresholds, "Removal scores: above HI softmax, up to LO none, else --middle")
       ->delimiter(',')
       ->expected(2)
+      ->check(number())
       ->type_name("HI,LO");
   command.add_flag("--by-removal", options.by_removal,
                    "Decide --softmax and --none by the removal score alone; others get --middle");
@@ -304,13 +313,14 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
       .add_option("--retrieval-weight", options.retrieval_weight,
                   fmt::format("Weight of the passkey's loss beside that of text; default {:g} where measured",
                               LossRule().retrieval_weight))
+      ->check(number())
       ->type_name("X");
   command.add_option("--search", options.search, "additive: sums of single losses; joint: measures whole plans")
       ->check(CLI::IsMember({"additive", "joint"}).description(""))
       ->type_name("WAY")
       ->capture_default_str();
   command.add_option("--measurements", options.measurements, "Plans that --search joint measures at most")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->type_name("N")
       ->capture_default_str();
 }
