@@ -61,7 +61,7 @@ fs::path hugging_face_snapshot(const fs::path& folder) {
   std::error_code ignored;
   if (const fs::path main = folder / "refs/main"; fs::is_regular_file(main, ignored)) {
     const fs::path revision = trimmed(read_file(main));
-    const fs::path snapshot = folder / "snapshots" / revision;
+    fs::path snapshot = folder / "snapshots" / revision;
     if (!revision.empty() && revision == revision.filename() && fs::is_directory(snapshot, ignored)) return snapshot;
   }
   const std::vector<fs::path> snapshots = folders_in(folder / "snapshots");
