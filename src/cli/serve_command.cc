@@ -168,6 +168,11 @@ void add_serve_command(CLI::App& app) {
                    "addresses are refused")
       ->type_name("NAME")
       ->allow_extra_args(false);
+  command
+      ->add_option("--allow-origin", options->server.allow_origins,
+                   "Let pages of this site ask, too, such as https://chat.example.org (again for others); '*': of all")
+      ->type_name("SITE")
+      ->allow_extra_args(false);
   command->add_flag("--log-requests", options->server.log_requests,
                     "A line on stderr for each request: id, status, times, tokens; nothing of its text");
   command->add_option("--chat-template", options->chat_template, "Jinja template in place of the model's own")

@@ -79,6 +79,15 @@ void answer_with(const std::weak_ptr<HttpReply>& reply, const Work& work) {
   }
 }
 
+/// What a browser asks for before it sends another site's request.
+HttpAnswer preflight_answer() {
+  HttpAnswer answer = json_answer(Json::object());
+  answer.headers = {{"Access-Control-Allow-Methods", "GET, POST"},
+                    {"Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id"},
+                    {"Access-Control-Max-Age", "600"}};
+  return answer;
+}
+
 HttpAnswer ready_answer(bool draining) {
   return json_answer({{"status", draining ? "stopping" : "ready"}}, draining ? 503 : 200);
 }
@@ -96,6 +105,7 @@ Api::Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo i
 std::optional<HttpAnswer> Api::answer_by_head(const HttpRequest& request) {
   try {
     check_host(request);
+    if (request.method == "OPTIONS" && allows_page(request)) return preflight_answer();
     if (is_work(request.path)) {
       check_work(request);
       return std::nullopt;
@@ -104,6 +114,19 @@ std::optional<HttpAnswer> Api::answer_by_head(const HttpRequest& request) {
   } catch (const ApiError& error) {
     return error.answer();
   }
+}
+
+bool Api::allows_page(const HttpRequest& request) const {
+  return std::ranges::any_of(access_.origins, [&](const std::string& origin) {
+    return !request.origin.empty() && (origin == "*" || origin == request.origin);
+  });
+}
+
+HttpHeaders Api::headers_for_page(const HttpRequest& request) const {
+  if (!allows_page(request)) return {};
+  return {{"Access-Control-Allow-Origin", request.origin},
+          {"Access-Control-Expose-Headers", "X-Request-Id, Retry-After"},
+          {"Vary", "Origin"}};
 }
 
 void Api::check_work(const HttpRequest& request) const {

@@ -17,8 +17,9 @@ namespace layerboost {
 
 /// Who may ask.
 struct ApiAccess {
-  std::string key;     // empty: everybody
-  AllowedHosts hosts;  // by these names
+  std::string key;                   // empty: everybody
+  AllowedHosts hosts;                // by these names
+  std::vector<std::string> origins;  // pages of these sites, beside the server's own; "*": of all
 };
 
 /// OpenAI's API, health and metrics, and the live page. For the loop's thread; what takes long is done by a worker.
@@ -32,6 +33,9 @@ class Api {
   /// Work, which answer_by_head() has let pass.
   void work(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply);
 
+  /// What lets the page that asks read the answer, where its site may.
+  [[nodiscard]] HttpHeaders headers_for_page(const HttpRequest& request) const;
+
   /// From now on /ready and requests for work are answered with 503.
   void drain() { draining_ = true; }
 
@@ -39,6 +43,7 @@ class Api {
   using Later = std::function<void()>;  // to be done on the loop's thread
   using Read = ApiRequest (ApiReader::*)(std::string_view) const;
 
+  [[nodiscard]] bool allows_page(const HttpRequest& request) const;
   void check_work(const HttpRequest& request) const;
   [[nodiscard]] HttpAnswer get(const HttpRequest& request);
   void generate(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply, Read read);

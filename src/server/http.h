@@ -77,6 +77,8 @@ struct HttpHandler {
   std::function<std::optional<HttpAnswer>(const HttpRequest&)> by_head;
   /// Takes every other request, with its body.
   std::function<void(HttpRequest, std::shared_ptr<HttpReply>)> with_body;
+  /// Headers for whatever the answer to a request is; may be empty.
+  std::function<HttpHeaders(const HttpRequest&)> headers = nullptr;
   /// Is told of each request's end; may be empty.
   std::function<void(const RequestRecord&)> ended = nullptr;
 };

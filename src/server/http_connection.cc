@@ -66,7 +66,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     if (!answering_) return;
     waiting_ += http_head({.status = answer.status,
                            .type = answer.type,
-                           .headers = answer.headers,
+                           .headers = with_common(answer.headers),
                            .id = head_.request.id,
                            .length = answer.body.size(),
                            .keep_alive = stays()});
@@ -81,7 +81,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     keep_alive_ = keep_alive_ && head_.http11;  // without chunks only the connection's end ends it
     waiting_ += http_head({.status = 200,
                            .type = type,
-                           .headers = headers,
+                           .headers = with_common(headers),
                            .id = head_.request.id,
                            .chunked = head_.http11,
                            .keep_alive = stays()});
@@ -334,6 +334,12 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
       return fail(error);
     }
     fail(why);
+  }
+
+  [[nodiscard]] HttpHeaders with_common(HttpHeaders headers) const {
+    if (!all_.handler.headers) return headers;
+    for (auto& header : all_.handler.headers(head_.request)) headers.push_back(std::move(header));
+    return headers;
   }
 
   void count(int status) {

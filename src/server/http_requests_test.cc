@@ -163,6 +163,22 @@ TEST(HttpRequests, WrongMethodsAreToldTheRightOnes) {
   EXPECT_TRUE(server.ask("GET", "/health").headers.contains("Date"));
 }
 
+TEST(HttpRequests, PagesOfOtherSitesMayAskWhereTheyAreAllowed) {
+  const std::string page = "Origin: https://chat.example\r\n", allowed = "Access-Control-Allow-Origin";
+  const ServerForTests closed;
+  EXPECT_EQ(closed.ask("OPTIONS", "/v1/completions", "", page.c_str()).status, 405);
+  EXPECT_FALSE(closed.ask("POST", "/v1/completions", short_request, page.c_str()).headers.contains(allowed));
+  ServerOptions options;
+  options.allow_origins = {"https://other.example", "https://chat.example"};
+  const ServerForTests open(options);
+  const AnswerForTests preflight = open.ask("OPTIONS", "/v1/completions", "", page.c_str());
+  EXPECT_EQ(preflight.status, 200);
+  EXPECT_EQ(preflight.headers.at(allowed), "https://chat.example");
+  for (const std::string& body_sent : {short_request, std::string("{")})
+    EXPECT_EQ(open.ask("POST", "/v1/completions", body_sent, page.c_str()).headers.at(allowed), "https://chat.example");
+  EXPECT_FALSE(open.ask("GET", "/v1/models", "", "Origin: https://evil.example\r\n").headers.contains(allowed));
+}
+
 // Leaving.
 
 ServerOptions quick_to_ask() {

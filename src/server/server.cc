@@ -68,13 +68,15 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
                         .kv = name_of(kept_as(options.kv, model.precision)),
                         .positions = reader.limits.positions,
                         .started = std::time(nullptr)};
-  api_ = std::make_unique<Api>(http_, engine, reader, info,
-                               ApiAccess{options.api_key, allowed_hosts(options, http_.on_loopback())});
+  api_ = std::make_unique<Api>(
+      http_, engine, reader, info,
+      ApiAccess{options.api_key, allowed_hosts(options, http_.on_loopback()), options.allow_origins});
   // A signal handler may do next to nothing; this looks for its mark.
   http_.every(std::chrono::milliseconds(100), [this] { look_for_the_end(); });
   http_.start({.by_head = [this](const HttpRequest& request) { return api_->answer_by_head(request); },
                .with_body = [this](const HttpRequest& request,
                                    const std::shared_ptr<HttpReply>& reply) { api_->work(request, reply); },
+               .headers = [this](const HttpRequest& request) { return api_->headers_for_page(request); },
                .ended = options.log_requests ? log_request : nullptr});
 }
 

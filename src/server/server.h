@@ -18,12 +18,13 @@ struct ServerOptions {
   std::string api_key;                   // empty: everybody may ask
   std::vector<std::string> allow_hosts;  // names by which it may be asked; without one, and without a key, it looks at
                                          // names where only programs on this machine can connect
-  bool log_requests = false;             // a line for each on stderr
-  std::string name;                      // of the model, as requests give it
-  std::string plan;                      // its hash; empty: the model's own mixers
-  std::string chat_template;             // Jinja; empty: the model's own
-  KvType kv = KvType::bf16;              // of the mixers, to be named
-  Limits limits;                         // positions 0: the model's, or what the memory holds
+  std::vector<std::string> allow_origins;  // sites ("https://example.org") whose pages may ask; "*": all
+  bool log_requests = false;               // a line for each on stderr
+  std::string name;                        // of the model, as requests give it
+  std::string plan;                        // its hash; empty: the model's own mixers
+  std::string chat_template;               // Jinja; empty: the model's own
+  KvType kv = KvType::bf16;                // of the mixers, to be named
+  Limits limits;                           // positions 0: the model's, or what the memory holds
 };
 
 /// The event loop runs in a thread of its own from the constructor to the destructor; Engine::run() is called by
