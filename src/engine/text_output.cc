@@ -1,28 +1,35 @@
 #include "engine/text_output.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 namespace layerboost {
-namespace {
 
-/// How many characters at the end of `text` may be the beginning of `stop`, which isn't in it as a whole.
-std::size_t possible_beginning(std::string_view text, std::string_view stop) {
-  for (std::size_t size = std::min(text.size(), stop.size() - 1); size > 0; --size)
-    if (stop.starts_with(text.substr(text.size() - size))) return size;
-  return 0;
+StopSearch::StopSearch(std::string stop) : stop_(std::move(stop)), borders_(stop_.size(), 0) {
+  for (std::size_t i = 1, border = 0; i < stop_.size(); ++i) {
+    while (border > 0 && stop_[i] != stop_[border]) border = borders_[border - 1];
+    if (stop_[i] == stop_[border]) ++border;
+    borders_[i] = border;
+  }
 }
 
-}  // namespace
+bool StopSearch::read(char byte) {
+  while (matched_ > 0 && byte != stop_[matched_]) matched_ = borders_[matched_ - 1];
+  if (byte == stop_[matched_]) ++matched_;
+  return matched_ == stop_.size();
+}
 
-TextOutput::TextOutput(const Tokenizer& tokenizer, std::vector<std::string> stop)
-    : decoder_(tokenizer), stop_(std::move(stop)) {}
+TextOutput::TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop)
+    : decoder_(tokenizer), stops_(stop.begin(), stop.end()) {}
 
 std::string TextOutput::push(TokenId token, bool may_stop) {
   if (stopped_) return {};
   held_ += decoder_.push(token);
-  if (!may_stop) return std::exchange(held_, {});
+  if (!may_stop) {
+    for (StopSearch& stop : stops_) stop.reset();
+    searched_ = 0;
+    return std::exchange(held_, {});
+  }
   return release();
 }
 
@@ -35,14 +42,19 @@ std::string TextOutput::finish() {
 }
 
 std::string TextOutput::release() {
-  std::size_t end = std::string::npos, keep = 0;
-  for (const std::string& stop : stop_) {
-    end = std::min(end, held_.find(stop));
-    keep = std::max(keep, possible_beginning(held_, stop));
+  std::size_t end = held_.size(), keep = 0;
+  for (StopSearch& stop : stops_) {
+    for (std::size_t i = searched_; i < held_.size(); ++i) {
+      if (!stop.read(held_[i])) continue;
+      stopped_ = true;
+      end = std::min(end, i + 1 - stop.size());
+      break;
+    }
+    keep = std::max(keep, stop.matched());
   }
-  stopped_ = end != std::string::npos;
   std::string text = held_.substr(0, stopped_ ? end : held_.size() - keep);
   held_.erase(0, stopped_ ? held_.size() : text.size());
+  searched_ = held_.size();
   return text;
 }
 

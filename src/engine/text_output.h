@@ -1,6 +1,7 @@
 // Tokens becoming text as they are drawn, up to the first stop string.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -8,11 +9,32 @@
 
 namespace layerboost {
 
+/// Looks for a stop string in a text that comes byte by byte, in time proportional to the text (Knuth, Morris and
+/// Pratt).
+class StopSearch {
+ public:
+  /// `stop`: not empty.
+  explicit StopSearch(std::string stop);
+
+  /// Reads the next byte; true where it completes the stop string. Not to be called again after that.
+  bool read(char byte);
+  /// How many of the last bytes are the beginning of the stop string.
+  [[nodiscard]] std::size_t matched() const { return matched_; }
+  [[nodiscard]] std::size_t size() const { return stop_.size(); }
+  /// Forgets what was read.
+  void reset() { matched_ = 0; }
+
+ private:
+  std::string stop_;
+  std::vector<std::size_t> borders_;  // [size]: of stop_[0..i], the longest beginning, not itself, that it ends with
+  std::size_t matched_ = 0;
+};
+
 /// Control tokens give no text.
 class TextOutput {
  public:
   /// `tokenizer` must outlive the output. `stop`: not empty strings, UTF-8.
-  TextOutput(const Tokenizer& tokenizer, std::vector<std::string> stop);
+  TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop);
 
   /// The text that is certain after `token`: whole characters, without what may still become a stop string. A stop
   /// string may lie across tokens; one that begins before a token pushed with `may_stop` = false doesn't count.
@@ -29,8 +51,9 @@ class TextOutput {
   std::string release();
 
   StreamDecoder decoder_;
-  std::vector<std::string> stop_;
+  std::vector<StopSearch> stops_;
   std::string held_;
+  std::size_t searched_ = 0;  // bytes of held_ that stops_ have read
   bool stopped_ = false;
 };
 

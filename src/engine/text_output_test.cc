@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "eval/tokenizer_for_tests.h"
 
 namespace layerboost {
@@ -74,6 +75,30 @@ TEST_F(TextOutputTest, TokensThatMayNotStop) {
   EXPECT_EQ(output.push(token('b')), "b");
   EXPECT_EQ(output.push(256), "");
   EXPECT_TRUE(output.stopped());
+}
+
+TEST_F(TextOutputTest, SearchesAsFindDoes) {
+  // Few letters, so that beginnings overlap in every way.
+  Random random(3);
+  const auto letters = [&](std::uint64_t count) {
+    std::string text;
+    for (std::uint64_t i = 0; i < count; ++i) text += static_cast<char>('a' + random.below(2));
+    return text;
+  };
+  for (int round = 0; round < 2000; ++round) {
+    const std::string text = letters(30), stop = letters(1 + random.below(7));
+    const std::size_t found = text.find(stop);
+    EXPECT_EQ(all(text, {stop}), text.substr(0, found)) << text << " " << stop;
+    EXPECT_EQ(stopped_, found != std::string::npos);
+  }
+}
+
+TEST_F(TextOutputTest, LongStopStringsTakeTimeInProportionToTheText) {
+  // Trying every length at every token would be 16 * 20000 * 20000 comparisons, most of them long.
+  std::vector<std::string> stops;
+  for (int i = 0; i < 16; ++i) stops.push_back(std::string(20000, 'a') + static_cast<char>('b' + i));
+  EXPECT_EQ(all(std::string(40000, 'a'), stops).size(), 40000U);
+  EXPECT_FALSE(stopped_);
 }
 
 TEST_F(TextOutputTest, ControlTokensGiveNothing) {
