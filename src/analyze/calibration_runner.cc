@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -172,6 +173,8 @@ void CalibrationRunner::score(const Step& step, const float* hidden, bool record
     done += block.rows.size();
   });
 
+  for (const double log_prob : log_probs)
+    if (!std::isfinite(log_prob)) fail("{}", damaged_model);
   std::size_t begin = 0;
   for (int i = 0; i < step.sequences; ++i) {
     const CalibrationSequence& sequence = calibration_.sequences[static_cast<std::size_t>(step.first_sequence + i)];

@@ -50,9 +50,11 @@ ChatAnswer ChatSession::answer(const std::string& question, const std::function<
   request.sampling = options_.sampling;
   request.seed = options_.seed + questions_;
 
+  std::string error;
   const RequestId id = engine_.submit(std::move(request), [&](Output&& output) {
     on_text(output.text);
     answer.text += output.text;
+    error = output.error;
     answer.finish = output.finish;
     answer.prompt_tokens = output.prompt_tokens;
     answer.cached_tokens = output.cached_tokens;
@@ -62,6 +64,7 @@ ChatAnswer ChatSession::answer(const std::string& question, const std::function<
     if (stop()) engine_.cancel(id);
     engine_.step();
   }
+  if (answer.finish == FinishReason::failed) fail("{}", error);
   messages.push_back({{"role", "assistant"}, {"content", answer.text}});
   messages_ = std::move(messages);
   ++questions_;

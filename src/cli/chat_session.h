@@ -36,7 +36,7 @@ class ChatSession {
 
   /// Answers `question`; both are part of the conversation from then on. `on_text` is given the text as it is written;
   /// `stop` is asked after each step and ends the answer where it is. Throws Error, the conversation unchanged, for
-  /// what the template refuses and a question that the model has no room for.
+  /// what the template refuses, a question that the model has no room for, and a model whose logits aren't numbers.
   ChatAnswer answer(const std::string& question, const std::function<void(std::string_view)>& on_text,
                     const std::function<bool()>& stop);
 

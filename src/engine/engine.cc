@@ -4,10 +4,12 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
@@ -52,6 +54,9 @@ class Engine::Impl {
         prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>(mixers) : nullptr),
         scheduler_(memory_, prefixes_.get(), options_.step_tokens, options_.max_sequences) {
     stats_.cache_limit = own_.cache_limit = options_.memory;
+    // So that handing out failures needs no memory for itself.
+    outputs_.reserve(2 * static_cast<std::size_t>(options_.max_sequences));
+    ended_.reserve(2 * static_cast<std::size_t>(options_.max_sequences));
     if (options_.preallocate > 0) preallocate();
   }
 
@@ -66,11 +71,14 @@ class Engine::Impl {
  private:
   void preallocate();
   void take_inbox();
+  bool make_step();
   const float* forward(const std::vector<StepItem>& items);
   static std::vector<Prediction> predictions_of(const std::vector<StepItem>& items);
   void keep_snapshots(const std::vector<StepItem>& items);
   void write(Prediction& prediction);
   void end(Job& job, Output& output);
+  void fail_text(Job& job, const char* why);
+  void fail_running(const char* why);
   void publish();
   void deliver();
 
@@ -144,6 +152,18 @@ void Engine::Impl::cancel(RequestId id) {
 }
 
 bool Engine::Impl::step() {
+  try {
+    return make_step();
+  } catch (const std::bad_alloc&) {
+    fail_running(out_of_memory);
+  } catch (const std::exception& error) {  // of oneDNN, for instance, which has its own for want of memory
+    warn("unexpected error in a step, its texts have failed: {}", error.what());
+    fail_running("unexpected error");
+  }
+  return true;
+}
+
+bool Engine::Impl::make_step() {
   take_inbox();
   StepTimes& times = runner_.workspace().times;
   const StepTimes::Scope scheduling(times, StepPhase::schedule);
@@ -155,10 +175,12 @@ bool Engine::Impl::step() {
     const StepTimes::Scope sampling(times, StepPhase::sampling);
     predict(runner_, hidden, predictions);
   }
+  for (const Prediction& prediction : predictions)
+    if (prediction.error != nullptr) fail_text(*prediction.job, prediction.error);
   keep_snapshots(items);
   const StepTimes::Scope putting_out(times, StepPhase::output);
   for (Prediction& prediction : predictions)
-    if (prediction.prompt_token < 0) write(prediction);
+    if (prediction.prompt_token < 0 && !prediction.job->failed) write(prediction);
   ++own_.steps;
   own_.times = times;
   publish();
@@ -243,7 +265,7 @@ std::vector<Prediction> Engine::Impl::predictions_of(const std::vector<StepItem>
 void Engine::Impl::keep_snapshots(const std::vector<StepItem>& items) {
   for (const StepItem& item : items) {
     Job& job = *item.job;
-    if (job.borders.empty() || job.borders.front() != job.sequence->length()) continue;
+    if (job.failed || job.borders.empty() || job.borders.front() != job.sequence->length()) continue;
     prefixes_->store(std::span(job.tokens).first(static_cast<std::size_t>(job.borders.front())), *job.sequence);
     job.borders.erase(job.borders.begin());
   }
@@ -289,6 +311,29 @@ void Engine::Impl::end(Job& job, Output& output) {
   ended_.push_back(scheduler_.remove(job.id));
 }
 
+/// Frees what the job holds; nothing of it is worth keeping.
+void Engine::Impl::fail_text(Job& job, const char* why) {
+  if (job.failed) return;
+  job.failed = true;
+  Output output = counted(job);
+  output.finish = FinishReason::failed;
+  output.error = why;
+  ++own_.failed;
+  ended_.push_back(scheduler_.remove(job.id));
+  outputs_.emplace_back(&job, std::move(output));
+}
+
+/// A step could not be made: the texts that it was made of fail, or, where there are none, the one that was to begin.
+void Engine::Impl::fail_running(const char* why) {
+  while (prefixes_ != nullptr && prefixes_->evict()) {
+  }
+  while (Job* const job = scheduler_.first_running()) fail_text(*job, why);
+  if (ended_.empty())
+    if (Job* const job = scheduler_.first_waiting()) fail_text(*job, why);
+  publish();
+  deliver();
+}
+
 void Engine::Impl::publish() {
   const Scheduler::Counts& counts = scheduler_.counts();
   own_.running = scheduler_.running();
@@ -309,7 +354,9 @@ void Engine::Impl::publish() {
 
 /// Hands the outputs to their sinks, without the lock: a sink may submit or cancel.
 void Engine::Impl::deliver() {
-  for (auto& [job, output] : outputs_) job->sink(std::move(output));
+  // Where a sink throws for want of memory, what was handed out before isn't handed out again.
+  for (auto& [job, output] : outputs_)
+    if (const Job* const to = std::exchange(job, nullptr)) to->sink(std::move(output));
   outputs_.clear();
   ended_.clear();
 }

@@ -34,7 +34,7 @@ struct EngineStats {
   [[nodiscard]] std::size_t cache_used() const { return cache_softmax + cache_window + cache_state; }
   // Counters.
   std::uint64_t requests = 0;  // taken
-  std::uint64_t finished_stop = 0, finished_length = 0, cancelled = 0;
+  std::uint64_t finished_stop = 0, finished_length = 0, cancelled = 0, failed = 0;
   std::uint64_t preemptions = 0;
   std::uint64_t prompt_tokens = 0, generated_tokens = 0;           // of prompts read or found; drawn
   std::uint64_t recomputed_tokens = 0;                             // read again after a pre-emption
@@ -70,7 +70,9 @@ class Engine {
   /// happens if it has ended. Thread-safe.
   void cancel(RequestId id);
 
-  /// One step: schedule, run, sample, hand out. False when there was nothing to do. Compute thread.
+  /// One step: schedule, run, sample, hand out. False when there was nothing to do. A text whose logits aren't numbers
+  /// fails alone; where the step itself fails (no memory), all running texts do, and the engine goes on. Compute
+  /// thread.
   bool step();
 
   /// Steps until stop(), sleeping while there is nothing to do. Compute thread.

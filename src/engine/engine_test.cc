@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <new>
 #include <set>
 
 #include "engine/model_for_tests.h"
+#include "engine/prediction.h"
 
 namespace layerboost {
 namespace {
@@ -224,6 +227,75 @@ TEST_F(EngineTest, QueueHasAnEnd) {
   engine.submit(request_for_tests(5, 4), results[5].sink());
   drain(engine);
   for (const Collected& result : results) EXPECT_TRUE(result.ended());
+}
+
+TEST_F(EngineTest, ATextWithoutNumbersFailsAlone) {
+  const int hidden = model_->config.hidden;
+  const Watched spoiling(*native_[1], [&](const MixerRows& rows) {
+    for (const MixerSpan& span : rows.spans)
+      if (span.position + span.count == 17) rows.hidden[(span.row + span.count - 1) * hidden + 3] = std::nanf("");
+  });
+  MixerList list = native_;
+  list[1] = &spoiling;
+  Engine engine(*model_, list, small_options());
+  const GenerationRequest request = request_for_tests(30, 12);
+  std::vector<Collected> results(3);
+  engine.submit(request, results[0].sink());
+  engine.submit(request_for_tests(14, 12), results[1].sink());  // after some tokens
+  GenerationRequest drawn = request_for_tests(17, 12);
+  drawn.sampling.temperature = 1;
+  engine.submit(drawn, results[2].sink());
+  drain(engine);
+  EXPECT_EQ(results[0].tokens, alone(*model_, native_, request).tokens);
+  EXPECT_EQ(results[0].last.finish, FinishReason::length);
+  for (const std::size_t failed : {1, 2}) {
+    EXPECT_EQ(results[failed].last.finish, FinishReason::failed);
+    EXPECT_EQ(results[failed].last.error, damaged_model);
+  }
+  EXPECT_EQ(results[1].tokens.size(), 3U);
+  EXPECT_TRUE(results[2].tokens.empty());
+  EXPECT_EQ(engine.stats().failed, 2U);
+  EXPECT_EQ(engine.stats().running + engine.stats().waiting, 0);
+
+  GenerationRequest prompt = request_for_tests(18, 1);  // the log-probability of the prompt's last token
+  prompt.prompt_logprobs = true;
+  Collected result;
+  const Watched last(*native_[1], [&](const MixerRows& rows) { rows.hidden[16 * hidden] = std::nanf(""); });
+  list[1] = &last;
+  Engine other(*model_, list, small_options());
+  other.submit(prompt, result.sink());
+  drain(other);
+  EXPECT_EQ(result.last.error, damaged_model);
+}
+
+TEST_F(EngineTest, WantOfMemoryFailsTheRunningTextsNotTheEngine) {
+  bool full = false;
+  const Watched greedy_layer(*native_[2], [&](const MixerRows&) {
+    if (full) throw std::bad_alloc();
+  });
+  MixerList list = native_;
+  list[2] = &greedy_layer;
+  Engine engine(*model_, list, small_options());
+  std::vector<Collected> results(12);  // more than run
+  for (Collected& result : results) engine.submit(request_for_tests(30, 12), result.sink());
+  for (int i = 0; i < 10; ++i) engine.step();
+  ASSERT_EQ(engine.stats().running, 8);
+  full = true;
+  EXPECT_TRUE(engine.step());
+  full = false;
+  drain(engine);
+  int failed = 0;
+  for (const Collected& result : results) {
+    failed += result.last.finish == FinishReason::failed ? 1 : 0;
+    if (result.last.finish == FinishReason::failed) {
+      EXPECT_EQ(result.last.error, out_of_memory);
+    } else {
+      EXPECT_EQ(result.tokens, alone(*model_, native_, request_for_tests(30, 12)).tokens);
+    }
+  }
+  EXPECT_EQ(failed, 8);
+  EXPECT_EQ(engine.stats().failed, 8U);
+  EXPECT_EQ(engine.stats().running + engine.stats().waiting, 0);
 }
 
 TEST_F(EngineTest, Refusals) {

@@ -34,6 +34,7 @@ struct Job {
   LogitChanges changes;
   TextOutput text;
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt] if asked for
+  bool failed = false;                                       // its last output has been made
   int generated = 0;                                         // tokens drawn, the stopping one among them
   int cached = -1;                                           // prompt tokens found in the prefix cache; -1: not yet run
   double waited = 0;                                         // seconds until it was first run

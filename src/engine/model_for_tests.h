@@ -1,7 +1,9 @@
 // For tests: small models that have a tokenizer, and what they write when they are alone.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "engine/engine.h"
 #include "eval/generate.h"
@@ -43,6 +45,23 @@ inline std::vector<std::vector<MixerSpec>> plans_for_tests() {
           specs({"window:16+3", "window:70+4", "window:64", "none"}), specs({"softmax", "none", "window:7+2", "map"}),
           specs({"hybrid:16+3", "softmax", "gated:20", "hybrid:64+4"}), specs({"none", "map", "none", "none"})};
 }
+
+/// A layer's mixer after which something happens: `then`, unless empty, is given the rows that it has worked on.
+class Watched final : public Mixer {
+ public:
+  Watched(const Mixer& mixer, std::function<void(const MixerRows&)> then) : mixer_(mixer), then_(std::move(then)) {}
+  [[nodiscard]] const MixerSpec& spec() const override { return mixer_.spec(); }
+  void forward(const MixerRows& rows, Workspace& workspace) const override {
+    mixer_.forward(rows, workspace);
+    if (then_) then_(rows);
+  }
+  [[nodiscard]] std::size_t cache_bytes(int length) const override { return mixer_.cache_bytes(length); }
+  void reserve(LayerCache& cache, int length) const override { mixer_.reserve(cache, length); }
+
+ private:
+  const Mixer& mixer_;
+  std::function<void(const MixerRows&)> then_;
+};
 
 /// Everything a sink was handed.
 struct Collected {

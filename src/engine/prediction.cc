@@ -1,5 +1,9 @@
 #include "engine/prediction.h"
 
+#include <cmath>
+#include <new>
+#include <utility>
+
 #include "eval/top_tokens.h"
 #include "kernels/row_ops.h"
 
@@ -13,7 +17,7 @@ struct Row {
   int vocab;
 };
 
-/// Of the raw softmax.
+/// Of the raw softmax; not a number where the logits aren't.
 TokenLogprob logprob_of(const Row& row, TokenId token, int likeliest) {
   const float total = log_sum_exp(row.logits, row.scale, row.vocab);
   TokenLogprob result{token, row.logits[token] * row.scale - total, {}};
@@ -23,25 +27,25 @@ TokenLogprob logprob_of(const Row& row, TokenId token, int likeliest) {
 }
 
 TokenId draw(const Row& row, Job& job) {
-  const Sampling& sampling = job.request.sampling;
   const bool too_early = job.generated < job.request.min_tokens;
-  if (!too_early && !job.changes.any()) return sample(row.logits, row.scale, row.vocab, sampling, job.random);
-  thread_local std::vector<float> changed;
-  changed.resize(static_cast<std::size_t>(row.vocab));
-  for (std::size_t i = 0; i < changed.size(); ++i) changed[i] = row.logits[i] * row.scale;
-  job.changes.apply(changed, too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>());
-  return sample(changed.data(), 1, row.vocab, sampling, job.random);
+  return sample_changed(row.logits, row.scale, row.vocab, job.request.sampling, job.changes,
+                        too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random);
 }
 
 void predict_row(const Row& row, Prediction& prediction) {
   Job& job = *prediction.job;
-  if (prediction.prompt_token >= 0) {
-    const auto index = static_cast<std::size_t>(prediction.prompt_token);
-    job.prompt_logprobs[index] = logprob_of(row, job.tokens[index], std::max(0, job.request.logprobs));
-    return;
+  const bool of_prompt = prediction.prompt_token >= 0;
+  if (of_prompt) {
+    const TokenId token = job.tokens[static_cast<std::size_t>(prediction.prompt_token)];
+    prediction.logprob = logprob_of(row, token, std::max(0, job.request.logprobs));
+  } else {
+    prediction.drawn = draw(row, job);
+    if (prediction.drawn >= 0 && job.request.logprobs >= 0)
+      prediction.logprob = logprob_of(row, prediction.drawn, job.request.logprobs);
   }
-  prediction.drawn = draw(row, job);
-  if (job.request.logprobs >= 0) prediction.logprob = logprob_of(row, prediction.drawn, job.request.logprobs);
+  const bool numbers = !prediction.logprob || std::isfinite(prediction.logprob->logprob);
+  if (!numbers || (!of_prompt && prediction.drawn < 0)) prediction.error = damaged_model;
+  if (of_prompt) job.prompt_logprobs[static_cast<std::size_t>(prediction.prompt_token)] = std::move(prediction.logprob);
 }
 
 }  // namespace
@@ -55,7 +59,11 @@ void predict(Runner& runner, const float* hidden, std::span<Prediction> predicti
 #pragma omp parallel for schedule(dynamic) if (count > 1)
     for (std::ptrdiff_t i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      predict_row({block.row(at), block.scale(at), block.vocab}, predictions[done + at]);
+      try {  // no exception may leave the loop
+        predict_row({block.row(at), block.scale(at), block.vocab}, predictions[done + at]);
+      } catch (const std::bad_alloc&) {
+        predictions[done + at].error = out_of_memory;
+      }
     }
     done += block.rows.size();
   });

@@ -9,6 +9,9 @@
 
 namespace layerboost {
 
+/// What to say of a text that there was no memory for.
+inline constexpr const char* out_of_memory = "the machine has no memory left to write this text; try again later";
+
 /// Row `row` of a step's hidden states.
 struct Prediction {
   Job* job = nullptr;
@@ -16,10 +19,12 @@ struct Prediction {
   int prompt_token = -1;  // its log-probability is asked for, by index in the prompt; -1: a new token is to be drawn
   TokenId drawn = -1;     // the result
   std::optional<TokenLogprob> logprob;  // of it, if asked for
+  const char* error = nullptr;          // why there is no result
 };
 
 /// Fills in what is predicted from hidden [*, D], rows in parallel: draws with each job's own random numbers, and puts
-/// prompts' log-probabilities into their jobs. A job has at most one token to be drawn.
+/// prompts' log-probabilities into their jobs. A job has at most one token to be drawn. What goes wrong with one row,
+/// be it memory, is that row's error alone.
 void predict(Runner& runner, const float* hidden, std::span<Prediction> predictions);
 
 }  // namespace layerboost

@@ -14,6 +14,8 @@ const char* name_of(FinishReason reason) {
       return "length";
     case FinishReason::cancelled:
       return "cancelled";
+    case FinishReason::failed:
+      return "failed";
   }
   LB_CHECK(false);
 }

@@ -17,10 +17,11 @@ namespace layerboost {
 /// Counts up from 1 in order of arrival.
 using RequestId = std::uint64_t;
 
-/// Why a text ended. stop: an end token, a stop token or a stop string; length: max_tokens.
-enum class FinishReason { none, stop, length, cancelled };
+/// Why a text ended. stop: an end token, a stop token or a stop string; length: max_tokens; failed: it couldn't be
+/// written on, Output::error says why.
+enum class FinishReason { none, stop, length, cancelled, failed };
 
-/// OpenAI's words: "stop", "length"; and "cancelled", "none".
+/// OpenAI's words: "stop", "length"; and "cancelled", "failed", "none".
 const char* name_of(FinishReason reason);
 
 /// A text to be written on.
@@ -58,6 +59,7 @@ struct Output {
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt], if asked for, with the first output only; [0]
                                                              // is empty
   FinishReason finish = FinishReason::none;
+  std::string error;  // of a text that failed: one line
   // So far:
   int prompt_tokens = 0;
   int cached_tokens = 0;     // of the prompt, found in the prefix cache

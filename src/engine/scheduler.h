@@ -45,6 +45,10 @@ class Scheduler {
   /// Takes a job out, its caches freed; nullptr if there is none of this number.
   std::unique_ptr<Job> remove(RequestId id);
 
+  /// The oldest of them; nullptr if there is none.
+  [[nodiscard]] Job* first_running() const { return running_.empty() ? nullptr : running_.begin()->second.get(); }
+  [[nodiscard]] Job* first_waiting() const { return waiting_.empty() ? nullptr : waiting_.begin()->second.get(); }
+
   [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
   [[nodiscard]] const Counts& counts() const { return counts_; }

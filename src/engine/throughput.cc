@@ -68,7 +68,7 @@ class Bench {
       request.max_tokens = longest_;
       request.ignore_eos = true;
       request.sampling.temperature = 0;
-      texts.push_back(engine_->submit(std::move(request), [](Output&&) {}));
+      texts.push_back(engine_->submit(std::move(request), [this](Output&& output) { error_ += output.error; }));
     }
     return texts;
   }
@@ -76,8 +76,10 @@ class Bench {
   void step() {
     check_interrupt("stopped; the same command starts again");
     LB_CHECK(engine_->step());
+    if (!error_.empty()) fail("{}", error_);
   }
 
+  std::string error_;  // of a text that failed
   int vocab_;
   int longest_;  // tokens that a text may come to generate
   std::optional<Engine> engine_;

@@ -31,7 +31,8 @@ int throughput_positions(int batch, int prompt, int generate, int step_tokens);
 /// prompt is read goes on at once, a token a step, while others are still read: prompt_seconds holds this too, and
 /// generate_seconds is that of steps in which all texts are written. `step_tokens`: the engine's, raised where it is
 /// less than twice the batch. A shorter run comes first, uncounted, on the same memory; what takes less than a second
-/// is repeated, up to eight times. Throws Error if positions or memory don't suffice, Interrupted.
+/// is repeated, up to eight times. Throws Error if positions or memory don't suffice or the model's logits aren't
+/// numbers, Interrupted.
 ThroughputRow run_throughput(const Model& model, const MixerList& mixers, int batch, int prompt, int generate,
                              int step_tokens);
 

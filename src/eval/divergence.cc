@@ -1,6 +1,7 @@
 #include "eval/divergence.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "base/error.h"
@@ -110,6 +111,7 @@ struct Sums {
     for (std::size_t row = 0; row < step.rows.size(); ++row) {
       for (auto t = static_cast<std::size_t>(step.first[row]); t < static_cast<std::size_t>(step.first[row + 1]); ++t) {
         const auto window = static_cast<std::size_t>(step.targets[t].request);
+        if (!std::isfinite(found.loss(t).base) || !std::isfinite(found.loss(t).changed)) fail("{}", damaged_model);
         kl[window] += static_cast<double>(found.row(row).kl);
         agreement[window] += found.row(row).base_best == found.row(row).changed_best ? 1 : 0;
         base[window] += static_cast<double>(found.loss(t).base);

@@ -16,7 +16,7 @@ struct TextDivergence {
 };
 
 /// Both subjects read `windows` (text_windows); logits are compared in blocks of rows, never held whole. The subjects
-/// have the same vocabulary. Throws Interrupted.
+/// have the same vocabulary. Throws Error where logits aren't numbers, Interrupted.
 TextDivergence measure_divergence(Subject& base, Subject& changed, std::span<const Request> windows);
 
 }  // namespace layerboost

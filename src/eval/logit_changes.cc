@@ -38,4 +38,14 @@ void LogitChanges::apply(std::span<float> logits, std::span<const TokenId> left_
   }
 }
 
+TokenId sample_changed(const float* logits, float scale, int vocab, const Sampling& sampling,
+                       const LogitChanges& changes, std::span<const TokenId> left_out, Random& random) {
+  if (left_out.empty() && !changes.any()) return sample(logits, scale, vocab, sampling, random);
+  thread_local std::vector<float> changed;
+  changed.resize(static_cast<std::size_t>(vocab));
+  for (std::size_t i = 0; i < changed.size(); ++i) changed[i] = logits[i] * scale;
+  changes.apply(changed, left_out);
+  return sample(changed.data(), 1, vocab, sampling, random);
+}
+
 }  // namespace layerboost

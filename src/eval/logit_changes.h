@@ -31,4 +31,8 @@ class LogitChanges {
   std::unordered_map<TokenId, int> counts_;  // of the text; 0: only in the prompt
 };
 
+/// All steps of Sampling: as sample(), by scale * logits [V] after `changes`; `left_out` can't be drawn.
+TokenId sample_changed(const float* logits, float scale, int vocab, const Sampling& sampling,
+                       const LogitChanges& changes, std::span<const TokenId> left_out, Random& random);
+
 }  // namespace layerboost

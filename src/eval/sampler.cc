@@ -18,6 +18,7 @@ namespace {
 TokenId find_mass(const float* logits, float scale, int vocab, double mass) {
   constexpr int chunk = 1024;
   const double total = static_cast<double>(log_sum_exp(logits, scale, vocab));
+  if (!std::isfinite(total)) return -1;
   const auto probability = [&](int id) { return std::exp(static_cast<double>(logits[id] * scale) - total); };
   for (int first = 0; first < vocab; first += chunk) {
     const int size = std::min(chunk, vocab - first);
@@ -91,6 +92,7 @@ std::vector<Candidate> nucleus_of_all(const float* logits, float scale, int voca
 /// Draws within what min_p, top_k and top_p leave. `drawn`: in [0, 1).
 TokenId draw_among_few(const float* logits, float scale, int vocab, const Sampling& sampling, double drawn) {
   const TokenId best = argmax(logits, vocab);
+  if (best < 0) return -1;
   const float most = logits[best];
   std::vector<Candidate> candidates;
   if (sampling.min_p == 0 && sampling.top_k == 0) {
@@ -133,6 +135,7 @@ void check_sampling(const Sampling& sampling) {
 }
 
 TokenId sample(const float* logits, float scale, int vocab, const Sampling& sampling, Random& random) {
+  if (!std::isfinite(scale)) return -1;
   if (sampling.temperature < least_temperature) return argmax(logits, vocab);
   const float sharper = static_cast<float>(static_cast<double>(scale) / sampling.temperature);
   const double drawn = random.uniform();

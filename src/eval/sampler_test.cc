@@ -37,6 +37,21 @@ class SamplerTest : public ::testing::Test {
   std::vector<float> logits_;
 };
 
+TEST_F(SamplerTest, NothingIsDrawnFromWhatIsNotANumber) {
+  Random random(1);
+  const std::vector<Sampling> all = {{.temperature = 0},
+                                     {.temperature = 1},
+                                     {.temperature = 1, .top_p = 0.9},
+                                     {.temperature = 1, .top_k = 5},
+                                     {.temperature = 1, .min_p = 0.1}};
+  for (const Sampling& sampling : all) {
+    EXPECT_EQ(sample(logits_.data(), std::numeric_limits<float>::quiet_NaN(), 3000, sampling, random), -1);
+    std::vector<float> spoilt = logits_;
+    spoilt[1500] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_EQ(sample(spoilt.data(), 0.5F, 3000, sampling, random), -1);
+  }
+}
+
 TEST_F(SamplerTest, ZeroTemperatureTakesTheLikeliest) {
   Random random(1);
   EXPECT_EQ(sample(logits_.data(), 0.5F, 3000, {}, random), 5);

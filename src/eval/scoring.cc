@@ -1,7 +1,9 @@
 #include "eval/scoring.h"
 
+#include <cmath>
 #include <optional>
 
+#include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "eval/prefix_tree.h"
@@ -60,6 +62,7 @@ std::vector<Score> score_requests(Subject& subject, std::span<const Request> req
     const StepTargets step = targets_of(runs, pieces);
     const std::vector<TokenScore> found = score_step(subject.runner, hidden, step);
     for (std::size_t i = 0; i < found.size(); ++i) {
+      if (!std::isfinite(found[i].log_prob)) fail("{}", damaged_model);
       Score& score = scores[static_cast<std::size_t>(step.targets[i].request)];
       score.log_likelihood += static_cast<double>(found[i].log_prob);
       score.greedy = score.greedy && found[i].greedy;

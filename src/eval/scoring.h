@@ -18,7 +18,7 @@ struct Score {
 
 /// The score of each request, in their order; independent of the other requests beyond rounding. Shared prefixes are
 /// read once. Log-softmax in f32, sums in double. `label` names the work on the progress line; empty: none is shown.
-/// Throws Interrupted when the user asked to stop.
+/// Throws Error where logits aren't numbers, Interrupted when the user asked to stop.
 std::vector<Score> score_requests(Subject& subject, std::span<const Request> requests, const std::string& label = "");
 
 }  // namespace layerboost

@@ -100,10 +100,18 @@ const dnnl::matmul& primitive(int rows, std::int64_t out, std::int64_t in, Preci
   return it->second.matmul;
 }
 
-/// Rounds a row to int8 and returns its scale.
+/// Rounds a row to int8 and returns its scale: NaN if one of its values isn't a finite number, so that the channel's
+/// products aren't numbers either.
 float quantize_row(const float* row, std::int64_t size, std::int8_t* out) {
-  float largest = 0;
-  for (std::int64_t j = 0; j < size; ++j) largest = std::max(largest, std::fabs(row[j]));
+  float largest = 0, spoilt = 0;
+  for (std::int64_t j = 0; j < size; ++j) {
+    largest = std::max(largest, std::fabs(row[j]));
+    spoilt += row[j] * 0.0F;
+  }
+  if (spoilt != 0) {
+    std::fill(out, out + size, std::int8_t{0});
+    return spoilt;
+  }
   const float inverse = largest > 0 ? 127.0F / largest : 0.0F;
   for (std::int64_t j = 0; j < size; ++j) out[j] = static_cast<std::int8_t>(std::nearbyint(row[j] * inverse));
   return largest / 127.0F;

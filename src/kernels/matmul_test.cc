@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "base/random.h"
@@ -50,6 +51,29 @@ TEST_P(MatmulTest, EqualsItsDefinition) {
         const float scale = product.row_scale != nullptr ? product.row_scale[r] : 1.0F;
         ASSERT_NEAR(product.data[r * out + o] * scale, sum, tolerance)
             << rows << " rows, row " << r << ", output " << o;
+      }
+  }
+}
+
+/// Under int8, too, where rounding alone would make a number of it.
+TEST_P(MatmulTest, WhatIsNotANumberStaysSo) {
+  constexpr int in = 100, out = 33, rows = 3;
+  for (const float spoilt : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> weight = random_values(out * in, 1), x = random_values(rows * in, 2);
+    weight[5 * in + 70] = spoilt;
+    x[1 * in + 99] = spoilt;
+    const PackedMatrix matrix(out, in, GetParam(), [&](std::int64_t first, std::int64_t count, float* to) {
+      std::copy_n(weight.data() + first * in, count * in, to);
+    });
+    Activations operand;
+    operand.reshape(rows, in, GetParam());
+    pack_activations(x.data(), operand);
+    std::vector<float> y((rows + 16) * out);
+    const Product product = matrix.multiply(operand, y.data());
+    for (int r = 0; r < rows; ++r)
+      for (int o = 0; o < out; ++o) {
+        const float scale = product.row_scale != nullptr ? product.row_scale[r] : 1.0F;
+        EXPECT_EQ(std::isfinite(product.data[r * out + o] * scale), r != 1 && o != 5) << r << " " << o;
       }
   }
 }

@@ -81,10 +81,10 @@ void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope,
 // ---- Rows of logits. Each takes one row [V] and runs on the caller's thread; callers parallelise over rows.
 
 /// log(sum_j exp(scale * logits[j])), computed in f32 with the maximum taken out and partial sums in at least f32
-/// pairs.
+/// pairs. NaN if one of them is NaN or +infinity.
 float log_sum_exp(const float* logits, float scale, int size);
 
-/// The index of the largest; the first on a tie.
+/// The index of the largest; the first on a tie. -1 if one of them isn't a finite number.
 int argmax(const float* logits, int size);
 
 /// What comparing a changed model's next-token distribution q with the unchanged model's p gives.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -282,6 +283,26 @@ TEST_P(RowOps, ArgmaxTakesTheFirstOfATie) {
   }
   const std::vector<float> low(70, -1e30f);
   EXPECT_EQ(argmax(low.data(), 70), 0);
+}
+
+TEST_P(RowOps, WhatIsNotANumberIsSeen) {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  for (const int n : {1, 15, 64, 511, 1000, 2048}) {
+    for (const int where : {0, n / 2, n - 1}) {
+      for (const float spoilt : {nan, -nan, infinity, -infinity}) {
+        std::vector<float> row = random_row(n, 5);
+        row[at(where)] = spoilt;
+        EXPECT_EQ(argmax(row.data(), n), -1) << n << " " << where << " " << spoilt;
+        EXPECT_TRUE(spoilt == -infinity || !std::isfinite(log_sum_exp(row.data(), 0.5f, n))) << n << " " << where;
+        Activations rounded;
+        rounded.reshape(1, n, Precision::int8);
+        pack_activations(row.data(), rounded);
+        EXPECT_FALSE(std::isfinite(rounded.scales()[0])) << n << " " << where << " " << spoilt;
+      }
+    }
+    const std::vector<float> row = random_row(n, 5);
+    EXPECT_FALSE(std::isfinite(log_sum_exp(row.data(), nan, n)));
+  }
 }
 
 TEST_P(RowOps, DivergenceOfStoredLogProbs) {

@@ -187,8 +187,10 @@ InputRanges observe_ranges(const Model& model, const MixerList& mixers, int sequ
     const float* const hidden = runner.forward(items);
     std::vector<TokenId> next;
     runner.logits(hidden, rows, [&](const LogitsBlock& block) {
-      for (std::size_t i = 0; i < block.rows.size(); ++i)
+      for (std::size_t i = 0; i < block.rows.size(); ++i) {
+        if (argmax(block.row(i), block.vocab) < 0) fail("{}", damaged_model);
         next.push_back(draw(block, i, randoms[static_cast<std::size_t>(block.rows[i])]));
+      }
     });
     tokens = next;
   }

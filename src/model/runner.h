@@ -11,6 +11,9 @@
 
 namespace layerboost {
 
+/// What to say where logits come out as NaN or infinity.
+inline constexpr const char* damaged_model = "the model's logits are not numbers: its weights or adapter are damaged";
+
 /// Rows of logits handed to a consumer: row i of the block belongs to row rows[i] of the hidden states.
 struct LogitsBlock {
   std::span<const int> rows;

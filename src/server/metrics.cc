@@ -30,8 +30,10 @@ class Both {
     out_.histogram(other, label_, value);
   }
   void finished(const EngineStats& stats) {
-    const std::pair<const char*, std::uint64_t> reasons[] = {
-        {"stop", stats.finished_stop}, {"length", stats.finished_length}, {"abort", stats.cancelled}};
+    const std::pair<const char*, std::uint64_t> reasons[] = {{"stop", stats.finished_stop},
+                                                             {"length", stats.finished_length},
+                                                             {"abort", stats.cancelled},
+                                                             {"error", stats.failed}};
     const std::string own = "layerboost_requests_finished_total", vllm = "vllm:request_success_total";
     out_.begin(own, "counter", "Texts that ended, by reason.");
     for (const auto& [reason, count] : reasons)

@@ -70,16 +70,38 @@ double sum_exp(const float* logits, float scale, int n, float* most) {
   return total;
 }
 
+/// The largest of x[0..n); adds NaN to `spoilt` if one of them isn't a finite number.
+inline float largest_finite_of(const float* x, int n, float& spoilt) {
+  const Vec zero = splat(0);
+  Vec a = splat(kLowest), b = a, spoilt_a = zero, spoilt_b = zero;
+  int j = 0;
+  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
+    const Vec u = load(x + j), v = load(x + j + kLanes);
+    a = max(a, u);
+    b = max(b, v);
+    spoilt_a = fma(u, zero, spoilt_a);
+    spoilt_b = fma(v, zero, spoilt_b);
+  }
+  float most = largest(max(a, b));
+  spoilt += sum(add(spoilt_a, spoilt_b));
+  for (; j < n; ++j) {
+    most = x[j] > most ? x[j] : most;
+    spoilt += x[j] * 0.0f;
+  }
+  return most;
+}
+
 int argmax(const float* logits, int n) {
-  float best = kLowest;
+  float best = kLowest, spoilt = 0;
   int best_block = 0;
   for (int begin = 0; begin < n; begin += kBlock) {
-    const float most = largest_of(logits + begin, smaller(kBlock, n - begin));
+    const float most = largest_finite_of(logits + begin, smaller(kBlock, n - begin), spoilt);
     if (most > best) {
       best = most;
       best_block = begin;
     }
   }
+  if (spoilt != 0) return -1;
   return best_block + find(logits + best_block, smaller(kBlock, n - best_block), best);
 }
 

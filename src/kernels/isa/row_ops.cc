@@ -75,16 +75,17 @@ void to_bf16(const float* x, int n, std::uint16_t* out) {
   put_tail(result, n - j, out + j);
 }
 
+/// max |x|; not finite if one of them isn't.
 float largest_size(const float* x, int n) {
   // Four at once: each maximum waits for the one before it.
   Vec best[4] = {splat(0), splat(0), splat(0), splat(0)};
   int j = 0;
   for (; j + 4 * kLanes <= n; j += 4 * kLanes) {
-    for (int i = 0; i < 4; ++i) best[i] = max(best[i], abs(load(x + j + i * kLanes)));
+    for (int i = 0; i < 4; ++i) best[i] = max_size(best[i], load(x + j + i * kLanes));
   }
-  for (; j + kLanes <= n; j += kLanes) best[0] = max(best[0], abs(load(x + j)));
-  best[1] = max(best[1], abs(load(tail_of(x + j, n - j).values)));
-  return largest(max(max(best[0], best[1]), max(best[2], best[3])));
+  for (; j + kLanes <= n; j += kLanes) best[0] = max_size(best[0], load(x + j));
+  best[1] = max_size(best[1], load(tail_of(x + j, n - j).values));
+  return largest_size(max_size(max_size(best[0], best[1]), max_size(best[2], best[3])));
 }
 
 /// out = x * factor, rounded.
@@ -100,6 +101,7 @@ void scale_to_int8(const float* x, float factor, int n, std::int8_t* out) {
 // A row whose largest number is below this counts as zero: the factor would overflow.
 constexpr float kNothing = 1e-30f;
 
+/// The scale of a row with what isn't a finite number isn't one either, and so are its products.
 float to_int8(const float* x, int n, std::int8_t* out) {
   const float most = largest_size(x, n);
   const bool nothing = most < kNothing;

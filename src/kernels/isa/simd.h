@@ -32,6 +32,14 @@ inline Vec abs(Vec a) { return _mm512_abs_ps(a); }
 inline Vec round_even(Vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 /// a * 2^n for a whole n; underflows to zero.
 inline Vec scale_by_power(Vec a, Vec n) { return _mm512_scalef_ps(a, n); }
+/// As max(a, |b|) for a >= 0; NaN stays in the lane, because its bits are the largest of all.
+inline Vec max_size(Vec a, Vec b) {
+  return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), _mm512_castps_si512(abs(b))));
+}
+/// The largest lane of what max_size() gives; NaN if there is one.
+inline float largest_size(Vec a) {
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(_mm512_castps_si512(a)))));
+}
 inline float sum(Vec a) { return _mm512_reduce_add_ps(a); }
 inline float largest(Vec a) { return _mm512_reduce_max_ps(a); }
 /// Bit i: a[i] == b[i].
@@ -82,11 +90,20 @@ inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 inline Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline Vec abs(Vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 inline Vec round_even(Vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-/// a * 2^n for a in about [0.7, 1.5] and a whole n <= 127; below the smallest normal number: zero.
+/// a * 2^n for a in about [0.7, 1.5] and a whole n <= 127; below the smallest normal number: zero. NaN stays NaN.
 inline Vec scale_by_power(Vec a, Vec n) {
   const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
   const Vec scaled = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
-  return _mm256_and_ps(scaled, _mm256_cmp_ps(n, _mm256_set1_ps(-125.0f), _CMP_GE_OQ));
+  return _mm256_and_ps(scaled, _mm256_cmp_ps(n, _mm256_set1_ps(-125.0f), _CMP_NLT_UQ));
+}
+inline Vec max_size(Vec a, Vec b) {
+  return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(abs(b))));
+}
+inline float largest_size(Vec a) {
+  const __m256i bits = _mm256_castps_si256(a);
+  __m128i x = _mm_max_epi32(_mm256_castsi256_si128(bits), _mm256_extracti128_si256(bits, 1));
+  x = _mm_max_epi32(x, _mm_unpackhi_epi64(x, x));
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_max_epi32(x, _mm_shuffle_epi32(x, 0x55))));
 }
 inline float sum(Vec a) {
   __m128 x = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -154,8 +171,8 @@ inline Vec exp2_of_finite(Vec x) {
   return scale_by_power(p, n);
 }
 
-/// The same for -infinity, too.
-inline Vec exp2(Vec x) { return exp2_of_finite(max(x, splat(-200.0f))); }
+/// The same for -infinity, too. What isn't a number stays so: max() gives its second operand then.
+inline Vec exp2(Vec x) { return exp2_of_finite(max(splat(-200.0f), x)); }
 
 constexpr float kLog2E = 1.44269504088896341f;
 
