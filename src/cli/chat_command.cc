@@ -32,6 +32,7 @@ struct ChatFlags {
   std::string model, plan;
   std::string chat_template;  // a file
   ChatOptions chat;
+  SamplingFlags sampling;
   CommonOptions common;
 };
 
@@ -174,10 +175,11 @@ ChatTemplate template_of(const ChatFlags& options, const Tokenizer& tokenizer) {
 
 void chat(ChatFlags options) {
   start_run(options.common);
-  check_sampling(options.chat.sampling);
+  (void)sampling_of(options.sampling, {}, options.chat.sampling);  // what is wrong is said before the model is read
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.model->close_files();
+  options.chat.sampling = sampling_of(options.sampling, opened.model->config, options.chat.sampling);
   const ChatTemplate templ = template_of(options, opened.model->text());
   const int asked = options.chat.context, positions = opened.model->config.max_positions;
   if (positions > 0 && asked > positions)
@@ -188,31 +190,6 @@ void chat(ChatFlags options) {
   Engine engine(*opened.model, opened.list(), engine_options);
   ChatSession session(engine, *opened.model, templ, options.chat);
   Talk(session).run();
-}
-
-void add_sampling_options(CLI::App& command, Sampling& sampling) {
-  command.add_option("--temperature", sampling.temperature, "Logits are divided by it; 0: the likeliest")
-      ->check(number())
-      ->type_name("T")
-      ->capture_default_str();
-  command.add_option("--top-p", sampling.top_p, "Draw among the likeliest that have this probability")
-      ->check(number())
-      ->type_name("P")
-      ->capture_default_str();
-  command.add_option("--top-k", sampling.top_k, "Draw among so many of the likeliest; 0: all")
-      ->check(whole_number(0))
-      ->type_name("K")
-      ->capture_default_str();
-  command.add_option("--min-p", sampling.min_p, "Leave out what is less likely than this part of the likeliest")
-      ->check(number())
-      ->type_name("P")
-      ->capture_default_str();
-  command
-      .add_option("--repetition-penalty", sampling.repetition_penalty,
-                  "Logits of tokens that were there are divided by it; 1: off")
-      ->check(number())
-      ->type_name("R")
-      ->capture_default_str();
 }
 
 }  // namespace
@@ -235,7 +212,7 @@ void add_chat_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--chat-template", options->chat_template, "Jinja template in place of the model's own")
       ->type_name("FILE");
-  add_sampling_options(*command, options->chat.sampling);
+  add_sampling_options(*command, options->sampling, options->chat.sampling);
   add_compute_options(*command, options->common);
   add_kv_option(*command, options->common);
   add_seed_option(*command, options->common);

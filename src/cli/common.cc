@@ -5,6 +5,7 @@
 #include "base/cpu.h"
 #include "cli/flag_checks.h"
 #include "cli/standard_output.h"
+#include "eval/generate.h"
 
 namespace layerboost {
 namespace {
@@ -71,6 +72,54 @@ void add_kv_option(CLI::App& command, CommonOptions& options) {
       ->check(CLI::IsMember({"bf16", "int8"}).description(""))
       ->type_name("TYPE")
       ->default_str("bf16");
+}
+
+void add_generation_config_option(CLI::App& command, bool& own) {
+  command
+      .add_option_function<std::string>(
+          "--generation-config", [&own](const std::string& word) { own = word == "auto"; },
+          "Sampling that nothing else says: auto (as the model's makers mean it, where its files tell) or none")
+      ->check(CLI::IsMember({"auto", "none"}).description(""))
+      ->type_name("MODE")
+      ->default_str("auto");
+}
+
+void add_sampling_options(CLI::App& command, SamplingFlags& flags, const Sampling& otherwise) {
+  const auto unless = [](double number) { return fmt::format("the model's, else {}", number); };
+  command.add_option("--temperature", flags.temperature, "Logits are divided by it; 0: the likeliest")
+      ->check(number())
+      ->type_name("T")
+      ->default_str(unless(otherwise.temperature));
+  command.add_option("--top-p", flags.top_p, "Draw among the likeliest that have this probability")
+      ->check(number())
+      ->type_name("P")
+      ->default_str(unless(otherwise.top_p));
+  command.add_option("--top-k", flags.top_k, "Draw among so many of the likeliest; 0: all")
+      ->check(whole_number(0))
+      ->type_name("K")
+      ->default_str(unless(otherwise.top_k));
+  command.add_option("--min-p", flags.min_p, "Leave out what is less likely than this part of the likeliest")
+      ->check(number())
+      ->type_name("P")
+      ->default_str(unless(otherwise.min_p));
+  command
+      .add_option("--repetition-penalty", flags.repetition_penalty,
+                  "Logits of tokens that were there are divided by it; 1: off")
+      ->check(number())
+      ->type_name("R")
+      ->default_str(unless(otherwise.repetition_penalty));
+  add_generation_config_option(command, flags.own);
+}
+
+Sampling sampling_of(const SamplingFlags& flags, const Config& config, const Sampling& otherwise) {
+  Sampling sampling = flags.own ? own_sampling(config, otherwise) : otherwise;
+  sampling.temperature = flags.temperature.value_or(sampling.temperature);
+  sampling.top_p = flags.top_p.value_or(sampling.top_p);
+  sampling.top_k = flags.top_k.value_or(sampling.top_k);
+  sampling.min_p = flags.min_p.value_or(sampling.min_p);
+  sampling.repetition_penalty = flags.repetition_penalty.value_or(sampling.repetition_penalty);
+  check_sampling(sampling);
+  return sampling;
 }
 
 RunInfo start_run(const CommonOptions& options) {

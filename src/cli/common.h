@@ -3,11 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/run_info.h"
+#include "eval/sampler.h"
 #include "kernels/kv_segment.h"
 #include "kernels/precision.h"
+#include "model/config.h"
 
 namespace layerboost {
 
@@ -37,6 +40,24 @@ void add_plan_option(CLI::App& command, std::string& plan);
 
 /// Adds --kv to a subcommand that runs a model. `options` must live until the command line is parsed and run.
 void add_kv_option(CLI::App& command, CommonOptions& options);
+
+/// What a command line says of sampling.
+struct SamplingFlags {
+  std::optional<double> temperature, top_p, min_p, repetition_penalty;
+  std::optional<int> top_k;
+  bool own = true;  // what it doesn't say, the model's makers do
+};
+
+/// Adds --generation-config to a subcommand. `own` must live until the command line is parsed and run.
+void add_generation_config_option(CLI::App& command, bool& own);
+
+/// Adds that and all of SamplingFlags to a subcommand, whose help names the defaults in `otherwise`. `flags` must live
+/// until the command line is parsed and run.
+void add_sampling_options(CLI::App& command, SamplingFlags& flags, const Sampling& otherwise);
+
+/// `otherwise` with what the model's makers say in its place, unless that isn't wanted, and what `flags` say in that
+/// of both. Throws Error for what makes no sense.
+Sampling sampling_of(const SamplingFlags& flags, const Config& config, const Sampling& otherwise);
 
 /// To call first in a subcommand's callback: checks the CPU, sets OpenMP's threads, and starts the clock of the `run`
 /// object, with everything but the hashes of model and plan.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/cpu.h"
+#include "base/error.h"
 
 namespace layerboost {
 namespace {
@@ -39,6 +40,30 @@ TEST(CommonOptions, AreChecked) {
   EXPECT_THROW(parse({"--precision", "fp16"}), CLI::ParseError);
   EXPECT_THROW(parse({"--seed", "-1"}), CLI::ParseError);
   EXPECT_THROW(start_run(parse({"--threads", "5000"})), Error);
+}
+
+TEST(SamplingFlags, GoBeforeTheModelsOwn) {
+  Config config;
+  config.vocab = 100;
+  config.sampling.temperature = 0.25;
+  config.sampling.top_k = 5;
+  const Sampling otherwise{.temperature = 0.7, .top_p = 0.95};
+  const auto sampling = [&](std::vector<std::string> arguments) {
+    CLI::App app;
+    SamplingFlags flags;
+    add_sampling_options(app, flags, otherwise);
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(arguments);
+    return sampling_of(flags, config, otherwise);
+  };
+  EXPECT_EQ(sampling({}).temperature, 0.25);
+  EXPECT_EQ(sampling({}).top_p, 0.95);
+  EXPECT_EQ(sampling({"--temperature", "1", "--top-p", "0.5"}).temperature, 1);
+  EXPECT_EQ(sampling({"--temperature", "1", "--top-p", "0.5"}).top_p, 0.5);
+  EXPECT_EQ(sampling({"--temperature", "1", "--top-p", "0.5"}).top_k, 5);
+  EXPECT_EQ(sampling({"--generation-config", "none"}).temperature, 0.7);
+  EXPECT_EQ(sampling({"--generation-config", "none", "--top-k", "3"}).top_k, 3);
+  EXPECT_THROW(sampling({"--temperature", "-1"}), Error);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ struct GenerateFlags {
   std::string model, plan;
   std::vector<std::string> prompts;
   GenerateOptions generate;
+  SamplingFlags sampling;
   CommonOptions common;
 };
 
@@ -58,13 +59,21 @@ Json to_json(const GenerateFlags& options, const std::vector<Generation>& result
   return {{"generations", generations}};
 }
 
+/// Without a temperature the likeliest tokens are taken, whatever the model's makers say: the same text each time.
+Sampling how_to_sample(SamplingFlags flags, const Config& config) {
+  flags.own = flags.own && flags.temperature.value_or(0) >= least_temperature;
+  return sampling_of(flags, config, {});
+}
+
 void run_generate(GenerateFlags& options) {
   RunInfo run = start_run(options.common);
-  check_sampling(options.generate.sampling);
-  if (options.generate.sampling.temperature == 0 && options.generate.sampling.top_p < 1)
-    note("--top-p {}: changes nothing at --temperature 0", options.generate.sampling.top_p);
+  const Sampling said = how_to_sample(options.sampling, {});  // what is wrong is said before the model is read
+  if (said.temperature == 0 && said.top_p < 1) note("--top-p {}: changes nothing at --temperature 0", said.top_p);
+  if (said.temperature == 0 && said.top_k > 0) note("--top-k {}: changes nothing at --temperature 0", said.top_k);
+  if (said.temperature == 0 && said.min_p > 0) note("--min-p {}: changes nothing at --temperature 0", said.min_p);
   const OpenedModel opened =
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
+  options.generate.sampling = how_to_sample(options.sampling, opened.model->config);
   opened.describe(run);
   const Tokenizer& tokenizer = opened.model->text();
   options.generate.seed = options.common.seed;
@@ -98,17 +107,8 @@ void add_generate_command(CLI::App& app) {
       ->check(whole_number(1))
       ->type_name("N")
       ->capture_default_str();
-  command
-      ->add_option("--temperature", options->generate.sampling.temperature,
-                   "Logits are divided by it; 0: the likeliest")
-      ->check(number())
-      ->type_name("T")
-      ->capture_default_str();
-  command
-      ->add_option("--top-p", options->generate.sampling.top_p, "Draw among the likeliest that have this probability")
-      ->check(number())
-      ->type_name("P")
-      ->capture_default_str();
+  add_sampling_options(*command, options->sampling, {});
+  command->get_option("--temperature")->default_str("0");
   add_common_options(*command, options->common);
   add_kv_option(*command, options->common);
   command->footer(

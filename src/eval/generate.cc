@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "eval/logit_changes.h"
 #include "eval/run_schedule.h"
 
 namespace layerboost {
@@ -34,6 +35,7 @@ class Writer {
 
   /// Reads the prompts in steps of limited size and draws each text's first token.
   void read(std::span<const std::vector<TokenId>> prompts) {
+    for (const std::vector<TokenId>& prompt : prompts) changes_.emplace_back(options_.sampling, prompt);
     std::vector<TokenRun> runs(prompts.size());
     for (std::size_t i = 0; i < prompts.size(); ++i) runs[i].tokens = prompts[i];
     RunSchedule schedule(runs);
@@ -89,18 +91,23 @@ class Writer {
       for (int i = 0; i < count; ++i) {
         const auto at = static_cast<std::size_t>(i);
         const std::size_t text = ends_[done + at];
-        append(results_[text], sample(block.row(at), block.scale(at), block.vocab, options_.sampling, random_[text]));
+        append(text, sample_changed(block.row(at), block.scale(at), block.vocab, options_.sampling, changes_[text], {},
+                                    random_[text]));
       }
       done += block.rows.size();
     });
     for (const std::size_t text : ends_) {
+      if (!results_[text].stopped && results_[text].tokens.back() < 0) fail("{}", damaged_model);
       if (on_token_ && !results_[text].stopped) on_token_(text, results_[text].tokens.back());
     }
   }
 
-  void append(Generation& text, TokenId token) const {
-    text.stopped = std::find(options_.stop.begin(), options_.stop.end(), token) != options_.stop.end();
-    if (!text.stopped) text.tokens.push_back(token);
+  void append(std::size_t text, TokenId token) {
+    Generation& result = results_[text];
+    result.stopped = std::find(options_.stop.begin(), options_.stop.end(), token) != options_.stop.end();
+    if (result.stopped) return;
+    result.tokens.push_back(token);
+    changes_[text].see(token);
   }
 
   Subject& subject_;
@@ -109,6 +116,7 @@ class Writer {
   std::vector<Generation> results_;
   std::vector<Sequence> sequences_;
   std::vector<Random> random_;
+  std::vector<LogitChanges> changes_;
   // Of the current step.
   std::vector<BatchItem> items_;
   std::vector<int> rows_;
@@ -121,6 +129,25 @@ std::vector<TokenId> end_tokens(const Model& model) {
   std::vector<TokenId> tokens(model.config.eos.begin(), model.config.eos.end());
   if (const TokenId eos = model.text().eos(); eos >= 0) tokens.push_back(eos);
   return tokens;
+}
+
+Sampling own_sampling(const Config& config, Sampling otherwise) {
+  const SamplingDefaults& own = config.sampling;
+  Sampling sampling = std::move(otherwise);
+  sampling.temperature = own.temperature.value_or(sampling.temperature);
+  sampling.top_p = own.top_p.value_or(sampling.top_p);
+  sampling.min_p = own.min_p.value_or(sampling.min_p);
+  sampling.repetition_penalty = own.repetition_penalty.value_or(sampling.repetition_penalty);
+  if (own.top_k) sampling.top_k = static_cast<int>(std::clamp<double>(*own.top_k, 0, config.vocab));
+  try {
+    check_sampling(sampling);
+  } catch (const Error& error) {
+    fail(
+        "the model's own way of sampling (generation_config.json, or general.sampling in GGUF): {}; "
+        "--generation-config none does without it",
+        error.what());
+  }
+  return sampling;
 }
 
 std::vector<Generation> generate(Subject& subject, std::span<const std::vector<TokenId>> prompts,

@@ -27,9 +27,12 @@ struct Generation {
 /// The tokens that end a text of this model.
 std::vector<TokenId> end_tokens(const Model& model);
 
+/// `otherwise` with what the model's makers say in its place. Throws Error where they say what makes no sense.
+Sampling own_sampling(const Config& config, Sampling otherwise);
+
 /// Continues each of `prompts` (at least one token each); what one gives doesn't depend on the others beyond rounding.
 /// `on_token(prompt, token)` is called for each new token, in order. Throws Error when a prompt and its continuation
-/// need more positions than the model has, Interrupted when the user asked to stop.
+/// need more positions than the model has or its logits aren't numbers, Interrupted when the user asked to stop.
 std::vector<Generation> generate(Subject& subject, std::span<const std::vector<TokenId>> prompts,
                                  const GenerateOptions& options,
                                  const std::function<void(std::size_t, TokenId)>& on_token = {});

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/error.h"
+#include "base/error_for_tests.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {
@@ -39,6 +42,37 @@ TEST_F(GenerateTest, GreedyTextInAnyCompany) {
   EXPECT_EQ(seen, greedy_);
   EXPECT_FALSE(results[1].stopped);
   EXPECT_EQ(results[0].tokens, generate(*subject_, std::span(prompts).first(1), options)[0].tokens);
+}
+
+TEST_F(GenerateTest, RepetitionPenaltyCountsPromptAndText) {
+  const std::vector<std::vector<TokenId>> prompts = {prompt_};
+  GenerateOptions options;
+  options.tokens = 16;
+  options.sampling.repetition_penalty = 100;  // a token that was there is hardly the likeliest again
+  const auto tokens = generate(*subject_, prompts, options)[0].tokens;
+  std::set<TokenId> seen(prompt_.begin(), prompt_.end());
+  for (const TokenId token : tokens) EXPECT_TRUE(seen.insert(token).second) << token;
+}
+
+TEST(OwnSampling, TakesThePlaceOfOtherwise) {
+  Config config;
+  config.vocab = 100;
+  const Sampling otherwise{.temperature = 0.7, .top_p = 0.95};
+  EXPECT_EQ(own_sampling(config, otherwise).temperature, 0.7);
+  config.sampling = {.temperature = 0.25, .top_p = {}, .top_k = -1, .min_p = 0.5, .repetition_penalty = 1.5};
+  const Sampling own = own_sampling(config, otherwise);
+  EXPECT_EQ(own.temperature, 0.25);
+  EXPECT_EQ(own.top_p, 0.95);
+  EXPECT_EQ(own.top_k, 0);
+  EXPECT_EQ(own.min_p, 0.5);
+  EXPECT_EQ(own.repetition_penalty, 1.5);
+  config.sampling.top_k = 1e300;
+  EXPECT_EQ(own_sampling(config, otherwise).top_k, 100);
+  config.sampling.top_p = 0;
+  EXPECT_EQ(test::error_of([&] { (void)own_sampling(config, otherwise); }),
+            "the model's own way of sampling (generation_config.json, or general.sampling in GGUF): top_p is 0: must "
+            "be above 0 and at most 1; "
+            "--generation-config none does without it");
 }
 
 TEST_F(GenerateTest, StopsBeforeTheEndToken) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,13 @@ struct RopeConfig {
 /// place of attention); not even that (a layer without a mixer). Less than everything in exported models only.
 enum class AttentionParts { all, norm, none };
 
+/// How a model's makers mean its text to be drawn, as far as its files say it (generation_config.json;
+/// general.sampling.* in GGUF); not checked. top_k -1 or 0: all tokens.
+struct SamplingDefaults {
+  std::optional<double> temperature, top_p, top_k, min_p, repetition_penalty;
+  [[nodiscard]] bool any() const { return temperature || top_p || top_k || min_p || repetition_penalty; }
+};
+
 struct Config {
   std::string arch;             // "llama", "qwen2", "qwen3" or "mistral"
   std::string name;             // for people
@@ -49,6 +57,7 @@ struct Config {
                              // it); 0: full attention
   std::vector<int> eos;      // token ids that end a text
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
+  SamplingDefaults sampling;
 
   [[nodiscard]] int q_size() const { return heads * head_size; }
   [[nodiscard]] int kv_size() const { return kv_heads * head_size; }

@@ -126,6 +126,19 @@ TEST(GgufCheckpoint, SlidingWindow) {
   EXPECT_EQ(c.windows, (std::vector<int>{24, 24}));
 }
 
+TEST(GgufCheckpoint, SamplingOfTheModelsMakers) {
+  EXPECT_FALSE(config_of(llama_with([](GgufWriter&) {})).sampling.any());
+  const SamplingDefaults sampling = config_of(llama_with([](GgufWriter& w) {
+                                      w.f32("general.sampling.temp", 0.5F);
+                                      w.u32("general.sampling.top_k", 20);
+                                      w.f32("general.sampling.penalty_repeat", 1.25F);
+                                    })).sampling;
+  EXPECT_EQ(sampling.temperature, 0.5);
+  EXPECT_EQ(sampling.top_k, 20);
+  EXPECT_EQ(sampling.repetition_penalty, 1.25);
+  EXPECT_FALSE(sampling.top_p || sampling.min_p);
+}
+
 TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
   const auto message = [](const std::function<void(GgufWriter&)>& more) {
     return test::error_of([&] { config_of(llama_with(more)); });

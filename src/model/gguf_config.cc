@@ -83,6 +83,14 @@ std::vector<int> end_tokens(const GgufFile& file) {
   return result;
 }
 
+SamplingDefaults sampling_defaults(const GgufFile& file) {
+  const auto number = [&](const char* key) {
+    return file.has(key) ? std::optional(file.number(key, 0)) : std::nullopt;
+  };
+  return {number("general.sampling.temp"), number("general.sampling.top_p"), number("general.sampling.top_k"),
+          number("general.sampling.min_p"), number("general.sampling.penalty_repeat")};
+}
+
 /// What this program doesn't compute and must not ignore.
 void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config& config) {
   if (file.integer("split.count", 1) > 1)
@@ -119,6 +127,7 @@ Config gguf_config(const GgufFile& file) {
   c.rope = read_rope(file, keys, c.max_positions);
   c.windows.assign(static_cast<std::size_t>(c.layers), keys.integer("attention.sliding_window", 0));
   c.eos = end_tokens(file);
+  c.sampling = sampling_defaults(file);
   const auto has_tensor = [&](const char* name) { return file.tensors().contains(name); };
   c.tied_embeddings = !has_tensor("output.weight");
   c.qkv_bias = has_tensor("blk.0.attn_q.bias");

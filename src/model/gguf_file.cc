@@ -73,6 +73,7 @@ double GgufFile::number(std::string_view key, double fallback) const {
   if (v.is_array) wrong_type(where_, key, "one number");
   if (v.type == GgufType::f32) return load<float>(v.data.data());
   if (v.type == GgufType::f64) return load<double>(v.data.data());
+  if (v.type == GgufType::i32) return load<std::int32_t>(v.data.data());  // may be negative
   return element_as_integer(key, v, 0);
 }
 

@@ -31,6 +31,13 @@ void add_end_tokens(const JsonFields& fields, std::vector<int>& ids) {
   }
 }
 
+SamplingDefaults read_sampling_defaults(const JsonFields& fields) {
+  const auto number = [&](const char* key) {
+    return fields.find(key) == nullptr ? std::nullopt : std::optional(fields.number(key));
+  };
+  return {number("temperature"), number("top_p"), number("top_k"), number("min_p"), number("repetition_penalty")};
+}
+
 /// Which layers have the sliding window of size `window`.
 std::vector<int> windows_by_type(const JsonFields& fields, int layers, int window) {
   std::vector<int> windows(static_cast<std::size_t>(layers), 0);
@@ -117,7 +124,9 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   if (!generation_config_json.empty()) {
     const std::string name = where + "/generation_config.json";
     const SortedJson generation = parse_object(generation_config_json, name);
-    add_end_tokens(JsonFields(generation, name), c.eos);
+    const JsonFields generation_fields(generation, name);
+    add_end_tokens(generation_fields, c.eos);
+    c.sampling = read_sampling_defaults(generation_fields);
   }
   check_config(c, config_name);
   return c;

@@ -49,6 +49,22 @@ TEST(HfConfig, Windows) {
               HasSubstr("a list of 4"));
 }
 
+TEST(HfConfig, SamplingOfTheModelsMakers) {
+  const std::string config = changed("llama", {}).dump();
+  EXPECT_FALSE(read_hf_config(config, "", "folder").sampling.any());
+  EXPECT_FALSE(read_hf_config(config, R"({"do_sample": true, "temperature": null})", "folder").sampling.any());
+  const SamplingDefaults sampling =
+      read_hf_config(config, R"({"temperature": 0.6, "top_p": 0.95, "top_k": 20, "repetition_penalty": 1.05})",
+                     "folder")
+          .sampling;
+  EXPECT_EQ(sampling.temperature, 0.6);
+  EXPECT_EQ(sampling.top_p, 0.95);
+  EXPECT_EQ(sampling.top_k, 20);
+  EXPECT_EQ(sampling.min_p, std::nullopt);
+  EXPECT_EQ(sampling.repetition_penalty, 1.05);
+  EXPECT_THAT(message_of_config(config, R"({"top_p": "a"})"), HasSubstr("generation_config.json: \"top_p\""));
+}
+
 TEST(HfConfig, Biases) {
   EXPECT_FALSE(read("llama", {}).qkv_bias);
   const Config llama = read("llama", {{"attention_bias", true}, {"mlp_bias", true}});
