@@ -28,14 +28,28 @@ async function* events(body) {
   }
 }
 
+const authorization = () => byId('key').value ? {Authorization: 'Bearer ' + byId('key').value} : {};
+
+/** Says how the server samples what isn't said here. Where the model's makers have a temperature of their own in mind, none is sent unless somebody types one. */
+async function showSampling() {
+  const response = await fetch('/v1/models', {headers: authorization()});
+  if (!response.ok) return;  // the key is missing yet
+  const {from, ...sampling} = (await response.json()).data[0].sampling;
+  const temperature = byId('temperature');
+  if (from === 'model' && temperature.value === temperature.defaultValue) temperature.value = '';
+  temperature.placeholder = sampling.temperature;
+  const words = Object.entries(sampling).map(([name, value]) => `${name} ${value}`).join(', ');
+  byId('sampling').textContent = `Where nothing is said, ${from === 'model' ? 'as the model\u2019s makers mean it' : 'the server\u2019s'}: ${words}`;
+}
+
 function request() {
   const system = byId('system').value.trim();
-  const headers = {'Content-Type': 'application/json'};
-  if (byId('key').value) headers.Authorization = 'Bearer ' + byId('key').value;
+  const headers = {'Content-Type': 'application/json', ...authorization()};
+  const temperature = byId('temperature').value;
   const body = {
     messages: [...(system ? [{role: 'system', content: system}] : []), ...conversation],
     stream: true, stream_options: {include_usage: true},
-    temperature: Number(byId('temperature').value), max_completion_tokens: Number(byId('most').value),
+    temperature: temperature === '' ? undefined : Number(temperature), max_completion_tokens: Number(byId('most').value),
   };
   return {method: 'POST', headers, body: JSON.stringify(body), signal: asking.signal};
 }
@@ -106,3 +120,5 @@ byId('clear').addEventListener('click', () => {
   byId('messages').replaceChildren();
   say('');
 });
+byId('key').addEventListener('change', () => showSampling().catch(() => {}));
+showSampling().catch(() => {});

@@ -100,7 +100,12 @@ Api::Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo i
       reader_(reader),
       info_(std::move(info)),
       access_(std::move(access)),
-      answers_{engine, reader_.tokenizer, info_, metrics_, [&http](Later later) { http.post(std::move(later)); }} {}
+      answers_{engine,
+               reader_.tokenizer,
+               info_,
+               metrics_,
+               [&http](Later later) { http.post(std::move(later)); },
+               [this](Later work) { writer_.post(std::move(work)); }} {}
 
 std::optional<HttpAnswer> Api::answer_by_head(const HttpRequest& request) {
   try {
@@ -237,6 +242,7 @@ void Api::check_key(const HttpRequest& request) const {
 }
 
 Json Api::models() const {
+  const Sampling& sampling = reader_.sampling;
   return {{"id", info_.model},
           {"object", "model"},
           {"created", info_.started},
@@ -246,7 +252,14 @@ Json Api::models() const {
           {"plan", info_.plan.empty() ? Json() : Json(info_.plan)},
           {"mixers", info_.mixers},
           {"precision", info_.precision},
-          {"kv", info_.kv}};
+          {"kv", info_.kv},
+          {"sampling",
+           {{"temperature", sampling.temperature},
+            {"top_p", sampling.top_p},
+            {"top_k", sampling.top_k},
+            {"min_p", sampling.min_p},
+            {"repetition_penalty", sampling.repetition_penalty},
+            {"from", info_.own_sampling ? "model" : "server"}}}};
 }
 
 Json Api::tokenizer_info() const {

@@ -63,7 +63,7 @@ class Api {
   Metrics metrics_;
   AnswerContext answers_;
   bool draining_ = false;
-  Worker worker_;  // last, because it uses the others
+  Worker worker_, writer_;  // reads requests; puts large answers together. Last, because they use the others
 };
 
 }  // namespace layerboost

@@ -1,7 +1,9 @@
 #include "server/api_request.h"
 
 #include <algorithm>
+#include <limits>
 
+#include "base/in_quotes.h"
 #include "eval/bos.h"
 #include "server/api_error.h"
 #include "server/chat_messages.h"
@@ -9,23 +11,6 @@
 
 namespace layerboost {
 namespace {
-
-/// null, false, "", "none", [] and {}.
-bool asks_for_nothing(const Json& value) {
-  if (value.is_boolean()) return !value.get<bool>();
-  if (!value.is_string()) return value.empty();
-  const auto& word = value.get_ref<const std::string&>();
-  return word.empty() || word == "none";
-}
-
-/// Fields that would change the answer in a way that this server can't. Absent, null, false, "none" and empty are fine.
-void refuse_unsupported(const Fields& fields, std::initializer_list<const char*> names) {
-  for (const char* const name : names) {
-    const Json* const value = fields.find(name);
-    if (value == nullptr || asks_for_nothing(*value)) continue;
-    refuse(name, "\"{}\" is not supported by this server; leave it out", name);
-  }
-}
 
 void read_response_format(const Fields& fields) {
   const Json* const format = fields.find("response_format");
@@ -35,17 +20,40 @@ void read_response_format(const Fields& fields) {
     refuse("response_format", R"("response_format" can only be {{"type": "text"}}; ask for JSON in the prompt)");
 }
 
+/// Tools only with a "tool_choice" of "none", which asks for an answer without them: the prompt has none then.
+void check_tools(const Fields& fields) {
+  const Json* const choice = fields.find("tool_choice");
+  const bool none = choice != nullptr && *choice == "none";
+  const Json* const tools = fields.find("tools");
+  const bool any = tools != nullptr && !(tools->is_array() && tools->empty());
+  if (any && !none)
+    refuse("tools", R"("tools" are not supported by this server; leave them out, or send "tool_choice": "none")");
+  if (any || choice == nullptr || none || *choice == "auto") return;
+  refuse("tool_choice", R"("tool_choice" can only be "none" on this server, or "auto" without "tools")");
+}
+
+/// The tokens to be written, under any of their names; -1 (llama.cpp's "n_predict") and none: as many as fit.
+std::optional<std::int64_t> read_max_tokens(const Fields& fields, std::int64_t least) {
+  constexpr int any = std::numeric_limits<int>::max();
+  const auto predict = fields.integer("n_predict", -1, any);
+  if (predict == -1) return std::nullopt;
+  if (predict) return fields.integer("n_predict", least, any);
+  const auto tokens = fields.integer("max_completion_tokens", least, any);
+  return tokens ? tokens : fields.integer("max_tokens", least, any);
+}
+
 bool is_token(const Json& value) { return value.is_number(); }
 
 }  // namespace
 
-Json ApiReader::parse(std::string_view body) const {
+Json ApiReader::parse(std::string_view body, Endpoint endpoint) const {
   Json json = parse_body(body, limits.json_depth);
+  check_fields(json, endpoint);
   const auto model = Fields(json).text("model");
   if (model && *model != model_name)
     throw ApiError(404, "invalid_request_error",
-                   fmt::format("the model \"{}\" is not here; this server has \"{}\"", *model, model_name), "model",
-                   "model_not_found");
+                   fmt::format("the model {} is not here; this server has \"{}\"", in_quotes(*model), model_name),
+                   "model", "model_not_found");
   return json;
 }
 
@@ -97,18 +105,21 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields) const {
     if (!variables->is_object()) refuse("chat_template_kwargs", "\"chat_template_kwargs\" must be an object");
     input.variables = *variables;
   }
+  // As vLLM does; templates that know no such thing don't look at it.
+  if (const auto effort = fields.text("reasoning_effort"); effort && !input.variables.contains("reasoning_effort"))
+    input.variables["reasoning_effort"] = *effort;
   try {
     ApiPrompt prompt{{}, chat->render(input), false};
     prompt.tokens = tokenizer.encode(prompt.text);
     if (prompt.tokens.empty()) refuse("messages", "the model's chat template makes no text of these messages");
     return prompt;
   } catch (const Error& error) {
-    refuse("messages", "the model's chat template refuses these messages: {}", error.what());
+    refuse("messages", "the model's chat template refuses these messages: {}", printable(error.what()));
   }
 }
 
 void ApiReader::read_common(const Fields& fields, ApiRequest& request) const {
-  request.settings.sampling = read_sampling(fields, tokenizer.size());
+  request.settings.sampling = read_sampling(fields, tokenizer.size(), sampling);
   read_stops(fields, tokenizer.size(), limits, request.settings);
   request.choices = static_cast<int>(fields.integer("n", 1, limits.choices).value_or(1));
   const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
@@ -121,8 +132,11 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request) const {
   if (const Json* const options = fields.find("stream_options")) {
     if (!request.stream) refuse("stream_options", R"("stream_options" needs "stream": true)");
     if (!options->is_object()) refuse("stream_options", "\"stream_options\" must be an object");
+    check_stream_options(*options);
     request.include_usage = Fields(*options, "stream_options.").flag("include_usage", false);
   }
+  const auto best_of = fields.integer("best_of", 1, limits.choices);
+  if (best_of && *best_of != request.choices) refuse("best_of", "\"best_of\" must equal \"n\"; leave it out");
   read_response_format(fields);
 }
 
@@ -132,7 +146,9 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   const std::int64_t prompt = static_cast<std::int64_t>(longest);
   const std::int64_t most = limits.max_tokens > 0 ? limits.max_tokens : limits.positions;
   if (max_tokens && *max_tokens > most) refuse("max_tokens", "\"max_tokens\" must be at most {} on this server", most);
-  const std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(limits.positions - prompt, 1, most));
+  std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(limits.positions - prompt, 1, most));
+  if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens)
+    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(limits.logprobs_of_request / each), 1, asked);
   if (prompt + asked > limits.positions) {
     throw ApiError(400, "invalid_request_error",
                    fmt::format("this model's maximum context length is {} tokens; the prompt has {} and {} are to be "
@@ -143,20 +159,31 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   request.settings.max_tokens = static_cast<int>(asked);
   if (request.settings.min_tokens > asked)
     refuse("min_tokens", "\"min_tokens\" must be at most the {} tokens that are to be written", asked);
+  check_logprobs(request);
 }
 
-void ApiReader::check_prompt_logprobs(const ApiRequest& request) const {
-  std::size_t entries = 0;
-  for (const ApiPrompt& prompt : request.prompts) entries += prompt.tokens.size();
-  entries *= static_cast<std::size_t>(request.choices) * static_cast<std::size_t>(request.settings.logprobs + 1);
-  if (entries > limits.prompt_logprobs)
-    refuse("echo",
-           "\"echo\" with \"logprobs\" asks for {} log-probabilities of prompts; ask for at most {} in one request",
-           entries, limits.prompt_logprobs);
+/// Of each token of the texts together, with the alternatives; 0: none are asked for.
+std::size_t ApiReader::logprobs_of_a_token(const ApiRequest& request) const {
+  const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
+  return choices * static_cast<std::size_t>(request.settings.logprobs + 1);
+}
+
+/// They are kept until the whole answer is sent.
+void ApiReader::check_logprobs(const ApiRequest& request) const {
+  std::size_t entries = logprobs_of_a_token(request) * static_cast<std::size_t>(request.settings.max_tokens);
+  if (request.settings.prompt_logprobs) {
+    const std::size_t each = logprobs_of_a_token(request) / request.prompts.size();
+    for (const ApiPrompt& prompt : request.prompts) entries += each * prompt.tokens.size();
+  }
+  if (entries > limits.logprobs_of_request)
+    refuse("logprobs",
+           "\"logprobs\" asks for up to {} log-probabilities, alternatives among them; ask for at most {} in one "
+           "request: fewer tokens, choices or alternatives",
+           entries, limits.logprobs_of_request);
 }
 
 ApiRequest ApiReader::completion(std::string_view body) const {
-  const Json json = parse(body);
+  const Json json = parse(body, Endpoint::completions);
   const Fields fields(json);
   ApiRequest request;
   request.prompts = prompts(fields);
@@ -165,21 +192,19 @@ ApiRequest ApiReader::completion(std::string_view body) const {
   const auto logprobs = fields.integer("logprobs", 0, limits.logprobs);
   request.settings.logprobs = static_cast<int>(logprobs.value_or(-1));
   request.settings.prompt_logprobs = request.echo && logprobs;
+  const bool all_that_fit = fields.integer("n_predict", -1, std::numeric_limits<int>::max()) == -1;
   const int usual = limits.max_tokens > 0 ? std::min(16, limits.max_tokens) : 16;
-  check_length(request, fields.integer("max_tokens", 0, std::numeric_limits<int>::max()).value_or(usual));
-  if (request.settings.prompt_logprobs) check_prompt_logprobs(request);
+  const auto max_tokens = read_max_tokens(fields, 0);
+  check_length(request, max_tokens || all_that_fit ? max_tokens : usual);
   // lm-evaluation-harness scores a prompt by asking for one token beyond it, and counts on there being one.
   if (request.settings.prompt_logprobs && request.settings.max_tokens == 1) request.settings.ignore_eos = true;
-  const auto best_of = fields.integer("best_of", 1, limits.choices);
-  if (best_of && *best_of != request.choices) refuse("best_of", "\"best_of\" must equal \"n\"; leave it out");
-  refuse_unsupported(fields, {"suffix"});
   return request;
 }
 
 ApiRequest ApiReader::chat_completion(std::string_view body) const {
-  const Json json = parse(body);
+  const Json json = parse(body, Endpoint::chat);
   const Fields fields(json);
-  refuse_unsupported(fields, {"tools", "tool_choice", "functions", "function_call", "audio"});
+  check_tools(fields);
   ApiRequest request;
   request.chat = true;
   request.prompts = {chat_prompt(fields)};
@@ -187,18 +212,17 @@ ApiRequest ApiReader::chat_completion(std::string_view body) const {
   const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
   if (fields.flag("logprobs", false)) {
     request.settings.logprobs = static_cast<int>(top.value_or(0));
-  } else if (top) {
+  } else if (top.value_or(0) > 0) {
     refuse("top_logprobs", R"("top_logprobs" needs "logprobs": true)");
   }
-  constexpr int any = std::numeric_limits<int>::max();
-  const auto max_tokens = fields.integer("max_completion_tokens", 1, any);
-  check_length(request, max_tokens ? max_tokens : fields.integer("max_tokens", 1, any));
+  check_length(request, read_max_tokens(fields, 1));
   return request;
 }
 
 std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
-  const Json json = parse(body);
+  const Json json = parse(body, Endpoint::tokenize);
   const Fields fields(json);
+  check_tools(fields);
   if (fields.find("messages") != nullptr) return chat_prompt(fields).tokens;
   const auto text = fields.text("prompt");
   if (!text) refuse("prompt", "\"prompt\" is missing: the text, or \"messages\" of a conversation");
@@ -206,7 +230,7 @@ std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
 }
 
 std::string ApiReader::detokenize(std::string_view body) const {
-  const Json json = parse(body);
+  const Json json = parse(body, Endpoint::detokenize);
   const Json* const tokens = Fields(json).find("tokens");
   if (tokens == nullptr || !tokens->is_array()) refuse("tokens", "\"tokens\" must be a list of token ids");
   return tokenizer.decode(token_list(*tokens, tokenizer.size(), "tokens"));

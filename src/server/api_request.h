@@ -10,6 +10,7 @@
 #include "engine/request.h"
 #include "server/fields.h"
 #include "server/limits.h"
+#include "server/request_fields.h"
 #include "text/chat_template.h"
 
 namespace layerboost {
@@ -36,6 +37,7 @@ struct ApiReader {
   const ChatTemplate* chat = nullptr;  // nullptr: the model has none
   std::string model_name;
   Limits limits;
+  Sampling sampling{.temperature = 1};  // where a request doesn't say it
 
   /// Read the bodies of /v1/completions, /v1/chat/completions. Any bytes may come: throws ApiError for what isn't a
   /// good request. They take long for long prompts. Thread-safe.
@@ -50,10 +52,11 @@ struct ApiReader {
   [[nodiscard]] std::vector<ApiPrompt> prompts(const Fields& fields) const;
   [[nodiscard]] ApiPrompt text_prompt(std::string text, bool add_special) const;
   [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields) const;
-  [[nodiscard]] Json parse(std::string_view body) const;
+  [[nodiscard]] Json parse(std::string_view body, Endpoint endpoint) const;
   void read_common(const Fields& fields, ApiRequest& request) const;
   void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
-  void check_prompt_logprobs(const ApiRequest& request) const;
+  [[nodiscard]] std::size_t logprobs_of_a_token(const ApiRequest& request) const;
+  void check_logprobs(const ApiRequest& request) const;
 };
 
 }  // namespace layerboost

@@ -43,6 +43,25 @@ TEST_F(ApiRequestTest, Defaults) {
   EXPECT_EQ(request.settings.sampling.top_k, 0);
 }
 
+TEST_F(ApiRequestTest, WhatIsNotSaidOfSamplingIsTheModels) {
+  reader_.sampling = {.temperature = 0.5, .top_p = 0.75, .top_k = 9, .min_p = 0.125, .repetition_penalty = 1.5};
+  const Sampling own = completion({{"prompt", "a"}}).settings.sampling;
+  EXPECT_EQ(own.temperature, 0.5);
+  EXPECT_EQ(own.top_p, 0.75);
+  EXPECT_EQ(own.top_k, 9);
+  EXPECT_EQ(own.min_p, 0.125);
+  EXPECT_EQ(own.repetition_penalty, 1.5);
+  const Sampling said =
+      completion(
+          {{"prompt", "a"}, {"temperature", 1}, {"top_p", 1}, {"top_k", -1}, {"min_p", 0}, {"repetition_penalty", 1}})
+          .settings.sampling;
+  EXPECT_EQ(said.temperature, 1);
+  EXPECT_EQ(said.top_p, 1);
+  EXPECT_EQ(said.top_k, 0);
+  EXPECT_EQ(said.min_p, 0);
+  EXPECT_EQ(said.repetition_penalty, 1);
+}
+
 TEST_F(ApiRequestTest, AllKindsOfPrompts) {
   EXPECT_EQ(completion({{"prompt", {1, 2, 3}}}).prompts[0].tokens, (std::vector<TokenId>{1, 2, 3}));
   const auto two = completion({{"prompt", {"ab", "c"}}}).prompts;
@@ -134,7 +153,6 @@ TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
                                   R"("prompt": "a", "logprobs": 21)",
                                   R"("prompt": "a", "stream_options": {"include_usage": true})",
                                   R"("prompt": "a", "best_of": 2)",
-                                  R"("prompt": "a", "suffix": "b")",
                                   R"("prompt": "a", "max_tokens": 1e999)",
                                   R"("prompt": "a", "response_format": {"type": "json_object"})",
                                   R"("prompt": "a", "min_tokens": 17)"}) {
@@ -144,32 +162,137 @@ TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
        {R"("messages": [])", R"("messages": "a")", R"("messages": [1])", R"("messages": [{"content": "a"}])",
         R"("messages": [{"role": "user", "content": 1}])", R"("messages": [{"role": 1, "content": "a"}])",
         R"("messages": [{"role": "user", "content": [{"type": "image_url"}]}])",
-        R"("messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function"}])",
         R"("messages": [{"role": "user", "content": "a"}], "top_logprobs": 2)"}) {
     EXPECT_TRUE(refusal(fmt::format("{{{}}}", field), true).starts_with("400")) << field;
   }
 }
 
+TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
+  for (const char* const field :
+       {R"("guided_json": {"type": "object"})", R"("guided_choice": ["a"])", R"("guided_regex": "a")",
+        R"("structured_outputs": {"choice": ["a"]})", R"("grammar": "root ::= \"a\"")", R"("json_schema": {})",
+        R"("lora_request": {"lora_name": "a"})", R"("prompt_logprobs": 1)", R"("typical_p": 0.5)", R"("mirostat": 2)",
+        R"("include_stop_str_in_output": true)", R"("skip_special_tokens": false)", R"("allowed_token_ids": [3])",
+        R"("use_beam_search": true)", R"("length_penalty": 0.5)", R"("return_tokens_as_token_ids": true)",
+        R"("truncate_prompt_tokens": 5)", R"("suffix": "b")", R"("repeat_penalty": 1.5)"}) {
+    const std::string name = Json::parse(fmt::format("{{{}}}", field)).items().begin().key();
+    for (const bool chat : {false, true}) {
+      if (chat && name == "suffix") continue;
+      const char* const prompt = chat ? R"("messages": [{"role": "user", "content": "a"}])" : R"("prompt": "a")";
+      EXPECT_EQ(refusal(fmt::format("{{{}, {}}}", prompt, field), chat),
+                fmt::format("400 \"{0}\": \"{0}\" would change the answer and is not supported by this server; "
+                            "leave it out",
+                            name));
+    }
+  }
+  for (const char* const field :
+       {R"("continue_final_message": true)", R"("echo": true)", R"("modalities": ["text", "audio"])",
+        R"("chat_template": "x")", R"("functions": [{"name": "f"}])", R"("tools": [{"type": "function"}])",
+        R"("tool_choice": "required")", R"("response_format": {"type": "json_object"})"}) {
+    EXPECT_TRUE(refusal(fmt::format(R"({{"messages": [{{"role": "user", "content": "a"}}], {}}})", field), true)
+                    .starts_with("400"))
+        << field;
+  }
+  EXPECT_TRUE(refusal(R"({"prompt": "a", "stream": true, "stream_options": {"continuous_usage_stats": true}})")
+                  .starts_with("400 \"stream_options.continuous_usage_stats\""));
+}
+
+TEST_F(ApiRequestTest, UnknownFieldsAreRefusedWithAGuess) {
+  EXPECT_EQ(refusal(R"({"prompt": "a", "temprature": 0})"),
+            "400 \"temprature\": /v1/completions has no field \"temprature\"; did you mean \"temperature\"?");
+  EXPECT_EQ(refusal(R"({"prompt": "a", "zzz": 0})"), "400 \"zzz\": /v1/completions has no field \"zzz\"; leave it out");
+  EXPECT_EQ(refusal(R"({"messages": [], "prompt": "a"})", true),
+            "400 \"prompt\": /v1/chat/completions has no field \"prompt\"; leave it out");
+  EXPECT_EQ(refusal(R"({"prompt": "a", "zzz": null})"), "none");
+  const std::string echoed = refusal(fmt::format(R"({{"prompt": "a", "{}\n": 0}})", std::string(1'000'000, 'x')));
+  EXPECT_LT(echoed.size(), 200U);
+  const std::string model = refusal(fmt::format(R"({{"prompt": "a", "model": "{}\n"}})", std::string(1'000'000, 'x')));
+  EXPECT_TRUE(model.starts_with("404")) << model;
+  EXPECT_LT(model.size(), 200U);
+}
+
+TEST_F(ApiRequestTest, WhatClientsSendWithoutMeaningMuchPasses) {
+  // vLLM's benchmark client, guidellm, LangChain, llama.cpp's examples, lm-evaluation-harness.
+  for (const char* const fields :
+       {R"("repetition_penalty": 1.0, "logprobs": null, "best_of": 1, "use_beam_search": false, "ignore_eos": true)",
+        R"("max_tokens": 4, "max_completion_tokens": 4, "stop": null, "stream": true,
+           "stream_options": {"include_usage": true, "include_obfuscation": false, "continuous_usage_stats": false})",
+        R"("frequency_penalty": 0, "presence_penalty": 0, "logit_bias": {}, "top_p": 1, "n": 1, "user": "somebody")",
+        R"("cache_prompt": true, "id_slot": -1, "typical_p": 1.0, "mirostat": 0, "mirostat_tau": 5.0, "grammar": "",
+           "xtc_probability": 0, "xtc_threshold": 0.1, "dry_multiplier": 0.0, "min_keep": 0, "samplers": [],
+           "repeat_penalty": 1, "repeat_last_n": 64, "dry_sequence_breakers": ["\n"], "top_n_sigma": -1.0)",
+        R"("metadata": {"a": "b"}, "store": true, "service_tier": "auto", "priority": 5, "request_id": "x",
+           "cache_salt": "y")",
+        R"("skip_special_tokens": true, "spaces_between_special_tokens": true, "length_penalty": 1.0, "suffix": "",
+           "include_stop_str_in_output": false, "allowed_token_ids": null, "guided_json": null, "bad_words": [],
+           "truncate_prompt_tokens": null, "prompt_logprobs": null, "logits_processors": []
+           )"}) {
+    EXPECT_EQ(refusal(fmt::format(R"({{"prompt": "a", {}}})", fields)), "none") << fields;
+  }
+  for (const char* const fields :
+       {R"("tools": [])", R"("tools": null, "tool_choice": "none", "parallel_tool_calls": true)",
+        R"("tools": [{"type": "function"}], "tool_choice": "none")", R"("tool_choice": "auto")", R"("top_logprobs": 0)",
+        R"("logprobs": false, "top_logprobs": 0)", R"("logprobs": true, "top_logprobs": null)",
+        R"("reasoning_effort": "low", "verbosity": "medium", "modalities": ["text"], "store": false)",
+        R"("response_format": {"type": "text"}, "functions": [], "documents": [], "continue_final_message": false)"}) {
+    EXPECT_EQ(refusal(fmt::format(R"({{"messages": [{{"role": "user", "content": "a"}}], {}}})", fields), true), "none")
+        << fields;
+  }
+}
+
+TEST_F(ApiRequestTest, NamesOfMaxTokens) {
+  const auto tokens = [&](const char* fields) {
+    return completion(Json::parse(fmt::format(R"({{"prompt": "a", {}}})", fields))).settings.max_tokens;
+  };
+  EXPECT_EQ(tokens(R"("max_completion_tokens": 3)"), 3);
+  EXPECT_EQ(tokens(R"("n_predict": 3, "max_tokens": 8)"), 3);  // as llama.cpp has it
+  EXPECT_EQ(tokens(R"("n_predict": -1)"), 99);                 // all that fit
+  EXPECT_EQ(tokens(R"("n_predict": 0)"), 0);
+}
+
+TEST_F(ApiRequestTest, PartsOfMessages) {
+  const ApiRequest request = reader_.chat_completion(
+      R"({"messages": [{"role": "user", "content": ["a", {"type": "input_text", "text": "b"}]},
+          {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}]})");
+  EXPECT_EQ(request.prompts[0].text, "[user]ab[assistant]no");
+}
+
 TEST_F(ApiRequestTest, LimitsOfTheServer) {
   reader_.limits.max_tokens = 5;
   EXPECT_EQ(completion({{"prompt", "a"}}).settings.max_tokens, 5);
-  reader_.limits.prompt_logprobs = 12;
-  EXPECT_EQ(refusal(R"({"prompt": [[1, 2], [3, 4]], "echo": true, "logprobs": 2})"), "none");
-  EXPECT_EQ(
-      refusal(R"({"prompt": [[1, 2], [3, 4]], "echo": true, "logprobs": 3})"),
-      "400 \"echo\": \"echo\" with \"logprobs\" asks for 16 log-probabilities of prompts; ask for at most 12 in one "
-      "request");
+  EXPECT_EQ(refusal(fmt::format(R"({{"prompt": "a", "stop": ["b", "{}"]}})", std::string(1024, 'x'))), "none");
+  EXPECT_EQ(refusal(fmt::format(R"({{"prompt": "a", "stop": ["b", "{}"]}})", std::string(1025, 'x'))),
+            "400 \"stop\": \"stop\" has a string of 1025 bytes; send at most 1024 in each");
+}
+
+TEST_F(ApiRequestTest, LogProbabilitiesOfOneRequestAreBounded) {
+  reader_.limits.logprobs_of_request = 12;
+  const std::string prompts = R"("prompt": [[1, 2], [3, 4]], "echo": true)";
+  EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 2, "max_tokens": 0}})", prompts)), "none");
+  const std::string too_many =
+      "400 \"logprobs\": \"logprobs\" asks for up to {} log-probabilities, alternatives among them; ask for at most 12 "
+      "in one request: fewer tokens, choices or alternatives";
+  EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 3, "max_tokens": 0}})", prompts)),
+            fmt::format(fmt::runtime(too_many), 16));
+  EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 2, "max_tokens": 1}})", prompts)),
+            fmt::format(fmt::runtime(too_many), 18));
+  EXPECT_EQ(refusal(R"({"prompt": "a", "logprobs": 1, "n": 3, "max_tokens": 2})"), "none");
+  EXPECT_EQ(refusal(R"({"prompt": "a", "logprobs": 1, "n": 3, "max_tokens": 3})"),
+            fmt::format(fmt::runtime(too_many), 18));
+  // Who doesn't say how many tokens gets no more than that.
+  const char* const chat = R"({"messages": [{"role": "user", "content": "a"}], "logprobs": true, "top_logprobs": 2})";
+  EXPECT_EQ(reader_.chat_completion(chat).settings.max_tokens, 4);
 }
 
 TEST_F(ApiRequestTest, HostileBytes) {
   EXPECT_TRUE(refusal("{\"prompt\": \"\xff\xfe\"}").starts_with("400"));
   const std::string deep(100000, '[');
   EXPECT_EQ(refusal("{\"prompt\": " + deep), "400 null: the body: JSON nested deeper than 32");
-  std::string wide = R"({"prompt": "a", "logit_bias": {"0": 0)", nested = R"({"prompt": "a")";
+  std::string wide = R"({"prompt": "a", "logit_bias": {"0": 0)", nested = R"({"prompt": "a", "metadata": {"x": 0)";
   for (int key = 1; key < 1024; ++key) wide += fmt::format(R"(, "{}": 0)", key % 260);
   EXPECT_EQ(refusal(wide + R"(, "x": 0}})"), "400 null: the body: an object has more than 1024 keys");
   for (int key = 0; key < 900; ++key) nested += fmt::format(R"(, "{}": [{{"a": {{"b": 0}}, "c": 0}}])", key);
-  EXPECT_EQ(refusal(nested + "}"), "none");  // each object is counted by itself
+  EXPECT_EQ(refusal(nested + "}}"), "none");  // each object is counted by itself
   EXPECT_TRUE(refusal("").starts_with("400"));
   EXPECT_TRUE(refusal(std::string(1, '\0')).starts_with("400"));
 }

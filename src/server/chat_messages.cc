@@ -5,13 +5,20 @@
 namespace layerboost {
 namespace {
 
+/// The text of a part: a string (vLLM takes it), or an object of a type that has text in it, in OpenAI's words or those
+/// of its Responses API.
+std::string text_of_part(const Json& part, const std::string& path) {
+  if (part.is_string()) return part.get<std::string>();
+  const std::string type = part.is_object() ? Fields(part, path + ".").text("type").value_or("") : "";
+  if (type == "text" || type == "input_text" || type == "output_text")
+    return Fields(part, path + ".").text("text").value_or("");
+  if (type == "refusal") return Fields(part, path + ".").text("refusal").value_or("");
+  refuse(path, "\"{}\" may only have parts of \"type\": \"text\"; the model reads nothing else", path);
+}
+
 std::string text_of_parts(const Json& parts, const std::string& path) {
   std::string text;
-  for (const Json& part : parts) {
-    if (!part.is_object() || Fields(part).text("type") != "text")
-      refuse(path, "\"{}\" may only have parts of \"type\": \"text\"; the model reads nothing else", path);
-    text += Fields(part, path + ".").text("text").value_or("");
-  }
+  for (const Json& part : parts) text += text_of_part(part, path);
   return text;
 }
 

@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/json_answer.h"
 #include "server/token_logprobs.h"
 
 namespace layerboost {
 namespace {
 
-Json finish_reason(FinishReason reason) { return reason == FinishReason::none ? Json() : Json(name_of(reason)); }
+/// Appends what all kinds of entries end with.
+void write_finish(FinishReason reason, std::string& json) {
+  json += R"(,"finish_reason":)";
+  json += reason == FinishReason::none ? "null" : fmt::format("\"{}\"", name_of(reason));
+  json += '}';
+}
 
 /// Characters that begin in `bytes`.
 std::size_t characters(std::string_view bytes) {
@@ -26,25 +32,34 @@ class CompletionChoice final : public Choice {
   void add(const Output& output) override {
     if (!output.prompt_logprobs.empty()) add_prompt(output);
     for (const TokenLogprob& token : output.logprobs) {
-      columns_.add(tokenizer_, token.token, &token, offset_);
+      logprobs_.add(token, offset_);
       if (!tokenizer_.is_special(token.token)) offset_ += characters(tokenizer_.bytes(token.token));
     }
     text_ += output.text;
     finish_ = output.finish;
   }
 
-  Json take(bool) override {
-    return {{"index", index_},
-            {"text", std::exchange(text_, {})},
-            {"logprobs", request_.settings.logprobs < 0 ? Json() : columns_.take()},
-            {"finish_reason", finish_reason(finish_)}};
+  void take(bool, std::string& json) override {
+    json += fmt::format(R"({{"index":{},"text":)", index_) + json_line(Json(std::exchange(text_, {})));
+    json += R"(,"logprobs":)";
+    if (request_.settings.logprobs < 0)
+      json += "null";
+    else
+      logprobs_.write_columns(tokenizer_, json);
+    logprobs_.clear();
+    write_finish(finish_, json);
   }
+
+  [[nodiscard]] std::size_t logprobs() const override { return logprobs_.size(); }
 
  private:
   void add_prompt(const Output& output) {
     for (std::size_t i = 0; i < prompt_.tokens.size(); ++i) {
       const auto& probability = output.prompt_logprobs[i];
-      columns_.add(tokenizer_, prompt_.tokens[i], probability ? &*probability : nullptr, offset_);
+      if (probability)
+        logprobs_.add(*probability, offset_);
+      else
+        logprobs_.add_first(prompt_.tokens[i]);
       const bool in_text = i > 0 || !prompt_.bos_added;
       if (in_text) offset_ += characters(tokenizer_.bytes(prompt_.tokens[i]));
     }
@@ -55,7 +70,7 @@ class CompletionChoice final : public Choice {
   const Tokenizer& tokenizer_;
   int index_;
   std::string text_;
-  LogprobColumns columns_;
+  LogprobList logprobs_;
   std::size_t offset_ = 0;
   FinishReason finish_ = FinishReason::none;
 };
@@ -66,22 +81,30 @@ class ChatChoice final : public Choice {
       : request_(request), tokenizer_(tokenizer), index_(index) {}
 
   void add(const Output& output) override {
-    for (const TokenLogprob& token : output.logprobs) logprobs_.push_back(chat_logprob(tokenizer_, token));
+    for (const TokenLogprob& token : output.logprobs) logprobs_.add(token);
     text_ += output.text;
     finish_ = output.finish;
   }
 
-  Json take(bool piece) override {
+  void take(bool piece, std::string& json) override {
     Json message = Json::object();
     if (std::exchange(first_, false)) message["role"] = "assistant";
     message["content"] = std::exchange(text_, {});
-    Json logprobs;
-    if (request_.settings.logprobs >= 0) logprobs = {{"content", std::exchange(logprobs_, Json::array())}};
-    return {{"index", index_},
-            {piece ? "delta" : "message", std::move(message)},
-            {"logprobs", std::move(logprobs)},
-            {"finish_reason", finish_reason(finish_)}};
+    if (!piece) message["refusal"] = nullptr;
+    json += fmt::format(R"({{"index":{},"{}":)", index_, piece ? "delta" : "message") + json_line(message);
+    json += R"(,"logprobs":)";
+    if (request_.settings.logprobs < 0) {
+      json += "null";
+    } else {
+      json += R"({"content":)";
+      logprobs_.write_entries(tokenizer_, json);
+      json += R"(,"refusal":null})";
+    }
+    logprobs_.clear();
+    write_finish(finish_, json);
   }
+
+  [[nodiscard]] std::size_t logprobs() const override { return logprobs_.size(); }
 
  private:
   const ApiRequest& request_;
@@ -89,7 +112,7 @@ class ChatChoice final : public Choice {
   int index_;
   bool first_ = true;
   std::string text_;
-  Json logprobs_ = Json::array();
+  LogprobList logprobs_;
   FinishReason finish_ = FinishReason::none;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "server/api_request.h"
 
@@ -11,8 +12,10 @@ class Choice {
  public:
   virtual ~Choice() = default;
   virtual void add(const Output& output) = 0;
-  /// The entry with what was added since the last call; `piece`: of a stream.
-  virtual Json take(bool piece) = 0;
+  /// Appends the entry, as JSON, with what was added since the last call; `piece`: of a stream.
+  virtual void take(bool piece, std::string& json) = 0;
+  /// Log-probabilities that the next take() writes: what its work is.
+  [[nodiscard]] virtual std::size_t logprobs() const = 0;
 };
 
 /// A choice of /v1/completions, or of /v1/chat/completions if the request is a chat. `request`, `prompt` and

@@ -1,6 +1,7 @@
 #include "server/completion_answer.h"
 
 #include <ctime>
+#include <exception>
 #include <random>
 
 #include "server/api_error.h"
@@ -9,6 +10,10 @@
 
 namespace layerboost {
 namespace {
+
+/// Log-probabilities that the loop's thread writes itself: a few milliseconds of work.
+constexpr std::size_t most_in_loop = 10'000;
+constexpr std::size_t bytes_of_logprob = 64;  // about, as JSON
 
 std::uint64_t random_bits() {
   static thread_local std::mt19937_64 random(std::random_device{}());
@@ -101,12 +106,33 @@ void CompletionAnswer::take(std::size_t index, const Output& output) {
     }
   }
   if (output.finish == FinishReason::cancelled) return;  // nobody listens
-  if (request_.stream) write_event(envelope(Json::array({text.choice->take(true)})));
+  if (output.finish == FinishReason::failed) return fail_all(output.error);
+  const auto reply = reply_.lock();
+  if (!reply) return;
+  if (request_.stream) {
+    std::string json = begin_json();
+    text.choice->take(true, json);
+    const Json none;
+    end_json(request_.include_usage ? &none : nullptr, json);
+    reply->write(sse_event(json));
+  }
   if (running_ == 0) finish();
 }
 
+/// One text that can't be written on is the end of the whole answer.
+void CompletionAnswer::fail_all(const std::string& error) {
+  const auto reply = reply_.lock();
+  cancel();
+  if (!reply) return;
+  const HttpAnswer answer = ApiError(500, "server_error", error).answer();
+  if (!request_.stream) return reply->send(answer);
+  reply->write(sse_event(std::string_view(answer.body).substr(0, answer.body.size() - 1)));  // without its line's end
+  reply->write(std::string(sse_done));
+  reply->end_stream();
+}
+
 void CompletionAnswer::measure(Text& text, const Output& output) {
-  if (output.finish == FinishReason::cancelled) return;
+  if (output.finish == FinishReason::cancelled || output.finish == FinishReason::failed) return;
   const double now = since_.seconds();
   const int fresh = output.generated_tokens - text.generated;
   if (fresh > 0 && !text.begun) {
@@ -129,36 +155,80 @@ void CompletionAnswer::measure(Text& text, const Output& output) {
 }
 
 void CompletionAnswer::finish() {
-  const auto reply = reply_.lock();
-  if (!reply) return;
-  if (!request_.stream) {
-    Json choices = Json::array();
-    for (Text& text : texts_) choices.push_back(text.choice->take(false));
-    Json json = envelope(std::move(choices));
-    json["usage"] = usage();
-    HttpAnswer answer = json_answer(json);
-    answer.headers = headers();
-    return reply->send(answer);
+  if (request_.stream) {
+    if (const auto reply = reply_.lock()) finish_stream(*reply);
+    return;
   }
-  if (request_.include_usage) {
-    Json json = envelope(Json::array());
-    json["usage"] = usage();
-    reply->write(sse_event(json_line(json)));
-  }
-  reply->write(std::string(sse_done));
-  reply->end_stream();
+  if (logprobs() <= most_in_loop) return send(body());
+  context_.aside([self = shared_from_this()] {
+    std::string body;
+    std::exception_ptr error;
+    try {
+      body = self->body();
+    } catch (const std::exception&) {
+      error = std::current_exception();
+    }
+    self->context_.post([self, error, body = std::move(body)]() mutable {
+      self->guard([&] {
+        if (error) std::rethrow_exception(error);
+        self->send(std::move(body));
+      });
+    });
+  });
 }
 
-Json CompletionAnswer::envelope(Json choices) const {
-  const char* const chat = request_.stream ? "chat.completion.chunk" : "chat.completion";
-  Json json = {{"id", id_},
-               {"object", request_.chat ? chat : "text_completion"},
-               {"created", created_},
-               {"model", context_.info.model},
-               {"system_fingerprint", context_.info.fingerprint()},
-               {"choices", std::move(choices)}};
-  if (request_.include_usage) json["usage"] = nullptr;
+void CompletionAnswer::finish_stream(HttpReply& reply) const {
+  if (request_.include_usage) {
+    std::string json = begin_json();
+    const Json used = usage();
+    end_json(&used, json);
+    reply.write(sse_event(json));
+  }
+  reply.write(std::string(sse_done));
+  reply.end_stream();
+}
+
+/// Log-probabilities of all texts that aren't sent yet.
+std::size_t CompletionAnswer::logprobs() const {
+  std::size_t count = 0;
+  for (const Text& text : texts_) count += text.choice->logprobs();
+  return count;
+}
+
+std::string CompletionAnswer::body() const {
+  std::string json = begin_json();
+  json.reserve(json.size() + logprobs() * bytes_of_logprob);
+  for (std::size_t text = 0; text < texts_.size(); ++text) {
+    if (text > 0) json += ',';
+    texts_[text].choice->take(false, json);
+  }
+  const Json used = usage();
+  end_json(&used, json);
+  json += '\n';
   return json;
+}
+
+void CompletionAnswer::send(std::string body) const {
+  if (const auto reply = reply_.lock()) reply->send({.body = std::move(body), .headers = headers()});
+}
+
+/// The answer's object up to the entries of its "choices".
+std::string CompletionAnswer::begin_json() const {
+  const char* const chat = request_.stream ? "chat.completion.chunk" : "chat.completion";
+  std::string json = json_line({{"id", id_},
+                                {"object", request_.chat ? chat : "text_completion"},
+                                {"created", created_},
+                                {"model", context_.info.model},
+                                {"system_fingerprint", context_.info.fingerprint()}});
+  json.pop_back();
+  return json += R"(,"choices":[)";
+}
+
+/// What follows them; `usage`: nullptr for none.
+void CompletionAnswer::end_json(const Json* usage, std::string& json) {
+  json += ']';
+  if (usage != nullptr) json += R"(,"usage":)" + json_line(*usage);
+  json += '}';
 }
 
 Json CompletionAnswer::usage() const {
@@ -166,10 +236,6 @@ Json CompletionAnswer::usage() const {
           {"completion_tokens", completion_tokens_},
           {"total_tokens", prompt_tokens_ + completion_tokens_},
           {"prompt_tokens_details", {{"cached_tokens", cached_tokens_}}}};
-}
-
-void CompletionAnswer::write_event(const Json& json) const {
-  if (const auto reply = reply_.lock()) reply->write(sse_event(json_line(json)));
 }
 
 HttpHeaders CompletionAnswer::headers() const {

@@ -13,16 +13,18 @@
 
 namespace layerboost {
 
-/// What answers are made with; outlives them. `post` is thread-safe, the rest is for the loop's thread.
+/// What answers are made with; outlives them. `post` and `aside` are thread-safe, the rest is for the loop's thread.
 struct AnswerContext {
   Engine& engine;
   const Tokenizer& tokenizer;
   const ServerInfo& info;
   Metrics& metrics;
-  std::function<void(std::function<void()>)> post;  // to the loop's thread
+  std::function<void(std::function<void()>)> post;   // to the loop's thread
+  std::function<void(std::function<void()>)> aside;  // to a thread for what takes longer than the loop may wait
 };
 
-/// Lives on the loop's thread only: the engine's sinks post to it.
+/// Lives on the loop's thread: the engine's sinks post to it. Only a large answer's body is made aside, when nothing
+/// else happens to it any more.
 class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
  public:
   /// `request_id`: as the client knows it. `since`: when the request came.
@@ -49,10 +51,15 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   void take(std::size_t index, const Output& output);
   void guard(const std::function<void()>& work);
   void measure(Text& text, const Output& output);
+  void fail_all(const std::string& error);
   void finish();
-  [[nodiscard]] Json envelope(Json choices) const;
+  void finish_stream(HttpReply& reply) const;
+  [[nodiscard]] std::size_t logprobs() const;
+  [[nodiscard]] std::string body() const;
+  void send(std::string body) const;
+  [[nodiscard]] std::string begin_json() const;
+  static void end_json(const Json* usage, std::string& json);
   [[nodiscard]] Json usage() const;
-  void write_event(const Json& json) const;
   [[nodiscard]] HttpHeaders headers() const;
 
   AnswerContext& context_;

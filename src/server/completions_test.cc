@@ -1,6 +1,8 @@
 // /v1/completions, /v1/chat/completions and the tokenizer's addresses over real sockets.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "eval/scoring.h"
 #include "server/server_for_tests.h"
 
@@ -165,6 +167,63 @@ TEST(Completions, TokensThereAndBack) {
   EXPECT_EQ(server.post("/detokenize", {{"tokens", tokens["tokens"]}}).json()["prompt"], "ab c\u00e9");
   EXPECT_EQ(server.post("/detokenize", {{"tokens", {999}}}).status, 400);
   EXPECT_EQ(server.ask("GET", "/tokenizer_info").json()["eos_token"], "</s>");
+}
+
+TEST(Completions, AModelWithoutNumbersIsAnError) {
+  // Whatever reads its 20th token comes to nothing.
+  const int hidden = served_model().config.hidden;
+  ServerForTests server({}, {.memory = std::size_t{64} << 20}, [&](const MixerRows& rows) {
+    for (const MixerSpan& span : rows.spans)
+      if (span.position + span.count == 20) rows.hidden[(span.row + span.count - 1) * hidden] = std::nanf("");
+  });
+  Json asked = greedy("abcabc", 60);
+  asked["n"] = 2;
+  AnswerForTests answer = server.complete(asked);
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.json()["error"]["message"], damaged_model);
+  EXPECT_EQ(answer.json()["error"]["type"], "server_error");
+  asked["stream"] = true;
+  answer = server.complete(asked);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_TRUE(answer.body.find("data: [DONE]") != std::string::npos);
+  const std::vector<Json> events = answer.events();
+  EXPECT_EQ(events.back()["error"]["message"], damaged_model);
+  EXPECT_GT(events.size(), 2U);
+  EXPECT_EQ(server.complete(greedy("a", 5)).status, 200);
+  EXPECT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 0; }));
+}
+
+TEST(Completions, LogProbabilitiesInPiecesAndWholeAreTheSame) {
+  const ServerForTests server;
+  Json asked = greedy("ab a", 20);
+  asked["logprobs"] = 3;
+  asked["echo"] = true;
+  const Json whole = server.complete(asked).json()["choices"][0]["logprobs"];
+  asked["stream"] = true;
+  Json pieces = {{"tokens", Json::array()},
+                 {"token_logprobs", Json::array()},
+                 {"top_logprobs", Json::array()},
+                 {"text_offset", Json::array()}};
+  for (const Json& event : server.complete(asked).events())
+    for (auto& [name, list] : pieces.items())
+      for (const Json& value : event["choices"][0]["logprobs"][name]) list.push_back(value);
+  EXPECT_EQ(pieces, whole);
+  EXPECT_EQ(whole["tokens"].size(), whole["text_offset"].size());
+}
+
+TEST(Completions, ALargeAnswerIsPutTogetherAside) {
+  const ServerForTests server;
+  Json asked = greedy("ab a", 100);
+  asked["logprobs"] = 20;
+  asked["n"] = 6;  // 12,600 log-probabilities
+  const Json json = server.complete(asked).json();
+  ASSERT_EQ(json["choices"].size(), 6U);
+  for (const Json& choice : json["choices"]) {
+    EXPECT_EQ(choice["logprobs"]["tokens"].size(), 100U);
+    EXPECT_EQ(choice["logprobs"]["top_logprobs"][99].size(), 20U);
+    EXPECT_EQ(choice["logprobs"], json["choices"][0]["logprobs"]);  // greedy
+  }
+  EXPECT_EQ(json["usage"]["completion_tokens"], 600);
 }
 
 TEST(Completions, AClientThatLeavesFreesItsWork) {

@@ -20,13 +20,14 @@ struct Limits {
   std::chrono::milliseconds said_all{
       250};  // of a client that sends no more, before it is asked to show that it is there
   // Of a request.
-  int positions = 0;      // prompt and new tokens together: the model's positions, or fewer
-  int max_tokens = 0;     // new tokens; 0: as many as positions allow
-  int choices = 128;      // prompts * n
-  int logprobs = 20;      // likeliest alternatives of each token
-  int stop_strings = 16;  // and stop tokens
+  int positions = 0;               // prompt and new tokens together: the model's positions, or fewer
+  int max_tokens = 0;              // new tokens; 0: as many as positions allow
+  int choices = 128;               // prompts * n
+  int logprobs = 20;               // likeliest alternatives of each token
+  int stop_strings = 16;           // and stop tokens
+  std::size_t stop_length = 1024;  // bytes of a stop string
   int json_depth = 32;
-  std::size_t prompt_logprobs = std::size_t{1} << 20;  // tokens of prompts * n * (1 + alternatives), with "echo"
+  std::size_t logprobs_of_request = std::size_t{1} << 20;  // tokens * n * (1 + alternatives); prompts' with "echo"
 };
 
 }  // namespace layerboost

@@ -8,7 +8,7 @@ namespace layerboost {
 namespace {
 
 /// At most 200 characters; what isn't printable, and what would end a value, as %XX.
-std::string printable(std::string_view text) {
+std::string as_one_word(std::string_view text) {
   constexpr std::size_t longest = 200;
   if (text.empty()) return "-";
   std::string result;
@@ -38,7 +38,7 @@ std::string request_line(const RequestRecord& record, std::time_t now) {
   return fmt::format(
       "request time={} id={} method={} path={} status={} queued_s={} first_token_s={} total_s={:.3f} "
       "prompt_tokens={} generated_tokens={}",
-      utc(now), printable(record.id), printable(record.method), printable(record.path), record.status,
+      utc(now), as_one_word(record.id), as_one_word(record.method), as_one_word(record.path), record.status,
       seconds_or_none(figures.queued), seconds_or_none(figures.first_token), record.seconds,
       count_or_none(figures.prompt_tokens), count_or_none(figures.generated_tokens));
 }

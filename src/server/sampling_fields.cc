@@ -30,13 +30,14 @@ std::vector<std::pair<TokenId, float>> read_logit_bias(const Fields& fields, Tok
 
 }  // namespace
 
-Sampling read_sampling(const Fields& fields, TokenId vocab) {
-  Sampling sampling;
-  sampling.temperature = fields.number("temperature", 1, 0, 100);
-  sampling.top_p = fields.number("top_p", 1, least_above_zero, 1);
-  sampling.top_k = static_cast<int>(std::max<std::int64_t>(0, fields.integer("top_k", -1, vocab).value_or(0)));
-  sampling.min_p = fields.number("min_p", 0, 0, 1);
-  sampling.repetition_penalty = fields.number("repetition_penalty", 1, 0.01, 100);
+Sampling read_sampling(const Fields& fields, TokenId vocab, const Sampling& otherwise) {
+  Sampling sampling = otherwise;
+  sampling.temperature = fields.number("temperature", otherwise.temperature, 0, 100);
+  sampling.top_p = fields.number("top_p", otherwise.top_p, least_above_zero, 1);
+  if (const auto top_k = fields.integer("top_k", -1, vocab))
+    sampling.top_k = static_cast<int>(std::max<std::int64_t>(0, *top_k));
+  sampling.min_p = fields.number("min_p", otherwise.min_p, 0, 1);
+  sampling.repetition_penalty = fields.number("repetition_penalty", otherwise.repetition_penalty, 0.01, 100);
   sampling.presence_penalty = fields.number("presence_penalty", 0, -2, 2);
   sampling.frequency_penalty = fields.number("frequency_penalty", 0, -2, 2);
   sampling.logit_bias = read_logit_bias(fields, vocab);
@@ -47,6 +48,8 @@ void read_stops(const Fields& fields, TokenId vocab, const Limits& limits, Gener
   request.stop = fields.texts("stop", limits.stop_strings);
   for (const std::string& text : request.stop) {
     if (text.empty()) refuse("stop", "\"stop\" must not contain an empty string");
+    if (text.size() > limits.stop_length)
+      refuse("stop", "\"stop\" has a string of {} bytes; send at most {} in each", text.size(), limits.stop_length);
   }
   if (const Json* const tokens = fields.find("stop_token_ids")) {
     if (!tokens->is_array() || tokens->size() > static_cast<std::size_t>(limits.stop_strings))

@@ -5,6 +5,7 @@
 
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "eval/generate.h"
 #include "server/request_log.h"
 
 namespace layerboost {
@@ -30,6 +31,16 @@ Limits limits_for(Limits limits, const Model& model, const Engine& engine) {
   if (limits.positions < asked && asked < unbounded)
     note("texts have at most {} of {} positions: --memory holds no more", limits.positions, asked);
   return limits;
+}
+
+/// How to sample where a request doesn't say it.
+Sampling usual_sampling(const Config& config, Sampling otherwise) {
+  Sampling own = own_sampling(config, std::move(otherwise));
+  note(
+      "what a request doesn't say of sampling is the model's own: temperature {}, top_p {}, top_k {}, min_p {}, "
+      "repetition_penalty {}; --generation-config none does without",
+      own.temperature, own.top_p, own.top_k, own.min_p, own.repetition_penalty);
+  return own;
 }
 
 std::optional<ChatTemplate> chat_template(const Tokenizer& tokenizer, const std::string& given) {
@@ -58,8 +69,9 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
     : engine_(engine),
       http_(options.host, options.port, options.limits),
       chat_(chat_template(model.text(), options.chat_template)) {
-  const ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name,
-                         limits_for(options.limits, model, engine)};
+  ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model, engine)};
+  const bool own = options.model_sampling && model.config.sampling.any();
+  if (own) reader.sampling = usual_sampling(model.config, reader.sampling);
   const ServerInfo info{.model = options.name,
                         .model_hash = model.hash,
                         .plan = options.plan,
@@ -67,6 +79,7 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
                         .precision = name_of(model.precision),
                         .kv = name_of(kept_as(options.kv, model.precision)),
                         .positions = reader.limits.positions,
+                        .own_sampling = own,
                         .started = std::time(nullptr)};
   api_ = std::make_unique<Api>(
       http_, engine, reader, info,

@@ -24,6 +24,7 @@ struct ServerOptions {
   std::string plan;                        // its hash; empty: the model's own mixers
   std::string chat_template;               // Jinja; empty: the model's own
   KvType kv = KvType::bf16;                // of the mixers, to be named
+  bool model_sampling = true;              // what a request doesn't say of sampling, the model's makers do
   Limits limits;                           // positions 0: the model's, or what the memory holds
 };
 

@@ -1,7 +1,9 @@
 // For tests: a server with a small model of random weights, on a free port of loopback.
 #pragma once
 
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "engine/model_for_tests.h"
 #include "server/client_for_tests.h"
@@ -20,9 +22,12 @@ inline const Model& served_model() {
 
 class ServerForTests {
  public:
-  explicit ServerForTests(ServerOptions options = {}, const EngineOptions& engine = {.memory = std::size_t{64} << 20})
+  /// `then`: happens after the last layer's mixer.
+  explicit ServerForTests(ServerOptions options = {}, const EngineOptions& engine = {.memory = std::size_t{64} << 20},
+                          std::function<void(const MixerRows&)> then = {})
       : mixers_(served_model()),
-        list_(mixers_.list(native_specs(served_model().config))),
+        last_(*mixers_.list(native_specs(served_model().config)).back(), std::move(then)),
+        list_(with_last(mixers_.list(native_specs(served_model().config)), last_)),
         engine_(served_model(), list_, engine),
         server_(engine_, served_model(), list_, with_port(std::move(options))),
         compute_([this] { engine_.run(); }) {}
@@ -68,8 +73,14 @@ class ServerForTests {
     return options;
   }
 
+  static MixerList with_last(MixerList list, const Mixer& last) {
+    list.back() = &last;
+    return list;
+  }
+
   MixerSet mixers_;
-  const MixerList& list_;
+  const Watched last_;
+  const MixerList list_;
   Engine engine_;
   Server server_;
   std::thread compute_;

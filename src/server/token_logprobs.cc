@@ -1,20 +1,47 @@
 #include "server/token_logprobs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <utility>
+#include <iterator>
 
 #include "base/utf8.h"
+#include "server/json_answer.h"
 
 namespace layerboost {
 namespace {
 
-/// JSON has no infinity; vLLM writes this, too.
-float finite(float logprob) { return std::max(logprob, -9999.0F); }
+/// Appends the fewest digits that mean this number. JSON has no infinity; vLLM writes -9999 for it, too.
+void write_number(float logprob, std::string& json) {
+  const std::size_t begin = json.size();
+  fmt::format_to(std::back_inserter(json), "{}", std::max(logprob, -9999.0F));
+  if (json.find_first_of(".e", begin) == std::string::npos) json += ".0";
+}
 
-Json entry(const Tokenizer& tokenizer, TokenId token, float logprob) {
-  Json bytes = Json::array();
-  for (const char byte : tokenizer.bytes(token)) bytes.push_back(static_cast<unsigned char>(byte));
-  return {{"token", token_text(tokenizer, token)}, {"logprob", finite(logprob)}, {"bytes", std::move(bytes)}};
+void write_text(const std::string& text, std::string& json) { json += json_line(Json(text)); }
+
+/// Appends [item(0), item(1), ...].
+template <typename Item>
+void write_list(std::size_t count, std::string& json, const Item& item) {
+  json += '[';
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i > 0) json += ',';
+    item(i);
+  }
+  json += ']';
+}
+
+/// Appends {"token", "logprob", "bytes"}, left open.
+void write_entry(const Tokenizer& tokenizer, TokenId token, float logprob, std::string& json) {
+  const std::string_view bytes = tokenizer.bytes(token);
+  json += R"({"token":)";
+  write_text(token_text(tokenizer, token), json);
+  json += R"(,"logprob":)";
+  write_number(logprob, json);
+  json += R"(,"bytes":)";
+  write_list(bytes.size(), json, [&](std::size_t i) {
+    fmt::format_to(std::back_inserter(json), "{}", static_cast<unsigned char>(bytes[i]));
+  });
 }
 
 }  // namespace
@@ -27,33 +54,74 @@ std::string token_text(const Tokenizer& tokenizer, TokenId token) {
   return text;
 }
 
-void LogprobColumns::add(const Tokenizer& tokenizer, TokenId token, const TokenLogprob* probability,
-                         std::size_t text_offset) {
-  tokens_.push_back(token_text(tokenizer, token));
-  text_offsets_.push_back(text_offset);
-  if (probability == nullptr) {
-    token_logprobs_.push_back(nullptr);
-    top_logprobs_.push_back(nullptr);
-    return;
-  }
-  token_logprobs_.push_back(finite(probability->logprob));
-  Json top = Json::object();
-  for (const auto& [other, logprob] : probability->top) top.emplace(token_text(tokenizer, other), finite(logprob));
-  top_logprobs_.push_back(std::move(top));
+void LogprobList::add(const TokenLogprob& token, std::size_t offset) {
+  likeliest_.insert(likeliest_.end(), token.top.begin(), token.top.end());
+  tokens_.push_back({token.token, token.logprob, true, static_cast<std::uint32_t>(offset),
+                     static_cast<std::uint32_t>(likeliest_.size())});
 }
 
-Json LogprobColumns::take() {
-  return {{"tokens", std::exchange(tokens_, Json::array())},
-          {"token_logprobs", std::exchange(token_logprobs_, Json::array())},
-          {"top_logprobs", std::exchange(top_logprobs_, Json::array())},
-          {"text_offset", std::exchange(text_offsets_, Json::array())}};
+void LogprobList::add_first(TokenId token) {
+  tokens_.push_back({token, 0, false, 0, static_cast<std::uint32_t>(likeliest_.size())});
 }
 
-Json chat_logprob(const Tokenizer& tokenizer, const TokenLogprob& probability) {
-  Json json = entry(tokenizer, probability.token, probability.logprob);
-  json["top_logprobs"] = Json::array();
-  for (const auto& [token, logprob] : probability.top) json["top_logprobs"].push_back(entry(tokenizer, token, logprob));
-  return json;
+void LogprobList::clear() {
+  tokens_.clear();
+  likeliest_.clear();
+}
+
+std::pair<const LogprobList::Alternative*, const LogprobList::Alternative*> LogprobList::alternatives(
+    std::size_t entry) const {
+  const std::size_t begin = entry == 0 ? 0 : tokens_[entry - 1].top_end;
+  return {likeliest_.data() + begin, likeliest_.data() + tokens_[entry].top_end};
+}
+
+void LogprobList::write_columns(const Tokenizer& tokenizer, std::string& json) const {
+  json += R"({"tokens":)";
+  write_list(tokens_.size(), json, [&](std::size_t i) { write_text(token_text(tokenizer, tokens_[i].token), json); });
+  json += R"(,"token_logprobs":)";
+  write_list(tokens_.size(), json, [&](std::size_t i) {
+    if (tokens_[i].predicted)
+      write_number(tokens_[i].logprob, json);
+    else
+      json += "null";
+  });
+  json += R"(,"top_logprobs":)";
+  write_list(tokens_.size(), json, [&](std::size_t i) {
+    if (!tokens_[i].predicted) {
+      json += "null";
+      return;
+    }
+    const auto [begin, end] = alternatives(i);
+    std::vector<std::string> names;  // different tokens may have the same text: the likeliest has the name
+    json += '{';
+    for (const auto* other = begin; other != end; ++other) {
+      std::string name = token_text(tokenizer, other->first);
+      if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+      if (!names.empty()) json += ',';
+      write_text(name, json);
+      json += ':';
+      write_number(other->second, json);
+      names.push_back(std::move(name));
+    }
+    json += '}';
+  });
+  json += R"(,"text_offset":)";
+  write_list(tokens_.size(), json,
+             [&](std::size_t i) { fmt::format_to(std::back_inserter(json), "{}", tokens_[i].offset); });
+  json += '}';
+}
+
+void LogprobList::write_entries(const Tokenizer& tokenizer, std::string& json) const {
+  write_list(tokens_.size(), json, [&](std::size_t i) {
+    write_entry(tokenizer, tokens_[i].token, tokens_[i].logprob, json);
+    const auto [begin, end] = alternatives(i);
+    json += R"(,"top_logprobs":)";
+    write_list(static_cast<std::size_t>(end - begin), json, [&, first = begin](std::size_t k) {
+      write_entry(tokenizer, first[k].first, first[k].second, json);
+      json += '}';
+    });
+    json += '}';
+  });
 }
 
 }  // namespace layerboost

@@ -1,10 +1,11 @@
-// Log-probabilities in the words of OpenAI's two APIs.
+// Log-probabilities in the words of OpenAI's two APIs: kept in a few bytes each, written as JSON when they are sent.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "base/json.h"
 #include "engine/request.h"
 
 namespace layerboost {
@@ -13,21 +14,37 @@ namespace layerboost {
 /// different tokens have different texts.
 std::string token_text(const Tokenizer& tokenizer, TokenId token);
 
-/// The `logprobs` of /v1/completions: four lists with an entry for each token.
-class LogprobColumns {
+/// Those of a text's tokens, with the likeliest alternatives of each.
+class LogprobList {
  public:
-  /// `probability` empty: the first token of a text, which nothing predicts. `text_offset` counts characters from the
-  /// beginning of the text.
-  void add(const Tokenizer& tokenizer, TokenId token, const TokenLogprob* probability, std::size_t text_offset);
-  /// {"tokens", "token_logprobs", "top_logprobs", "text_offset"} of what was added since the last call.
-  [[nodiscard]] Json take();
+  /// A token that something predicts. `offset`: characters of the text before it.
+  void add(const TokenLogprob& token, std::size_t offset = 0);
+  /// The first token of a text, which nothing predicts.
+  void add_first(TokenId token);
+  void clear();
+  /// Numbers that are kept.
+  [[nodiscard]] std::size_t size() const { return tokens_.size() + likeliest_.size(); }
+
+  /// Appends the `logprobs` of /v1/completions: {"tokens", "token_logprobs", "top_logprobs", "text_offset"}, four lists
+  /// with an entry for each token.
+  void write_columns(const Tokenizer& tokenizer, std::string& json) const;
+  /// Appends /v1/chat/completions' `logprobs.content`: a list of {"token", "logprob", "bytes", "top_logprobs"}.
+  void write_entries(const Tokenizer& tokenizer, std::string& json) const;
 
  private:
-  Json tokens_ = Json::array(), token_logprobs_ = Json::array(), top_logprobs_ = Json::array(),
-       text_offsets_ = Json::array();
-};
+  struct Entry {
+    TokenId token;
+    float logprob;
+    bool predicted;
+    std::uint32_t offset;
+    std::uint32_t top_end;  // its alternatives end here in likeliest_ and begin where those of the entry before end
+  };
+  using Alternative = std::pair<TokenId, float>;
 
-/// An entry of /v1/chat/completions' `logprobs.content`: {"token", "logprob", "bytes", "top_logprobs"}.
-Json chat_logprob(const Tokenizer& tokenizer, const TokenLogprob& probability);
+  [[nodiscard]] std::pair<const Alternative*, const Alternative*> alternatives(std::size_t entry) const;
+
+  std::vector<Entry> tokens_;
+  std::vector<Alternative> likeliest_;
+};
 
 }  // namespace layerboost
