@@ -1,8 +1,8 @@
 // A byte-level tokenizer made by hand, for tests.
 #pragma once
 
-#include "text/tokenizer.h"
 #include "base/utf8.h"
+#include "text/tokenizer.h"
 
 namespace layerboost {
 
