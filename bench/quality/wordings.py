@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Facts found far back, in five wordings that take no part in choosing plans or steps: what a server of the model writes greedily.
 
-    wordings.py URL --text FILE.jsonl [--lengths 1000,2000,4000] [--items 20] --json OUT
+    wordings.py URL --text FILE.jsonl [--lengths 1000,2000] [--items 20] --json OUT
 
 Each item hides one fact in prose from FILE (JSON Lines with "text"), at a depth between 5 and 95 %, and asks for it at the end. An item counts as
 found when the answer's words are in the first 16 tokens that the model writes. The same seed gives the same items to every model.
@@ -90,7 +90,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     parser.add_argument("--text", required=True)
-    parser.add_argument("--lengths", default="1000,2000,4000")
+    parser.add_argument("--lengths", default="1000,2000")
     parser.add_argument("--items", type=int, default=20)
     parser.add_argument("--json", required=True)
     options = parser.parse_args()

@@ -51,6 +51,12 @@ bool is_other_than_regular(const fs::path& path) {
 
 }  // namespace
 
+std::optional<fs::path> replaced_file(const fs::path& path) {
+  fs::path target = followed(path);
+  if (named_descriptor(target) || is_other_than_regular(target)) return {};
+  return target;
+}
+
 FileWriter::FileWriter(fs::path path) : path_(std::move(path)), target_(followed(path_)) {
   if (const std::optional<int> number = named_descriptor(target_)) {
     std::fflush(nullptr);  // what was printed before stays before

@@ -1,6 +1,7 @@
 // A file written piece by piece: complete or absent.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -8,6 +9,10 @@
 #include "base/file.h"
 
 namespace layerboost {
+
+/// The file that writing to `path` makes or replaces, links followed; nothing where the bytes go straight into what is
+/// there: a device, a FIFO, /dev/stdout. Throws Error for a link that leads to itself.
+std::optional<fs::path> replaced_file(const fs::path& path);
 
 /// Writes to a temporary name beside `path`; finish() syncs and renames, so that `path` holds all of it or what it held
 /// before. Without finish() nothing stays. Links are followed. What is there and isn't a regular file (a device, a

@@ -46,17 +46,27 @@ void fit_passkey(BoostOptions& options, int positions) {
   if (!options.passkey_given) std::erase_if(lengths, [&](int length) { return length + answer > positions; });
 }
 
+/// Several steps read it, and so does the next run: a pipe would be empty by then.
+void check_rereadable(const std::string& path, const char* flag) {
+  std::error_code ignored;
+  if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored) && !fs::is_directory(path, ignored))
+    fail("{} {}: is read several times, so it must be a file", flag, path);
+}
+
 }  // namespace
 
 void check_boost(const BoostOptions& options) {
   if (!options.estimate && options.output.empty()) fail("-o DIR is missing: where everything goes");
   if (!options.heal.empty()) (void)parse_heal_budget(options.heal);
   (void)speed_target(options.plan);
+  check_rereadable(options.analyze.text, "--text");
+  for (const std::string& file : options.analyze.tasks) check_rereadable(file, "--tasks");
+  check_rereadable(options.quality.text, "--eval-text");
   check_analyze_options(options.analyze);
   (void)read_tasks(options.analyze.tasks, options.analyze.limit);
   check_input(options.quality.text, "--eval-text");
   for (const std::string& text : {options.analyze.text, options.quality.text})
-    if (!text.empty() && fs::is_regular_file(text)) (void)read_text(text);
+    if (!text.empty()) (void)read_text(text);
   check_output(options.common.json, "--json");
   if (!options.output.empty()) check_output_directory(options.output, "-o");
 }

@@ -33,6 +33,7 @@ void add_boost_command(CLI::App& app) {
   const CLI::Option* const passkey =
       command->add_option("--passkey", options->quality.passkey, "Lengths for passkey retrieval")
           ->delimiter(',')
+          ->check(whole_number(1))
           ->type_name("N,..")
           ->capture_default_str();
   command->add_option("--batch", options->speed.batches, "Sequences at once, for bench")

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/utf8.h"
+#include "cli/folders.h"
 #include "engine/cache_memory.h"
 #include "engine/throughput.h"
 #include "eval/passkey.h"
@@ -335,9 +336,7 @@ void check_room(const std::vector<StepEstimate>& steps, std::size_t memory, cons
          step.name, step.what, static_cast<double>(step.bytes) / gibibyte, static_cast<double>(memory) / gibibyte);
   }
   std::error_code unknown;
-  fs::path folder = fs::absolute(directory);
-  while (!fs::exists(folder, unknown) && folder.has_relative_path()) folder = folder.parent_path();
-  const fs::space_info space = fs::space(folder, unknown);
+  const fs::space_info space = fs::space(nearest_folder(directory), unknown);
   if (!unknown && space.available < disk)
     fail("{} will take about {} MiB, and its disk has {} MiB left: make room, or give another -o", directory.string(),
          disk >> 20, space.available >> 20);

@@ -26,9 +26,11 @@ struct BoostOptions {
   CommonOptions common;
 
   /// Whether a plan of its own is asked for, rather than the one that may come ready-made.
-  [[nodiscard]] bool plan_asked() const {
+  [[nodiscard]] bool plan_asked() const { return plan_options_given() || !heal.empty(); }
+  /// Whether there are options that say how a plan is chosen.
+  [[nodiscard]] bool plan_options_given() const {
     return plan.softmax || plan.none || plan.kv || !plan.speedup.empty() || !plan.thresholds.empty() ||
-           plan.by_removal || !plan.middle.empty() || !plan.keep.empty() || plan.retrieval_weight || !heal.empty();
+           plan.by_removal || !plan.middle.empty() || !plan.keep.empty() || plan.retrieval_weight;
   }
   /// What quality is measured on.
   [[nodiscard]] QualityOptions quality_options() const {

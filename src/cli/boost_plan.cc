@@ -76,8 +76,13 @@ bool keeps_plan(const fs::path& directory, const PlanRecord& made, const Json& w
     note("{} is there, and kept", file);
     return true;
   }
-  if (made.options != wanted) {
-    constexpr const char* advice = "give the same options, another -o, or remove it to have another made";
+  if (made.options.contains("ready-made") && wanted.contains("ready-made")) {
+    if (made.options != wanted)
+      note("{} is the plan that came ready-made with another version, and is kept; remove it to have today's", file);
+  } else if (made.options != wanted) {
+    const std::string advice =
+        fmt::format("give the same options, another -o, or remove it{} to have another made",
+                    fs::exists(directory / "heal.json", ignored) ? ", heal.json and checkpoint" : "");
     if (made.options.contains("ready-made")) fail("{} is the plan that comes ready-made: {}", file, advice);
     if (wanted.contains("ready-made"))
       fail("{} isn't the plan that comes ready-made, which this command asks for: {}", file, advice);

@@ -86,7 +86,8 @@ class Boost {
     std::optional<std::string> ready_hash;
     if (ready_made_) ready_hash = read_healed_directory(*ready_made_).plan_hash;
     wanted_plan_ = plan_options_json(options_, ready_hash);
-    if (!directory_.empty()) plan_is_there_ = keeps_plan(directory_, about_.plan, wanted_plan_, options_.plan_asked());
+    if (!directory_.empty())
+      plan_is_there_ = keeps_plan(directory_, about_.plan, wanted_plan_, options_.plan_options_given());
     look_at_healing();
     check_weights(checkpoint->config());
   }

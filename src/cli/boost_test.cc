@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "base/error_for_tests.h"
 #include "base/file_lock.h"
@@ -46,6 +47,10 @@ TEST_F(BoostCommand, ChecksEverythingFirst) {
   expect_refused({"--eval-text", path("missing")}, "--eval-text: cannot open");
   expect_refused({"--text", path("missing")}, "--text: cannot open");
   expect_refused({"--tasks", path("missing")}, "--tasks: cannot open");
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  for (const char* const flag : {"--text", "--tasks", "--eval-text"})
+    expect_refused({flag, path("pipe")}, "is read several times, so it must be a file");
+  expect_refused({"--passkey", "0"}, "--passkey: must be a positive whole number");
   expect_refused({"--passkey", "99999"}, "--passkey 99999: with the answer more than the model's");
   expect_refused({"--prompt", "100000"}, "--prompt 100000: with");
   expect_refused({"--json", small_.root}, "a directory, not a file");
@@ -92,6 +97,16 @@ TEST_F(BoostCommand, APlanIsNeverReplaced) {
   options.plan.keep.clear();
   EXPECT_THAT(message({made.hash, {{"ready-made", "sha256:1"}}}), HasSubstr("is the plan that comes ready-made"));
   EXPECT_THAT(message({}), HasSubstr("wasn't made by this command"));
+  write_file(directory / "heal.json", "{}");
+  EXPECT_THAT(message({made.hash, {{"--kv", 0.1}}}), HasSubstr("remove it, heal.json and checkpoint to have"));
+  options.plan.kv.reset();
+  options.heal = "1M";  // of whatever plan is there
+  EXPECT_FALSE(options.plan_options_given());
+  EXPECT_TRUE(options.plan_asked());
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(keeps_plan(directory, {made.hash, {{"ready-made", "sha256:1"}}}, {{"ready-made", "sha256:2"}}, false));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("ready-made with another version, and is kept"));
+  options.plan.kv = 0.5;
 
   Plan edited = small_.plan;
   edited.layers[0].mixer = parse_mixer("none");

@@ -54,7 +54,7 @@ ChatAnswer ChatSession::answer(const std::string& question, const std::function<
   const RequestId id = engine_.submit(std::move(request), [&](Output&& output) {
     on_text(output.text);
     answer.text += output.text;
-    error = output.error;
+    if (output.error != nullptr) error = output.error;
     answer.finish = output.finish;
     answer.prompt_tokens = output.prompt_tokens;
     answer.cached_tokens = output.cached_tokens;

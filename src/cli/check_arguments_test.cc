@@ -25,13 +25,20 @@ TEST(CheckArguments, FilesAreSeenBeforehand) {
   EXPECT_THAT(input(folder / "empty"), HasSubstr("is empty"));
 
   const auto output = [](const std::string& path) { return test::error_of([&] { check_output(path, "--json"); }); };
-  for (const char* good : {"", "-", "/dev/null", "new.json"}) check_output(good, "--json");
+  for (const char* good : {"", "/dev/stdout", "/dev/null", "new.json"}) check_output(good, "--json");
   check_output(text, "--json");
   check_output(folder / "new" / "deep" / "x.json", "--json");
+  fs::create_symlink("text", folder / "link");
+  check_output(folder / "link", "--json");
+  fs::create_symlink("text/x.json", folder / "through");
+  EXPECT_THAT(output(folder / "through"), HasSubstr("text is not a directory"));
   EXPECT_THAT(output(folder), HasSubstr("a directory, not a file"));
   EXPECT_THAT(output(folder / "text" / "x.json"), HasSubstr("text is not a directory"));
 
+  EXPECT_THAT(test::error_of([] { check_output("-", "-o"); }), HasSubstr("-o -: give it a name"));
+
   check_output_directory(folder / "new" / "out", "-o");
+  EXPECT_THAT(test::error_of([] { check_output_directory("-", "-o"); }), HasSubstr("-o -: give it a name"));
   check_output_directory("out", "-o");
   EXPECT_THAT(test::error_of([&] { check_output_directory(text, "-o"); }), HasSubstr("is not a directory"));
   EXPECT_THAT(test::error_of([&] { check_output_directory("/proc/1/out", "-o"); }), HasSubstr("-o /proc/1/out: "));

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "cli/check_arguments.h"
 #include "cli/commands.h"
 #include "cli/model_directory.h"
 #include "heal/export.h"
@@ -28,6 +29,8 @@ std::map<std::string, NamedParameter> parameters_of(const PlannedFiles& planned)
 }
 
 void run_export(const ExportFlags& options) {
+  check_input(options.plan, "--plan");
+  check_output_directory(options.output, "-o");
   const ModelFiles files = find_model_files(options.model, options.plan);
   if (files.plan.empty())
     fail("export {}: a model without a plan; give a directory that heal or boost wrote, or --plan", options.model);

@@ -31,4 +31,11 @@ std::vector<fs::path> files_in(const fs::path& directory, const char* extension)
   });
 }
 
+fs::path nearest_folder(const fs::path& path) {
+  std::error_code ignored;
+  fs::path folder = fs::absolute(path).lexically_normal();
+  while (!fs::exists(folder, ignored) && folder.has_relative_path()) folder = folder.parent_path();
+  return folder;
+}
+
 }  // namespace layerboost

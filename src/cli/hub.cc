@@ -17,6 +17,7 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "cli/folders.h"
 
 namespace layerboost {
 namespace {
@@ -252,11 +253,9 @@ void Hub::try_again(const HttpOutcome& reply, const std::string& what, int attem
   }
 }
 
-std::optional<std::int64_t> free_space(fs::path path) {
+std::optional<std::int64_t> free_space(const fs::path& path) {
   std::error_code error;
-  path = fs::absolute(path, error);
-  while (!fs::exists(path, error) && path.has_relative_path()) path = path.parent_path();
-  const fs::space_info space = fs::space(path, error);
+  const fs::space_info space = fs::space(nearest_folder(path), error);
   if (error || space.available > static_cast<std::uintmax_t>(largest_file)) return {};
   return static_cast<std::int64_t>(space.available);
 }

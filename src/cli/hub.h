@@ -60,7 +60,7 @@ class Hub {
 };
 
 /// Bytes that are free on the disk that `path` is on or would be made on; nothing when the system doesn't say.
-std::optional<std::int64_t> free_space(fs::path path);
+std::optional<std::int64_t> free_space(const fs::path& path);
 
 /// What is wrong with `path` as the content of `file`, in one phrase; empty when size and hash are as the hub says.
 std::string mismatch(const HubFile& file, const fs::path& path);

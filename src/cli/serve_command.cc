@@ -1,12 +1,15 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/cpu.h"
+#include "base/error.h"
+#include "base/in_quotes.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -64,6 +67,20 @@ std::string api_key(const std::optional<std::string>& given) {
   return key;
 }
 
+/// Browsers send a site as scheme, host and port in small letters, and that is compared as it is.
+void check_origin(const std::string& site) {
+  const std::size_t scheme = site.find("://");
+  const auto part_of_host = [](char c) {
+    return c > ' ' && c <= '~' && !(c >= 'A' && c <= 'Z') && c != '/' && c != '*';
+  };
+  const bool good = scheme != std::string::npos && scheme > 0 && scheme + 3 < site.size() &&
+                    std::all_of(site.begin(), site.begin() + static_cast<std::ptrdiff_t>(scheme), part_of_host) &&
+                    std::all_of(site.begin() + static_cast<std::ptrdiff_t>(scheme) + 3, site.end(), part_of_host);
+  if (!good && site != "*")
+    fail("--allow-origin: {} isn't a site; give it as https://chat.example.org, in small letters and without a path",
+         in_quotes(site));
+}
+
 void complete(ServeFlags& options) {
   options.common.threads = threads_to_use(options.common.threads);
   if (!options.memory.empty()) options.engine.memory = parse_bytes(options.memory, "--memory");
@@ -71,6 +88,7 @@ void complete(ServeFlags& options) {
   if (!options.chat_template.empty()) options.server.chat_template = read_file_or_pipe(options.chat_template);
   if (options.server.name.empty()) options.server.name = served_name(options.model);
   options.server.api_key = api_key(options.api_key);
+  for (const std::string& site : options.server.allow_origins) check_origin(site);
   AllowedHosts(options.server.allow_hosts);  // what isn't a name is told before the model is opened
 }
 

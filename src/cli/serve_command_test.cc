@@ -21,5 +21,13 @@ TEST(ServeCommand, AnEmptyKeyIsNotNoKey) {
   EXPECT_THAT(by_environment.err, HasSubstr("LAYERBOOST_API_KEY is empty"));
 }
 
+TEST(ServeCommand, SitesAreWrittenAsBrowsersDo) {
+  for (const char* const site :
+       {"chat.example.org", "https://chat.example.org/", "HTTPS://chat.example.org", "https://"})
+    EXPECT_THAT(run_and_read({"serve", "missing", "--allow-origin", site}).err, HasSubstr("isn't a site")) << site;
+  for (const char* const site : {"*", "https://chat.example.org:8443", "http://[::1]:3000"})
+    EXPECT_THAT(run_and_read({"serve", "missing", "--allow-origin", site}).err, Not(HasSubstr("isn't a site"))) << site;
+}
+
 }  // namespace
 }  // namespace layerboost

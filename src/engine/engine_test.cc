@@ -250,7 +250,7 @@ TEST_F(EngineTest, ATextWithoutNumbersFailsAlone) {
   EXPECT_EQ(results[0].last.finish, FinishReason::length);
   for (const std::size_t failed : {1, 2}) {
     EXPECT_EQ(results[failed].last.finish, FinishReason::failed);
-    EXPECT_EQ(results[failed].last.error, damaged_model);
+    EXPECT_STREQ(results[failed].last.error, damaged_model);
   }
   EXPECT_EQ(results[1].tokens.size(), 3U);
   EXPECT_TRUE(results[2].tokens.empty());
@@ -265,7 +265,7 @@ TEST_F(EngineTest, ATextWithoutNumbersFailsAlone) {
   Engine other(*model_, list, small_options());
   other.submit(prompt, result.sink());
   drain(other);
-  EXPECT_EQ(result.last.error, damaged_model);
+  EXPECT_STREQ(result.last.error, damaged_model);
 }
 
 TEST_F(EngineTest, WantOfMemoryFailsTheRunningTextsNotTheEngine) {
@@ -288,7 +288,7 @@ TEST_F(EngineTest, WantOfMemoryFailsTheRunningTextsNotTheEngine) {
   for (const Collected& result : results) {
     failed += result.last.finish == FinishReason::failed ? 1 : 0;
     if (result.last.finish == FinishReason::failed) {
-      EXPECT_EQ(result.last.error, out_of_memory);
+      EXPECT_STREQ(result.last.error, out_of_memory);
     } else {
       EXPECT_EQ(result.tokens, alone(*model_, native_, request_for_tests(30, 12)).tokens);
     }

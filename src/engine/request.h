@@ -59,7 +59,7 @@ struct Output {
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt], if asked for, with the first output only; [0]
                                                              // is empty
   FinishReason finish = FinishReason::none;
-  std::string error;  // of a text that failed: one line
+  const char* error = nullptr;  // of a text that failed: one line, for good
   // So far:
   int prompt_tokens = 0;
   int cached_tokens = 0;     // of the prompt, found in the prefix cache

@@ -68,7 +68,9 @@ class Bench {
       request.max_tokens = longest_;
       request.ignore_eos = true;
       request.sampling.temperature = 0;
-      texts.push_back(engine_->submit(std::move(request), [this](Output&& output) { error_ += output.error; }));
+      texts.push_back(engine_->submit(std::move(request), [this](Output&& output) {
+        if (output.error != nullptr) error_ = output.error;
+      }));
     }
     return texts;
   }

@@ -28,6 +28,14 @@ void export_plan(const ExportSource& source, const fs::path& directory) {
   write_plan(directory / "plan.json", plan);
 }
 
+/// A card and a licence are files that other directories have, too: a source tree, say.
+void check_no_others_files(const fs::path& directory) {
+  const bool ours = is_exported_directory(directory) || fs::exists(directory / "modeling_layerboost.py");
+  for (const char* const name : {"README.md", "LICENSE"})
+    if (!ours && fs::exists(directory / name))
+      fail("{} has a {} that isn't an exported model's; give a new directory", directory.string(), name);
+}
+
 }  // namespace
 
 void export_model(const ExportSource& source, const fs::path& directory, std::size_t shard_bytes) {
@@ -36,6 +44,7 @@ void export_model(const ExportSource& source, const fs::path& directory, std::si
   const fs::path config_file = directory / "config.json";
   if (fs::exists(config_file) && !is_exported_directory(directory))
     fail("{}: holds another model; give a new directory", directory.string());
+  check_no_others_files(directory);
   fs::remove(config_file);  // until all is written, it is no model
   const Config exported = exported_config(source);
   export_weights(source, exported, directory, shard_bytes);

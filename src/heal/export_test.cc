@@ -146,6 +146,12 @@ TEST_F(Exported, HasACard) {
                           HasSubstr("| perplexity | 13.38 | 12.95 | 12.94 |"), Not(HasSubstr("| KL"))));
 }
 
+TEST_F(Exported, LeavesOthersFiles) {
+  write_file(directory_ / "README.md", "mine");
+  EXPECT_THAT(test::error_of([&] { export_it(); }), HasSubstr("has a README.md that isn't an exported model's"));
+  EXPECT_EQ(read_file(directory_ / "README.md"), "mine");
+}
+
 TEST_F(Exported, NamesTheHubsModelThatItIsMadeFrom) {
   const fs::path cached = small_.root / "models--org--name" / "snapshots" / "0123";
   fs::create_directories(cached.parent_path());

@@ -163,7 +163,7 @@ void check_maps(const Plan& plan, const std::string& file) {
 
 Plan read_plan(const fs::path& path) {
   const std::string file = path.string();
-  const Json json = read_json(path);
+  const Json json = parse_json(read_file_or_pipe(path), path.string(), {.keys_once = true});
   check_format(json, plan_format, plan_version, file);
   refuse_unknown_keys(json, {"format", "version", "model", "made_from", "layers", "predicted", "maps"}, file);
   Plan plan;

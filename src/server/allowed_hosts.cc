@@ -41,6 +41,7 @@ bool AllowedHosts::allow(std::string_view host, bool by_own_page) const {
   if (any_ || host.empty()) return true;
   const std::string name = bare_name(host);
   if (name == "localhost" || name.ends_with(".localhost") || is_address(name)) return true;
+  if (name.ends_with(".internal")) return true;  // reserved for private use: host.docker.internal
   if (!by_own_page && name.find('.') == std::string::npos) return true;
   return std::ranges::find(names_, name) != names_.end();
 }

@@ -12,7 +12,6 @@
 #include "server/api_error.h"
 #include "server/json_answer.h"
 #include "server/page.h"
-#include "server/percent_encoding.h"
 
 namespace layerboost {
 namespace {
@@ -83,7 +82,7 @@ void answer_with(const std::weak_ptr<HttpReply>& reply, const Work& work) {
 HttpAnswer preflight_answer() {
   HttpAnswer answer = json_answer(Json::object());
   answer.headers = {{"Access-Control-Allow-Methods", "GET, POST"},
-                    {"Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id"},
+                    {"Access-Control-Allow-Headers", "Authorization, *"},  // "*" isn't Authorization
                     {"Access-Control-Max-Age", "600"}};
   return answer;
 }
@@ -159,8 +158,7 @@ HttpAnswer Api::get(const HttpRequest& request) {
   }
   check_key(request);
   if (path == "/v1/models") return json_answer({{"object", "list"}, {"data", Json::array({models()})}});
-  const std::string model = "/v1/models/" + info_.model;  // clients encode the "/" in ORG/NAME, or don't
-  if (path == model || percent_decoded(path) == model) return json_answer(models());
+  if (path == "/v1/models/" + info_.model) return json_answer(models());
   if (path == "/tokenizer_info") return json_answer(tokenizer_info());
   throw not_found(path);
 }

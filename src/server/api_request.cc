@@ -120,6 +120,10 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields) const {
 
 void ApiReader::read_common(const Fields& fields, ApiRequest& request) const {
   request.settings.sampling = read_sampling(fields, tokenizer.size(), sampling);
+  const Sampling& drawn = request.settings.sampling;
+  const bool penalties = drawn.repetition_penalty != 1 || drawn.presence_penalty != 0 || drawn.frequency_penalty != 0;
+  if (const Json* const last = fields.find("repeat_last_n"); last != nullptr && penalties && *last != -1)
+    refuse("repeat_last_n", "\"repeat_last_n\" can only be -1 beside a penalty: penalties look at the whole text");
   read_stops(fields, tokenizer.size(), limits, request.settings);
   request.choices = static_cast<int>(fields.integer("n", 1, limits.choices).value_or(1));
   const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
@@ -168,7 +172,7 @@ std::size_t ApiReader::logprobs_of_a_token(const ApiRequest& request) const {
   return choices * static_cast<std::size_t>(request.settings.logprobs + 1);
 }
 
-/// They are kept until the whole answer is sent.
+/// They are kept until the whole answer is sent, or while a stream's client is slow.
 void ApiReader::check_logprobs(const ApiRequest& request) const {
   std::size_t entries = logprobs_of_a_token(request) * static_cast<std::size_t>(request.settings.max_tokens);
   if (request.settings.prompt_logprobs) {
@@ -223,7 +227,11 @@ std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
   const Json json = parse(body, Endpoint::tokenize);
   const Fields fields(json);
   check_tools(fields);
-  if (fields.find("messages") != nullptr) return chat_prompt(fields).tokens;
+  if (fields.find("messages") != nullptr) {
+    if (fields.flag("add_special_tokens", false))
+      refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");
+    return chat_prompt(fields).tokens;
+  }
   const auto text = fields.text("prompt");
   if (!text) refuse("prompt", "\"prompt\" is missing: the text, or \"messages\" of a conversation");
   return text_prompt(*text, fields.flag("add_special_tokens", true)).tokens;

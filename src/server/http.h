@@ -65,7 +65,8 @@ class HttpReply {
   /// In place of an answer that can't be made, for want of memory or by a fault of ours: an error, or, where the answer
   /// has begun, the end of the connection.
   virtual void fail(const std::exception& why) noexcept = 0;
-  /// Calls `callback` once, on the loop's thread, if the client leaves before its answer is complete.
+  /// Calls `callback` once, on the loop's thread, if the client leaves before its answer is complete: at
+  /// once if it has left already.
   virtual void on_gone(std::function<void()> callback) = 0;
   /// To be filled in while the answer is made.
   virtual RequestFigures& figures() = 0;

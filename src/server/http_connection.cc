@@ -121,7 +121,11 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
   }
 
   void on_gone(std::function<void()> callback) override {
-    if (answering_) gone_ = std::move(callback);
+    if (answering_) {
+      gone_ = std::move(callback);
+    } else {
+      callback();  // it left while its request was on the way here
+    }
   }
 
   RequestFigures& figures() override { return figures_; }

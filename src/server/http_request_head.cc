@@ -3,6 +3,7 @@
 #include <boost/beast/core/string.hpp>
 
 #include "server/api_error.h"
+#include "server/percent_encoding.h"
 #include "server/request_id.h"
 
 namespace layerboost {
@@ -12,24 +13,6 @@ using boost::beast::iequals;
 using boost::beast::http::field;
 
 std::string text_of(boost::beast::string_view view) { return {view.data(), view.size()}; }
-
-/// With each %XX as the byte that it stands for.
-std::string decoded(std::string_view path) {
-  const auto value = [](char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; };
-  const auto is_digit = [](char c) {
-    return std::string_view("0123456789abcdefABCDEF").find(c) != std::string_view::npos;
-  };
-  std::string result;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (path[i] == '%' && i + 2 < path.size() && is_digit(path[i + 1]) && is_digit(path[i + 2])) {
-      result += static_cast<char>(16 * value(path[i + 1]) + value(path[i + 2]));
-      i += 2;
-    } else {
-      result += path[i];
-    }
-  }
-  return result;
-}
 
 /// The host that an absolute target ("http://host/path") names; the target loses all before its path.
 std::optional<std::string> take_host(std::string_view& target) {
@@ -49,7 +32,7 @@ void read_target(std::string_view target, HttpRequest& request) {
   const std::optional<std::string> host = take_host(target);
   if (host) request.host = *host;
   const std::string_view path = target.substr(0, target.find_first_of("?#"));
-  request.path = host && path.empty() ? "/" : decoded(path);
+  request.path = host && path.empty() ? "/" : percent_decoded(path);
 }
 
 /// Whoever disagrees on where a body ends takes its bytes for a request (section 6.1).

@@ -77,7 +77,11 @@ TEST(HttpRequests, NamesOfOtherSitesAreRefused) {
   EXPECT_EQ(statuses(server, get("/v1/models", foreign)), std::vector{403});
   EXPECT_EQ(statuses(server, get("http://evil.example/v1/models", "Host: localhost\r\n")), std::vector{403});
   EXPECT_EQ(statuses(server, get("/health", foreign)), std::vector{200});
-  EXPECT_EQ(statuses(server, get("/v1/models", "Host: box\r\nOrigin: http://box\r\n")), std::vector{403});
+  const std::string by_page = fmt::format(
+      "POST /v1/completions HTTP/1.1\r\nHost: box\r\nOrigin: http://box\r\nConnection: close\r\n"
+      "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+      short_request.size(), short_request);
+  EXPECT_EQ(statuses(server, by_page), std::vector{403});
   EXPECT_EQ(statuses(server, get("/v1/models", "Host: upstream\r\nOrigin: http://models.example\r\n")),
             std::vector{200});
   ServerOptions options;

@@ -27,7 +27,7 @@ struct Field {
   std::string_view name;
   int endpoints;
   Use use;
-  /// Of `neutral`: a list, as JSON, of the values that ask for nothing; empty: false, "", "none", [] and {}.
+  /// Of `neutral`: a list, as JSON, of the values that ask for nothing; empty: false, "", [] and {}.
   std::string_view neutral = {};
 };
 
@@ -38,6 +38,7 @@ constexpr Field kRequestFields[] = {
     {"messages", kChat | kTokenize, Use::effect},
     {"tokens", kDetokenize, Use::effect},
     {"add_special_tokens", kCompletions | kTokenize, Use::effect},
+    {"add_special_tokens", kChat, Use::neutral},  // a chat's come from its template
     {"add_generation_prompt", kChat | kTokenize, Use::effect},
     {"chat_template_kwargs", kChat | kTokenize, Use::effect},
     {"reasoning_effort", kChat, Use::effect},
@@ -59,6 +60,7 @@ constexpr Field kRequestFields[] = {
     {"seed", kBoth, Use::effect},
     {"n", kBoth, Use::effect},
     {"best_of", kBoth, Use::effect},
+    {"repeat_last_n", kBoth, Use::effect},  // what the penalties look at
     {"logprobs", kBoth, Use::effect},
     {"top_logprobs", kChat, Use::effect},
     {"echo", kCompletions, Use::effect},
@@ -66,7 +68,7 @@ constexpr Field kRequestFields[] = {
     {"stream_options", kBoth, Use::effect},
     {"response_format", kBoth, Use::effect},
     {"tools", kChat | kTokenize, Use::effect},
-    {"tool_choice", kChat, Use::effect},
+    {"tool_choice", kChat | kTokenize, Use::effect},
 
     // Who asks, what for, how it is kept, paid, sped up or measured.
     {"user", kAll, Use::harmless},
@@ -92,8 +94,7 @@ constexpr Field kRequestFields[] = {
     {"include_reasoning", kChat, Use::harmless},
     {"guided_decoding_backend", kBoth, Use::harmless},
     {"guided_whitespace_pattern", kBoth, Use::harmless},
-    {"repeat_last_n", kBoth, Use::harmless},
-    {"penalize_nl", kBoth, Use::harmless},
+    {"penalize_nl", kBoth, Use::harmless},  // llama.cpp doesn't look at it any more
     {"mirostat_tau", kBoth, Use::harmless},
     {"mirostat_eta", kBoth, Use::harmless},
     {"dynatemp_exponent", kBoth, Use::harmless},
@@ -108,7 +109,7 @@ constexpr Field kRequestFields[] = {
     {"top_logprobs", kCompletions, Use::neutral, "[0]"},
     {"echo", kChat, Use::neutral},
     {"functions", kChat, Use::neutral},
-    {"function_call", kChat, Use::neutral},
+    {"function_call", kChat, Use::neutral, R"(["none"])"},
     {"audio", kChat, Use::neutral},
     {"modalities", kChat, Use::neutral, R"([["text"]])"},
     {"verbosity", kChat, Use::neutral, R"(["medium"])"},
@@ -167,14 +168,14 @@ constexpr Field kRequestFields[] = {
     {"response_fields", kBoth, Use::neutral},
     {"samplers", kBoth, Use::neutral},
     {"lora", kBoth, Use::neutral},
-    {"reasoning_format", kChat, Use::neutral},
+    {"reasoning_format", kChat, Use::neutral, R"(["none", "auto"])"},
     {"thinking_forced_open", kChat, Use::neutral},
 };
 
 constexpr Field kStreamOptions[] = {
     {"include_usage", kBoth, Use::effect},
-    {"include_obfuscation", kBoth, Use::harmless},  // padding against listeners who count bytes
-    {"continuous_usage_stats", kBoth, Use::neutral},
+    {"include_obfuscation", kBoth, Use::harmless},     // padding against listeners who count bytes
+    {"continuous_usage_stats", kBoth, Use::harmless},  // the usage comes once, at the end
 };
 
 constexpr const char* path_of(Endpoint endpoint) {
@@ -196,7 +197,7 @@ bool asks_for_nothing(const Field& field, const Json& value) {
     const Json values = Json::parse(field.neutral);
     return std::find(values.begin(), values.end(), value) != values.end();
   }
-  return value == false || value == "" || value == "none" || value == Json::array() || value == Json::object();
+  return value == false || value == "" || value == Json::array() || value == Json::object();
 }
 
 /// Throws ApiError for what `table` doesn't have or can't do. `where`: what has these fields.
