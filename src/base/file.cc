@@ -52,7 +52,7 @@ std::string read_all(const Descriptor& file, const fs::path& path) {
 
 /// A folder that nobody else can have filled.
 fs::path private_folder() {
-  const fs::path folder = fs::temp_directory_path() / fmt::format("layerboost-{}", ::getuid());
+  fs::path folder = fs::temp_directory_path() / fmt::format("layerboost-{}", ::getuid());
   ::mkdir(folder.c_str(), 0700);  // what matters is what stands there then
   struct stat info {};
   const bool ours = ::lstat(folder.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::getuid() &&

@@ -102,7 +102,7 @@ class Builder {
   /// Leaves in order_ the places of the innermost object's members, sorted by their keys, each key once: of one that is
   /// there twice the first place with the last value.
   void settle_repeated_keys() {
-    const auto [first_value, first_key] = open_.back();
+    const std::size_t first_value = open_.back().first_value, first_key = open_.back().first_key;
     const auto key_of = [&](std::size_t i) -> const std::string& { return keys_[first_key + i]; };
     order_.resize(keys_.size() - first_key);
     std::iota(order_.begin(), order_.end(), std::size_t{0});

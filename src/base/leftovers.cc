@@ -1,12 +1,12 @@
 #include "base/leftovers.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <optional>
 #include <system_error>
 #include <vector>

@@ -126,7 +126,7 @@ int run_command_line(int argc, const char* const* argv) {
   const StandardOutput output;
   try {
     const int code = parse_and_run(argc, argv);
-    return code == 0 ? output.finish() : code;
+    return code == 0 ? StandardOutput::finish() : code;
   } catch (const Error& error) {
     return end_early(error.what(), 2);
   } catch (const Interrupted& stop) {

@@ -36,7 +36,7 @@ Value calculate(std::string_view op, const Value& left, const Value& right);
 /// left op right for "==", "!=", "<", "<=", ">", ">=", "in" and "not in".
 bool compare(std::string_view op, const Value& left, const Value& right);
 /// Python's format % arguments: %s, %d, %i, %r, %f, %x and %%, "%(name)s" of a dict, each with a width.
-std::string format_percent(const std::string& format, const Value& arguments);
+std::string format_percent(const std::string& format, const Value& given);
 
 /// range, dict, namespace, cycler, joiner, raise_exception, strftime_now.
 std::vector<std::pair<std::string, Value>> global_functions();

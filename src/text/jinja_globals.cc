@@ -131,7 +131,7 @@ std::string padded(std::string text, const std::string& field) {
 Value cycler(Context& context, const Arguments& arguments) {
   arguments.check("cycler", Value::max_weight);
   if (arguments.positional.empty()) reject("cycler needs values");
-  const Value made = make_namespace(context, {});
+  Value made = make_namespace(context, {});
   Namespace* const cycle = &made.as_namespace();  // which the context keeps
   const std::vector<Value> items = arguments.positional;
   const auto at = std::make_shared<std::size_t>(0);
@@ -141,7 +141,7 @@ Value cycler(Context& context, const Arguments& arguments) {
   };
   put(0);
   cycle->set("next", Value::callable({"next", [items, at, put](Context&, const Arguments&) {
-                                        const Value item = items[*at];
+                                        Value item = items[*at];
                                         put(*at + 1);
                                         return item;
                                       }}));
