@@ -197,7 +197,8 @@ bool asks_for_nothing(const Field& field, const Json& value) {
     const Json values = Json::parse(field.neutral);
     return std::find(values.begin(), values.end(), value) != values.end();
   }
-  return value == false || value == "" || (value.is_structured() && value.empty());
+  if (value.is_string()) return value.get_ref<const std::string&>().empty();
+  return value == false || (value.is_structured() && value.empty());
 }
 
 /// Throws ApiError for what `table` doesn't have or can't do. `where`: what has these fields.
