@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "base/clock.h"
 #include "base/error_for_tests.h"
 
 namespace layerboost {
@@ -60,14 +59,17 @@ TEST(Json, OfAKeyTwiceTheLastCountsOrItIsRefused) {
             "f: the key \"b\" appears twice");
 }
 
-// Seconds that were minutes when each object was looked for in its list, and each key in its object.
+// When each object was looked for in its list, and each key in its object, this took longer than a test may.
 TEST(Json, ManyObjectsAndManyKeysTakeTimeInProportion) {
-  const Stopwatch clock;
-  EXPECT_EQ(parse_json(list_of(1'000'000, "{}"), "f").size(), 1'000'000U);
+#ifdef __SANITIZE_ADDRESS__
+  constexpr std::size_t many = 200'000;
+#else
+  constexpr std::size_t many = 2'000'000;
+#endif
+  EXPECT_EQ(parse_json(list_of(many, "{}"), "f").size(), many);
   EXPECT_EQ(parse_sorted_json(list_of(300'000, "{}"), "f").size(), 300'000U);
   EXPECT_EQ(parse_json(object_of(100'000), "f").size(), 100'000U);
   EXPECT_EQ(parse_json(list_of(200, object_of(1024)), "f").size(), 200U);
-  EXPECT_LT(clock.seconds(), 20);
 }
 
 TEST(Json, ValuesAreTakenUnchangedOrRefused) {
