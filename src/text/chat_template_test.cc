@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/cpu_time_for_tests.h"
 #include "base/file.h"
 #include "text/testing.h"
 
@@ -180,9 +181,13 @@ constexpr bool watched = false;
 
 TEST_F(ChatTemplates, NothingRunsForLongWhateverItDoes) {
   if (watched) GTEST_SKIP() << "a second's work takes minutes under sanitizers";
+  // Loops alone, in which every step is counted, spend the whole budget in this time.
+  const double budget = test::cpu_seconds([] { error_of(endless[0]); }, 2);
   for (const char* const source : endless) {
-    const std::string error = error_of(source);
+    std::string error;
+    const double seconds = test::cpu_seconds([&] { error = error_of(source); });
     EXPECT_TRUE(error.starts_with("chat template, line ")) << source << ": " << error.substr(0, 200);
+    EXPECT_LT(seconds, 4 * budget) << source;
   }
 }
 
