@@ -37,7 +37,7 @@ void add_seed_option(CLI::App& command, CommonOptions& options) {
       ->capture_default_str();
 }
 
-void add_common_options(CLI::App& command, CommonOptions& options) {
+void add_json_option(CLI::App& command, CommonOptions& options) {
   const auto to_file = [&options](const std::string& file) {
     options.json = file;
     if (file != "-") return;
@@ -48,6 +48,10 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
       .add_option_function<std::string>(
           "--json", to_file, "Write the result to this JSON file too; -: to standard output, the report to stderr")
       ->type_name("FILE");
+}
+
+void add_common_options(CLI::App& command, CommonOptions& options) {
+  add_json_option(command, options);
   add_compute_options(command, options);
   add_seed_option(command, options);
 }

@@ -28,7 +28,10 @@ void add_compute_options(CLI::App& command, CommonOptions& options);
 /// Adds --seed to a subcommand. `options` must live until the command line is parsed and run.
 void add_seed_option(CLI::App& command, CommonOptions& options);
 
-/// Adds those and --json to a subcommand. `options` must live until the command line is parsed and run.
+/// Adds --json to a subcommand. `options` must live until the command line is parsed and run.
+void add_json_option(CLI::App& command, CommonOptions& options);
+
+/// Adds all of those to a subcommand. `options` must live until the command line is parsed and run.
 void add_common_options(CLI::App& command, CommonOptions& options);
 
 /// Adds the argument MODEL to a subcommand that runs a model. `model` must live until the command line is parsed and

@@ -56,5 +56,14 @@ TEST(FlagChecks, FlagsAreNamedAndNoRangeIsPrintedInDigits) {
   }
 }
 
+// A flag without effect is none: who types it would believe that it had one.
+TEST(FlagChecks, InfoTakesNoFlagsOfRunningAModel) {
+  for (const char* flag : {"--threads", "--seed", "--precision"}) {
+    const ProgramResult result = run_and_read({"info", "m", flag, "1"});
+    EXPECT_EQ(result.code, 2) << flag;
+    EXPECT_THAT(result.err, HasSubstr(std::string("unknown flag ") + flag));
+  }
+}
+
 }  // namespace
 }  // namespace layerboost

@@ -223,7 +223,7 @@ void add_info_command(CLI::App& app) {
       ->type_name("N")
       ->check(whole_number(1))
       ->capture_default_str();
-  add_common_options(*command, options->common);
+  add_json_option(*command, options->common);
   command->footer(
       "Draws one cell for each layer, in colour on a terminal (NO_COLOR is respected).\n\n"
       "Examples:\n"
