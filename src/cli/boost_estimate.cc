@@ -66,8 +66,9 @@ class Estimator {
     seconds += choices * (rows_ * times_.row * (layers + 1) / 2 + layers * scored_ * times_.head);
     if (!options_.analyze.tasks.empty() && asked("task"))
       seconds += (choices * layers + 1) * task_tokens() * (times_.row + times_.head / 4);
-    return {"1/6 analyze", fmt::format("{} layers, {} choice{} each, on {} tokens", layers, choices, choices == 1 ? "" : "s", rows_), seconds,
-            weights() + sweep_bytes()};
+    return {"1/6 analyze",
+            fmt::format("{} layers, {} choice{} each, on {} tokens", layers, choices, choices == 1 ? "" : "s", rows_),
+            seconds, weights() + sweep_bytes()};
   }
 
   [[nodiscard]] StepEstimate plan() const {
