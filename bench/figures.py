@@ -98,12 +98,11 @@ class Panel:
 
 
 def apart(positions, gap):
-    """The same positions, in order, moved down where two are closer than the gap, then up again as a whole."""
+    """The same positions, in order, each moved down as far as it is closer than the gap to the one before."""
     moved = []
     for position in positions:
         moved.append(max(position, moved[-1] + gap) if moved else position)
-    shift = max(0, moved[-1] - positions[-1]) / 2
-    return [max(position - shift, positions[0]) if i == 0 else position - shift for i, position in enumerate(moved)]
+    return moved
 
 
 SERIES = [  # column of the table, what it is, colour, width, dashes
