@@ -50,8 +50,8 @@ function(embed target header function)
   set_source_files_properties(${output} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
-if(TARGET lb_heal)
-  embed(lb_heal heal/export_code.h export_code ${PROJECT_SOURCE_DIR}/src/heal/export/modeling_layerboost.py
+if(TARGET lb_export)
+  embed(lb_export export/code.h export_code ${PROJECT_SOURCE_DIR}/src/export/modeling_layerboost.py
         ${PROJECT_SOURCE_DIR}/LICENSE)
 endif()
 

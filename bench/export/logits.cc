@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "artifact/opened_model.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/model_argument.h"
-#include "eval/subject.h"
+#include "model/subject.h"
 
 namespace layerboost {
 namespace {

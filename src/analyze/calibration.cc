@@ -5,11 +5,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "eval/bos.h"
 #include "eval/self_text.h"
-#include "eval/subject.h"
 #include "eval/text_data.h"
+#include "generate/bos.h"
 #include "mixer/mixers.h"
+#include "model/subject.h"
 
 namespace layerboost {
 namespace {

@@ -8,6 +8,7 @@
 #include "analyze/calibration_runner.h"
 #include "analyze/layer_probe.h"
 #include "analyze/map_regression.h"
+#include "artifact/parameters_file.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
@@ -97,7 +98,7 @@ class Sweep {
     Json missing = Json::array();
     for (int layer = 0; layer < model_.config.layers; ++layer)
       if (!analysis_.layers.contains(layer)) missing.push_back(layer);
-    if (options_.ranks != nullptr) missing = parse_json(options_.ranks->share(missing.dump()), "the first process");
+    if (options_.ranks != nullptr) missing = parse_json(options_.ranks->broadcast(missing.dump()), "the first process");
     missing_ = missing.get<std::vector<int>>();
   }
 

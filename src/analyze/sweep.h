@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "analyze/calibration.h"
+#include "artifact/analysis_file.h"
 #include "base/json.h"
 #include "base/ranks.h"
 #include "eval/task_file.h"
 #include "mixer/mixers.h"
-#include "plan/analysis_file.h"
 
 namespace layerboost {
 

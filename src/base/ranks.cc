@@ -47,7 +47,7 @@ void wait(MPI_Request request, const Ranks::GiveUp& give_up = interrupted) {
 }
 
 /// The first rank's `size` bytes, in pieces that MPI's int counts.
-void broadcast(void* data, std::size_t size, const Ranks::GiveUp& give_up = interrupted) {
+void broadcast_bytes(void* data, std::size_t size, const Ranks::GiveUp& give_up = interrupted) {
   constexpr std::size_t piece = std::size_t{1} << 28;
   for (std::size_t done = 0; done < size; done += piece) {
     MPI_Request request = MPI_REQUEST_NULL;
@@ -68,7 +68,7 @@ void sum_of_all(std::span<T> values, MPI_Datatype type, bool first, const Ranks:
                 MPI_COMM_WORLD, &request);
     wait(request, give_up);
   }
-  broadcast(values.data(), values.size_bytes(), give_up);
+  broadcast_bytes(values.data(), values.size_bytes(), give_up);
 }
 
 bool still_running() {
@@ -95,7 +95,7 @@ std::string Ranks::first_text(const std::string& text) const {
   std::string found;
   for (const std::string& each : gather(text))
     if (found.empty()) found = each;
-  return share(found);
+  return broadcast(found);
 }
 
 void Ranks::by_first(const std::function<void()>& work) const {
@@ -107,7 +107,7 @@ void Ranks::by_first(const std::function<void()>& work) const {
       problem = error.what();
     }
   }
-  problem = share(problem);
+  problem = broadcast(problem);
   if (!problem.empty()) fail("{}", problem);
 }
 
@@ -131,12 +131,12 @@ void Ranks::sum(std::span<double> values, const GiveUp& give_up) const {
   if (size_ > 1) sum_of_all(values, MPI_DOUBLE, first(), give_up);
 }
 
-std::string Ranks::share(std::string text) const {
+std::string Ranks::broadcast(std::string text) const {
   if (size_ == 1) return text;
   std::uint64_t size = text.size();
-  broadcast(&size, sizeof size);
+  broadcast_bytes(&size, sizeof size);
   text.resize(size);
-  broadcast(text.data(), size);
+  broadcast_bytes(text.data(), size);
   return text;
 }
 
@@ -195,7 +195,7 @@ Ranks::Ranks() {
 }
 void Ranks::sum(std::span<float>, const GiveUp&) const {}
 void Ranks::sum(std::span<double>, const GiveUp&) const {}
-std::string Ranks::share(std::string text) const { return text; }
+std::string Ranks::broadcast(std::string text) const { return text; }
 std::vector<std::string> Ranks::gather(const std::string& text) const { return {text}; }
 void Ranks::leave() {}
 bool Ranks::leave_early(const std::string& message) { return !message.empty(); }

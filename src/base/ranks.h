@@ -33,7 +33,7 @@ class Ranks {
   void sum(std::span<double> values, const GiveUp& give_up = interrupted) const;
 
   /// The first rank's `text`, on every rank. Throws Interrupted.
-  [[nodiscard]] std::string share(std::string text) const;
+  [[nodiscard]] std::string broadcast(std::string text) const;
 
   /// Every rank's `text` in order, on the first rank; empty elsewhere. Throws Interrupted.
   [[nodiscard]] std::vector<std::string> gather(const std::string& text) const;

@@ -38,7 +38,7 @@ TEST(Ranks, FirstTextIsTheLowestRanksThatHasOne) {
 
 TEST(Ranks, ShareGivesTheFirstRanksText) {
   const Ranks& ranks = Ranks::world();
-  EXPECT_EQ(ranks.share("from " + std::string(static_cast<std::size_t>(ranks.rank()) + 1, '.')), "from .");
+  EXPECT_EQ(ranks.broadcast("from " + std::string(static_cast<std::size_t>(ranks.rank()) + 1, '.')), "from .");
 }
 
 TEST(Ranks, WhatTheFirstCantDoAllFailWith) {

@@ -4,16 +4,16 @@
 #include <optional>
 
 #include "analyze/sweep.h"
+#include "app/check_files.h"
+#include "artifact/analysis_file.h"
+#include "artifact/opened_model.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/leftovers.h"
 #include "cli/analyze_options.h"
-#include "cli/check_arguments.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
-#include "cli/model_argument.h"
-#include "plan/analysis_file.h"
 
 namespace layerboost {
 namespace {

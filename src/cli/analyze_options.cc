@@ -1,56 +1,10 @@
 #include "cli/analyze_options.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 
-#include "analyze/sweep.h"
-#include "base/error.h"
-#include "base/log.h"
-#include "cli/check_arguments.h"
 #include "cli/flag_checks.h"
-#include "eval/bos.h"
-#include "eval/passkey.h"
 
 namespace layerboost {
-namespace {
-
-void check_measures(const AnalyzeOptions& options) {
-  const std::vector<std::string>& allowed = analysis_measures();
-  for (const std::string& measure : options.by)
-    if (std::find(allowed.begin(), allowed.end(), measure) == allowed.end())
-      fail("--by: unknown measure \"{}\"; allowed: {}", measure, fmt::join(allowed, ", "));
-  const bool by_task = std::find(options.by.begin(), options.by.end(), "task") != options.by.end();
-  if (by_task && options.tasks.empty()) fail("--by task needs --tasks FILE,...");
-}
-
-}  // namespace
-
-std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
-  std::vector<MixerSpec> choices;
-  for (const std::string& word : options.to) {
-    if (word == "window" || word == "hybrid" || word == "gated") {
-      for (const int window : options.windows) {
-        MixerSpec spec = parse_mixer(fmt::format("{}:{}", word, window));
-        if (has_sinks(spec.kind)) spec.sinks = options.sinks;
-        choices.push_back(parse_mixer(to_string(spec)));
-      }
-    } else if (word == "none" || word == "map") {
-      choices.push_back(parse_mixer(word));
-    } else {
-      fail("--to: unknown word \"{}\"; allowed: none, window, hybrid, gated, map", word);
-    }
-  }
-  std::sort(choices.begin(), choices.end());
-  choices.erase(std::unique(choices.begin(), choices.end()), choices.end());
-  return choices;
-}
-
-void check_analyze_options(const AnalyzeOptions& options) {
-  choices_of(options);
-  check_measures(options);
-  check_input(options.text, "--text");
-  for (const std::string& file : options.tasks) check_input(file, "--tasks");
-}
 
 void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
   const auto list = [](CLI::Option* option) { return option->delimiter(',')->capture_default_str(); };
@@ -84,36 +38,6 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
       ->type_name("N")
       ->check(whole_number(1))
       ->capture_default_str();
-}
-
-int sequence_length(const AnalyzeOptions& options, const Config& config) {
-  if (config.max_positions <= 0 || options.length <= config.max_positions) return options.length;
-  note("--length {}: the model has {} positions, and so many tokens has a sequence", options.length,
-       config.max_positions);
-  return config.max_positions;
-}
-
-void check_retrieval(const Model& model, const AnalyzeOptions& options) {
-  if (std::find(options.by.begin(), options.by.end(), "retrieval") == options.by.end()) return;
-  const int positions = model.config.max_positions;
-  const int length = positions > 0 ? std::min(options.length, positions) : options.length;
-  try {
-    check_passkey(model.text(), length - retrieval_room, bos_token(model.text(), BosMode::automatic), 0);
-  } catch (const Error& error) {
-    fail("--length {}: too short for the passkeys of --by retrieval ({})", length, error.what());
-  }
-}
-
-Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, std::uint64_t seed,
-                      const fs::path& output, const RunInfo& run) {
-  check_measures(options);
-  const int length = sequence_length(options, opened.model->config);
-  const bool retrieval = std::find(options.by.begin(), options.by.end(), "retrieval") != options.by.end();
-  check_retrieval(*opened.model, options);
-  const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit), options.ranks};
-  const Calibration calibration = make_calibration(
-      *opened.model, {options.text, options.tokens, length, retrieval ? options.retrieval_items : 0, seed});
-  return run_sweep(*opened.model, *opened.mixers, calibration, sweep, output, [&] { return run.to_json(); });
 }
 
 }  // namespace layerboost

@@ -4,15 +4,16 @@
 #include <memory>
 #include <string>
 
+#include "app/speed.h"
+#include "artifact/opened_model.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "cli/bench_server.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
-#include "cli/model_argument.h"
-#include "cli/speed_report.h"
+#include "cli/standard_output.h"
+#include "net/server_load.h"
 
 namespace layerboost {
 namespace {
@@ -36,7 +37,7 @@ void write_result(const BenchFlags& options, const RunInfo& run, const Json& rep
 
 void bench_model(BenchFlags& options) {
   RunInfo run = start_run(options.common);
-  options.speed.roof = true;
+  options.speed.roofline = true;
   options.speed.generate = options.generate > 0 ? options.generate : tokens_offline;
   constexpr bool needs_text = false;  // prompts are random tokens
   const OpenedModel opened =
@@ -45,7 +46,7 @@ void bench_model(BenchFlags& options) {
   const int most = *std::max_element(options.speed.batches.begin(), options.speed.batches.end());
   if (options.speed.step_tokens < 2 * most)
     note("--step-tokens {}: a step of {} sequences has {}, two for each", options.speed.step_tokens, most, 2 * most);
-  write_result(options, run, measure_speed(opened, opened.list(), options.speed));
+  write_result(options, run, measure_speed(opened, opened.list(), options.speed, print_now));
 }
 
 void bench_server(BenchFlags& options) {
@@ -57,7 +58,7 @@ void bench_server(BenchFlags& options) {
   if (load.target.api_key.empty() && key != nullptr) load.target.api_key = key;
   RunInfo run;
   run.seed = options.common.seed;
-  write_result(options, run, measure_server(load, options.common.seed));
+  write_result(options, run, measure_server(load, options.common.seed, print_now));
 }
 
 void bench(BenchFlags& options) {
@@ -127,7 +128,8 @@ void add_bench_command(CLI::App& app) {
   command->footer(
       "The columns are those of llama-batched-bench: PP tokens of prompt, TG generated, B sequences, T_ seconds, S_ "
       "tokens per second.\n"
-      "Below each row, the roof: the same work's matrix products alone, and the time to read weights and caches.\n\n"
+      "Below each row, the roofline: the same work's matrix products alone, and the time to read weights and "
+      "caches.\n\n"
       "Of a server, the columns and JSON fields are those of `vllm bench serve`.\n\n"
       "Examples:\n"
       "  layerboost bench smollm2-135m\n"

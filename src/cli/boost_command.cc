@@ -2,10 +2,14 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "cli/boost_run.h"
+#include "app/boost_run.h"
+#include "cli/analyze_options.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
+#include "cli/plan_options.h"
+#include "cli/quantity.h"
+#include "cli/standard_output.h"
 
 namespace layerboost {
 
@@ -13,6 +17,7 @@ void add_boost_command(CLI::App& app) {
   CLI::App* const command =
       app.add_subcommand("boost", "The main job: analyze, plan, heal, eval, bench and report in one go");
   const auto options = std::make_shared<BoostOptions>();
+  const auto common = std::make_shared<CommonOptions>();
   options->analyze.tokens = 8 * 1024;
   options->analyze.windows = {64, 256, 512};
   options->plan.search = "joint";
@@ -23,8 +28,9 @@ void add_boost_command(CLI::App& app) {
       ->type_name("DIR");
   command->add_flag("--estimate", options->estimate, "Only say what each step would take, in time and memory");
   command
-      ->add_option("--heal", options->heal,
-                   "How long to heal: tokens (10M), time (20min), or 0; default: what comes ready-made, else 0")
+      ->add_option_function<std::string>(
+          "--heal", [options](const std::string& text) { options->heal = parse_heal_budget(text); },
+          "How long to heal: tokens (10M), time (20min), or 0; default: what comes ready-made, else 0")
       ->type_name("N|TIME");
   add_analyze_options(*command, options->analyze);
   add_plan_options(*command, options->plan);
@@ -47,7 +53,7 @@ void add_boost_command(CLI::App& app) {
           ->type_name("N,..")
           ->check(whole_number(1, 1 << 24))
           ->capture_default_str();
-  add_common_options(*command, options->common);
+  add_common_options(*command, *common);
   command->footer(
       "Everything is checked first, and what each step will take is said. DIR then holds analysis.json, plan.json (to "
       "read and edit by hand),\n"
@@ -60,10 +66,12 @@ void add_boost_command(CLI::App& app) {
       "  layerboost boost model.gguf -o out --kv 0.3 --heal 20min\n"
       "  layerboost boost model.gguf -o out --kv 0.3 --search joint --tasks arc_easy.jsonl,piqa.jsonl --limit 500\n"
       "  layerboost boost models/llama -o out --speedup 1.5@64x1024 --text corpus.jsonl --eval-text book.txt");
-  command->callback([options, passkey, prompts] {
+  command->callback([options, common, passkey, prompts] {
     options->passkey_given = passkey->count() > 0;
     options->prompts_given = prompts->count() > 0;
-    run_boost(*options);
+    options->compute = *common;
+    options->json = common->json;
+    run_boost(*options, print_now);
   });
 }
 

@@ -2,13 +2,13 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "app/boost_estimate.h"
+#include "app/boost_plan.h"
+#include "app/boost_summary.h"
+#include "artifact/healed_for_tests.h"
 #include "base/error_for_tests.h"
 #include "base/file_lock.h"
-#include "cli/boost_estimate.h"
-#include "cli/boost_plan.h"
-#include "cli/boost_summary.h"
 #include "cli/run_for_tests.h"
-#include "heal/healed_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -100,7 +100,7 @@ TEST_F(BoostCommand, APlanIsNeverReplaced) {
   write_file(directory / "heal.json", "{}");
   EXPECT_THAT(message({made.hash, {{"--kv", 0.1}}}), HasSubstr("remove it, heal.json and checkpoint to have"));
   options.plan.kv.reset();
-  options.heal = "1M";  // of whatever plan is there
+  options.heal = HealBudget{.tokens = 1'000'000};  // of whatever plan is there
   EXPECT_FALSE(options.plan_options_given());
   EXPECT_TRUE(options.plan_asked());
   testing::internal::CaptureStderr();

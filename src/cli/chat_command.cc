@@ -9,14 +9,14 @@
 #include <optional>
 #include <string>
 
+#include "app/chat_session.h"
+#include "artifact/opened_model.h"
 #include "base/log.h"
-#include "cli/chat_session.h"
+#include "base/terminal.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
 #include "cli/interrupt_key.h"
-#include "cli/model_argument.h"
-#include "cli/terminal.h"
 
 namespace layerboost {
 namespace {
@@ -52,9 +52,9 @@ std::optional<std::string> read_line(bool& interrupted) {
 }
 
 /// Talks through stdin and stdout: with a person at a terminal, or line by line with what is piped in.
-class Talk {
+class Conversation {
  public:
-  explicit Talk(ChatSession& session) : session_(session), person_(::isatty(STDIN_FILENO) == 1) {}
+  explicit Conversation(ChatSession& session) : session_(session), person_(::isatty(STDIN_FILENO) == 1) {}
 
   void run() {
     if (person_) fmt::print("/help tells what else there is; Ctrl-C stops an answer, Ctrl-D leaves.\n");
@@ -189,7 +189,7 @@ void chat(ChatFlags options) {
   engine_options.max_sequences = 1;
   Engine engine(*opened.model, opened.list(), engine_options);
   ChatSession session(engine, *opened.model, templ, options.chat);
-  Talk(session).run();
+  Conversation(session).run();
 }
 
 }  // namespace

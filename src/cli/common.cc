@@ -2,10 +2,9 @@
 
 #include <array>
 
-#include "base/cpu.h"
 #include "cli/flag_checks.h"
 #include "cli/standard_output.h"
-#include "eval/generate.h"
+#include "generate/generate.h"
 
 namespace layerboost {
 namespace {
@@ -124,16 +123,6 @@ Sampling sampling_of(const SamplingFlags& flags, const Config& config, const Sam
   sampling.repetition_penalty = flags.repetition_penalty.value_or(sampling.repetition_penalty);
   check_sampling(sampling);
   return sampling;
-}
-
-RunInfo start_run(const CommonOptions& options) {
-  best_isa();  // says so at once when the CPU is too old
-  RunInfo run;
-  run.threads = use_threads(options.threads);
-  run.seed = options.seed;
-  if (options.kv == KvType::int8) run.kv = "int8";
-  run.precision = name_of(options.precision);
-  return run;
 }
 
 }  // namespace layerboost

@@ -2,24 +2,17 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <optional>
 #include <string>
 
-#include "base/run_info.h"
-#include "eval/sampler.h"
-#include "kernels/kv_segment.h"
-#include "kernels/precision.h"
+#include "app/compute_options.h"
+#include "generate/sampler.h"
 #include "model/config.h"
 
 namespace layerboost {
 
-struct CommonOptions {
+struct CommonOptions : ComputeOptions {
   std::string json;  // --json FILE: where to write the result; empty: not asked for
-  int threads = 0;   // 0: one per core
-  Precision precision = Precision::bf16;
-  KvType kv = KvType::bf16;
-  std::uint64_t seed = 0;
 };
 
 /// Adds --threads and --precision to a subcommand. `options` must live until the command line is parsed and run.
@@ -61,9 +54,5 @@ void add_sampling_options(CLI::App& command, SamplingFlags& flags, const Samplin
 /// `otherwise` with what the model's makers say in its place, unless that isn't wanted, and what `flags` say in that
 /// of both. Throws Error for what makes no sense.
 Sampling sampling_of(const SamplingFlags& flags, const Config& config, const Sampling& otherwise);
-
-/// To call first in a subcommand's callback: checks the CPU, sets OpenMP's threads, and starts the clock of the `run`
-/// object, with everything but the hashes of model and plan.
-RunInfo start_run(const CommonOptions& options);
 
 }  // namespace layerboost

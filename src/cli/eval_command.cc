@@ -3,11 +3,11 @@
 #include <optional>
 #include <string>
 
-#include "cli/check_arguments.h"
+#include "app/check_files.h"
+#include "artifact/opened_model.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
-#include "cli/model_argument.h"
 #include "eval/quality.h"
 
 namespace layerboost {

@@ -2,12 +2,13 @@
 #include <memory>
 #include <string>
 
+#include "app/check_files.h"
+#include "artifact/healed_directory.h"
+#include "artifact/model_files.h"
+#include "artifact/parameters_file.h"
 #include "base/error.h"
-#include "cli/check_arguments.h"
 #include "cli/commands.h"
-#include "cli/model_directory.h"
-#include "heal/export.h"
-#include "heal/healed_directory.h"
+#include "export/export.h"
 
 namespace layerboost {
 namespace {

@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "artifact/opened_model.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
-#include "cli/model_argument.h"
-#include "eval/bos.h"
-#include "eval/generate.h"
+#include "generate/bos.h"
+#include "generate/generate.h"
 
 namespace layerboost {
 namespace {

@@ -2,14 +2,14 @@
 #include <memory>
 #include <optional>
 
+#include "app/check_files.h"
+#include "artifact/opened_model.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/leftovers.h"
-#include "cli/check_arguments.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
-#include "cli/model_argument.h"
 #include "cli/quantity.h"
 #include "heal/heal.h"
 #include "heal/heal_profile.h"
@@ -28,10 +28,10 @@ void run_profile(const HealFlags& options, const Model& model, const HealPlan& p
   const HealProfile found = profile_heal(model, plan, options.heal);
   if (found.recomputed > 0)
     fmt::print("the activations of {} layers don't fit --memory and are computed twice\n", found.recomputed);
-  fmt::print("{}", profile_table(found.profile, found.seconds, found.roof));
+  fmt::print("{}", profile_table(found.profile, found.seconds, found.roofline));
   if (options.common.json.empty()) return;
   Json json = {{"run", run.to_json()}};
-  json.update(profile_json(found.profile, found.seconds, found.roof));
+  json.update(profile_json(found.profile, found.seconds, found.roofline));
   write_json(options.common.json, json);
 }
 

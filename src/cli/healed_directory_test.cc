@@ -1,10 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "artifact/healed_for_tests.h"
+#include "artifact/opened_model.h"
 #include "base/error_for_tests.h"
-#include "cli/model_argument.h"
 #include "cli/run_for_tests.h"
-#include "heal/healed_for_tests.h"
 
 namespace layerboost {
 namespace {

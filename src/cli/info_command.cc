@@ -1,17 +1,17 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/plan_strip.h"
+#include "artifact/healed_directory.h"
+#include "artifact/model_files.h"
+#include "artifact/plan.h"
 #include "base/in_quotes.h"
+#include "base/terminal.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
-#include "cli/model_directory.h"
-#include "cli/terminal.h"
-#include "heal/healed_directory.h"
 #include "mixer/mixers.h"
 #include "model/checkpoint.h"
-#include "plan/plan.h"
-#include "plan/plan_strip.h"
 
 namespace layerboost {
 namespace {

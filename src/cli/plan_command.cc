@@ -1,14 +1,14 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "app/check_files.h"
+#include "app/plan_strip.h"
 #include "base/error.h"
-#include "cli/check_arguments.h"
+#include "base/terminal.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
 #include "cli/plan_options.h"
-#include "cli/terminal.h"
-#include "plan/plan_strip.h"
 
 namespace layerboost {
 namespace {

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "artifact/analysis_for_tests.h"
+#include "artifact/plan.h"
 #include "base/error.h"
 #include "cli/plan_options.h"
 #include "cli/run_for_tests.h"
-#include "plan/analysis_for_tests.h"
-#include "plan/plan.h"
 
 namespace layerboost {
 namespace {

@@ -12,6 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "artifact/folders.h"
+#include "artifact/hugging_face.h"
+#include "artifact/model_store.h"
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/in_quotes.h"
@@ -19,10 +22,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "cli/commands.h"
-#include "cli/folders.h"
-#include "cli/hub.h"
-#include "cli/hugging_face.h"
-#include "cli/model_store.h"
+#include "net/hub.h"
 
 namespace layerboost {
 namespace {

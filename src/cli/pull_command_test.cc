@@ -11,12 +11,12 @@
 #include <thread>
 #include <vector>
 
+#include "artifact/model_store.h"
 #include "base/file.h"
 #include "base/file_lock.h"
 #include "base/json.h"
-#include "cli/loopback_server.h"
-#include "cli/model_store.h"
 #include "cli/run_for_tests.h"
+#include "net/loopback_server.h"
 
 namespace layerboost {
 namespace {

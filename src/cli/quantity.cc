@@ -1,5 +1,6 @@
 #include "cli/quantity.h"
 
+#include <charconv>
 #include <cmath>
 #include <regex>
 
@@ -31,6 +32,20 @@ std::int64_t parse_count(const std::string& text, const char* flag) {
 
 std::size_t parse_bytes(const std::string& text, const char* flag) {
   return static_cast<std::size_t>(std::llround(parse_scaled(text, flag, 1024, "6G or 512M")));
+}
+
+HealBudget parse_heal_budget(const std::string& text) {
+  for (const auto& [unit, minutes] : {std::pair<std::string_view, double>{"min", 1}, {"h", 60}}) {
+    if (!text.ends_with(unit)) continue;
+    double count = 0;
+    const char* const last = text.data() + text.size() - unit.size();
+    const auto [end, error] = std::from_chars(text.data(), last, count);
+    if (error != std::errc{} || end != last || !(count >= 0) || !std::isfinite(count))
+      fail("--heal {}: expected tokens such as 10M, minutes such as 20min, or 0", text);
+    return {0, count * minutes};
+  }
+  if (text == "0") return {};
+  return {parse_count(text, "--heal"), 0};
 }
 
 }  // namespace layerboost

@@ -16,5 +16,15 @@ TEST(Quantity, IsReadWithItsUnit) {
   EXPECT_THROW(parse_count(std::string(100'000, '1'), "--tokens"), Error);
 }
 
+TEST(HealBudget, Words) {
+  EXPECT_EQ(parse_heal_budget("10M").tokens, 10'000'000);
+  EXPECT_EQ(parse_heal_budget("20min").minutes, 20);
+  EXPECT_EQ(parse_heal_budget("1.5h").minutes, 90);
+  EXPECT_TRUE(parse_heal_budget("0").none());
+  EXPECT_TRUE(parse_heal_budget("0min").none());
+  EXPECT_FALSE(parse_heal_budget("200k").none());
+  for (const char* wrong : {"", "min", "-3min", "xmin", "nanh", "soon"}) EXPECT_THROW(parse_heal_budget(wrong), Error);
+}
+
 }  // namespace
 }  // namespace layerboost

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "artifact/opened_model.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/in_quotes.h"
@@ -14,7 +15,6 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
-#include "cli/model_argument.h"
 #include "cli/quantity.h"
 #include "engine/engine.h"
 #include "server/server.h"

@@ -23,6 +23,11 @@ int StandardOutput::fail(int error) {
   return 2;
 }
 
+void print_now(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
 void print_to_stderr() {
   std::fflush(stdout);
   stdout = stderr;  // glibc says that it may be set

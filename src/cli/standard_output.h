@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <string_view>
 
 namespace layerboost {
 
@@ -22,6 +23,9 @@ class StandardOutput {
  private:
   std::FILE* stdout_;
 };
+
+/// Prints, and flushes: it is to be seen as the work goes on.
+void print_now(std::string_view text);
 
 /// From now on whatever is printed goes to standard error: standard output is for one result alone (--json -).
 void print_to_stderr();

@@ -8,9 +8,9 @@
 #include <array>
 #include <csignal>
 
+#include "artifact/plan.h"
 #include "base/json.h"
 #include "cli/run_for_tests.h"
-#include "plan/plan.h"
 
 namespace layerboost {
 namespace {

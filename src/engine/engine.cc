@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
-#include "eval/generate.h"
+#include "generate/generate.h"
 #include "model/runner.h"
 
 namespace layerboost {
@@ -265,13 +265,13 @@ std::vector<Prediction> Engine::Impl::predictions_of(const std::vector<StepItem>
 void Engine::Impl::keep_snapshots(const std::vector<StepItem>& items) {
   for (const StepItem& item : items) {
     Job& job = *item.job;
-    if (job.failed || job.borders.empty() || job.borders.front() != job.sequence->length()) continue;
-    prefixes_->store(std::span(job.tokens).first(static_cast<std::size_t>(job.borders.front())), *job.sequence);
-    job.borders.erase(job.borders.begin());
+    if (job.failed || job.snapshot_points.empty() || job.snapshot_points.front() != job.sequence->length()) continue;
+    prefixes_->store(std::span(job.tokens).first(static_cast<std::size_t>(job.snapshot_points.front())), *job.sequence);
+    job.snapshot_points.erase(job.snapshot_points.begin());
   }
 }
 
-/// A job's text goes on by the token that was drawn.
+/// A job's text goes on by the token that was sampled.
 void Engine::Impl::write(Prediction& prediction) {
   Job& job = *prediction.job;
   const GenerationRequest& request = job.request;
@@ -286,14 +286,14 @@ void Engine::Impl::write(Prediction& prediction) {
     own_.prompt_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
   }
   if (request.max_tokens > 0) {
-    if (std::ranges::find(job.ends, prediction.drawn) != job.ends.end()) {
+    if (std::ranges::find(job.ends, prediction.sampled) != job.ends.end()) {
       output.finish = FinishReason::stop;
     } else {
-      job.tokens.push_back(prediction.drawn);
-      job.changes.see(prediction.drawn);
-      output.tokens = {prediction.drawn};
+      job.tokens.push_back(prediction.sampled);
+      job.processors.see(prediction.sampled);
+      output.tokens = {prediction.sampled};
       if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
-      output.text = job.text.push(prediction.drawn, job.generated > request.min_tokens);
+      output.text = job.text.push(prediction.sampled, job.generated > request.min_tokens);
       if (job.text.stopped()) output.finish = FinishReason::stop;
     }
   }

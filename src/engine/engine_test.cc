@@ -100,7 +100,7 @@ TEST_F(EngineTest, EndAndStopTokensEndTheText) {
   EXPECT_EQ(result.last.finish, FinishReason::stop);
   EXPECT_EQ(result.last.generated_tokens, first - whole.begin() + 1);
 
-  request.min_tokens = 12;  // it can't be drawn before
+  request.min_tokens = 12;  // it can't be sampled before
   result = alone(*model_, native_, request);
   EXPECT_GE(result.tokens.size(), 12U);
   for (const TokenId token : result.tokens) EXPECT_NE(token, whole[7]);
@@ -242,9 +242,9 @@ TEST_F(EngineTest, ATextWithoutNumbersFailsAlone) {
   std::vector<Collected> results(3);
   engine.submit(request, results[0].sink());
   engine.submit(request_for_tests(14, 12), results[1].sink());  // after some tokens
-  GenerationRequest drawn = request_for_tests(17, 12);
-  drawn.sampling.temperature = 1;
-  engine.submit(drawn, results[2].sink());
+  GenerationRequest sampled = request_for_tests(17, 12);
+  sampled.sampling.temperature = 1;
+  engine.submit(sampled, results[2].sink());
   drain(engine);
   EXPECT_EQ(results[0].tokens, alone(*model_, native_, request).tokens);
   EXPECT_EQ(results[0].last.finish, FinishReason::length);

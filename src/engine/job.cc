@@ -23,7 +23,7 @@ Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const T
       ends(ends_of(request, model_ends)),
       tokens(request.prompt),
       random(request.seed),
-      changes(request.sampling, tokens),
+      processors(request.sampling, tokens),
       text(tokenizer, request.stop),
       prompt_logprobs(request.prompt_logprobs ? tokens.size() : 0) {}
 

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "engine/request.h"
 #include "engine/text_output.h"
-#include "eval/logit_changes.h"
+#include "generate/logits_processors.h"
 #include "model/sequence.h"
 
 namespace layerboost {
@@ -26,23 +26,23 @@ struct Job {
   const std::vector<TokenId> ends;  // tokens that end the text
   const Stopwatch since;            // it was submitted
 
-  std::vector<TokenId> tokens;       // the prompt, and what was drawn so far
+  std::vector<TokenId> tokens;       // the prompt, and what was sampled so far
   std::optional<Sequence> sequence;  // while it is running; freed when it is pre-empted
-  std::vector<int> borders;          // positions ahead where the prefix cache wants a snapshot, ascending
+  std::vector<int> snapshot_points;  // positions ahead where the prefix cache wants a snapshot, ascending
 
   Random random;
-  LogitChanges changes;
+  LogitsProcessors processors;
   TextOutput text;
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt] if asked for
   bool failed = false;                                       // its last output has been made
-  int generated = 0;                                         // tokens drawn, the stopping one among them
+  int generated = 0;                                         // tokens sampled, the stopping one among them
   int cached = -1;                                           // prompt tokens found in the prefix cache; -1: not yet run
   double waited = 0;                                         // seconds until it was first run
   int most_read = 0;                                         // the longest its sequence ever was
 
-  /// Tokens that the sequence hasn't read. One: the last drawn.
+  /// Tokens that the sequence hasn't read. One: the last sampled.
   [[nodiscard]] int pending() const { return static_cast<int>(tokens.size()) - sequence->length(); }
-  /// Positions that it may come to need: the last token is drawn but not read.
+  /// Positions that it may come to need: the last token is sampled but not read.
   [[nodiscard]] int most_positions() const { return prompt_tokens + std::max(request.max_tokens, 1) - 1; }
   /// Whether there are still log-probabilities of the prompt to be found.
   [[nodiscard]] bool wants_prompt_logprobs() const { return request.prompt_logprobs && generated == 0; }

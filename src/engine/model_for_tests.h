@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "engine/engine.h"
-#include "eval/generate.h"
 #include "eval/tokenizer_for_tests.h"
+#include "generate/generate.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {

@@ -4,7 +4,7 @@
 #include <new>
 #include <utility>
 
-#include "eval/top_tokens.h"
+#include "generate/top_tokens.h"
 #include "kernels/row_ops.h"
 
 namespace layerboost {
@@ -28,8 +28,8 @@ TokenLogprob logprob_of(const Row& row, TokenId token, int likeliest) {
 
 TokenId draw(const Row& row, Job& job) {
   const bool too_early = job.generated < job.request.min_tokens;
-  return sample_changed(row.logits, row.scale, row.vocab, job.request.sampling, job.changes,
-                        too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random);
+  return sample(row.logits, row.scale, row.vocab, job.request.sampling, job.processors,
+                too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random);
 }
 
 void predict_row(const Row& row, Prediction& prediction) {
@@ -39,12 +39,12 @@ void predict_row(const Row& row, Prediction& prediction) {
     const TokenId token = job.tokens[static_cast<std::size_t>(prediction.prompt_token)];
     prediction.logprob = logprob_of(row, token, std::max(0, job.request.logprobs));
   } else {
-    prediction.drawn = draw(row, job);
-    if (prediction.drawn >= 0 && job.request.logprobs >= 0)
-      prediction.logprob = logprob_of(row, prediction.drawn, job.request.logprobs);
+    prediction.sampled = draw(row, job);
+    if (prediction.sampled >= 0 && job.request.logprobs >= 0)
+      prediction.logprob = logprob_of(row, prediction.sampled, job.request.logprobs);
   }
   const bool numbers = !prediction.logprob || std::isfinite(prediction.logprob->logprob);
-  if (!numbers || (!of_prompt && prediction.drawn < 0)) prediction.error = damaged_model;
+  if (!numbers || (!of_prompt && prediction.sampled < 0)) prediction.error = damaged_model;
   if (of_prompt) job.prompt_logprobs[static_cast<std::size_t>(prediction.prompt_token)] = std::move(prediction.logprob);
 }
 

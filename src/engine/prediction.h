@@ -1,4 +1,4 @@
-// What rows of a step say of the next token: drawn tokens and log-probabilities.
+// What rows of a step say of the next token: sampled tokens and log-probabilities.
 #pragma once
 
 #include <optional>
@@ -16,14 +16,14 @@ inline constexpr const char* out_of_memory = "the machine has no memory left to 
 struct Prediction {
   Job* job = nullptr;
   int row = 0;
-  int prompt_token = -1;  // its log-probability is asked for, by index in the prompt; -1: a new token is to be drawn
-  TokenId drawn = -1;     // the result
+  int prompt_token = -1;  // its log-probability is asked for, by index in the prompt; -1: a new token is to be sampled
+  TokenId sampled = -1;   // the result
   std::optional<TokenLogprob> logprob;  // of it, if asked for
   const char* error = nullptr;          // why there is no result
 };
 
 /// Fills in what is predicted from hidden [*, D], rows in parallel: draws with each job's own random numbers, and puts
-/// prompts' log-probabilities into their jobs. A job has at most one token to be drawn. What goes wrong with one row,
+/// prompts' log-probabilities into their jobs. A job has at most one token to be sampled. What goes wrong with one row,
 /// be it memory, is that row's error alone.
 void predict(Runner& runner, const float* hidden, std::span<Prediction> predictions);
 

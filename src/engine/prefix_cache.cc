@@ -52,11 +52,11 @@ const Sequence* PrefixCache::find(std::span<const TokenId> tokens) {
   return nullptr;
 }
 
-std::vector<int> PrefixCache::borders(std::span<const TokenId> prompt, int from) {
+std::vector<int> PrefixCache::snapshot_points(std::span<const TokenId> prompt, int from) {
   const int last = (static_cast<int>(prompt.size()) - 1) / page * page;
   const std::vector<std::uint64_t> pages = hashes(prompt.first(static_cast<std::size_t>(last)));
   std::vector<int> result;
-  for (int border = interval; border <= last; border += interval) result.push_back(border);
+  for (int boundary = interval; boundary <= last; boundary += interval) result.push_back(boundary);
   const auto parting = std::find_if(pages.rbegin(), pages.rend(), [&](std::uint64_t hash) { return remembers(hash); });
   result.push_back(static_cast<int>(pages.rend() - parting - 1) * page);
   if (static_cast<int>(prompt.size()) >= least_prompt) result.push_back(last);
@@ -64,7 +64,7 @@ std::vector<int> PrefixCache::borders(std::span<const TokenId> prompt, int from)
 
   std::sort(result.begin(), result.end());
   result.erase(std::unique(result.begin(), result.end()), result.end());
-  std::erase_if(result, [&](int border) { return border <= from; });
+  std::erase_if(result, [&](int boundary) { return boundary <= from; });
   return result;
 }
 

@@ -14,7 +14,7 @@ namespace layerboost {
 
 /// Keeps snapshots: forks of sequences, which share their blocks until somebody writes to them. A softmax layer's full
 /// pages are never written again, so a snapshot of it costs nothing beside the sequence itself; a window or a state is
-/// copied once the sequence goes on. Hence few snapshots, where they are likely to be wanted (see borders()).
+/// copied once the sequence goes on. Hence few snapshots, where they are likely to be wanted (see snapshot_points()).
 /// A snapshot is found by the chained hashes of its pages of 64 tokens, which begin with the plan's identity; then its
 /// tokens are compared, so that no hash can confuse two texts. The least recently used go first. Not thread-safe.
 class PrefixCache {
@@ -32,9 +32,9 @@ class PrefixCache {
   const Sequence* find(std::span<const TokenId> tokens);
 
   /// Where a prompt, read up to position `from`, should leave snapshots, ascending: where it parts with another prompt
-  /// that was here before; at multiples of `interval`; at the last border of a page before its end, which serves the
+  /// that was here before; at multiples of `interval`; at the last boundary of a page before its end, which serves the
   /// same prompt when it comes again. Remembers the prompt.
-  std::vector<int> borders(std::span<const TokenId> prompt, int from);
+  std::vector<int> snapshot_points(std::span<const TokenId> prompt, int from);
 
   /// Keeps a fork of `sequence`, which has read `tokens`: at least a page of them, or nothing happens.
   void store(std::span<const TokenId> tokens, const Sequence& sequence);

@@ -70,14 +70,14 @@ TEST_F(PrefixCacheTest, TheLeastRecentlyUsedGoFirst) {
 }
 
 TEST_F(PrefixCacheTest, SnapshotsAreWantedWherePromptsPart) {
-  using Borders = std::vector<int>;
-  EXPECT_EQ(cache_.borders(all_.first(200), 0), Borders{});  // short and new
-  EXPECT_EQ(cache_.borders(all_.first(200), 0), Borders{192});
+  using Points = std::vector<int>;
+  EXPECT_EQ(cache_.snapshot_points(all_.first(200), 0), Points{});  // short and new
+  EXPECT_EQ(cache_.snapshot_points(all_.first(200), 0), Points{192});
   std::vector<TokenId> other(text_.begin(), text_.begin() + 256);
   other[150] ^= 1;
-  EXPECT_EQ(cache_.borders(other, 0), (Borders{128, 192}));
-  EXPECT_EQ(cache_.borders(other, 128), Borders{192});
-  EXPECT_EQ(cache_.borders(all_, 0), (Borders{192, 1024, 2048, 2944}));
+  EXPECT_EQ(cache_.snapshot_points(other, 0), (Points{128, 192}));
+  EXPECT_EQ(cache_.snapshot_points(other, 128), Points{192});
+  EXPECT_EQ(cache_.snapshot_points(all_, 0), (Points{192, 1024, 2048, 2944}));
 }
 
 /// A second request that begins as an earlier one did.
@@ -110,7 +110,7 @@ TEST_F(PrefixHits, ChangeNoToken) {
     }
     for (std::size_t i = 0; i < requests.size(); ++i)
       EXPECT_EQ(results[i].tokens, alone(*model_, list, requests[i]).tokens) << to_string(plan[0]) << " " << i;
-    // The first two read the common part, whose last border is at 128; the second leaves it there.
+    // The first two read the common part, whose last boundary is at 128; the second leaves it there.
     EXPECT_EQ(results[0].last.cached_tokens, 0);
     EXPECT_EQ(results[1].last.cached_tokens, 0);
     for (const std::size_t i : {2U, 4U, 5U, 6U, 8U, 9U, 10U}) EXPECT_EQ(results[i].last.cached_tokens, 128) << i;
@@ -134,7 +134,7 @@ TEST_F(PrefixHits, AConversationGoesOnWhereItStopped) {
       while (engine.step()) {
       }
       EXPECT_EQ(result.tokens, alone(*model_, list, request).tokens) << to_string(plan[0]) << " turn " << turn;
-      // All but the last token drawn, which has not been read.
+      // All but the last token sampled, which has not been read.
       EXPECT_EQ(result.last.cached_tokens, turn == 0 ? 0 : 50 + 30 * turn - 1 + 20 * (turn - 1));
       request.prompt.insert(request.prompt.end(), result.tokens.begin(), result.tokens.end());
       const std::vector<TokenId> more = random_tokens(20, 258, 500 + static_cast<std::uint64_t>(turn));

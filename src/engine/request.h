@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "eval/sampler.h"
+#include "generate/sampler.h"
 #include "model/config.h"
 #include "text/tokenizer.h"
 
@@ -28,7 +28,7 @@ const char* name_of(FinishReason reason);
 struct GenerationRequest {
   std::vector<TokenId> prompt;  // at least one token
   int max_tokens = 16;          // 0: the prompt is only read
-  int min_tokens = 0;           // before so many, end and stop tokens can't be drawn and stop strings don't count
+  int min_tokens = 0;           // before so many, end and stop tokens can't be sampled and stop strings don't count
   bool ignore_eos = false;      // the model's own end tokens don't end the text
   Sampling sampling;
   std::uint64_t seed = 0;            // the same seed gives the same text whatever else is in the batch
@@ -63,7 +63,7 @@ struct Output {
   // So far:
   int prompt_tokens = 0;
   int cached_tokens = 0;     // of the prompt, found in the prefix cache
-  int generated_tokens = 0;  // drawn, the stopping token among them
+  int generated_tokens = 0;  // sampled, the stopping token among them
   double waited = 0;         // seconds in the queue before the text was first run
 };
 

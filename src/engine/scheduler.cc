@@ -41,7 +41,7 @@ const std::vector<StepItem>& Scheduler::schedule() {
 
 void Scheduler::plan(Job& job) {
   int count = std::min(job.pending(), budget_);
-  if (!job.borders.empty()) count = std::min(count, job.borders.front() - job.sequence->length());
+  if (!job.snapshot_points.empty()) count = std::min(count, job.snapshot_points.front() - job.sequence->length());
   if (count == 0) return;
   const std::optional<std::size_t> growth = make_room(job, count);
   if (!growth) {
@@ -94,7 +94,7 @@ void Scheduler::admit() {
       counts_.prefix_hit_tokens += static_cast<std::uint64_t>(found);
     }
     counts_.recomputed_tokens += static_cast<std::uint64_t>(std::max(0, job.most_read - found));
-    if (prefixes_ != nullptr) job.borders = prefixes_->borders(job.tokens, found);
+    if (prefixes_ != nullptr) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
     running_.insert(waiting_.extract(waiting_.begin()));
     plan(job);
   }
@@ -108,25 +108,25 @@ void Scheduler::begin(Job& job) {
 }
 
 bool Scheduler::make_room_to_begin(const Job& job) {
-  std::size_t promised = 0;
-  for (const auto& [id, running] : running_) promised += soon(*running);
-  const auto fits = [&] { return promised + soon(job) <= memory_.room(); };
+  std::size_t reserved = 0;
+  for (const auto& [id, running] : running_) reserved += reserved_bytes(*running);
+  const auto fits = [&] { return reserved + reserved_bytes(job) <= memory_.room(); };
   if (fits()) return true;
   // Snapshots go only if that is going to help.
-  if (prefixes_ == nullptr || held_by_running() + promised + memory_.bytes(positions_soon(job)) > memory_.limit())
+  if (prefixes_ == nullptr || held_by_running() + reserved + memory_.bytes(reserved_positions(job)) > memory_.limit())
     return false;
   while (!fits())
     if (!prefixes_->evict()) return false;
   return true;
 }
 
-int Scheduler::positions_soon(const Job& job) {
+int Scheduler::reserved_positions(const Job& job) {
   const int known = static_cast<int>(std::ssize(job.tokens));
   return std::max(known, std::min(known + headroom_tokens, job.most_positions()));
 }
 
-std::size_t Scheduler::soon(const Job& job) {
-  return memory_.growth(*job.sequence, positions_soon(job) - job.sequence->length());
+std::size_t Scheduler::reserved_bytes(const Job& job) {
+  return memory_.growth(*job.sequence, reserved_positions(job) - job.sequence->length());
 }
 
 std::size_t Scheduler::held_by_running() {

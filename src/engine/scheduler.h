@@ -56,7 +56,7 @@ class Scheduler {
  private:
   using Jobs = std::map<RequestId, std::unique_ptr<Job>>;
 
-  /// Puts as many of its pending tokens into the step as budget, borders and memory allow.
+  /// Puts as many of its pending tokens into the step as budget, snapshot_points and memory allow.
   void plan(Job& job);
   /// The growth of reading `count` tokens, once there is room for it; nothing if only older jobs could give it.
   std::optional<std::size_t> make_room(const Job& job, int count);
@@ -67,9 +67,9 @@ class Scheduler {
   void begin(Job& job);
   bool make_room_to_begin(const Job& job);
   /// The length that a job comes to when it has read what it has and written on for a while.
-  static int positions_soon(const Job& job);
+  static int reserved_positions(const Job& job);
   /// The memory that it needs for that.
-  std::size_t soon(const Job& job);
+  std::size_t reserved_bytes(const Job& job);
   /// About what running jobs hold, prefixes that they share counted once.
   std::size_t held_by_running();
 

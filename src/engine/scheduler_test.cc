@@ -13,7 +13,7 @@ class ShortMemory : public ::testing::Test {
   const std::unique_ptr<Model> model_ = text_model();
   MixerSet mixers_{*model_, random_parameters(model_->config)};
 
-  /// Requests of mixed lengths, every third of them drawn at random.
+  /// Requests of mixed lengths, every third of them sampled at random.
   static std::vector<GenerationRequest> mixed_requests(int count) {
     std::vector<GenerationRequest> requests;
     for (int i = 0; i < count; ++i) {

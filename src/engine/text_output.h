@@ -1,4 +1,4 @@
-// Tokens becoming text as they are drawn, up to the first stop string.
+// Tokens becoming text as they are sampled, up to the first stop string.
 #pragma once
 
 #include <cstddef>

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "base/error.h"
-#include "eval/bos.h"
 #include "eval/python_strings.h"
+#include "generate/bos.h"
 
 namespace layerboost {
 namespace {

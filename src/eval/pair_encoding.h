@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "eval/token_run.h"
+#include "generate/token_run.h"
 
 namespace layerboost {
 

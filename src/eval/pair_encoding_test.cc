@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "eval/bos.h"
 #include "eval/tokenizer_for_tests.h"
+#include "generate/bos.h"
 
 namespace layerboost {
 namespace {

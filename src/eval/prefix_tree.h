@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "eval/token_run.h"
+#include "generate/token_run.h"
 
 namespace layerboost {
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/json.h"
-#include "eval/bos.h"
 #include "eval/divergence.h"
 #include "eval/passkey.h"
 #include "eval/tasks.h"
-#include "model/model.h"
+#include "generate/bos.h"
+#include "model/subject.h"
 
 namespace layerboost {
 
@@ -35,12 +35,6 @@ struct QualityReport {
   QualityOptions options;
   std::string text_name, text_hash;
   std::vector<std::string> task_hashes;  // of tasks
-};
-
-/// A model with the mixers [L] that it runs with.
-struct ModelWithMixers {
-  const Model& model;
-  const MixerList& mixers;
 };
 
 /// Measures what `options` ask for; with `unchanged` (else nullptr) also how far it is from that. Everything given is

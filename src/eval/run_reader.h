@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "eval/run_schedule.h"
-#include "eval/subject.h"
+#include "generate/run_schedule.h"
+#include "model/subject.h"
 
 namespace layerboost {
 

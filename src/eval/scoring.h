@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "eval/subject.h"
-#include "eval/token_run.h"
+#include "generate/token_run.h"
+#include "model/subject.h"
 
 namespace layerboost {
 

@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/sealed_file.h"
-#include "eval/bos.h"
-#include "eval/generate.h"
+#include "generate/bos.h"
+#include "generate/generate.h"
 
 namespace layerboost {
 namespace {

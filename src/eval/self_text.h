@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "eval/subject.h"
+#include "model/subject.h"
 
 namespace layerboost {
 

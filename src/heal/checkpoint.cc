@@ -4,9 +4,9 @@
 #include <cstring>
 #include <utility>
 
+#include "artifact/healed_directory.h"
 #include "base/error.h"
 #include "base/sealed_file.h"
-#include "heal/healed_directory.h"
 
 namespace layerboost {
 namespace {

@@ -1,8 +1,9 @@
 #include "heal/heal.h"
 
+#include "artifact/healed_directory.h"
+#include "artifact/parameters_file.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "heal/healed_directory.h"
 #include "heal/trainer.h"
 
 namespace layerboost {

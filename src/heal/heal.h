@@ -1,11 +1,11 @@
 // A healing run as a whole: from a model, a plan and text to a directory that can be used as a model.
 #pragma once
 
+#include "artifact/plan.h"
 #include "base/run_info.h"
 #include "heal/heal_options.h"
 #include "heal/held_out.h"
 #include "mixer/mixers.h"
-#include "plan/plan.h"
 
 namespace layerboost {
 

@@ -44,7 +44,7 @@ HealProfile profile_heal(const Model& model, const HealPlan& plan, const HealOpt
   result.seconds = clock.seconds();
   result.profile = student.profile();
   result.recomputed = student.recomputed_layers({micro, options.length});
-  result.roof = measure_roof(model.config, specs, student.lowest(), {all, options.length}, model.precision);
+  result.roofline = measure_roofline(model.config, specs, student.lowest(), {all, options.length}, model.precision);
   return result;
 }
 

@@ -2,18 +2,18 @@
 #pragma once
 
 #include "heal/heal.h"
-#include "heal/roof.h"
+#include "heal/roofline.h"
 
 namespace layerboost {
 
 struct HealProfile {
-  Profile profile;     // of one step
-  double seconds = 0;  // it took
-  RoofWork roof;       // of its tokens
-  int recomputed = 0;  // layers whose activations were computed twice
+  Profile profile;        // of one step
+  double seconds = 0;     // it took
+  RooflineWork roofline;  // of its tokens
+  int recomputed = 0;     // layers whose activations were computed twice
 };
 
-/// Takes one step of this run on random tokens, after a part of one to warm up, and then measures the roof. Writes
+/// Takes one step of this run on random tokens, after a part of one to warm up, and then measures the roofline. Writes
 /// nothing. Throws Error for a plan that changes nothing.
 HealProfile profile_heal(const Model& model, const HealPlan& plan, const HealOptions& options);
 

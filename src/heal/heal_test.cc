@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "artifact/adapter.h"
+#include "artifact/healed_directory.h"
 #include "base/error.h"
 #include "base/error_for_tests.h"
-#include "heal/adapter.h"
-#include "heal/healed_directory.h"
 #include "heal/model_for_tests.h"
 
 namespace layerboost {

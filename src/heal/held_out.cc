@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "eval/bos.h"
 #include "eval/statistics.h"
+#include "generate/bos.h"
 
 namespace layerboost {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "heal/adapter.h"
+#include "artifact/adapter.h"
 #include "heal/profile.h"
 #include "kernels/low_rank.h"
 #include "kernels/matmul.h"

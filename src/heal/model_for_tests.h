@@ -7,11 +7,11 @@
 #include <cstdlib>
 #include <string>
 
+#include "artifact/plan.h"
 #include "base/cpu.h"
 #include "base/random.h"
 #include "model/model.h"
 #include "model/tiny_models_for_tests.h"
-#include "plan/plan.h"
 
 namespace layerboost::test {
 

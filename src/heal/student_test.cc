@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "artifact/healed_for_tests.h"
 #include "base/cpu.h"
 #include "heal/distiller.h"
-#include "heal/healed_for_tests.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {

@@ -36,7 +36,7 @@ Trainer::Trainer(const Model& model, Student& student, HealText& text, const Hea
       micro_sequences_(micro_batch_sequences(options, student)),
       match_steps_(student.cores().empty() ? 0 : options.match_steps()),
       gradients_(student.parameter_count()),
-      meeting_(ranks_, [this] {
+      all_reduce_(ranks_, [this] {
         if (saved_step_ != state_.step) save();
         return fmt::format("stopped at step {} of {}; the same command goes on from there", state_.step, all_steps());
       }) {}
@@ -44,7 +44,7 @@ Trainer::Trainer(const Model& model, Student& student, HealText& text, const Hea
 TrainState Trainer::run() {
   begin();
   Progress progress("heal", (all_steps() - state_.step) * options_.tokens_per_step(), "tokens");
-  std::exception_ptr problem;  // what ends this rank: the others hear of it where all meet
+  std::exception_ptr problem;  // what ends this rank: the others hear of it where all add up
   const auto attempt = [&](const auto& part) {
     if (problem) return;
     try {
@@ -59,9 +59,9 @@ TrainState Trainer::run() {
       if (ranks_.first()) measure_and_save();
       if (!done()) sums = gradients_of_step();
     });
-    meet(sums, problem);
+    all_reduce(sums, problem);
     if (done()) return state_;
-    meeting_.sum(gradients_);
+    all_reduce_.sum(gradients_);
     learn(sums);
     attempt([&] { report(sums, progress); });
   }
@@ -72,7 +72,7 @@ void Trainer::begin() {
   check_same_run();
   ranks_.by_first([this] { begin_or_go_on(); });
   if (ranks_.size() > 1) {
-    const std::string bytes = ranks_.share(ranks_.first() ? checkpoint_bytes(files_.identity, state_) : "");
+    const std::string bytes = ranks_.broadcast(ranks_.first() ? checkpoint_bytes(files_.identity, state_) : "");
     if (!ranks_.first()) {
       state_ = checkpoint_from_bytes(bytes, files_.identity, files_.checkpoint);
       state_.best_x.clear();  // the first keeps them
@@ -83,7 +83,7 @@ void Trainer::begin() {
 }
 
 void Trainer::check_same_run() const {
-  const Json firsts = parse_json(ranks_.share(files_.identity.dump()), "the first process");
+  const Json firsts = parse_json(ranks_.broadcast(files_.identity.dump()), "the first process");
   std::string difference;
   for (const auto& [key, value] : files_.identity.items())
     if (!firsts.contains(key) || firsts[key] != value)
@@ -138,10 +138,10 @@ LossSums Trainer::gradients_of_step() {
 }
 
 /// `sums` become those of all ranks; none goes on where one has a problem.
-void Trainer::meet(LossSums& sums, std::exception_ptr problem) {
+void Trainer::all_reduce(LossSums& sums, std::exception_ptr problem) {
   const auto tokens = static_cast<double>(sums.tokens), targets = static_cast<double>(sums.targets);
   std::array<double, 7> all = {sums.kl, sums.hidden, sums.match, sums.nll, sums.teacher_nll, tokens, targets};
-  meeting_.meet(all, std::move(problem));
+  all_reduce_.sum_or_end(all, std::move(problem));
   sums = {all[0], all[1], all[2], all[3], all[4], static_cast<std::int64_t>(all[5]), static_cast<std::int64_t>(all[6])};
 }
 

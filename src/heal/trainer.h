@@ -7,10 +7,10 @@
 #include <optional>
 
 #include "base/progress.h"
+#include "heal/all_reduce.h"
 #include "heal/checkpoint.h"
 #include "heal/heal_options.h"
 #include "heal/heal_text.h"
-#include "heal/meeting.h"
 #include "heal/train_log.h"
 
 namespace layerboost {
@@ -40,7 +40,7 @@ class Trainer {
   void begin_or_go_on();
   void check_same_run() const;
   LossSums gradients_of_step();
-  void meet(LossSums& sums, std::exception_ptr problem);
+  void all_reduce(LossSums& sums, std::exception_ptr problem);
   void learn(const LossSums& sums);
   void update(double tokens, double norm);
   void check_divergence(double loss, double norm);
@@ -67,7 +67,7 @@ class Trainer {
   TrainState state_;
   std::vector<float> gradients_;
   std::optional<TrainLog> log_;  // the first rank's
-  Meeting meeting_;
+  AllReduce all_reduce_;
   Stopwatch since_step_, since_save_, since_start_;
   std::int64_t saved_step_ = -1;  // of the checkpoint on disk
   double seconds_before_ = 0;     // of the runs before this one

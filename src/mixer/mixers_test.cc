@@ -40,7 +40,7 @@ class Mixers : public testing::Test {
   const std::vector<TokenId> tokens_ = random_tokens(150, 96);
 
   /// Expects the pools to hold just what the mixers said they would.
-  void expect_promised_memory(const MixerList& list) const {
+  void expect_reserved_memory(const MixerList& list) const {
     CachePools pools;
     Sequence sequence(list, pools);
     Runner runner(*model_);
@@ -169,7 +169,7 @@ TEST_F(Mixers, ForksReadOnByThemselves) {
 }
 
 TEST_F(Mixers, MemoryIsWhatIsPromised) {
-  for (const auto& plan : plans()) expect_promised_memory(mixers_.list(plan));
+  for (const auto& plan : plans()) expect_reserved_memory(mixers_.list(plan));
   CachePools pools;
   Sequence nothing(mixers_.list(specs({"none", "none", "none", "none"})), pools);
   Runner runner(*model_);
@@ -225,7 +225,7 @@ TEST_F(Mixers, Int8CachesAreCloseToF32HoweverTheTextIsCut) {
 
 TEST_F(Mixers, Int8CachesTakeWhatTheyPromise) {
   MixerSet mixers(*model_, random_parameters(model_->config), KvType::int8);
-  for (const auto& plan : plans()) expect_promised_memory(mixers.list(plan));
+  for (const auto& plan : plans()) expect_reserved_memory(mixers.list(plan));
   // A position's key and value: G heads of d numbers, rounded up to 16, and a scale of 2 bytes.
   const auto page = static_cast<std::size_t>(64 * model_->config.kv_heads * 2 * (16 + 2));
   EXPECT_EQ(mixers.mixer(0, parse_mixer("softmax")).cache_bytes(65), 2 * page);

@@ -91,48 +91,4 @@ std::vector<float> initial_parameters(const Config& config, MixerKind kind) {
   return values;
 }
 
-std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters) {
-  std::map<std::string, NamedParameter> named;
-  for (const auto& [key, values] : parameters) {
-    const auto& [layer, kind] = key;
-    LB_CHECK(values.size() == parameter_count(config, kind));
-    auto from = values.begin();
-    for (const ParameterShape& shape : parameter_shapes(config, kind)) {
-      const auto end = from + static_cast<std::ptrdiff_t>(shape.count());
-      named[fmt::format("layers.{}.{}.{}", layer, name_of(kind), shape.name)] = {shape.shape, {from, end}};
-      from = end;
-    }
-  }
-  return named;
-}
-
-MixerParameters parameters_of(const Config& config, const std::map<std::string, NamedParameter>& named,
-                              const std::string& where) {
-  MixerParameters parameters;
-  std::size_t used = 0;
-  for (int layer = 0; layer < config.layers; ++layer) {
-    for (const MixerKind kind : mixer_kinds) {
-      const std::string prefix = fmt::format("layers.{}.{}.", layer, name_of(kind));
-      const auto first = named.lower_bound(prefix);
-      if (first == named.end() || !first->first.starts_with(prefix)) continue;
-      std::vector<float>& values = parameters[{layer, kind}];
-      for (const ParameterShape& shape : parameter_shapes(config, kind)) {
-        const auto tensor = named.find(prefix + shape.name);
-        if (tensor == named.end()) fail("{}: has {}, but not {}{}", where, first->first, prefix, shape.name);
-        if (tensor->second.shape != shape.shape)
-          fail("{}: tensor {} has shape [{}]; expected [{}]", where, tensor->first,
-               fmt::join(tensor->second.shape, ", "), fmt::join(shape.shape, ", "));
-        values.insert(values.end(), tensor->second.values.begin(), tensor->second.values.end());
-        ++used;
-      }
-    }
-  }
-  if (used == named.size()) return parameters;
-  const auto known = named_parameters(config, parameters);
-  for (const auto& [name, tensor] : named) {
-    if (!known.contains(name)) fail("{}: tensor {} is not a parameter of a mixer of this model", where, name);
-  }
-  LB_CHECK(false);
-}
-
 }  // namespace layerboost

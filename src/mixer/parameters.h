@@ -1,8 +1,6 @@
-// The parameters that mixers have of their own: a map's matrix, feature maps, gates. One store and one file for all
-// kinds.
+// The parameters that mixers have of their own: a map's matrix, feature maps, gates. One store for all kinds.
 #pragma once
 
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -41,21 +39,5 @@ inline constexpr int gated_sink_logits = 4;
 /// What a layer starts with before anything is learned: nearly the window alone. Empty for kinds without parameters; a
 /// map has no such values: LB_CHECK.
 std::vector<float> initial_parameters(const Config& config, MixerKind kind);
-
-/// A tensor by itself, as files have it.
-struct NamedParameter {
-  std::vector<std::int64_t> shape;
-  std::vector<float> values;
-};
-/// "layers.N.KIND.NAME" for each tensor.
-std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters);
-/// The reverse. Throws Error, beginning with `where`, for names that don't exist, tensors that are missing beside
-/// others of the same mixer, and wrong shapes.
-MixerParameters parameters_of(const Config& config, const std::map<std::string, NamedParameter>& named,
-                              const std::string& where);
-
-/// Reads and writes safetensors with those names, F32. Throws Error.
-MixerParameters read_parameters(const std::filesystem::path& path, const Config& config);
-void write_parameters(const std::filesystem::path& path, const Config& config, const MixerParameters& parameters);
 
 }  // namespace layerboost

@@ -25,7 +25,7 @@ namespace {
 constexpr int version = 2;
 constexpr int sinks = 4;
 
-const MixerSpec none = {MixerKind::none, 0, 0}, map = {MixerKind::map, 0, 0}, softmax = {};
+const MixerSpec no_mixer = {MixerKind::none, 0, 0}, one_map = {MixerKind::map, 0, 0}, full_attention = {};
 
 /// Pushes weights and caches out of the CPU's caches: in a real step other layers' weights do that.
 void forget_caches() {
@@ -91,7 +91,7 @@ class MixerBench {
 };
 
 double rest_seconds(const Model& model, MixerSet& mixers, int batch, int repeats) {
-  const MixerList& list = mixers.list(std::vector<MixerSpec>(static_cast<std::size_t>(model.config.layers), none));
+  const MixerList& list = mixers.list(std::vector<MixerSpec>(static_cast<std::size_t>(model.config.layers), no_mixer));
   CachePools pools;
   Runner runner(model);
   std::vector<Sequence> sequences(static_cast<std::size_t>(batch), Sequence(list, pools));
@@ -162,8 +162,8 @@ CostModel measure_cost(const Model& model, const CostGrid& grid) {
     MixerSpec spec;
     int context, positions;
   };
-  std::vector<Part> parts = {{map, 1, 0}};
-  for (const int context : grid.contexts) parts.push_back({softmax, context, context});
+  std::vector<Part> parts = {{one_map, 1, 0}};
+  for (const int context : grid.contexts) parts.push_back({full_attention, context, context});
   for (const int w : grid.windows) {
     parts.push_back({{MixerKind::window, w, sinks}, 2 * w + sinks, w + sinks});
     parts.push_back({{MixerKind::hybrid, w, sinks}, 2 * w + sinks, w + sinks});

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace layerboost {
 namespace {

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "artifact/json_layout.h"
 #include "base/error.h"
 #include "mixer/mixers.h"
-#include "plan/json_layout.h"
 
 namespace layerboost {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "plan/analysis_for_tests.h"
+#include "artifact/analysis_for_tests.h"
 
 namespace layerboost {
 namespace {

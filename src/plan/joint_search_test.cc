@@ -4,8 +4,8 @@
 
 #include <cmath>
 
+#include "artifact/analysis_for_tests.h"
 #include "base/interrupt.h"
-#include "plan/analysis_for_tests.h"
 
 namespace layerboost {
 namespace {

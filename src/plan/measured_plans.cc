@@ -2,11 +2,11 @@
 
 #include <utility>
 
+#include "artifact/json_layout.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/sealed_file.h"
-#include "plan/json_layout.h"
 
 namespace layerboost {
 namespace {

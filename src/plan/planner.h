@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "plan/analysis_file.h"
+#include "artifact/analysis_file.h"
 #include "plan/cost_model.h"
 #include "plan/knapsack.h"
 

@@ -5,8 +5,8 @@
 
 #include <numeric>
 
+#include "artifact/analysis_for_tests.h"
 #include "base/error_for_tests.h"
-#include "plan/analysis_for_tests.h"
 
 namespace layerboost {
 namespace {

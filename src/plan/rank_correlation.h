@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "plan/analysis_file.h"
+#include "artifact/analysis_file.h"
 
 namespace layerboost {
 

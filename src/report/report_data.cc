@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "plan/analysis_file.h"
-#include "plan/plan.h"
+#include "artifact/analysis_file.h"
+#include "artifact/plan.h"
 #include "report/healing_data.h"
 
 namespace layerboost {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "artifact/plan.h"
 #include "base/error_for_tests.h"
-#include "plan/plan.h"
 #include "report/page.h"
 #include "report/report_data.h"
 

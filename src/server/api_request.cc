@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/in_quotes.h"
-#include "eval/bos.h"
+#include "generate/bos.h"
 #include "server/api_error.h"
 #include "server/chat_messages.h"
 #include "server/sampling_fields.h"

@@ -30,7 +30,7 @@ namespace http = beast::http;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 
-constexpr std::chrono::seconds farewell_time(2);                   // for a client to see the end of a connection
+constexpr std::chrono::seconds linger_time(2);                     // for a client to see the end of a connection
 constexpr milliseconds look_period(100);                           // after a client that has sent more than its request
 constexpr std::size_t piece_size = 4096, body_piece_size = 16384;  // bytes read at a time
 
@@ -132,11 +132,11 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
 
  private:
   enum class Phase {
-    rest,      // what is left of the body of a request that its head was enough for
-    head,      // of the next request, or nothing yet
-    body,      // of a request
-    answer,    // to it
-    farewell,  // until the client has seen the end of the connection
+    rest,    // what is left of the body of a request that its head was enough for
+    head,    // of the next request, or nothing yet
+    body,    // of a request
+    answer,  // to it
+    linger,  // until the client has seen the end of the connection
   };
 
   /// A client whose machine is gone without a word is noticed after a minute and a half.
@@ -380,10 +380,10 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     if (stays()) return wait_for_request();
     error_code ignored;
     stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(farewell_time);
-    phase_ = Phase::farewell;
+    stream_.expires_after(linger_time);
+    phase_ = Phase::linger;
     wait_in_line();
-    say_goodbye(all_.limits.body + all_.limits.head);
+    linger(all_.limits.body + all_.limits.head);
   }
 
   void forget_answer() {
@@ -405,12 +405,12 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
 
   /// Closing while the client still sends would reset the connection, and could take the answer away from it. `most`:
   /// bytes that it may still send.
-  void say_goodbye(std::size_t most) {
+  void linger(std::size_t most) {
     buffer_.clear();
     stream_.async_read_some(buffer_.prepare(body_piece_size),
                             then([this, most](const error_code& error, std::size_t size) {
                               if (error || size >= most) return close();
-                              say_goodbye(most - size);
+                              linger(most - size);
                             }));
   }
 

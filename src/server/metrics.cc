@@ -9,10 +9,11 @@
 namespace layerboost {
 namespace {
 
-/// Numbers that both we and vLLM have.
-class Both {
+/// Metrics that vLLM has, too: each is written under its own name and under vLLM's.
+class SharedMetrics {
  public:
-  Both(PrometheusWriter& out, const ServerInfo& info) : out_(out), label_(prometheus_label("model_name", info.model)) {}
+  SharedMetrics(PrometheusWriter& out, const ServerInfo& info)
+      : out_(out), label_(prometheus_label("model_name", info.model)) {}
 
   void gauge(const char* own, const char* vllm, const char* help, double value) {
     out_.gauge(fmt::format("layerboost_{}", own), "", help, value);
@@ -48,7 +49,7 @@ class Both {
   std::string label_;
 };
 
-void write_cache(PrometheusWriter& out, Both& both, const EngineStats& stats) {
+void write_cache(PrometheusWriter& out, SharedMetrics& shared, const EngineStats& stats) {
   const std::string used = "layerboost_cache_used_bytes";
   out.begin(used, "gauge", "Cache in use, by kind of layer.");
   out.value(used, prometheus_label("kind", "softmax"), static_cast<double>(stats.cache_softmax));
@@ -59,22 +60,22 @@ void write_cache(PrometheusWriter& out, Both& both, const EngineStats& stats) {
             static_cast<double>(stats.cache_reserved));
   out.gauge("layerboost_prefix_snapshots", "", "Prefixes that the prefix cache holds.", stats.snapshots);
   const double limit = static_cast<double>(std::max<std::size_t>(stats.cache_limit, 1));
-  both.gauge("cache_used_ratio", "kv_cache_usage_perc", "Part of the cache in use; 1: all of it.",
-             static_cast<double>(stats.cache_used()) / limit);
-  both.counter("prefix_queried_tokens_total", "prefix_cache_queries_total",
-               "Prompt tokens looked for in the prefix cache.", stats.prefix_queried_tokens);
-  both.counter("prefix_hit_tokens_total", "prefix_cache_hits_total", "Prompt tokens found in the prefix cache.",
-               stats.prefix_hit_tokens);
+  shared.gauge("cache_used_ratio", "kv_cache_usage_perc", "Part of the cache in use; 1: all of it.",
+               static_cast<double>(stats.cache_used()) / limit);
+  shared.counter("prefix_queried_tokens_total", "prefix_cache_queries_total",
+                 "Prompt tokens looked for in the prefix cache.", stats.prefix_queried_tokens);
+  shared.counter("prefix_hit_tokens_total", "prefix_cache_hits_total", "Prompt tokens found in the prefix cache.",
+                 stats.prefix_hit_tokens);
 }
 
-void write_engine(PrometheusWriter& out, Both& both, const EngineStats& stats) {
-  both.gauge("requests_running", "num_requests_running", "Texts being written.", stats.running);
-  both.gauge("requests_waiting", "num_requests_waiting", "Texts in the queue.", stats.waiting);
-  both.finished(stats);
-  both.counter("preemptions_total", "num_preemptions_total", "Texts put back into the queue for want of memory.",
-               stats.preemptions);
-  both.counter("prompt_tokens_total", "prompt_tokens_total", "Prompt tokens read or found.", stats.prompt_tokens);
-  both.counter("generated_tokens_total", "generation_tokens_total", "Tokens written.", stats.generated_tokens);
+void write_engine(PrometheusWriter& out, SharedMetrics& shared, const EngineStats& stats) {
+  shared.gauge("requests_running", "num_requests_running", "Texts being written.", stats.running);
+  shared.gauge("requests_waiting", "num_requests_waiting", "Texts in the queue.", stats.waiting);
+  shared.finished(stats);
+  shared.counter("preemptions_total", "num_preemptions_total", "Texts put back into the queue for want of memory.",
+                 stats.preemptions);
+  shared.counter("prompt_tokens_total", "prompt_tokens_total", "Prompt tokens read or found.", stats.prompt_tokens);
+  shared.counter("generated_tokens_total", "generation_tokens_total", "Tokens written.", stats.generated_tokens);
   out.counter("layerboost_recomputed_tokens_total", "", "Tokens read again after a pre-emption.",
               static_cast<double>(stats.recomputed_tokens));
   out.counter("layerboost_requests_total", "", "Texts asked for.", static_cast<double>(stats.requests));
@@ -95,7 +96,7 @@ int Metrics::seconds_to_wait(const EngineStats& stats) const {
 std::string prometheus_text(const Metrics& metrics, const std::map<int, std::uint64_t>& answers,
                             const EngineStats& stats, const ServerInfo& info) {
   PrometheusWriter out;
-  Both both(out, info);
+  SharedMetrics shared(out, info);
   const std::string labels[] = {prometheus_label("version", LAYERBOOST_VERSION),
                                 prometheus_label("model", info.model),
                                 prometheus_label("model_hash", info.model_hash),
@@ -105,14 +106,14 @@ std::string prometheus_text(const Metrics& metrics, const std::map<int, std::uin
                                 prometheus_label("kv", info.kv)};
   out.gauge("layerboost_info", fmt::format("{}", fmt::join(labels, ",")), "What is served; plan: the plan in use.", 1);
   out.gauge("layerboost_max_positions", "", "Tokens of prompt and answer together.", info.positions);
-  write_engine(out, both, stats);
-  write_cache(out, both, stats);
-  both.histogram("time_to_first_token_seconds", "time_to_first_token_seconds", "From the request to its first token.",
-                 metrics.first_token);
-  both.histogram("inter_token_latency_seconds", "inter_token_latency_seconds", "From a token to the next.",
-                 metrics.between_tokens);
-  both.histogram("request_seconds", "e2e_request_latency_seconds", "From the request to its last token.",
-                 metrics.whole_request);
+  write_engine(out, shared, stats);
+  write_cache(out, shared, stats);
+  shared.histogram("time_to_first_token_seconds", "time_to_first_token_seconds", "From the request to its first token.",
+                   metrics.first_token);
+  shared.histogram("inter_token_latency_seconds", "inter_token_latency_seconds", "From a token to the next.",
+                   metrics.between_tokens);
+  shared.histogram("request_seconds", "e2e_request_latency_seconds", "From the request to its last token.",
+                   metrics.whole_request);
   out.begin("layerboost_http_answers_total", "counter", "Answers, by HTTP status.");
   for (const auto& [status, count] : answers)
     out.value("layerboost_http_answers_total", prometheus_label("status", std::to_string(status)),

@@ -5,7 +5,7 @@
 
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "eval/generate.h"
+#include "generate/generate.h"
 #include "server/request_log.h"
 
 namespace layerboost {

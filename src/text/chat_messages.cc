@@ -11,8 +11,9 @@ namespace {
 std::string joined_parts(const Json& parts) {
   std::string text;
   for (const Json& part : parts) {
-    const auto type = part.is_object() ? part.value("type", Json()) : Json();
-    if (type != "text" || !part.contains("text") || !part["text"].is_string())
+    const auto type = part.is_object() ? part.find("type") : part.end();
+    const bool is_text = type != part.end() && type->is_string() && type->get_ref<const std::string&>() == "text";
+    if (!is_text || !part.contains("text") || !part["text"].is_string())
       fail(
           "the model's chat template takes text only: every part of a message must be {{\"type\": \"text\", \"text\": "
           "\"...\"}}");

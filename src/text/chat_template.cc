@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "base/in_quotes.h"
+#include "jinja/evaluator.h"
+#include "jinja/functions.h"
+#include "jinja/parser.h"
 #include "text/chat_messages.h"
-#include "text/jinja_evaluator.h"
-#include "text/jinja_functions.h"
-#include "text/jinja_parser.h"
 
 namespace layerboost {
 

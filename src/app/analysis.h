@@ -1,0 +1,45 @@
+// A sensitivity sweep, as `analyze` and `boost` ask for it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "artifact/analysis_file.h"
+#include "artifact/opened_model.h"
+#include "base/ranks.h"
+#include "base/run_info.h"
+
+namespace layerboost {
+
+struct AnalyzeOptions {
+  std::vector<std::string> to = {"none", "window"};
+  std::vector<std::string> by = {"kl", "nll", "retrieval"};
+  std::string text;
+  std::vector<std::string> tasks;
+  int tokens = 16 * 1024;
+  int length = 1024;
+  std::vector<int> windows = {64, 256};
+  int sinks = 4;
+  int retrieval_items = 8;
+  int limit = 0;                 // items of each task
+  const Ranks* ranks = nullptr;  // as SweepOptions
+};
+
+/// The mixers that --to, --window and --sinks name together. Throws Error for words that don't exist.
+std::vector<MixerSpec> choices_of(const AnalyzeOptions& options);
+
+/// Throws Error for what can be seen to be wrong before a model is opened: words that don't exist, files that aren't
+/// there.
+void check_analyze_options(const AnalyzeOptions& options);
+
+/// Tokens of a sequence: --length, cut to the model's positions, which is said.
+int sequence_length(const AnalyzeOptions& options, const Config& config);
+
+/// Throws Error where the sequences are too short for the passkeys of --by retrieval in this model's tokens.
+void check_retrieval(const Model& model, const AnalyzeOptions& options);
+
+/// The sweep that the options ask for, written to `output` after every layer. Throws Error for words that don't exist.
+Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, std::uint64_t seed,
+                      const fs::path& output, const RunInfo& run);
+
+}  // namespace layerboost

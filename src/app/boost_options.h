@@ -1,0 +1,48 @@
+// What `layerboost boost` is asked for.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "app/analysis.h"
+#include "app/boost_healing.h"
+#include "app/compute_options.h"
+#include "app/plan_maker.h"
+#include "app/speed.h"
+#include "eval/quality.h"
+
+namespace layerboost {
+
+/// Texts that the model writes where none is given.
+inline constexpr int written_texts = 16;
+
+struct BoostOptions {
+  std::string model, output;
+  std::optional<HealBudget> heal;  // nothing: not said
+  AnalyzeOptions analyze;
+  PlanOptions plan;
+  QualityOptions quality;  // of it: text (empty: text that the model writes), passkey
+  SpeedOptions speed{{1, 16, 64}, {256, 1024}, 32};
+  bool passkey_given = false, prompts_given = false;  // else they are cut to the model's positions
+  bool estimate = false;                              // only say what it would take
+  ComputeOptions compute;
+  std::string json;  // the file for the results, too; empty: none
+
+  /// Whether a plan of its own is asked for, rather than the one that may come ready-made.
+  [[nodiscard]] bool plan_asked() const { return plan_options_given() || heal.has_value(); }
+  /// Whether there are options that say how a plan is chosen.
+  [[nodiscard]] bool plan_options_given() const {
+    return plan.softmax || plan.none || plan.kv || !plan.speedup.empty() || !plan.thresholds.empty() ||
+           plan.by_removal || !plan.middle.empty() || !plan.keep.empty() || plan.retrieval_weight;
+  }
+  /// What quality is measured on.
+  [[nodiscard]] QualityOptions quality_options() const {
+    QualityOptions options = quality;
+    options.tasks = analyze.tasks;
+    options.limit = analyze.limit;
+    options.seed = compute.seed;
+    return options;
+  }
+};
+
+}  // namespace layerboost

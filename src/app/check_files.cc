@@ -1,0 +1,56 @@
+#include "app/check_files.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "artifact/folders.h"
+#include "base/error.h"
+#include "base/file_writer.h"
+
+namespace layerboost {
+namespace {
+
+std::string reason() { return std::strerror(errno); }  // NOLINT(concurrency-mt-unsafe): glibc's is safe for known codes
+
+void check_folder(const fs::path& folder, const std::string& where) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) fail("{}: {} is not a directory", where, folder.string());
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    fail("{}: nothing can be written in {}: {}", where, folder.string(), reason());
+}
+
+/// "-" would become a file of that name, which is never what was meant (--json's is /dev/stdout by now).
+void refuse_standard_output(const fs::path& path, const char* flag) {
+  if (path == "-") fail("{} -: give it a name; only --json can go to standard output", flag);
+}
+
+}  // namespace
+
+void check_input(const std::string& path, const char* flag) {
+  if (path.empty()) return;
+  if (::access(path.c_str(), R_OK) != 0) fail("{}: cannot open {}: {}", flag, path, reason());
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) fail("{}: {} is a directory, not a file", flag, path);
+  if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0) fail("{}: {} is empty", flag, path);
+}
+
+void check_output(const std::string& path, const char* flag) {
+  if (path.empty()) return;
+  refuse_standard_output(path, flag);
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) fail("{} {}: a directory, not a file", flag, path);
+  if (fs::exists(path, ignored) && ::access(path.c_str(), W_OK) != 0)
+    fail("{} {}: cannot be written: {}", flag, path, reason());
+  if (const auto file = replaced_file(path))
+    check_folder(nearest_folder(fs::absolute(*file).parent_path()), fmt::format("{} {}", flag, path));
+}
+
+void check_output_directory(const fs::path& directory, const char* flag) {
+  refuse_standard_output(directory, flag);
+  check_folder(nearest_folder(directory), fmt::format("{} {}", flag, directory.string()));
+}
+
+}  // namespace layerboost

@@ -1,0 +1,57 @@
+// Making a plan from an analysis, for `plan` and `boost`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "artifact/plan.h"
+#include "base/run_info.h"
+#include "kernels/precision.h"
+#include "plan/frontier.h"
+
+namespace layerboost {
+
+struct PlanOptions {
+  std::optional<int> softmax, none;
+  std::optional<double> kv;
+  std::string speedup;             // X@BATCHxCONTEXT; empty: no target
+  std::vector<double> thresholds;  // HI, LO
+  bool by_removal = false;
+  std::string middle;  // the paper's middle mixer; empty: the analysis' first window
+  std::vector<int> keep;
+  std::string by = "kl";
+  std::optional<double> retrieval_weight;  // none: LossRule's where retrieval was measured
+  int context = 2048;
+  std::string search = "additive";
+  int measurements = 120;
+  std::string text;   // as given to `analyze`, for --search joint
+  std::string model;  // empty: where the analysis says it is
+};
+
+/// What --speedup asks for; nothing where it isn't given. Throws Error for what can't be read.
+std::optional<SpeedTarget> speed_target(const PlanOptions& options);
+
+/// Throws Error for options that no plan of this model can meet, whatever an analysis of these choices and measures
+/// finds. `cost`: needed for --speedup; nullptr: unknown.
+void check_plan_options(const PlanOptions& options, const Config& config, const std::vector<MixerSpec>& choices,
+                        const std::vector<std::string>& measures, const CostModel* cost);
+
+struct MadePlan {
+  Plan plan;
+  Json curve;  // frontier_json()
+};
+
+/// Chooses a plan from the analysis in `analysis_path` and writes it to `output`, the parameters of its maps beside it.
+/// Opens the model for --search joint and, once for each machine, to measure its speed; without a speed target a model
+/// that can't be found only leaves the speed out. `run`: seed, threads and precision in use. Throws Error, Interrupted.
+MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, const fs::path& output,
+                   Precision precision, const RunInfo& run);
+
+/// The curve for a plan that is there already, `specs` [L]. Throws Error where the analysis has no score for one of its
+/// mixers.
+Json make_curve(const fs::path& analysis_path, const PlanOptions& options, const std::vector<MixerSpec>& specs,
+                Precision precision, const RunInfo& run);
+
+}  // namespace layerboost

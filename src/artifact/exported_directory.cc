@@ -1,0 +1,45 @@
+#include "artifact/exported_directory.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace layerboost {
+
+bool is_exported_directory(const fs::path& path) {
+  std::error_code ignored;
+  const fs::path config = path / "config.json";
+  if (!fs::is_regular_file(config, ignored)) return false;
+  return get_or<std::string>(read_json(config), "model_type", "", config.string()) == "layerboost";
+}
+
+Plan exported_plan(const Checkpoint& checkpoint, const fs::path& directory) {
+  const fs::path file = directory / "config.json";
+  const std::string where = file.string() + ": layerboost";
+  const Json own = get<Json>(read_json(file), "layerboost", file.string());
+  Plan plan;
+  plan.model_name = get_or<std::string>(get_or<Json>(own, "made_from", Json::object(), where), "name", "", where);
+  plan.model_hash = checkpoint.hash();
+  // That there is one for each layer is known since the model was opened.
+  for (const Json& mixer : get<Json>(own, "mixers", where))
+    plan.layers.push_back({parse_mixer(mixer.get<std::string>()), {}});
+  return plan;
+}
+
+MixerParameters exported_parameters(const Checkpoint& checkpoint, const Plan& plan) {
+  const Config& config = checkpoint.config();
+  MixerParameters parameters;
+  for (int layer = 0; layer < config.layers; ++layer) {
+    const MixerKind kind = plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
+    for (const ParameterShape& parameter : parameter_shapes(config, kind)) {
+      Tensor tensor = checkpoint.tensor(fmt::format("model.layers.{}.{}.{}", layer, name_of(kind), parameter.name),
+                                        parameter.shape);
+      tensor.shape = {static_cast<std::int64_t>(parameter.count())};  // any number of dimensions, in one row
+      std::vector<float>& values = parameters[{layer, kind}];
+      values.resize(values.size() + parameter.count());
+      read_rows(tensor, 0, 1, values.data() + values.size() - parameter.count());
+    }
+  }
+  return parameters;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,121 @@
+#include "artifact/model_files.h"
+
+#include "artifact/adapter.h"
+#include "artifact/boosted_directory.h"
+#include "artifact/exported_directory.h"
+#include "artifact/healed_directory.h"
+#include "artifact/model_store.h"
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+/// Advice for a healed directory that lacks something: the command finds its checkpoint, and writes what is missing.
+constexpr const char* make_again = "run the same layerboost heal (or boost) again, which makes it anew";
+
+/// The base model of a directory: at `path`, else in the cache under `name`, else the default model if it is the one.
+fs::path find_base(const fs::path& path, const std::string& name, const std::string& hash, const fs::path& where) {
+  std::error_code ignored;
+  if (fs::exists(path, ignored)) return path;
+  for (const std::string& known : {name, std::string(default_model)}) {
+    try {
+      fs::path found = find_cached_model(known);
+      if (open_checkpoint(found)->hash() == hash) return found;
+    } catch (const Error&) {  // not there
+      continue;
+    }
+  }
+  fail("{}: its base model {} ({}) is not {}under that name in the cache; put it there", where.string(), name, hash,
+       path.empty() ? "" : fmt::format("at {} or ", path.string()));
+}
+
+ModelFiles of_boost(const fs::path& directory) {
+  const BoostDirectory boost = read_boost_directory(directory);
+  ModelFiles files;
+  files.model = find_base(boost.model_path, boost.model_name, boost.model_hash, directory);
+  files.model_hash = boost.model_hash;
+  if (fs::exists(directory / "plan.json")) files.plan = directory / "plan.json";
+  files.where = (directory / "boost.json").string();
+  return files;
+}
+
+ModelFiles of_exported(const fs::path& directory) {
+  ModelFiles files;
+  files.model = directory;
+  files.plan = directory / "plan.json";
+  files.where = (directory / "config.json").string();
+  // Not there in what transformers saved again.
+  if (!fs::exists(files.plan)) files.plan = directory / "config.json";
+  return files;
+}
+
+}  // namespace
+
+ModelFiles healed_model_files(const fs::path& directory, const fs::path& base) {
+  const HealedDirectory healed = read_healed_directory(directory);
+  ModelFiles files;
+  files.where = healed_file(directory).string();
+  files.plan = healed_plan(directory);
+  files.adapter = healed_adapter(directory);
+  for (const fs::path& file : {files.plan, files.adapter})
+    if (!fs::exists(file)) fail("{}: {} is missing; {}", files.where, file.string(), make_again);
+  files.adapter_hash = adapter_hash(files.adapter);
+  if (files.adapter_hash != healed.adapter_hash)
+    fail("{}: has changed since {} was written (expected {}, found {}); restore it, or {}", files.adapter.string(),
+         files.where, healed.adapter_hash, files.adapter_hash, make_again);
+  files.model = base.empty() ? find_base(healed.model_path, healed.model_name, healed.model_hash, directory) : base;
+  files.model_hash = healed.model_hash;
+  files.plan_hash = healed.plan_hash;
+  return files;
+}
+
+ModelFiles find_model_files(const std::string& model) {
+  if (is_healed_directory(model)) return healed_model_files(model, {});
+  if (is_boost_directory(model)) return of_boost(model);
+  const fs::path path = find_model(model);
+  if (is_exported_directory(path)) return of_exported(path);
+  ModelFiles files;
+  files.model = path;
+  return files;
+}
+
+ModelFiles find_model_files(const std::string& model, const std::string& plan) {
+  ModelFiles files = find_model_files(model);
+  if (plan.empty()) return files;
+  files.plan = plan;
+  files.plan_hash.clear();
+  return files;
+}
+
+void check_model_hash(const ModelFiles& files, const std::string& hash) {
+  if (!files.model_hash.empty() && files.model_hash != hash)
+    fail("{}: made from the model {}, but {} is {}; put the right model there", files.where, files.model_hash,
+         files.model.string(), hash);
+}
+
+PlannedFiles open_planned_files(const ModelFiles& files) {
+  PlannedFiles opened;
+  opened.checkpoint = open_checkpoint(files.model);
+  const Config& config = opened.checkpoint->config();
+  const std::string hash = opened.checkpoint->hash();
+  check_model_hash(files, hash);
+  const bool in_config = files.plan == files.model / "config.json";
+  opened.plan = in_config ? exported_plan(*opened.checkpoint, files.model) : read_plan(files.plan, config, hash);
+  const std::string plan_hash = opened.plan.hash();
+  if (!files.plan_hash.empty() && files.plan_hash != plan_hash)
+    fail("{}: has changed since it was healed (expected {}, found {}); restore it, or remove it and {}",
+         files.plan.string(), files.plan_hash, plan_hash, make_again);
+  if (!files.adapter.empty()) {
+    opened.adapter = read_adapter(files.adapter, config, hash, plan_hash);
+    opened.change.emplace(*opened.adapter, config, files.adapter_hash);
+  }
+  if (in_config) {
+    opened.parameters = exported_parameters(*opened.checkpoint, opened.plan);
+    return opened;
+  }
+  opened.parameters = merged_parameters(config, read_plan_maps(opened.plan, files.plan, config),
+                                        opened.adapter ? &*opened.adapter : nullptr, files.adapter.string());
+  return opened;
+}
+
+}  // namespace layerboost

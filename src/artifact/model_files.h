@@ -1,0 +1,51 @@
+// What a MODEL argument stands for on disk: a model, and perhaps a plan and an adapter made for it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "artifact/merge.h"
+#include "artifact/plan.h"
+#include "base/file.h"
+
+namespace layerboost {
+
+struct ModelFiles {
+  fs::path model;          // a GGUF file or a directory with config.json
+  std::string model_hash;  // what it must have; empty: anything
+  fs::path plan;           // empty: none; config.json of an exported model that has no other
+  std::string plan_hash;   // what it must have; empty: anything
+  fs::path adapter;        // empty: none
+  std::string adapter_hash;
+  std::string where;  // the directory that says all this, for messages; empty: MODEL names the model itself
+};
+
+/// The files of what find_model() finds, of a directory that boost, heal or export wrote. Where the base model is not
+/// at the path recorded, it is looked for by the name recorded. Throws Error when there is no such model, the directory
+/// lacks a file, or its adapter has changed.
+ModelFiles find_model_files(const std::string& model);
+
+/// Those of a directory that heal wrote, whose base model is at `base`; empty: it is looked for.
+ModelFiles healed_model_files(const fs::path& directory, const fs::path& base);
+
+/// As find_model_files(), with `plan` (unless empty) in place of the directory's own.
+ModelFiles find_model_files(const std::string& model, const std::string& plan);
+
+/// Throws Error unless `hash` is the one that the directory was made from.
+void check_model_hash(const ModelFiles& files, const std::string& hash);
+
+/// A plan with what it is to be run on, opened but not loaded.
+struct PlannedFiles {
+  std::shared_ptr<const Checkpoint> checkpoint;
+  Plan plan;
+  std::optional<Adapter> adapter;
+  std::optional<AdapterChange> change;  // the adapter's
+  MixerParameters parameters;           // of the plan's mixers, those that the adapter has learnt in place of others
+};
+
+/// Opens the files, among which a plan, and checks that they belong together. Throws Error.
+PlannedFiles open_planned_files(const ModelFiles& files);
+
+}  // namespace layerboost

@@ -1,0 +1,64 @@
+// What a MODEL argument and --plan name, opened and ready to run.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/run_info.h"
+#include "mixer/mixers.h"
+#include "model/model.h"
+#include "model/subject.h"
+
+namespace layerboost {
+
+struct OpenedModel {
+  std::unique_ptr<Model> model;
+  std::unique_ptr<MixerSet> mixers;
+  KvType kv = KvType::bf16;      // how keys and values are kept
+  std::vector<MixerSpec> specs;  // [L] the plan's, or the model's own
+  std::string plan_hash;         // empty: no plan
+  std::string adapter_hash;      // of the adapter merged into the model; empty: none
+
+  [[nodiscard]] bool planned() const { return !plan_hash.empty(); }
+  /// Whether `export` wrote the model: some of its weights may be left out.
+  [[nodiscard]] bool exported() const { return !model->config.attention.empty(); }
+  /// Whether its weights are the unchanged model's, all of them.
+  [[nodiscard]] bool original() const { return adapter_hash.empty() && !exported(); }
+  /// The mixers to run with: the plan's, or the model's own.
+  [[nodiscard]] const MixerList& list() const { return mixers->list(specs); }
+  /// The unchanged model's; only of an original().
+  [[nodiscard]] const MixerList& unchanged() const { return mixers->list(native_specs(model->config)); }
+  /// To run as it was opened.
+  [[nodiscard]] ModelWithMixers run() const { return {*model, list()}; }
+  /// Says in `info` what was opened.
+  void describe(RunInfo& info) const;
+};
+
+/// Opens what find_model() finds, or a directory that `boost`, `heal` or `export` wrote: its model with its plan, an
+/// adapter merged into the weights. `plan`: a plan file, which goes before the directory's own; empty for none. kv: see
+/// AttentionBlock. needs_text: whether there must be a tokenizer. Throws Error.
+OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision,
+                                KvType kv = KvType::bf16, bool needs_text = true);
+
+/// As open_model_argument() without a plan, for what must start from an unchanged model: throws Error for a healed or
+/// exported one. `command` begins the message.
+OpenedModel open_original_model(const std::string& model, Precision precision, const char* command);
+
+/// The model that an opened one was made from, to compare with: the same weights with the model's own mixers or, where
+/// an adapter has changed them, those of the base model, opened again. Keys and values are kept in bf16.
+class UnchangedModel {
+ public:
+  UnchangedModel(const std::string& model, const OpenedModel& opened);
+  /// nullptr for a model without a plan and without int8 keys and values, and for an exported one, which doesn't know
+  /// what it was made from.
+  [[nodiscard]] const ModelWithMixers* get() const { return run_ ? &*run_ : nullptr; }
+
+ private:
+  std::unique_ptr<Model> base_;
+  std::unique_ptr<MixerSet> mixers_;
+  std::optional<ModelWithMixers> run_;
+};
+
+}  // namespace layerboost

@@ -1,0 +1,78 @@
+#include "artifact/parameters_file.h"
+
+#include <functional>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "model/safetensors_file.h"
+#include "model/safetensors_writer.h"
+
+namespace layerboost {
+
+std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters) {
+  std::map<std::string, NamedParameter> named;
+  for (const auto& [key, values] : parameters) {
+    const auto& [layer, kind] = key;
+    LB_CHECK(values.size() == parameter_count(config, kind));
+    auto from = values.begin();
+    for (const ParameterShape& shape : parameter_shapes(config, kind)) {
+      const auto end = from + static_cast<std::ptrdiff_t>(shape.count());
+      named[fmt::format("layers.{}.{}.{}", layer, name_of(kind), shape.name)] = {shape.shape, {from, end}};
+      from = end;
+    }
+  }
+  return named;
+}
+
+MixerParameters parameters_of(const Config& config, const std::map<std::string, NamedParameter>& named,
+                              const std::string& where) {
+  MixerParameters parameters;
+  std::size_t used = 0;
+  for (int layer = 0; layer < config.layers; ++layer) {
+    for (const MixerKind kind : mixer_kinds) {
+      const std::string prefix = fmt::format("layers.{}.{}.", layer, name_of(kind));
+      const auto first = named.lower_bound(prefix);
+      if (first == named.end() || !first->first.starts_with(prefix)) continue;
+      std::vector<float>& values = parameters[{layer, kind}];
+      for (const ParameterShape& shape : parameter_shapes(config, kind)) {
+        const auto tensor = named.find(prefix + shape.name);
+        if (tensor == named.end()) fail("{}: has {}, but not {}{}", where, first->first, prefix, shape.name);
+        if (tensor->second.shape != shape.shape)
+          fail("{}: tensor {} has shape [{}]; expected [{}]", where, tensor->first,
+               fmt::join(tensor->second.shape, ", "), fmt::join(shape.shape, ", "));
+        values.insert(values.end(), tensor->second.values.begin(), tensor->second.values.end());
+        ++used;
+      }
+    }
+  }
+  if (used == named.size()) return parameters;
+  const auto known = named_parameters(config, parameters);
+  for (const auto& [name, tensor] : named) {
+    if (!known.contains(name)) fail("{}: tensor {} is not a parameter of a mixer of this model", where, name);
+  }
+  LB_CHECK(false);
+}
+
+MixerParameters read_parameters(const std::filesystem::path& path, const Config& config) {
+  const MappedFile file(path);
+  std::map<std::string, NamedParameter> named;
+  for (auto& [name, tensor] : parse_safetensors(file.bytes(), path.string())) {
+    NamedParameter& parameter = named[name];
+    parameter.shape = tensor.shape;
+    Tensor flat = tensor;  // any number of dimensions
+    flat.shape = {std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1}, std::multiplies<>())};
+    parameter.values.resize(static_cast<std::size_t>(flat.cols()));
+    read_rows(flat, 0, 1, parameter.values.data());
+  }
+  return parameters_of(config, named, path.string());
+}
+
+void write_parameters(const std::filesystem::path& path, const Config& config, const MixerParameters& parameters) {
+  SafetensorsWriter writer;
+  for (const auto& [name, tensor] : named_parameters(config, parameters))
+    writer.add(name, tensor.shape, tensor.values, DType::f32);
+  writer.write(path);
+}
+
+}  // namespace layerboost

@@ -1,0 +1,29 @@
+// Parameters of mixers on disk: in plans' and analyses' files beside them, in adapters and in exported models.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "mixer/parameters.h"
+
+namespace layerboost {
+
+/// A tensor by itself, as files have it.
+struct NamedParameter {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;
+};
+/// "layers.N.KIND.NAME" for each tensor.
+std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters);
+/// The reverse. Throws Error, beginning with `where`, for names that don't exist, tensors that are missing beside
+/// others of the same mixer, and wrong shapes.
+MixerParameters parameters_of(const Config& config, const std::map<std::string, NamedParameter>& named,
+                              const std::string& where);
+
+/// Reads and writes safetensors with those names, F32. Throws Error.
+MixerParameters read_parameters(const std::filesystem::path& path, const Config& config);
+void write_parameters(const std::filesystem::path& path, const Config& config, const MixerParameters& parameters);
+
+}  // namespace layerboost

@@ -1,0 +1,54 @@
+#include "artifact/plan.h"
+
+#include <algorithm>
+
+#include "artifact/parameters_file.h"
+#include "base/error.h"
+#include "base/in_quotes.h"
+
+namespace layerboost {
+
+std::vector<MixerSpec> Plan::specs() const {
+  std::vector<MixerSpec> result;
+  for (const PlanLayer& layer : layers) result.push_back(layer.mixer);
+  return result;
+}
+
+std::string Plan::hash() const {
+  std::string text = model_hash + "\n";
+  for (const PlanLayer& layer : layers) text += to_string(layer.mixer) + "\n";
+  if (maps) text += maps->hash + "\n";
+  return "sha256:" + sha256(text);
+}
+
+Plan read_plan(const fs::path& path, const Config& config, const std::string& model_hash) {
+  Plan plan = read_plan(path);
+  if (plan.model_hash != model_hash)
+    fail("{}: \"model\" is {} ({}), but the model given is {} ({}); make a plan for it with layerboost plan",
+         path.string(), printable(plan.model_name, 80), printable(plan.model_hash, 80), printable(config.name, 80),
+         model_hash);
+  if (std::ssize(plan.layers) != config.layers)
+    fail("{}: \"layers\" has {} layers, but {} has {}", path.string(), plan.layers.size(), printable(config.name, 80),
+         config.layers);
+  for (std::size_t l = 0; l < plan.layers.size(); ++l)
+    if (plan.layers[l].mixer.sinks > config.max_positions)  // memory for them is taken at once
+      fail("{}: layer {}: \"sinks\" is {}; {} has {} positions", path.string(), l, plan.layers[l].mixer.sinks,
+           printable(config.name, 80), config.max_positions);
+  return plan;
+}
+
+MixerParameters read_plan_maps(const Plan& plan, const fs::path& path, const Config& config) {
+  if (!plan.maps) return {};
+  const fs::path file = path.parent_path() / plan.maps->file;
+  const std::string hash = "sha256:" + sha256(MappedFile(file).text());
+  if (hash != plan.maps->hash)
+    fail("{}: has changed since {} was made (\"maps\": expected {}, found {})", file.string(), path.string(),
+         printable(plan.maps->hash, 80), hash);
+  MixerParameters maps = read_parameters(file, config);
+  for (std::size_t l = 0; l < plan.layers.size(); ++l)
+    if (plan.layers[l].mixer.kind == MixerKind::map && !maps.contains({static_cast<int>(l), MixerKind::map}))
+      fail("{}: has no map for layer {}, which {} gives one", file.string(), l, path.string());
+  return maps;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,99 @@
+#include "export/config.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/error.h"
+
+namespace layerboost {
+namespace {
+
+AttentionParts parts_of(MixerKind kind) {
+  switch (kind) {
+    case MixerKind::none:
+      return AttentionParts::none;
+    case MixerKind::map:
+      return AttentionParts::norm;
+    case MixerKind::softmax:
+    case MixerKind::window:
+    case MixerKind::hybrid:
+    case MixerKind::gated:
+      return AttentionParts::all;
+  }
+  LB_CHECK(false);
+}
+
+/// The ecosystem's name for what a layer keeps of a text: all positions, some of them, or nothing that grows.
+const char* layer_type(const MixerSpec& spec) {
+  switch (spec.kind) {
+    case MixerKind::softmax:
+      return "full_attention";
+    case MixerKind::window:
+    case MixerKind::hybrid:
+    case MixerKind::gated:
+      return "sliding_attention";
+    case MixerKind::map:
+    case MixerKind::none:
+      return "linear_attention";
+  }
+  LB_CHECK(false);
+}
+
+Json own_keys(const ExportSource& source, const Config& config) {
+  Json mixers = Json::array();
+  for (const PlanLayer& layer : source.plan.layers) mixers.push_back(to_string(layer.mixer));
+  Json made_from = {{"name", source.plan.model_name}, {"model", source.plan.model_hash}, {"plan", source.plan.hash()}};
+  if (!source.adapter_hash.empty()) made_from["adapter"] = source.adapter_hash;
+  return {{"version", 1},
+          {"base_model_type", config.arch},
+          {"mixers", mixers},
+          {"rope_frequencies", config.rope.frequencies(config.head_size)},
+          {"rope_attention_factor", config.rope.attention_factor},
+          {"o_bias", config.o_bias},
+          {"qk_norm", config.qk_norm},
+          {"made_from", made_from}};
+}
+
+}  // namespace
+
+Config exported_config(const ExportSource& source) {
+  Config config = source.checkpoint.config();
+  config.attention.clear();
+  for (const PlanLayer& layer : source.plan.layers) config.attention.push_back(parts_of(layer.mixer.kind));
+  return config;
+}
+
+Json export_config_json(const ExportSource& source, const Config& exported, const Json& tokens) {
+  Json types = Json::array();
+  int widest = 0;
+  for (const PlanLayer& layer : source.plan.layers) {
+    types.push_back(layer_type(layer.mixer));
+    widest = std::max(widest, layer.mixer.window);
+  }
+  const std::string code = "modeling_layerboost.LayerBoost";
+  Json json = {{"architectures", {"LayerBoostForCausalLM"}},
+               {"auto_map", {{"AutoConfig", code + "Config"}, {"AutoModelForCausalLM", code + "ForCausalLM"}}},
+               {"model_type", "layerboost"},
+               {"torch_dtype", "bfloat16"},
+               {"vocab_size", exported.vocab},
+               {"hidden_size", exported.hidden},
+               {"intermediate_size", exported.ffn},
+               {"num_hidden_layers", exported.layers},
+               {"num_attention_heads", exported.heads},
+               {"num_key_value_heads", exported.kv_heads},
+               {"head_dim", exported.head_size},
+               {"hidden_act", "silu"},
+               {"max_position_embeddings", exported.max_positions},
+               {"rms_norm_eps", std::stod(fmt::format("{}", exported.norm_eps))},
+               {"rope_theta", exported.rope.base},
+               {"attention_bias", exported.qkv_bias},
+               {"mlp_bias", exported.mlp_bias},
+               {"tie_word_embeddings", exported.tied_embeddings}};
+  json.update(tokens);
+  json["layer_types"] = types;
+  if (widest > 0) json["sliding_window"] = widest;
+  json["layerboost"] = own_keys(source, exported);
+  return json;
+}
+
+}  // namespace layerboost

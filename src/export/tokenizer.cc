@@ -1,0 +1,134 @@
+#include "export/tokenizer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "text/pre_tokenizer.h"
+
+namespace layerboost {
+namespace {
+
+SortedJson byte_level(bool use_regex) {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
+}
+
+SortedJson sequence_of(const SortedJson& first, const SortedJson& second) {
+  return {{"type", "Sequence"}, {"pretokenizers", {first, second}}};
+}
+
+SortedJson pre_tokenizer(const std::string& name) {
+  const auto split = [](std::string_view pattern) {
+    return SortedJson{
+        {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
+  };
+  if (name == "gpt2") return byte_level(true);
+  if (name == "smollm") return sequence_of({{"type", "Digits"}, {"individual_digits", true}}, byte_level(true));
+  if (name == "llama3") return sequence_of(split(llama3_pattern), byte_level(false));
+  if (name == "qwen2") return sequence_of(split(qwen2_pattern), byte_level(false));
+  LB_CHECK(false);
+}
+
+/// Puts BOS before every text.
+SortedJson bos_template(const TokenizerData& data) {
+  const std::string& bos = data.tokens[static_cast<std::size_t>(data.bos)];
+  const auto part = [](const char* kind, const std::string& id, int type) {
+    return SortedJson{{kind, {{"id", id}, {"type_id", type}}}};
+  };
+  return {{"type", "TemplateProcessing"},
+          {"single", {part("SpecialToken", bos, 0), part("Sequence", "A", 0)}},
+          {"pair",
+           {part("SpecialToken", bos, 0), part("Sequence", "A", 0), part("SpecialToken", bos, 1),
+            part("Sequence", "B", 1)}},
+          {"special_tokens", {{bos, {{"id", bos}, {"ids", {data.bos}}, {"tokens", {bos}}}}}}};
+}
+
+/// transformers' way of keeping a second template beside the default one.
+Json chat_templates_json(const TokenizerData& data) {
+  if (data.tool_template.empty()) return data.chat_template;
+  return {{{"name", "default"}, {"template", data.chat_template}},
+          {{"name", "tool_use"}, {"template", data.tool_template}}};
+}
+
+}  // namespace
+
+Json tokenizer_config_json(const TokenizerData& data, const Json& tokens, int positions) {
+  Json json = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+               {"model_max_length", positions},
+               {"clean_up_tokenization_spaces", false},
+               {"add_bos_token", data.add_bos}};
+  for (const char* name : {"bos_token", "eos_token", "pad_token"}) {
+    const std::string id = std::string(name) + "_id";
+    if (!tokens.contains(id)) continue;
+    const Json& value = tokens[id];
+    const auto token = value.is_array() ? value[0].get<TokenId>() : value.get<TokenId>();
+    json[name] = data.tokens[static_cast<std::size_t>(token)];
+  }
+  if (!data.chat_template.empty()) json["chat_template"] = chat_templates_json(data);
+  return json;
+}
+
+std::string tokenizer_json(const TokenizerData& data) {
+  SortedJson added = SortedJson::array();
+  for (const AddedToken& token : data.added)
+    added.push_back({{"id", token.id},
+                     {"content", token.content},
+                     {"single_word", false},
+                     {"lstrip", token.lstrip},
+                     {"rstrip", token.rstrip},
+                     {"normalized", false},
+                     {"special", token.special}});
+  SortedJson vocab = SortedJson::object();
+  for (std::size_t id = 0; id < data.tokens.size(); ++id)
+    if (!data.tokens[id].empty()) vocab[data.tokens[id]] = id;
+  SortedJson model = {{"type", "BPE"},          {"dropout", nullptr},
+                      {"unk_token", nullptr},   {"continuing_subword_prefix", nullptr},
+                      {"fuse_unk", false},      {"end_of_word_suffix", nullptr},
+                      {"byte_fallback", false}, {"ignore_merges", data.ignore_merges}};
+  model["vocab"] = std::move(vocab);
+  model["merges"] = data.merges;
+  SortedJson json = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
+  json["added_tokens"] = std::move(added);
+  json["normalizer"] = data.nfc ? SortedJson{{"type", "NFC"}} : SortedJson();
+  json["pre_tokenizer"] = pre_tokenizer(data.pre_tokenizer);
+  json["post_processor"] = data.add_bos && data.bos >= 0 ? bos_template(data) : SortedJson();
+  json["decoder"] = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  json["model"] = std::move(model);
+  return json.dump(-1, ' ', false, SortedJson::error_handler_t::replace) + "\n";
+}
+
+Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const fs::path& directory) {
+  TokenizerData data;
+  try {
+    data = checkpoint.tokenizer();
+  } catch (const Error& error) {
+    warn("no tokenizer exported: {}", error.what());
+    return Json::object();
+  }
+  const Config& config = checkpoint.config();
+  Json tokens = Json::object();
+  if (data.bos >= 0) tokens["bos_token_id"] = data.bos;
+  std::vector<TokenId> ends = {data.eos};
+  for (const int id : config.eos)
+    if (std::find(ends.begin(), ends.end(), id) == ends.end()) ends.push_back(id);
+  std::erase(ends, -1);
+  if (!ends.empty()) {
+    tokens["eos_token_id"] = ends.size() == 1 ? Json(ends[0]) : Json(ends);
+    tokens["pad_token_id"] = ends[0];  // what batches are filled up with is never looked at
+  }
+  constexpr std::array files = {"tokenizer.json",          "tokenizer_config.json",
+                                "chat_template.jinja",     "additional_chat_templates/tool_use.jinja",
+                                "special_tokens_map.json", "generation_config.json"};
+  if (fs::exists(path / "tokenizer.json")) {
+    for (const char* file : files)
+      if (fs::exists(path / file)) write_file(directory / file, read_file(path / file));
+  } else {
+    write_file(directory / "tokenizer.json", tokenizer_json(data));
+    write_json(directory / "tokenizer_config.json", tokenizer_config_json(data, tokens, config.max_positions));
+  }
+  if (!fs::exists(directory / "generation_config.json")) write_json(directory / "generation_config.json", tokens);
+  return tokens;
+}
+
+}  // namespace layerboost

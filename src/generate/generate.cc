@@ -1,0 +1,163 @@
+#include "generate/generate.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "generate/logits_processors.h"
+#include "generate/run_schedule.h"
+
+namespace layerboost {
+namespace {
+
+using OnToken = std::function<void(std::size_t, TokenId)>;
+
+void check_prompts(const Model& model, std::span<const std::vector<TokenId>> prompts, int tokens) {
+  const int most = model.config.max_positions;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    if (prompts[i].empty()) fail("prompt {} is empty", i + 1);
+    if (most > 0 && prompts[i].size() + static_cast<std::size_t>(tokens) > static_cast<std::size_t>(most))
+      fail("prompt {} has {} tokens: with {} more than the model's {} positions", i + 1, prompts[i].size(), tokens,
+           most);
+  }
+}
+
+/// Texts being written.
+class Writer {
+ public:
+  Writer(Subject& subject, std::size_t count, const GenerateOptions& options, const OnToken& on_token)
+      : subject_(subject), options_(options), on_token_(on_token), results_(count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      sequences_.emplace_back(subject.mixers, subject.pools);
+      random_.push_back(Random(options.seed).fork(options.first_stream + i));
+    }
+  }
+
+  /// Reads the prompts in steps of limited size and draws each text's first token.
+  void read(std::span<const std::vector<TokenId>> prompts) {
+    for (const std::vector<TokenId>& prompt : prompts) processors_.emplace_back(options_.sampling, prompt);
+    std::vector<TokenRun> runs(prompts.size());
+    for (std::size_t i = 0; i < prompts.size(); ++i) runs[i].tokens = prompts[i];
+    RunSchedule schedule(runs);
+    for (auto pieces = schedule.next(); !pieces.empty(); pieces = schedule.next()) {
+      check_interrupt("stopped");
+      clear_step();
+      int row = 0;
+      for (const RunPiece& piece : pieces) {
+        const auto text = static_cast<std::size_t>(piece.run);
+        const std::span<const TokenId> tokens = prompts[text];
+        items_.push_back({&sequences_[text], tokens.subspan(static_cast<std::size_t>(piece.first),
+                                                            static_cast<std::size_t>(piece.count))});
+        row += piece.count;
+        if (static_cast<std::size_t>(piece.first + piece.count) < tokens.size()) continue;
+        rows_.push_back(row - 1);
+        ends_.push_back(text);
+      }
+      step();
+    }
+  }
+
+  /// One more token for each text that hasn't ended; false when all have.
+  bool write() {
+    clear_step();
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      Generation& text = results_[i];
+      if (text.stopped || text.tokens.size() >= static_cast<std::size_t>(options_.tokens)) continue;
+      rows_.push_back(static_cast<int>(items_.size()));
+      ends_.push_back(i);
+      items_.push_back({&sequences_[i], std::span(text.tokens).last(1)});
+    }
+    if (items_.empty()) return false;
+    step();
+    return true;
+  }
+
+  std::vector<Generation> take() { return std::move(results_); }
+
+ private:
+  void clear_step() {
+    items_.clear();
+    rows_.clear();
+    ends_.clear();
+  }
+
+  /// Runs items_ and draws a token for text ends_[i] from the logits of row rows_[i].
+  void step() {
+    const float* hidden = subject_.runner.forward(items_);
+    std::size_t done = 0;
+    subject_.runner.logits(hidden, rows_, [&](const LogitsBlock& block) {
+      const int count = static_cast<int>(block.rows.size());
+#pragma omp parallel for schedule(dynamic)
+      for (int i = 0; i < count; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        const std::size_t text = ends_[done + at];
+        append(text, sample(block.row(at), block.scale(at), block.vocab, options_.sampling, processors_[text], {},
+                            random_[text]));
+      }
+      done += block.rows.size();
+    });
+    for (const std::size_t text : ends_) {
+      if (!results_[text].stopped && results_[text].tokens.back() < 0) fail("{}", damaged_model);
+      if (on_token_ && !results_[text].stopped) on_token_(text, results_[text].tokens.back());
+    }
+  }
+
+  void append(std::size_t text, TokenId token) {
+    Generation& result = results_[text];
+    result.stopped = std::find(options_.stop.begin(), options_.stop.end(), token) != options_.stop.end();
+    if (result.stopped) return;
+    result.tokens.push_back(token);
+    processors_[text].see(token);
+  }
+
+  Subject& subject_;
+  const GenerateOptions& options_;
+  const OnToken& on_token_;
+  std::vector<Generation> results_;
+  std::vector<Sequence> sequences_;
+  std::vector<Random> random_;
+  std::vector<LogitsProcessors> processors_;
+  // Of the current step.
+  std::vector<BatchItem> items_;
+  std::vector<int> rows_;
+  std::vector<std::size_t> ends_;
+};
+
+}  // namespace
+
+std::vector<TokenId> end_tokens(const Model& model) {
+  std::vector<TokenId> tokens(model.config.eos.begin(), model.config.eos.end());
+  if (const TokenId eos = model.text().eos(); eos >= 0) tokens.push_back(eos);
+  return tokens;
+}
+
+Sampling own_sampling(const Config& config, Sampling otherwise) {
+  const SamplingDefaults& own = config.sampling;
+  Sampling sampling = std::move(otherwise);
+  sampling.temperature = own.temperature.value_or(sampling.temperature);
+  sampling.top_p = own.top_p.value_or(sampling.top_p);
+  sampling.min_p = own.min_p.value_or(sampling.min_p);
+  sampling.repetition_penalty = own.repetition_penalty.value_or(sampling.repetition_penalty);
+  if (own.top_k) sampling.top_k = static_cast<int>(std::clamp<double>(*own.top_k, 0, config.vocab));
+  try {
+    check_sampling(sampling);
+  } catch (const Error& error) {
+    fail(
+        "the model's own way of sampling (generation_config.json, or general.sampling in GGUF): {}; "
+        "--generation-config none does without it",
+        error.what());
+  }
+  return sampling;
+}
+
+std::vector<Generation> generate(Subject& subject, std::span<const std::vector<TokenId>> prompts,
+                                 const GenerateOptions& options,
+                                 const std::function<void(std::size_t, TokenId)>& on_token) {
+  check_prompts(subject.model, prompts, options.tokens);
+  Writer writer(subject, prompts.size(), options, on_token);
+  if (options.tokens > 0) writer.read(prompts);
+  while (writer.write()) check_interrupt("stopped");
+  return writer.take();
+}
+
+}  // namespace layerboost

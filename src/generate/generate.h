@@ -1,0 +1,40 @@
+// Writing on from prompts, all of them in one ragged batch.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "generate/sampler.h"
+#include "model/subject.h"
+
+namespace layerboost {
+
+struct GenerateOptions {
+  int tokens = 64;  // at most so many for each prompt
+  Sampling sampling;
+  std::uint64_t seed = 0;  // prompt number i draws from stream `first_stream` + i of it
+  std::uint64_t first_stream = 0;
+  std::vector<TokenId> stop;  // a text ends with one of these, which is not part of it
+};
+
+struct Generation {
+  std::vector<TokenId> tokens;
+  bool stopped = false;  // by one of options.stop rather than by the number of tokens
+};
+
+/// The tokens that end a text of this model.
+std::vector<TokenId> end_tokens(const Model& model);
+
+/// `otherwise` with what the model's makers say in its place. Throws Error where they say what makes no sense.
+Sampling own_sampling(const Config& config, Sampling otherwise);
+
+/// Continues each of `prompts` (at least one token each); what one gives doesn't depend on the others beyond rounding.
+/// `on_token(prompt, token)` is called for each new token, in order. Throws Error when a prompt and its continuation
+/// need more positions than the model has or its logits aren't numbers, Interrupted when the user asked to stop.
+std::vector<Generation> generate(Subject& subject, std::span<const std::vector<TokenId>> prompts,
+                                 const GenerateOptions& options,
+                                 const std::function<void(std::size_t, TokenId)>& on_token = {});
+
+}  // namespace layerboost

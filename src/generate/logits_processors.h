@@ -1,0 +1,38 @@
+// What changes a text's logits before a token is sampled: bias, penalties, tokens that may not be sampled yet.
+#pragma once
+
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "generate/sampler.h"
+
+namespace layerboost {
+
+/// One per text; steps 1 and 2 of Sampling. Remembers the tokens seen as far as the penalties need them.
+class LogitsProcessors {
+ public:
+  LogitsProcessors(const Sampling& sampling, std::span<const TokenId> prompt);
+
+  /// Counts a token that was sampled.
+  void see(TokenId token);
+
+  /// Whether apply() changes anything beside what is to be left out.
+  [[nodiscard]] bool any() const;
+
+  /// Changes logits [V] (true ones: row scales multiplied in). `left_out` can't be sampled afterwards.
+  void apply(std::span<float> logits, std::span<const TokenId> left_out) const;
+
+ private:
+  [[nodiscard]] bool penalties() const;
+
+  std::vector<std::pair<TokenId, float>> bias_;
+  double repetition_, presence_, frequency_;
+  std::unordered_map<TokenId, int> counts_;  // of the text; 0: only in the prompt
+};
+
+/// All steps of Sampling: as sample(), by scale * logits [V] after `processors`; `left_out` can't be sampled.
+TokenId sample(const float* logits, float scale, int vocab, const Sampling& sampling,
+               const LogitsProcessors& processors, std::span<const TokenId> left_out, Random& random);
+
+}  // namespace layerboost

@@ -1,0 +1,26 @@
+// A model with one choice of mixers, and the memory to run it.
+#pragma once
+
+#include "model/runner.h"
+
+namespace layerboost {
+
+/// A model with the mixers [L] that it runs with.
+struct ModelWithMixers {
+  const Model& model;
+  const MixerList& mixers;
+};
+
+/// What is being evaluated. Not thread-safe: one per thread of control. Sequences made with it must not outlive it.
+struct Subject {
+  /// `model` and `mixers` [L] must outlive the subject.
+  Subject(const Model& its_model, const MixerList& its_mixers)
+      : model(its_model), mixers(its_mixers), runner(its_model) {}
+
+  const Model& model;
+  const MixerList& mixers;
+  Runner runner;
+  CachePools pools;
+};
+
+}  // namespace layerboost

@@ -1,0 +1,29 @@
+// What a load's requests saw, summed up as `vllm bench serve` does.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "net/load_client.h"
+
+namespace layerboost {
+
+/// vLLM's fields: "completed", "failed", "duration", "total_input_tokens", "total_output_tokens", "request_throughput",
+/// "output_throughput", "total_token_throughput" (tokens a second), "max_output_tokens_per_s" (of the busiest second),
+/// "max_concurrent_requests", and of ttft, tpot, itl and e2el "mean_..._ms", "median_..._ms", "std_..._ms" and
+/// "p99_..._ms":
+///   TTFT: from a request's start to its first chunk; ITL: between its chunks; E2EL: to its last chunk;
+///   TPOT: (E2EL - TTFT) / (tokens - 1), of requests with more than one token.
+/// Requests that failed count in "failed" only; "errors" holds what they said, each once. Percentiles are interpolated
+/// linearly between neighbours, the deviation is of the population, as numpy has them.
+Json load_report(const LoadResult& result, const LoadLevel& level);
+
+/// A table of several reports: the header, and a line for one.
+std::string load_table_header();
+std::string load_table_line(const Json& report);
+
+/// The value below which `percent` of `values` lie, interpolated; 0 for none.
+double percentile(std::vector<double> values, double percent);
+
+}  // namespace layerboost
