@@ -53,8 +53,7 @@ class ProductTimer {
     for (int first = 0; first < rows; first += tile_rows) {
       const int count = std::min(tile_rows, rows - first);
       input_.reshape(count, matrix.in(), matrix.precision());
-      matrix.multiply(input_, output_.reserve_as<float>(static_cast<std::size_t>(count + 16) *
-                                                        static_cast<std::size_t>(matrix.out())));
+      matrix.multiply(input_, output_.reserve_product(count, matrix.out()));
     }
   }
 

@@ -25,8 +25,7 @@ const float* DistillHead::logits(const float* hidden, std::span<const int> index
   const Config& config = model_.config;
   normed_.reshape(count, config.hidden, model_.precision);
   rms_norm(hidden, index, model_.weights.final_norm.data(), config.norm_eps, normed_);
-  float* const result =
-      buffer.reserve_as<float>(static_cast<std::size_t>(block_rows + 16) * static_cast<std::size_t>(config.vocab));
+  float* const result = buffer.reserve_product(block_rows, config.vocab);
   return model_.weights.head.multiply(normed_, result).data;
 }
 
@@ -52,8 +51,7 @@ void DistillHead::run(const float* teacher, const float* student, std::span<cons
                   rows.subspan(at, size));
     }
     if (gradient == nullptr) continue;
-    float* const d_normed =
-        d_normed_.reserve_as<float>(static_cast<std::size_t>(block_rows + 16) * static_cast<std::size_t>(D));
+    float* const d_normed = d_normed_.reserve_product(block_rows, D);
     {
       const Profile::Scope time(profile, Phase::head_products);
       transposed_.multiply(*gradient, d_normed);

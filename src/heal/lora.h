@@ -61,10 +61,11 @@ class LoraProduct {
   /// Numbers that forward() leaves for backward() of each tile: A x, transposed.
   [[nodiscard]] std::size_t kept_size() const { return static_cast<std::size_t>(t_columns_) * low_rank_rows; }
 
-  /// y = W x + (alpha / r) B (A x). x [n, in]; y has room for [n + 16, out]; kept [kept_size()] in x's precision.
+  /// y = W x + (alpha / r) B (A x). x [n, in]; y has room for [n + spare_rows, out]; kept [kept_size()] in x's
+  /// precision.
   Product forward(const Activations& x, float* y, void* kept, Profile& profile) const;
 
-  /// dx = dy W + (alpha / r) dy B A: dy [n, out] in x's precision, room for dx [n + 16, in]. Remembers dy B for
+  /// dx = dy W + (alpha / r) dy B A: dy [n, out] in x's precision, room for dx [n + spare_rows, in]. Remembers dy B for
   /// pair_gradients(), which follows with the same dy.
   void input_gradient(const Activations& dy, float* dx, Profile& profile) const;
 

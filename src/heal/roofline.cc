@@ -48,8 +48,7 @@ double time_of(const Shape& shape, std::ptrdiff_t rows, Precision precision) {
   std::vector<float> ones(static_cast<std::size_t>(shape.tile) * static_cast<std::size_t>(shape.in), 1.0F);
   pack_activations(ones.data(), x);
   AlignedBuffer y;
-  float* const result =
-      y.reserve_as<float>(static_cast<std::size_t>(shape.tile + 16) * static_cast<std::size_t>(shape.out));
+  float* const result = y.reserve_product(shape.tile, shape.out);
   const std::ptrdiff_t tiles = (rows + shape.tile - 1) / shape.tile;
   double best = 1e9;
   for (int repeat = 0; repeat < 4; ++repeat) {  // the first warms up

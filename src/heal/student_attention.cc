@@ -155,7 +155,7 @@ class AttentionStudent final : public StudentMixer {
     saved.q.reserve_as<float>(N * q);
     saved.k.reserve_as<float>(N * kv);
     saved.v.reserve_as<float>(N * kv);
-    if (config.qk_norm) saved.product.reserve_as<float>((N + 16) * (q + 2 * kv));
+    if (config.qk_norm) saved.product.reserve_as<float>((N + spare_rows) * (q + 2 * kv));
     if (core_->needs_plain()) {
       saved.x.reserve_as<float>(N * D);
       saved.q_plain.reserve_as<float>(N * q);
@@ -172,8 +172,7 @@ class AttentionStudent final : public StudentMixer {
 
   [[nodiscard]] float* tile_product() const {
     const int width = std::max(model_.config.q_size() + 2 * model_.config.kv_size(), model_.config.hidden);
-    return scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
-                                              static_cast<std::size_t>(width));
+    return scratch_.product.reserve_product(tile_rows, width);
   }
 
   /// Norm, projections, RoPE.
@@ -238,8 +237,7 @@ class AttentionStudent final : public StudentMixer {
   const float* output_backward(const MixerSaved& saved, const float* d_hidden, std::ptrdiff_t all_rows,
                                std::span<float> gradients) const {
     const int D = model_.config.hidden, q_size = model_.config.q_size();
-    float* const d_out =
-        scratch_.d_out.reserve_as<float>(static_cast<std::size_t>(all_rows + 16) * static_cast<std::size_t>(q_size));
+    float* const d_out = scratch_.d_out.reserve_product(all_rows, q_size);
     for_each_tile(all_rows, [&](std::ptrdiff_t row, int count) {
       {
         const Profile::Scope time(scratch_.profile, Phase::rows);

@@ -65,8 +65,7 @@ class MapStudent final : public StudentMixer {
 
  private:
   [[nodiscard]] float* tile_product() const {
-    return scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
-                                              static_cast<std::size_t>(model_.config.hidden));
+    return scratch_.product.reserve_product(tile_rows, model_.config.hidden);
   }
 
   const Model& model_;

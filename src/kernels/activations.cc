@@ -1,7 +1,5 @@
 #include "kernels/activations.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <new>
@@ -13,8 +11,6 @@ namespace layerboost {
 namespace {
 
 constexpr std::size_t kLine = 64;
-// Products may round the number of rows up by so many.
-constexpr int kSpareRows = 16;
 
 std::size_t element_bytes(Precision precision) {
   switch (precision) {
@@ -36,16 +32,19 @@ std::byte* AlignedBuffer::reserve(std::size_t bytes) {
   if (bytes > capacity_) {
     // Growing by half at least keeps slowly rising sizes from allocating every time.
     const std::size_t wanted = (std::max(bytes, capacity_ + capacity_ / 2) + kLine - 1) / kLine * kLine;
-    data_.reset();
+    small_.reset();
+    large_ = HugePages();
     capacity_ = 0;
-    void* memory = nullptr;
-    if (::posix_memalign(&memory, wanted < huge_page ? kLine : huge_page, wanted) != 0) throw std::bad_alloc();
-    data_.reset(static_cast<std::byte*>(memory));
+    if (wanted >= huge_page) {
+      large_ = HugePages(wanted);
+    } else {
+      void* memory = nullptr;
+      if (::posix_memalign(&memory, kLine, wanted) != 0) throw std::bad_alloc();
+      small_.reset(static_cast<std::byte*>(memory));
+    }
     capacity_ = wanted;
-    // Rows are read in order by all threads: with small pages, misses of the translation buffer cost several percent.
-    if (wanted >= huge_page) ::madvise(memory, wanted / huge_page * huge_page, MADV_HUGEPAGE);
   }
-  return data_.get();
+  return data();
 }
 
 void Activations::reshape(int rows, int cols, Precision precision) {
@@ -53,7 +52,7 @@ void Activations::reshape(int rows, int cols, Precision precision) {
   rows_ = rows;
   cols_ = cols;
   precision_ = precision;
-  const auto padded_rows = static_cast<std::size_t>(rows + kSpareRows);
+  const auto padded_rows = static_cast<std::size_t>(rows + spare_rows);
   storage_.reserve(padded_rows * static_cast<std::size_t>(cols) * element_bytes(precision));
   if (precision == Precision::int8) scales_.reserve_as<float>(padded_rows);
 }

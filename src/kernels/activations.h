@@ -5,12 +5,16 @@
 #include <cstdint>
 #include <memory>
 
+#include "kernels/huge_pages.h"
 #include "kernels/precision.h"
 
 namespace layerboost {
 
-/// Memory aligned to 64 bytes that only ever grows; contents are lost when it does. From 2 MiB on it is made of huge
-/// pages, where the system has some.
+/// Matrix products may round the number of rows up by so many: their operands and results have room for them.
+inline constexpr int spare_rows = 16;
+
+/// Memory aligned to 64 bytes that only ever grows; contents are lost when it does. From 2 MiB on it
+/// is HugePages.
 class AlignedBuffer {
  public:
   /// At least `bytes` bytes, aligned to 64.
@@ -19,20 +23,24 @@ class AlignedBuffer {
   T* reserve_as(std::size_t count) {
     return reinterpret_cast<T*>(reserve(count * sizeof(T)));
   }
-  [[nodiscard]] std::byte* data() const { return data_.get(); }
+  /// For the result of a matrix product: [rows, cols] with its spare rows.
+  float* reserve_product(int rows, int cols) {
+    return reserve_as<float>(static_cast<std::size_t>(rows + spare_rows) * static_cast<std::size_t>(cols));
+  }
+  [[nodiscard]] std::byte* data() const { return large_.data() != nullptr ? large_.data() : small_.get(); }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
  private:
   struct Free {
     void operator()(std::byte* p) const;
   };
-  std::unique_ptr<std::byte, Free> data_;
+  std::unique_ptr<std::byte, Free> small_;
+  HugePages large_;
   std::size_t capacity_ = 0;
 };
 
 /// The left operand of a matrix product: [rows, cols] as f32, bf16, or int8 with one scale per row (value = int8 *
-/// scale). There is room for 16 rows more than asked, so that products may round the number of rows up; their contents
-/// don't matter.
+/// scale). There is room for spare_rows more than asked, whose contents don't matter.
 class Activations {
  public:
   /// Gives room for [rows, cols] in this precision. Contents are undefined. Storage is kept and only grows.

@@ -11,10 +11,13 @@ const Kernels*& in_use() {
 }  // namespace
 
 const Kernels& kernels_of(Isa isa) {
-  static const Kernels levels[] = {{avx2::row_kernels, avx2::logit_kernels, avx2::attention_kernels,
-                                    avx2::attention_training_kernels, avx2::linear_kernels},
-                                   {avx512::row_kernels, avx512::logit_kernels, avx512::attention_kernels,
-                                    avx512::attention_training_kernels, avx512::linear_kernels}};
+#define LB_KERNELS_OF(level)                                                                               \
+  {                                                                                                        \
+    level::row_kernels, level::logit_kernels, level::attention_kernels, level::attention_training_kernels, \
+        level::linear_kernels, level::low_rank_kernels, level::training_row_kernels                        \
+  }
+  static const Kernels levels[] = {LB_KERNELS_OF(avx2), LB_KERNELS_OF(avx512)};  // by Isa
+#undef LB_KERNELS_OF
   return levels[static_cast<int>(isa)];
 }
 

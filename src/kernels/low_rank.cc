@@ -6,17 +6,12 @@
 #include "base/error.h"
 #include "kernels/bf16.h"
 #include "kernels/dispatch.h"
-#include "kernels/isa/low_rank.h"
 
 namespace layerboost {
 namespace {
 
 // Numbers of x and y from which on several threads are worth their start.
 constexpr std::ptrdiff_t worth_threads = 1 << 14;
-
-const LowRankKernels& low_rank() {
-  return &kernels() == &kernels_of(Isa::avx512) ? avx512::low_rank_kernels : avx2::low_rank_kernels;
-}
 
 /// Packs B [k, cols] as LowRankProduct wants it; an odd k is filled up with b(k, j).
 template <typename Value>
@@ -94,7 +89,7 @@ class UpdateBlock {
     task.rows = count_;
     task.cols = m.padded_rank();
     task.steps = bf16 ? m.cols() / 2 : m.cols();
-    low_rank().product(task);
+    kernels().low_rank.product(task);
   }
 
   /// Rounds t, and leaves it transposed.
@@ -134,7 +129,7 @@ class UpdateBlock {
     task.cols = m.cols();
     task.steps = bf16 ? (m.rank() + 1) / 2 : m.rank();
     task.accumulate = true;
-    low_rank().product(task);
+    kernels().low_rank.product(task);
   }
 
   const LowRankUpdate& update_;
@@ -182,13 +177,13 @@ void add_strip(const OuterProducts& product, int first, int count, int n, bool b
     task.b = reinterpret_cast<const std::byte*>(static_cast<const float*>(product.x) + first);
     task.b_stride = product.x_stride * 4;
     task.steps = n;
-    return low_rank().product(task);
+    return kernels().low_rank.product(task);
   }
   thread_local AlignedBuffer buffer;
   auto* const pairs = buffer.reserve_as<std::uint16_t>(static_cast<std::size_t>(low_rank_rows) * strip);
   const auto* const source = static_cast<const std::uint16_t*>(product.x) + first;
   const int even = n / 2 * 2;
-  low_rank().interleave(source, product.x_stride, even, count, pairs);
+  kernels().low_rank.interleave(source, product.x_stride, even, count, pairs);
   if (even < n) {
     std::uint16_t* const last = pairs + static_cast<std::ptrdiff_t>(even) * count;
     for (int j = 0; j < count; ++j) {
@@ -199,7 +194,7 @@ void add_strip(const OuterProducts& product, int first, int count, int n, bool b
   task.b = reinterpret_cast<const std::byte*>(pairs);
   task.b_stride = static_cast<std::ptrdiff_t>(count) * 4;
   task.steps = (n + 1) / 2;
-  low_rank().product(task);
+  kernels().low_rank.product(task);
 }
 
 }  // namespace

@@ -8,19 +8,10 @@
 #include "kernels/bf16.h"
 #include "kernels/dispatch.h"
 #include "kernels/for_each_row.h"
-#include "kernels/isa/training_rows.h"
 
 namespace layerboost {
-namespace {
-
-const TrainingRowKernels& training_rows() {
-  return &kernels() == &kernels_of(Isa::avx512) ? avx512::training_row_kernels : avx2::training_row_kernels;
-}
-
-}  // namespace
-
 void rms_norm_backward(const float* x, const float* weight, float eps, const float* dy, int rows, int cols, float* dx) {
-  const auto backward = training_rows().rms_norm_backward;
+  const auto backward = kernels().training_rows.rms_norm_backward;
   for_each_row(rows, cols,
                [&](std::ptrdiff_t i) { backward(x + i * cols, weight, dy + i * cols, eps, cols, dx + i * cols); });
 }
@@ -36,7 +27,7 @@ void silu_mul_keep(const Product& gate_up, Activations& out, void* kept) {
       std::copy_n(source, wide, static_cast<float*>(kept) + i * wide);
       kernels().rows.silu_mul(source, source + cols, 1.0F, cols, out.f32(row));
     } else {
-      training_rows().silu_mul_bf16(source, cols, static_cast<std::uint16_t*>(kept) + i * wide, out.bf16(row));
+      kernels().training_rows.silu_mul_bf16(source, cols, static_cast<std::uint16_t*>(kept) + i * wide, out.bf16(row));
     }
   });
 }
@@ -48,11 +39,11 @@ void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up
   for_each_row(activated.rows(), 2 * cols, [&](std::ptrdiff_t i) {
     const int row = static_cast<int>(i);
     if (activated.precision() == Precision::f32)
-      training_rows().silu_mul_backward(static_cast<const float*>(kept) + i * wide, dy + i * cols, cols,
-                                        d_gate_up.f32(row), activated.f32(row));
+      kernels().training_rows.silu_mul_backward(static_cast<const float*>(kept) + i * wide, dy + i * cols, cols,
+                                                d_gate_up.f32(row), activated.f32(row));
     else
-      training_rows().silu_mul_backward_bf16(static_cast<const std::uint16_t*>(kept) + i * wide, dy + i * cols, cols,
-                                             d_gate_up.bf16(row), activated.bf16(row));
+      kernels().training_rows.silu_mul_backward_bf16(static_cast<const std::uint16_t*>(kept) + i * wide, dy + i * cols,
+                                                     cols, d_gate_up.bf16(row), activated.bf16(row));
   });
 }
 
@@ -84,7 +75,8 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
         }
         std::fill_n(row + column, width, 0.0F);
         for (int h = 0; h < width; h += d)
-          training_rows().rms_norm_backward(source + h, norm, gradient + h, shape.norm_eps, d, row + column + h);
+          kernels().training_rows.rms_norm_backward(source + h, norm, gradient + h, shape.norm_eps, d,
+                                                    row + column + h);
       }
       column += width;
     };
@@ -112,13 +104,13 @@ void logits_loss(const float* teacher, const float* student, std::span<const std
     const int at = static_cast<int>(i);
     if (gradient == nullptr) {
       thread_local AlignedBuffer unused;
-      row.kl = training_rows().logits_gradient_bf16(t, s, how, vocab,
-                                                    unused.reserve_as<std::uint16_t>(static_cast<std::size_t>(vocab)));
+      row.kl = kernels().training_rows.logits_gradient_bf16(
+          t, s, how, vocab, unused.reserve_as<std::uint16_t>(static_cast<std::size_t>(vocab)));
     } else if (gradient->precision() == Precision::f32) {
-      row.kl = training_rows().logits_gradient(t, s, how, vocab, gradient->f32(at));
+      row.kl = kernels().training_rows.logits_gradient(t, s, how, vocab, gradient->f32(at));
       if (ce != 0) gradient->f32(at)[target] -= ce * loss.factor;
     } else {
-      row.kl = training_rows().logits_gradient_bf16(t, s, how, vocab, gradient->bf16(at));
+      row.kl = kernels().training_rows.logits_gradient_bf16(t, s, how, vocab, gradient->bf16(at));
       if (ce != 0) {
         std::uint16_t& value = gradient->bf16(at)[target];
         value = to_bf16(from_bf16(value) - ce * loss.factor);
@@ -143,7 +135,7 @@ double norm_of(std::span<const float> x) {
 #pragma omp parallel for schedule(static)
   for (std::ptrdiff_t c = 0; c < std::ssize(sums); ++c)
     sums[static_cast<std::size_t>(c)] =
-        training_rows().sum_squares(x.data() + c * chunk, std::min(chunk, std::ssize(x) - c * chunk));
+        kernels().training_rows.sum_squares(x.data() + c * chunk, std::min(chunk, std::ssize(x) - c * chunk));
   double total = 0;
   for (const double sum : sums) total += sum;
   return std::sqrt(total);
@@ -167,7 +159,8 @@ void adam_step(const AdamOptions& options, std::span<const float> gradient, std:
 #pragma omp parallel for schedule(static)
   for (std::ptrdiff_t c = 0; c < chunks_of(x.size()); ++c) {
     const std::ptrdiff_t first = c * chunk, count = std::min(chunk, std::ssize(x) - first);
-    training_rows().adam(step, count, gradient.data() + first, x.data() + first, m.data() + first, v.data() + first);
+    kernels().training_rows.adam(step, count, gradient.data() + first, x.data() + first, m.data() + first,
+                                 v.data() + first);
   }
 }
 

@@ -44,8 +44,7 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
   float* const q = workspace.q.reserve_as<float>(count_all * static_cast<std::size_t>(q_size));
   float* const k = workspace.k.reserve_as<float>(count_all * static_cast<std::size_t>(kv_size));
   float* const v = workspace.v.reserve_as<float>(count_all * static_cast<std::size_t>(kv_size));
-  float* const product =
-      workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(width));
+  float* const product = workspace.product.reserve_product(tile_rows, width);
 
   workspace.positions.resize(count_all);
   for (const MixerSpan& span : rows.spans)
@@ -77,8 +76,7 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
     workspace.mixed.reshape(count, q_size, weights_.o.precision());
     pack_activations(projected.output + static_cast<std::ptrdiff_t>(row) * q_size, workspace.mixed);
     workspace.observe(layer_, Site::o, workspace.mixed);
-    float* const product =
-        workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(D));
+    float* const product = workspace.product.reserve_product(tile_rows, D);
     Product output =
         timed_product(workspace.times, StepPhase::mixer_products, weights_.o, workspace.mixed, product);  // [count, D]
     if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);

@@ -18,19 +18,19 @@ struct GatedMixer::Parts {
   float* sums;               // [rows, H, d]
   float* totals;             // [rows, H]
   float* v_again;            // [tile, G, d], split_qkv()'s, not needed
-  float* gates;              // [tile + 16, H]
+  float* gates;              // [tile + spare_rows, H]
 
   Parts(const MixerRows& all, const Config& config, AlignedBuffer& memory) : rows(all.rows) {
     const auto n = static_cast<std::size_t>(rows), H = static_cast<std::size_t>(config.heads),
                q = static_cast<std::size_t>(config.q_size()), kv = static_cast<std::size_t>(config.kv_size());
-    q_plain = memory.reserve_as<float>(n * (2 * q + kv + 3 * H) + (tile_rows + 16) * (kv + H));
+    q_plain = memory.reserve_as<float>(n * (2 * q + kv + 3 * H) + (tile_rows + spare_rows) * (kv + H));
     sums = q_plain + n * q;
     k_plain = sums + n * q;
     log_decays = k_plain + n * kv;
     log_sums = log_decays + n * H;
     totals = log_sums + n * H;
     v_again = totals + n * H;
-    gates = v_again + (tile_rows + 16) * kv;
+    gates = v_again + (tile_rows + spare_rows) * kv;
   }
 };
 

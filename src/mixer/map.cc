@@ -31,8 +31,7 @@ void MapMixer::forward(const MixerRows& rows, Workspace& workspace) const {
         in_order ? rows.index : rows.index.subspan(static_cast<std::size_t>(row), static_cast<std::size_t>(count));
     workspace.normed.reshape(count, D, matrix_.precision());
     rms_norm(tile, index, weights_.mixer_norm.data(), model_.config.norm_eps, workspace.normed);
-    float* const product =
-        workspace.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) * static_cast<std::size_t>(D));
+    float* const product = workspace.product.reserve_product(tile_rows, D);
     const Product mapped =
         timed_product(workspace.times, StepPhase::mixer_products, matrix_, workspace.normed, product);  // [count, D]
     add_rows(tile, index, add_bias(mapped, bias_.data(), product));

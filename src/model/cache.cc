@@ -1,12 +1,11 @@
 #include "model/cache.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "kernels/huge_pages.h"
 
 namespace layerboost {
 namespace {
@@ -20,25 +19,10 @@ std::size_t rounded_up(std::size_t bytes, std::size_t unit) { return (bytes + un
 /// Memory for blocks of one size.
 class Slab {
  public:
-  Slab(std::size_t bytes, std::size_t block_bytes) : bytes_(bytes) {
-    // The system doesn't align to huge pages by itself: take more, and give back what lies before and behind.
-    const std::size_t taken = bytes + huge_page;
-    void* const memory = ::mmap(nullptr, taken, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    auto* const begin = static_cast<std::byte*>(memory);
-    const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
-    data_ = begin + before;
-    if (before > 0) ::munmap(begin, before);
-    ::munmap(data_ + bytes, huge_page - before);
-    ::madvise(data_, bytes, MADV_HUGEPAGE);
-    const std::size_t count = bytes / block_bytes;
-    free_.reserve(count);
-    for (std::size_t i = count; i-- > 0;) free_.push_back(data_ + i * block_bytes);
-    blocks_ = count;
+  Slab(std::size_t bytes, std::size_t block_bytes) : pages_(bytes), blocks_(bytes / block_bytes) {
+    free_.reserve(blocks_);
+    for (std::size_t i = blocks_; i-- > 0;) free_.push_back(pages_.data() + i * block_bytes);
   }
-  ~Slab() { ::munmap(data_, bytes_); }
-  Slab(const Slab&) = delete;
-  Slab& operator=(const Slab&) = delete;
 
   std::byte* take() {
     std::byte* const block = free_.back();
@@ -48,11 +32,11 @@ class Slab {
   void give_back(std::byte* block) { free_.push_back(block); }
   [[nodiscard]] bool full() const { return free_.empty(); }
   [[nodiscard]] bool unused() const { return free_.size() == blocks_; }
-  [[nodiscard]] const std::byte* data() const { return data_; }
+  [[nodiscard]] const std::byte* data() const { return pages_.data(); }
 
  private:
-  std::byte* data_ = nullptr;
-  std::size_t bytes_, blocks_ = 0;
+  HugePages pages_;
+  std::size_t blocks_;
   std::vector<std::byte*> free_;
 };
 

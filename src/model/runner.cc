@@ -84,7 +84,7 @@ void Runner::mlp(float* hidden, int rows, int layer) {
   for (int row = 0; row < rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows - row);
     float* const tile = hidden + static_cast<std::ptrdiff_t>(row) * D;
-    float* const product = workspace_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + 16) *
+    float* const product = workspace_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + spare_rows) *
                                                                 static_cast<std::size_t>(std::max(2 * F, D)));
 
     workspace_.normed.reshape(count, D, weights.gate_up.precision());
@@ -120,7 +120,7 @@ void Runner::logits(const float* hidden, std::span<const int> rows,
                     const std::function<void(const LogitsBlock&)>& consume) {
   constexpr std::size_t block_rows = 64;
   const Config& config = model_.config;
-  float* const product = head_product_.reserve_as<float>((std::min(rows.size(), block_rows) + 16) *
+  float* const product = head_product_.reserve_as<float>((std::min(rows.size(), block_rows) + spare_rows) *
                                                          static_cast<std::size_t>(config.vocab));
   for (std::size_t first = 0; first < rows.size(); first += block_rows) {
     const auto block = rows.subspan(first, std::min(block_rows, rows.size() - first));

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/isa/low_rank.h"
+#include "kernels/isa/training_rows.h"
 #include "kernels/kv_segment.h"
 
 namespace layerboost {
@@ -145,27 +147,30 @@ struct LinearKernels {
   void (*decay_row)(float* a, const float* logs, float own, int n);
 };
 
+/// All of one level.
 struct Kernels {
   RowKernels rows;
   LogitKernels logits;
   AttentionKernels attention;
   AttentionTrainingKernels attention_training;
   LinearKernels linear;
+  LowRankKernels low_rank;
+  TrainingRowKernels training_rows;
 };
 
-namespace avx2 {
-extern const RowKernels row_kernels;
-extern const LogitKernels logit_kernels;
-extern const AttentionKernels attention_kernels;
-extern const AttentionTrainingKernels attention_training_kernels;
-extern const LinearKernels linear_kernels;
-}  // namespace avx2
-namespace avx512 {
-extern const RowKernels row_kernels;
-extern const LogitKernels logit_kernels;
-extern const AttentionKernels attention_kernels;
-extern const AttentionTrainingKernels attention_training_kernels;
-extern const LinearKernels linear_kernels;
-}  // namespace avx512
+// Each file of isa/ defines a part of its level's. A level's namespace is its name in lower case.
+#define LB_DECLARE_KERNELS(level)                                   \
+  namespace level {                                                 \
+  extern const RowKernels row_kernels;                              \
+  extern const LogitKernels logit_kernels;                          \
+  extern const AttentionKernels attention_kernels;                  \
+  extern const AttentionTrainingKernels attention_training_kernels; \
+  extern const LinearKernels linear_kernels;                        \
+  extern const LowRankKernels low_rank_kernels;                     \
+  extern const TrainingRowKernels training_row_kernels;             \
+  }
+LB_DECLARE_KERNELS(avx2)
+LB_DECLARE_KERNELS(avx512)
+#undef LB_DECLARE_KERNELS
 
 }  // namespace layerboost

@@ -27,11 +27,4 @@ struct LowRankKernels {
   void (*interleave)(const std::uint16_t* x, std::ptrdiff_t stride, int rows, int cols, std::uint16_t* out);
 };
 
-namespace avx2 {
-extern const LowRankKernels low_rank_kernels;
-}
-namespace avx512 {
-extern const LowRankKernels low_rank_kernels;
-}
-
 }  // namespace layerboost

@@ -36,11 +36,4 @@ struct TrainingRowKernels {
   void (*adam)(const AdamStep& step, std::ptrdiff_t n, const float* gradient, float* x, float* m, float* v);
 };
 
-namespace avx2 {
-extern const TrainingRowKernels training_row_kernels;
-}
-namespace avx512 {
-extern const TrainingRowKernels training_row_kernels;
-}
-
 }  // namespace layerboost
