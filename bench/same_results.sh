@@ -3,7 +3,7 @@
 # logits and quality in all precisions, sampled and greedy text, an analysis, a heal run's adapter, exported files, and
 # what a server answers to several at once. For changes that must change nothing.
 #   bench/same_results.sh OLD NEW TEXT      OLD, NEW: programs; TEXT: JSON Lines with "text", or plain text
-# Prints what differs, and exits with 0 only where nothing does. About 8 minutes on two cores.
+# Prints what differs, and exits with 0 only where nothing does. About 5 minutes on two cores.
 set -euo pipefail
 [ $# -eq 3 ] || {
   sed -n '2,6s/^# //p' "$0"
@@ -62,18 +62,19 @@ PYTHON
   "$program" export healed -o exported 2>export.err || { cat export.err >&2; return 1; }
   (cd exported && sha256sum -- *) >out/exported.sha
   for arguments in "--plan $plans/standard.json" "--precision int8 --kv int8"; do
+    local name=${arguments//[^a-z0-9]/} url=
     # shellcheck disable=SC2086
-    "$program" serve model/small.gguf $arguments --port 0 2>serve.err &
-    local server=$! url=
+    "$program" serve model/small.gguf $arguments --port 0 2>"serve-$name.err" &
+    local server=$!
     for _ in $(seq 300); do
-      url=$(sed -n 's|.* is served at \(http://[^ ]*\)/ .*|\1|p' serve.err)
+      url=$(sed -n 's|.* is served at \(http://[^ ]*\)/ .*|\1|p' "serve-$name.err" 2>/dev/null)
       [ -z "$url" ] || break
       sleep 0.2
     done
     for i in 1 2 3 4 5 6; do
       curl -sf "$url/v1/completions" -H 'Content-Type: application/json' \
         -d '{"prompt": "Question '$i': what is '$i' times seven?\nAnswer:", "max_tokens": 40, "temperature": 0}' |
-        python3 -c 'import json,sys; print(json.load(sys.stdin)["choices"][0]["text"])' >>"out/served-$i${arguments//[^a-z0-9]/}.txt" &
+        python3 -c 'import json,sys; print(json.load(sys.stdin)["choices"][0]["text"])' >>"out/served-$i-$name.txt" &
       clients[i]=$!
     done
     wait "${clients[@]}"

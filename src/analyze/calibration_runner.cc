@@ -45,7 +45,7 @@ CalibrationRunner::CalibrationRunner(const Model& model, const Calibration& cali
   if (bytes > physical_memory() / 2)
     fail(
         "{} tokens of calibration text take {:.1f} GiB of predictions, more than half of this machine's memory: give "
-        "fewer --tokens",
+        "fewer `tokens`",
         predictions, static_cast<double>(bytes) / (1 << 30));
   predictions_.resize(static_cast<std::size_t>(predictions) * static_cast<std::size_t>(model.config.vocab));
 }

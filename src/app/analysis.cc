@@ -16,9 +16,9 @@ void check_measures(const AnalyzeOptions& options) {
   const std::vector<std::string>& allowed = analysis_measures();
   for (const std::string& measure : options.by)
     if (std::find(allowed.begin(), allowed.end(), measure) == allowed.end())
-      fail("--by: unknown measure \"{}\"; allowed: {}", measure, fmt::join(allowed, ", "));
+      fail("`by`: unknown measure \"{}\"; allowed: {}", measure, fmt::join(allowed, ", "));
   const bool by_task = std::find(options.by.begin(), options.by.end(), "task") != options.by.end();
-  if (by_task && options.tasks.empty()) fail("--by task needs --tasks FILE,...");
+  if (by_task && options.tasks.empty()) fail("`by` task needs `tasks` FILE,...");
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
     } else if (word == "none" || word == "map") {
       choices.push_back(parse_mixer(word));
     } else {
-      fail("--to: unknown word \"{}\"; allowed: none, window, hybrid, gated, map", word);
+      fail("`to`: unknown word \"{}\"; allowed: none, window, hybrid, gated, map", word);
     }
   }
   std::sort(choices.begin(), choices.end());
@@ -46,14 +46,13 @@ std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
 void check_analyze_options(const AnalyzeOptions& options) {
   choices_of(options);
   check_measures(options);
-  check_input(options.text, "--text");
-  for (const std::string& file : options.tasks) check_input(file, "--tasks");
+  check_input(options.text, "text");
+  for (const std::string& file : options.tasks) check_input(file, "tasks");
 }
 
 int sequence_length(const AnalyzeOptions& options, const Config& config) {
   if (config.max_positions <= 0 || options.length <= config.max_positions) return options.length;
-  note("--length {}: the model has {} positions, and so many tokens has a sequence", options.length,
-       config.max_positions);
+  note("the model has {} positions, and so many tokens has a sequence, not {}", config.max_positions, options.length);
   return config.max_positions;
 }
 
@@ -64,7 +63,7 @@ void check_retrieval(const Model& model, const AnalyzeOptions& options) {
   try {
     check_passkey(model.text(), length - retrieval_room, bos_token(model.text(), BosMode::automatic), 0);
   } catch (const Error& error) {
-    fail("--length {}: too short for the passkeys of --by retrieval ({})", length, error.what());
+    fail("`length` {}: too short for the passkeys of `by` retrieval ({})", length, error.what());
   }
 }
 

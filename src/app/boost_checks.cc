@@ -28,7 +28,7 @@ void fit_prompts(BoostOptions& options, int positions) {
   std::vector<int>& prompts = options.speed.prompts;
   for (const int prompt : prompts) {
     if (options.prompts_given && bench_positions(options.speed, prompt) > positions)
-      fail("--prompt {}: with {} generated tokens for {} texts that comes to {} positions, and the model has {}",
+      fail("`prompt` {}: with {} generated tokens for {} texts that comes to {} positions, and the model has {}",
            prompt, options.speed.generate,
            *std::max_element(options.speed.batches.begin(), options.speed.batches.end()),
            bench_positions(options.speed, prompt), positions);
@@ -41,33 +41,33 @@ void fit_passkey(BoostOptions& options, int positions) {
   std::vector<int>& lengths = options.quality.passkey;
   for (const int length : lengths)
     if (options.passkey_given && length >= positions)
-      fail("--passkey {}: with the answer more than the model's {} positions", length, positions);
+      fail("`passkey` {}: with the answer more than the model's {} positions", length, positions);
   constexpr int answer = 16;  // tokens, at most
   if (!options.passkey_given) std::erase_if(lengths, [&](int length) { return length + answer > positions; });
 }
 
 /// Several steps read it, and so does the next run: a pipe would be empty by then.
-void check_rereadable(const std::string& path, const char* flag) {
+void check_rereadable(const std::string& path, const char* option) {
   std::error_code ignored;
   if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored) && !fs::is_directory(path, ignored))
-    fail("{} {}: is read several times, so it must be a file", flag, path);
+    fail("`{}` {}: is read several times, so it must be a file", option, path);
 }
 
 }  // namespace
 
 void check_boost(const BoostOptions& options) {
-  if (!options.estimate && options.output.empty()) fail("-o DIR is missing: where everything goes");
+  if (!options.estimate && options.output.empty()) fail("`output` is missing: where everything goes");
   (void)speed_target(options.plan);
-  check_rereadable(options.analyze.text, "--text");
-  for (const std::string& file : options.analyze.tasks) check_rereadable(file, "--tasks");
-  check_rereadable(options.quality.text, "--eval-text");
+  check_rereadable(options.analyze.text, "text");
+  for (const std::string& file : options.analyze.tasks) check_rereadable(file, "tasks");
+  check_rereadable(options.quality.text, "eval-text");
   check_analyze_options(options.analyze);
   (void)read_tasks(options.analyze.tasks, options.analyze.limit);
-  check_input(options.quality.text, "--eval-text");
+  check_input(options.quality.text, "eval-text");
   for (const std::string& text : {options.analyze.text, options.quality.text})
     if (!text.empty()) (void)read_text(text);
-  check_output(options.json, "--json");
-  if (!options.output.empty()) check_output_directory(options.output, "-o");
+  check_output(options.json, "json");
+  if (!options.output.empty()) check_output_directory(options.output, "output");
 }
 
 void fit_to_model(BoostOptions& options, const Config& config) {

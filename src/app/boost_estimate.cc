@@ -84,7 +84,7 @@ class Estimator {
     if (work_.ready_made) {
       step.what = "comes ready-made";
     } else if (work_.heal.none()) {
-      step.what = "not asked for (--heal)";
+      step.what = "not asked for";
     } else if (work_.heal.minutes > 0) {
       step.what = fmt::format("for {:g} minutes", work_.heal.minutes);
       step.seconds = 60 * work_.heal.minutes;
@@ -339,7 +339,7 @@ void check_room(const std::vector<StepEstimate>& steps, std::size_t memory, cons
   std::error_code unknown;
   const fs::space_info space = fs::space(nearest_folder(directory), unknown);
   if (!unknown && space.available < disk)
-    fail("{} will take about {} MiB, and its disk has {} MiB left: make room, or give another -o", directory.string(),
+    fail("{} will take about {} MiB, and its disk has {} MiB left: make room, or give another `output`", directory.string(),
          disk >> 20, space.available >> 20);
 }
 

@@ -72,7 +72,7 @@ void copy_healed(const fs::path& from, const fs::path& directory, const fs::path
 
 void check_healing(const fs::path& directory, const std::string& plan_hash) {
   if (!is_healed_directory(directory) || read_healed_directory(directory).plan_hash == plan_hash) return;
-  fail("{}: was healed with another plan: give another -o, or remove {} and {} to heal anew", directory.string(),
+  fail("{}: was healed with another plan: give another `output`, or remove {} and {} to heal anew", directory.string(),
        healed_file(directory).string(), (directory / "checkpoint").string());
 }
 

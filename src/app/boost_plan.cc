@@ -8,30 +8,30 @@ namespace layerboost {
 namespace {
 
 template <typename T>
-void put(Json& json, const char* flag, const std::optional<T>& value) {
-  if (value) json[flag] = *value;
+void put(Json& json, const char* option, const std::optional<T>& value) {
+  if (value) json[option] = *value;
 }
 
 template <typename T>
-void put(Json& json, const char* flag, const std::vector<T>& values) {
-  if (!values.empty()) json[flag] = fmt::format("{}", fmt::join(values, ","));
+void put(Json& json, const char* option, const std::vector<T>& values) {
+  if (!values.empty()) json[option] = fmt::format("{}", fmt::join(values, ","));
 }
 
-void put(Json& json, const char* flag, const std::string& value) {
-  if (!value.empty()) json[flag] = value;
+void put(Json& json, const char* option, const std::string& value) {
+  if (!value.empty()) json[option] = value;
 }
 
 std::string in_words(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
-/// "with --kv 0.5, not --kv 0.3", "without --kv 0.3": the first that differs.
+/// "with `kv` 0.5, not `kv` 0.3", "without `kv` 0.3": the first that differs.
 std::string difference(const Json& made, const Json& wanted) {
-  for (const auto& [flag, value] : made.items()) {
-    if (!wanted.contains(flag)) return fmt::format("with {} {}, which isn't given now", flag, in_words(value));
-    if (wanted[flag] != value)
-      return fmt::format("with {0} {1}, not {0} {2}", flag, in_words(value), in_words(wanted[flag]));
+  for (const auto& [option, value] : made.items()) {
+    if (!wanted.contains(option)) return fmt::format("with `{}` {}, which isn't given now", option, in_words(value));
+    if (wanted[option] != value)
+      return fmt::format("with `{0}` {1}, not `{0}` {2}", option, in_words(value), in_words(wanted[option]));
   }
-  for (const auto& [flag, value] : wanted.items())
-    if (!made.contains(flag)) return fmt::format("without {} {}", flag, in_words(value));
+  for (const auto& [option, value] : wanted.items())
+    if (!made.contains(option)) return fmt::format("without `{}` {}", option, in_words(value));
   return {};
 }
 
@@ -41,27 +41,27 @@ Json plan_options_json(const BoostOptions& options, const std::optional<std::str
   if (ready_made) return {{"ready-made", *ready_made}};
   const PlanOptions& plan = options.plan;
   const AnalyzeOptions& analyze = options.analyze;
-  Json json = {{"--search", plan.search},
-               {"--tokens", analyze.tokens},
-               {"--length", analyze.length},
-               {"--sinks", analyze.sinks},
-               {"--precision", name_of(options.compute.precision)},
-               {"--seed", options.compute.seed}};
-  put(json, "--softmax", plan.softmax);
-  put(json, "--none", plan.none);
-  put(json, "--kv", plan.kv);
-  put(json, "--speedup", plan.speedup);
-  put(json, "--keep", plan.keep);
-  put(json, "--thresholds", plan.thresholds);
-  if (plan.by_removal) json["--by-removal"] = true;
-  put(json, "--middle", plan.middle);
-  put(json, "--retrieval-weight", plan.retrieval_weight);
-  if (plan.search == "joint") json["--measurements"] = plan.measurements;
-  put(json, "--to", analyze.to);
-  put(json, "--by", analyze.by);
-  put(json, "--window", analyze.windows);
-  put(json, "--text", analyze.text);
-  put(json, "--tasks", analyze.tasks);
+  Json json = {{"search", plan.search},
+               {"tokens", analyze.tokens},
+               {"length", analyze.length},
+               {"sinks", analyze.sinks},
+               {"precision", name_of(options.compute.precision)},
+               {"seed", options.compute.seed}};
+  put(json, "softmax", plan.softmax);
+  put(json, "none", plan.none);
+  put(json, "kv", plan.kv);
+  put(json, "speedup", plan.speedup);
+  put(json, "keep", plan.keep);
+  put(json, "thresholds", plan.thresholds);
+  if (plan.by_removal) json["by-removal"] = true;
+  put(json, "middle", plan.middle);
+  put(json, "retrieval-weight", plan.retrieval_weight);
+  if (plan.search == "joint") json["measurements"] = plan.measurements;
+  put(json, "to", analyze.to);
+  put(json, "by", analyze.by);
+  put(json, "window", analyze.windows);
+  put(json, "text", analyze.text);
+  put(json, "tasks", analyze.tasks);
   return json;
 }
 
@@ -72,7 +72,8 @@ bool keeps_plan(const fs::path& directory, const PlanRecord& made, const Json& w
   const std::string hash = read_plan(file).hash();
   if (made.options.empty()) {
     if (asked)
-      fail("{} wasn't made by this command: leave out what asks for another plan, give another -o, or remove it", file);
+      fail("{} wasn't made by this command: leave out what asks for another plan, give another `output`, or remove it",
+           file);
     note("{} is there, and kept", file);
     return true;
   }
@@ -81,7 +82,7 @@ bool keeps_plan(const fs::path& directory, const PlanRecord& made, const Json& w
       note("{} is the plan that came ready-made with another version, and is kept; remove it to have today's", file);
   } else if (made.options != wanted) {
     const std::string advice =
-        fmt::format("give the same options, another -o, or remove it{} to have another made",
+        fmt::format("give the same options, another `output`, or remove it{} to have another made",
                     fs::exists(directory / "heal.json", ignored) ? ", heal.json and checkpoint" : "");
     if (made.options.contains("ready-made")) fail("{} is the plan that comes ready-made: {}", file, advice);
     if (wanted.contains("ready-made"))

@@ -9,7 +9,8 @@
 
 namespace layerboost {
 
-/// By the names of flags, all that decides which plan boost makes: the budget, what is analysed, precision and seed; or
+/// By the names of options, all that decides which plan boost makes: the budget, what is analysed, precision and seed;
+/// or
 /// {"ready-made": HASH} where the plan with this hash, which comes with the program, is used.
 Json plan_options_json(const BoostOptions& options, const std::optional<std::string>& ready_made);
 

@@ -80,7 +80,7 @@ class Boost {
     if (has("boost.json")) {
       const BoostDirectory found = read_boost_directory(directory_);
       if (found.model_hash != hash)
-        fail("{} was made from another model: give another -o, or remove it", directory_.string());
+        fail("{} was made from another model: give another `output`, or remove it", directory_.string());
       about_.plan = found.plan;
       about_.seconds = seconds_before_ = found.seconds;
       about_.runs = found.runs;
@@ -107,7 +107,7 @@ class Boost {
       if (read_healed_directory(directory_).plan_hash != plan) return;
     }
     if (heals || ready_made_ || is_intact(directory_)) return;
-    fail("{}: what was healed there is missing a file or has changed: make it again with --heal, or remove {}",
+    fail("{}: what was healed there is missing a file or has changed: make it again (`heal`), or remove {}",
          directory_.string(), healed_file(directory_).string());
   }
 
@@ -250,8 +250,10 @@ class Boost {
       return;
     }
     copy_healed(*ready_made_, directory_, opened_.model->path);
-    note("the plan and what healing learnt come ready-made from {}; for others: --kv, --speedup, ... or --heal",
-         ready_made_->string());
+    note(
+        "the plan and what healing learnt come ready-made from {}; others are made for a budget, or healed anew, where "
+        "that is asked for",
+        ready_made_->string());
   }
 
   /// The curve of loss against memory, with the plan on it.
@@ -290,7 +292,7 @@ class Boost {
     }
     healed_ = is_healed_directory(directory_) && !(options_.heal && options_.heal->none()) &&
               read_healed_directory(directory_).plan_hash == run_.plan;
-    if (!healed_) note("not healed; --heal 10M (tokens) or --heal 20min does that");
+    if (!healed_) note("not healed: nothing says for how many tokens or how long");
     record();
   }
 

@@ -22,35 +22,36 @@ void check_folder(const fs::path& folder, const std::string& where) {
     fail("{}: nothing can be written in {}: {}", where, folder.string(), reason());
 }
 
-/// "-" would become a file of that name, which is never what was meant (--json's is /dev/stdout by now).
-void refuse_standard_output(const fs::path& path, const char* flag) {
-  if (path == "-") fail("{} -: give it a name; only --json can go to standard output", flag);
+/// "-" would become a file of that name, which is never what was meant (the command line has made /dev/stdout of it
+/// where that is).
+void refuse_standard_output(const fs::path& path, const char* option) {
+  if (path == "-") fail("`{}` -: give it a name; only `json` can go to standard output", option);
 }
 
 }  // namespace
 
-void check_input(const std::string& path, const char* flag) {
+void check_input(const std::string& path, const char* option) {
   if (path.empty()) return;
-  if (::access(path.c_str(), R_OK) != 0) fail("{}: cannot open {}: {}", flag, path, reason());
+  if (::access(path.c_str(), R_OK) != 0) fail("`{}`: cannot open {}: {}", option, path, reason());
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) fail("{}: {} is a directory, not a file", flag, path);
-  if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0) fail("{}: {} is empty", flag, path);
+  if (fs::is_directory(path, ignored)) fail("`{}`: {} is a directory, not a file", option, path);
+  if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0) fail("`{}`: {} is empty", option, path);
 }
 
-void check_output(const std::string& path, const char* flag) {
+void check_output(const std::string& path, const char* option) {
   if (path.empty()) return;
-  refuse_standard_output(path, flag);
+  refuse_standard_output(path, option);
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) fail("{} {}: a directory, not a file", flag, path);
+  if (fs::is_directory(path, ignored)) fail("`{}` {}: a directory, not a file", option, path);
   if (fs::exists(path, ignored) && ::access(path.c_str(), W_OK) != 0)
-    fail("{} {}: cannot be written: {}", flag, path, reason());
+    fail("`{}` {}: cannot be written: {}", option, path, reason());
   if (const auto file = replaced_file(path))
-    check_folder(nearest_folder(fs::absolute(*file).parent_path()), fmt::format("{} {}", flag, path));
+    check_folder(nearest_folder(fs::absolute(*file).parent_path()), fmt::format("`{}` {}", option, path));
 }
 
-void check_output_directory(const fs::path& directory, const char* flag) {
-  refuse_standard_output(directory, flag);
-  check_folder(nearest_folder(directory), fmt::format("{} {}", flag, directory.string()));
+void check_output_directory(const fs::path& directory, const char* option) {
+  refuse_standard_output(directory, option);
+  check_folder(nearest_folder(directory), fmt::format("`{}` {}", option, directory.string()));
 }
 
 }  // namespace layerboost

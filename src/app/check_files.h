@@ -8,16 +8,17 @@
 
 namespace layerboost {
 
-/// Throws Error, beginning with `flag`, unless `path` is a file that can be opened and has something in it. What isn't
-/// a regular file, such as a pipe, is only opened when it is needed. Empty: nothing is checked.
-void check_input(const std::string& path, const char* flag);
+/// Throws Error, beginning with the name of the `option`, unless `path` is a file that can be opened and has something
+/// in it. What isn't a regular file, such as a pipe, is only opened when it is needed. Empty: nothing is checked.
+void check_input(const std::string& path, const char* option);
 
-/// Throws Error, beginning with `flag`, unless a file can be written to `path`, whose missing folders will be made. "-"
-/// is refused. Empty: nothing is checked.
-void check_output(const std::string& path, const char* flag);
+/// Throws Error, beginning with the name of the `option`, unless a file can be written to `path`, whose missing folders
+/// will be made. "-" is refused. Empty: nothing is checked.
+void check_output(const std::string& path, const char* option);
 
-/// Throws Error, beginning with `flag`, unless files can be written into `directory`, which is made if it is missing.
+/// Throws Error, beginning with the name of the `option`, unless files can be written into `directory`, which is made
+/// if it is missing.
 /// "-" is refused.
-void check_output_directory(const fs::path& directory, const char* flag);
+void check_output_directory(const fs::path& directory, const char* option);
 
 }  // namespace layerboost

@@ -19,7 +19,7 @@ namespace {
 SpeedTarget read_speed(const std::string& text) {
   static const std::regex form(R"(([0-9]{0,9}\.?[0-9]{1,9})@([0-9]{1,6})x([0-9]{1,8}))");
   std::smatch parts;
-  if (!std::regex_match(text, parts, form)) fail("--speedup {}: expected X@BATCHxCONTEXT, such as 1.5@64x1024", text);
+  if (!std::regex_match(text, parts, form)) fail("`speedup` {}: expected X@BATCHxCONTEXT, such as 1.5@64x1024", text);
   return {std::stod(parts[1]), std::stoi(parts[2]), std::stoi(parts[3])};
 }
 
@@ -87,15 +87,15 @@ class PlanMaker {
 
   void check_options() const {
     if (options_.by_removal && !options_.thresholds.empty())
-      fail("--by-removal and --thresholds: give only one of them");
+      fail("`by-removal` and `thresholds`: give only one of them");
     if (options_.by_removal && (!options_.softmax || !options_.none))
-      fail("--by-removal needs --softmax N and --none N");
+      fail("`by-removal` needs `softmax` N and `none` N");
     if (!options_.thresholds.empty() && (options_.softmax || options_.none))
-      fail("--thresholds decides the counts itself: leave --softmax and --none out");
+      fail("`thresholds` decides the counts itself: leave `softmax` and `none` out");
     if (by_score() && (options_.kv || budget_.speed || options_.search == "joint"))
-      fail("--by-removal and --thresholds take no other budget and no --search joint");
+      fail("`by-removal` and `thresholds` take no other budget and no `search` joint");
     if (options_.search == "joint" && rule_.measure != "kl" && rule_.measure != "nll")
-      fail("--search joint measures kl or nll, not {}", rule_.measure);
+      fail("`search` joint measures kl or nll, not {}", rule_.measure);
   }
 
   // ---- the model and its speed
@@ -103,10 +103,10 @@ class PlanMaker {
   const OpenedModel& opened() {
     if (opened_.model) return opened_;
     const std::string where = options_.model.empty() ? analysis_.model.path : options_.model;
-    if (where.empty()) fail("{} doesn't say where its model is: give --model MODEL", path_.string());
+    if (where.empty()) fail("{} doesn't say where its model is: give `model`", path_.string());
     opened_ = open_model_argument(where, "", precision_);
     if (opened_.model->hash != analysis_.model.hash)
-      fail("{} is of {} ({}), but {} is {} ({}): give --model MODEL", path_.string(), analysis_.model.config.name,
+      fail("{} is of {} ({}), but {} is {} ({}): give `model`", path_.string(), analysis_.model.config.name,
            analysis_.model.hash, where, opened_.model->config.name, opened_.model->hash);
     if (analysis_.maps)
       for (auto& [key, map] : analysis_maps()) opened_.mixers->set_parameters(key.first, key.second, std::move(map));
@@ -118,7 +118,7 @@ class PlanMaker {
     if (auto known = read_cost(key)) return known;
     const std::string where = options_.model.empty() ? analysis_.model.path : options_.model;
     if (!budget_.speed && options_.model.empty() && (where.empty() || !fs::exists(where))) {
-      warn("no speed predicted: the model of {} isn't at \"{}\"; give --model MODEL", path_.string(), where);
+      warn("no speed predicted: the model of {} isn't at \"{}\"", path_.string(), where);
       return {};
     }
     const CostModel found = measure_cost(*opened().model);
@@ -132,7 +132,7 @@ class PlanMaker {
     if (!options_.middle.empty()) return parse_mixer(options_.middle);
     for (const MixerSpec& choice : analysis_.choices)
       if (has_window(choice.kind)) return choice;
-    fail("{} has no window among its choices: give --middle", path_.string());
+    fail("{} has no window among its choices: give `middle`", path_.string());
   }
 
   [[nodiscard]] bool limited() const { return budget_.softmax || budget_.none || budget_.kv || budget_.speed; }
@@ -181,12 +181,12 @@ class PlanMaker {
   [[nodiscard]] Calibration same_calibration(const Model& model) const {
     const AnalysisData& data = analysis_.data;
     if (data.source != "self" && options_.text.empty())
-      fail("{} was made with the text {}: give the same --text for --search joint", path_.string(), data.source);
+      fail("{} was made with the text {}: give the same `text` for `search` joint", path_.string(), data.source);
     const auto seed = get_or<std::uint64_t>(analysis_.run, "seed", run_.seed, path_.string() + ": run");
     Calibration calibration = make_calibration(
         model, {options_.text, static_cast<int>(data.tokens), data.length, data.retrieval_items, seed});
     if (calibration.hash != data.hash)
-      fail("{} was made with other text ({}, {}): give the same --text for --search joint", path_.string(), data.source,
+      fail("{} was made with other text ({}, {}): give the same `text` for `search` joint", path_.string(), data.source,
            data.hash);
     return calibration;
   }

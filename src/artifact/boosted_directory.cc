@@ -11,6 +11,13 @@ constexpr const char* boost_format = "layerboost-boost";
 
 fs::path file_in(const fs::path& directory) { return directory / "boost.json"; }
 
+/// Earlier versions wrote options as the command line's flags: "--kv".
+Json by_name(const Json& options) {
+  Json named = Json::object();
+  for (const auto& [key, value] : options.items()) named[key.starts_with("--") ? key.substr(2) : key] = value;
+  return named;
+}
+
 }  // namespace
 
 bool is_boost_directory(const fs::path& path) {
@@ -28,7 +35,7 @@ BoostDirectory read_boost_directory(const fs::path& path) {
           get<std::string>(model, "path", where),
           get<std::string>(model, "hash", where),
           get_or<int>(model, "positions", 0, where),
-          {get_or<std::string>(plan, "hash", "", where), get_or<Json>(plan, "options", Json::object(), where)},
+          {get_or<std::string>(plan, "hash", "", where), by_name(get_or<Json>(plan, "options", Json::object(), where))},
           get_or<double>(run, "seconds", 0, where),
           get_or<int>(json, "runs", 1, where)};
 }

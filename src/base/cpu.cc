@@ -100,7 +100,7 @@ std::string cpu_name() {
 int default_threads() { return std::max(1, std::min(allowed_cores(), control_group_limit())); }
 
 int use_threads(int asked) {
-  if (asked < 0 || asked > 1024) fail("--threads {}: must be between 1 and 1024, or 0 for one per core", asked);
+  if (asked < 0 || asked > 1024) fail("`threads` {}: must be between 1 and 1024, or 0 for one per core", asked);
   const int threads = asked == 0 ? default_threads() : asked;
   omp_set_num_threads(threads);
   return threads;

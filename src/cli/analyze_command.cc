@@ -47,8 +47,8 @@ void analyze(AnalyzeFlags options) {
   options.analyze.ranks = &Ranks::world();
   RunInfo run = start_run(options.common);
   check_analyze_options(options.analyze);
-  check_output(options.output, "-o");
-  check_output(options.common.json, "--json");
+  check_output(options.output, "output");
+  check_output(options.common.json, "json");
   std::optional<FileLock> lock;
   options.analyze.ranks->by_first([&] {
     std::string holder;

@@ -22,6 +22,7 @@
 #include "base/ranks.h"
 #include "base/run_info.h"
 #include "cli/commands.h"
+#include "cli/option_names.h"
 #include "cli/standard_output.h"
 
 namespace layerboost {
@@ -108,6 +109,8 @@ int parse_and_run(int argc, const char* const* argv) {
     return code;
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
+  } catch (const Error& error) {
+    throw Error(with_flags(error.what(), app));
   }
 }
 

@@ -24,10 +24,10 @@ void run_eval(EvalOptions& options) {
   if (quality.text.empty() && quality.tasks.empty() && quality.passkey.empty())
     fail("nothing to measure: give --text FILE, --tasks FILE,.. or --passkey 512,1024; see layerboost eval --help");
   RunInfo run = start_run(options.common);
-  check_input(options.plan, "--plan");
-  check_input(quality.text, "--text");
-  for (const std::string& file : quality.tasks) check_input(file, "--tasks");
-  check_output(options.common.json, "--json");
+  check_input(options.plan, "plan");
+  check_input(quality.text, "text");
+  for (const std::string& file : quality.tasks) check_input(file, "tasks");
+  check_output(options.common.json, "json");
   quality.bos = parse_bos_mode(options.bos);
   quality.seed = options.common.seed;
   const OpenedModel opened =

@@ -30,8 +30,8 @@ std::map<std::string, NamedParameter> parameters_of(const PlannedFiles& planned)
 }
 
 void run_export(const ExportFlags& options) {
-  check_input(options.plan, "--plan");
-  check_output_directory(options.output, "-o");
+  check_input(options.plan, "plan");
+  check_output_directory(options.output, "output");
   const ModelFiles files = find_model_files(options.model, options.plan);
   if (files.plan.empty())
     fail("export {}: a model without a plan; give a directory that heal or boost wrote, or --plan", options.model);

@@ -40,12 +40,12 @@ void check_flags(const HealFlags& options) {
   const HealOptions& heal_options = options.heal;
   if (!options.profile && options.output.empty()) fail("-o DIR is missing: where to write the healed model");
   if (options.common.precision == Precision::int8) fail("--precision int8: healing computes in bf16 or f32");
-  check_input(options.plan, "--plan");
+  check_input(options.plan, "plan");
   for (const std::string& file : heal_options.text)
-    if (file != "self") check_input(file, "--text");
-  check_input(heal_options.valid, "--valid");
-  check_output(options.common.json, "--json");
-  if (!options.profile) check_output_directory(options.output, "-o");
+    if (file != "self") check_input(file, "text");
+  check_input(heal_options.valid, "valid");
+  check_output(options.common.json, "json");
+  if (!options.profile) check_output_directory(options.output, "output");
 }
 
 void run_heal(HealFlags options) {

@@ -34,8 +34,8 @@ void print(const Plan& plan) {
 
 void run_plan(const PlanFlags& options) {
   RunInfo run = start_run(options.common);
-  check_output(options.output, "-o");
-  check_output(options.common.json, "--json");
+  check_output(options.output, "output");
+  check_output(options.common.json, "json");
   const MadePlan made = make_plan(options.analysis, options.plan, options.output, options.common.precision, run);
   run.model = made.plan.model_hash;
   run.plan = made.plan.hash();

@@ -90,7 +90,7 @@ std::vector<PasskeyItem> passkey_items(const Tokenizer& tokenizer, int length, s
       const std::vector<TokenId> key_text = tokenizer.encode(needle(key));
       const std::size_t around = begin.size() + key_text.size() + end.size();
       if (length <= static_cast<int>(around))
-        fail("--passkey {}: must be more than {} tokens for this model", length, around);
+        fail("`passkey` {}: must be more than {} tokens for this model", length, around);
       const Filler text = make_filler(tokenizer, static_cast<std::size_t>(length) - around);
       const std::span<const TokenId> tokens = text.tokens;
       const std::size_t place = place_of(text, jittered(depth, i, count));
@@ -112,7 +112,7 @@ std::vector<PasskeyItem> passkey_items(const Tokenizer& tokenizer, int length, s
 void check_passkey(const Tokenizer& tokenizer, int length, TokenId bos, int max_positions) {
   const PasskeyItem item = passkey_items(tokenizer, length, std::array{0.0}, 1, 0, bos).front();
   if (max_positions > 0 && item.prompt.size() + item.answer.size() > static_cast<std::size_t>(max_positions))
-    fail("--passkey {}: with the answer more than the model's {} positions", length, max_positions);
+    fail("`passkey` {}: with the answer more than the model's {} positions", length, max_positions);
 }
 
 PasskeyResult run_passkey(Subject& subject, int length, std::uint64_t seed, TokenId bos) {

@@ -58,7 +58,7 @@ Texts self_text(Subject& subject, const SelfTextOptions& options) {
   if (texts.size() == count) return texts;
 
   const TokenId first = prefix_token(subject.model.text());
-  if (first < 0) fail("the model has neither BOS nor EOS to begin a text of its own with; give one with --text FILE");
+  if (first < 0) fail("the model has neither BOS nor EOS to begin a text of its own with; give one with `text` FILE");
   GenerateOptions generate_options;
   generate_options.tokens = options.length - 1;
   generate_options.sampling.temperature = 1;

@@ -20,12 +20,12 @@ BosMode parse_bos_mode(std::string_view text) {
   for (const BosMode mode : {BosMode::automatic, BosMode::always, BosMode::never}) {
     if (text == name_of(mode)) return mode;
   }
-  fail("--bos {}: must be auto, always or never", text);
+  fail("`bos` {}: must be auto, always or never", text);
 }
 
 TokenId bos_token(const Tokenizer& tokenizer, BosMode mode) {
   if (mode == BosMode::never || (mode == BosMode::automatic && !tokenizer.add_bos())) return -1;
-  if (mode == BosMode::always && tokenizer.bos() < 0) fail("--bos always: the model's tokenizer has no BOS token");
+  if (mode == BosMode::always && tokenizer.bos() < 0) fail("`bos` always: the model's tokenizer has no BOS token");
   return tokenizer.bos();
 }
 

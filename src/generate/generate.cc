@@ -144,7 +144,7 @@ Sampling own_sampling(const Config& config, Sampling otherwise) {
   } catch (const Error& error) {
     fail(
         "the model's own way of sampling (generation_config.json, or general.sampling in GGUF): {}; "
-        "--generation-config none does without it",
+        "`generation-config` none does without it",
         error.what());
   }
   return sampling;

@@ -72,7 +72,7 @@ TEST(OwnSampling, TakesThePlaceOfOtherwise) {
   EXPECT_EQ(test::error_of([&] { (void)own_sampling(config, otherwise); }),
             "the model's own way of sampling (generation_config.json, or general.sampling in GGUF): top_p is 0: must "
             "be above 0 and at most 1; "
-            "--generation-config none does without it");
+            "`generation-config` none does without it");
 }
 
 TEST_F(GenerateTest, StopsBeforeTheEndToken) {

@@ -18,7 +18,7 @@ void refuse_other_run(const Json& found, const Json& wanted, const fs::path& pat
   for (const auto& [key, value] : wanted.items()) {
     const Json before = found.contains(key) ? found[key] : Json();
     if (before != value)
-      fail("{} holds a run with {} {}, not {}: give the same, or another -o", directory, key, before.dump(),
+      fail("{} holds a run with {} {}, not {}: give the same, or another `output`", directory, key, before.dump(),
            value.dump());
   }
 }

@@ -60,7 +60,7 @@ class HealRun {
            static_cast<double>(wanted) / static_cast<double>(text.size()));
     const CoreBatch batch{micro_batch_sequences(options_, *student_), options_.length};
     if (const int again = student_->recomputed_layers(batch); again > 0)
-      note("--memory: the activations of {} layers don't fit and are computed twice", again);
+      note("the activations of {} layers don't fit into the memory for them, and are computed twice", again);
   }
 
   /// Throws Error where healing into the directory would undo what somebody has there.
@@ -68,10 +68,12 @@ class HealRun {
     const fs::path own = healed_plan(directory_);
     std::error_code ignored;
     if (fs::exists(own, ignored) && read_plan(own).hash() != plan_.plan.hash())
-      fail("{} is another plan than {}: give another -o, or remove it", own.string(), plan_.path.string());
+      fail("{} is another plan than {}: give another `output`, or remove it", own.string(), plan_.path.string());
     if (!fs::exists(checkpoint(), ignored) && is_intact(directory_))
-      fail("{} holds a healed model, and no checkpoint to go on from: give another -o, or remove {} to begin again",
-           directory_.string(), healed_file(directory_).string());
+      fail(
+          "{} holds a healed model, and no checkpoint to go on from: give another `output`, or remove {} to begin "
+          "again",
+          directory_.string(), healed_file(directory_).string());
   }
 
   [[nodiscard]] fs::path checkpoint() const { return directory_ / "checkpoint" / "state.bin"; }

@@ -30,7 +30,7 @@ class Cuts {
     }
     hash_ = "sha256:" + sha256(hashes);
     if (count_ == 0)
-      fail("{} has {} tokens of text: one sequence needs {} (--length)", fmt::join(files, ", "), tokens, length);
+      fail("{} has {} tokens of text: one sequence needs {} (`length`)", fmt::join(files, ", "), tokens, length);
   }
 
   [[nodiscard]] std::int64_t count() const { return count_; }
@@ -71,7 +71,7 @@ class FileText final : public HealText {
     if (options.valid.empty()) {
       size_ -= std::max<std::int64_t>(1, cuts_.count() / 100);
       if (size_ < 1)
-        fail("{} has one sequence of {} tokens and one is held out: give more text, --valid FILE or a smaller --length",
+        fail("{} has one sequence of {} tokens and one is held out: give more text, `valid` FILE or a smaller `length`",
              name_, options.length);
       held_out_ = cuts_.spread(size_, options.held_out);
       held_out_name_ = "the last 1 % of " + name_;
@@ -152,9 +152,9 @@ class SelfText final : public HealText {
 
 std::unique_ptr<HealText> open_heal_text(const Model& model, const HealTextOptions& options) {
   const bool self = std::find(options.files.begin(), options.files.end(), "self") != options.files.end();
-  if (self && options.files.size() > 1) fail("--text self stands alone: it can't be mixed with files");
+  if (self && options.files.size() > 1) fail("`text` self stands alone: it can't be mixed with files");
   if (options.length > model.config.max_positions)
-    fail("--length {}: the model has only {} positions", options.length, model.config.max_positions);
+    fail("`length` {}: the model has only {} positions", options.length, model.config.max_positions);
   if (self) return std::make_unique<SelfText>(model, options);
   return std::make_unique<FileText>(model, options);
 }

@@ -96,7 +96,7 @@ void take_pairs(std::span<const LoraSite> sites, int rank, const Adapter& adapte
     if (found == adapter.pairs.end()) fail("the adapter to begin with has no pair for {}", part.name);
     const LoraPair& pair = found->second;
     if (pair.rank != rank || pair.in != site.in || pair.out != part.out)
-      fail("the adapter to begin with has rank {} for {}: give --rank {}", pair.rank, part.name, pair.rank);
+      fail("the adapter to begin with has rank {} for {}: give `rank` {}", pair.rank, part.name, pair.rank);
     std::copy(pair.a.begin(), pair.a.end(), parameters.begin() + static_cast<std::ptrdiff_t>(a));
     const auto out = static_cast<std::size_t>(part.out);
     for (std::size_t i = 0; i < r; ++i)

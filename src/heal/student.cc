@@ -29,7 +29,7 @@ Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const 
       sites_(lora_sites(model.config, specs, lowest_, options.rank)),
       lora_count_(lora_size(sites_, options.rank)),
       options_(options) {
-  if (model.precision == Precision::int8) fail("healing computes in bf16 or f32: give --precision bf16");
+  if (model.precision == Precision::int8) fail("healing computes in bf16 or f32: give `precision` bf16");
   check_sizes_for_healing(model.config);
   parameter_count_ = lora_count_;
   auto site = sites_.begin();

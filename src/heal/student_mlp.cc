@@ -54,8 +54,7 @@ void StudentMlp::forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) co
   std::byte* const gate_up = saved.gate_up.reserve(N * static_cast<std::size_t>(2 * F) * size);
   saved.t_gate_up.reserve(kept_bytes(gate_up_, rows, precision));
   saved.t_down.reserve(kept_bytes(down_, rows, precision));
-  float* const product = scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + spare_rows) *
-                                                            static_cast<std::size_t>(std::max(2 * F, D)));
+  float* const product = scratch_.product.reserve_product(tile_rows, std::max(2 * F, D));
   Profile& profile = scratch_.profile;
   for_each_tile(rows, [&](std::ptrdiff_t row, int count) {
     float* const tile = hidden + row * D;
@@ -87,8 +86,7 @@ void StudentMlp::backward(const MlpSaved& saved, float* d_hidden, std::ptrdiff_t
   const int D = config.hidden, F = config.ffn;
   const Precision precision = model_.precision;
   const std::size_t size = number_bytes(precision);
-  float* const product = scratch_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + spare_rows) *
-                                                            static_cast<std::size_t>(std::max(F, D)));
+  float* const product = scratch_.product.reserve_product(tile_rows, std::max(F, D));
   const float* const hidden = reinterpret_cast<const float*>(saved.hidden.data());
   Profile& profile = scratch_.profile;
   for_each_tile(rows, [&](std::ptrdiff_t row, int count) {

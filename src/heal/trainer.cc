@@ -208,7 +208,7 @@ void Trainer::check_divergence(double loss, double norm) {
     if (!ranks_.first()) throw Error("");  // the first tells it
     fail(
         "training diverged at step {} (loss {:.3g}, gradient {:.3g}): the best adapter, of step {}, is kept; try a "
-        "smaller --lr",
+        "smaller `lr`",
         state_.step + 1, loss, norm, state_.best_step);
   }
   state_.recent_loss = 0.9 * state_.recent_loss + 0.1 * loss;

@@ -24,7 +24,7 @@ class AlignedBuffer {
     return reinterpret_cast<T*>(reserve(count * sizeof(T)));
   }
   /// For the result of a matrix product: [rows, cols] with its spare rows.
-  float* reserve_product(int rows, int cols) {
+  float* reserve_product(std::ptrdiff_t rows, std::ptrdiff_t cols) {
     return reserve_as<float>(static_cast<std::size_t>(rows + spare_rows) * static_cast<std::size_t>(cols));
   }
   [[nodiscard]] std::byte* data() const { return large_.data() != nullptr ? large_.data() : small_.get(); }

@@ -84,8 +84,7 @@ void Runner::mlp(float* hidden, int rows, int layer) {
   for (int row = 0; row < rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows - row);
     float* const tile = hidden + static_cast<std::ptrdiff_t>(row) * D;
-    float* const product = workspace_.product.reserve_as<float>(static_cast<std::size_t>(tile_rows + spare_rows) *
-                                                                static_cast<std::size_t>(std::max(2 * F, D)));
+    float* const product = workspace_.product.reserve_product(tile_rows, std::max(2 * F, D));
 
     workspace_.normed.reshape(count, D, weights.gate_up.precision());
     rms_norm(tile, {}, weights.mlp_norm.data(), config.norm_eps, workspace_.normed);
@@ -118,12 +117,12 @@ const float* Runner::forward(std::span<const BatchItem> items) {
 
 void Runner::logits(const float* hidden, std::span<const int> rows,
                     const std::function<void(const LogitsBlock&)>& consume) {
-  constexpr std::size_t block_rows = 64;
+  constexpr std::ptrdiff_t block_rows = 64;
   const Config& config = model_.config;
-  float* const product = head_product_.reserve_as<float>((std::min(rows.size(), block_rows) + spare_rows) *
-                                                         static_cast<std::size_t>(config.vocab));
-  for (std::size_t first = 0; first < rows.size(); first += block_rows) {
-    const auto block = rows.subspan(first, std::min(block_rows, rows.size() - first));
+  float* const product = head_product_.reserve_product(std::min(std::ssize(rows), block_rows), config.vocab);
+  for (std::ptrdiff_t first = 0; first < std::ssize(rows); first += block_rows) {
+    const auto block = rows.subspan(static_cast<std::size_t>(first),
+                                    static_cast<std::size_t>(std::min(block_rows, std::ssize(rows) - first)));
     workspace_.normed.reshape(static_cast<int>(block.size()), config.hidden, model_.weights.head.precision());
     rms_norm(hidden, block, model_.weights.final_norm.data(), config.norm_eps, workspace_.normed);
     workspace_.observe(config.layers, Site::head, workspace_.normed);

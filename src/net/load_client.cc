@@ -28,7 +28,7 @@ std::string address_of(const LoadTarget& target, std::string_view path) {
   while (url.ends_with('/')) url.pop_back();
   if (url.ends_with("/v1")) url.resize(url.size() - 3);
   if (!url.starts_with("http://") && !url.starts_with("https://"))
-    fail("--url {}: must begin with http:// or https://", target.url);
+    fail("`url` {}: must begin with http:// or https://", target.url);
   return url + std::string(path);
 }
 

@@ -60,7 +60,7 @@ void complete(ServerLoadOptions& options, const Tokenizer* tokenizer) {
   if (tokenizer != nullptr) options.vocabulary = static_cast<int>(tokenizer->size());
   if (options.vocabulary == 0) options.vocabulary = served.vocabulary > 0 ? served.vocabulary : usual_vocabulary;
   if (options.vocabulary <= first_random_token)
-    fail("--vocab {}: must be more than {}", options.vocabulary, first_random_token);
+    fail("`vocab` {}: must be more than {}", options.vocabulary, first_random_token);
 }
 
 void try_one(const ServerLoadOptions& options, const Tokenizer* tokenizer, std::uint64_t seed) {

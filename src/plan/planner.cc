@@ -18,7 +18,7 @@ std::size_t index(int i) { return static_cast<std::size_t>(i); }
 double find_loss(const Scores& scores, const std::string& measure, int layer, const MixerSpec& choice) {
   const auto it = scores.find(measure);
   if (it == scores.end())
-    fail("the analysis has no score \"{}\" for {} in layer {}; run layerboost analyze with --by {}", measure,
+    fail("the analysis has no score \"{}\" for {} in layer {}; run layerboost analyze with `by` {}", measure,
          to_string(choice), layer, measure);
   return it->second.mean;
 }
@@ -32,14 +32,14 @@ double loss_of(const Scores& scores, const LossRule& rule, int layer, const Mixe
 
 void check_measure(const std::string& measure) {
   if (measure == "cosine" || measure == "entropy")
-    fail("\"{}\" only ranks layers and is no loss; use it with --thresholds or --by-removal", measure);
+    fail("\"{}\" only ranks layers and is no loss; use it with `thresholds` or `by-removal`", measure);
   const auto& known = analysis_measures();
   if (std::find(known.begin(), known.end(), measure) == known.end())
     fail("unknown measure \"{}\"; allowed: kl, nll, task, retrieval", measure);
 }
 
 void check_complete(const Analysis& analysis) {
-  if (analysis.choices.empty()) fail("the analysis has no choices; run layerboost analyze with --to");
+  if (analysis.choices.empty()) fail("the analysis has no choices; run layerboost analyze with `to`");
   if (analysis.complete()) return;
   fail("the analysis isn't finished: {} of {} layers are there; run layerboost analyze again to go on",
        analysis.layers.size(), analysis.model.config.layers);
@@ -47,16 +47,16 @@ void check_complete(const Analysis& analysis) {
 
 void check_layers(const std::set<int>& keep, int layers) {
   for (const int layer : keep)
-    if (layer < 0 || layer >= layers) fail("--keep {}: there is no such layer; layers are 0 to {}", layer, layers - 1);
+    if (layer < 0 || layer >= layers) fail("`keep` {}: there is no such layer; layers are 0 to {}", layer, layers - 1);
 }
 
 void check_counts(const Budget& budget, int layers) {
   const int softmax = budget.softmax.value_or(0), none = budget.none.value_or(0);
   if (softmax < 0 || none < 0 || softmax + none > layers)
-    fail("--softmax {} --none {}: together they must be from 0 to the model's {} layers", softmax, none, layers);
+    fail("`softmax` {} `none` {}: together they must be from 0 to the model's {} layers", softmax, none, layers);
   const int kept = static_cast<int>(budget.keep.size());
-  if (budget.softmax && softmax < kept) fail("--softmax {}: --keep names {} layers already", softmax, kept);
-  if (none > layers - kept) fail("--none {}: at most {} layers are left by --keep", none, layers - kept);
+  if (budget.softmax && softmax < kept) fail("`softmax` {}: `keep` names {} layers already", softmax, kept);
+  if (none > layers - kept) fail("`none` {}: at most {} layers are left by `keep`", none, layers - kept);
 }
 
 /// Why nothing fits: what is possible, from the cheapest choice without the limit.
@@ -73,12 +73,12 @@ void check_counts(const Budget& budget, int layers) {
   if (choices.empty()) fail_impossible(planner, counts, nullptr);
   const auto specs = planner.specs_of(choices.front());
   if (budget.kv)
-    fail("--kv {:g}: impossible here; the least is {:.4f} of the cache at {} positions", *budget.kv,
+    fail("`kv` {:g}: impossible here; the least is {:.4f} of the cache at {} positions", *budget.kv,
          std::ceil(planner.kv_fraction(specs) * 1e4) / 1e4, planner.context());
   const SpeedTarget& speed = *budget.speed;
   const double fastest = cost->step_seconds(native_specs(planner.config()), speed.batch, speed.context) /
                          cost->step_seconds(specs, speed.batch, speed.context);
-  fail("--speedup {:g}@{}x{}: impossible here; the most is {:.2f}", speed.factor, speed.batch, speed.context,
+  fail("`speedup` {:g}@{}x{}: impossible here; the most is {:.2f}", speed.factor, speed.batch, speed.context,
        std::floor(fastest * 100) / 100);
 }
 
@@ -88,7 +88,7 @@ std::vector<double> removal_scores(const Analysis& analysis, const std::string& 
   for (const auto& [layer, found] : analysis.layers) {
     if (measure == "cosine" || measure == "entropy") {
       const auto& estimate = measure == "cosine" ? found.cosine : found.entropy;
-      if (!estimate) fail("the analysis has no \"{}\"; run layerboost analyze with --by {}", measure, measure);
+      if (!estimate) fail("the analysis has no \"{}\"; run layerboost analyze with `by` {}", measure, measure);
       scores.push_back(estimate->mean);
       continue;
     }
@@ -96,7 +96,7 @@ std::vector<double> removal_scores(const Analysis& analysis, const std::string& 
     const MixerSpec none = {MixerKind::none, 0, 0};
     const auto removed = found.choices.find(none);
     if (removed == found.choices.end())
-      fail("the analysis has no removal scores; run layerboost analyze with --to none");
+      fail("the analysis has no removal scores; run layerboost analyze with `to` none");
     scores.push_back(find_loss(removed->second, measure, layer, none));
   }
   return scores;
@@ -123,8 +123,8 @@ Planner::Planner(const Analysis& analysis, LossRule rule, int context)
     : config_(analysis.model.config), rule_(std::move(rule)), context_(context) {
   check_measure(rule_.measure);
   check_complete(analysis);
-  if (rule_.retrieval_weight < 0) fail("--retrieval-weight {:g}: must not be negative", rule_.retrieval_weight);
-  if (context_ < 1) fail("--context {}: must be at least 1", context_);
+  if (rule_.retrieval_weight < 0) fail("`retrieval-weight` {:g}: must not be negative", rule_.retrieval_weight);
+  if (context_ < 1) fail("`context` {}: must be at least 1", context_);
   const auto native = native_specs(config_);
   for (const auto& [layer, scores] : analysis.layers) {
     options_.push_back({native[index(layer)]});
@@ -166,10 +166,10 @@ double Planner::kv_fraction(const std::vector<MixerSpec>& specs) const {
 KnapsackProblem Planner::problem(const Budget& budget, const CostModel* cost) const {
   check_layers(budget.keep, config_.layers);
   check_counts(budget, config_.layers);
-  if (budget.kv && budget.speed) fail("--kv and --speedup: give only one of them");
-  if (budget.kv && (*budget.kv < 0 || *budget.kv > 1)) fail("--kv {:g}: must be from 0 to 1", *budget.kv);
+  if (budget.kv && budget.speed) fail("`kv` and `speedup`: give only one of them");
+  if (budget.kv && (*budget.kv < 0 || *budget.kv > 1)) fail("`kv` {:g}: must be from 0 to 1", *budget.kv);
   if (budget.speed && (budget.speed->factor < 1 || budget.speed->batch < 1 || budget.speed->context < 1))
-    fail("--speedup {:g}@{}x{}: factor, batch and context must be at least 1", budget.speed->factor,
+    fail("`speedup` {:g}@{}x{}: factor, batch and context must be at least 1", budget.speed->factor,
          budget.speed->batch, budget.speed->context);
   LB_CHECK(!budget.speed || cost != nullptr);
   const auto nanoseconds = [](double seconds) { return static_cast<std::int64_t>(std::llround(seconds * 1e9)); };
@@ -223,7 +223,7 @@ std::vector<PlanChoice> Planner::curve(const Budget& budget) const {
 
 std::vector<MixerSpec> plan_by_thresholds(const Analysis& analysis, const std::string& measure, double high, double low,
                                           const MixerSpec& middle, const std::set<int>& keep) {
-  if (high < low) fail("--thresholds {:g},{:g}: the first must not be below the second", high, low);
+  if (high < low) fail("`thresholds` {:g},{:g}: the first must not be below the second", high, low);
   const std::vector<double> scores = removal_scores(analysis, measure);
   check_layers(keep, analysis.model.config.layers);
   std::vector<MixerSpec> specs = native_specs(analysis.model.config);

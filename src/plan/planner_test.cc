@@ -102,7 +102,7 @@ TEST(Planner, ReachesASpeed) {
   EXPECT_THAT(test::error_of([&] {
                 return planner.best({.speed = SpeedTarget{50, 64, 1024}}, &cost);
               }),
-              HasSubstr("--speedup 50@64x1024: impossible here; the most is 3.55"));
+              HasSubstr("`speedup` 50@64x1024: impossible here; the most is 3.55"));
 }
 
 TEST(Planner, KeepsAModelsOwnWindows) {
@@ -117,11 +117,11 @@ TEST(Planner, SaysWhatIsPossibleWhenTheBudgetIsNot) {
   const Planner planner(random_analysis(30, 6), {}, 2048);
   const auto message = [&](const Budget& budget) { return test::error_of([&] { return planner.best(budget); }); };
   EXPECT_THAT(message({.softmax = 31}),
-              HasSubstr("--softmax 31 --none 0: together they must be from 0 to the model's 30"));
-  EXPECT_THAT(message({.softmax = 1, .keep = {1, 2}}), HasSubstr("--softmax 1: --keep names 2 layers already"));
-  EXPECT_THAT(message({.keep = {30}}), HasSubstr("--keep 30: there is no such layer; layers are 0 to 29"));
-  EXPECT_THAT(message({.kv = 1.5}), HasSubstr("--kv 1.5: must be from 0 to 1"));
-  EXPECT_THAT(message({.softmax = 15, .kv = 0.2}), HasSubstr("--kv 0.2: impossible here; the least is 0.5000"));
+              HasSubstr("`softmax` 31 `none` 0: together they must be from 0 to the model's 30"));
+  EXPECT_THAT(message({.softmax = 1, .keep = {1, 2}}), HasSubstr("`softmax` 1: `keep` names 2 layers already"));
+  EXPECT_THAT(message({.keep = {30}}), HasSubstr("`keep` 30: there is no such layer; layers are 0 to 29"));
+  EXPECT_THAT(message({.kv = 1.5}), HasSubstr("`kv` 1.5: must be from 0 to 1"));
+  EXPECT_THAT(message({.softmax = 15, .kv = 0.2}), HasSubstr("`kv` 0.2: impossible here; the least is 0.5000"));
   EXPECT_THAT(message({.kv = 0.5, .speed = SpeedTarget{}}), HasSubstr("give only one"));
   const Planner only_none(removal_analysis({1, 2, 3}), kl_only, 2048);
   EXPECT_THAT(test::error_of([&] { return only_none.best({.softmax = 1, .none = 1}); }),
@@ -130,7 +130,7 @@ TEST(Planner, SaysWhatIsPossibleWhenTheBudgetIsNot) {
 
 TEST(Planner, NeedsAFinishedAnalysisWithTheMeasure) {
   Analysis analysis = random_analysis(5, 7);
-  EXPECT_THAT(test::error_of([&] { Planner(analysis, {"nll", 0}, 2048); }), HasSubstr("--by nll"));
+  EXPECT_THAT(test::error_of([&] { Planner(analysis, {"nll", 0}, 2048); }), HasSubstr("`by` nll"));
   EXPECT_THAT(test::error_of([&] {
                 Planner(analysis, {"speed", 0}, 2048);
               }),

@@ -32,7 +32,7 @@ AllowedHosts::AllowedHosts(const std::vector<std::string>& names) : any_(false) 
   for (const std::string& name : names) {
     const bool letters = std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~' && c != '/' && c != '*'; });
     if (name.empty() || !letters || (name.find(':') != std::string::npos && !is_address(name)))
-      fail("--allow-host: {} isn't a host's name; give it as in models.example.org, without a port", in_quotes(name));
+      fail("`allow-host`: {} isn't a host's name; give it as in models.example.org, without a port", in_quotes(name));
     if (!is_address(name)) names_.push_back(bare_name(name));  // addresses are allowed anyway
   }
 }

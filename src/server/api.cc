@@ -224,7 +224,7 @@ void Api::check_host(const HttpRequest& request) const {
   if (access_.hosts.allow(request.host, by_own_page)) return;
   throw ApiError(
       403, "invalid_request_error",
-      fmt::format("the server isn't known by the name {}; if that is its name, start it with --allow-host NAME",
+      fmt::format("the server isn't known by the name {}; if that is its name, start it with `allow-host` NAME",
                   in_quotes(request.host)),
       "", "host_not_allowed");
 }

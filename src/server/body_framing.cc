@@ -24,7 +24,7 @@ int digit_value(char c) {
 ApiError body_too_large(std::uint64_t most) {
   return {
       413, "invalid_request_error",
-      fmt::format("the body is larger than {} bytes; send less, or start the server with a larger --max-body", most)};
+      fmt::format("the body is larger than {} bytes; send less, or start the server with a larger `max-body`", most)};
 }
 
 std::string_view BodyFraming::next(std::string_view& bytes) {

@@ -60,7 +60,7 @@ struct HttpServer::Impl {
       acceptor.bind(endpoint);
       acceptor.listen();
     } catch (const boost::system::system_error& error) {
-      fail("can't listen on {} port {}: {}; choose another --host or --port", host, port, error.code().message());
+      fail("can't listen on {} port {}: {}; choose another `host` or `port`", host, port, error.code().message());
     }
   }
 

@@ -29,7 +29,7 @@ Limits limits_for(Limits limits, const Model& model, const Engine& engine) {
   const int asked = limits.positions > 0 ? std::min(limits.positions, most) : most;
   limits.positions = engine.longest_text(asked);
   if (limits.positions < asked && asked < unbounded)
-    note("texts have at most {} of {} positions: --memory holds no more", limits.positions, asked);
+    note("texts have at most {} of {} positions: the memory for caches holds no more", limits.positions, asked);
   return limits;
 }
 
@@ -38,7 +38,7 @@ Sampling usual_sampling(const Config& config, Sampling otherwise) {
   Sampling own = own_sampling(config, std::move(otherwise));
   note(
       "what a request doesn't say of sampling is the model's own: temperature {}, top_p {}, top_k {}, min_p {}, "
-      "repetition_penalty {}; --generation-config none does without",
+      "repetition_penalty {}; `generation-config` none does without",
       own.temperature, own.top_p, own.top_k, own.min_p, own.repetition_penalty);
   return own;
 }
