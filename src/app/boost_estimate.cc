@@ -339,8 +339,8 @@ void check_room(const std::vector<StepEstimate>& steps, std::size_t memory, cons
   std::error_code unknown;
   const fs::space_info space = fs::space(nearest_folder(directory), unknown);
   if (!unknown && space.available < disk)
-    fail("{} will take about {} MiB, and its disk has {} MiB left: make room, or give another `output`", directory.string(),
-         disk >> 20, space.available >> 20);
+    fail("{} will take about {} MiB, and its disk has {} MiB left: make room, or give another `output`",
+         directory.string(), disk >> 20, space.available >> 20);
 }
 
 }  // namespace layerboost

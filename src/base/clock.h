@@ -1,19 +1,41 @@
-// Time that passes.
+// Time that passes, and where it comes from.
 #pragma once
 
 #include <chrono>
 
 namespace layerboost {
 
-/// Starts when it is made; monotonic.
+/// Tells the time in seconds since some moment of its own; monotonic, thread-safe. Tests of what happens under load
+/// have one that they set.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual double seconds() const = 0;
+
+  /// The machine's.
+  static const Clock& steady() {
+    struct Steady final : Clock {
+      [[nodiscard]] double seconds() const override {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+      }
+    };
+    static const Steady clock;
+    return clock;
+  }
+};
+
+/// Starts when it is made.
 class Stopwatch {
  public:
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+  Stopwatch() : Stopwatch(Clock::steady()) {}
+  /// `clock` must outlive it.
+  explicit Stopwatch(const Clock& clock) : clock_(&clock), start_(clock.seconds()) {}
+
+  [[nodiscard]] double seconds() const { return clock_->seconds() - start_; }
 
  private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const Clock* clock_;
+  double start_;
 };
 
 }  // namespace layerboost

@@ -6,9 +6,16 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/interrupt.h"
 
 namespace layerboost {
+
+/// Ends this process in silence: another rank tells the user why.
+class ToldElsewhere : public Error {
+ public:
+  ToldElsewhere() : Error("another process has failed") {}
+};
 
 /// The processes that mpirun started together; just this one without it, and in a build without MPI. All must call the
 /// same functions in the same order. Waiting ends, with Interrupted, when this process is asked to stop, as mpirun asks

@@ -109,6 +109,8 @@ int parse_and_run(int argc, const char* const* argv) {
     return code;
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
+  } catch (const ToldElsewhere&) {
+    throw;
   } catch (const Error& error) {
     throw Error(with_flags(error.what(), app));
   }
@@ -130,6 +132,8 @@ int run_command_line(int argc, const char* const* argv) {
   try {
     const int code = parse_and_run(argc, argv);
     return code == 0 ? StandardOutput::finish() : code;
+  } catch (const ToldElsewhere&) {
+    return end_early("", 2);
   } catch (const Error& error) {
     return end_early(error.what(), 2);
   } catch (const Interrupted& stop) {

@@ -41,31 +41,36 @@ std::size_t sequence_bytes(const MixerList& mixers, int length) {
   return bytes;
 }
 
-CacheMemory::CacheMemory(const MixerList& mixers, std::size_t limit) : mixers_(mixers), limit_(limit) {
-  for (const Mixer* mixer : mixers) layer_pools_.push_back(&pools_[static_cast<std::size_t>(kind_of(*mixer))]);
+CacheMemory::Account& CacheMemory::account(const MixerList& mixers) {
+  Account& account = accounts_[&mixers];
+  if (account.layer_pools.empty())
+    for (const Mixer* mixer : mixers) account.layer_pools.push_back(&pools_[static_cast<std::size_t>(kind_of(*mixer))]);
+  return account;
 }
 
-void CacheMemory::preallocate(int count, int length) {
+void CacheMemory::preallocate(const MixerList& mixers, int count, int length) {
   std::vector<Sequence> sequences;
   for (int i = 0; i < count; ++i) {
-    sequences.push_back(make_sequence());
-    for (std::size_t layer = 0; layer < mixers_.size(); ++layer)
-      mixers_[layer]->reserve(sequences.back().cache(static_cast<int>(layer)), length);
+    sequences.push_back(make_sequence(mixers));
+    for (std::size_t layer = 0; layer < mixers.size(); ++layer)
+      mixers[layer]->reserve(sequences.back().cache(static_cast<int>(layer)), length);
   }
 }
 
-Sequence CacheMemory::make_sequence() { return {mixers_, layer_pools_}; }
+Sequence CacheMemory::make_sequence(const MixerList& mixers) { return {mixers, account(mixers).layer_pools}; }
 
-std::size_t CacheMemory::bytes(int length) {
-  while (std::ssize(bytes_) <= length) bytes_.push_back(sequence_bytes(mixers_, static_cast<int>(std::ssize(bytes_))));
-  return bytes_[static_cast<std::size_t>(length)];
+std::size_t CacheMemory::bytes(const MixerList& mixers, int length) {
+  std::vector<std::size_t>& known = account(mixers).bytes;
+  while (std::ssize(known) <= length) known.push_back(sequence_bytes(mixers, static_cast<int>(std::ssize(known))));
+  return known[static_cast<std::size_t>(length)];
 }
 
 std::size_t CacheMemory::growth(const Sequence& sequence, int count) {
+  const MixerList& mixers = sequence.mixers();
   const int length = sequence.length();
-  std::size_t growth = bytes(length + count) - bytes(length);
-  for (int layer = 0; layer < static_cast<int>(mixers_.size()); ++layer)
-    growth += bytes_to_copy(sequence.cache(layer), *mixers_[static_cast<std::size_t>(layer)], length);
+  std::size_t growth = bytes(mixers, length + count) - bytes(mixers, length);
+  for (int layer = 0; layer < static_cast<int>(mixers.size()); ++layer)
+    growth += bytes_to_copy(sequence.cache(layer), *mixers[static_cast<std::size_t>(layer)], length);
   return growth;
 }
 

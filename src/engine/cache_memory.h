@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <map>
 #include <vector>
 
 #include "model/sequence.h"
@@ -12,23 +13,24 @@ namespace layerboost {
 /// Bytes that the layers keep of one sequence of `length` positions.
 std::size_t sequence_bytes(const MixerList& mixers, int length);
 
-/// Must outlive its sequences. Not thread-safe.
+/// Sequences may have different plans: what one needs is asked of its own mixers. Must outlive its sequences. Not
+/// thread-safe.
 class CacheMemory {
  public:
   /// Layers with softmax attention, with a window, and with a state (hybrid, gated; their windows count here, too).
   enum class Kind { softmax, window, state };
 
-  /// `mixers` [L] must outlive the memory. `limit`: bytes of all blocks together.
-  CacheMemory(const MixerList& mixers, std::size_t limit);
+  /// `limit`: bytes of all blocks together.
+  explicit CacheMemory(std::size_t limit) : limit_(limit) {}
 
   /// Takes memory for `count` sequences of `length` positions from the system now, and touches it.
-  void preallocate(int count, int length);
+  void preallocate(const MixerList& mixers, int count, int length);
 
-  /// A sequence without positions.
-  Sequence make_sequence();
+  /// A sequence without positions. `mixers` [L] must outlive the memory, here and below.
+  Sequence make_sequence(const MixerList& mixers);
 
   /// Bytes of a sequence of `length` positions that shares nothing.
-  std::size_t bytes(int length);
+  std::size_t bytes(const MixerList& mixers, int length);
 
   /// The most that reading `count` more positions may take: new blocks, and copies of those that are written and that
   /// somebody else holds, too.
@@ -47,11 +49,16 @@ class CacheMemory {
   [[nodiscard]] std::size_t reserved() const;
 
  private:
-  const MixerList& mixers_;
+  /// What is known of a plan.
+  struct Account {
+    std::vector<CachePools*> layer_pools;  // [L]
+    std::vector<std::size_t> bytes;        // by length, as far as asked for
+  };
+  Account& account(const MixerList& mixers);
+
   std::size_t limit_;
   std::array<CachePools, 3> pools_;
-  std::vector<CachePools*> layer_pools_;  // [L]
-  std::vector<std::size_t> bytes_;        // by length, as far as asked for
+  std::map<const MixerList*, Account> accounts_;
 };
 
 }  // namespace layerboost

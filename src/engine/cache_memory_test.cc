@@ -24,13 +24,14 @@ class CacheMemoryTest : public ::testing::Test {
 
 TEST_F(CacheMemoryTest, GrowthIsForeseen) {
   for (const auto& plan : plans_for_tests()) {
-    CacheMemory memory(mixers_.list(plan), 64 * mib);
-    Sequence sequence = memory.make_sequence();
+    const MixerList& list = mixers_.list(plan);
+    CacheMemory memory(64 * mib);
+    Sequence sequence = memory.make_sequence(list);
     for (const int count : {1, 1, 20, 42, 1, 1, 100, 30, 1}) {
       const std::size_t before = memory.in_use(), foreseen = memory.growth(sequence, count);
       read(sequence, count);
       EXPECT_EQ(memory.in_use() - before, foreseen);
-      EXPECT_EQ(memory.in_use(), memory.bytes(sequence.length()));
+      EXPECT_EQ(memory.in_use(), memory.bytes(list, sequence.length()));
       EXPECT_EQ(memory.room(), 64 * mib - memory.in_use());
     }
   }
@@ -38,23 +39,25 @@ TEST_F(CacheMemoryTest, GrowthIsForeseen) {
 
 TEST_F(CacheMemoryTest, PreallocatedMemoryIsUsed) {
   for (const auto& plan : plans_for_tests()) {
-    CacheMemory memory(mixers_.list(plan), 64 * mib);
-    memory.preallocate(3, 200);
+    const MixerList& list = mixers_.list(plan);
+    CacheMemory memory(64 * mib);
+    memory.preallocate(list, 3, 200);
     EXPECT_EQ(memory.in_use(), 0U);
     const std::size_t reserved = memory.reserved();
-    EXPECT_GE(reserved, 3 * memory.bytes(200));
-    std::vector<Sequence> sequences(3, memory.make_sequence());
+    EXPECT_GE(reserved, 3 * memory.bytes(list, 200));
+    std::vector<Sequence> sequences(3, memory.make_sequence(list));
     for (Sequence& sequence : sequences) read(sequence, 200);
-    EXPECT_EQ(memory.in_use(), 3 * memory.bytes(200));
+    EXPECT_EQ(memory.in_use(), 3 * memory.bytes(list, 200));
     EXPECT_EQ(memory.reserved(), reserved);
   }
 }
 
 TEST_F(CacheMemoryTest, CopiesOfSharedBlocksAreForeseen) {
   for (const auto& plan : plans_for_tests()) {
-    CacheMemory memory(mixers_.list(plan), 64 * mib);
+    const MixerList& list = mixers_.list(plan);
+    CacheMemory memory(64 * mib);
     for (const int length : {10, 64, 100, 128, 200}) {
-      Sequence sequence = memory.make_sequence();
+      Sequence sequence = memory.make_sequence(list);
       read(sequence, length);
       for (const int count : {1, 5, 64, 150}) {
         Sequence fork = sequence;
@@ -71,8 +74,9 @@ TEST_F(CacheMemoryTest, CopiesOfSharedBlocksAreForeseen) {
 }
 
 TEST_F(CacheMemoryTest, UseIsKnownByKind) {
-  CacheMemory memory(mixers_.list(plans_for_tests()[3]), 64 * mib);  // hybrid, softmax, gated, hybrid
-  Sequence sequence = memory.make_sequence();
+  const MixerList& list = mixers_.list(plans_for_tests()[3]);  // hybrid, softmax, gated, hybrid
+  CacheMemory memory(64 * mib);
+  Sequence sequence = memory.make_sequence(list);
   read(sequence, 100);
   using Kind = CacheMemory::Kind;
   EXPECT_EQ(memory.in_use(Kind::softmax), mixers_.mixer(1, parse_mixer("softmax")).cache_bytes(100));
@@ -81,10 +85,11 @@ TEST_F(CacheMemoryTest, UseIsKnownByKind) {
 }
 
 TEST_F(CacheMemoryTest, WhatOneSizeFreedAnotherMayUse) {
-  CacheMemory memory(mixers_.list(plans_for_tests()[2]), 32 * mib);  // layer 0: softmax, layer 2: a window
+  const MixerList& list = mixers_.list(plans_for_tests()[2]);  // layer 0: softmax, layer 2: a window
+  CacheMemory memory(32 * mib);
   for (const int layer : {0, 2, 0}) {
     for (const std::size_t size : {std::size_t{20'000}, std::size_t{50'000}}) {
-      Sequence sequence = memory.make_sequence();
+      Sequence sequence = memory.make_sequence(list);
       LayerCache& cache = sequence.cache(layer);
       while (memory.in_use() < 31 * mib) {
         memory.prepare(size + 64);

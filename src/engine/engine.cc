@@ -14,7 +14,6 @@
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
 #include "generate/generate.h"
-#include "model/runner.h"
 
 namespace layerboost {
 namespace {
@@ -44,15 +43,17 @@ Output counted(const Job& job) {
 
 class Engine::Impl {
  public:
-  Impl(const Model& model, const MixerList& mixers, const EngineOptions& options)
+  Impl(const Model& model, std::vector<const MixerList*> plans, const EngineOptions& options,
+       std::unique_ptr<StepRunner> runner)
       : model_(model),
-        mixers_(mixers),
+        plans_(std::move(plans)),
         options_(checked(options)),
         ends_(end_tokens(model)),
-        runner_(model),
-        memory_(mixers, options_.memory),
-        prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>(mixers) : nullptr),
+        runner_(runner != nullptr ? std::move(runner) : std::make_unique<ModelStepRunner>(model)),
+        memory_(options_.memory),
+        prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>() : nullptr),
         scheduler_(memory_, prefixes_.get(), options_.step_tokens, options_.max_sequences) {
+    LB_CHECK(!plans_.empty());
     stats_.cache_limit = own_.cache_limit = options_.memory;
     // So that handing out failures needs no memory for itself.
     outputs_.reserve(2 * static_cast<std::size_t>(options_.max_sequences));
@@ -61,7 +62,7 @@ class Engine::Impl {
   }
 
   RequestId submit(GenerationRequest request, Sink sink);
-  [[nodiscard]] int longest_text(int most) const;
+  [[nodiscard]] int longest_text(int most, int plan) const;
   void cancel(RequestId id);
   bool step();
   void run();
@@ -83,12 +84,12 @@ class Engine::Impl {
   void deliver();
 
   const Model& model_;
-  const MixerList& mixers_;
+  const std::vector<const MixerList*> plans_;
   const EngineOptions options_;
   const std::vector<TokenId> ends_;
 
   // The compute thread's.
-  Runner runner_;
+  const std::unique_ptr<StepRunner> runner_;
   CacheMemory memory_;
   std::unique_ptr<PrefixCache> prefixes_;
   Scheduler scheduler_;
@@ -108,21 +109,26 @@ class Engine::Impl {
 };
 
 void Engine::Impl::preallocate() {
-  const std::size_t bytes = options_.max_sequences * sequence_bytes(mixers_, options_.preallocate);
+  const MixerList& mixers = *plans_.front();
+  const std::size_t bytes = options_.max_sequences * sequence_bytes(mixers, options_.preallocate);
   if (bytes > options_.memory)
     fail("{} positions of {} texts need {} MiB of cache, and there are {} MiB: preallocate fewer", options_.preallocate,
          options_.max_sequences, (bytes >> 20) + 1, options_.memory >> 20);
-  memory_.preallocate(options_.max_sequences, options_.preallocate);
+  memory_.preallocate(mixers, options_.max_sequences, options_.preallocate);
 }
 
 RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
   check_request(request, model_.config);
+  if (request.plan < 0 || request.plan >= std::ssize(plans_))
+    fail("plan {}: there are plans 0 to {}", request.plan, std::ssize(plans_) - 1);
+  const MixerList& mixers = *plans_[static_cast<std::size_t>(request.plan)];
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
-  const std::size_t bytes = sequence_bytes(mixers_, most);
+  const std::size_t bytes = sequence_bytes(mixers, most);
   if (bytes > options_.memory)
     fail("{} tokens of prompt and max_tokens {} need {} MiB of cache, and there are {} MiB: ask for fewer",
          request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
-  auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), model_.text(), ends_);
+  auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), mixers, model_.text(), ends_,
+                                   *options_.clock);
   const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
   const int free_places = std::max(0, options_.max_sequences - stats_.running);
@@ -135,12 +141,14 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
   return id;
 }
 
-int Engine::Impl::longest_text(int most) const {
+int Engine::Impl::longest_text(int most, int plan) const {
+  LB_CHECK(plan >= 0 && plan < std::ssize(plans_));
+  const MixerList& mixers = *plans_[static_cast<std::size_t>(plan)];
   int fits = 1, too_long = most;
-  if (sequence_bytes(mixers_, most) <= options_.memory) return most;
+  if (sequence_bytes(mixers, most) <= options_.memory) return most;
   while (too_long - fits > 1) {
     const int middle = fits + (too_long - fits) / 2;
-    (sequence_bytes(mixers_, middle) <= options_.memory ? fits : too_long) = middle;
+    (sequence_bytes(mixers, middle) <= options_.memory ? fits : too_long) = middle;
   }
   return fits;
 }
@@ -165,7 +173,7 @@ bool Engine::Impl::step() {
 
 bool Engine::Impl::make_step() {
   take_inbox();
-  StepTimes& times = runner_.workspace().times;
+  StepTimes& times = runner_->times();
   const StepTimes::Scope scheduling(times, StepPhase::schedule);
   const std::vector<StepItem>& items = scheduler_.schedule();
   if (items.empty()) return false;
@@ -173,7 +181,7 @@ bool Engine::Impl::make_step() {
   std::vector<Prediction> predictions = predictions_of(items);
   {
     const StepTimes::Scope sampling(times, StepPhase::sampling);
-    predict(runner_, hidden, predictions);
+    predict(*runner_, hidden, predictions);
   }
   for (const Prediction& prediction : predictions)
     if (prediction.error != nullptr) fail_text(*prediction.job, prediction.error);
@@ -242,7 +250,7 @@ const float* Engine::Impl::forward(const std::vector<StepItem>& items) {
                      std::span<const TokenId>(item.job->tokens).subspan(read, static_cast<std::size_t>(item.count))});
     own_.rows += static_cast<std::uint64_t>(item.count);
   }
-  return runner_.forward(batch);
+  return runner_->forward(batch);
 }
 
 /// Of the rows that have been run: the last one of each text that was read to its end, and those of prompts whose
@@ -361,14 +369,15 @@ void Engine::Impl::deliver() {
   ended_.clear();
 }
 
-Engine::Engine(const Model& model, const MixerList& mixers, const EngineOptions& options)
-    : impl_(std::make_unique<Impl>(model, mixers, options)) {}
+Engine::Engine(const Model& model, std::vector<const MixerList*> plans, const EngineOptions& options,
+               std::unique_ptr<StepRunner> runner)
+    : impl_(std::make_unique<Impl>(model, std::move(plans), options, std::move(runner))) {}
 Engine::~Engine() = default;
 
 RequestId Engine::submit(GenerationRequest request, Sink sink) {
   return impl_->submit(std::move(request), std::move(sink));
 }
-int Engine::longest_text(int most) const { return impl_->longest_text(most); }
+int Engine::longest_text(int most, int plan) const { return impl_->longest_text(most, plan); }
 void Engine::cancel(RequestId id) { impl_->cancel(id); }
 bool Engine::step() { return impl_->step(); }
 void Engine::run() { impl_->run(); }

@@ -4,9 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "engine/request.h"
+#include "engine/step_runner.h"
 #include "model/mixer.h"
 #include "model/model.h"
 #include "model/step_times.h"
@@ -20,6 +23,7 @@ struct EngineOptions {
   int preallocate = 0;      // positions of each of them whose memory is taken from the system at once
   int max_queue = 1024;     // requests waiting at the same time, beyond those that free places are for
   bool prefix_cache = true;
+  const Clock* clock = &Clock::steady();  // by which requests wait; must outlive the engine
 };
 
 /// Counters only grow; gauges are of the last step.
@@ -52,19 +56,27 @@ class QueueFull : public Error {
 /// The compute thread is the one that calls run() or step(); everything else may come from any thread.
 class Engine {
  public:
-  /// `model` and `mixers` [L] must outlive the engine. Throws Error for options that make no sense.
-  Engine(const Model& model, const MixerList& mixers, const EngineOptions& options = {});
+  /// For requests of several plans, at least one: GenerationRequest::plan is an index into `plans`, whose sequences
+  /// share steps and memory; each is as it would be with its plan alone. Memory that is preallocated is for the first
+  /// one's. `runner`: what runs the steps; nullptr: the model. `model` and the plans' mixers [L] must outlive the
+  /// engine. Throws Error for options that make no sense.
+  Engine(const Model& model, std::vector<const MixerList*> plans, const EngineOptions& options = {},
+         std::unique_ptr<StepRunner> runner = nullptr);
+  /// For one plan.
+  Engine(const Model& model, const MixerList& mixers, const EngineOptions& options = {})
+      : Engine(model, std::vector{&mixers}, options) {}
   /// Not while a thread is in run(). What isn't finished is dropped, its sinks aren't called.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   /// Takes a request; its outputs go to `sink`. Throws Error for one that can never run (no prompt, more positions than
-  /// the model has, more memory than there is, values out of range), QueueFull when too many are waiting. Thread-safe.
+  /// the model has, more memory than there is, values out of range, a plan that the engine
+  /// doesn't have), QueueFull when too many are waiting. Thread-safe.
   RequestId submit(GenerationRequest request, Sink sink);
 
-  /// The most positions, up to `most`, that the memory holds of one text; at least 1. Thread-safe.
-  [[nodiscard]] int longest_text(int most) const;
+  /// The most positions, up to `most`, that the memory holds of one text with this plan; at least 1. Thread-safe.
+  [[nodiscard]] int longest_text(int most, int plan = 0) const;
 
   /// Ends a request: before the next step its memory is free and its sink has been given finish = cancelled. Nothing
   /// happens if it has ended. Thread-safe.

@@ -14,13 +14,15 @@ std::vector<TokenId> ends_of(const GenerationRequest& request, const std::vector
 
 }  // namespace
 
-Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const Tokenizer& tokenizer,
-         const std::vector<TokenId>& model_ends)
+Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const MixerList& its_mixers,
+         const Tokenizer& tokenizer, const std::vector<TokenId>& model_ends, const Clock& clock)
     : id(its_id),
       request(std::move(its_request)),
       sink(std::move(its_sink)),
+      mixers(its_mixers),
       prompt_tokens(static_cast<int>(std::ssize(request.prompt))),
       ends(ends_of(request, model_ends)),
+      since(clock),
       tokens(request.prompt),
       random(request.seed),
       processors(request.sampling, tokens),

@@ -15,13 +15,14 @@
 namespace layerboost {
 
 struct Job {
-  /// `model_ends`: the model's own end tokens.
-  Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const Tokenizer& tokenizer,
-      const std::vector<TokenId>& model_ends);
+  /// `its_mixers` [L] must outlive it. `model_ends`: the model's own end tokens.
+  Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const MixerList& its_mixers,
+      const Tokenizer& tokenizer, const std::vector<TokenId>& model_ends, const Clock& clock);
 
   const RequestId id;
   const GenerationRequest request;
   const Sink sink;
+  const MixerList& mixers;  // of its plan
   const int prompt_tokens;
   const std::vector<TokenId> ends;  // tokens that end the text
   const Stopwatch since;            // it was submitted

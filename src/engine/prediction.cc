@@ -50,7 +50,7 @@ void predict_row(const Row& row, Prediction& prediction) {
 
 }  // namespace
 
-void predict(Runner& runner, const float* hidden, std::span<Prediction> predictions) {
+void predict(StepRunner& runner, const float* hidden, std::span<Prediction> predictions) {
   std::vector<int> rows;
   for (const Prediction& prediction : predictions) rows.push_back(prediction.row);
   std::size_t done = 0;

@@ -20,12 +20,8 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
 
 }  // namespace
 
-PrefixCache::PrefixCache(const MixerList& mixers) : seed_(mixers.size()) {
-  for (const Mixer* mixer : mixers) seed_ = mix(seed_, reinterpret_cast<std::uintptr_t>(mixer));
-}
-
-std::vector<std::uint64_t> PrefixCache::hashes(std::span<const TokenId> tokens) const {
-  std::vector<std::uint64_t> result = {seed_};
+std::vector<std::uint64_t> PrefixCache::hashes(std::span<const TokenId> tokens) {
+  std::vector<std::uint64_t> result = {0};
   for (; tokens.size() >= page; tokens = tokens.subspan(page)) {
     std::uint64_t hash = result.back();
     for (const TokenId token : tokens.first(page)) hash = mix(hash, static_cast<std::uint64_t>(token));
@@ -34,14 +30,15 @@ std::vector<std::uint64_t> PrefixCache::hashes(std::span<const TokenId> tokens) 
   return result;
 }
 
-const Sequence* PrefixCache::find(std::span<const TokenId> tokens) {
+const Sequence* PrefixCache::find(const MixerList& mixers, std::span<const TokenId> tokens) {
   const std::vector<std::uint64_t> pages = hashes(tokens);
   for (auto hash = pages.rbegin(); hash != pages.rend(); ++hash) {
     auto best = snapshots_.end();
     const auto [first, last] = by_hash_.equal_range(*hash);
     for (auto entry = first; entry != last; ++entry) {
       const std::vector<TokenId>& known = entry->second->tokens;
-      if (known.size() < tokens.size() && (best == snapshots_.end() || known.size() > best->tokens.size()) &&
+      if (&entry->second->sequence.mixers() == &mixers && known.size() < tokens.size() &&
+          (best == snapshots_.end() || known.size() > best->tokens.size()) &&
           std::equal(known.rbegin(), known.rend(), tokens.first(known.size()).rbegin()))
         best = entry->second;
     }
@@ -79,7 +76,8 @@ void PrefixCache::store(std::span<const TokenId> tokens, const Sequence& sequenc
   const std::uint64_t hash = hashes(tokens).back();
   const auto [first, last] = by_hash_.equal_range(hash);
   for (auto entry = first; entry != last; ++entry)
-    if (std::ranges::equal(entry->second->tokens, tokens)) return;
+    if (&entry->second->sequence.mixers() == &sequence.mixers() && std::ranges::equal(entry->second->tokens, tokens))
+      return;
   snapshots_.push_front({{tokens.begin(), tokens.end()}, hash, sequence});
   by_hash_.emplace(hash, snapshots_.begin());
   if (snapshots_.size() > most_snapshots) evict();

@@ -15,8 +15,8 @@ namespace layerboost {
 /// Keeps snapshots: forks of sequences, which share their blocks until somebody writes to them. A softmax layer's full
 /// pages are never written again, so a snapshot of it costs nothing beside the sequence itself; a window or a state is
 /// copied once the sequence goes on. Hence few snapshots, where they are likely to be wanted (see snapshot_points()).
-/// A snapshot is found by the chained hashes of its pages of 64 tokens, which begin with the plan's identity; then its
-/// tokens are compared, so that no hash can confuse two texts. The least recently used go first. Not thread-safe.
+/// A snapshot is found by the chained hashes of its pages of 64 tokens; then its tokens are compared, so that no hash
+/// can confuse two texts, and its plan, which its sequence knows. The least recently used go first. Not thread-safe.
 class PrefixCache {
  public:
   static constexpr int page = 64;           // tokens that are hashed together
@@ -24,12 +24,9 @@ class PrefixCache {
   static constexpr int least_prompt = 256;  // shorter ones aren't worth a step of their own for their last page
   static constexpr std::size_t most_snapshots = 4096;
 
-  /// Snapshots are for sequences with these mixers only.
-  explicit PrefixCache(const MixerList& mixers);
-
-  /// The longest snapshot that is a prefix of `tokens` and shorter; nullptr if there is none. It is valid until the
-  /// next call that isn't const, and now the most recently used.
-  const Sequence* find(std::span<const TokenId> tokens);
+  /// The longest snapshot with these `mixers` that is a prefix of `tokens` and shorter; nullptr if there is none. It is
+  /// valid until the next call that isn't const, and now the most recently used.
+  const Sequence* find(const MixerList& mixers, std::span<const TokenId> tokens);
 
   /// Where a prompt, read up to position `from`, should leave snapshots, ascending: where it parts with another prompt
   /// that was here before; at multiples of `interval`; at the last boundary of a page before its end, which serves the
@@ -53,11 +50,10 @@ class PrefixCache {
   using Snapshots = std::list<Snapshot>;
 
   /// Entry i is the hash of the first i pages, for i = 0 .. tokens / 64.
-  [[nodiscard]] std::vector<std::uint64_t> hashes(std::span<const TokenId> tokens) const;
+  static std::vector<std::uint64_t> hashes(std::span<const TokenId> tokens);
   void remember(std::span<const std::uint64_t> hashes);
   [[nodiscard]] bool remembers(std::uint64_t hash) const { return recent_.contains(hash) || older_.contains(hash); }
 
-  std::uint64_t seed_;
   Snapshots snapshots_;  // most recently used first
   std::unordered_multimap<std::uint64_t, Snapshots::iterator> by_hash_;
   std::unordered_set<std::uint64_t> recent_, older_;  // hashes of the pages of prompts; the older ones go all at once

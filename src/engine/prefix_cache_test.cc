@@ -11,19 +11,19 @@ namespace {
 class PrefixCacheTest : public ::testing::Test {
  protected:
   Sequence sequence_of(int length) {
-    Sequence sequence = memory_.make_sequence();
+    Sequence sequence = memory_.make_sequence(none_);
     sequence.advance(length);
     return sequence;
   }
   void store(std::span<const TokenId> tokens) { cache_.store(tokens, sequence_of(static_cast<int>(tokens.size()))); }
   int found(std::span<const TokenId> tokens) {
-    const Sequence* const sequence = cache_.find(tokens);
+    const Sequence* const sequence = cache_.find(none_, tokens);
     return sequence == nullptr ? 0 : sequence->length();
   }
 
   const MixerList none_{};
-  CacheMemory memory_{none_, 1};
-  PrefixCache cache_{none_};
+  CacheMemory memory_{1};
+  PrefixCache cache_;
   const std::vector<TokenId> text_ = random_tokens(3000, 100);
   const std::span<const TokenId> all_ = text_;
 };
@@ -52,6 +52,19 @@ TEST_F(PrefixCacheTest, FindsTheLongestThatIsShorter) {
 TEST_F(PrefixCacheTest, LessThanAPageIsNotKept) {
   store(all_.first(63));
   EXPECT_EQ(cache_.size(), 0U);
+}
+
+TEST_F(PrefixCacheTest, ASnapshotServesItsOwnPlanOnly) {
+  const MixerList other;  // of the same mixers, here none, but another plan's
+  store(all_.first(200));
+  EXPECT_EQ(cache_.find(other, all_), nullptr);
+  Sequence sequence = memory_.make_sequence(other);
+  sequence.advance(200);
+  cache_.store(all_.first(200), sequence);
+  EXPECT_EQ(cache_.size(), 2U);  // the same text with each plan
+  ASSERT_NE(cache_.find(other, all_), nullptr);
+  EXPECT_EQ(&cache_.find(other, all_)->mixers(), &other);
+  EXPECT_EQ(found(all_), 200);
 }
 
 TEST_F(PrefixCacheTest, TheLeastRecentlyUsedGoFirst) {

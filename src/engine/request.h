@@ -30,6 +30,7 @@ struct GenerationRequest {
   int max_tokens = 16;          // 0: the prompt is only read
   int min_tokens = 0;           // before so many, end and stop tokens can't be sampled and stop strings don't count
   bool ignore_eos = false;      // the model's own end tokens don't end the text
+  int plan = 0;                 // which of the engine's plans the text is read and written with
   Sampling sampling;
   std::uint64_t seed = 0;            // the same seed gives the same text whatever else is in the batch
   std::vector<TokenId> stop_tokens;  // beside the model's own; the stopping token is not part of the text

@@ -103,8 +103,8 @@ void Scheduler::admit() {
 void Scheduler::begin(Job& job) {
   // A prefix that isn't run has no logits.
   const Sequence* const known =
-      prefixes_ == nullptr || job.wants_prompt_logprobs() ? nullptr : prefixes_->find(job.tokens);
-  job.sequence = known != nullptr ? *known : memory_.make_sequence();
+      prefixes_ == nullptr || job.wants_prompt_logprobs() ? nullptr : prefixes_->find(job.mixers, job.tokens);
+  job.sequence = known != nullptr ? *known : memory_.make_sequence(job.mixers);
 }
 
 bool Scheduler::make_room_to_begin(const Job& job) {
@@ -113,7 +113,8 @@ bool Scheduler::make_room_to_begin(const Job& job) {
   const auto fits = [&] { return reserved + reserved_bytes(job) <= memory_.room(); };
   if (fits()) return true;
   // Snapshots go only if that is going to help.
-  if (prefixes_ == nullptr || held_by_running() + reserved + memory_.bytes(reserved_positions(job)) > memory_.limit())
+  if (prefixes_ == nullptr ||
+      held_by_running() + reserved + memory_.bytes(job.mixers, reserved_positions(job)) > memory_.limit())
     return false;
   while (!fits())
     if (!prefixes_->evict()) return false;
@@ -132,8 +133,8 @@ std::size_t Scheduler::reserved_bytes(const Job& job) {
 std::size_t Scheduler::held_by_running() {
   std::size_t own = 0, shared = 0;
   for (const auto& [id, job] : running_) {
-    const std::size_t found = memory_.bytes(std::min(job->cached, job->sequence->length()));
-    own += memory_.bytes(job->sequence->length()) - found;
+    const std::size_t found = memory_.bytes(job->mixers, std::min(job->cached, job->sequence->length()));
+    own += memory_.bytes(job->mixers, job->sequence->length()) - found;
     shared = std::max(shared, found);
   }
   return own + shared;

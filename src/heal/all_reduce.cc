@@ -54,7 +54,7 @@ void AllReduce::sum_or_end(std::span<double> values, std::exception_ptr problem)
   double saved = 0;
   sum_patiently<double>({&saved, 1});  // nobody goes before the first has saved: mpirun would end it
   if (ending_of(problem).failed > 0) std::rethrow_exception(problem);
-  if (failed) throw Error("");
+  if (failed) throw ToldElsewhere();
   throw Interrupted(ranks_.size() == 1 ? told_ : "");
 }
 

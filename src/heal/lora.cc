@@ -147,25 +147,25 @@ Product LoraProduct::forward(const Activations& x, float* y, void* kept, Profile
   return product;
 }
 
-void LoraProduct::update_gradient(const Activations& dy, float* dx) const {
-  void* const kept = d_kept_.reserve(kept_size() * element(dy.precision()));
+void LoraProduct::update_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept) const {
+  void* const kept = d_kept.reserve(kept_size() * element(dy.precision()));
   const std::vector<ThinPart> up = dx != nullptr ? a_parts() : std::vector<ThinPart>();
   low_rank_update({b_parts(), up, row_data(dy), dy.cols(), dx, a_.cols(), dy.rows(), kept, 1});
 }
 
-void LoraProduct::input_gradient(const Activations& dy, float* dx, Profile& profile) const {
+void LoraProduct::input_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept, Profile& profile) const {
   {
     const Profile::Scope time(profile, Phase::backward_products);
     transposed_.multiply(dy, dx);
   }
   const Profile::Scope time(profile, Phase::lora);
-  update_gradient(dy, dx);
+  update_gradient(dy, dx, d_kept);
 }
 
-void LoraProduct::pair_gradients(const Activations& dy, const Activations& x, const void* kept,
+void LoraProduct::pair_gradients(const Activations& dy, const Activations& x, const void* kept, AlignedBuffer& d_kept,
                                  std::span<float> gradients, Profile& profile, bool alone) const {
   const Profile::Scope time(profile, Phase::lora);
-  if (alone) update_gradient(dy, nullptr);
+  if (alone) update_gradient(dy, nullptr, d_kept);
   const std::size_t size = element(dy.precision());
   std::vector<OuterProducts> products;
   for (const ThinPart& part : b_parts()) {
@@ -176,7 +176,7 @@ void LoraProduct::pair_gradients(const Activations& dy, const Activations& x, co
     float* const g = gradients.data() + site_.parts[products.size()].b;
     products.push_back({t, columns, dy.cols(), rank_, part.matrix->cols(), g});
   }
-  products.push_back({d_kept_.data(), row_data(x), x.cols(), a_.rank(), x.cols(), gradients.data() + site_.a});
+  products.push_back({d_kept.data(), row_data(x), x.cols(), a_.rank(), x.cols(), gradients.data() + site_.a});
   add_outer_products(products, dy.rows(), dy.precision());
 }
 

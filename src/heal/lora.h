@@ -65,28 +65,27 @@ class LoraProduct {
   /// precision.
   Product forward(const Activations& x, float* y, void* kept, Profile& profile) const;
 
-  /// dx = dy W + (alpha / r) dy B A: dy [n, out] in x's precision, room for dx [n + spare_rows, in]. Remembers dy B for
-  /// pair_gradients(), which follows with the same dy.
-  void input_gradient(const Activations& dy, float* dx, Profile& profile) const;
+  /// dx = dy W + (alpha / r) dy B A: dy [n, out] in x's precision, room for dx [n + spare_rows, in]. Leaves dy B in
+  /// `d_kept` for pair_gradients(), which follows with the same dy.
+  void input_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept, Profile& profile) const;
 
   /// Adds to the gradients of the pairs. Where gradients of inputs aren't wanted, `alone` says that no
   /// input_gradient() came before.
-  void pair_gradients(const Activations& dy, const Activations& x, const void* kept, std::span<float> gradients,
-                      Profile& profile, bool alone = false) const;
+  void pair_gradients(const Activations& dy, const Activations& x, const void* kept, AlignedBuffer& d_kept,
+                      std::span<float> gradients, Profile& profile, bool alone = false) const;
 
  private:
   [[nodiscard]] std::vector<ThinPart> a_parts() const;
   [[nodiscard]] std::vector<ThinPart> b_parts() const;
-  void update_gradient(const Activations& dy, float* dx) const;
+  void update_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept) const;
 
   const PackedMatrix* base_;
   PackedMatrix transposed_;
   LoraSite site_;
   int rank_ = 0, t_columns_ = 0;
-  float factor_ = 1;              // alpha / r
-  ThinMatrix a_;                  // [parts * r, in]
-  std::vector<ThinMatrix> b_;     // of each part: factor * B transposed, [r, out]
-  mutable AlignedBuffer d_kept_;  // (alpha / r) dy B of a tile, transposed
+  float factor_ = 1;           // alpha / r
+  ThinMatrix a_;               // [parts * r, in]
+  std::vector<ThinMatrix> b_;  // of each part: factor * B transposed, [r, out]
 };
 
 }  // namespace layerboost

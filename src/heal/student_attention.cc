@@ -246,9 +246,9 @@ class AttentionStudent final : public StudentMixer {
         pack_activations(d_hidden + row * D, scratch_.dy);
         pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
       }
-      o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.profile);
+      o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.d_kept, scratch_.profile);
       const void* const t = kept_tile(saved.t_o, o_, row, model_.precision);
-      o_.pair_gradients(scratch_.dy, scratch_.mixed, t, gradients, scratch_.profile);
+      o_.pair_gradients(scratch_.dy, scratch_.mixed, t, scratch_.d_kept, gradients, scratch_.profile);
     });
     return d_out;
   }
@@ -272,9 +272,9 @@ class AttentionStudent final : public StudentMixer {
                            scratch_.d_wide);
         norm(hidden, count);
       }
-      if (inputs) qkv_.input_gradient(scratch_.d_wide, product, scratch_.profile);
+      if (inputs) qkv_.input_gradient(scratch_.d_wide, product, scratch_.d_kept, scratch_.profile);
       const void* const t = kept_tile(saved.t_qkv, qkv_, row, model_.precision);
-      qkv_.pair_gradients(scratch_.d_wide, scratch_.normed, t, gradients, scratch_.profile, !inputs);
+      qkv_.pair_gradients(scratch_.d_wide, scratch_.normed, t, scratch_.d_kept, gradients, scratch_.profile, !inputs);
       if (!inputs) return;
       const Profile::Scope time(scratch_.profile, Phase::rows);
       if (d.x != nullptr) add_rows(product, {}, {d.x + row * D, nullptr, count, D});

@@ -101,22 +101,22 @@ void StudentMlp::backward(const MlpSaved& saved, float* d_hidden, std::ptrdiff_t
       pack_activations(d_tile, scratch_.dy);
     }
     // The gradient of the activation comes first: it makes the product's input again, which the pairs' gradients read.
-    down_.input_gradient(scratch_.dy, product, profile);
+    down_.input_gradient(scratch_.dy, product, scratch_.d_kept, profile);
     {
       const Profile::Scope time(profile, Phase::rows);
       silu_mul_backward(saved.gate_up.data() + at * static_cast<std::size_t>(2 * F), product, scratch_.d_wide,
                         scratch_.activated);
     }
-    down_.pair_gradients(scratch_.dy, scratch_.activated, kept_tile(saved.t_down, down_, row, precision), gradients,
-                         profile);
-    gate_up_.input_gradient(scratch_.d_wide, product, profile);
+    down_.pair_gradients(scratch_.dy, scratch_.activated, kept_tile(saved.t_down, down_, row, precision),
+                         scratch_.d_kept, gradients, profile);
+    gate_up_.input_gradient(scratch_.d_wide, product, scratch_.d_kept, profile);
     {
       const Profile::Scope time(profile, Phase::rows);
       rms_norm(hidden + row * D, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed);
       rms_norm_backward(hidden + row * D, weights_.mlp_norm.data(), config.norm_eps, product, count, D, d_tile);
     }
     gate_up_.pair_gradients(scratch_.d_wide, scratch_.normed, kept_tile(saved.t_gate_up, gate_up_, row, precision),
-                            gradients, profile);
+                            scratch_.d_kept, gradients, profile);
   });
 }
 

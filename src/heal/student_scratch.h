@@ -32,6 +32,7 @@ struct StudentScratch {
   AlignedBuffer product;     // a tile of a product's result
   AlignedBuffer d_out;       // [N, H, d]
   AlignedBuffer dq, dk, dv;  // [N, H, d], [N, G, d], [N, G, d]
+  AlignedBuffer d_kept;      // what input_gradient() of a product leaves for pair_gradients()
   AlignedBuffer dq_plain, dk_plain, dx;
   Profile profile;
 

@@ -205,7 +205,7 @@ void Trainer::check_divergence(double loss, double norm) {
   if (state_.step == 0 || state_.step == match_steps_) state_.first_loss = state_.recent_loss = loss;
   const bool exploded = loss > 10 * state_.first_loss + 1 || state_.recent_loss > 2 * state_.first_loss + 0.1;
   if (!std::isfinite(loss) || !std::isfinite(norm) || exploded) {
-    if (!ranks_.first()) throw Error("");  // the first tells it
+    if (!ranks_.first()) throw ToldElsewhere();
     fail(
         "training diverged at step {} (loss {:.3g}, gradient {:.3g}): the best adapter, of step {}, is kept; try a "
         "smaller `lr`",

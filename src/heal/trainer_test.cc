@@ -183,7 +183,7 @@ TEST_F(TrainerTest, RanksFailTogether) {
     run("fails", text);
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), Ranks::world().rank() == ranks - 1 ? "no more text" : "");
+    EXPECT_STREQ(error.what(), Ranks::world().rank() == ranks - 1 ? "no more text" : "another process has failed");
   }
   text.fails_at = -1;
   EXPECT_EQ(run("fails", text).step, 8);

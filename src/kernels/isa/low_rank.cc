@@ -1,7 +1,6 @@
 // Blocks of C stay in registers over all of k; B's part for a block is read again for each block of rows, from the
 // first or second cache.
 #include "kernels/isa/kernels.h"
-
 #include "kernels/isa/simd.h"
 
 namespace layerboost::LB_ISA {

@@ -1,6 +1,5 @@
 // Rows in training. Lengths need not be multiples of the vector's: the rest of a row is copied to a full vector.
 #include "kernels/isa/kernels.h"
-
 #include "kernels/isa/simd.h"
 #include "kernels/isa/tail.h"
 

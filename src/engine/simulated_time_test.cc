@@ -1,0 +1,69 @@
+// Scheduling under time and load, without waiting: a clock that is set, and steps that take what is said.
+#include <gtest/gtest.h>
+
+#include "engine/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+class SetClock final : public Clock {
+ public:
+  [[nodiscard]] double seconds() const override { return seconds_; }
+  void advance(double seconds) { seconds_ += seconds; }
+
+ private:
+  double seconds_ = 0;
+};
+
+/// Takes a second for each step and a hundredth for each token that it reads; always writes the same token.
+class TimedRunner final : public StepRunner {
+ public:
+  TimedRunner(SetClock& clock, int vocab) : clock_(clock), logits_(static_cast<std::size_t>(vocab)) {
+    logits_[written] = 1;
+  }
+  const float* forward(std::span<const BatchItem> items) override {
+    clock_.advance(1);
+    for (const BatchItem& item : items) {
+      clock_.advance(0.01 * static_cast<double>(item.tokens.size()));
+      item.sequence->advance(static_cast<int>(item.tokens.size()));
+    }
+    return nullptr;
+  }
+  void logits(const float* /*hidden*/, std::span<const int> rows,
+              const std::function<void(const LogitsBlock&)>& consume) override {
+    for (const int& row : rows) consume({{&row, 1}, logits_.data(), nullptr, static_cast<int>(logits_.size())});
+  }
+  StepTimes& times() override { return times_; }
+
+  static constexpr std::size_t written = 65;
+
+ private:
+  SetClock& clock_;
+  std::vector<float> logits_;
+  StepTimes times_;
+};
+
+TEST(SimulatedTime, WaitsAreWhatTheClockSays) {
+  const auto model = text_model();
+  MixerSet mixers(*model);
+  SetClock clock;
+  EngineOptions options;
+  options.memory = std::size_t{64} << 20;
+  options.max_sequences = 2;
+  options.step_tokens = 100;
+  options.clock = &clock;
+  Engine engine(*model, std::vector{&mixers.list(native_specs(model->config))}, options,
+                std::make_unique<TimedRunner>(clock, model->config.vocab));
+  std::vector<Collected> results(3);
+  for (std::uint64_t i = 0; i < 3; ++i) engine.submit(request_for_tests(50, 3, i), results[i].sink());
+  while (engine.step()) {
+  }
+  EXPECT_EQ(results[0].tokens, std::vector<TokenId>(3, TimedRunner::written));
+  EXPECT_DOUBLE_EQ(results[0].last.waited, 0);
+  EXPECT_DOUBLE_EQ(results[1].last.waited, 0);
+  // Both places are taken for a step of 100 tokens and two of 2.
+  EXPECT_DOUBLE_EQ(results[2].last.waited, 3 + 1.04);
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,44 @@
+// What runs the engine's steps: a model, or what stands for one in tests of scheduling.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "model/runner.h"
+
+namespace layerboost {
+
+/// One engine's, and used by its compute thread alone.
+class StepRunner {
+ public:
+  virtual ~StepRunner() = default;
+
+  /// Reads the items' tokens: their sequences advance, their caches grow. Returns hidden [N, D], N the sum of the
+  /// items' tokens, valid until the next call.
+  virtual const float* forward(std::span<const BatchItem> items) = 0;
+
+  /// As Runner::logits(): of the named rows of hidden.
+  virtual void logits(const float* hidden, std::span<const int> rows,
+                      const std::function<void(const LogitsBlock&)>& consume) = 0;
+
+  /// Where its time went, and the engine's own beside it.
+  virtual StepTimes& times() = 0;
+};
+
+/// Runs the model itself.
+class ModelStepRunner final : public StepRunner {
+ public:
+  /// `model` must outlive it.
+  explicit ModelStepRunner(const Model& model) : runner_(model) {}
+  const float* forward(std::span<const BatchItem> items) override { return runner_.forward(items); }
+  void logits(const float* hidden, std::span<const int> rows,
+              const std::function<void(const LogitsBlock&)>& consume) override {
+    runner_.logits(hidden, rows, consume);
+  }
+  StepTimes& times() override { return runner_.workspace().times; }
+
+ private:
+  Runner runner_;
+};
+
+}  // namespace layerboost
