@@ -27,8 +27,8 @@ TEST_F(EnginePlans, ShareStepsAndChangeNoToken) {
   Engine engine(*model_, plans_, options);
   const std::vector<TokenId> system = random_tokens(140, 258, 77);  // so that all begin alike, whatever their plan
   std::vector<GenerationRequest> requests;
-  for (std::uint64_t i = 0; i < 20; ++i) {
-    requests.push_back(request_for_tests(5 + 3 * static_cast<int>(i), 30, i));
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    requests.push_back(request_for_tests(5 + 3 * static_cast<int>(i), 20, i));
     requests.back().prompt.insert(requests.back().prompt.begin(), system.begin(), system.end());
     requests.back().plan = static_cast<int>(i % plans_.size());
   }
