@@ -1,4 +1,5 @@
-# Fails where a file of FOLDER includes a header of a folder that isn't among USES (tests: nor TESTS_USE).
+# Fails where a file of FOLDER includes a header of a folder that isn't among USES (tests: nor TESTS_USE), or where one
+# outside mixer/ names a kind of mixer (tests may): kinds are told apart by what their descriptors say.
 cmake_minimum_required(VERSION 3.25)
 file(GLOB files ${SOURCE}/${FOLDER}/*.h ${SOURCE}/${FOLDER}/*.cc)
 foreach(file ${files})
@@ -13,5 +14,11 @@ foreach(file ${files})
       message(FATAL_ERROR "${file}: ${line}\n${FOLDER}/ may use only: ${USES}. cmake/layers.cmake says so.")
     endif()
   endforeach()
+  if(NOT FOLDER STREQUAL mixer AND NOT file MATCHES "_test\\.cc$|for_tests\\.h$")
+    file(STRINGS ${file} lines REGEX "MixerKind::")
+    foreach(line ${lines})
+      message(FATAL_ERROR "${file}: ${line}\nOnly mixer/ may name a kind of mixer: read its MixerDescriptor instead.")
+    endforeach()
+  endif()
 endforeach()
 file(WRITE ${OUTPUT} "")

@@ -114,7 +114,7 @@ if(LAYERBOOST_SANITIZE MATCHES thread AND TARGET lb_server)
   # ThreadSanitizer doesn't know fences. None are needed: one thread runs the event loop, and its queue has a mutex.
   target_compile_definitions(lb_server PUBLIC BOOST_ASIO_DISABLE_FENCED_BLOCK)
 endif()
-layerboost_layer(report USES artifact base)
+layerboost_layer(report USES artifact mixer base)
 layerboost_layer(net USES artifact model text base LINKS CURL::libcurl)
 layerboost_layer(app USES net report engine heal analyze eval plan artifact generate mixer model text kernels base)
 layerboost_layer(cli USES app net report server engine export heal analyze eval artifact generate mixer model base LINKS CLI11::CLI11)

@@ -1,14 +1,6 @@
 // What a layer uses to look back, from its written form ("softmax", "window:64+4", "hybrid:64+4",
-// "gated:128", "map", "none") or a plan's entry.
-
-const mixerKinds = {
-  softmax: {letter: 'F', name: 'full attention', does: 'It looks back at everything.'},
-  window: {letter: 'W', name: 'window', does: ''},
-  hybrid: {letter: 'H', name: 'window and summary', does: ''},
-  gated: {letter: 'G', name: 'fading summary and window', does: ''},
-  map: {letter: 'M', name: 'fixed map', does: 'It doesn\u2019t look back: a fixed map stands in for its attention.'},
-  none: {letter: '\u2013', name: 'removed', does: 'Its attention was removed: it doesn\u2019t look back at all.'},
-};
+// "gated:128", "map", "none") or a plan's entry. mixerKinds has what each kind says of itself (PageLook
+// of src/mixer/descriptor.h), from the most reach to the least.
 
 function parseMixer(written) {
   const [kind, parameters = ''] = String(written).split(':');
@@ -29,38 +21,39 @@ function mixerLetter(mixer) {
 
 /** 'full attention', 'window of 64', ... */
 function mixerName(mixer) {
-  if (mixer.kind === 'window') return `window of ${decimal(mixer.window)}`;
-  if (mixer.kind === 'hybrid') return `window of ${decimal(mixer.window)} and summary`;
-  if (mixer.kind === 'gated') return `fading summary and window of ${decimal(mixer.window)}`;
-  return mixerKinds[mixer.kind] ? mixerKinds[mixer.kind].name : mixer.kind;
+  const known = mixerKinds[mixer.kind];
+  return known ? known.name.replace('{window}', decimal(mixer.window)) : mixer.kind;
 }
+
+/** Whether mixerName() ends with a number of tokens. */
+const nameEndsWithTokens = ({kind}) => Boolean(mixerKinds[kind]) && mixerKinds[kind].name.endsWith('{window}');
 
 /** As the choice that was tried for a layer: 'removed', 'window of 64', ... */
 const choiceName = (written) => mixerName(parseMixer(written));
 
 /** One sentence about what a layer with it does. */
 function mixerDoes(mixer) {
-  if (!hasWindow(mixer)) return mixerKinds[mixer.kind] ? mixerKinds[mixer.kind].does : '';
+  const known = mixerKinds[mixer.kind];
+  if (!known) return '';
+  if (!known.window) return known.does;
   const first = mixer.sinks ? ` and the first ${mixer.sinks} of the text` : '';
-  const near = `It looks back at the last ${decimal(mixer.window)} tokens${first}`;
-  if (mixer.kind === 'hybrid') return near + ', and keeps a summary of fixed size of all others.';
-  if (mixer.kind === 'gated') return near + ', and keeps a summary of fixed size in which what is older fades.';
-  return near + '.';
+  return `It looks back at the last ${decimal(mixer.window)} tokens${first}` + known.does;
 }
 
-const hasWindow = ({kind}) => ['window', 'hybrid', 'gated'].includes(kind);
+const hasWindow = ({kind}) => Boolean(mixerKinds[kind]) && mixerKinds[kind].window;
 
 /** How many of `length` earlier tokens it keeps in the cache; undefined for kinds that aren't known. */
 function mixerKeeps(mixer, length) {
-  if (mixer.kind === 'softmax') return length;
-  if (hasWindow(mixer)) return Math.min(length, mixer.window + mixer.sinks);
-  return mixer.kind === 'map' || mixer.kind === 'none' ? 0 : undefined;
+  const known = mixerKinds[mixer.kind];
+  const kept = {all: length, window: Math.min(length, mixer.window + mixer.sinks), nothing: 0};
+  return known ? kept[known.keeps] : undefined;
 }
 
 /** Bytes of the summary that it keeps beside tokens: 32-bit numbers, d features of d values and a total for each head. */
 function mixerStateBytes(mixer, model, length) {
-  const there = mixer.kind === 'hybrid' ? length > mixer.window + mixer.sinks : mixer.kind === 'gated' && length > 0;
-  return there ? 4 * model.heads * model.head_size * (model.head_size + 1) : 0;
+  const known = mixerKinds[mixer.kind];
+  const there = {never: false, always: length > 0, behind: length > mixer.window + mixer.sinks};
+  return known && there[known.state] ? 4 * model.heads * model.head_size * (model.head_size + 1) : 0;
 }
 
 /** [{mixer, count}], most reach first. */

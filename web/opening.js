@@ -21,7 +21,7 @@ function othersInWords(mixers) {
   if (!others.length) return 'Nothing was changed.';
   const parts = others.map(({mixer, count}) => {
     if (mixer.kind === 'none') return `${count} ${count === 1 ? 'does' : 'do'} without`;
-    return `${count} ${count === 1 ? 'has' : 'have'} a ${mixerName(mixer)}` + (['window', 'gated'].includes(mixer.kind) ? ' tokens' : '');
+    return `${count} ${count === 1 ? 'has' : 'have'} a ${mixerName(mixer)}` + (nameEndsWithTokens(mixer) ? ' tokens' : '');
   });
   const total = others.reduce((sum, {count}) => sum + count, 0);
   return total === mixers.length ? `Of its ${total} layers, ${listed(parts)}.` : `Of the other ${total}, ${listed(parts)}.`;

@@ -14,7 +14,7 @@ function cellLook(mixer) {
   return [h('i', {style: `height:${(100 * cellFill(mixer)).toFixed(1)}%`}), h('b', {}, mixerLetter(mixer)), width];
 }
 
-const cellClass = (mixer) => 'cell ' + (mixerKinds[mixer.kind] ? mixer.kind : 'other');
+const cellClass = (mixer) => 'cell ' + (mixerKinds[mixer.kind] ? mixerKinds[mixer.kind].style : 'other');
 
 /** Rows of equal length, as few as the width allows. */
 function balanceRows(strip, count) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <numeric>
 #include <optional>
+#include <set>
 
 #include "analyze/calibration_runner.h"
 #include "analyze/layer_probe.h"
@@ -14,6 +15,7 @@
 #include "base/progress.h"
 #include "eval/statistics.h"
 #include "eval/tasks.h"
+#include "mixer/descriptor.h"
 #include "plan/rank_correlation.h"
 
 namespace layerboost {
@@ -49,6 +51,8 @@ class Sweep {
         native_(native_specs(model.config)),
         unchanged_(mixers.list(native_)),
         runner_(model, calibration) {
+    for (const MixerSpec& choice : options.choices)
+      if (descriptor_of(choice.kind).fitted_map) fitted_kinds_.insert(choice.kind);
     begin(calibration);
     share_out();
   }
@@ -83,10 +87,10 @@ class Sweep {
         continue;
       }
       LayerScores scores;
-      if (has_choice(MixerKind::map)) next_hidden_ = fit_map(layer, hidden, scores, progress);
+      if (!fitted_kinds_.empty()) next_hidden_ = fit_map(layer, hidden, scores, progress);
       for (const MixerSpec& choice : options_.choices)
         scores.choices[choice] = measure(layer, choice, hidden, progress);
-      if (!has_choice(MixerKind::map)) next_hidden_ = look_and_advance(layer, hidden, scores, nullptr, progress);
+      if (fitted_kinds_.empty()) next_hidden_ = look_and_advance(layer, hidden, scores, nullptr, progress);
       std::copy(next_hidden_.begin(), next_hidden_.end(), hidden);
       analysis_.layers[layer] = std::move(scores);
       save();
@@ -132,10 +136,6 @@ class Sweep {
 
   [[nodiscard]] bool asked(std::string_view measure) const {
     return std::find(options_.measures.begin(), options_.measures.end(), measure) != options_.measures.end();
-  }
-  [[nodiscard]] bool has_choice(MixerKind kind) const {
-    return std::any_of(options_.choices.begin(), options_.choices.end(),
-                       [&](const MixerSpec& spec) { return spec.kind == kind; });
   }
   [[nodiscard]] fs::path maps_path() const { return fs::path(path_).replace_extension(".maps.safetensors"); }
 
@@ -236,8 +236,11 @@ class Sweep {
   std::vector<float> fit_map(int layer, const float* hidden, LayerScores& scores, Progress& progress) {
     MapRegression regression(model_.config.hidden);
     std::vector<float> next = look_and_advance(layer, hidden, scores, &regression, progress);
-    std::vector<float>& map = maps_[{layer, MixerKind::map}] = regression.solve();
-    mixers_.set_parameters(layer, MixerKind::map, map);
+    const std::vector<float> map = regression.solve();
+    for (const MixerKind kind : fitted_kinds_) {
+      maps_[{layer, kind}] = map;
+      mixers_.set_parameters(layer, kind, map);
+    }
     return next;
   }
 
@@ -274,6 +277,7 @@ class Sweep {
   const std::function<Json()>& run_;
   const std::vector<MixerSpec> native_;
   const MixerList& unchanged_;
+  std::set<MixerKind> fitted_kinds_;  // among the choices
   CalibrationRunner runner_;
   Analysis analysis_;
   double seconds_before_ = 0;  // of the runs that this one goes on from

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "eval/passkey.h"
 #include "generate/bos.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 namespace {
@@ -21,21 +22,37 @@ void check_measures(const AnalyzeOptions& options) {
   if (by_task && options.tasks.empty()) fail("`by` task needs `tasks` FILE,...");
 }
 
+/// The kinds that --to may name: removal first, then from the most to the least.
+std::vector<const MixerDescriptor*> replacement_kinds() {
+  std::vector<const MixerDescriptor*> kinds;
+  for (const MixerDescriptor* kind : mixer_descriptors())
+    if (kind->replacement) kinds.push_back(kind);
+  std::stable_partition(kinds.begin(), kinds.end(), [](const auto* kind) { return kind->kind == no_mixer.kind; });
+  return kinds;
+}
+
 }  // namespace
+
+std::vector<std::string> choice_words() {
+  std::vector<std::string> words;
+  for (const MixerDescriptor* kind : replacement_kinds()) words.emplace_back(kind->name);
+  return words;
+}
 
 std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
   std::vector<MixerSpec> choices;
   for (const std::string& word : options.to) {
-    if (word == "window" || word == "hybrid" || word == "gated") {
-      for (const int window : options.windows) {
-        MixerSpec spec = parse_mixer(fmt::format("{}:{}", word, window));
-        if (has_sinks(spec.kind)) spec.sinks = options.sinks;
-        choices.push_back(parse_mixer(to_string(spec)));
-      }
-    } else if (word == "none" || word == "map") {
+    const auto kinds = replacement_kinds();
+    const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto* one) { return word == one->name; });
+    if (kind == kinds.end()) fail("`to`: unknown word \"{}\"; allowed: {}", word, fmt::join(choice_words(), ", "));
+    if (!has_window((*kind)->kind)) {
       choices.push_back(parse_mixer(word));
-    } else {
-      fail("`to`: unknown word \"{}\"; allowed: none, window, hybrid, gated, map", word);
+      continue;
+    }
+    for (const int window : options.windows) {
+      MixerSpec spec = parse_mixer(fmt::format("{}:{}", word, window));
+      if (has_sinks(spec.kind)) spec.sinks = options.sinks;
+      choices.push_back(parse_mixer(to_string(spec)));
     }
   }
   std::sort(choices.begin(), choices.end());

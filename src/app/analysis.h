@@ -25,6 +25,9 @@ struct AnalyzeOptions {
   const Ranks* ranks = nullptr;  // as SweepOptions
 };
 
+/// The words that --to takes: the kinds of mixer that a layer can be changed to.
+std::vector<std::string> choice_words();
+
 /// The mixers that --to, --window and --sinks name together. Throws Error for words that don't exist.
 std::vector<MixerSpec> choices_of(const AnalyzeOptions& options);
 

@@ -8,6 +8,7 @@
 #include "artifact/parameters_file.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "mixer/descriptor.h"
 #include "mixer/mixers.h"
 #include "plan/cost_calibration.h"
 #include "plan/joint_search.h"
@@ -242,8 +243,10 @@ class PlanMaker {
 
   void save_maps(Plan& plan, const fs::path& output) const {
     MixerParameters used;
-    for (std::size_t l = 0; l < plan.layers.size(); ++l)
-      if (plan.layers[l].mixer.kind == MixerKind::map) used[{static_cast<int>(l), MixerKind::map}] = {};
+    for (std::size_t l = 0; l < plan.layers.size(); ++l) {
+      const MixerKind kind = plan.layers[l].mixer.kind;
+      if (descriptor_of(kind).fitted_map) used[{static_cast<int>(l), kind}] = {};
+    }
     if (used.empty()) return;
     if (!analysis_.maps) fail("{} scores maps, but names no file with their parameters (\"maps\")", path_.string());
     MixerParameters all = analysis_maps();

@@ -3,71 +3,38 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <set>
+#include <string_view>
 
-#include "base/error.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 namespace {
 
 constexpr int cells_per_line = 40;
 
-/// Widths by rising size: w, W for two; 1, 2, ... 9 and then + for more. Of hybrids and gated ones h and g is the
-/// least, H and G are all others.
-char width_letter(MixerKind kind, std::size_t rank, std::size_t widths) {
-  if (kind == MixerKind::hybrid) return rank + 1 == widths || rank > 0 ? 'H' : 'h';
-  if (kind == MixerKind::gated) return rank + 1 == widths || rank > 0 ? 'G' : 'g';
-  if (widths <= 2) return rank + 1 == widths ? 'W' : 'w';
-  return rank < 9 ? static_cast<char>('1' + rank) : '+';
+/// The letter of a kind's number `rank` of `widths` windows by rising width.
+char letter_of(const TerminalLook& look, std::size_t rank, std::size_t widths) {
+  if (look.numbered && widths > 2) return rank < 9 ? static_cast<char>('1' + rank) : '+';
+  const std::string_view letters = look.letters;
+  return rank == 0 && widths > 1 ? letters.front() : letters.back();
 }
 
 std::map<MixerSpec, char> letters_of(const std::vector<MixerSpec>& specs) {
   std::map<MixerSpec, char> letters;
-  for (const MixerSpec& spec : specs) {
-    switch (spec.kind) {
-      case MixerKind::softmax:
-        letters[spec] = 'S';
-        break;
-      case MixerKind::map:
-        letters[spec] = 'M';
-        break;
-      case MixerKind::none:
-        letters[spec] = '.';
-        break;
-      case MixerKind::window:
-      case MixerKind::hybrid:
-      case MixerKind::gated:
-        letters[spec] = '?';
-        break;
-    }
-  }
   std::map<MixerKind, std::size_t> widths, ranks;
-  for (const auto& [spec, letter] : letters) ++widths[spec.kind];
+  for (const MixerSpec& spec : std::set<MixerSpec>(specs.begin(), specs.end())) {
+    letters[spec] = ' ';
+    ++widths[spec.kind];
+  }
   for (auto& [spec, letter] : letters)  // in the order of width
-    if (has_window(spec.kind)) letter = width_letter(spec.kind, ranks[spec.kind]++, widths[spec.kind]);
+    letter = letter_of(descriptor_of(spec.kind).terminal, ranks[spec.kind]++, widths[spec.kind]);
   return letters;
 }
 
-/// ANSI: black on a background of the kind's colour.
-const char* color_of(MixerKind kind) {
-  switch (kind) {
-    case MixerKind::softmax:
-      return "\033[30;43m";  // yellow
-    case MixerKind::window:
-      return "\033[30;46m";  // cyan
-    case MixerKind::hybrid:
-      return "\033[30;42m";  // green
-    case MixerKind::gated:
-      return "\033[30;44m";  // blue
-    case MixerKind::map:
-      return "\033[30;45m";  // magenta
-    case MixerKind::none:
-      return "\033[37;100m";  // grey
-  }
-  LB_CHECK(false);
-}
-
 std::string cell(const MixerSpec& spec, char letter, bool color) {
-  return color ? fmt::format("{}{}\033[0m", color_of(spec.kind), letter) : std::string(1, letter);
+  return color ? fmt::format("\033[{}m{}\033[0m", descriptor_of(spec.kind).terminal.color, letter)
+               : std::string(1, letter);
 }
 
 /// "0-3 7 9-12"

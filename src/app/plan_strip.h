@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "model/mixer.h"
+#include "mixer/spec.h"
 
 namespace layerboost {
 
 /// One cell for each layer, 40 to a line with the first layer's number before, then a legend line for each mixer with
-/// its letter and its layers. `color`: ANSI colours by kind behind the letters. Letters: S softmax, W window (w the
-/// narrower of two widths; 1, 2, ... by rising width when there are more), M map, . none. Ends with a newline.
+/// its letter and its layers. `color`: ANSI colours by kind behind the letters. Letters and colours: TerminalLook of
+/// the kinds' descriptors. Ends with a newline.
 std::string draw_plan(const std::vector<MixerSpec>& specs, bool color);
 
 }  // namespace layerboost

@@ -10,8 +10,8 @@
 #include "artifact/parameters_file.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "mixer/spec.h"
 #include "model/config.h"
-#include "model/mixer.h"
 
 namespace layerboost {
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "mixer/descriptor.h"
 #include "model/safetensors_file.h"
 #include "model/safetensors_writer.h"
 
@@ -30,7 +31,8 @@ MixerParameters parameters_of(const Config& config, const std::map<std::string, 
   MixerParameters parameters;
   std::size_t used = 0;
   for (int layer = 0; layer < config.layers; ++layer) {
-    for (const MixerKind kind : mixer_kinds) {
+    for (const MixerDescriptor* descriptor : mixer_descriptors()) {
+      const MixerKind kind = descriptor->kind;
       const std::string prefix = fmt::format("layers.{}.{}.", layer, name_of(kind));
       const auto first = named.lower_bound(prefix);
       if (first == named.end() || !first->first.starts_with(prefix)) continue;

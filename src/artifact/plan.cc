@@ -5,6 +5,7 @@
 #include "artifact/parameters_file.h"
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 
@@ -45,9 +46,11 @@ MixerParameters read_plan_maps(const Plan& plan, const fs::path& path, const Con
     fail("{}: has changed since {} was made (\"maps\": expected {}, found {})", file.string(), path.string(),
          printable(plan.maps->hash, 80), hash);
   MixerParameters maps = read_parameters(file, config);
-  for (std::size_t l = 0; l < plan.layers.size(); ++l)
-    if (plan.layers[l].mixer.kind == MixerKind::map && !maps.contains({static_cast<int>(l), MixerKind::map}))
-      fail("{}: has no map for layer {}, which {} gives one", file.string(), l, path.string());
+  for (std::size_t l = 0; l < plan.layers.size(); ++l) {
+    const MixerKind kind = plan.layers[l].mixer.kind;
+    if (descriptor_of(kind).fitted_map && !maps.contains({static_cast<int>(l), kind}))
+      fail("{}: has no {} for layer {}, which {} gives one", file.string(), name_of(kind), l, path.string());
+  }
   return maps;
 }
 

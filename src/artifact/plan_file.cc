@@ -5,6 +5,7 @@
 #include "artifact/plan.h"
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 namespace {
@@ -17,8 +18,7 @@ constexpr int plan_digits = 4, exact_digits = 7;
 
 Json to_json(std::size_t index, const PlanLayer& layer) {
   Json json = {{"layer", index}, {"mixer", name_of(layer.mixer.kind)}};
-  if (has_window(layer.mixer.kind)) json["window"] = layer.mixer.window;
-  if (has_sinks(layer.mixer.kind)) json["sinks"] = layer.mixer.sinks;
+  for (const SpecField& field : descriptor_of(layer.mixer.kind).fields) json[field.key] = layer.mixer.*field.value;
   for (const auto& [choice, scores] : layer.scores)
     for (const auto& [measure, loss] : scores) json["scores"][to_string(choice)][measure] = rounded(loss, plan_digits);
   return json;
@@ -48,28 +48,30 @@ Json to_json(const Predicted& predicted) {
 // ---- reading
 
 int read_count(const Json& json, const char* key, int least, const std::string& where) {
-  constexpr int most = 1 << 24;
   const auto value = get<Json>(json, key, where);
-  if (!value.is_number_integer() || value < least || value > most)
+  if (!value.is_number_integer() || value < least || value > largest_spec_number)
     fail("{}: \"{}\" is {}; it must be a whole number from {} to {}", where, key, printable(value.dump(), 80), least,
-         most);
+         largest_spec_number);
   return value.get<int>();
 }
 
 MixerSpec read_mixer(const Json& json, const std::string& where) {
   const auto name = get<std::string>(json, "mixer", where);
-  for (const MixerKind kind : mixer_kinds) {
-    if (name != name_of(kind)) continue;
-    if (!has_window(kind) && json.contains("window"))
-      fail("{}: \"window\" goes with the mixers window, hybrid and gated only, not with \"{}\"", where, name);
-    if (!has_sinks(kind) && json.contains("sinks"))
-      fail("{}: \"sinks\" goes with the mixers window and hybrid only, not with \"{}\"", where, name);
-    MixerSpec spec{kind, 0, 0};
-    if (has_window(kind)) spec.window = read_count(json, "window", 1, where);
-    if (json.contains("sinks")) spec.sinks = read_count(json, "sinks", 0, where);
+  std::vector<const char*> allowed;
+  for (const MixerDescriptor* kind : mixer_descriptors()) {
+    allowed.push_back(kind->name);
+    if (name != kind->name) continue;
+    for (const SpecField& field : spec_fields())
+      if (json.contains(field.key) && !has_field(kind->kind, field))
+        fail("{}: \"{}\" goes with the mixers {} only, not with \"{}\"", where, field.key, kinds_with(field, "and"),
+             name);
+    MixerSpec spec{kind->kind, 0, 0};
+    for (const SpecField& field : kind->fields)
+      if (field.least > 0 || json.contains(field.key))
+        spec.*field.value = read_count(json, field.key, field.least, where);
     return spec;
   }
-  fail("{}: \"mixer\" is {}; allowed: softmax, window, hybrid, gated, map, none", where, in_quotes(name));
+  fail("{}: \"mixer\" is {}; allowed: {}", where, in_quotes(name), fmt::join(allowed, ", "));
 }
 
 std::map<MixerSpec, std::map<std::string, double>> read_layer_scores(const Json& json, const std::string& where) {
@@ -93,6 +95,9 @@ std::vector<PlanLayer> read_layers(const Json& json, const std::string& file) {
   if (!json.is_array() || json.empty()) fail("{}: \"layers\" must be a list with an object for each layer", file);
   const int count = static_cast<int>(json.size());
   std::vector<std::optional<PlanLayer>> found(json.size());
+  std::vector<std::string_view> allowed = {"layer", "mixer"};
+  for (const SpecField& field : spec_fields()) allowed.emplace_back(field.key);
+  allowed.emplace_back("scores");
   for (const Json& item : json) {
     const auto number = get<std::int64_t>(item, "layer", file + ": layers");
     const std::string where = fmt::format("{}: layer {}", file, number);
@@ -100,7 +105,7 @@ std::vector<PlanLayer> read_layers(const Json& json, const std::string& file) {
       fail("{}: out of range; \"layers\" has {} entries, so that layers are 0 to {}", where, count, count - 1);
     auto& slot = found[static_cast<std::size_t>(number)];
     if (slot) fail("{}: is there twice; each layer from 0 to {} must be there once", where, count - 1);
-    refuse_unknown_keys(item, {"layer", "mixer", "window", "sinks", "scores"}, where);
+    refuse_unknown_keys(item, allowed, where);
     slot = PlanLayer{read_mixer(item, where), {}};
     if (item.contains("scores")) slot->scores = read_layer_scores(item["scores"], where);
   }
@@ -152,11 +157,11 @@ MapsFile read_maps_entry(const Json& json, const std::string& where) {
 }
 
 void check_maps(const Plan& plan, const std::string& file) {
-  const auto uses_map = [](const PlanLayer& layer) { return layer.mixer.kind == MixerKind::map; };
+  const auto uses_map = [](const PlanLayer& layer) { return descriptor_of(layer.mixer.kind).fitted_map; };
   const auto first = std::find_if(plan.layers.begin(), plan.layers.end(), uses_map);
   if (first != plan.layers.end() && !plan.maps)
-    fail("{}: layer {}: \"mixer\" is \"map\", but the plan has no key \"maps\" that names a file with its parameters",
-         file, first - plan.layers.begin());
+    fail("{}: layer {}: \"mixer\" is \"{}\", but the plan has no key \"maps\" that names a file with its parameters",
+         file, first - plan.layers.begin(), name_of(first->mixer.kind));
 }
 
 }  // namespace

@@ -192,7 +192,7 @@ void check_format(const Json& json, std::string_view format, int version, std::s
     fail("{}: \"version\" is {}; this program reads version {}", where, json_detail::shown(found), version);
 }
 
-void refuse_unknown_keys(const Json& object, std::initializer_list<std::string_view> allowed, std::string_view where) {
+void refuse_unknown_keys(const Json& object, const std::vector<std::string_view>& allowed, std::string_view where) {
   if (!object.is_object()) fail("{}: expected a JSON object", where);
   for (const auto& [key, value] : object.items()) {
     if (std::find(allowed.begin(), allowed.end(), key) == allowed.end())

@@ -105,6 +105,6 @@ T get_or(const Json& object, const char* key, T fallback, std::string_view where
 void check_format(const Json& json, std::string_view format, int version, std::string_view where);
 
 /// Throws Error naming the first key of `object` that is not among `allowed`.
-void refuse_unknown_keys(const Json& object, std::initializer_list<std::string_view> allowed, std::string_view where);
+void refuse_unknown_keys(const Json& object, const std::vector<std::string_view>& allowed, std::string_view where);
 
 }  // namespace layerboost

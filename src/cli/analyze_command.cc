@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 namespace {
@@ -71,9 +72,17 @@ void refuse_idle_flags(const CLI::App& command, const AnalyzeOptions& options) {
   const auto has = [](const std::vector<std::string>& words, std::initializer_list<const char*> wanted) {
     return std::find_first_of(words.begin(), words.end(), wanted.begin(), wanted.end()) != words.end();
   };
-  if (!has(options.to, {"window", "hybrid", "gated"}))
-    refuse_given(command, {"--window"}, "is for --to window, hybrid or gated");
-  if (!has(options.to, {"window", "hybrid"})) refuse_given(command, {"--sinks"}, "is for --to window or hybrid");
+  const auto changes_to_kind_with = [&](const SpecField& field) {
+    return std::any_of(options.to.begin(), options.to.end(), [&](const std::string& word) {
+      const auto kinds = mixer_descriptors();
+      return std::any_of(kinds.begin(), kinds.end(),
+                         [&](const auto* kind) { return word == kind->name && has_field(kind->kind, field); });
+    });
+  };
+  if (!changes_to_kind_with(window_field))
+    refuse_given(command, {"--window"}, "is for --to " + kinds_with(window_field, "or"));
+  if (!changes_to_kind_with(sinks_field))
+    refuse_given(command, {"--sinks"}, "is for --to " + kinds_with(sinks_field, "or"));
   if (!has(options.by, {"task"})) refuse_given(command, {"--tasks", "--limit"}, "is for --by task");
   if (!has(options.by, {"retrieval"})) refuse_given(command, {"--retrieval-items"}, "is for --by retrieval");
 }

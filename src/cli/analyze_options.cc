@@ -1,5 +1,8 @@
 #include "cli/analyze_options.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/flag_checks.h"
@@ -8,7 +11,9 @@ namespace layerboost {
 
 void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
   const auto list = [](CLI::Option* option) { return option->delimiter(',')->capture_default_str(); };
-  list(command.add_option("--to", options.to, "What layers are changed to: none, window, hybrid, gated, map")
+  list(command
+           .add_option("--to", options.to,
+                       fmt::format("What layers are changed to: {}", fmt::join(choice_words(), ", ")))
            ->type_name("KIND,.."));
   list(command.add_option("--by", options.by, "Measures: kl, nll, task, retrieval, cosine, entropy")
            ->type_name("NAME,.."));
@@ -27,7 +32,7 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
       ->type_name("N")
       ->check(whole_number(32, 1 << 20))
       ->capture_default_str();
-  list(command.add_option("--window", options.windows, "Window widths of window, hybrid and gated")
+  list(command.add_option("--window", options.windows, "Window widths of " + kinds_with(window_field, "and"))
            ->type_name("W,..")
            ->check(whole_number(1)));
   command.add_option("--sinks", options.sinks, "First positions that windows always see (not gated's)")

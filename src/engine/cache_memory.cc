@@ -5,47 +5,21 @@
 #include "base/error.h"
 
 namespace layerboost {
-namespace {
-
-CacheMemory::Kind kind_of(const Mixer& mixer) {
-  switch (mixer.spec().kind) {
-    case MixerKind::softmax:
-      return CacheMemory::Kind::softmax;
-    case MixerKind::window:
-      return CacheMemory::Kind::window;
-    default:
-      return CacheMemory::Kind::state;
-  }
-}
-
-/// What is copied when the layer writes on. Softmax writes to its last page only, if there is room in it; a window or a
-/// state is written all over before long.
-std::size_t bytes_to_copy(const LayerCache& cache, const Mixer& mixer, int length) {
-  std::size_t bytes = 0;
-  const auto count = [&](const Block& block) {
-    if (block != nullptr && block.use_count() > 1) bytes += CachePools::block_bytes(block);
-  };
-  if (mixer.spec().kind != MixerKind::softmax) {
-    for (const Block& block : cache.blocks) count(block);
-  } else if (!cache.blocks.empty() && mixer.cache_bytes(length + 1) == mixer.cache_bytes(length)) {
-    count(cache.blocks.back());
-  }
-  return bytes;
-}
-
-}  // namespace
-
 std::size_t sequence_bytes(const MixerList& mixers, int length) {
   std::size_t bytes = 0;
   for (const Mixer* mixer : mixers) bytes += mixer->cache_bytes(length);
   return bytes;
 }
 
-CacheMemory::Account& CacheMemory::account(const MixerList& mixers) {
-  Account& account = accounts_[&mixers];
-  if (account.layer_pools.empty())
-    for (const Mixer* mixer : mixers) account.layer_pools.push_back(&pools_[static_cast<std::size_t>(kind_of(*mixer))]);
-  return account;
+CacheMemory::PlanCaches& CacheMemory::caches_of(const MixerList& mixers) {
+  PlanCaches& caches = plans_[&mixers];
+  if (caches.layer_pools.empty()) {
+    for (const Mixer* mixer : mixers) {
+      const std::optional<CacheAccount> account = mixer->account();
+      caches.layer_pools.push_back(account ? &pools_[static_cast<std::size_t>(*account)] : nullptr);
+    }
+  }
+  return caches;
 }
 
 void CacheMemory::preallocate(const MixerList& mixers, int count, int length) {
@@ -57,10 +31,10 @@ void CacheMemory::preallocate(const MixerList& mixers, int count, int length) {
   }
 }
 
-Sequence CacheMemory::make_sequence(const MixerList& mixers) { return {mixers, account(mixers).layer_pools}; }
+Sequence CacheMemory::make_sequence(const MixerList& mixers) { return {mixers, caches_of(mixers).layer_pools}; }
 
 std::size_t CacheMemory::bytes(const MixerList& mixers, int length) {
-  std::vector<std::size_t>& known = account(mixers).bytes;
+  std::vector<std::size_t>& known = caches_of(mixers).bytes;
   while (std::ssize(known) <= length) known.push_back(sequence_bytes(mixers, static_cast<int>(std::ssize(known))));
   return known[static_cast<std::size_t>(length)];
 }
@@ -70,7 +44,7 @@ std::size_t CacheMemory::growth(const Sequence& sequence, int count) {
   const int length = sequence.length();
   std::size_t growth = bytes(mixers, length + count) - bytes(mixers, length);
   for (int layer = 0; layer < static_cast<int>(mixers.size()); ++layer)
-    growth += bytes_to_copy(sequence.cache(layer), *mixers[static_cast<std::size_t>(layer)], length);
+    growth += mixers[static_cast<std::size_t>(layer)]->bytes_to_copy(sequence.cache(layer), length);
   return growth;
 }
 

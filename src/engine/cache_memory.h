@@ -1,4 +1,4 @@
-// The memory for all caches: one limit, pools by kind of mixer, and what a step is going to need of it.
+// The memory for all caches: one limit, a pool for each CacheAccount, and what a step is going to need of it.
 #pragma once
 
 #include <array>
@@ -17,9 +17,6 @@ std::size_t sequence_bytes(const MixerList& mixers, int length);
 /// thread-safe.
 class CacheMemory {
  public:
-  /// Layers with softmax attention, with a window, and with a state (hybrid, gated; their windows count here, too).
-  enum class Kind { softmax, window, state };
-
   /// `limit`: bytes of all blocks together.
   explicit CacheMemory(std::size_t limit) : limit_(limit) {}
 
@@ -42,7 +39,9 @@ class CacheMemory {
 
   [[nodiscard]] std::size_t limit() const { return limit_; }
   [[nodiscard]] std::size_t in_use() const;
-  [[nodiscard]] std::size_t in_use(Kind kind) const { return pools_[static_cast<std::size_t>(kind)].bytes_in_use(); }
+  [[nodiscard]] std::size_t in_use(CacheAccount account) const {
+    return pools_[static_cast<std::size_t>(account)].bytes_in_use();
+  }
   /// What is left below the limit.
   [[nodiscard]] std::size_t room() const;
   /// Bytes taken from the system.
@@ -50,15 +49,15 @@ class CacheMemory {
 
  private:
   /// What is known of a plan.
-  struct Account {
-    std::vector<CachePools*> layer_pools;  // [L]
+  struct PlanCaches {
+    std::vector<CachePools*> layer_pools;  // [L]; nullptr for mixers that keep nothing
     std::vector<std::size_t> bytes;        // by length, as far as asked for
   };
-  Account& account(const MixerList& mixers);
+  PlanCaches& caches_of(const MixerList& mixers);
 
   std::size_t limit_;
-  std::array<CachePools, 3> pools_;
-  std::map<const MixerList*, Account> accounts_;
+  std::array<CachePools, 3> pools_;  // by CacheAccount
+  std::map<const MixerList*, PlanCaches> plans_;
 };
 
 }  // namespace layerboost

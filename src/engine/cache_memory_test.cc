@@ -73,15 +73,14 @@ TEST_F(CacheMemoryTest, CopiesOfSharedBlocksAreForeseen) {
   }
 }
 
-TEST_F(CacheMemoryTest, UseIsKnownByKind) {
+TEST_F(CacheMemoryTest, UseIsKnownByAccount) {
   const MixerList& list = mixers_.list(plans_for_tests()[3]);  // hybrid, softmax, gated, hybrid
   CacheMemory memory(64 * mib);
   Sequence sequence = memory.make_sequence(list);
   read(sequence, 100);
-  using Kind = CacheMemory::Kind;
-  EXPECT_EQ(memory.in_use(Kind::softmax), mixers_.mixer(1, parse_mixer("softmax")).cache_bytes(100));
-  EXPECT_EQ(memory.in_use(Kind::window), 0U);
-  EXPECT_EQ(memory.in_use(Kind::state), memory.in_use() - memory.in_use(Kind::softmax));
+  EXPECT_EQ(memory.in_use(CacheAccount::softmax), mixers_.mixer(1, parse_mixer("softmax")).cache_bytes(100));
+  EXPECT_EQ(memory.in_use(CacheAccount::window), 0U);
+  EXPECT_EQ(memory.in_use(CacheAccount::state), memory.in_use() - memory.in_use(CacheAccount::softmax));
 }
 
 TEST_F(CacheMemoryTest, WhatOneSizeFreedAnotherMayUse) {

@@ -345,9 +345,9 @@ void Engine::Impl::fail_running(const char* why) {
 void Engine::Impl::publish() {
   const Scheduler::Counts& counts = scheduler_.counts();
   own_.running = scheduler_.running();
-  own_.cache_softmax = memory_.in_use(CacheMemory::Kind::softmax);
-  own_.cache_window = memory_.in_use(CacheMemory::Kind::window);
-  own_.cache_state = memory_.in_use(CacheMemory::Kind::state);
+  own_.cache_softmax = memory_.in_use(CacheAccount::softmax);
+  own_.cache_window = memory_.in_use(CacheAccount::window);
+  own_.cache_state = memory_.in_use(CacheAccount::state);
   own_.cache_reserved = memory_.reserved();
   own_.snapshots = prefixes_ == nullptr ? 0 : static_cast<int>(prefixes_->size());
   own_.preemptions = counts.preemptions;

@@ -50,12 +50,17 @@ inline std::vector<std::vector<MixerSpec>> plans_for_tests() {
 class Watched final : public Mixer {
  public:
   Watched(const Mixer& mixer, std::function<void(const MixerRows&)> then) : mixer_(mixer), then_(std::move(then)) {}
-  [[nodiscard]] const MixerSpec& spec() const override { return mixer_.spec(); }
+  [[nodiscard]] std::string name() const override { return mixer_.name(); }
+  [[nodiscard]] bool has_attention() const override { return mixer_.has_attention(); }
+  [[nodiscard]] std::optional<CacheAccount> account() const override { return mixer_.account(); }
   void forward(const MixerRows& rows, Workspace& workspace) const override {
     mixer_.forward(rows, workspace);
     if (then_) then_(rows);
   }
   [[nodiscard]] std::size_t cache_bytes(int length) const override { return mixer_.cache_bytes(length); }
+  [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const override {
+    return mixer_.bytes_to_copy(cache, length);
+  }
   void reserve(LayerCache& cache, int length) const override { mixer_.reserve(cache, length); }
 
  private:

@@ -23,8 +23,7 @@ class ProductTimer {
     const Stopwatch watch;
     for (std::size_t l = 0; l < mixers_.size(); ++l) {
       const LayerWeights& weights = model_.weights.layers[l];
-      const MixerKind kind = mixers_[l]->spec().kind;
-      if (has_attention(kind)) {
+      if (mixers_[l]->has_attention()) {
         multiply(weights.qkv, rows);
         multiply(weights.o, rows);
       }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "mixer/descriptor.h"
 #include "mixer/mixers.h"
 #include "model/hub_folder.h"
 
@@ -46,24 +47,6 @@ std::string metadata(const ExportSource& source, const BaseLicense& license) {
   return text + "library_name: transformers\npipeline_tag: text-generation\ntags:\n- layerboost\n---\n";
 }
 
-const char* meaning(MixerKind kind) {
-  switch (kind) {
-    case MixerKind::softmax:
-      return "full attention";
-    case MixerKind::window:
-      return "window:W+S: attention to the last W tokens and the first S";
-    case MixerKind::hybrid:
-      return "hybrid:W+S: the same, and linear attention to what lies between";
-    case MixerKind::gated:
-      return "gated:W: attention to the last W tokens, and linear attention that fades";
-    case MixerKind::map:
-      return "a linear map in place of attention";
-    case MixerKind::none:
-      return "nothing in place of attention";
-  }
-  LB_CHECK(false);
-}
-
 std::string mixers(const ExportSource& source) {
   std::vector<std::pair<MixerSpec, std::vector<std::size_t>>> layers;  // in the order that they come in
   for (std::size_t layer = 0; layer < source.plan.layers.size(); ++layer) {
@@ -76,7 +59,8 @@ std::string mixers(const ExportSource& source) {
   }
   std::string text = "| mixer | layers | |\n|---|---|---|\n";
   for (const auto& [spec, numbers] : layers)
-    text += fmt::format("| {} | {} | {} |\n", to_string(spec), fmt::join(numbers, ", "), meaning(spec.kind));
+    text += fmt::format("| {} | {} | {} |\n", to_string(spec), fmt::join(numbers, ", "),
+                        descriptor_of(spec.kind).exported.meaning);
   return text;
 }
 
@@ -143,8 +127,8 @@ std::string licensing(const std::string& base, const BaseLicense& license) {
 std::string model_card(const ExportSource& source, const Config& exported, const BaseLicense& license) {
   const std::string base = source.plan.model_name.empty() ? "a model without a name" : plain(source.plan.model_name);
   const auto& layers = source.plan.layers;
-  const auto changed = std::count_if(layers.begin(), layers.end(),
-                                     [](const PlanLayer& layer) { return layer.mixer.kind != MixerKind::softmax; });
+  const auto changed =
+      std::count_if(layers.begin(), layers.end(), [](const PlanLayer& layer) { return layer.mixer != full_attention; });
   const bool healed = !source.adapter_hash.empty();
   return metadata(source, license) +
          fmt::format("# {}, {} by layerboost\n{} with another mixer than full attention in {} of its {} layers{}.\n\n",

@@ -4,40 +4,10 @@
 #include <string>
 
 #include "base/error.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 namespace {
-
-AttentionParts parts_of(MixerKind kind) {
-  switch (kind) {
-    case MixerKind::none:
-      return AttentionParts::none;
-    case MixerKind::map:
-      return AttentionParts::norm;
-    case MixerKind::softmax:
-    case MixerKind::window:
-    case MixerKind::hybrid:
-    case MixerKind::gated:
-      return AttentionParts::all;
-  }
-  LB_CHECK(false);
-}
-
-/// The ecosystem's name for what a layer keeps of a text: all positions, some of them, or nothing that grows.
-const char* layer_type(const MixerSpec& spec) {
-  switch (spec.kind) {
-    case MixerKind::softmax:
-      return "full_attention";
-    case MixerKind::window:
-    case MixerKind::hybrid:
-    case MixerKind::gated:
-      return "sliding_attention";
-    case MixerKind::map:
-    case MixerKind::none:
-      return "linear_attention";
-  }
-  LB_CHECK(false);
-}
 
 Json own_keys(const ExportSource& source, const Config& config) {
   Json mixers = Json::array();
@@ -59,7 +29,7 @@ Json own_keys(const ExportSource& source, const Config& config) {
 Config exported_config(const ExportSource& source) {
   Config config = source.checkpoint.config();
   config.attention.clear();
-  for (const PlanLayer& layer : source.plan.layers) config.attention.push_back(parts_of(layer.mixer.kind));
+  for (const PlanLayer& layer : source.plan.layers) config.attention.push_back(descriptor_of(layer.mixer.kind).weights);
   return config;
 }
 
@@ -67,7 +37,7 @@ Json export_config_json(const ExportSource& source, const Config& exported, cons
   Json types = Json::array();
   int widest = 0;
   for (const PlanLayer& layer : source.plan.layers) {
-    types.push_back(layer_type(layer.mixer));
+    types.push_back(descriptor_of(layer.mixer.kind).exported.layer_type);
     widest = std::max(widest, layer.mixer.window);
   }
   const std::string code = "modeling_layerboost.LayerBoost";

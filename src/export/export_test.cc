@@ -125,6 +125,18 @@ TEST_F(Exported, TellsItsPlanWithoutPlanJson) {
   EXPECT_EQ(found.model_name, plan.model_name);
   EXPECT_EQ(found.model_hash, exported->hash());
   EXPECT_EQ(exported_parameters(*exported, found), parameters);
+  EXPECT_EQ(exported->config().attention,
+            (std::vector{AttentionParts::all, AttentionParts::all, AttentionParts::none, AttentionParts::norm}));
+}
+
+TEST_F(Exported, MissesATensorOfAnAttentionThatIsThere) {
+  export_it();
+  std::string weights = read_file(directory_ / "model.safetensors");
+  const std::string name = "model.layers.1.self_attn.k_proj.weight";
+  weights.replace(weights.find(name), name.size(), "model.layers.1.self_attn.x_proj.weight");
+  write_file(directory_ / "model.safetensors", weights);
+  EXPECT_THAT(test::error_of([&] { (void)open_checkpoint(directory_); }),
+              HasSubstr("missing tensor \"model.layers.1.self_attn.k_proj.weight\""));
 }
 
 TEST_F(Exported, HasACard) {

@@ -10,7 +10,7 @@
 #include "heal/profile.h"
 #include "kernels/low_rank.h"
 #include "kernels/matmul.h"
-#include "model/mixer.h"
+#include "mixer/spec.h"
 
 namespace layerboost {
 

@@ -27,7 +27,7 @@ std::map<Shape, int> products_of(const Config& config, const std::vector<MixerSp
   };
   for (int layer = 0; layer < config.layers; ++layer) {
     const MixerKind kind = specs[static_cast<std::size_t>(layer)].kind;
-    const bool learns = layer >= lowest, attention = learns && kind != MixerKind::none && kind != MixerKind::map;
+    const bool learns = layer >= lowest, attention = learns && has_attention(kind);
     forward_and_back(width, D, attention);
     forward_and_back(D, q, attention);
     if (layer == lowest && attention) products[{D, width}] -= 1;  // nothing below needs a gradient

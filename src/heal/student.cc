@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 
@@ -35,9 +36,9 @@ Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const 
   auto site = sites_.begin();
   for (int layer = lowest_; layer < model.config.layers; ++layer) {
     const MixerSpec& spec = specs[static_cast<std::size_t>(layer)];
-    if (spec.kind == MixerKind::none) {
+    if (spec == no_mixer) {
       mixers_.push_back(nullptr);
-    } else if (spec.kind == MixerKind::map) {
+    } else if (descriptor_of(spec.kind).fitted_map) {
       mixers_.push_back(
           make_map_student(model, layer, parameters_for(model.config, layer, spec.kind, parameters), scratch_));
     } else {

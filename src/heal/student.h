@@ -21,7 +21,7 @@ void check_sizes_for_healing(const Config& config);
 /// One layer's own parameters of its mixer among the flat ones.
 struct CoreSlot {
   int layer = 0;
-  MixerKind kind = MixerKind::hybrid;
+  MixerKind kind{};
   std::size_t first = 0, count = 0;
 };
 

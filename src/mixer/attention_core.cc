@@ -37,4 +37,9 @@ TrainingAttention AttentionCore::shape(const CoreBatch& batch) const {
   return shape;
 }
 
+std::unique_ptr<MixerCore> make_attention_core(const Model& model, const MixerSpec& spec,
+                                               std::vector<float> /*parameters*/) {
+  return std::make_unique<AttentionCore>(model.config, model.precision, spec);
+}
+
 }  // namespace layerboost

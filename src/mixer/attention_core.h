@@ -26,4 +26,8 @@ class AttentionCore final : public MixerCore {
   TrainingAttention shape_;  // of no rows
 };
 
+/// MixerDescriptor::make_core of both kinds.
+std::unique_ptr<MixerCore> make_attention_core(const Model& model, const MixerSpec& spec,
+                                               std::vector<float> parameters);
+
 }  // namespace layerboost

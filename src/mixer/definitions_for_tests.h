@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "mixer/gated_parameters.h"
+#include "mixer/spec.h"
 #include "model/config.h"
-#include "model/mixer.h"
 
 namespace layerboost::test {
 

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "kernels/linear_attention.h"
+#include "mixer/feature_maps.h"
+#include "mixer/gated_core.h"
 #include "mixer/gated_parameters.h"
 
 namespace layerboost {
@@ -36,7 +38,7 @@ struct GatedMixer::Parts {
 
 GatedMixer::GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters,
                        KvType kv)
-    : spec_(spec),
+    : DescribedMixer(spec),
       block_(model, layer, kv),
       window_(block_, spec.window, 0, 1),
       map_size_(feature_map_size(model.config)),
@@ -153,5 +155,71 @@ void GatedMixer::reserve(LayerCache& cache, int length) const {
   if (cache.blocks.empty()) cache.blocks.push_back(cache.pools->allocate(state_bytes()));
   window_.reserve(cache, length);
 }
+
+namespace {
+
+// A gate of 0.993: half of what was written is left after a hundred positions.
+constexpr float initial_gate_bias = 5;
+
+/// In the order of GatedParameters.
+std::vector<ParameterShape> gated_shapes(const Config& config) {
+  const std::int64_t D = config.hidden, H = config.heads;
+  std::vector<ParameterShape> shapes = feature_shapes(config);
+  shapes.push_back({"gate", {H, D}});
+  shapes.push_back({"gate_bias", {H}});
+  shapes.push_back({"sink_logits", {H, gated_sink_logits}});
+  shapes.push_back({"linear_scale", {H}});
+  shapes.push_back({"window_scale", {H}});
+  return shapes;
+}
+
+std::vector<float> initial_gated(const Config& config) {
+  const auto H = static_cast<std::size_t>(config.heads);
+  std::vector<float> values = initial_features(config);
+  const auto add = [&](std::size_t count, float value) { values.insert(values.end(), count, value); };
+  add(H * static_cast<std::size_t>(config.hidden), 0);
+  add(H, initial_gate_bias);
+  add(H * gated_sink_logits, 0);
+  add(H, 0);
+  add(H, 1);
+  return values;
+}
+
+std::size_t gated_state_bytes(const Config& config, const MixerSpec& /*spec*/, int length) {
+  return length > 0 ? feature_state_bytes(config) : 0;
+}
+
+}  // namespace
+
+constinit const MixerDescriptor gated_descriptor = {
+    .kind = MixerKind::gated,
+    .name = "gated",
+    .fields = window_alone,
+    .grammar = "gated:W",
+    .replacement = true,
+    .weights = AttentionParts::all,
+    .parameter_shapes = gated_shapes,
+    .initial_parameters = initial_gated,
+    .fitted_map = false,
+    .make = [](const MixerPlace& place, const MixerSpec& spec,
+               std::span<const float> parameters) -> std::unique_ptr<Mixer> {
+      return std::make_unique<GatedMixer>(place.model, place.layer, spec, parameters, place.kv);
+    },
+    .make_core = [](const Model& model, const MixerSpec& spec,
+                    std::vector<float> parameters) -> std::unique_ptr<MixerCore> {
+      return std::make_unique<GatedCore>(model.config, model.precision, spec, std::move(parameters));
+    },
+    .cost = {.name = "gated", .positions = window_positions, .state_bytes = gated_state_bytes},
+    .cache = {.account = CacheAccount::state, .writes = CacheWrites::all_blocks},
+    .exported = {.layer_type = "sliding_attention",
+                 .meaning = "gated:W: attention to the last W tokens, and linear attention that fades"},
+    .terminal = {.letters = "gG", .numbered = false, .color = "30;44"},  // blue
+    .page = {.letter = "G",
+             .name = "fading summary and window of {window}",
+             .does = ", and keeps a summary of fixed size in which what is older fades.",
+             .style = "gated",
+             .keeps = "window",
+             .state = "always"},
+};
 
 }  // namespace layerboost

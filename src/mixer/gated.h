@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "mixer/described_mixer.h"
 #include "mixer/window_cache.h"
 
 namespace layerboost {
@@ -14,12 +15,11 @@ namespace layerboost {
 ///   e^s_ij v_j / (sum_m e^sink_logits_m + sum_{P_i} e^s_ij), P_i = { j : 0 <= i - j < w }.
 /// Lizard's own has linear_scale = 1 and no gate_bias: with them an untrained layer can be the window alone.
 /// The cache: a state of fixed size (H times linear_state_floats(), f32), then a WindowCache without sinks.
-class GatedMixer final : public Mixer {
+class GatedMixer final : public DescribedMixer {
  public:
-  /// `model` must outlive the mixer. `parameters`: see parameter_shapes(). kv: see AttentionBlock.
+  /// `model` must outlive the mixer. `parameters`: see gated_descriptor. kv: see AttentionBlock.
   GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters, KvType kv);
 
-  [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
   void reserve(LayerCache& cache, int length) const override;
@@ -32,7 +32,6 @@ class GatedMixer final : public Mixer {
   void combine(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
   [[nodiscard]] std::size_t state_bytes() const;
 
-  MixerSpec spec_;
   AttentionBlock block_;
   WindowCache window_;
   int map_size_;
@@ -43,5 +42,7 @@ class GatedMixer final : public Mixer {
   PackedMatrix gate_;                                               // [H, D]
   RopeTable no_rotation_;
 };
+
+extern const MixerDescriptor gated_descriptor;
 
 }  // namespace layerboost

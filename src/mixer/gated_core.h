@@ -15,7 +15,7 @@ namespace layerboost {
 ///   d sums = b g / total,  d total = - b (g . o^gate) / total,  d gate logit = d log decay (1 - decay).
 class GatedCore final : public MixerCore {
  public:
-  /// `parameters`: see parameter_shapes().
+  /// `parameters`: see gated_descriptor.
   GatedCore(const Config& config, Precision precision, const MixerSpec& spec, std::vector<float> parameters);
 
   [[nodiscard]] std::size_t saved_floats(const CoreBatch& batch) const override;

@@ -6,11 +6,14 @@
 #include <span>
 
 #include "base/error.h"
-#include "mixer/parameters.h"
+#include "mixer/feature_maps.h"
 
 namespace layerboost {
 
-/// Views of the flat array (Number: float or const float), in the order of parameter_shapes().
+/// Sink logits of a head.
+inline constexpr int gated_sink_logits = 4;
+
+/// Views of the flat array (Number: float or const float), in the order of the kind's parameter_shapes().
 template <typename Number>
 struct GatedParameters {
   std::span<Number> q_features, k_features;      // [H, d, f]

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "mixer/described_mixer.h"
 #include "mixer/window_cache.h"
 
 namespace layerboost {
@@ -16,12 +17,11 @@ namespace layerboost {
 /// Features are per query head, also where heads share keys.
 /// The cache: a state of fixed size (H times linear_state_floats(), f32, there once the text is longer than w + s),
 /// then a WindowCache. A position enters the state when it leaves the ring.
-class HybridMixer final : public Mixer {
+class HybridMixer final : public DescribedMixer {
  public:
-  /// `model` must outlive the mixer. `parameters`: see parameter_shapes(). kv: see AttentionBlock.
+  /// `model` must outlive the mixer. `parameters`: see hybrid_descriptor. kv: see AttentionBlock.
   HybridMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters, KvType kv);
 
-  [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
   void reserve(LayerCache& cache, int length) const override;
@@ -41,7 +41,6 @@ class HybridMixer final : public Mixer {
   [[nodiscard]] Behind behind(const MixerSpan& span) const;
   [[nodiscard]] std::size_t state_bytes() const;
 
-  MixerSpec spec_;
   AttentionBlock block_;
   WindowCache window_;
   int map_size_;
@@ -49,5 +48,7 @@ class HybridMixer final : public Mixer {
   std::span<const float> q_features_, k_features_;  // [H, d, f]
   std::vector<float> window_factors_;               // [H]: e^window_weight
 };
+
+extern const MixerDescriptor hybrid_descriptor;
 
 }  // namespace layerboost

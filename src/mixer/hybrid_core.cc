@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "kernels/activations.h"
 #include "mixer/attention_core.h"
+#include "mixer/feature_maps.h"
 
 namespace layerboost {
 namespace {

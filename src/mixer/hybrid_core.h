@@ -14,7 +14,7 @@ namespace layerboost {
 /// and log m = window_weight + log sum e^s - c, where c is the score of one key: its share of the gradient goes there.
 class HybridCore final : public MixerCore {
  public:
-  /// `parameters`: see parameter_shapes().
+  /// `parameters`: see hybrid_descriptor.
   HybridCore(const Config& config, Precision precision, const MixerSpec& spec, std::vector<float> parameters);
 
   [[nodiscard]] std::size_t saved_floats(const CoreBatch& batch) const override;

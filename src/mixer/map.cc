@@ -7,7 +7,9 @@
 namespace layerboost {
 
 MapMixer::MapMixer(const Model& model, int layer, std::span<const float> parameters)
-    : model_(model), weights_(model.weights.layers[static_cast<std::size_t>(layer)]) {
+    : DescribedMixer({MixerKind::map, 0, 0}),
+      model_(model),
+      weights_(model.weights.layers[static_cast<std::size_t>(layer)]) {
   const std::int64_t D = model.config.hidden;
   LB_CHECK(std::ssize(parameters) == D * D + D);
   bias_.assign(parameters.begin() + D * D, parameters.end());
@@ -37,5 +39,39 @@ void MapMixer::forward(const MixerRows& rows, Workspace& workspace) const {
     add_rows(tile, index, add_bias(mapped, bias_.data(), product));
   }
 }
+
+namespace {
+
+std::vector<ParameterShape> map_shapes(const Config& config) {
+  const std::int64_t D = config.hidden;
+  return {{"weight", {D, D}}, {"bias", {D}}};
+}
+
+}  // namespace
+
+constinit const MixerDescriptor map_descriptor = {
+    .kind = MixerKind::map,
+    .name = "map",
+    .fields = {},
+    .grammar = "map",
+    .replacement = true,
+    .weights = AttentionParts::norm,
+    .parameter_shapes = map_shapes,
+    .initial_parameters = nullptr,
+    .fitted_map = true,
+    .make = [](const MixerPlace& place, const MixerSpec& /*spec*/, std::span<const float> parameters)
+        -> std::unique_ptr<Mixer> { return std::make_unique<MapMixer>(place.model, place.layer, parameters); },
+    .make_core = nullptr,
+    .cost = {.name = "map", .positions = no_positions, .state_bytes = no_state},
+    .cache = {.account = {}, .writes = CacheWrites::all_blocks},
+    .exported = {.layer_type = "linear_attention", .meaning = "a linear map in place of attention"},
+    .terminal = {.letters = "M", .numbered = false, .color = "30;45"},  // magenta
+    .page = {.letter = "M",
+             .name = "fixed map",
+             .does = "It doesn\u2019t look back: a fixed map stands in for its attention.",
+             .style = "map",
+             .keeps = "nothing",
+             .state = "never"},
+};
 
 }  // namespace layerboost

@@ -1,4 +1,4 @@
-// The kinds of mixer, by name: the one place that knows them all.
+// The mixers of one model, made by what a plan says of its layers.
 #pragma once
 
 #include <filesystem>
@@ -16,8 +16,8 @@ namespace layerboost {
 /// Makes and keeps mixers of one model: one object per layer and spec, made on first use.
 class MixerSet {
  public:
-  /// `model` must outlive the set. `parameters`: of mixers that have some. Kinds hybrid and gated start from
-  /// initial_parameters() where they have none here. kv: see AttentionBlock.
+  /// `model` must outlive the set. `parameters`: of mixers that have some. Kinds that learn start
+  /// from initial_parameters() where they have none here. kv: see AttentionBlock.
   explicit MixerSet(const Model& model, MixerParameters parameters = {}, KvType kv = KvType::bf16);
 
   /// The mixer of this layer. Throws Error for a map whose parameters aren't there.
@@ -41,12 +41,8 @@ class MixerSet {
 /// has no attention. [L]
 std::vector<MixerSpec> native_specs(const Config& config);
 
-/// The parameters of a layer's mixer: those given, or initial ones. Throws Error for a map without.
-std::vector<float> parameters_for(const Config& config, int layer, MixerKind kind, const MixerParameters& given);
-
-/// Bytes of cache of one sequence of `length` positions: analytic, without allocation
-/// granularity. Softmax 2 G d bytes per position; window 2 G d min(length, w + s); hybrid that and, for longer texts, a
-/// state of 4 H 2f (d + 1); gated a window of w and such a state; others 0. `element`: bytes of a number (bf16: 2).
+/// Bytes of cache of one sequence of `length` positions, as the descriptor's CostLaw has it: analytic, without
+/// allocation granularity. 2 G d numbers of `element` bytes (bf16: 2) per position that is kept, and the state.
 std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element);
 
 }  // namespace layerboost

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "mixer/attention_core.h"
+
 namespace layerboost {
 namespace {
 
@@ -55,5 +57,30 @@ void SoftmaxMixer::reserve(LayerCache& cache, int length) const {
   while (std::ssize(cache.blocks) < pages_for(length))
     cache.blocks.push_back(cache.pools->allocate(block_.layout(page_slots).bytes()));
 }
+
+constinit const MixerDescriptor softmax_descriptor = {
+    .kind = MixerKind::softmax,
+    .name = "softmax",
+    .fields = {},
+    .grammar = "softmax",
+    .replacement = false,
+    .weights = AttentionParts::all,
+    .parameter_shapes = nullptr,
+    .initial_parameters = nullptr,
+    .fitted_map = false,
+    .make = [](const MixerPlace& place, const MixerSpec& /*spec*/, std::span<const float> /*parameters*/)
+        -> std::unique_ptr<Mixer> { return std::make_unique<SoftmaxMixer>(place.model, place.layer, place.kv); },
+    .make_core = make_attention_core,
+    .cost = {.name = "softmax", .positions = all_positions, .state_bytes = no_state},
+    .cache = {.account = CacheAccount::softmax, .writes = CacheWrites::last_block},
+    .exported = {.layer_type = "full_attention", .meaning = "full attention"},
+    .terminal = {.letters = "S", .numbered = false, .color = "30;43"},  // yellow
+    .page = {.letter = "F",
+             .name = "full attention",
+             .does = "It looks back at everything.",
+             .style = "softmax",
+             .keeps = "all",
+             .state = "never"},
+};
 
 }  // namespace layerboost

@@ -2,23 +2,24 @@
 #pragma once
 
 #include "mixer/attention_block.h"
+#include "mixer/described_mixer.h"
 
 namespace layerboost {
 
 /// o_i = sum over j <= i of softmax_j(q_i . k_j / sqrt(d)) v_j. The cache is pages of 64 positions.
-class SoftmaxMixer final : public Mixer {
+class SoftmaxMixer final : public DescribedMixer {
  public:
   /// `model` must outlive the mixer. kv: see AttentionBlock.
-  SoftmaxMixer(const Model& model, int layer, KvType kv) : block_(model, layer, kv) {}
+  SoftmaxMixer(const Model& model, int layer, KvType kv) : DescribedMixer(full_attention), block_(model, layer, kv) {}
 
-  [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
   void reserve(LayerCache& cache, int length) const override;
 
  private:
-  MixerSpec spec_{MixerKind::softmax, 0, 0};
   AttentionBlock block_;
 };
+
+extern const MixerDescriptor softmax_descriptor;
 
 }  // namespace layerboost

@@ -1,19 +1,19 @@
 // Softmax over a sliding window with sinks: LayerBoost's middle tier.
 #pragma once
 
+#include "mixer/described_mixer.h"
 #include "mixer/window_cache.h"
 
 namespace layerboost {
 
 /// o_i = sum over j in W_i of softmax_j(q_i . k_j / sqrt(d)) v_j,  W_i = { j : 0 <= i - j < w } and { j < s }, each
 /// position once, RoPE at true positions. The cache: see WindowCache.
-class WindowMixer final : public Mixer {
+class WindowMixer final : public DescribedMixer {
  public:
   /// `model` must outlive the mixer. kv: see AttentionBlock.
   WindowMixer(const Model& model, int layer, const MixerSpec& spec, KvType kv)
-      : spec_(spec), block_(model, layer, kv), cache_(block_, spec.window, spec.sinks) {}
+      : DescribedMixer(spec), block_(model, layer, kv), cache_(block_, spec.window, spec.sinks) {}
 
-  [[nodiscard]] const MixerSpec& spec() const override { return spec_; }
   void forward(const MixerRows& rows, Workspace& workspace) const override {
     const Projected projected = block_.project(rows, workspace);
     cache_.attend(rows, projected, workspace.scratch);
@@ -23,9 +23,10 @@ class WindowMixer final : public Mixer {
   void reserve(LayerCache& cache, int length) const override { cache_.reserve(cache, length); }
 
  private:
-  MixerSpec spec_;
   AttentionBlock block_;
   WindowCache cache_;
 };
+
+extern const MixerDescriptor window_descriptor;
 
 }  // namespace layerboost

@@ -27,7 +27,8 @@ struct RopeConfig {
 };
 
 /// What a layer has weights of: everything; the norm before its mixer only (for a mixer with parameters of its own in
-/// place of attention); not even that (a layer without a mixer). Less than everything in exported models only.
+/// place of attention); not even that (a layer without a mixer). Each has what those after it have. Less than
+/// everything in exported models only.
 enum class AttentionParts { all, norm, none };
 
 /// How a model's makers mean its text to be drawn, as far as its files say it (generation_config.json;

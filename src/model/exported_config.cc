@@ -4,16 +4,9 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
-#include "model/mixer.h"
 
 namespace layerboost {
 namespace {
-
-AttentionParts parts_of(MixerKind kind) {
-  return kind == MixerKind::none  ? AttentionParts::none
-         : kind == MixerKind::map ? AttentionParts::norm
-                                  : AttentionParts::all;
-}
 
 const SortedJson& list(const JsonFields& own, const char* key, int size) {
   const SortedJson* found = own.find(key);
@@ -54,10 +47,9 @@ void read_exported_config(const JsonFields& fields, Config& c) {
   c.o_bias = own.flag("o_bias", false);
   c.qk_norm = own.flag("qk_norm", false);
   c.windows.assign(static_cast<std::size_t>(c.layers), 0);
-  for (const SortedJson& mixer : list(own, "mixers", c.layers)) {
+  for (const SortedJson& mixer : list(own, "mixers", c.layers))
     if (!mixer.is_string()) fail("{}: \"mixers\" should be texts", where);
-    c.attention.push_back(parts_of(parse_mixer(mixer.get<std::string>()).kind));
-  }
+  c.attention.assign(static_cast<std::size_t>(c.layers), AttentionParts::all);
 }
 
 }  // namespace layerboost

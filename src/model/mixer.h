@@ -3,10 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "model/cache.h"
@@ -14,36 +13,9 @@
 
 namespace layerboost {
 
-enum class MixerKind { softmax, window, hybrid, gated, map, none };
-
-/// What a plan says of one layer. Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks),
-/// "hybrid:64+4" (such a window, and a linear state of what lies behind it), "gated:128" (a decaying linear state and a
-/// window), "map", "none".
-struct MixerSpec {
-  MixerKind kind = MixerKind::softmax;
-  int window = 0;  // w, where has_window(kind)
-  int sinks = 0;   // s, where has_sinks(kind)
-
-  auto operator<=>(const MixerSpec&) const = default;
-};
-
-/// All of them, from the most to the least.
-inline constexpr MixerKind mixer_kinds[] = {MixerKind::softmax, MixerKind::window, MixerKind::hybrid,
-                                            MixerKind::gated,   MixerKind::map,    MixerKind::none};
-/// window, hybrid and gated look back over a window of w positions; the first two may have sinks.
-constexpr bool has_window(MixerKind kind) {
-  return kind == MixerKind::window || kind == MixerKind::hybrid || kind == MixerKind::gated;
-}
-constexpr bool has_sinks(MixerKind kind) { return kind == MixerKind::window || kind == MixerKind::hybrid; }
-/// Whether it projects queries, keys and values.
-constexpr bool has_attention(MixerKind kind) { return kind == MixerKind::softmax || has_window(kind); }
-
-/// "softmax", "window", ...
-const char* name_of(MixerKind kind);
-/// The written form, such as "window:64+4"; parse_mixer() reads it back.
-std::string to_string(const MixerSpec& spec);
-/// Throws Error naming what is allowed. "window:64" has no sinks.
-MixerSpec parse_mixer(std::string_view text);
+/// The accounts of the memory for caches: of softmax attention's pages, of windows, and of linear states (with the
+/// windows beside them).
+enum class CacheAccount { softmax, window, state };
 
 /// The rows of one sequence in a step, as a layer sees them: `count` rows from `row` on (in the mixer's own compact
 /// order), at positions position, position + 1, ...; `cache` holds what the layer kept of the positions before.
@@ -67,14 +39,26 @@ struct MixerRows {
 class Mixer {
  public:
   virtual ~Mixer() = default;
-  [[nodiscard]] virtual const MixerSpec& spec() const = 0;
+
+  /// As plans write it, such as "window:64+4".
+  [[nodiscard]] virtual std::string name() const = 0;
+
+  /// Whether it multiplies by the layer's own Wq, Wk, Wv and Wo.
+  [[nodiscard]] virtual bool has_attention() const = 0;
 
   /// hidden[row] += mixer(norm(hidden[row])) for its rows, and every span's cache then holds position + count
   /// positions.
   virtual void forward(const MixerRows& rows, Workspace& workspace) const = 0;
 
+  /// Where the bytes that it keeps of sequences are accounted for; none: it keeps nothing.
+  [[nodiscard]] virtual std::optional<CacheAccount> account() const = 0;
+
   /// Bytes that this layer keeps of one sequence of `length` positions, as allocated.
   [[nodiscard]] virtual std::size_t cache_bytes(int length) const = 0;
+
+  /// The most that is copied when the layer reads on: bytes of blocks of `cache`, which holds `length` positions, that
+  /// will be written and that somebody else holds, too.
+  [[nodiscard]] virtual std::size_t bytes_to_copy(const LayerCache& cache, int length) const = 0;
 
   /// Allocates those that `cache` doesn't have yet. forward() does so itself.
   virtual void reserve(LayerCache& cache, int length) const = 0;

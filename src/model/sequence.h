@@ -15,7 +15,7 @@ class Sequence {
  public:
   /// `mixers` [L] and `pools` must outlive the sequence.
   Sequence(const MixerList& mixers, CachePools& pools);
-  /// Each layer's cache in pools of its own choice, `pools` [L].
+  /// Each layer's cache in pools of its own choice, `pools` [L]; nullptr for mixers that keep nothing.
   Sequence(const MixerList& mixers, std::span<CachePools* const> pools);
 
   [[nodiscard]] const MixerList& mixers() const { return *mixers_; }

@@ -109,6 +109,13 @@ void TensorTable::check(const Config& config) const {
                   [&](const std::string& name, const std::vector<std::int64_t>& shape) { (void)get(name, shape); });
 }
 
+AttentionParts TensorTable::attention_of(int layer) const {
+  const std::string prefix = fmt::format("model.layers.{}.", layer), attention = prefix + "self_attn.";
+  const auto first = entries_.lower_bound(attention);
+  if (first != entries_.end() && first->first.starts_with(attention)) return AttentionParts::all;
+  return has(prefix + "input_layernorm.weight") ? AttentionParts::norm : AttentionParts::none;
+}
+
 std::string TensorTable::hash(const Config& config) const {
   constexpr std::size_t sample = 4096;
   std::string digested = describe(config);
@@ -124,6 +131,8 @@ std::string TensorTable::hash(const Config& config) const {
 
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
                                             std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files) {
+  for (std::size_t layer = 0; layer < config.attention.size(); ++layer)
+    config.attention[layer] = tensors.attention_of(static_cast<int>(layer));
   tensors.check(config);
   return std::make_unique<TableCheckpoint>(std::move(config), std::move(tensors), std::move(tokenizer),
                                            std::move(files));

@@ -29,6 +29,8 @@ class TensorTable {
   [[nodiscard]] const Tensor& get(const std::string& name, const std::vector<std::int64_t>& shape) const;
   /// Throws Error for the first of for_each_tensor()'s that is missing or of another shape.
   void check(const Config& config) const;
+  /// What an exported model's layer has kept: all, where any tensor of its attention is there.
+  [[nodiscard]] AttentionParts attention_of(int layer) const;
   /// See Checkpoint::hash().
   [[nodiscard]] std::string hash(const Config& config) const;
 
@@ -41,8 +43,9 @@ class TensorTable {
   std::map<std::string, Entry> entries_;
 };
 
-/// A checkpoint of tensors that lie in `files`, with a way to get at its tokenizer. Throws Error where configuration
-/// and tensors don't fit. `files` may be empty when somebody else keeps the bytes.
+/// A checkpoint of tensors that lie in `files`, with a way to get at its tokenizer. An exported model's
+/// config.attention becomes what its tensors say. Throws Error where configuration and tensors don't fit. `files` may
+/// be empty when somebody else keeps the bytes.
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
                                             std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files);
 

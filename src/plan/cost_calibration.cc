@@ -16,6 +16,7 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/sealed_file.h"
+#include "mixer/descriptor.h"
 #include "mixer/mixers.h"
 #include "model/runner.h"
 
@@ -24,8 +25,6 @@ namespace {
 
 constexpr int version = 2;
 constexpr int sinks = 4;
-
-const MixerSpec no_mixer = {MixerKind::none, 0, 0}, one_map = {MixerKind::map, 0, 0}, full_attention = {};
 
 /// Pushes weights and caches out of the CPU's caches: in a real step other layers' weights do that.
 void forget_caches() {
@@ -103,6 +102,39 @@ double rest_seconds(const Model& model, MixerSet& mixers, int batch, int repeats
   return median_seconds(repeats, [&] { runner.logits(runner.forward(items), rows, [](const LogitsBlock&) {}); });
 }
 
+/// A mixer to measure, with so many positions in its caches.
+struct Part {
+  MixerSpec spec;
+  int context;
+};
+
+/// What shows how a kind's times grow: its window's width, else the length of the text, unless it keeps nothing of it.
+std::vector<Part> parts_of(const MixerDescriptor& kind, const CostGrid& grid) {
+  std::vector<Part> parts;
+  if (kind.cost.name == nullptr) return parts;
+  MixerSpec spec = {kind.kind, 0, 0};
+  if (has_window(kind.kind)) {
+    if (has_sinks(kind.kind)) spec.sinks = sinks;
+    for (const int width : grid.windows) {
+      spec.window = width;
+      parts.push_back({spec, 2 * width + spec.sinks});
+    }
+  } else if (kind.cost.positions(spec, 1) > 0) {
+    for (const int context : grid.contexts) parts.push_back({spec, context});
+  } else {
+    parts.push_back({spec, 1});
+  }
+  return parts;
+}
+
+/// The names of the kinds' times, in their order.
+std::vector<const char*> measured_names() {
+  std::vector<const char*> names;
+  for (const MixerDescriptor* kind : mixer_descriptors())
+    if (kind->cost.name != nullptr) names.push_back(kind->cost.name);
+  return names;
+}
+
 Json to_json(const CostKey& key) {
   return {{"cpu", key.cpu}, {"model", key.model}, {"precision", name_of(key.precision)}, {"threads", key.threads}};
 }
@@ -136,9 +168,9 @@ std::optional<CostModel> read_cost(const CostKey& key) {
     if (!is_sealed(json)) fail("{}: damaged, or of an earlier version", where);
     if (get_or<int>(json, "version", 0, where) != version || get_or<Json>(json, "key", {}, where) != to_json(key))
       return {};
-    return CostModel{read_terms(json, "rest", where),   read_terms(json, "softmax", where),
-                     read_terms(json, "window", where), read_terms(json, "hybrid", where),
-                     read_terms(json, "gated", where),  read_terms(json, "map", where)};
+    CostModel model{read_terms(json, "rest", where), {}};
+    for (const char* name : measured_names()) model.mixers[name] = read_terms(json, name, where);
+    return model;
   } catch (const Error& error) {
     warn("{}; measured again", error.what());
     return {};
@@ -146,47 +178,38 @@ std::optional<CostModel> read_cost(const CostKey& key) {
 }
 
 void write_cost(const CostKey& key, const CostModel& model) {
-  write_json(cost_file(key), sealed_json({{"format", "layerboost-cost"},
-                                          {"version", version},
-                                          {"key", to_json(key)},
-                                          {"rest", to_json(model.rest)},
-                                          {"softmax", to_json(model.softmax)},
-                                          {"window", to_json(model.window)},
-                                          {"hybrid", to_json(model.hybrid)},
-                                          {"gated", to_json(model.gated)},
-                                          {"map", to_json(model.map)}}));
+  Json json = {
+      {"format", "layerboost-cost"}, {"version", version}, {"key", to_json(key)}, {"rest", to_json(model.rest)}};
+  for (const char* name : measured_names()) json[name] = to_json(model.mixers.at(name));
+  write_json(cost_file(key), sealed_json(json));
 }
 
 CostModel measure_cost(const Model& model, const CostGrid& grid) {
-  struct Part {
-    MixerSpec spec;
-    int context, positions;
-  };
-  std::vector<Part> parts = {{one_map, 1, 0}};
-  for (const int context : grid.contexts) parts.push_back({full_attention, context, context});
-  for (const int w : grid.windows) {
-    parts.push_back({{MixerKind::window, w, sinks}, 2 * w + sinks, w + sinks});
-    parts.push_back({{MixerKind::hybrid, w, sinks}, 2 * w + sinks, w + sinks});
-    parts.push_back({{MixerKind::gated, w, 0}, 2 * w, w});
+  std::vector<Part> parts;
+  MixerParameters parameters;
+  for (const MixerDescriptor* kind : mixer_descriptors()) {
+    for (const Part& part : parts_of(*kind, grid)) parts.push_back(part);
+    if (kind->fitted_map) parameters[{0, kind->kind}] = std::vector<float>(parameter_count(model.config, kind->kind));
   }
-
-  MixerSet mixers(model, {{{0, MixerKind::map}, std::vector<float>(parameter_count(model.config, MixerKind::map))}});
-  std::map<MixerKind, std::vector<CostSample>> samples;
+  MixerSet mixers(model, std::move(parameters));
+  std::vector<CostSample> rest;
+  std::map<std::string, std::vector<CostSample>> samples;  // by CostLaw::name
   Progress progress("measure this machine", static_cast<std::int64_t>(grid.batches.size() * (parts.size() + 1)),
                     "parts");
   for (const int batch : grid.batches) {
     for (const Part& part : parts) {
       check_interrupt("stopped while measuring this machine; the same command starts that again");
       MixerBench bench(model, mixers.mixer(0, part.spec), batch, part.context);
-      samples[part.spec.kind].push_back({batch, part.positions, bench.seconds(grid.repeats)});
+      const CostLaw& law = descriptor_of(part.spec.kind).cost;
+      samples[law.name].push_back({batch, law.positions(part.spec, part.context), bench.seconds(grid.repeats)});
       progress.advance();
     }
-    samples[MixerKind::none].push_back({batch, 0, rest_seconds(model, mixers, batch, grid.repeats)});
+    rest.push_back({batch, 0, rest_seconds(model, mixers, batch, grid.repeats)});
     progress.advance();
   }
-  return {fit_cost(samples[MixerKind::none]),   fit_cost(samples[MixerKind::softmax]),
-          fit_cost(samples[MixerKind::window]), fit_cost(samples[MixerKind::hybrid]),
-          fit_cost(samples[MixerKind::gated]),  fit_cost(samples[MixerKind::map])};
+  CostModel cost{fit_cost(rest), {}};
+  for (const auto& [name, of_kind] : samples) cost.mixers[name] = fit_cost(of_kind);
+  return cost;
 }
 
 }  // namespace layerboost

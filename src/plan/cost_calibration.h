@@ -33,8 +33,8 @@ void write_cost(const CostKey& key, const CostModel& model);
 /// What is measured.
 struct CostGrid {
   std::vector<int> batches = {1, 16, 64};
-  std::vector<int> contexts = {256, 1024};  // of softmax
-  std::vector<int> windows = {64, 256};     // w, with 4 sinks
+  std::vector<int> contexts = {256, 1024};  // of mixers that read all positions
+  std::vector<int> windows = {64, 256};     // w, with 4 sinks where a kind has some
   int repeats = 7;                          // of each; the median counts
 };
 

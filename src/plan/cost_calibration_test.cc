@@ -33,15 +33,20 @@ class CostCalibrationTest : public testing::Test {
 TEST_F(CostCalibrationTest, KeepsTimesByKey) {
   const CostKey key = cost_key("sha256:m", Precision::bf16);
   EXPECT_FALSE(read_cost(key));
-  write_cost(key, {{1, 2, 0}, {3, 4, 5}, {6, 7, 8}, {11, 12, 13}, {14, 15, 16}, {9, 10, 0}});
+  write_cost(key, {{1, 2, 0},
+                   {{"softmax", {3, 4, 5}},
+                    {"window", {6, 7, 8}},
+                    {"hybrid", {11, 12, 13}},
+                    {"gated", {14, 15, 16}},
+                    {"map", {9, 10, 0}}}});
   const auto read = read_cost(key);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->rest.row, 2);
-  EXPECT_EQ(read->softmax.position, 5);
-  EXPECT_EQ(read->window.fixed, 6);
-  EXPECT_EQ(read->hybrid.row, 12);
-  EXPECT_EQ(read->gated.position, 16);
-  EXPECT_EQ(read->map.row, 10);
+  EXPECT_EQ(read->mixers.at("softmax").position, 5);
+  EXPECT_EQ(read->mixers.at("window").fixed, 6);
+  EXPECT_EQ(read->mixers.at("hybrid").row, 12);
+  EXPECT_EQ(read->mixers.at("gated").position, 16);
+  EXPECT_EQ(read->mixers.at("map").row, 10);
   EXPECT_FALSE(read_cost(cost_key("sha256:other", Precision::bf16)));
   EXPECT_FALSE(read_cost(cost_key("sha256:m", Precision::int8)));
 

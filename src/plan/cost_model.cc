@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 
@@ -32,21 +33,11 @@ CostTerms fit_cost(std::span<const CostSample> samples) {
 }
 
 double CostModel::mixer_seconds(const MixerSpec& spec, int batch, int context) const {
-  switch (spec.kind) {
-    case MixerKind::softmax:
-      return softmax.seconds(batch, context);
-    case MixerKind::window:
-      return window.seconds(batch, std::min(context, spec.window + spec.sinks));
-    case MixerKind::hybrid:
-      return hybrid.seconds(batch, std::min(context, spec.window + spec.sinks));
-    case MixerKind::gated:
-      return gated.seconds(batch, std::min(context, spec.window));
-    case MixerKind::map:
-      return map.seconds(batch, 0);
-    case MixerKind::none:
-      return 0;
-  }
-  LB_CHECK(false);
+  const CostLaw& law = descriptor_of(spec.kind).cost;
+  if (law.name == nullptr) return 0;
+  const auto terms = mixers.find(law.name);
+  LB_CHECK(terms != mixers.end());
+  return terms->second.seconds(batch, law.positions(spec, context));
 }
 
 double CostModel::step_seconds(const std::vector<MixerSpec>& specs, int batch, int context) const {

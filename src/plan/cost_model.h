@@ -1,10 +1,12 @@
 // How long a decode step takes with a plan: a sum of measured parts.
 #pragma once
 
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "model/mixer.h"
+#include "mixer/spec.h"
 
 namespace layerboost {
 
@@ -27,11 +29,11 @@ CostTerms fit_cost(std::span<const CostSample> samples);
 
 /// Times of one model on one machine. The parts: each layer's mixer, and the rest (embedding, MLPs, head).
 struct CostModel {
-  CostTerms rest = {};  // P = 0
-  CostTerms softmax = {}, window = {}, hybrid = {}, gated = {}, map = {};
+  CostTerms rest = {};                           // P = 0
+  std::map<std::string, CostTerms> mixers = {};  // by CostLaw::name
 
-  /// One layer's mixer in a step of `batch` sequences at position `context`. Softmax reads all positions; window,
-  /// hybrid and gated at most w + s (the states of the latter are in `row`), map none; `none` costs nothing.
+  /// One layer's mixer in a step of `batch` sequences at position `context`, P as its CostLaw says; what doesn't depend
+  /// on positions, such as a linear state, is in `row`. Requires: the kind was measured, or takes no time.
   [[nodiscard]] double mixer_seconds(const MixerSpec& spec, int batch, int context) const;
 
   /// A whole step.

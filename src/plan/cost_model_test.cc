@@ -31,12 +31,13 @@ TEST(CostModel, HasNoNegativeTerms) {
 }
 
 TEST(CostModel, AddsTheParts) {
-  const CostModel model = {.rest = {1, 0.1, 0}, .softmax = {0, 0, 1e-3}, .window = {0, 0, 1e-3}, .map = {0.5, 0, 0}};
+  const CostModel model = {.rest = {1, 0.1, 0},
+                           .mixers = {{"softmax", {0, 0, 1e-3}}, {"window", {0, 0, 1e-3}}, {"map", {0.5, 0, 0}}}};
   const MixerSpec softmax = {}, window = {MixerKind::window, 64, 4}, map = {MixerKind::map, 0, 0},
                   none = {MixerKind::none, 0, 0};
   EXPECT_DOUBLE_EQ(model.step_seconds({softmax, window, map, none}, 2, 1000), 1 + 0.2 + 2 + 2 * 0.068 + 0.5);
   EXPECT_DOUBLE_EQ(model.mixer_seconds(window, 1, 10), 0.01);
-  const CostModel linear = {.hybrid = {0, 0.5, 1e-3}, .gated = {0, 0.25, 1e-3}};
+  const CostModel linear = {.mixers = {{"hybrid", {0, 0.5, 1e-3}}, {"gated", {0, 0.25, 1e-3}}}};
   EXPECT_DOUBLE_EQ(linear.mixer_seconds({MixerKind::hybrid, 64, 4}, 2, 1000), 2 * (0.5 + 0.068));
   EXPECT_DOUBLE_EQ(linear.mixer_seconds({MixerKind::gated, 64, 0}, 2, 1000), 2 * (0.25 + 0.064));
 }

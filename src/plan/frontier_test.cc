@@ -9,7 +9,8 @@ namespace {
 
 TEST(Frontier, RunsFromTheUnchangedModelToTheLeastMemory) {
   const Planner planner(random_analysis(30, 1), {}, 2048);
-  const CostModel cost = {.rest = {1e-3, 0, 0}, .softmax = {0, 0, 1e-9}, .window = {0, 0, 1e-9}};
+  const CostModel cost = {.rest = {1e-3, 0, 0},
+                          .mixers = {{"softmax", {0, 0, 1e-9}}, {"window", {0, 0, 1e-9}}, {"map", {}}}};
   const auto points = frontier(planner, {}, &cost, {});
   ASSERT_GE(points.size(), 24U);
   ASSERT_LE(points.size(), 49U);

@@ -93,11 +93,10 @@ std::vector<double> removal_scores(const Analysis& analysis, const std::string& 
       continue;
     }
     check_measure(measure);
-    const MixerSpec none = {MixerKind::none, 0, 0};
-    const auto removed = found.choices.find(none);
+    const auto removed = found.choices.find(no_mixer);
     if (removed == found.choices.end())
       fail("the analysis has no removal scores; run layerboost analyze with `to` none");
-    scores.push_back(find_loss(removed->second, measure, layer, none));
+    scores.push_back(find_loss(removed->second, measure, layer, no_mixer));
   }
   return scores;
 }
@@ -187,7 +186,7 @@ KnapsackProblem Planner::problem(const Budget& budget, const CostModel* cost) co
     auto& items = problem.layers.emplace_back();
     unchanged += cost_of(options.front());
     for (std::size_t i = 0; i < (budget.keep.contains(l) ? 1 : options.size()); ++i) {
-      const int group = i == 0 ? group_kept : options[i].kind == MixerKind::none ? group_none : not_counted;
+      const int group = i == 0 ? group_kept : options[i] == no_mixer ? group_none : not_counted;
       items.push_back({losses_[index(l)][i], cost_of(options[i]), group});
     }
   }
@@ -229,7 +228,7 @@ std::vector<MixerSpec> plan_by_thresholds(const Analysis& analysis, const std::s
   std::vector<MixerSpec> specs = native_specs(analysis.model.config);
   for (std::size_t l = 0; l < specs.size(); ++l) {
     if (scores[l] > high || keep.contains(static_cast<int>(l))) continue;
-    specs[l] = scores[l] <= low ? MixerSpec{MixerKind::none, 0, 0} : middle;
+    specs[l] = scores[l] <= low ? no_mixer : middle;
   }
   return specs;
 }
@@ -247,7 +246,7 @@ std::vector<MixerSpec> plan_by_removal(const Analysis& analysis, const std::stri
   });
   std::vector<MixerSpec> specs = native_specs(analysis.model.config);
   for (int rank = softmax; rank < layers; ++rank)
-    specs[index(order[index(rank)])] = rank >= layers - none ? MixerSpec{MixerKind::none, 0, 0} : middle;
+    specs[index(order[index(rank)])] = rank >= layers - none ? no_mixer : middle;
   return specs;
 }
 

@@ -92,7 +92,8 @@ TEST(Planner, CombinesCountsMemoryAndKeptLayers) {
 
 TEST(Planner, ReachesASpeed) {
   const Planner planner(random_analysis(30, 4), {}, 2048);
-  const CostModel cost = {.rest = {1e-3, 1e-5, 0}, .softmax = {1e-5, 1e-6, 1e-9}, .window = {1e-5, 1e-6, 1e-9}};
+  const CostModel cost = {.rest = {1e-3, 1e-5, 0},
+                          .mixers = {{"softmax", {1e-5, 1e-6, 1e-9}}, {"window", {1e-5, 1e-6, 1e-9}}, {"map", {}}}};
   const auto step = [&](const std::vector<MixerSpec>& specs) { return cost.step_seconds(specs, 64, 1024); };
   const double unchanged = step(std::vector<MixerSpec>(30, softmax_spec));
   const PlanChoice plan = planner.best({.speed = SpeedTarget{1.5, 64, 1024}}, &cost);

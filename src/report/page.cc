@@ -1,6 +1,7 @@
 #include "report/page.h"
 
 #include "base/error.h"
+#include "mixer/descriptor.h"
 #include "report/assets.h"
 
 namespace layerboost {
@@ -10,6 +11,22 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
     text.replace(at, from.size(), to);
   }
+}
+
+/// The table of web/mixers.js: each kind's PageLook, and whether it has a window.
+Json mixer_kinds() {
+  Json kinds = Json::object();
+  for (const MixerDescriptor* kind : mixer_descriptors()) {
+    const PageLook& look = kind->page;
+    kinds[kind->name] = {{"letter", look.letter},
+                         {"name", look.name},
+                         {"does", look.does},
+                         {"style", look.style},
+                         {"keeps", look.keeps},
+                         {"state", look.state},
+                         {"window", has_window(kind->kind)}};
+  }
+  return kinds;
 }
 
 }  // namespace
@@ -44,6 +61,8 @@ std::string make_page(const Json& data, std::string_view title) {
     page += rest.substr(0, open);
     if (name == "data") {
       page += json_for_script(data);
+    } else if (name == "mixer_kinds") {
+      page += json_for_script(mixer_kinds());
     } else if (name == "title") {
       page += escape_html(title);
     } else {

@@ -9,7 +9,7 @@
 namespace layerboost {
 
 /// The whole page, needing nothing else: report.html with each {{FILE}} replaced by that embedded file, {{data}} by
-/// `data` as JSON and {{title}} by `title`.
+/// `data` as JSON, {{mixer_kinds}} by what the kinds of mixer say of themselves and {{title}} by `title`.
 std::string make_page(const Json& data, std::string_view title);
 
 /// `json` on one line such that nothing in it can end or change the <script> element around it: "<", U+2028 and U+2029

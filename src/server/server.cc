@@ -14,7 +14,7 @@ namespace {
 /// "10 softmax, 20 window:64+4", most frequent first.
 std::string in_words(const MixerList& mixers) {
   std::map<std::string, int> counts;
-  for (const Mixer* mixer : mixers) ++counts[to_string(mixer->spec())];
+  for (const Mixer* mixer : mixers) ++counts[mixer->name()];
   std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string words;

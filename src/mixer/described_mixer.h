@@ -1,0 +1,27 @@
+// What serving mixers answer by their kind's descriptor.
+#pragma once
+
+#include <string>
+
+#include "mixer/descriptor.h"
+
+namespace layerboost {
+
+class DescribedMixer : public Mixer {
+ public:
+  [[nodiscard]] const MixerSpec& spec() const { return spec_; }
+
+  [[nodiscard]] std::string name() const final { return to_string(spec_); }
+  [[nodiscard]] bool has_attention() const final { return descriptor_.weights == AttentionParts::all; }
+  [[nodiscard]] std::optional<CacheAccount> account() const final { return descriptor_.cache.account; }
+  [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const final;
+
+ protected:
+  explicit DescribedMixer(const MixerSpec& spec) : spec_(spec), descriptor_(descriptor_of(spec.kind)) {}
+
+ private:
+  MixerSpec spec_;
+  const MixerDescriptor& descriptor_;
+};
+
+}  // namespace layerboost

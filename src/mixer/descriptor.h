@@ -1,0 +1,111 @@
+// All that the rest of the program needs to know of a kind of mixer. Each kind has one descriptor, in the files of its
+// own name; planner, cost model, caches, healing, export and report read it and know no kind by name.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "kernels/kv_segment.h"
+#include "mixer/parameters.h"
+#include "mixer/spec.h"
+#include "model/mixer.h"
+#include "model/model.h"
+
+namespace layerboost {
+
+class MixerCore;
+
+/// The layer that a serving mixer is made for.
+struct MixerPlace {
+  const Model& model;  // must outlive the mixer
+  int layer;
+  KvType kv;  // see AttentionBlock
+};
+
+/// How long a decode step takes that has the mixer in one layer, and what the layer keeps of a sequence of `length`
+/// positions. (Its products follow from MixerDescriptor::weights: Wqkv and Wo where these are AttentionParts::all.)
+struct CostLaw {
+  /// What cost models and their files call the measured times of this kind's steps; nullptr: a step takes no time.
+  const char* name;
+  /// The positions whose keys and values a sequence has in the cache, and which a step reads.
+  int (*positions)(const MixerSpec& spec, int length);
+  /// Bytes of what it keeps beside keys and values.
+  std::size_t (*state_bytes)(const Config& config, const MixerSpec& spec, int length);
+};
+
+/// Which of a sequence's blocks reading on writes to, and so copies if another sequence shares them.
+enum class CacheWrites {
+  last_block,  // only the last one, until it is full
+  all_blocks,  // before long, all of them
+};
+
+/// What the layer's cache is to those who share memory among sequences. Its exact growth is Mixer::cache_bytes().
+struct CacheLaw {
+  std::optional<CacheAccount> account;  // none: the mixer keeps nothing
+  CacheWrites writes;
+};
+
+/// What exported models say of the kind.
+struct ExportWords {
+  const char* layer_type;  // in Hugging Face's "layer_types": for what it keeps of a text
+  const char* meaning;     // in the model card, after the mixer's written form
+};
+
+/// How plans are drawn in the terminal.
+struct TerminalLook {
+  /// One letter; or one for the narrowest window of several in a plan, and one for all others.
+  const char* letters;
+  /// Whether more than two windows have the digits 1, 2, ... instead, by rising width.
+  bool numbered;
+  const char* color;  // parameters of ANSI's "select graphic rendition"
+};
+
+/// What the report's page (web/mixers.js) says of the kind and computes of it. In words, "{window}" stands for w.
+struct PageLook {
+  const char* letter;
+  const char* name;   // after "a": "window of {window}"
+  const char* does;   // a sentence; of kinds with a window, how the sentence about that ends
+  const char* style;  // the class of parts.css that its cells have; "other" is there for all
+  const char* keeps;  // CostLaw::positions: "all", "window" (and sinks), "nothing"
+  const char* state;  // when CostLaw::state_bytes is that of linear attention: "never", "always", "behind" (the window)
+};
+
+struct MixerDescriptor {
+  MixerKind kind;
+  const char* name;                   // "window"; what its written form begins with
+  std::span<const SpecField> fields;  // what follows the name in the written form
+  const char* grammar;                // for people: "hybrid:W or hybrid:W+S"
+  bool replacement;                   // whether analysis may try it in place of a layer's own mixer
+
+  AttentionParts weights;  // what it uses of the layer's attention
+  /// The tensors of its own parameters, in order; nullptr: it has none.
+  std::vector<ParameterShape> (*parameter_shapes)(const Config& config);
+  /// What they start with before anything is learned, flat; nullptr: it has none, or they are fitted.
+  std::vector<float> (*initial_parameters)(const Config& config);
+  /// Its parameters are a linear map of the layer's normalised input, weight [D, D] and bias [D], which analysis fits,
+  /// plans name a file of, and healing leaves as they are.
+  bool fitted_map;
+
+  /// The serving mixer. parameters: as parameter_shapes() says.
+  std::unique_ptr<Mixer> (*make)(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters);
+  /// The training side; nullptr: nothing in it learns. parameters: as above; the core keeps them.
+  std::unique_ptr<MixerCore> (*make_core)(const Model& model, const MixerSpec& spec, std::vector<float> parameters);
+
+  CostLaw cost;
+  CacheLaw cache;
+  ExportWords exported;
+  TerminalLook terminal;
+  PageLook page;
+};
+
+/// CostLaw::positions of kinds that keep all, w + s, and none of them.
+int all_positions(const MixerSpec& spec, int length);
+int window_positions(const MixerSpec& spec, int length);
+int no_positions(const MixerSpec& spec, int length);
+/// CostLaw::state_bytes of kinds that keep keys and values only.
+std::size_t no_state(const Config& config, const MixerSpec& spec, int length);
+
+}  // namespace layerboost

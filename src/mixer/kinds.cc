@@ -1,0 +1,23 @@
+#include "mixer/kinds.h"
+
+#include "mixer/gated.h"
+#include "mixer/hybrid.h"
+#include "mixer/map.h"
+#include "mixer/none.h"
+#include "mixer/softmax.h"
+#include "mixer/window.h"
+
+namespace layerboost {
+namespace {
+
+constexpr const MixerDescriptor* descriptors[] = {&softmax_descriptor, &window_descriptor, &hybrid_descriptor,
+                                                  &gated_descriptor,   &map_descriptor,    &none_descriptor};
+static_assert(std::size(descriptors) == static_cast<std::size_t>(MixerKind::none) + 1, "one for each kind");
+
+}  // namespace
+
+const MixerDescriptor& descriptor_of(MixerKind kind) { return *descriptors[static_cast<std::size_t>(kind)]; }
+
+std::span<const MixerDescriptor* const> mixer_descriptors() { return descriptors; }
+
+}  // namespace layerboost

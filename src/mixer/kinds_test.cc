@@ -1,0 +1,147 @@
+// What must hold of every kind's descriptor: it is complete, it agrees with the mixer that it makes, and nothing in it
+// is another kind's.
+#include "mixer/kinds.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "mixer/attention_block.h"
+#include "mixer/descriptor.h"
+#include "mixer/model_for_tests.h"
+#include "mixer/training.h"
+
+namespace layerboost {
+namespace {
+
+/// A spec of the kind whose numbers differ.
+MixerSpec some_spec(const MixerDescriptor& kind) {
+  MixerSpec spec = {kind.kind, 0, 0};
+  int number = 70;
+  for (const SpecField& field : kind.fields) spec.*field.value = std::max(field.least, number /= 5);
+  return spec;
+}
+
+class Kinds : public testing::TestWithParam<const MixerDescriptor*> {
+ protected:
+  const MixerDescriptor& kind_ = *GetParam();
+  const MixerSpec spec_ = some_spec(kind_);
+  const std::unique_ptr<Model> model_ = random_model(Precision::f32);
+  const Config& config_ = model_->config;
+
+  [[nodiscard]] std::unique_ptr<Mixer> mixer() const {
+    return kind_.make({*model_, 0, KvType::bf16}, spec_, std::vector<float>(parameter_count(config_, kind_.kind)));
+  }
+};
+
+TEST_P(Kinds, AreFoundByTheirValue) {
+  EXPECT_EQ(&descriptor_of(kind_.kind), &kind_);
+  EXPECT_EQ(mixer_descriptors()[static_cast<std::size_t>(kind_.kind)], &kind_);
+}
+
+TEST_P(Kinds, AreReadAsTheyAreWritten) {
+  EXPECT_EQ(parse_mixer(to_string(spec_)), spec_) << to_string(spec_);
+  EXPECT_TRUE(to_string(spec_).starts_with(kind_.name));
+  MixerSpec least = {kind_.kind, 0, 0};
+  for (const SpecField& field : kind_.fields) least.*field.value = field.least;
+  EXPECT_EQ(parse_mixer(to_string(least)), least) << to_string(least);
+  EXPECT_TRUE(std::string(kind_.grammar).starts_with(kind_.name));
+  for (const SpecField& field : kind_.fields)
+    EXPECT_TRUE(std::ranges::any_of(spec_fields(), [&](const SpecField& known) { return known.value == field.value; }));
+}
+
+TEST_P(Kinds, HaveParametersThatBeginSomewhere) {
+  std::set<std::string> names;
+  for (const ParameterShape& shape : parameter_shapes(config_, kind_.kind)) {
+    EXPECT_TRUE(names.insert(shape.name).second) << shape.name;
+    EXPECT_GT(shape.count(), 0U) << shape.name;
+  }
+  EXPECT_EQ(kind_.parameter_shapes != nullptr, kind_.fitted_map || kind_.initial_parameters != nullptr);
+  if (kind_.fitted_map) {
+    const auto shapes = parameter_shapes(config_, kind_.kind);
+    ASSERT_EQ(shapes.size(), 2U);
+    EXPECT_EQ(shapes[0].shape, (std::vector<std::int64_t>{config_.hidden, config_.hidden}));
+    EXPECT_EQ(shapes[1].shape, (std::vector<std::int64_t>{config_.hidden}));
+  } else {
+    EXPECT_EQ(initial_parameters(config_, kind_.kind).size(), parameter_count(config_, kind_.kind));
+  }
+}
+
+TEST_P(Kinds, AreTrainedUnlessNothingLearns) {
+  if (kind_.make_core == nullptr) {
+    EXPECT_TRUE(kind_.fitted_map || spec_ == no_mixer);
+    EXPECT_FALSE(has_attention(kind_.kind));
+    return;
+  }
+  EXPECT_FALSE(kind_.fitted_map);
+  const auto core = make_core(*model_, 0, spec_);
+  EXPECT_EQ(core->parameters().size(), parameter_count(config_, kind_.kind));
+}
+
+TEST_P(Kinds, MakeTheMixerThatTheyDescribe) {
+  const auto made = mixer();
+  EXPECT_EQ(made->name(), to_string(spec_));
+  EXPECT_EQ(made->has_attention(), has_attention(kind_.kind));
+  EXPECT_EQ(made->account(), kind_.cache.account);
+  EXPECT_EQ(made->account().has_value(), made->cache_bytes(1000) > 0);
+}
+
+TEST_P(Kinds, KeepWhatTheirCostLawSays) {
+  const auto made = mixer();
+  // A page is whole, and its heads are padded; sinks and the ring end in one each.
+  const std::size_t page = AttentionBlock(*model_, 0, KvType::bf16).layout(page_slots).bytes();
+  for (const int length : {0, 1, 13, 14, 15, 16, 17, 64, 65, 500}) {
+    const std::size_t allocated = made->cache_bytes(length);
+    EXPECT_LE(kv_bytes(config_, spec_, length, sizeof(float)), allocated) << length;
+    const auto positions = static_cast<std::size_t>(kind_.cost.positions(spec_, length));
+    const std::size_t law = positions * page / page_slots + kind_.cost.state_bytes(config_, spec_, length);
+    EXPECT_LE(law, allocated) << length;
+    EXPECT_LE(allocated, law + 2 * page) << length;
+  }
+  EXPECT_EQ(kind_.cost.name == nullptr, spec_ == no_mixer);
+}
+
+TEST_P(Kinds, TellThePageTheSameLaw) {
+  const std::string keeps = kind_.page.keeps, state = kind_.page.state;
+  const int window = spec_.window + spec_.sinks;
+  for (const int length : {0, 1, window, window + 1, 500}) {
+    const int kept = keeps == "all" ? length : keeps == "window" ? std::min(length, window) : 0;
+    EXPECT_EQ(kind_.cost.positions(spec_, length), kept) << length;
+    const bool there = state == "always" ? length > 0 : state == "behind" && length > window;
+    const auto H = static_cast<std::size_t>(config_.heads), d = static_cast<std::size_t>(config_.head_size);
+    EXPECT_EQ(kind_.cost.state_bytes(config_, spec_, length), there ? 4 * H * d * (d + 1) : 0) << length;
+  }
+  EXPECT_EQ(keeps == "nothing", kind_.cost.positions(spec_, 500) == 0);
+  EXPECT_EQ(state == "never", kind_.cost.state_bytes(config_, spec_, 500) == 0);
+  EXPECT_EQ(std::string(kind_.page.name).find("{window}") != std::string::npos, has_window(kind_.kind));
+  for (const char* words : {kind_.page.letter, kind_.page.name, kind_.page.does, kind_.page.style,
+                            kind_.exported.layer_type, kind_.exported.meaning, kind_.terminal.color})
+    EXPECT_FALSE(std::string(words).empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Kinds, testing::ValuesIn(mixer_descriptors().begin(), mixer_descriptors().end()),
+                         [](const auto& kind) { return std::string(kind.param->name); });
+
+TEST(AllKinds, ShareNoNameAndNoLetter) {
+  std::set<std::string> names, cost_names, page_letters, colors;
+  std::set<char> letters = {'+'};  // of windows beyond the ninth
+  for (const MixerDescriptor* kind : mixer_descriptors()) {
+    EXPECT_TRUE(names.insert(kind->name).second) << kind->name;
+    EXPECT_TRUE(page_letters.insert(kind->page.letter).second) << kind->name;
+    EXPECT_TRUE(colors.insert(kind->terminal.color).second) << kind->name;
+    if (kind->cost.name != nullptr) {
+      EXPECT_TRUE(cost_names.insert(kind->cost.name).second) << kind->name;
+    }
+    const std::string own = kind->terminal.letters;
+    EXPECT_EQ(own.size(), has_window(kind->kind) ? 2U : 1U) << kind->name;
+    for (const char letter : own) EXPECT_TRUE(letters.insert(letter).second) << kind->name;
+  }
+}
+
+TEST(AllKinds, AreNamedByTheNumbersThatTheyHave) {
+  EXPECT_EQ(kinds_with(window_field, "and"), "window, hybrid and gated");
+  EXPECT_EQ(kinds_with(sinks_field, "or"), "window or hybrid");
+}
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,70 @@
+#include "mixer/spec.h"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "base/error.h"
+#include "mixer/descriptor.h"
+
+namespace layerboost {
+namespace {
+
+/// Reads a whole number at the front of `text` and takes it away; -1 if there is none.
+int take_number(std::string_view& text) {
+  int value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || value < 0 || value > largest_spec_number) return -1;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return value;
+}
+
+}  // namespace
+
+bool has_field(MixerKind kind, const SpecField& field) {
+  const std::span<const SpecField> fields = descriptor_of(kind).fields;
+  return std::any_of(fields.begin(), fields.end(), [&](const SpecField& own) { return own.value == field.value; });
+}
+
+bool has_attention(MixerKind kind) { return descriptor_of(kind).weights == AttentionParts::all; }
+
+const char* name_of(MixerKind kind) { return descriptor_of(kind).name; }
+
+std::string kinds_with(const SpecField& field, std::string_view last) {
+  std::vector<const char*> names;
+  for (const MixerDescriptor* kind : mixer_descriptors())
+    if (has_field(kind->kind, field)) names.push_back(kind->name);
+  const char* const end = names.back();
+  names.pop_back();
+  return names.empty() ? end : fmt::format("{} {} {}", fmt::join(names, ", "), last, end);
+}
+
+std::string to_string(const MixerSpec& spec) {
+  std::string text = name_of(spec.kind);
+  for (const SpecField& field : descriptor_of(spec.kind).fields)
+    if (field.least > 0 || spec.*field.value > 0) text += fmt::format("{}{}", field.mark, spec.*field.value);
+  return text;
+}
+
+MixerSpec parse_mixer(std::string_view text) {
+  const std::string_view name = text.substr(0, text.find(':'));
+  std::vector<const char*> allowed;
+  for (const MixerDescriptor* kind : mixer_descriptors()) {
+    allowed.push_back(kind->grammar);
+    if (name != kind->name) continue;
+    std::string_view rest = text.substr(name.size());
+    MixerSpec spec{kind->kind, 0, 0};
+    bool valid = true;
+    for (const SpecField& field : kind->fields) {
+      if (rest.starts_with(field.mark)) {
+        rest.remove_prefix(1);
+        spec.*field.value = take_number(rest);
+      }
+      valid = valid && spec.*field.value >= field.least;
+    }
+    if (valid && rest.empty()) return spec;
+  }
+  fail("unknown mixer \"{}\"; allowed: {}", text, fmt::join(allowed, ", "));
+}
+
+}  // namespace layerboost

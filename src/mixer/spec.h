@@ -1,0 +1,64 @@
+// What a plan says of one layer: a kind of mixer and its numbers, and how both are written.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+
+#include "mixer/kinds.h"
+
+namespace layerboost {
+
+/// Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks), "map", ...: the kind's descriptor has
+/// the grammar. The numbers of all kinds stand side by side, those that a kind doesn't have being 0, so that specs are
+/// compared, ordered and used as keys as the plain values that they are.
+struct MixerSpec {
+  MixerKind kind = MixerKind::softmax;
+  int window = 0;  // w
+  int sinks = 0;   // s
+
+  auto operator<=>(const MixerSpec&) const = default;
+};
+
+/// The mixer of pretrained models, and that of a layer whose attention was removed.
+inline constexpr MixerSpec full_attention = {MixerKind::softmax, 0, 0}, no_mixer = {MixerKind::none, 0, 0};
+
+/// One of a spec's numbers, as a kind's written form and its entry in a plan have it.
+struct SpecField {
+  const char* key;        // in plans, such as "window"
+  char mark;              // what stands before the number in the written form
+  int MixerSpec::*value;  // where a spec has it
+  int least;              // 0: it may be left out, which means 0
+};
+
+/// No number is larger than this.
+inline constexpr int largest_spec_number = 1 << 24;
+
+inline constexpr SpecField window_field = {"window", ':', &MixerSpec::window, 1};
+inline constexpr SpecField sinks_field = {"sinks", '+', &MixerSpec::sinks, 0};
+/// The numbers of kinds with a window, without and with sinks.
+inline constexpr SpecField window_alone[] = {window_field}, window_and_sinks[] = {window_field, sinks_field};
+
+/// The numbers of all kinds, each once.
+inline constexpr std::span<const SpecField> spec_fields() { return window_and_sinks; }
+
+/// Whether specs of this kind have the number.
+bool has_field(MixerKind kind, const SpecField& field);
+/// Whether it looks back over a window of w positions.
+inline bool has_window(MixerKind kind) { return has_field(kind, window_field); }
+inline bool has_sinks(MixerKind kind) { return has_field(kind, sinks_field); }
+
+/// Whether it projects queries, keys and values, and its output, with the layer's own weights.
+bool has_attention(MixerKind kind);
+
+/// "softmax", "window", ...
+const char* name_of(MixerKind kind);
+/// The kinds that have the number, for people: "window, hybrid and gated", where `last` is "and".
+std::string kinds_with(const SpecField& field, std::string_view last);
+
+/// The written form, such as "window:64+4"; parse_mixer() reads it back.
+std::string to_string(const MixerSpec& spec);
+/// Throws Error naming what is allowed. "window:64" has no sinks.
+MixerSpec parse_mixer(std::string_view text);
+
+}  // namespace layerboost
