@@ -27,7 +27,8 @@ std::vector<const MixerDescriptor*> replacement_kinds() {
   std::vector<const MixerDescriptor*> kinds;
   for (const MixerDescriptor* kind : mixer_descriptors())
     if (kind->replacement) kinds.push_back(kind);
-  std::stable_partition(kinds.begin(), kinds.end(), [](const auto* kind) { return kind->kind == no_mixer.kind; });
+  std::stable_partition(kinds.begin(), kinds.end(),
+                        [](const auto* kind) { return kind->weights == AttentionParts::none; });
   return kinds;
 }
 
