@@ -11,6 +11,7 @@
 #include "kernels/low_rank.h"
 #include "kernels/matmul.h"
 #include "mixer/spec.h"
+#include "model/workspace.h"
 
 namespace layerboost {
 

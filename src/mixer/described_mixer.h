@@ -1,4 +1,4 @@
-// What serving mixers answer by their kind's descriptor.
+// The base of all serving mixers.
 #pragma once
 
 #include <string>
@@ -7,6 +7,7 @@
 
 namespace layerboost {
 
+/// Answers what the descriptor of its kind says, so that a kind itself only computes, and knows its cache's layout.
 class DescribedMixer : public Mixer {
  public:
   [[nodiscard]] const MixerSpec& spec() const { return spec_; }

@@ -45,7 +45,7 @@ enum class CacheWrites {
 /// What the layer's cache is to those who share memory among sequences. Its exact growth is Mixer::cache_bytes().
 struct CacheLaw {
   std::optional<CacheAccount> account;  // none: the mixer keeps nothing
-  CacheWrites writes;
+  CacheWrites writes;                   // of no account where it keeps nothing
 };
 
 /// What exported models say of the kind.

@@ -125,6 +125,12 @@ TEST_F(Report, NeedsNothingButItself) {
   EXPECT_THAT(html, Not(HasSubstr("{{")));
 }
 
+TEST_F(Report, HoldsWhatTheKindsOfMixerSayOfThemselves) {
+  const std::string html = page();
+  EXPECT_THAT(html, HasSubstr(R"(const mixerKinds = {"softmax":{"letter":"F","name":"full attention",)"));
+  EXPECT_THAT(html, HasSubstr(R"("gated":{"letter":"G","name":"fading summary and window of {window}",)"));
+}
+
 TEST_F(Report, HoldsTheData) {
   const std::string html = page();
   const Json data = data_of(html);
