@@ -62,6 +62,12 @@ class Watched final : public Mixer {
     return mixer_.bytes_to_copy(cache, length);
   }
   void reserve(LayerCache& cache, int length) const override { mixer_.reserve(cache, length); }
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override {
+    return mixer_.place_of(cache, length, position);
+  }
+  [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override {
+    return mixer_.fold(from, cache, length, to);
+  }
 
  private:
   const Mixer& mixer_;

@@ -46,6 +46,11 @@ void store_kv(const KvLayout& layout, std::byte* block, int first_slot, int coun
 /// Reads one slot back (for tests and for moving tokens between caches): k, v [G, d] f32.
 void load_kv(const KvLayout& layout, const std::byte* block, int slot, float* k, float* v);
 
+/// Copies one slot's keys and values, bit by bit, to a slot of another block. Requires: layouts that differ in their
+/// slots only.
+void move_kv(const KvLayout& from, const std::byte* source, int from_slot, const KvLayout& to, std::byte* target,
+             int to_slot);
+
 /// The queries of one sequence in one step: positions first_position .. first_position + count - 1.
 /// Query i sees a key at position j if j <= i, and i - j < window or window == 0 or the segment is pinned.
 /// Every query must see at least one key. Segments must not show one position twice.

@@ -110,6 +110,25 @@ void fetch(const KvLayout& layout, const std::byte* block, int slot, float* k, f
   }
 }
 
+template <typename T>
+void move(const KvLayout& from, const std::byte* source, int from_slot, const KvLayout& to, std::byte* target,
+          int to_slot) {
+  const Places there(from), here(to);
+  const auto a = static_cast<std::size_t>(from_slot), b = static_cast<std::size_t>(to_slot);
+  for (int g = 0; g < from.kv_heads; ++g) {
+    const auto* const old = reinterpret_cast<const T*>(source + from.head_bytes() * static_cast<std::size_t>(g));
+    auto* const own = reinterpret_cast<T*>(target + to.head_bytes() * static_cast<std::size_t>(g));
+    for (std::size_t j = 0; j < static_cast<std::size_t>(from.head_size); ++j) {
+      own[here.key(b, j)] = old[there.key(a, j)];
+      own[here.value(b, j)] = old[there.value(a, j)];
+    }
+    if constexpr (std::is_same_v<T, std::int8_t>) {
+      std::memcpy(own + here.key_scale(b), old + there.key_scale(a), sizeof(std::uint16_t));
+      std::memcpy(own + here.value_scale(b), old + there.value_scale(a), sizeof(std::uint16_t));
+    }
+  }
+}
+
 }  // namespace
 
 void clear_kv(const KvLayout& layout, std::byte* block) { std::memset(block, 0, layout.bytes()); }
@@ -136,6 +155,20 @@ void load_kv(const KvLayout& layout, const std::byte* block, int slot, float* k,
       return fetch<std::uint16_t>(layout, block, slot, k, v);
     case KvType::int8:
       return fetch<std::int8_t>(layout, block, slot, k, v);
+  }
+}
+
+void move_kv(const KvLayout& from, const std::byte* source, int from_slot, const KvLayout& to, std::byte* target,
+             int to_slot) {
+  LB_CHECK(from.type == to.type && from.kv_heads == to.kv_heads && from.head_size == to.head_size);
+  LB_CHECK(from_slot >= 0 && from_slot < from.slots && to_slot >= 0 && to_slot < to.slots);
+  switch (from.type) {
+    case KvType::f32:
+      return move<float>(from, source, from_slot, to, target, to_slot);
+    case KvType::bf16:
+      return move<std::uint16_t>(from, source, from_slot, to, target, to_slot);
+    case KvType::int8:
+      return move<std::int8_t>(from, source, from_slot, to, target, to_slot);
   }
 }
 

@@ -156,6 +156,14 @@ void GatedMixer::reserve(LayerCache& cache, int length) const {
   window_.reserve(cache, length);
 }
 
+std::optional<KvPlace> GatedMixer::place_of(const LayerCache& cache, int length, int position) const {
+  return window_.place_of(cache, length, position);
+}
+
+bool GatedMixer::fold(const Mixer& /*from*/, const LayerCache& /*cache*/, int length, LayerCache& /*to*/) const {
+  return length == 0;
+}
+
 namespace {
 
 // A gate of 0.993: half of what was written is left after a hundred positions.

@@ -154,6 +154,58 @@ void HybridMixer::reserve(LayerCache& cache, int length) const {
   window_.reserve(cache, length);
 }
 
+std::optional<KvPlace> HybridMixer::place_of(const LayerCache& cache, int length, int position) const {
+  return window_.place_of(cache, length, position);
+}
+
+bool HybridMixer::fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const {
+  if (length == 0) return true;
+  const int behind = length - spec().window;  // positions from the sinks to here are in the state
+  to.blocks.emplace_back();
+  if (behind > spec().sinks) to.blocks.front() = to.pools->allocate(state_bytes());
+  if (!window_.fold(from, cache, length, to)) {
+    to.blocks.clear();
+    return false;
+  }
+  constexpr int chunk = 64;
+  const Config& config = block_.config();
+  const int d = config.head_size, H = config.heads, ratio = H / config.kv_heads;
+  const auto kv = static_cast<std::size_t>(config.kv_size());
+  std::vector<float> k(chunk * kv), v(chunk * kv);
+  for (int position = spec().sinks; position < behind;) {
+    int count = 0;
+    for (; count < chunk && position < behind; ++position) {
+      const std::optional<KvPlace> place = from.place_of(cache, length, position);
+      if (!place) continue;
+      const std::size_t at = static_cast<std::size_t>(count++) * kv;
+      load_kv(place->layout, place->block, place->slot, k.data() + at, v.data() + at);
+    }
+    if (count == 0) continue;
+    auto* const states = reinterpret_cast<float*>(to.blocks.front().get());
+#pragma omp parallel for
+    for (int head = 0; head < H; ++head) {
+      const std::ptrdiff_t map = std::ptrdiff_t{head} * d * map_size_, key = std::ptrdiff_t{head / ratio} * d;
+      std::vector<float> sums(static_cast<std::size_t>(count * d)), totals(static_cast<std::size_t>(count));
+      // Only the state is wanted: any queries do.
+      const LinearHead linear = {count,
+                                 d,
+                                 map_size_,
+                                 k.data() + key,
+                                 k.data() + key,
+                                 v.data() + key,
+                                 config.kv_size(),
+                                 config.kv_size(),
+                                 config.kv_size(),
+                                 q_features_.data() + map,
+                                 k_features_.data() + map,
+                                 nullptr};
+      linear_attention(linear, states + head * static_cast<std::ptrdiff_t>(linear_state_floats(d, map_size_)),
+                       sums.data(), d, totals.data(), 1);
+    }
+  }
+  return true;
+}
+
 namespace {
 
 // e^7 in favour of the window: a thousand positions behind it then weigh about a twentieth. Untrained hybrid:64+4 in 24

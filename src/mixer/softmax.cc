@@ -58,6 +58,25 @@ void SoftmaxMixer::reserve(LayerCache& cache, int length) const {
     cache.blocks.push_back(cache.pools->allocate(block_.layout(page_slots).bytes()));
 }
 
+std::optional<KvPlace> SoftmaxMixer::place_of(const LayerCache& cache, int length, int position) const {
+  if (position < 0 || position >= length) return {};
+  return KvPlace{block_.layout(page_slots), cache.blocks[static_cast<std::size_t>(position / page_slots)].get(),
+                 position % page_slots};
+}
+
+bool SoftmaxMixer::fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const {
+  for (int position = 0; position < length; ++position)
+    if (!from.place_of(cache, length, position)) return false;
+  reserve(to, length);
+  const KvLayout layout = block_.layout(page_slots);
+  for (int position = 0; position < length; ++position) {
+    const KvPlace place = *from.place_of(cache, length, position);
+    move_kv(place.layout, place.block, place.slot, layout,
+            to.blocks[static_cast<std::size_t>(position / page_slots)].get(), position % page_slots);
+  }
+  return true;
+}
+
 constinit const MixerDescriptor softmax_descriptor = {
     .kind = MixerKind::softmax,
     .name = "softmax",

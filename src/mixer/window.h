@@ -21,6 +21,12 @@ class WindowMixer final : public DescribedMixer {
   }
   [[nodiscard]] std::size_t cache_bytes(int length) const override { return cache_.bytes(length); }
   void reserve(LayerCache& cache, int length) const override { cache_.reserve(cache, length); }
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override {
+    return cache_.place_of(cache, length, position);
+  }
+  [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override {
+    return cache_.fold(from, cache, length, to);
+  }
 
  private:
   AttentionBlock block_;

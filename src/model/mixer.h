@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/attention.h"
 #include "model/cache.h"
 #include "model/workspace.h"
 
@@ -16,6 +17,13 @@ namespace layerboost {
 /// The accounts of the memory for caches: of softmax attention's pages, of windows, and of linear states (with the
 /// windows beside them).
 enum class CacheAccount { softmax, window, state };
+
+/// Where the key and the value of one position lie, of all KV heads.
+struct KvPlace {
+  KvLayout layout;
+  const std::byte* block = nullptr;
+  int slot = 0;
+};
 
 /// The rows of one sequence in a step, as a layer sees them: `count` rows from `row` on (in the mixer's own compact
 /// order), at positions position, position + 1, ...; `cache` holds what the layer kept of the positions before.
@@ -62,6 +70,16 @@ class Mixer {
 
   /// Allocates those that `cache` doesn't have yet. forward() does so itself.
   virtual void reserve(LayerCache& cache, int length) const = 0;
+
+  /// Where `cache`, which holds `length` positions of a text, has the key and value of `position`; nothing where this
+  /// mixer keeps none, or no longer.
+  [[nodiscard]] virtual std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const = 0;
+
+  /// Takes over what `from`, another mixer of the same layer, has kept of a text's `length` positions in `cache`: `to`,
+  /// a cache without blocks, then holds what this mixer would have kept of the same keys and values. Keys and values
+  /// are moved bit by bit; a linear state is made of the keys and values that `from` still has. False, and `to` without
+  /// blocks, where what this mixer needs isn't there. Requires: mixers of one model that keep numbers of one type.
+  [[nodiscard]] virtual bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const = 0;
 };
 
 /// Which mixer each layer uses: [L], not owned.
