@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Side by side on this machine, one after another in one run: layerboost and its peers llama.cpp and OpenVINO GenAI, on the default model. Prints a
-# table of tokens per second; layerboost's own lines hold its share of the roof, too.
+# table of tokens per second; layerboost's own lines hold its share of the roofline, too.
 #   bench/compare.sh [--quick | --grid] [--plan PLAN].. [--out DIR]
 # layerboost runs unchanged and with each PLAN, in bf16, in int8, and in int8 with caches in int8 ("kv8"). --quick: a check that all of it works.
 # --grid: 1 to 128 sequences of 256 to 4096 tokens, layerboost in bf16 and kv8, llama.cpp in BF16 with flash attention (its fastest from 16
