@@ -38,7 +38,7 @@ TrainingAttention AttentionCore::shape(const CoreBatch& batch) const {
 }
 
 std::unique_ptr<MixerCore> make_attention_core(const Model& model, const MixerSpec& spec,
-                                               std::vector<float> /*parameters*/) {
+                                               std::span<const float> /*parameters*/) {
   return std::make_unique<AttentionCore>(model.config, model.precision, spec);
 }
 

@@ -28,6 +28,6 @@ class AttentionCore final : public MixerCore {
 
 /// MixerDescriptor::make_core of both kinds.
 std::unique_ptr<MixerCore> make_attention_core(const Model& model, const MixerSpec& spec,
-                                               std::vector<float> parameters);
+                                               std::span<const float> parameters);
 
 }  // namespace layerboost

@@ -91,8 +91,8 @@ struct MixerDescriptor {
 
   /// The serving mixer. parameters: as parameter_shapes() says.
   std::unique_ptr<Mixer> (*make)(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters);
-  /// The training side; nullptr: nothing in it learns. parameters: as above; the core keeps them.
-  std::unique_ptr<MixerCore> (*make_core)(const Model& model, const MixerSpec& spec, std::vector<float> parameters);
+  /// The training side; nullptr: nothing in it learns. parameters: as above.
+  std::unique_ptr<MixerCore> (*make_core)(const Model& model, const MixerSpec& spec, std::span<const float> parameters);
 
   CostLaw cost;
   CacheLaw cache;

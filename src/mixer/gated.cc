@@ -214,8 +214,9 @@ constinit const MixerDescriptor gated_descriptor = {
       return std::make_unique<GatedMixer>(place.model, place.layer, spec, parameters, place.kv);
     },
     .make_core = [](const Model& model, const MixerSpec& spec,
-                    std::vector<float> parameters) -> std::unique_ptr<MixerCore> {
-      return std::make_unique<GatedCore>(model.config, model.precision, spec, std::move(parameters));
+                    std::span<const float> parameters) -> std::unique_ptr<MixerCore> {
+      return std::make_unique<GatedCore>(model.config, model.precision, spec,
+                                         std::vector<float>(parameters.begin(), parameters.end()));
     },
     .cost = {.name = "gated", .positions = window_positions, .state_bytes = gated_state_bytes},
     .cache = {.account = CacheAccount::state, .writes = CacheWrites::all_blocks},

@@ -246,8 +246,9 @@ constinit const MixerDescriptor hybrid_descriptor = {
       return std::make_unique<HybridMixer>(place.model, place.layer, spec, parameters, place.kv);
     },
     .make_core = [](const Model& model, const MixerSpec& spec,
-                    std::vector<float> parameters) -> std::unique_ptr<MixerCore> {
-      return std::make_unique<HybridCore>(model.config, model.precision, spec, std::move(parameters));
+                    std::span<const float> parameters) -> std::unique_ptr<MixerCore> {
+      return std::make_unique<HybridCore>(model.config, model.precision, spec,
+                                          std::vector<float>(parameters.begin(), parameters.end()));
     },
     .cost = {.name = "hybrid", .positions = window_positions, .state_bytes = hybrid_state_bytes},
     .cache = {.account = CacheAccount::state, .writes = CacheWrites::all_blocks},
