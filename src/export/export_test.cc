@@ -227,6 +227,18 @@ TEST_F(Exported, RopeIsKeptWhateverItsScaling) {
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i] / expected[i], 1, 1e-14);
 }
 
+// transformers' save_pretrained() writes only what differs from the defaults of all configs.
+TEST_F(Exported, TiedEmbeddingsAreTheDefaultOfASavedConfig) {
+  Config config = small_.config;
+  const ExportSource source{*checkpoint_, small_.base, small_.plan, nullptr, {}, ""};
+  for (const bool tied : {true, false}) {
+    config.tied_embeddings = tied;
+    Json json = export_config_json(source, config, Json::object());
+    if (tied) json.erase("tie_word_embeddings");
+    EXPECT_EQ(read_hf_config(json.dump(), "", "test").tied_embeddings, tied);
+  }
+}
+
 TEST(ExportedTokenizer, IsReadBack) {
   TokenizerData data;
   data.tokens = {"a", "b", "ab", "\"\\", "<|end|>", "", "<tool>"};

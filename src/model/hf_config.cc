@@ -115,7 +115,8 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   c.vocab = fields.integer("vocab_size");
   c.max_positions = fields.integer("max_position_embeddings");
   c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", 1e-6));
-  c.tied_embeddings = fields.flag("tie_word_embeddings", false);
+  // transformers leaves the key out where it has the value of all its configs, true; llama and its like have their own.
+  c.tied_embeddings = fields.flag("tie_word_embeddings", exported);
   if (exported)
     read_exported_config(fields, c);
   else
