@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Minutes of everything at once against `layerboost serve`: mixed lengths, clients that leave, bursts of 500 connections, malformed requests,
 # and so little memory that texts are pre-empted. Nothing may crash, resident memory must stay flat, /health must answer, and every greedy answer
-# is compared with the same request's answer when it was alone; at most one in a hundred may differ.
+# is the same request's answer when it was alone, up to the first token whose lead over the next is within rounding.
 #   bench/serve/soak.sh [SECONDS [MODEL [FLAG...]]]      default: 180 s, smollm2-135m; FLAGs go to serve (--memory is 24M unless given)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
