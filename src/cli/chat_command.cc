@@ -21,7 +21,7 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* help =
+constexpr const char* chat_help =
     "/reset          forget what was said\n"
     "/system TEXT    begin again with this system prompt; without TEXT: show it\n"
     "/quit           leave (so does Ctrl-D)\n"
@@ -124,7 +124,7 @@ class Conversation {
     } else if (command == "/system") {
       session_.set_system(rest);
     } else if (command == "/help") {
-      fmt::print("{}", help);
+      fmt::print("{}", chat_help);
     } else {
       complain(fmt::format("unknown command {}; /help names them, //... is a message that begins with /", command));
     }
@@ -222,7 +222,7 @@ void add_chat_command(CLI::App& app) {
                   "  layerboost chat smollm2-135m\n"
                   "  layerboost chat boosted/ --system \"Answer in one sentence.\" --temperature 0\n"
                   "  echo \"What is gravity?\" | layerboost chat smollm2-135m",
-                  help));
+                  chat_help));
   command->callback([options] { chat(*options); });
 }
 

@@ -9,11 +9,10 @@ namespace layerboost {
 namespace {
 
 std::string pre_tokenizer(const GgufFile& file) {
-  using Names = std::pair<std::string_view, std::string_view>;
+  using Rule = std::pair<std::string_view, std::string_view>;
   constexpr std::array known = {
-      Names{"smollm", "smollm"},   Names{"llama-bpe", "llama3"}, Names{"llama3", "llama3"},
-      Names{"llama-v3", "llama3"}, Names{"qwen2", "qwen2"},      Names{"deepseek-r1-qwen", "qwen2"},
-      Names{"gpt-2", "gpt2"},      Names{"default", "gpt2"},
+      Rule{"smollm", "smollm"}, Rule{"llama-bpe", "llama3"},       Rule{"llama3", "llama3"}, Rule{"llama-v3", "llama3"},
+      Rule{"qwen2", "qwen2"},   Rule{"deepseek-r1-qwen", "qwen2"}, Rule{"gpt-2", "gpt2"},    Rule{"default", "gpt2"},
   };
   const std::string pre = file.text("tokenizer.ggml.pre", "default");
   for (const auto& [name, ours] : known) {
