@@ -19,6 +19,12 @@ levels=(avx2)
 ! grep -q avx512_bf16 /proc/cpuinfo || levels+=(avx512)
 export OMP_WAIT_POLICY=passive OMP_NUM_THREADS=2
 
+# without_run FILE: what was measured, without how and when.
+without_run() {
+  python3 -c 'import json,sys
+d = json.load(open(sys.argv[1])); d.pop("run", None); print(json.dumps(d, indent=1))' "$1"
+}
+
 # results PROGRAM FOLDER: everything, in a folder with a cache of its own. Each has the model under the same name: it stands in files.
 results() {
   local program=$1 here=$2
@@ -33,9 +39,7 @@ results() {
       cat "$name.err" >&2
       return 1
     }
-    # What was measured, without how and when.
-    python3 -c 'import json,sys
-d = json.load(open(sys.argv[1])); d.pop("run", None); print(json.dumps(d, indent=1))' "$name.json" >"out/$name.json"
+    without_run "$name.json" >"out/$name.json"
   }
   for precision in f32 bf16 int8; do
     run "eval-$precision" eval model/small.gguf --text "$text" --limit 1 --precision $precision
@@ -47,7 +51,7 @@ d = json.load(open(sys.argv[1])); d.pop("run", None); print(json.dumps(d, indent
   run sampled generate model/small.gguf --plan "$plans/standard.json" "A letter to" --temperature 0.9 --seed 5 --tokens 48
   run analyze analyze model/small.gguf -o analysis --text "$text" --tokens 256 --length 128 --to none,window,map,hybrid,gated \
     --window 32 --by kl,nll,cosine
-  python3 -c 'import json; d = json.load(open("analysis")); d.pop("run"); print(json.dumps(d, indent=1))' >out/analysis.json
+  without_run analysis >out/analysis.json
   python3 - "$plans/standard.json" >mixed.json <<'PYTHON'
 import json, sys
 plan = json.load(open(sys.argv[1]))
@@ -62,24 +66,21 @@ PYTHON
   "$program" export healed -o exported 2>export.err || { cat export.err >&2; return 1; }
   (cd exported && sha256sum -- *) >out/exported.sha
   for arguments in "--plan $plans/standard.json" "--precision int8 --kv int8"; do
-    local name=${arguments//[^a-z0-9]/} url=
-    # shellcheck disable=SC2086
-    "$program" serve model/small.gguf $arguments --port 0 2>"serve-$name.err" &
-    local server=$!
-    for _ in $(seq 300); do
-      url=$(sed -n 's|.* is served at \(http://[^ ]*\)/ .*|\1|p' "serve-$name.err" 2>/dev/null)
-      [ -z "$url" ] || break
-      sleep 0.2
-    done
-    for i in 1 2 3 4 5 6; do
-      curl -sf "$url/v1/completions" -H 'Content-Type: application/json' \
-        -d '{"prompt": "Question '$i': what is '$i' times seven?\nAnswer:", "max_tokens": 40, "temperature": 0}' |
-        python3 -c 'import json,sys; print(json.load(sys.stdin)["choices"][0]["text"])' >>"out/served-$i-$name.txt" &
-      clients[i]=$!
-    done
-    wait "${clients[@]}"
-    kill $server
-    wait $server || true
+    local name=${arguments//[^a-z0-9]/}
+    # A server of this program, until its subshell ends.
+    (
+      export LAYERBOOST=$program
+      . "$root/bench/serve/common.sh"
+      # shellcheck disable=SC2086
+      start_server model/small.gguf $arguments
+      for i in 1 2 3 4 5 6; do
+        curl -sf "$url/v1/completions" -H 'Content-Type: application/json' \
+          -d '{"prompt": "Question '$i': what is '$i' times seven?\nAnswer:", "max_tokens": 40, "temperature": 0}' |
+          python3 -c 'import json,sys; print(json.load(sys.stdin)["choices"][0]["text"])' >>"out/served-$i-$name.txt" &
+        clients[i]=$!
+      done
+      wait "${clients[@]}"
+    ) || return 1
   done
 }
 
