@@ -71,8 +71,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   /// Takes a request; its outputs go to `sink`. Throws Error for one that can never run (no prompt, more positions than
-  /// the model has, more memory than there is, values out of range, a plan that the engine
-  /// doesn't have), QueueFull when too many are waiting. Thread-safe.
+  /// the model has, more memory than there is, values out of range, a plan that the engine doesn't have), QueueFull
+  /// when too many are waiting. Thread-safe.
   RequestId submit(GenerationRequest request, Sink sink);
 
   /// The most positions, up to `most`, that the memory holds of one text with this plan; at least 1. Thread-safe.

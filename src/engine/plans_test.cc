@@ -20,30 +20,37 @@ class EnginePlans : public ::testing::Test {
 };
 
 TEST_F(EnginePlans, ShareStepsAndChangeNoToken) {
-  EngineOptions options;
-  options.memory = std::size_t{2} << 20;  // little enough that some are pre-empted
-  options.step_tokens = 60;
-  options.max_sequences = 16;
-  Engine engine(*model_, plans_, options);
   const std::vector<TokenId> system = random_tokens(140, 258, 77);  // so that all begin alike, whatever their plan
   std::vector<GenerationRequest> requests;
   for (std::uint64_t i = 0; i < 10; ++i) {
-    requests.push_back(request_for_tests(5 + 3 * static_cast<int>(i), 20, i));
+    requests.push_back(request_for_tests(5 + 3 * static_cast<int>(i), 100, i));
     requests.back().prompt.insert(requests.back().prompt.begin(), system.begin(), system.end());
     requests.back().plan = static_cast<int>(i % plans_.size());
   }
-  std::vector<Collected> results(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    engine.submit(requests[i], results[i].sink());
-    engine.step();
+  std::uint64_t pre_empted = 0;
+  std::uint64_t found = 0;
+  for (const int positions : {460, 1000}) {  // little enough to pre-empt, and enough to keep prefixes
+    EngineOptions options;
+    options.memory = sequence_bytes(*plans_[0], positions);
+    options.step_tokens = 60;
+    options.max_sequences = 16;
+    Engine engine(*model_, plans_, options);
+    std::vector<Collected> results(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      engine.submit(requests[i], results[i].sink());
+      engine.step();
+    }
+    while (engine.step()) ASSERT_LE(engine.stats().cache_used(), options.memory);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      GenerationRequest request = requests[i];
+      const MixerList& own = *plans_[static_cast<std::size_t>(std::exchange(request.plan, 0))];
+      EXPECT_EQ(results[i].tokens, alone(*model_, own, request).tokens) << i;
+    }
+    pre_empted += engine.stats().preemptions;
+    found += engine.stats().prefix_hit_tokens;
   }
-  while (engine.step()) ASSERT_LE(engine.stats().cache_used(), options.memory);
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    GenerationRequest request = requests[i];
-    const MixerList& own = *plans_[static_cast<std::size_t>(std::exchange(request.plan, 0))];
-    EXPECT_EQ(results[i].tokens, alone(*model_, own, request).tokens) << i;
-  }
-  EXPECT_GT(engine.stats().prefix_hit_tokens, 0U);
+  EXPECT_GT(pre_empted, 0U);
+  EXPECT_GT(found, 0U);
 }
 
 TEST_F(EnginePlans, MemoryIsAskedOfTheRequestsOwnPlan) {

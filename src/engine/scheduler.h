@@ -56,7 +56,7 @@ class Scheduler {
  private:
   using Jobs = std::map<RequestId, std::unique_ptr<Job>>;
 
-  /// Puts as many of its pending tokens into the step as budget, snapshot_points and memory allow.
+  /// Puts as many of its pending tokens into the step as budget, snapshot points and memory allow.
   void plan(Job& job);
   /// The growth of reading `count` tokens, once there is room for it; nothing if only older jobs could give it.
   std::optional<std::size_t> make_room(const Job& job, int count);
