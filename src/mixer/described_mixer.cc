@@ -18,4 +18,24 @@ std::size_t DescribedMixer::bytes_to_copy(const LayerCache& cache, int length) c
   return bytes;
 }
 
+std::optional<KvPlace> DescribedMixer::place_of(const LayerCache& /*cache*/, int /*length*/, int /*position*/) const {
+  return {};
+}
+
+bool DescribedMixer::fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const {
+  if (length == 0) return true;
+  reserve(to, length);
+  for (int position = 0; position < length; ++position) {
+    const std::optional<KvPlace> own = place_of(to, length, position);
+    if (!own) continue;
+    const std::optional<KvPlace> old = from.place_of(cache, length, position);
+    if (!old) {
+      to.blocks.clear();
+      return false;
+    }
+    move_kv(old->layout, old->block, old->slot, own->layout, own->block, own->slot);
+  }
+  return true;
+}
+
 }  // namespace layerboost

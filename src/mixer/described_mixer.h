@@ -1,6 +1,7 @@
 // The base of all serving mixers.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "mixer/descriptor.h"
@@ -16,6 +17,10 @@ class DescribedMixer : public Mixer {
   [[nodiscard]] bool has_attention() const final { return descriptor_.weights == AttentionParts::all; }
   [[nodiscard]] std::optional<CacheAccount> account() const final { return descriptor_.cache.account; }
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const final;
+  /// Nothing: a kind that keeps keys and values says where.
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override;
+  /// Moves what place_of() of this mixer has a place for.
+  [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override;
 
  protected:
   explicit DescribedMixer(const MixerSpec& spec) : spec_(spec), descriptor_(descriptor_of(spec.kind)) {}

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "kernels/linear_attention.h"
 #include "mixer/feature_maps.h"
 #include "mixer/hybrid_core.h"
 
@@ -89,11 +88,30 @@ void HybridMixer::collect_leaving(const MixerRows& rows, const Projected& projec
   }
 }
 
+LinearHead HybridMixer::linear_head(int head, int count, const float* k, const float* v) const {
+  const Config& config = block_.config();
+  const int d = config.head_size;
+  const std::ptrdiff_t map = std::ptrdiff_t{head} * d * map_size_,
+                       key = std::ptrdiff_t{head / (config.heads / config.kv_heads)} * d;
+  return {.count = count,
+          .head_size = d,
+          .map_size = map_size_,
+          .k = k + key,
+          .v = v + key,
+          .k_stride = config.kv_size(),
+          .v_stride = config.kv_size(),
+          .q_map = q_features_.data() + map,
+          .k_map = k_features_.data() + map};
+}
+
+float* HybridMixer::state(const LayerCache& cache, int head) const {
+  return reinterpret_cast<float*>(cache.blocks.front().get()) +
+         head * static_cast<std::ptrdiff_t>(linear_state_floats(block_.config().head_size, map_size_));
+}
+
 void HybridMixer::run_states(const MixerRows& rows, const Projected& projected, const Parts& parts) const {
   const Config& config = block_.config();
-  const int d = config.head_size, H = config.heads, ratio = H / config.kv_heads;
-  const std::ptrdiff_t map = std::ptrdiff_t{d} * map_size_;
-  const auto state = static_cast<std::ptrdiff_t>(linear_state_floats(d, map_size_));
+  const int H = config.heads;
   const auto spans = std::ssize(rows.spans);
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (std::ptrdiff_t s = 0; s < spans; ++s) {
@@ -101,22 +119,12 @@ void HybridMixer::run_states(const MixerRows& rows, const Projected& projected, 
       const MixerSpan& span = rows.spans[static_cast<std::size_t>(s)];
       const Behind own = behind(span);
       if (own.count == 0) continue;
-      const std::ptrdiff_t row = span.row + own.first, query = (row * H + head) * d,
-                           key = (row * config.kv_heads + head / ratio) * d;
-      const LinearHead linear = {own.count,
-                                 d,
-                                 map_size_,
-                                 projected.q + query,
-                                 parts.leaving_k + key,
-                                 parts.leaving_v + key,
-                                 config.q_size(),
-                                 config.kv_size(),
-                                 config.kv_size(),
-                                 q_features_.data() + head * map,
-                                 k_features_.data() + head * map,
-                                 nullptr};
-      float* const states = reinterpret_cast<float*>(span.cache->blocks.front().get());
-      linear_attention(linear, states + head * state, parts.sums + query, config.q_size(),
+      const std::ptrdiff_t row = span.row + own.first, query = (row * H + head) * config.head_size,
+                           key = row * config.kv_size();
+      LinearHead linear = linear_head(head, own.count, parts.leaving_k + key, parts.leaving_v + key);
+      linear.q = projected.q + query;
+      linear.q_stride = config.q_size();
+      linear_attention(linear, state(*span.cache, head), parts.sums + query, config.q_size(),
                        parts.totals + row * H + head, H);
     }
   }
@@ -159,19 +167,11 @@ std::optional<KvPlace> HybridMixer::place_of(const LayerCache& cache, int length
 }
 
 bool HybridMixer::fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const {
-  if (length == 0) return true;
-  const int behind = length - spec().window;  // positions from the sinks to here are in the state
-  to.blocks.emplace_back();
-  if (behind > spec().sinks) to.blocks.front() = to.pools->allocate(state_bytes());
-  if (!window_.fold(from, cache, length, to)) {
-    to.blocks.clear();
-    return false;
-  }
+  if (!DescribedMixer::fold(from, cache, length, to)) return false;
   constexpr int chunk = 64;
-  const Config& config = block_.config();
-  const int d = config.head_size, H = config.heads, ratio = H / config.kv_heads;
-  const auto kv = static_cast<std::size_t>(config.kv_size());
+  const auto kv = static_cast<std::size_t>(block_.config().kv_size());
   std::vector<float> k(chunk * kv), v(chunk * kv);
+  const int behind = length - spec().window;  // positions from the sinks to here are in the state
   for (int position = spec().sinks; position < behind;) {
     int count = 0;
     for (; count < chunk && position < behind; ++position) {
@@ -180,30 +180,22 @@ bool HybridMixer::fold(const Mixer& from, const LayerCache& cache, int length, L
       const std::size_t at = static_cast<std::size_t>(count++) * kv;
       load_kv(place->layout, place->block, place->slot, k.data() + at, v.data() + at);
     }
-    if (count == 0) continue;
-    auto* const states = reinterpret_cast<float*>(to.blocks.front().get());
-#pragma omp parallel for
-    for (int head = 0; head < H; ++head) {
-      const std::ptrdiff_t map = std::ptrdiff_t{head} * d * map_size_, key = std::ptrdiff_t{head / ratio} * d;
-      std::vector<float> sums(static_cast<std::size_t>(count * d)), totals(static_cast<std::size_t>(count));
-      // Only the state is wanted: any queries do.
-      const LinearHead linear = {count,
-                                 d,
-                                 map_size_,
-                                 k.data() + key,
-                                 k.data() + key,
-                                 v.data() + key,
-                                 config.kv_size(),
-                                 config.kv_size(),
-                                 config.kv_size(),
-                                 q_features_.data() + map,
-                                 k_features_.data() + map,
-                                 nullptr};
-      linear_attention(linear, states + head * static_cast<std::ptrdiff_t>(linear_state_floats(d, map_size_)),
-                       sums.data(), d, totals.data(), 1);
-    }
+    if (count > 0) add_to_state(to, count, k.data(), v.data());
   }
   return true;
+}
+
+void HybridMixer::add_to_state(const LayerCache& cache, int count, const float* k, const float* v) const {
+  const Config& config = block_.config();
+#pragma omp parallel for
+  for (int head = 0; head < config.heads; ++head) {
+    std::vector<float> sums(static_cast<std::size_t>(count * config.head_size)),
+        totals(static_cast<std::size_t>(count));
+    LinearHead linear = linear_head(head, count, k, v);
+    linear.q = linear.k;  // only the state is wanted: any queries do
+    linear.q_stride = linear.k_stride;
+    linear_attention(linear, state(cache, head), sums.data(), config.head_size, totals.data(), 1);
+  }
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/linear_attention.h"
 #include "mixer/described_mixer.h"
 #include "mixer/window_cache.h"
 
@@ -34,6 +35,12 @@ class HybridMixer final : public DescribedMixer {
   void collect_leaving(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
   void prepare_states(const MixerRows& rows) const;
   void run_states(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
+  /// One query head with its features and its keys and values of k, v [count, G, d]; its queries are left to set.
+  [[nodiscard]] LinearHead linear_head(int head, int count, const float* k, const float* v) const;
+  /// One head's part of the state.
+  [[nodiscard]] float* state(const LayerCache& cache, int head) const;
+  /// Adds keys and values [count, G, d] to the state.
+  void add_to_state(const LayerCache& cache, int count, const float* k, const float* v) const;
   void combine(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
 
   /// The first row of a span that has something behind its window, and how many there are.

@@ -12,22 +12,13 @@ namespace layerboost {
 
 class MapMixer final : public DescribedMixer {
  public:
-  /// `model` must outlive the mixer. `parameters`: weight [D, D] ([out, in]) and bias [D], from a
-  /// closed-form ridge regression of the attention branch's output on the normalised input; packed in the model's
-  /// precision.
+  /// `model` must outlive the mixer. `parameters`: weight [D, D] ([out, in]) and bias [D], from a closed-form ridge
+  /// regression of the attention branch's output on the normalised input; packed in the model's precision.
   MapMixer(const Model& model, int layer, std::span<const float> parameters);
 
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int /*length*/) const override { return 0; }
   void reserve(LayerCache& /*cache*/, int /*length*/) const override {}
-  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& /*cache*/, int /*length*/,
-                                                int /*position*/) const override {
-    return {};
-  }
-  [[nodiscard]] bool fold(const Mixer& /*from*/, const LayerCache& /*cache*/, int /*length*/,
-                          LayerCache& /*to*/) const override {
-    return true;
-  }
 
  private:
   const Model& model_;

@@ -13,14 +13,6 @@ class NoMixer final : public DescribedMixer {
   void forward(const MixerRows& /*rows*/, Workspace& /*workspace*/) const override {}
   [[nodiscard]] std::size_t cache_bytes(int /*length*/) const override { return 0; }
   void reserve(LayerCache& /*cache*/, int /*length*/) const override {}
-  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& /*cache*/, int /*length*/,
-                                                int /*position*/) const override {
-    return {};
-  }
-  [[nodiscard]] bool fold(const Mixer& /*from*/, const LayerCache& /*cache*/, int /*length*/,
-                          LayerCache& /*to*/) const override {
-    return true;
-  }
 };
 
 extern const MixerDescriptor none_descriptor;

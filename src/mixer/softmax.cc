@@ -64,19 +64,6 @@ std::optional<KvPlace> SoftmaxMixer::place_of(const LayerCache& cache, int lengt
                  position % page_slots};
 }
 
-bool SoftmaxMixer::fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const {
-  for (int position = 0; position < length; ++position)
-    if (!from.place_of(cache, length, position)) return false;
-  reserve(to, length);
-  const KvLayout layout = block_.layout(page_slots);
-  for (int position = 0; position < length; ++position) {
-    const KvPlace place = *from.place_of(cache, length, position);
-    move_kv(place.layout, place.block, place.slot, layout,
-            to.blocks[static_cast<std::size_t>(position / page_slots)].get(), position % page_slots);
-  }
-  return true;
-}
-
 constinit const MixerDescriptor softmax_descriptor = {
     .kind = MixerKind::softmax,
     .name = "softmax",

@@ -16,7 +16,6 @@ class SoftmaxMixer final : public DescribedMixer {
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
   void reserve(LayerCache& cache, int length) const override;
   [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override;
-  [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override;
 
  private:
   AttentionBlock block_;

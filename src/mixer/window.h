@@ -24,9 +24,6 @@ class WindowMixer final : public DescribedMixer {
   [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override {
     return cache_.place_of(cache, length, position);
   }
-  [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override {
-    return cache_.fold(from, cache, length, to);
-  }
 
  private:
   AttentionBlock block_;

@@ -135,37 +135,13 @@ void WindowCache::load(const LayerCache& cache, int position, float* k, float* v
           v);
 }
 
-std::optional<WindowCache::Slot> WindowCache::slot_of(int length, int position) const {
+std::optional<KvPlace> WindowCache::place_of(const LayerCache& cache, int length, int position) const {
   if (position < 0 || position >= length) return {};
-  if (position < sinks_) return Slot{first_block_, sink_layout_, position};
+  if (position < sinks_) return KvPlace{sink_layout_, sinks(cache), position};
   if (position < length - window_) return {};
   const int slot = (position - sinks_) % window_, page = slot / page_slots;
-  return Slot{first_page() + static_cast<std::size_t>(page), page_layout(page), slot % page_slots};
-}
-
-std::optional<KvPlace> WindowCache::place_of(const LayerCache& cache, int length, int position) const {
-  const std::optional<Slot> own = slot_of(length, position);
-  if (!own) return {};
-  return KvPlace{own->layout, cache.blocks[own->block].get(), own->slot};
-}
-
-bool WindowCache::fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const {
-  const auto each_kept = [&](const auto& visit) {
-    for (int position = 0; position < length; ++position) {
-      if (position == sinks_) position = std::max(position, length - window_);
-      if (!visit(position)) return false;
-    }
-    return true;
-  };
-  const auto is_there = [&](int position) { return from.place_of(cache, length, position).has_value(); };
-  if (!each_kept(is_there)) return false;
-  reserve(to, length);
-  return each_kept([&](int position) {
-    const KvPlace old = *from.place_of(cache, length, position);
-    const Slot own = *slot_of(length, position);
-    move_kv(old.layout, old.block, old.slot, own.layout, to.blocks[own.block].get(), own.slot);
-    return true;
-  });
+  return KvPlace{page_layout(page), cache.blocks[first_page() + static_cast<std::size_t>(page)].get(),
+                 slot % page_slots};
 }
 
 int WindowCache::ring_pages(int end) const {

@@ -23,10 +23,8 @@ class WindowCache {
   /// Keys and values [G, d] of a position p >= s that the ring still holds.
   void load(const LayerCache& cache, int position, float* k, float* v) const;
 
-  /// As those of Mixer, for the keys and values of the window and the sinks. fold() may find the first `first_block`
-  /// blocks of `to` there already.
+  /// As that of Mixer, for the keys and values of the window and the sinks.
   [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const;
-  [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const;
 
   /// Bytes kept of `length` positions.
   [[nodiscard]] std::size_t bytes(int length) const;
@@ -34,14 +32,6 @@ class WindowCache {
   void reserve(LayerCache& cache, int length) const;
 
  private:
-  /// Where a cache of `length` positions has the key and value of `position`; nothing where they are gone.
-  struct Slot {
-    std::size_t block;  // of the layer's cache
-    KvLayout layout;
-    int slot;
-  };
-  [[nodiscard]] std::optional<Slot> slot_of(int length, int position) const;
-
   /// What of a span goes into the sinks, and into the ring.
   void put_sinks(const MixerSpan& span, std::vector<KvWrite>& writes) const;
   void put_ring(const MixerSpan& span, std::vector<KvWrite>& writes) const;

@@ -21,7 +21,7 @@ enum class CacheAccount { softmax, window, state };
 /// Where the key and the value of one position lie, of all KV heads.
 struct KvPlace {
   KvLayout layout;
-  const std::byte* block = nullptr;
+  std::byte* block = nullptr;
   int slot = 0;
 };
 
