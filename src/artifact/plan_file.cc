@@ -57,21 +57,21 @@ int read_count(const Json& json, const char* key, int least, const std::string& 
 
 MixerSpec read_mixer(const Json& json, const std::string& where) {
   const auto name = get<std::string>(json, "mixer", where);
-  std::vector<const char*> allowed;
-  for (const MixerDescriptor* kind : mixer_descriptors()) {
-    allowed.push_back(kind->name);
-    if (name != kind->name) continue;
-    for (const SpecField& field : spec_fields())
-      if (json.contains(field.key) && !has_field(kind->kind, field))
-        fail("{}: \"{}\" goes with the mixers {} only, not with \"{}\"", where, field.key, kinds_with(field, "and"),
-             name);
-    MixerSpec spec{kind->kind, 0, 0};
-    for (const SpecField& field : kind->fields)
-      if (field.least > 0 || json.contains(field.key))
-        spec.*field.value = read_count(json, field.key, field.least, where);
-    return spec;
+  const MixerDescriptor* const kind = find_kind(name);
+  if (kind == nullptr) {
+    std::vector<const char*> allowed;
+    for (const MixerDescriptor* one : mixer_descriptors()) allowed.push_back(one->name);
+    fail("{}: \"mixer\" is {}; allowed: {}", where, in_quotes(name), fmt::join(allowed, ", "));
   }
-  fail("{}: \"mixer\" is {}; allowed: {}", where, in_quotes(name), fmt::join(allowed, ", "));
+  for (const SpecField& field : spec_fields())
+    if (json.contains(field.key) && !has_field(kind->kind, field))
+      fail("{}: \"{}\" goes with the mixers {} only, not with \"{}\"", where, field.key, kinds_with(field, "and"),
+           name);
+  MixerSpec spec{kind->kind, 0, 0};
+  for (const SpecField& field : kind->fields)
+    if (field.least > 0 || json.contains(field.key))
+      spec.*field.value = read_count(json, field.key, field.least, where);
+  return spec;
 }
 
 std::map<MixerSpec, std::map<std::string, double>> read_layer_scores(const Json& json, const std::string& where) {

@@ -74,9 +74,8 @@ void refuse_idle_flags(const CLI::App& command, const AnalyzeOptions& options) {
   };
   const auto changes_to_kind_with = [&](const SpecField& field) {
     return std::any_of(options.to.begin(), options.to.end(), [&](const std::string& word) {
-      const auto kinds = mixer_descriptors();
-      return std::any_of(kinds.begin(), kinds.end(),
-                         [&](const auto* kind) { return word == kind->name && has_field(kind->kind, field); });
+      const MixerDescriptor* const kind = find_kind(word);
+      return kind != nullptr && has_field(kind->kind, field);
     });
   };
   if (!changes_to_kind_with(window_field))

@@ -1,5 +1,7 @@
 #include "mixer/kinds.h"
 
+#include <algorithm>
+
 #include "mixer/gated.h"
 #include "mixer/hybrid.h"
 #include "mixer/map.h"
@@ -17,6 +19,12 @@ static_assert(std::size(descriptors) == static_cast<std::size_t>(MixerKind::none
 }  // namespace
 
 const MixerDescriptor& descriptor_of(MixerKind kind) { return *descriptors[static_cast<std::size_t>(kind)]; }
+
+const MixerDescriptor* find_kind(std::string_view name) {
+  const auto* const found = std::find_if(std::begin(descriptors), std::end(descriptors),
+                                         [&](const auto* kind) { return name == kind->name; });
+  return found == std::end(descriptors) ? nullptr : *found;
+}
 
 std::span<const MixerDescriptor* const> mixer_descriptors() { return descriptors; }
 

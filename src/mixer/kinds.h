@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 namespace layerboost {
 
@@ -12,6 +13,9 @@ struct MixerDescriptor;
 
 /// What a kind says of itself.
 const MixerDescriptor& descriptor_of(MixerKind kind);
+
+/// The kind of this name; nullptr where there is none.
+const MixerDescriptor* find_kind(std::string_view name);
 
 /// The descriptors of all kinds, in the order of MixerKind.
 std::span<const MixerDescriptor* const> mixer_descriptors();

@@ -47,12 +47,8 @@ std::string to_string(const MixerSpec& spec) {
 }
 
 MixerSpec parse_mixer(std::string_view text) {
-  const std::string_view name = text.substr(0, text.find(':'));
-  std::vector<const char*> allowed;
-  for (const MixerDescriptor* kind : mixer_descriptors()) {
-    allowed.push_back(kind->grammar);
-    if (name != kind->name) continue;
-    std::string_view rest = text.substr(name.size());
+  std::string_view rest = text.substr(std::min(text.find(':'), text.size()));
+  if (const MixerDescriptor* const kind = find_kind(text.substr(0, text.size() - rest.size()))) {
     MixerSpec spec{kind->kind, 0, 0};
     bool valid = true;
     for (const SpecField& field : kind->fields) {
@@ -64,6 +60,8 @@ MixerSpec parse_mixer(std::string_view text) {
     }
     if (valid && rest.empty()) return spec;
   }
+  std::vector<const char*> allowed;
+  for (const MixerDescriptor* kind : mixer_descriptors()) allowed.push_back(kind->grammar);
   fail("unknown mixer \"{}\"; allowed: {}", text, fmt::join(allowed, ", "));
 }
 
