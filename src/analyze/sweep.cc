@@ -173,9 +173,8 @@ class Sweep {
         found.data.tasks != analysis_.data.tasks || found.choices != options_.choices ||
         found.measures != options_.measures)
       fail(
-          "{} holds another analysis (another model, text, or other `to`, `by`, `window`): give another `output`, or "
-          "remove "
-          "it",
+          "{} holds another analysis (another model, text, or other `to`, `by`, `window`): give another `output`, "
+          "or remove it",
           path_.string());
     if (found.maps) {
       maps_ = read_parameters(maps_path(), model_.config);

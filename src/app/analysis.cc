@@ -18,11 +18,10 @@ void check_measures(const AnalyzeOptions& options) {
   for (const std::string& measure : options.by)
     if (std::find(allowed.begin(), allowed.end(), measure) == allowed.end())
       fail("`by`: unknown measure \"{}\"; allowed: {}", measure, fmt::join(allowed, ", "));
-  const bool by_task = std::find(options.by.begin(), options.by.end(), "task") != options.by.end();
-  if (by_task && options.tasks.empty()) fail("`by` task needs `tasks` FILE,...");
+  if (options.asks_for("task") && options.tasks.empty()) fail("`by` task needs `tasks` FILE,...");
 }
 
-/// The kinds that --to may name: removal first, then from the most to the least.
+/// The kinds that `to` may name: removal first, then from the most to the least.
 std::vector<const MixerDescriptor*> replacement_kinds() {
   std::vector<const MixerDescriptor*> kinds;
   for (const MixerDescriptor* kind : mixer_descriptors())
@@ -43,10 +42,10 @@ std::vector<std::string> choice_words() {
 std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
   std::vector<MixerSpec> choices;
   for (const std::string& word : options.to) {
-    const auto kinds = replacement_kinds();
-    const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const auto* one) { return word == one->name; });
-    if (kind == kinds.end()) fail("`to`: unknown word \"{}\"; allowed: {}", word, fmt::join(choice_words(), ", "));
-    if (!has_window((*kind)->kind)) {
+    const MixerDescriptor* const kind = find_kind(word);
+    if (kind == nullptr || !kind->replacement)
+      fail("`to`: unknown word \"{}\"; allowed: {}", word, fmt::join(choice_words(), ", "));
+    if (!has_window(kind->kind)) {
       choices.push_back(parse_mixer(word));
       continue;
     }
@@ -70,12 +69,13 @@ void check_analyze_options(const AnalyzeOptions& options) {
 
 int sequence_length(const AnalyzeOptions& options, const Config& config) {
   if (config.max_positions <= 0 || options.length <= config.max_positions) return options.length;
-  note("the model has {} positions, and so many tokens has a sequence, not {}", config.max_positions, options.length);
+  note("`length` {}: the model has {} positions, and so many tokens has a sequence", options.length,
+       config.max_positions);
   return config.max_positions;
 }
 
 void check_retrieval(const Model& model, const AnalyzeOptions& options) {
-  if (std::find(options.by.begin(), options.by.end(), "retrieval") == options.by.end()) return;
+  if (!options.asks_for("retrieval")) return;
   const int positions = model.config.max_positions;
   const int length = positions > 0 ? std::min(options.length, positions) : options.length;
   try {
@@ -89,11 +89,11 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
                       const fs::path& output, const RunInfo& run) {
   check_measures(options);
   const int length = sequence_length(options, opened.model->config);
-  const bool retrieval = std::find(options.by.begin(), options.by.end(), "retrieval") != options.by.end();
   check_retrieval(*opened.model, options);
   const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit), options.ranks};
   const Calibration calibration = make_calibration(
-      *opened.model, {options.text, options.tokens, length, retrieval ? options.retrieval_items : 0, seed});
+      *opened.model,
+      {options.text, options.tokens, length, options.asks_for("retrieval") ? options.retrieval_items : 0, seed});
   return run_sweep(*opened.model, *opened.mixers, calibration, sweep, output, [&] { return run.to_json(); });
 }
 

@@ -1,7 +1,9 @@
 // A sensitivity sweep, as `analyze` and `boost` ask for it.
 #pragma once
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "artifact/analysis_file.h"
@@ -23,22 +25,27 @@ struct AnalyzeOptions {
   int retrieval_items = 8;
   int limit = 0;                 // items of each task
   const Ranks* ranks = nullptr;  // as SweepOptions
+
+  /// Whether `measure` is one of those in `by`.
+  [[nodiscard]] bool asks_for(std::string_view measure) const {
+    return std::find(by.begin(), by.end(), measure) != by.end();
+  }
 };
 
-/// The words that --to takes: the kinds of mixer that a layer can be changed to.
+/// The words for `to`: the kinds of mixer that a layer can be changed to.
 std::vector<std::string> choice_words();
 
-/// The mixers that --to, --window and --sinks name together. Throws Error for words that don't exist.
+/// The mixers that `to`, `windows` and `sinks` name together. Throws Error for words that don't exist.
 std::vector<MixerSpec> choices_of(const AnalyzeOptions& options);
 
 /// Throws Error for what can be seen to be wrong before a model is opened: words that don't exist, files that aren't
 /// there.
 void check_analyze_options(const AnalyzeOptions& options);
 
-/// Tokens of a sequence: --length, cut to the model's positions, which is said.
+/// Tokens of a sequence: `length`, cut to the model's positions, which is said.
 int sequence_length(const AnalyzeOptions& options, const Config& config);
 
-/// Throws Error where the sequences are too short for the passkeys of --by retrieval in this model's tokens.
+/// Throws Error where the sequences are too short for the passkeys of the measure retrieval in this model's tokens.
 void check_retrieval(const Model& model, const AnalyzeOptions& options);
 
 /// The sweep that the options ask for, written to `output` after every layer. Throws Error for words that don't exist.

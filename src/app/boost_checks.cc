@@ -56,7 +56,7 @@ void check_rereadable(const std::string& path, const char* option) {
 }  // namespace
 
 void check_boost(const BoostOptions& options) {
-  if (!options.estimate && options.output.empty()) fail("`output` is missing: where everything goes");
+  if (!options.estimate && options.output.empty()) fail("`output` DIR is missing: where everything goes");
   (void)speed_target(options.plan);
   check_rereadable(options.analyze.text, "text");
   for (const std::string& file : options.analyze.tasks) check_rereadable(file, "tasks");
@@ -71,7 +71,7 @@ void check_boost(const BoostOptions& options) {
 }
 
 void fit_to_model(BoostOptions& options, const Config& config) {
-  if (options.heal && !options.heal->none()) check_sizes_for_healing(config);
+  if (options.heals()) check_sizes_for_healing(config);
   if (config.max_positions > 0) {
     fit_prompts(options, config.max_positions);
     fit_passkey(options, config.max_positions);
@@ -86,7 +86,7 @@ void check_with_model(const BoostOptions& options, const Model& model, const Cos
   const TokenId bos = bos_token(model.text(), options.quality.bos);
   for (const int length : options.quality.passkey) check_passkey(model.text(), length, bos, model.config.max_positions);
   check_retrieval(model, options.analyze);
-  if (!options.analyze.text.empty() && options.heal && !options.heal->none()) {
+  if (!options.analyze.text.empty() && options.heals()) {
     const HealOptions heal;
     const int length = std::min(heal.length, model.config.max_positions);
     (void)open_heal_text(model, {{options.analyze.text}, "", length, heal.held_out, 1, options.compute.seed});

@@ -11,11 +11,11 @@ namespace layerboost {
 void check_boost(const BoostOptions& options);
 
 /// Lengths that nobody asked for become those that fit the model. Throws Error for those that were asked for and don't,
-/// and for budgets that no plan of the model can meet but for --speedup.
+/// and for budgets that no plan of the model can meet but for a speedup.
 void fit_to_model(BoostOptions& options, const Config& config);
 
-/// What the loaded model decides: the lengths of its passkeys, --speedup by `cost` (nullptr where that isn't asked
-/// for). Throws Error.
+/// What the loaded model decides: the lengths of its passkeys, and the speedup by `cost` (nullptr where none is
+/// asked for). Throws Error.
 void check_with_model(const BoostOptions& options, const Model& model, const CostModel* cost);
 
 }  // namespace layerboost

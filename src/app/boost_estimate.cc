@@ -49,8 +49,8 @@ class Estimator {
       : options_(options), work_(work), model_(model), config_(model.config), unchanged_(unchanged), times_(times) {
     const AnalyzeOptions& analyze = options.analyze;
     texts_ = std::max(1, (analyze.tokens + analyze.length - 1) / analyze.length);
-    const bool retrieval = std::find(analyze.by.begin(), analyze.by.end(), "retrieval") != analyze.by.end();
-    rows_ = static_cast<double>(texts_ + (retrieval ? analyze.retrieval_items : 0)) * analyze.length;
+    const int passkeys = analyze.asks_for("retrieval") ? analyze.retrieval_items : 0;
+    rows_ = static_cast<double>(texts_ + passkeys) * analyze.length;
     scored_ = static_cast<double>(texts_) * analyze.length;
     native_ = native_specs(config_);
   }
@@ -64,7 +64,7 @@ class Estimator {
     seconds += base + rows_ * times_.row;  // the unchanged model, and its layers one by one
     // From each layer on, for each choice: half of the layers in the mean.
     seconds += choices * (rows_ * times_.row * (layers + 1) / 2 + layers * scored_ * times_.head);
-    if (!options_.analyze.tasks.empty() && asked("task"))
+    if (!options_.analyze.tasks.empty() && options_.analyze.asks_for("task"))
       seconds += (choices * layers + 1) * task_tokens() * (times_.row + times_.head / 4);
     return {"1/6 analyze",
             fmt::format("{} layers, {} choice{} each, on {} tokens", layers, choices, choices == 1 ? "" : "s", rows_),
@@ -145,11 +145,6 @@ class Estimator {
   }
 
  private:
-  [[nodiscard]] bool asked(const char* measure) const {
-    const auto& by = options_.analyze.by;
-    return std::find(by.begin(), by.end(), measure) != by.end();
-  }
-
   [[nodiscard]] std::size_t weights() const { return model_.weights.bytes() + program_bytes; }
 
   [[nodiscard]] std::size_t position_bytes() const {

@@ -28,6 +28,10 @@ struct BoostOptions {
   ComputeOptions compute;
   std::string json;  // the file for the results, too; empty: none
 
+  /// Whether healing is asked for.
+  [[nodiscard]] bool heals() const { return heal && !heal->none(); }
+  /// Whether it is asked for that nothing is healed, nor used of what is healed already.
+  [[nodiscard]] bool unhealed() const { return heal && heal->none(); }
   /// Whether a plan of its own is asked for, rather than the one that may come ready-made.
   [[nodiscard]] bool plan_asked() const { return plan_options_given() || heal.has_value(); }
   /// Whether there are options that say how a plan is chosen.

@@ -10,8 +10,7 @@
 namespace layerboost {
 
 /// By the names of options, all that decides which plan boost makes: the budget, what is analysed, precision and seed;
-/// or
-/// {"ready-made": HASH} where the plan with this hash, which comes with the program, is used.
+/// or {"ready-made": HASH} where the plan with this hash, which comes with the program, is used.
 Json plan_options_json(const BoostOptions& options, const std::optional<std::string>& ready_made);
 
 /// Throws Error, naming what differs and what can be done, where `directory` holds a plan that was made with other

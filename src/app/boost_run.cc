@@ -99,7 +99,7 @@ class Boost {
 
   /// What was healed there must be whole, or be made again.
   void look_at_healing() const {
-    if (!has("heal.json") || (options_.heal && options_.heal->none())) return;
+    if (!has("heal.json") || options_.unhealed()) return;
     const bool heals = options_.heal.has_value();
     if (plan_is_there_) {
       const std::string plan = read_plan(file("plan.json")).hash();
@@ -107,7 +107,7 @@ class Boost {
       if (read_healed_directory(directory_).plan_hash != plan) return;
     }
     if (heals || ready_made_ || is_intact(directory_)) return;
-    fail("{}: what was healed there is missing a file or has changed: make it again (`heal`), or remove {}",
+    fail("{}: what was healed there is missing a file or has changed: make it again with `heal`, or remove {}",
          directory_.string(), healed_file(directory_).string());
   }
 
@@ -145,8 +145,7 @@ class Boost {
     BoostWork work;
     if (options_.heal) work.heal = *options_.heal;
     work.ready_made = ready_made_.has_value();
-    work.healed =
-        work.ready_made || !work.heal.none() || (!(options_.heal && options_.heal->none()) && has("heal.json"));
+    work.healed = work.ready_made || options_.heals() || (!options_.unhealed() && has("heal.json"));
     const int texts = std::max(1, (options_.analyze.tokens + options_.analyze.length - 1) / options_.analyze.length);
     work.self_text_is_kept = fs::exists(self_text_path(model, {texts, options_.analyze.length, options_.compute.seed}));
     work.written_text_is_kept = has("written.txt") || fs::exists(self_text_path(model, written_options()));
@@ -250,10 +249,8 @@ class Boost {
       return;
     }
     copy_healed(*ready_made_, directory_, opened_.model->path);
-    note(
-        "the plan and what healing learnt come ready-made from {}; others are made for a budget, or healed anew, where "
-        "that is asked for",
-        ready_made_->string());
+    note("the plan and what healing learnt come ready-made from {}; for others: `kv`, `speedup`, ... or `heal`",
+         ready_made_->string());
   }
 
   /// The curve of loss against memory, with the plan on it.
@@ -278,10 +275,10 @@ class Boost {
     write_json(file("curve.json"), curve);
   }
 
-  /// A directory that is healed already, by the program or by hand, stays so unless --heal says otherwise.
+  /// A directory that is healed already, by the program or by hand, stays so unless the options say otherwise.
   void heal() {
     note("3/6 heal: what the plan lost is learnt again");
-    if (options_.heal && !options_.heal->none()) {
+    if (options_.heals()) {
       HealOptions options;
       options.text = {options_.analyze.text.empty() ? "self" : options_.analyze.text};
       options.seed = options_.compute.seed;
@@ -290,9 +287,9 @@ class Boost {
       const auto unquantised = quantised ? load_model(opened_.model->path, Precision::bf16) : nullptr;
       heal_boosted(quantised ? *unquantised : *opened_.model, directory_, *options_.heal, options, run_of_step());
     }
-    healed_ = is_healed_directory(directory_) && !(options_.heal && options_.heal->none()) &&
+    healed_ = is_healed_directory(directory_) && !options_.unhealed() &&
               read_healed_directory(directory_).plan_hash == run_.plan;
-    if (!healed_) note("not healed: nothing says for how many tokens or how long");
+    if (!healed_) note("not healed; `heal` 10M (tokens) or `heal` 20min does that");
     record();
   }
 

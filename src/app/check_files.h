@@ -17,8 +17,7 @@ void check_input(const std::string& path, const char* option);
 void check_output(const std::string& path, const char* option);
 
 /// Throws Error, beginning with the name of the `option`, unless files can be written into `directory`, which is made
-/// if it is missing.
-/// "-" is refused.
+/// if it is missing. "-" is refused.
 void check_output_directory(const fs::path& directory, const char* option);
 
 }  // namespace layerboost

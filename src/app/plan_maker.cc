@@ -104,10 +104,10 @@ class PlanMaker {
   const OpenedModel& opened() {
     if (opened_.model) return opened_;
     const std::string where = options_.model.empty() ? analysis_.model.path : options_.model;
-    if (where.empty()) fail("{} doesn't say where its model is: give `model`", path_.string());
+    if (where.empty()) fail("{} doesn't say where its model is: give `model` MODEL", path_.string());
     opened_ = open_model_argument(where, "", precision_);
     if (opened_.model->hash != analysis_.model.hash)
-      fail("{} is of {} ({}), but {} is {} ({}): give `model`", path_.string(), analysis_.model.config.name,
+      fail("{} is of {} ({}), but {} is {} ({}): give `model` MODEL", path_.string(), analysis_.model.config.name,
            analysis_.model.hash, where, opened_.model->config.name, opened_.model->hash);
     if (analysis_.maps)
       for (auto& [key, map] : analysis_maps()) opened_.mixers->set_parameters(key.first, key.second, std::move(map));
@@ -119,7 +119,7 @@ class PlanMaker {
     if (auto known = read_cost(key)) return known;
     const std::string where = options_.model.empty() ? analysis_.model.path : options_.model;
     if (!budget_.speed && options_.model.empty() && (where.empty() || !fs::exists(where))) {
-      warn("no speed predicted: the model of {} isn't at \"{}\"", path_.string(), where);
+      warn("no speed predicted: the model of {} isn't at \"{}\"; give `model` MODEL", path_.string(), where);
       return {};
     }
     const CostModel found = measure_cost(*opened().model);

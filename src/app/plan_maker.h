@@ -26,15 +26,15 @@ struct PlanOptions {
   int context = 2048;
   std::string search = "additive";
   int measurements = 120;
-  std::string text;   // as given to `analyze`, for --search joint
+  std::string text;   // as given to `analyze`, for the joint search
   std::string model;  // empty: where the analysis says it is
 };
 
-/// What --speedup asks for; nothing where it isn't given. Throws Error for what can't be read.
+/// The speedup that is asked for; nothing where none is. Throws Error for what can't be read.
 std::optional<SpeedTarget> speed_target(const PlanOptions& options);
 
 /// Throws Error for options that no plan of this model can meet, whatever an analysis of these choices and measures
-/// finds. `cost`: needed for --speedup; nullptr: unknown.
+/// finds. `cost`: needed for a speedup; nullptr: unknown.
 void check_plan_options(const PlanOptions& options, const Config& config, const std::vector<MixerSpec>& choices,
                         const std::vector<std::string>& measures, const CostModel* cost);
 
@@ -44,7 +44,7 @@ struct MadePlan {
 };
 
 /// Chooses a plan from the analysis in `analysis_path` and writes it to `output`, the parameters of its maps beside it.
-/// Opens the model for --search joint and, once for each machine, to measure its speed; without a speed target a model
+/// Opens the model for a joint search and, once for each machine, to measure its speed; without a speed target a model
 /// that can't be found only leaves the speed out. `run`: seed, threads and precision in use. Throws Error, Interrupted.
 MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, const fs::path& output,
                    Precision precision, const RunInfo& run);

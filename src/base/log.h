@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -12,6 +13,16 @@ namespace layerboost {
 /// Writes one whole line to stderr, in place of a progress line that may stand there: printable() of `line`, for it may
 /// quote a file or a name. Thread-safe.
 void print_line(const std::string& line);
+
+/// While it lives, every line is printed as `rewrite` has it: for who calls things by other names than what prints.
+/// One at a time. Requires: no other thread prints while it is made or goes.
+class LineRewriting {
+ public:
+  explicit LineRewriting(std::function<std::string(const std::string&)> rewrite);
+  ~LineRewriting();
+  LineRewriting(const LineRewriting&) = delete;
+  LineRewriting& operator=(const LineRewriting&) = delete;
+};
 
 /// "layerboost: MESSAGE": what the program does or found.
 template <typename... Args>

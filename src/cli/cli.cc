@@ -83,12 +83,7 @@ void check_first_word(const CLI::App& app, const std::string& word) {
   fail("{}{}", message, see_help(command, ""));
 }
 
-int parse_and_run(int argc, const char* const* argv) {
-  CLI::App app(
-      "Makes a pretrained language model cheap to serve: measures which layers need softmax attention, gives the "
-      "others a window or nothing,\n"
-      "and shows what was lost and won.",
-      "layerboost");
+int parse_and_run(CLI::App& app, int argc, const char* const* argv) {
   app.set_version_flag("--version", "layerboost " LAYERBOOST_VERSION);
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
@@ -109,10 +104,6 @@ int parse_and_run(int argc, const char* const* argv) {
     return code;
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
-  } catch (const ToldElsewhere&) {
-    throw;
-  } catch (const Error& error) {
-    throw Error(with_flags(error.what(), app));
   }
 }
 
@@ -129,8 +120,14 @@ int run_command_line(int argc, const char* const* argv) {
   install_interrupt_handler();
   set_command_line(argc, argv);
   const StandardOutput output;
+  CLI::App app(
+      "Makes a pretrained language model cheap to serve: measures which layers need softmax attention, gives the "
+      "others a window or nothing,\n"
+      "and shows what was lost and won.",
+      "layerboost");
+  const LineRewriting in_flags([&app](const std::string& line) { return with_flags(line, app); });
   try {
-    const int code = parse_and_run(argc, argv);
+    const int code = parse_and_run(app, argc, argv);
     return code == 0 ? StandardOutput::finish() : code;
   } catch (const ToldElsewhere&) {
     return end_early("", 2);

@@ -29,8 +29,7 @@ Work prepare(const Model& model, const QualityOptions& options) {
     const std::vector<TokenId> tokens = first_tokens(tokenizer, work.text.text, tokens_needed(windows));
     work.windows = text_windows(tokens, windows, model.config.max_positions);
     const std::size_t body = static_cast<std::size_t>(options.context) - (work.bos >= 0 ? 1 : 0);
-    if (tokens.size() < body)
-      note("the text has only {} tokens, not the {} of a window", tokens.size(), options.context);
+    if (tokens.size() < body) note("`context` {}: the text has only {} tokens", options.context, tokens.size());
   }
   return work;
 }

@@ -60,7 +60,7 @@ class HealRun {
            static_cast<double>(wanted) / static_cast<double>(text.size()));
     const CoreBatch batch{micro_batch_sequences(options_, *student_), options_.length};
     if (const int again = student_->recomputed_layers(batch); again > 0)
-      note("the activations of {} layers don't fit into the memory for them, and are computed twice", again);
+      note("`memory`: the activations of {} layers don't fit and are computed twice", again);
   }
 
   /// Throws Error where healing into the directory would undo what somebody has there.

@@ -29,7 +29,7 @@ Limits limits_for(Limits limits, const Model& model, const Engine& engine) {
   const int asked = limits.positions > 0 ? std::min(limits.positions, most) : most;
   limits.positions = engine.longest_text(asked);
   if (limits.positions < asked && asked < unbounded)
-    note("texts have at most {} of {} positions: the memory for caches holds no more", limits.positions, asked);
+    note("texts have at most {} of {} positions: `memory` holds no more", limits.positions, asked);
   return limits;
 }
 
