@@ -24,8 +24,8 @@ class AllReduce {
 
   /// Sums `values` over the ranks, unless one of them ends. `problem`: what ends this one, Interrupted or another
   /// exception; nullptr: nothing. Then all throw, after the first has saved: a rank that failed its own problem, and
-  /// then the others ToldElsewhere; else all throw Interrupted. What save() returned is its message where
-  /// there is one rank; of several the first tells it at once, and the message is empty.
+  /// then the others ToldElsewhere; else all throw Interrupted. What save() returned is its message where there is one
+  /// rank; of several the first tells it at once, and the message is empty.
   void sum_or_end(std::span<double> values, std::exception_ptr problem);
 
   /// Sums `values` over the ranks, between two calls of sum_or_end().

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -26,21 +27,24 @@ std::size_t element_bytes(Precision precision) {
 
 }  // namespace
 
-void AlignedBuffer::Free::operator()(std::byte* p) const { std::free(p); }
+void AlignedBuffer::Release::operator()(std::byte* memory) const {
+  if (pages.data() == nullptr) std::free(memory);
+}
 
 std::byte* AlignedBuffer::reserve(std::size_t bytes) {
   if (bytes > capacity_) {
     // Growing by half at least keeps slowly rising sizes from allocating every time.
     const std::size_t wanted = (std::max(bytes, capacity_ + capacity_ / 2) + kLine - 1) / kLine * kLine;
-    small_.reset();
-    large_ = HugePages();
+    data_ = {};
     capacity_ = 0;
     if (wanted >= huge_page) {
-      large_ = HugePages(wanted);
+      HugePages pages(wanted);
+      std::byte* const memory = pages.data();
+      data_ = {memory, {std::move(pages)}};
     } else {
       void* memory = nullptr;
       if (::posix_memalign(&memory, kLine, wanted) != 0) throw std::bad_alloc();
-      small_.reset(static_cast<std::byte*>(memory));
+      data_ = {static_cast<std::byte*>(memory), {}};
     }
     capacity_ = wanted;
   }

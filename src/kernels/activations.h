@@ -13,8 +13,8 @@ namespace layerboost {
 /// Matrix products may round the number of rows up by so many: their operands and results have room for them.
 inline constexpr int spare_rows = 16;
 
-/// Memory aligned to 64 bytes that only ever grows; contents are lost when it does. From 2 MiB on it
-/// is HugePages.
+/// Memory aligned to 64 bytes that only ever grows; contents are lost when it does. From 2 MiB on it is
+/// HugePages.
 class AlignedBuffer {
  public:
   /// At least `bytes` bytes, aligned to 64.
@@ -27,15 +27,16 @@ class AlignedBuffer {
   float* reserve_product(std::ptrdiff_t rows, std::ptrdiff_t cols) {
     return reserve_as<float>(static_cast<std::size_t>(rows + spare_rows) * static_cast<std::size_t>(cols));
   }
-  [[nodiscard]] std::byte* data() const { return large_.data() != nullptr ? large_.data() : small_.get(); }
+  [[nodiscard]] std::byte* data() const { return data_.get(); }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const;
+  /// Owns the memory itself where it is huge pages; gives back what std::free() takes where it isn't.
+  struct Release {
+    HugePages pages;
+    void operator()(std::byte* memory) const;
   };
-  std::unique_ptr<std::byte, Free> small_;
-  HugePages large_;
+  std::unique_ptr<std::byte, Release> data_;
   std::size_t capacity_ = 0;
 };
 

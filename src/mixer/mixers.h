@@ -16,8 +16,8 @@ namespace layerboost {
 /// Makes and keeps mixers of one model: one object per layer and spec, made on first use.
 class MixerSet {
  public:
-  /// `model` must outlive the set. `parameters`: of mixers that have some. Kinds that learn start
-  /// from initial_parameters() where they have none here. kv: see AttentionBlock.
+  /// `model` must outlive the set. `parameters`: of mixers that have some. Kinds that learn start from
+  /// initial_parameters() where they have none here. kv: see AttentionBlock.
   explicit MixerSet(const Model& model, MixerParameters parameters = {}, KvType kv = KvType::bf16);
 
   /// The mixer of this layer. Throws Error for a map whose parameters aren't there.

@@ -61,8 +61,7 @@ class MixerCore {
   [[nodiscard]] virtual bool needs_plain() const { return false; }
 };
 
-/// The core of a layer's mixer, with its parameters from `parameters` or else initial ones. Requires: its kind
-/// has one.
+/// The core of a layer's mixer, with its parameters from `parameters` or else initial ones. Requires: its kind has one.
 std::unique_ptr<MixerCore> make_core(const Model& model, int layer, const MixerSpec& spec,
                                      const MixerParameters& parameters = {});
 

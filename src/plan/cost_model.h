@@ -1,6 +1,7 @@
 // How long a decode step takes with a plan: a sum of measured parts.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -29,8 +30,8 @@ CostTerms fit_cost(std::span<const CostSample> samples);
 
 /// Times of one model on one machine. The parts: each layer's mixer, and the rest (embedding, MLPs, head).
 struct CostModel {
-  CostTerms rest = {};                           // P = 0
-  std::map<std::string, CostTerms> mixers = {};  // by CostLaw::name
+  CostTerms rest = {};                                        // P = 0
+  std::map<std::string, CostTerms, std::less<>> mixers = {};  // by CostLaw::name
 
   /// One layer's mixer in a step of `batch` sequences at position `context`, P as its CostLaw says; what doesn't depend
   /// on positions, such as a linear state, is in `row`. Requires: the kind was measured, or takes no time.
