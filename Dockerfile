@@ -13,7 +13,7 @@ RUN cmake --preset release -B /build -DLAYERBOOST_TESTS=OFF && cmake --build /bu
 
 FROM debian:12-slim
 RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      libdnnl2 libfmt9 libspdlog1.10 libpcre2-8-0 libutf8proc2 libopenmpi3 libcurl4 libssl3 libgomp1 ca-certificates \
+      libdnnl2 libfmt9 libpcre2-8-0 libutf8proc2 libopenmpi3 libcurl4 libssl3 libgomp1 ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /var/cache/layerboost layerboost
 COPY --from=build --chown=layerboost:layerboost /cache/layerboost /var/cache/layerboost

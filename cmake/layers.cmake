@@ -74,7 +74,7 @@ function(layerboost_layer name)
   endif()
 endfunction()
 
-layerboost_layer(base LINKS fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads OpenMP::OpenMP_CXX)
+layerboost_layer(base LINKS fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads OpenMP::OpenMP_CXX)
 if(MPI_CXX_FOUND)
   target_link_libraries(lb_base PRIVATE MPI::MPI_CXX)
   target_compile_definitions(lb_base PRIVATE LAYERBOOST_MPI)

@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build pkg-config   # tools
   libdnnl-dev                        # oneDNN: matrix products
-  libfmt-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libeigen3-dev
+  libfmt-dev nlohmann-json3-dev libcli11-dev libeigen3-dev
   libpcre2-dev                       # the tokenizer's regular expressions
   libutf8proc-dev                    # Unicode normalisation for Qwen's tokenizers
   libopenmpi-dev openmpi-bin         # healing on several machines
