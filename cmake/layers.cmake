@@ -4,7 +4,7 @@
 
 add_library(layerboost_options INTERFACE)
 target_include_directories(layerboost_options INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/generated)
-target_compile_options(layerboost_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+target_compile_options(layerboost_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
 # GCC 12 warns of impossible overlaps in std::string (its bug 105651).
 target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 if(CMAKE_UNITY_BUILD)

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "generate/sampler.h"
 
 namespace layerboost {
 namespace {
