@@ -6,21 +6,18 @@
 FROM debian:12-slim AS build
 WORKDIR /opt/layerboost
 COPY scripts/setup.sh scripts/get-model.sh scripts/
-RUN scripts/setup.sh
+RUN scripts/setup.sh package
 RUN XDG_CACHE_HOME=/cache scripts/get-model.sh
 COPY . .
-RUN cmake --preset release -B /build -DLAYERBOOST_TESTS=OFF && cmake --build /build --target layerboost
+RUN cmake --preset release -B /build -DLAYERBOOST_TESTS=OFF && cmake --build /build \
+    && cpack --config /build/CPackConfig.cmake -B /package
 
 FROM debian:12-slim
-RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      libdnnl2 libfmt9 libpcre2-8-0 libutf8proc2 libopenmpi3 libcurl4 libssl3 libgomp1 ca-certificates \
-    && rm -rf /var/lib/apt/lists/* \
+COPY --from=build /package/*.deb /tmp/
+RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends /tmp/*.deb \
+    && rm -rf /var/lib/apt/lists/* /tmp/*.deb \
     && useradd --system --home-dir /var/cache/layerboost layerboost
 COPY --from=build --chown=layerboost:layerboost /cache/layerboost /var/cache/layerboost
-COPY --from=build /build/layerboost /usr/local/bin/
-# Ready-made plans, where the program was told at its build to look for them.
-COPY --from=build /opt/layerboost/models /opt/layerboost/models
-COPY --from=build /opt/layerboost/LICENSE /opt/layerboost/
 USER layerboost
 ENV XDG_CACHE_HOME=/var/cache
 VOLUME /var/cache/layerboost

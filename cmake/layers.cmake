@@ -3,7 +3,8 @@
 # Tests lie beside the code as *_test.cc and are linked into one program per folder, FOLDER_test.
 
 add_library(layerboost_options INTERFACE)
-target_include_directories(layerboost_options INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/generated)
+target_include_directories(layerboost_options INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include
+                           ${PROJECT_BINARY_DIR}/generated ${PROJECT_BINARY_DIR}/generated/include)
 target_compile_options(layerboost_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
 # GCC 12 warns of impossible overlaps in std::string (its bug 105651).
 target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
@@ -13,7 +14,7 @@ if(CMAKE_UNITY_BUILD)
   # A local name hides one that another source of the same unity file has, which GCC's -Wshadow doesn't mind.
   target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-shadow>)
 endif()
-target_compile_definitions(layerboost_options INTERFACE LAYERBOOST_VERSION="${PROJECT_VERSION}")
+configure_file(${PROJECT_SOURCE_DIR}/include/layerboost/version.h.in ${PROJECT_BINARY_DIR}/generated/include/layerboost/version.h)
 if(LAYERBOOST_SANITIZE)
   # For the directory: options that targets take from others come last, where a target couldn't switch them off.
   add_compile_options(-fsanitize=${LAYERBOOST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -39,6 +40,10 @@ function(layerboost_layer name)
     return()
   endif()
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.h)
+  if(name STREQUAL library)
+    file(GLOB face CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/layerboost/*.h)
+    list(APPEND headers ${face})
+  endif()
   set(checked ${PROJECT_BINARY_DIR}/layering/${name})
   add_custom_command(
     OUTPUT ${checked}
@@ -74,7 +79,7 @@ function(layerboost_layer name)
   endif()
 endfunction()
 
-layerboost_layer(base LINKS fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads OpenMP::OpenMP_CXX)
+layerboost_layer(base LINKS fmt::fmt nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
 if(MPI_CXX_FOUND)
   target_link_libraries(lb_base PRIVATE MPI::MPI_CXX)
   target_compile_definitions(lb_base PRIVATE LAYERBOOST_MPI)
@@ -109,6 +114,7 @@ layerboost_layer(heal USES eval artifact generate mixer model kernels base)
 ranks_test(heal *.Ranks*)
 layerboost_layer(export USES artifact mixer model text base)
 layerboost_layer(engine USES generate model text kernels base TESTS_USE eval mixer)
+layerboost_layer(library USES engine eval artifact generate mixer model text kernels base)
 layerboost_layer(server USES engine generate text kernels base TESTS_USE eval mixer LINKS Boost::headers)
 if(LAYERBOOST_SANITIZE MATCHES thread AND TARGET lb_server)
   # ThreadSanitizer doesn't know fences. None are needed: one thread runs the event loop, and its queue has a mutex.
@@ -137,7 +143,6 @@ if(LAYERBOOST_SANITIZE)
   endforeach()
 endif()
 
-target_compile_definitions(lb_artifact PRIVATE LAYERBOOST_MODELS_DIR="${PROJECT_SOURCE_DIR}/models")
 if(TARGET lb_cli)
   # Nothing here is hot, and the headers are large.
   foreach(name net app cli)

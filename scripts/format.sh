@@ -6,4 +6,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 mode=(-i)
 [ "${1:-}" != --check ] || mode=(--dry-run -Werror)
-find src bench fuzz -name '*.cc' -print0 -o -name '*.h' -print0 | xargs -0 clang-format "${mode[@]}"
+find src include examples bench fuzz -name '*.cc' -print0 -o -name '*.h' -print0 | xargs -0 clang-format "${mode[@]}"

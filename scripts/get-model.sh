@@ -16,8 +16,8 @@ give_up() {
 }
 
 if has_hash "$directory/$file" "$file_sha256"; then exit 0; fi
-command -v unzip >/dev/null || give_up "unzip is missing; run scripts/setup.sh"
-python3 -m pip --version >/dev/null 2>&1 || give_up "python3-pip is missing; run scripts/setup.sh"
+command -v unzip >/dev/null || give_up "unzip is missing (Debian: apt-get install unzip)"
+python3 -m pip --version >/dev/null 2>&1 || give_up "pip is missing (Debian: apt-get install python3-pip)"
 
 mkdir -p "$directory"
 temporary=$(mktemp -d "$directory/.fetch.XXXXXX")

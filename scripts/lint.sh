@@ -14,4 +14,4 @@ if [ $# -eq 0 ]; then
   mapfile -t files < <(sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$commands" | grep -v /generated/ | sort -u)
 fi
 # clang-tidy counts the warnings that it hid in system headers; only what it found here is worth a line.
-printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet --checks=-bugprone-suspicious-include --header-filter=/src/ -p build/clang 2> >(grep -v 'warnings\? generated\.$' >&2 || true)
+printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet --checks=-bugprone-suspicious-include --header-filter="/(src|include/layerboost)/" -p build/clang 2> >(grep -v 'warnings\? generated\.$' >&2 || true)

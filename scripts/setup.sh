@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building (and with an argument, scripts/test.sh or scripts/fuzz.sh) needs. Does nothing when all are there.
-#   scripts/setup.sh [test | fuzz]
+# Installs the Debian packages that building (and with an argument, scripts/test.sh, cpack or scripts/fuzz.sh) needs. Does
+# nothing when all are there.
+#   scripts/setup.sh [test | package | fuzz]
 set -euo pipefail
 
 packages=(
@@ -17,7 +18,8 @@ packages=(
   python3-pip unzip ca-certificates  # scripts/get-model.sh
 )
 case ${1:-} in
-  test) packages+=(clang clang-format clang-tidy libomp-dev gcovr python3-aiohttp) ;;
+  test) packages+=(clang clang-format clang-tidy libomp-dev gcovr python3-aiohttp dpkg-dev file) ;;
+  package) packages+=(dpkg-dev file) ;;
   fuzz) packages+=(clang libclang-rt-dev libomp-dev) ;;
 esac
 

@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "base/terminal.h"
 #include "eval/self_text.h"
+#include "layerboost/version.h"
 #include "model/tensor_table.h"
 #include "plan/cost_calibration.h"
 #include "report/report.h"

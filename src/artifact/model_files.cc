@@ -69,7 +69,8 @@ ModelFiles healed_model_files(const fs::path& directory, const fs::path& base) {
   return files;
 }
 
-ModelFiles find_model_files(const std::string& model) {
+ModelFiles find_model_files(const std::string& given) {
+  const std::string model = shipped_or_given(given);
   if (is_healed_directory(model)) return healed_model_files(model, {});
   if (is_boost_directory(model)) return of_boost(model);
   const fs::path path = find_model(model);

@@ -22,7 +22,8 @@ struct ModelFiles {
   std::string where;  // the directory that says all this, for messages; empty: MODEL names the model itself
 };
 
-/// The files of what find_model() finds, of a directory that boost, heal or export wrote. Where the base model is not
+/// The files of what find_model() finds, of a directory that boost, heal or export wrote, or of one that comes with the
+/// program ("models/NAME"). Where the base model is not
 /// at the path recorded, it is looked for by the name recorded. Throws Error when there is no such model, the directory
 /// lacks a file, or its adapter has changed.
 ModelFiles find_model_files(const std::string& model);

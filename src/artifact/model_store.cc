@@ -10,6 +10,7 @@
 #include "artifact/folders.h"
 #include "artifact/healed_directory.h"
 #include "artifact/hugging_face.h"
+#include "base/data_directory.h"
 #include "base/error.h"
 #include "base/in_quotes.h"
 #include "base/nearest.h"
@@ -113,9 +114,9 @@ bool is_path(const std::string& typed) {
 
 /// How to run the script that fetches the default model, from here.
 std::string fetching_script() {
-  const fs::path script = models_directory().parent_path() / "scripts/get-model.sh";
   std::error_code ignored;
-  if (!fs::exists(script, ignored)) return "scripts/get-model.sh of layerboost's source";
+  const fs::path script = fs::canonical(data_directory() / "scripts/get-model.sh", ignored);
+  if (script.empty()) return "scripts/get-model.sh of layerboost's source";
   const fs::path from_here = fs::proximate(script, ignored);
   return (from_here.empty() || *from_here.begin() == ".." ? script : from_here).string();
 }
@@ -127,7 +128,19 @@ fs::path store_path(const std::string& name) {
   return cache_dir() / "models" / name;
 }
 
-fs::path models_directory() { return LAYERBOOST_MODELS_DIR; }
+fs::path models_directory() {
+  std::error_code missing;
+  fs::path models = data_directory() / "models", real = fs::canonical(models, missing);
+  return missing ? models : real;
+}
+
+std::string shipped_or_given(const std::string& model) {
+  const fs::path path(model);
+  std::error_code ignored;
+  if (path.parent_path() != "models" || fs::exists(path, ignored)) return model;
+  const fs::path shipped = models_directory() / path.filename();
+  return is_ours(shipped) ? shipped.string() : model;
+}
 
 fs::path find_model(const std::string& model) {
   fs::path path(model);

@@ -19,8 +19,12 @@ fs::path find_model(const std::string& model);
 /// The same of names alone, whatever files there are of this name.
 fs::path find_cached_model(const std::string& name);
 
-/// Where the healed models are that come with the program.
+/// Where the healed models are that come with the program: models/ of data_directory().
 fs::path models_directory();
+
+/// `model`, or the directory in models_directory() that it means: "models/NAME" where there is nothing of this name
+/// here. So it is the same word in the source's folder and where the program is installed.
+std::string shipped_or_given(const std::string& model);
 
 /// The folder in the cache where `layerboost pull` puts ORG/NAME. Throws Error when `name` isn't of that form.
 fs::path store_path(const std::string& name);

@@ -127,6 +127,12 @@ TEST_F(ModelStore, DoesNotTakeAPathForANameOnAHub) {
   const std::string shipped = (models_directory() / "smollm2-135m").string();
   EXPECT_EQ(message("models/smollm2-135m"),
             "no file or directory models/smollm2-135m; did you mean \"" + shipped + "\"?");
+  EXPECT_EQ(shipped_or_given("models/smollm2-135m"), shipped);
+  EXPECT_EQ(shipped_or_given("models/other"), "models/other");
+  EXPECT_EQ(shipped_or_given("smollm2-135m"), "smollm2-135m");
+  fs::create_directories("models/smollm2-135m");
+  EXPECT_EQ(shipped_or_given("models/smollm2-135m"), "models/smollm2-135m");
+  fs::remove_all("models");
   fs::create_directories("out");
   EXPECT_EQ(message("out/healed"), "no file or directory out/healed");
   EXPECT_EQ(message("some/file.gguf"), "no file or directory some/file.gguf");

@@ -1,4 +1,5 @@
-// Errors of two kinds: the user's (Error: one line, exit code 2) and ours (LB_CHECK: a broken invariant, aborts).
+// Errors of two kinds: the user's (Error, of the library's face: one line, exit code 2) and ours (LB_CHECK: a broken
+// invariant, aborts).
 #pragma once
 
 #include <fmt/format.h>
@@ -7,15 +8,9 @@
 #include <string>
 #include <utility>
 
-namespace layerboost {
+#include "layerboost/error.h"
 
-/// Something the user gave is wrong: a file, a flag, a plan. `what()` is one line that says what is wrong, where, and
-/// what would be right; the command line prints it after "layerboost: " and exits with 2.
-class Error : public std::runtime_error {
- public:
-  /// what() is printable(message): a message may quote a file.
-  explicit Error(const std::string& message);
-};
+namespace layerboost {
 
 /// Throws Error with the formatted message.
 template <typename... Args>
@@ -37,4 +32,4 @@ class Interrupted : public std::runtime_error {
 
 /// An invariant of the program; checked in release builds too.
 #define LB_CHECK(condition) \
-  ((condition) ? static_cast<void>(0) : ::layerboost::broken_invariant(#condition, __FILE__, __LINE__))
+  ((condition) ? static_cast<void>(0) : ::layerboost::broken_invariant(#condition, __FILE_NAME__, __LINE__))

@@ -10,6 +10,14 @@
 
 namespace layerboost {
 
+/// From now on each line goes to `handler`, and none to stderr, where no progress is shown any more either: for a
+/// program that has the library in it. An empty one drops them. Must not throw; is called by one thread at a time.
+/// Thread-safe.
+void redirect_lines(std::function<void(const std::string&)> handler);
+
+/// Whether stderr is the place for lines, and for progress: until redirect_lines() is called.
+bool lines_on_stderr();
+
 /// Writes one whole line to stderr, in place of a progress line that may stand there: printable() of `line`, for it may
 /// quote a file or a name. Thread-safe.
 void print_line(const std::string& line);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/ranks.h"
 
 namespace layerboost {
@@ -43,7 +44,8 @@ std::string short_time(double seconds) {
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit)
     : Progress(std::move(label), total, std::move(unit),
-               {Ranks::world().first() ? stderr : nullptr, ::isatty(STDERR_FILENO) == 1, seconds_since_start}) {}
+               {lines_on_stderr() && Ranks::world().first() ? stderr : nullptr, ::isatty(STDERR_FILENO) == 1,
+                seconds_since_start}) {}
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit, Output output)
     : label_(std::move(label)),

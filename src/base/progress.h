@@ -20,8 +20,8 @@ class Progress {
     double (*now)();  // seconds from any origin
   };
 
-  /// Writes to stderr; of several ranks only the first does. `total` units of work, each called `unit` ("tokens"); 0
-  /// when the number isn't known.
+  /// Writes to stderr, unless lines go elsewhere (base/log.h); of several ranks only the first does. `total` units of
+  /// work, each called `unit` ("tokens"); 0 when the number isn't known.
   Progress(std::string label, std::int64_t total, std::string unit);
   Progress(std::string label, std::int64_t total, std::string unit, Output output);
   ~Progress();

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/cpu.h"
+#include "layerboost/version.h"
 
 namespace layerboost {
 namespace {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "layerboost/version.h"
+
 namespace layerboost {
 namespace {
 

@@ -24,6 +24,7 @@
 #include "cli/commands.h"
 #include "cli/option_names.h"
 #include "cli/standard_output.h"
+#include "layerboost/version.h"
 
 namespace layerboost {
 namespace {
@@ -38,6 +39,7 @@ void add_commands(CLI::App& app) {
   add_generate_command(app);
   add_heal_command(app);
   add_info_command(app);
+  add_manual_command(app);
   add_plan_command(app);
   add_pull_command(app);
   add_report_command(app);

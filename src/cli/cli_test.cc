@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/run_for_tests.h"
+#include "layerboost/version.h"
 
 namespace layerboost {
 namespace {

@@ -47,12 +47,6 @@ struct EngineStats {
   StepTimes times;  // spent in steps, but for the last one's output
 };
 
-/// Thrown by submit(): try again later.
-class QueueFull : public Error {
- public:
-  using Error::Error;
-};
-
 /// The compute thread is the one that calls run() or step(); everything else may come from any thread.
 class Engine {
  public:

@@ -12,8 +12,9 @@
 
 namespace layerboost {
 
-/// A model of small_config() with small_weights() and the tokenizer of tokenizer_for_tests.h: V 260.
-inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
+/// Writes a GGUF file of a model of small_config() with small_weights() and the tokenizer of tokenizer_for_tests.h: V
+/// 260.
+inline void write_text_model(const fs::path& path) {
   const Config config = test::small_config(260);
   const TokenizerData tokenizer = tokenizer_data_for_tests();
   test::GgufWriter writer;
@@ -32,8 +33,13 @@ inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
     const std::string data = test::f32_bytes(test::small_weights(shape, random));
     writer.tensor(test::gguf_name(name), shape, test::ggml_type(DType::f32), data);
   });
-  const fs::path path = fs::path(testing::TempDir()) / fmt::format("layerboost-text-model-{}.gguf", ::getpid());
   write_file(path, writer.file());
+}
+
+/// The same, opened.
+inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
+  const fs::path path = fs::path(testing::TempDir()) / fmt::format("layerboost-text-model-{}.gguf", ::getpid());
+  write_text_model(path);
   auto model = load_model(path, precision);
   fs::remove(path);  // the map stays
   return model;

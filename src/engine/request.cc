@@ -1,6 +1,7 @@
 #include "engine/request.h"
 
 #include "base/error.h"
+#include "generate/sampler.h"
 
 namespace layerboost {
 

@@ -1,75 +1,13 @@
-// What the engine is asked for and what it answers: the seam between it and whoever serves it.
+// What makes a request: its definition is a part of the library's face, as that of what it is answered with.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "generate/sampler.h"
+#include "layerboost/request.h"
 #include "model/config.h"
-#include "text/tokenizer.h"
 
 namespace layerboost {
-
-/// Counts up from 1 in order of arrival.
-using RequestId = std::uint64_t;
-
-/// Why a text ended. stop: an end token, a stop token or a stop string; length: max_tokens; failed: it couldn't be
-/// written on, Output::error says why.
-enum class FinishReason { none, stop, length, cancelled, failed };
-
-/// OpenAI's words: "stop", "length"; and "cancelled", "failed", "none".
-const char* name_of(FinishReason reason);
-
-/// A text to be written on.
-struct GenerationRequest {
-  std::vector<TokenId> prompt;  // at least one token
-  int max_tokens = 16;          // 0: the prompt is only read
-  int min_tokens = 0;           // before so many, end and stop tokens can't be sampled and stop strings don't count
-  bool ignore_eos = false;      // the model's own end tokens don't end the text
-  int plan = 0;                 // which of the engine's plans the text is read and written with
-  Sampling sampling;
-  std::uint64_t seed = 0;            // the same seed gives the same text whatever else is in the batch
-  std::vector<TokenId> stop_tokens;  // beside the model's own; the stopping token is not part of the text
-  std::vector<std::string> stop;     // UTF-8; the text ends before the first of them
-  /// -1: none; n >= 0: of each token its own log-probability and the n likeliest tokens. Of the raw softmax: before
-  /// temperature, penalties and bias.
-  int logprobs = -1;
-  bool prompt_logprobs = false;  // the same of the prompt's tokens, with max(0, logprobs) likeliest
-};
 
 /// Throws Error, naming the field, unless the request makes sense for a model of this shape: tokens of its vocabulary,
 /// at least one; no more positions than it has; sampling as check_sampling() wants it.
 void check_request(const GenerationRequest& request, const Config& config);
-
-struct TokenLogprob {
-  TokenId token = 0;
-  float logprob = 0;
-  std::vector<std::pair<TokenId, float>> top;  // likeliest first
-};
-
-/// A piece of a text, as it is written.
-struct Output {
-  std::string text;  // new text: whole UTF-8 characters, without control tokens; may be empty while something
-                     // is held back that may become a character or a stop string
-  std::vector<TokenId> tokens;         // new tokens, without the stopping one; those of a stop string are among them
-  std::vector<TokenLogprob> logprobs;  // of `tokens`, if asked for
-  std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt], if asked for, with the first output only; [0]
-                                                             // is empty
-  FinishReason finish = FinishReason::none;
-  const char* error = nullptr;  // of a text that failed: one line, for good
-  // So far:
-  int prompt_tokens = 0;
-  int cached_tokens = 0;     // of the prompt, found in the prefix cache
-  int generated_tokens = 0;  // sampled, the stopping token among them
-  double waited = 0;         // seconds in the queue before the text was first run
-};
-
-/// Is handed each Output on the compute thread, in order; the last one has finish != none, and nothing comes after it.
-/// Must be quick and must not throw; may call Engine::submit() and cancel().
-using Sink = std::function<void(Output&&)>;
 
 }  // namespace layerboost

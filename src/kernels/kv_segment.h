@@ -4,11 +4,9 @@
 #include <cstdint>
 
 #include "kernels/precision.h"
+#include "layerboost/types.h"
 
 namespace layerboost {
-
-/// How keys and values are kept: see KvLayout.
-enum class KvType { f32, bf16, int8 };
 
 /// "f32", "bf16", "int8".
 constexpr const char* name_of(KvType type) {

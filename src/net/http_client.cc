@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/in_quotes.h"
 #include "base/interrupt.h"
+#include "layerboost/version.h"
 
 namespace layerboost {
 

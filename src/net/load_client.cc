@@ -13,6 +13,7 @@
 #include "base/in_quotes.h"
 #include "base/interrupt.h"
 #include "base/random.h"
+#include "layerboost/version.h"
 #include "net/event_stream.h"
 
 namespace layerboost {

@@ -8,6 +8,7 @@
 
 #include "artifact/analysis_file.h"
 #include "artifact/plan.h"
+#include "layerboost/version.h"
 #include "report/healing_data.h"
 
 namespace layerboost {

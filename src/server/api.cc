@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "base/in_quotes.h"
+#include "layerboost/version.h"
 #include "server/api_error.h"
 #include "server/json_answer.h"
 #include "server/page.h"

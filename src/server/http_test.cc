@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "layerboost/version.h"
 #include "server/server_for_tests.h"
 
 namespace layerboost {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/memory.h"
+#include "layerboost/version.h"
 #include "server/prometheus_writer.h"
 
 namespace layerboost {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "text/tokenizer.h"
 
 namespace layerboost {
 

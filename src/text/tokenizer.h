@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-namespace layerboost {
+#include "layerboost/types.h"
 
-using TokenId = std::int32_t;
+namespace layerboost {
 
 /// A token that is matched in raw text before BPE ("<|im_start|>").
 struct AddedToken {

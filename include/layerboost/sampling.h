@@ -1,0 +1,34 @@
+// How the next token of a text is chosen.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "layerboost/types.h"
+
+namespace layerboost {
+
+/// Below it, logits divided by the temperature would only differ from the likeliest token by overflowing.
+inline constexpr double least_temperature = 1e-5;
+
+/// How a token is chosen; as it stands, the likeliest. What is done, in this order (vLLM's), with log-probabilities as
+/// logits:
+///   1. logit_bias is added, tokens that may not be sampled yet are left out;
+///   2. repetition_penalty r: the logit of each token of the prompt or the text so far is divided by r if positive,
+///      multiplied if not (Keskar et al., 2019). frequency_penalty f and presence_penalty p: a token that the text so
+///      far (without the prompt) has c > 0 times loses c f + p (OpenAI);
+///   3. temperature below least_temperature: the likeliest token. Otherwise logits are divided by the temperature;
+///   4. min_p: tokens less likely than min_p times the likeliest are left out (Nguyen et al., 2024);
+///   5. top_k: all but the k likeliest are left out; top_p: all but the fewest likeliest whose probabilities, among
+///      those still there, reach top_p (Holtzman et al., 2019);
+///   6. one of the others is sampled.
+struct Sampling {
+  double temperature = 0;  // at least 0
+  double top_p = 1;        // in (0, 1]; 1: off
+  int top_k = 0;           // at least 0; 0: off
+  double min_p = 0;        // in [0, 1]; 0: off
+  double repetition_penalty = 1, presence_penalty = 0, frequency_penalty = 0;
+  std::vector<std::pair<TokenId, float>> logit_bias = {};
+};
+
+}  // namespace layerboost
