@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that is checked, from a bare Debian on: packages, default model; tests in release, at every instruction level that the CPU has, under
-# AddressSanitizer and UBSan (with coverage) and ThreadSanitizer; a server under everything at once; Clang's warnings and lint; format; figures. Ends with "N passed, N failed, N skipped",
+# AddressSanitizer and UBSan (with coverage) and ThreadSanitizer; a server under everything at once; Clang's warnings and lint; includes; format; figures. Ends with "N passed, N failed, N skipped",
 # summed over all runs of ctest; a check without tests counts as one failed where it fails. Exit code 0 only without failures.
 #   scripts/test.sh
 set -uo pipefail
@@ -70,6 +70,7 @@ check "asan build" build asan && {
 check "tsan build" build tsan base_test text_test engine_test server_test &&
   OMP_NUM_THREADS=1 run_tests ThreadSanitizer tsan -L '^(base|text|engine|server)$' -E '^ranks'
 check clang-tidy scripts/lint.sh
+check "includes of what changed lately" scripts/check-includes.sh --recent
 check format scripts/format.sh --check
 check "figures of the docs" python3 bench/figures.py --check
 

@@ -17,16 +17,6 @@ std::function<std::string(const std::string&)>& rewriting() {
   return current;
 }
 
-}  // namespace
-
-LineRewriting::LineRewriting(std::function<std::string(const std::string&)> rewrite) {
-  rewriting() = std::move(rewrite);
-}
-
-LineRewriting::~LineRewriting() { rewriting() = nullptr; }
-
-namespace {
-
 /// Where lines go in place of stderr, once redirect_lines() was called.
 struct Redirection {
   std::mutex mutex;
@@ -39,6 +29,12 @@ Redirection& redirection() {
 }
 
 }  // namespace
+
+LineRewriting::LineRewriting(std::function<std::string(const std::string&)> rewrite) {
+  rewriting() = std::move(rewrite);
+}
+
+LineRewriting::~LineRewriting() { rewriting() = nullptr; }
 
 void redirect_lines(std::function<void(const std::string&)> handler) {
   const std::lock_guard lock(redirection().mutex);
