@@ -69,11 +69,11 @@ ModelFiles healed_model_files(const fs::path& directory, const fs::path& base) {
   return files;
 }
 
-ModelFiles find_model_files(const std::string& given) {
-  const std::string model = shipped_or_given(given);
-  if (is_healed_directory(model)) return healed_model_files(model, {});
-  if (is_boost_directory(model)) return of_boost(model);
-  const fs::path path = find_model(model);
+ModelFiles find_model_files(const std::string& model) {
+  const std::string found = shipped_or_given(model);
+  if (is_healed_directory(found)) return healed_model_files(found, {});
+  if (is_boost_directory(found)) return of_boost(found);
+  const fs::path path = find_model(found);
   if (is_exported_directory(path)) return of_exported(path);
   ModelFiles files;
   files.model = path;

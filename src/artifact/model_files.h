@@ -23,9 +23,8 @@ struct ModelFiles {
 };
 
 /// The files of what find_model() finds, of a directory that boost, heal or export wrote, or of one that comes with the
-/// program ("models/NAME"). Where the base model is not
-/// at the path recorded, it is looked for by the name recorded. Throws Error when there is no such model, the directory
-/// lacks a file, or its adapter has changed.
+/// program ("models/NAME"). Where the base model is not at the path recorded, it is looked for by the name recorded.
+/// Throws Error when there is no such model, the directory lacks a file, or its adapter has changed.
 ModelFiles find_model_files(const std::string& model);
 
 /// Those of a directory that heal wrote, whose base model is at `base`; empty: it is looked for.
