@@ -19,10 +19,11 @@ float dot(const float* a, const float* b, std::ptrdiff_t n) {
 }  // namespace
 
 /// What forward leaves: [N, H] twice, [N, H, d] twice, [texts, H, length].
+template <typename Float>
 struct GatedCore::Saved {
-  float *log_sums, *totals, *window_out, *sums, *log_decays;
+  Float *log_sums, *totals, *window_out, *sums, *log_decays;
 
-  Saved(float* memory, std::ptrdiff_t heads, std::ptrdiff_t d)
+  Saved(Float* memory, std::ptrdiff_t heads, std::ptrdiff_t d)
       : log_sums(memory),
         totals(log_sums + heads),
         window_out(totals + heads),
@@ -78,7 +79,7 @@ void GatedCore::make_log_decays(const CoreInputs& inputs, float* log_decays) con
 void GatedCore::forward(const CoreInputs& inputs, float* out, float* memory) const {
   const std::ptrdiff_t heads = inputs.batch.rows() * window_.heads;
   const int d = window_.head_size;
-  const Saved saved(memory, heads, d);
+  const Saved<float> saved(memory, heads, d);
   const GatedParameters<const float> parameters = own();
   training_attention(window(inputs.batch), inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums);
   make_log_decays(inputs, saved.log_decays);
@@ -96,7 +97,7 @@ void GatedCore::backward(const CoreInputs& inputs, const float* /*out*/, const f
                          const CoreGradients& gradients, std::span<float> parameter_gradients) const {
   const std::ptrdiff_t heads = inputs.batch.rows() * window_.heads;
   const int d = window_.head_size;
-  const Saved saved(const_cast<float*>(memory), heads, d);  // only read
+  const Saved<const float> saved(memory, heads, d);
   const GatedParameters<const float> parameters = own();
   const GatedParameters<float> dparameters(config_, parameter_gradients);
   thread_local AlignedBuffer buffer;

@@ -26,6 +26,7 @@ class GatedCore final : public MixerCore {
   [[nodiscard]] bool needs_plain() const override { return true; }
 
  private:
+  template <typename Float>
   struct Saved;
   [[nodiscard]] TrainingAttention window(const CoreBatch& batch) const;
   [[nodiscard]] GatedParameters<const float> own() const { return {config_, parameters_}; }

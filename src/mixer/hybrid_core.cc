@@ -21,10 +21,11 @@ float dot(const float* a, const float* b, int n) {
 }  // namespace
 
 /// What forward leaves: [N, H] each, and the window's output [N, H, d].
+template <typename Float>
 struct HybridCore::Saved {
-  float *log_sums, *maxima, *largest_keys, *totals, *window_out;
+  Float *log_sums, *maxima, *largest_keys, *totals, *window_out;
 
-  Saved(float* memory, std::ptrdiff_t heads)
+  Saved(Float* memory, std::ptrdiff_t heads)
       : log_sums(memory),
         maxima(log_sums + heads),
         largest_keys(maxima + heads),
@@ -59,7 +60,7 @@ LinearTexts HybridCore::linear(const CoreInputs& inputs) const {
 }
 
 /// m_i of [N, H] place `at`.
-float HybridCore::factor(std::ptrdiff_t at, const Saved& saved) const {
+float HybridCore::factor(std::ptrdiff_t at, const Saved<const float>& saved) const {
   const float weight = parameters_[parameters_.size() - static_cast<std::size_t>(window_.heads - at % window_.heads)];
   return std::exp(weight) * std::exp2(saved.log_sums[at] - saved.maxima[at]);
 }
@@ -67,7 +68,7 @@ float HybridCore::factor(std::ptrdiff_t at, const Saved& saved) const {
 void HybridCore::forward(const CoreInputs& inputs, float* out, float* memory) const {
   const std::ptrdiff_t heads = inputs.batch.rows() * window_.heads;
   const int d = window_.head_size;
-  const Saved saved(memory, heads);
+  const Saved<float> saved(memory, heads);
   const TrainingAttention shape = window(inputs.batch);
   training_attention(shape, inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums);
   training_maxima(shape, inputs.q, inputs.k, saved.maxima, saved.largest_keys);
@@ -75,7 +76,7 @@ void HybridCore::forward(const CoreInputs& inputs, float* out, float* memory) co
 #pragma omp parallel for schedule(static)
   for (std::ptrdiff_t at = 0; at < heads; ++at) {
     const bool alone = saved.totals[at] == 0;  // nothing behind the window
-    const float m = alone ? 1 : factor(at, saved), inverse = 1 / (m + saved.totals[at]);
+    const float m = alone ? 1 : factor(at, {memory, heads}), inverse = 1 / (m + saved.totals[at]);
     for (int c = 0; c < d; ++c) out[at * d + c] = (m * saved.window_out[at * d + c] + out[at * d + c]) * inverse;
   }
 }
@@ -84,7 +85,7 @@ void HybridCore::backward(const CoreInputs& inputs, const float* out, const floa
                           const CoreGradients& gradients, std::span<float> parameter_gradients) const {
   const std::ptrdiff_t heads = inputs.batch.rows() * window_.heads;
   const int d = window_.head_size;
-  const Saved saved(const_cast<float*>(memory), heads);  // only read
+  const Saved<const float> saved(memory, heads);
   thread_local AlignedBuffer buffer;
   float* const dwindow = buffer.reserve_as<float>(static_cast<std::size_t>(heads * (2 * d + 2)));
   float* const dsums = dwindow + heads * d;
@@ -119,7 +120,7 @@ void HybridCore::backward(const CoreInputs& inputs, const float* out, const floa
 }
 
 /// The gradient of -c_i, which is minus that of the log-sum, for the key whose score c_i is.
-void HybridCore::add_to_largest(const CoreInputs& inputs, const Saved& saved, const float* dlog_sums,
+void HybridCore::add_to_largest(const CoreInputs& inputs, const Saved<const float>& saved, const float* dlog_sums,
                                 const CoreGradients& gradients) const {
   const std::ptrdiff_t d = window_.head_size, H = window_.heads, G = window_.kv_heads, ratio = H / G;
   const std::ptrdiff_t length = inputs.batch.length;

@@ -24,11 +24,12 @@ class HybridCore final : public MixerCore {
   std::span<float> parameters() override { return parameters_; }
 
  private:
+  template <typename Float>
   struct Saved;
   [[nodiscard]] TrainingAttention window(const CoreBatch& batch) const;
   [[nodiscard]] LinearTexts linear(const CoreInputs& inputs) const;
-  [[nodiscard]] float factor(std::ptrdiff_t at, const Saved& saved) const;
-  void add_to_largest(const CoreInputs& inputs, const Saved& saved, const float* dlog_sums,
+  [[nodiscard]] float factor(std::ptrdiff_t at, const Saved<const float>& saved) const;
+  void add_to_largest(const CoreInputs& inputs, const Saved<const float>& saved, const float* dlog_sums,
                       const CoreGradients& gradients) const;
 
   TrainingAttention window_;  // of no rows
