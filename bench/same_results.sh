@@ -14,7 +14,7 @@ old=$(realpath "$1") new=$(realpath "$2") text=$(realpath "$3")
 "$root/scripts/get-model.sh" >/dev/null
 model=$(ls "${XDG_CACHE_HOME:-$HOME/.cache}"/layerboost/models/smollm2-135m/*.gguf)
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
 levels=(avx2)
 ! grep -q avx512_bf16 /proc/cpuinfo || levels+=(avx512)
 export OMP_WAIT_POLICY=passive OMP_NUM_THREADS=2
