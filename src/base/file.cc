@@ -145,6 +145,10 @@ fs::path cache_dir() {
   return private_folder();
 }
 
+std::string message_of(const fs::filesystem_error& error) {
+  return fmt::format("{}: {}", error.path1().string(), error.code().message());
+}
+
 std::string sha256(std::string_view bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int length = 0;

@@ -66,6 +66,9 @@ void write_file(const fs::path& path, std::string_view content);
 /// another's.
 fs::path cache_dir();
 
+/// What went wrong with which file, in one line.
+std::string message_of(const fs::filesystem_error& error);
+
 /// SHA-256 of the bytes, in lower-case hex.
 std::string sha256(std::string_view bytes);
 

@@ -138,7 +138,7 @@ int run_command_line(int argc, const char* const* argv) {
   } catch (const Interrupted& stop) {
     return end_early(stop.what(), 130);
   } catch (const fs::filesystem_error& error) {
-    return end_early(fmt::format("{}: {}", error.path1().string(), error.code().message()), 2);
+    return end_early(message_of(error), 2);
   } catch (const std::system_error& error) {
     if (std::ferror(stdout) != 0) return StandardOutput::fail(error.code().value());  // fmt::print() throws it
     return end_early(fmt::format("unexpected error: {}", error.what()), 1);

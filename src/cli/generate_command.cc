@@ -23,13 +23,6 @@ struct GenerateFlags {
   CommonOptions common;
 };
 
-std::string text_of(const Tokenizer& tokenizer, const Generation& generation) {
-  StreamDecoder decoder(tokenizer);
-  std::string text;
-  for (const TokenId token : generation.tokens) text += decoder.push(token);
-  return text + decoder.finish();
-}
-
 /// One prompt: its text appears as it is written.
 std::vector<Generation> generate_streaming(Subject& subject, const std::vector<std::vector<TokenId>>& prompts,
                                            const GenerateOptions& options) {
@@ -87,7 +80,7 @@ void run_generate(GenerateFlags& options) {
   const std::vector<Generation> results =
       single ? generate_streaming(subject, prompts, options.generate) : generate(subject, prompts, options.generate);
   std::vector<std::string> texts;
-  for (const Generation& result : results) texts.push_back(text_of(tokenizer, result));
+  for (const Generation& result : results) texts.push_back(text_of(tokenizer, result.tokens));
   if (!single) print_results(options.prompts, texts);
   if (options.common.json.empty()) return;
   Json json = to_json(options, results, texts);

@@ -23,7 +23,7 @@ auto call(Body&& body) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const fs::filesystem_error& error) {
-    fail("{}: {}", error.path1().string(), error.code().message());
+    fail("{}", message_of(error));
   } catch (const std::exception& error) {  // of oneDNN, for instance
     fail("unexpected error: {}", error.what());
   }

@@ -14,8 +14,6 @@
 namespace layerboost {
 namespace {
 
-constexpr int usual_context = 1024;  // tokens of a window
-
 OpenedModel open_here(const std::string& model, const ModelOptions& options) {
   print_nothing();
   best_isa();  // says so at once when the CPU is too old
@@ -27,13 +25,6 @@ OpenedModel open_here(const std::string& model, const ModelOptions& options) {
 
 std::vector<TokenId> encode_prompt(const Tokenizer& tokenizer, std::string_view text) {
   return encode_with_bos(tokenizer, text, bos_token(tokenizer, BosMode::automatic));
-}
-
-std::string text_of(const Tokenizer& tokenizer, std::span<const TokenId> tokens) {
-  StreamDecoder decoder(tokenizer);
-  std::string text;
-  for (const TokenId token : tokens) text += decoder.push(token);
-  return text + decoder.finish();
 }
 
 }  // namespace
@@ -78,8 +69,11 @@ PerplexityResult LanguageModel::perplexity(std::string_view text, int context, i
     const Model& model = *impl_->opened.model;
     const Tokenizer& tokenizer = model.text();
     const int positions = model.config.max_positions;
-    if (context == 0) context = positions > 0 ? std::min(usual_context, positions) : usual_context;
-    const WindowOptions options = {context, 0, windows, bos_token(tokenizer, BosMode::automatic)};
+    WindowOptions options;
+    if (positions > 0) options.context = std::min(options.context, positions);
+    if (context != 0) options.context = context;
+    options.limit = windows;
+    options.bos = bos_token(tokenizer, BosMode::automatic);
     const std::vector<TokenId> tokens = first_tokens(tokenizer, text, tokens_needed(options));
     const std::vector<Request> requests = text_windows(tokens, options, positions);
     const ThreadsOfCall threads(impl_->threads);

@@ -38,4 +38,11 @@ std::string StreamDecoder::finish() {
   return text;
 }
 
+std::string text_of(const Tokenizer& tokenizer, std::span<const TokenId> tokens) {
+  StreamDecoder decoder(tokenizer);
+  std::string text;
+  for (const TokenId token : tokens) text += decoder.push(token);
+  return text + decoder.finish();
+}
+
 }  // namespace layerboost

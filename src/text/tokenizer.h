@@ -92,4 +92,7 @@ class StreamDecoder {
   std::string pending_;
 };
 
+/// The text of all of `tokens` as a StreamDecoder gives it, control tokens left out.
+std::string text_of(const Tokenizer& tokenizer, std::span<const TokenId> tokens);
+
 }  // namespace layerboost
