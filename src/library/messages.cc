@@ -7,22 +7,14 @@
 #include "layerboost/messages.h"
 
 namespace layerboost {
-namespace {
-
-std::mutex& one_at_a_time() {
-  static std::mutex mutex;
-  return mutex;
-}
-
-}  // namespace
 
 void print_nothing() {
-  const std::lock_guard lock(one_at_a_time());
-  if (lines_on_stderr()) redirect_lines(nullptr);
+  static std::once_flag done;
+  std::call_once(done, [] { redirect_lines(nullptr); });
 }
 
 void set_message_handler(std::function<void(const std::string&)> handler) {
-  const std::lock_guard lock(one_at_a_time());
+  print_nothing();  // so that no later call takes the handler away
   redirect_lines(std::move(handler));
 }
 
