@@ -2,8 +2,8 @@
 # Reads each source by itself, without compiling it to the end: it and the headers that it includes must include what
 # they use, or a build without unity fails. Prints what is missing; exit code 0 only where nothing is.
 #   scripts/check-includes.sh [--recent | FILE...]
-# Default: all sources of src/ and examples/ but the tests, about 4 minutes on two cores. --recent: those of them that
-# the last 20 commits or no commit yet changed.
+# Default: all sources of src/ and examples/ but the tests, about 4 minutes on two cores. --recent: those that git knows
+# and that have changed since 20 commits ago.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
