@@ -21,8 +21,8 @@ struct EvalOptions {
 
 void run_eval(EvalOptions& options) {
   QualityOptions& quality = options.quality;
-  if (quality.text.empty() && quality.tasks.empty() && quality.passkey.empty())
-    fail("nothing to measure: give --text FILE, --tasks FILE,.. or --passkey 512,1024; see layerboost eval --help");
+  if (quality.text.empty() && quality.tasks.empty() && quality.passkey.empty() && quality.retrieval.empty())
+    fail("nothing to measure: give --text FILE, --tasks FILE,.. or --retrieval 512,1024; see layerboost eval --help");
   RunInfo run = start_run(options.common);
   check_input(options.plan, "plan");
   check_input(quality.text, "text");
@@ -34,7 +34,7 @@ void run_eval(EvalOptions& options) {
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);
   std::optional<UnchangedModel> unchanged;
-  if (!quality.text.empty()) unchanged.emplace(options.model, opened);
+  if (!quality.text.empty() || !quality.retrieval.empty()) unchanged.emplace(options.model, opened);
   const QualityReport report = measure_quality(opened.run(), unchanged ? unchanged->get() : nullptr, quality);
   fmt::print("{}", to_table(report));
   if (options.common.json.empty()) return;
@@ -57,7 +57,16 @@ void add_eval_command(CLI::App& app) {
   command->add_option("--tasks", quality.tasks, "Accuracy on these JSON Lines files (docs/formats/tasks.md)")
       ->delimiter(',')
       ->type_name("FILE,..");
-  command->add_option("--passkey", quality.passkey, "Find a number hidden in texts of these lengths, in tokens")
+  command
+      ->add_option("--passkey", quality.passkey,
+                   "Find a number in texts of these lengths, in tokens: one wording, by which plans are chosen")
+      ->delimiter(',')
+      ->check(whole_number(1))
+      ->type_name("N,..");
+  command
+      ->add_option("--retrieval", quality.retrieval,
+                   "Find facts in texts of these lengths, in tokens: 18 wordings that no plan is chosen by, at ten "
+                   "depths, plain and in a chat")
       ->delimiter(',')
       ->check(whole_number(1))
       ->type_name("N,..");
@@ -82,10 +91,11 @@ void add_eval_command(CLI::App& app) {
   add_kv_option(*command, options->common);
   command->footer(
       "Every mean comes with its standard error. With a plan, the text also gives the KL divergence from the model as "
-      "it is.\n\n"
+      "it is, and --retrieval the share that is kept of what that finds. Facts are hidden in the text, too, where "
+      "there is one.\n\n"
       "Examples:\n"
       "  layerboost eval smollm2-135m --text book.txt --limit 16\n"
-      "  layerboost eval smollm2-135m --plan plan.json --tasks arc_easy.jsonl,piqa.jsonl --passkey 512,1024\n"
+      "  layerboost eval smollm2-135m --plan plan.json --tasks arc_easy.jsonl,piqa.jsonl --retrieval 512,1024\n"
       "  layerboost eval model.gguf --text corpus.jsonl --context 2048 --precision f32 --json result.json");
   command->callback([command, options] {
     if (options->quality.text.empty()) {

@@ -14,8 +14,27 @@ struct Work {
   TextData text;
   std::vector<Request> windows;
   std::vector<Task> tasks;
+  std::vector<std::vector<RetrievalItem>> retrieval;  // by length
   TokenId bos = -1;
 };
+
+/// Questions in wordings that nothing is chosen by, in the text that is measured where there is one.
+std::vector<RetrievalItem> make_retrieval(const Model& model, const QualityOptions& options, int length,
+                                          std::string_view text, TokenId bos) {
+  std::vector<FillerText> fillers = {repeated_filler()};
+  if (FillerText prose = filler_of(text); !prose.empty()) fillers.push_back(std::move(prose));
+  RetrievalOptions family;
+  family.length = length;
+  family.seed = options.seed;
+  family.bos = bos;
+  std::vector<RetrievalItem> items = retrieval_items(model.text(), fillers, family);
+  for (const RetrievalItem& item : items) {
+    const std::size_t tokens = item.prompt.size() + item.answer.size();
+    if (model.config.max_positions > 0 && tokens > static_cast<std::size_t>(model.config.max_positions))
+      fail("`retrieval` {}: with the answer more than the model's {} positions", length, model.config.max_positions);
+  }
+  return items;
+}
 
 Work prepare(const Model& model, const QualityOptions& options) {
   Work work;
@@ -31,6 +50,8 @@ Work prepare(const Model& model, const QualityOptions& options) {
     const std::size_t body = static_cast<std::size_t>(options.context) - (work.bos >= 0 ? 1 : 0);
     if (tokens.size() < body) note("`context` {}: the text has only {} tokens", options.context, tokens.size());
   }
+  for (const int length : options.retrieval)
+    work.retrieval.push_back(make_retrieval(model, options, length, work.text.text, work.bos));
   return work;
 }
 
@@ -90,11 +111,45 @@ Json to_json(const PasskeyResult& passkey) {
           {"depths", depths}};
 }
 
+Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json to_json(const RetrievalResult& result, const RetrievalResult* unchanged) {
+  Json json = {{"length", result.length}};
+  for (const bool chat : {false, true}) {
+    const RetrievalRow* const worst = result.worst(chat);
+    if (worst == nullptr) continue;
+    Json form = {{"found", result.found(chat)},
+                 {"logprob", result.log_prob(chat)},
+                 {"margin", number_or_null(result.margin(chat))},
+                 {"worst", worst->found.mean}};
+    if (unchanged != nullptr) {
+      const RetrievalKept kept = retrieval_kept(*unchanged, result, chat);
+      form["kept"] = number_or_null(kept.share);
+      if (kept.worst_wording >= 0) form["kept_worst"] = kept.worst;
+    }
+    json[chat ? "chat" : "plain"] = form;
+  }
+  for (std::size_t i = 0; i < result.rows.size(); ++i) {
+    const RetrievalRow& row = result.rows[i];
+    const RetrievalWording& wording = all_wordings()[static_cast<std::size_t>(row.wording)];
+    Json line = {{"kind", name_of(wording.kind)},
+                 {"wording", label_of(wording)},
+                 {"chat", row.chat},
+                 {"found", row.found.mean},
+                 {"logprob", row.log_prob.mean},
+                 {"margin", number_or_null(row.margin.mean)},
+                 {"n", row.found.n}};
+    if (unchanged != nullptr) line["unchanged_found"] = unchanged->rows[i].found.mean;
+    json["wordings"].push_back(line);
+  }
+  return json;
+}
+
 Json data_json(const QualityReport& report) {
   const QualityOptions& options = report.options;
   Json data = {{"bos", name_of(options.bos)}};
   if (options.limit > 0) data["limit"] = options.limit;
-  if (report.perplexity) {
+  if (report.perplexity || (!report.retrieval.empty() && !options.text.empty())) {
     data["text"] = {{"file", options.text}, {"hash", report.text_hash}};
     data["context"] = options.context;
     if (options.stride > 0) data["stride"] = options.stride;
@@ -127,6 +182,13 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
   }
   for (const int length : options.passkey)
     report.passkey.push_back(run_passkey(subject, length, options.seed, work.bos));
+  for (std::size_t i = 0; i < work.retrieval.size(); ++i)
+    report.retrieval.push_back(run_retrieval(subject, work.retrieval[i], options.retrieval[i]));
+  if (unchanged != nullptr && !work.retrieval.empty()) {
+    Subject base(unchanged->model, unchanged->mixers);
+    for (std::size_t i = 0; i < work.retrieval.size(); ++i)
+      report.unchanged_retrieval.push_back(run_retrieval(base, work.retrieval[i], options.retrieval[i]));
+  }
   return report;
 }
 
@@ -136,6 +198,9 @@ Json to_json(const QualityReport& report) {
   if (report.divergence) json["kl"] = to_json(*report.divergence);
   for (const TaskResult& task : report.tasks) json["tasks"][task.name] = to_json(task);
   for (const PasskeyResult& passkey : report.passkey) json["passkey"].push_back(to_json(passkey));
+  for (std::size_t i = 0; i < report.retrieval.size(); ++i)
+    json["retrieval"].push_back(
+        to_json(report.retrieval[i], report.unchanged_retrieval.empty() ? nullptr : &report.unchanged_retrieval[i]));
   json["data"] = data_json(report);
   return json;
 }

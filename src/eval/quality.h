@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "eval/divergence.h"
 #include "eval/passkey.h"
+#include "eval/retrieval.h"
 #include "eval/tasks.h"
 #include "generate/bos.h"
 #include "model/subject.h"
@@ -20,11 +21,12 @@ struct QualityOptions {
   std::string text;                // a file; empty: no perplexity
   std::vector<std::string> tasks;  // files
   std::vector<int> passkey;        // lengths
+  std::vector<int> retrieval;      // lengths
   int limit = 0;                   // the first so many windows of the text and items of each task; 0: all
   int context = 1024;              // tokens of a window
   int stride = 0;                  // tokens between windows; 0: they don't overlap
   BosMode bos = BosMode::automatic;
-  std::uint64_t seed = 0;  // of the passkeys
+  std::uint64_t seed = 0;  // of the passkeys and of retrieval's facts
 };
 
 struct QualityReport {
@@ -32,6 +34,7 @@ struct QualityReport {
   std::optional<TextDivergence> divergence;  // from the unchanged model
   std::vector<TaskResult> tasks;
   std::vector<PasskeyResult> passkey;
+  std::vector<RetrievalResult> retrieval, unchanged_retrieval;  // the second is empty without an unchanged model
   QualityOptions options;
   std::string text_name, text_hash;
   std::vector<std::string> task_hashes;  // of tasks
@@ -45,9 +48,10 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
 /// {"perplexity": {nll, ppl, tokens, windows, nll_stderr}, "kl": {mean, stderr, agreement, agreement_stderr, base_ppl,
 /// nll_change, nll_change_stderr}, "tasks": {NAME: {acc, acc_norm, acc_stderr, acc_norm_stderr, n, acc_items,
 /// acc_norm_items}}, "passkey": [{length, acc, acc_stderr, logprob, logprob_stderr, n, depths: [{depth, acc, logprob,
-/// n}]}], "data": what it was measured on}; only what was measured. acc_items has a character for each item of the
-/// task, in the file's order: 1 where it was answered rightly, else 0. Last-word tasks have perplexity and
-/// perplexity_stderr in place of acc_norm. Unknown errors are null.
+/// n}]}], "retrieval": [{length, plain, chat: {found, logprob, margin, worst, kept, kept_worst}, wordings: [{kind,
+/// wording, chat, found, logprob, margin, n, unchanged_found}]}], "data": what it was measured on}; only what was
+/// measured. acc_items has a character for each item of the task, in the file's order: 1 where it was answered rightly,
+/// else 0. Last-word tasks have perplexity and perplexity_stderr in place of acc_norm. Unknown errors are null.
 Json to_json(const QualityReport& report);
 
 /// The same as a table for people, with standard errors.

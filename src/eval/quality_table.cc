@@ -49,6 +49,35 @@ std::string passkey_lines(const std::vector<PasskeyResult>& results) {
   return lines;
 }
 
+/// A form's cell: how much is found, and of what the unchanged model finds.
+std::string form_line(const RetrievalResult& result, const RetrievalResult* unchanged, bool chat) {
+  const RetrievalRow* const worst = result.worst(chat);
+  const auto label = [](int wording) { return label_of(all_wordings()[static_cast<std::size_t>(wording)]); };
+  std::string line =
+      fmt::format("{:<20}  {:<6}  {:>5.1f} %  {:>8.3f}  {:>6.2f}  ", fmt::format("{} tokens", result.length),
+                  chat ? "chat" : "plain", 100 * result.found(chat), result.log_prob(chat), result.margin(chat));
+  if (unchanged == nullptr)
+    return line + fmt::format("{:.0f} % \"{}\"\n", 100 * worst->found.mean, label(worst->wording));
+  const RetrievalKept kept = retrieval_kept(*unchanged, result, chat);
+  line += fmt::format("{:>5.1f} %  ", 100 * unchanged->found(chat));
+  line += fmt::format("{:>6}  ", std::isfinite(kept.share) ? fmt::format("{:.1f} %", 100 * kept.share) : "-");
+  if (kept.worst_wording < 0) return line + "-\n";
+  return line + fmt::format("{:.0f} % \"{}\"\n", 100 * kept.worst, label(kept.worst_wording));
+}
+
+std::string retrieval_lines(const QualityReport& report) {
+  const bool compared = !report.unchanged_retrieval.empty();
+  std::string lines =
+      fmt::format("{:<20}  {:<6}  {:>7}  {:>8}  {:>6}  ", "retrieval", "form", "found", "log p", "margin");
+  lines += compared ? "unchanged     kept  worst kept\n" : "worst wording\n";
+  for (std::size_t i = 0; i < report.retrieval.size(); ++i) {
+    for (const bool chat : {false, true})
+      if (report.retrieval[i].worst(chat) != nullptr)
+        lines += form_line(report.retrieval[i], compared ? &report.unchanged_retrieval[i] : nullptr, chat);
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string to_table(const QualityReport& report) {
@@ -62,6 +91,10 @@ std::string to_table(const QualityReport& report) {
   if (!report.passkey.empty()) {
     if (!table.empty()) table += '\n';
     table += passkey_lines(report.passkey);
+  }
+  if (!report.retrieval.empty()) {
+    if (!table.empty()) table += '\n';
+    table += retrieval_lines(report);
   }
   return table;
 }

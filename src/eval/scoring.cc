@@ -1,6 +1,8 @@
 #include "eval/scoring.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "base/error.h"
@@ -16,7 +18,20 @@ namespace {
 struct TokenScore {
   float log_prob;
   bool greedy;
+  float margin;
 };
+
+/// The largest of logits [vocab] but that of `token`; `best` is the largest of all.
+float largest_other(const float* logits, int vocab, int best, TokenId token) {
+  if (best < 0) return std::numeric_limits<float>::quiet_NaN();  // not numbers
+  if (best != token) return logits[best];
+  float largest = -std::numeric_limits<float>::infinity();
+  if (token > 0) largest = logits[argmax(logits, token)];
+  const float* const behind = logits + token + 1;
+  const int left = vocab - token - 1;
+  if (left > 0) largest = std::max(largest, behind[argmax(behind, left)]);
+  return largest;
+}
 
 /// The scores of a step's targets, in their order.
 std::vector<TokenScore> score_step(Runner& runner, const float* hidden, const StepTargets& step) {
@@ -34,7 +49,9 @@ std::vector<TokenScore> score_step(Runner& runner, const float* hidden, const St
       const auto row = static_cast<std::size_t>(index[static_cast<std::size_t>(block.rows[at])]);
       for (int t = step.first[row]; t < step.first[row + 1]; ++t) {
         const TokenId token = step.targets[static_cast<std::size_t>(t)].token;
-        scores[static_cast<std::size_t>(t)] = {logits[token] * scale - total, token == best};
+        scores[static_cast<std::size_t>(t)] = {
+            logits[token] * scale - total, token == best,
+            (logits[token] - largest_other(logits, block.vocab, best, token)) * scale};
       }
     }
   });
@@ -66,6 +83,7 @@ std::vector<Score> score_requests(Subject& subject, std::span<const Request> req
       Score& score = scores[static_cast<std::size_t>(step.targets[i].request)];
       score.log_likelihood += static_cast<double>(found[i].log_prob);
       score.greedy = score.greedy && found[i].greedy;
+      score.margin = std::min(score.margin, static_cast<double>(found[i].margin));
     }
     if (progress) progress->advance(step.step_rows);
   }

@@ -1,6 +1,7 @@
 // Log-likelihoods of continuations: what perplexity, multiple choice and retrieval are made of.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,8 @@ struct Score {
   double log_likelihood = 0;  // sum over the continuation of log p(token | everything before), nats
   bool greedy = true;         // is every token of the continuation the most likely one
   int tokens = 0;             // of the continuation
+  double margin = std::numeric_limits<double>::infinity();  // least over the continuation of log p(token) minus that of
+                                                            // the likeliest other token, nats; below 0: not greedy
 };
 
 /// The score of each request, in their order; independent of the other requests beyond rounding. Shared prefixes are
