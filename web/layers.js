@@ -5,7 +5,7 @@ const measures = {
   kl: {short: 'Predictions (KL)', long: 'how far the predictions move away from the original\u2019s (KL divergence, in nats)'},
   nll: {short: 'Text (\u0394NLL)', long: 'how much more the model is surprised by text (loss per token, in nats)'},
   task: {short: 'Tasks', long: 'how much accuracy is lost, on average over the tasks'},
-  retrieval: {short: 'Recall', long: 'how much less likely a number from far back becomes (drop in log-probability, in nats)'},
+  retrieval: {short: 'Recall', long: 'how much less likely answers to questions about facts far back become (drop in log-probability, in nats)'},
   cosine: {short: 'Direction', long: 'how much its attention turns what passes through (1 \u2212 cosine of before and after)'},
   entropy: {short: 'Entropy', long: 'over how much its attention is spread (entropy, in nats)'},
 };

@@ -27,14 +27,14 @@ function othersInWords(mixers) {
   return total === mixers.length ? `Of its ${total} layers, ${listed(parts)}.` : `Of the other ${total}, ${listed(parts)}.`;
 }
 
-/** Passkeys in the longest text that was tried. */
+/** Facts in the longest text that was tried. */
 function recallFigure(report) {
   const base = report.qualityOf('base');
-  const after = ((report.latestQuality || {}).passkey || []).reduce((best, row) => (best && best.length > row.length ? best : row), null);
-  const before = after && base && (base.passkey || []).find((row) => row.length === after.length);
+  const after = ((report.latestQuality || {}).retrieval || []).reduce((best, row) => (best && best.length > row.length ? best : row), null);
+  const before = after && base && (base.retrieval || []).find((row) => row.length === after.length);
   if (!before) return null;
-  const number = [percent(before.acc), h('small', {}, ' \u2192 '), percent(after.acc)];
-  return figure('Recall from far back', number, `numbers hidden in ${decimal(after.length)} tokens of text that it found again`);
+  const number = [percent(before.plain.found), h('small', {}, ' \u2192 '), percent(after.plain.found)];
+  return figure('Recall from far back', number, `facts hidden in ${decimal(after.length)} tokens of text that it found again`);
 }
 
 /** Of the plan as it is, where its cache can be computed; else as it was predicted. */

@@ -59,6 +59,18 @@ function qualityRows(results, normalised) {
       get: (result) => test(result) && {mean: test(result).acc, stderr: test(result).acc_stderr},
     });
   }
+  for (const length of unionOf(results, ({retrieval}) => (retrieval || []).map((row) => row.length))) {
+    const test = ({retrieval}) => (retrieval || []).find((row) => row.length === length);
+    const wordings = results.map(test).filter(Boolean)[0].wordings;
+    for (const [form, words] of [['plain', 'as plain text'], ['chat', 'asked in a chat']]) {
+      const asked = wordings.filter((row) => row.chat === (form === 'chat'));
+      rows.push({
+        group: 'Facts found again far back, %', label: `in ${decimal(length)} tokens, ${words}`,
+        hint: plural(asked.length, 'wording', 'wordings') + ' that chose nothing', ...share,
+        get: (result) => test(result) && test(result)[form] && {mean: test(result)[form].found},
+      });
+    }
+  }
   return rows.filter((row) => results.some((result) => row.get(result)));
 }
 

@@ -84,7 +84,7 @@ function cacheOfReader(model, mixers, length) {
 /** How long a text may be: the model's positions, or what was measured where they aren't known; 32,768 at most. */
 function longestText({boost, speed, quality}) {
   const measured = [...speed.flatMap(({result}) => result.rows.map((row) => row.pp + row.tg)),
-    ...quality.flatMap(({result}) => (result.passkey || []).map((row) => row.length))].filter(isNumber);
+    ...quality.flatMap(({result}) => [...(result.passkey || []), ...(result.retrieval || [])].map((row) => row.length))].filter(isNumber);
   return Math.min(32768, boost.model.positions || Math.max(2048, ...measured));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "eval/retrieval.h"
 #include "eval/self_text.h"
 #include "eval/text_data.h"
 #include "generate/bos.h"
@@ -26,6 +27,31 @@ std::vector<std::vector<TokenId>> texts_from_file(const Model& model, const Cali
   for (auto begin = tokens.begin(); tokens.end() - begin >= size; begin += size)
     texts.emplace_back(begin, begin + size);
   return texts;
+}
+
+/// `options.retrieval_items` of the family's questions.
+std::vector<CalibrationSequence> make_questions(const Model& model, const CalibrationOptions& options,
+                                                const Calibration& calibration) {
+  std::string prose;
+  for (const CalibrationSequence& text : calibration.sequences) prose += model.text().decode(text.tokens) + "\n";
+  std::vector<FillerText> fillers = {repeated_filler()};
+  if (FillerText pieces = filler_of(prose); !pieces.empty()) fillers.push_back(std::move(pieces));
+  const RetrievalOptions family = {WordingUse::choose, calibration.retrieval_length, retrieval_depths, options.seed,
+                                   bos_token(model.text(), BosMode::automatic)};
+  const std::vector<RetrievalItem> items = retrieval_items(model.text(), fillers, family);
+  const std::size_t rows = items.size() / retrieval_depths;  // a wording in one form
+  std::vector<CalibrationSequence> questions;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(options.retrieval_items); ++i) {
+    const std::size_t stride = 7;  // all rows and depths take part, in whatever number they are
+    const std::size_t row = i * stride % rows, depth = (i * 3 + i / rows) % retrieval_depths;
+    const RetrievalItem& item = items[row * retrieval_depths + depth];
+    CalibrationSequence& question = questions.emplace_back();
+    question.tokens = item.prompt;
+    question.tokens.insert(question.tokens.end(), item.answer.begin(), item.answer.end());
+    question.first_target = static_cast<int>(item.prompt.size()) - 1;
+    question.retrieval = true;
+  }
+  return questions;
 }
 
 std::string hash_of(const std::vector<CalibrationSequence>& sequences) {
@@ -57,20 +83,10 @@ Calibration make_calibration(const Model& model, const CalibrationOptions& optio
   for (auto& text : texts) calibration.sequences.push_back({std::move(text), 0, false});
 
   if (options.retrieval_items > 0) {
-    // Far back: that is what windows lose.
-    constexpr double depths[] = {0.1, 0.4, 0.7, 0.9};
-    constexpr int depth_count = 4;
-    const int each = (options.retrieval_items + depth_count - 1) / depth_count;
-    const TokenId bos = bos_token(model.text(), BosMode::automatic);
-    for (const PasskeyItem& item :
-         passkey_items(model.text(), calibration.length - retrieval_room, depths, each, options.seed, bos)) {
-      if (calibration.retrieval_items == options.retrieval_items) break;
-      std::vector<TokenId> tokens = item.prompt;
-      tokens.insert(tokens.end(), item.answer.begin(), item.answer.end());
-      calibration.sequences.push_back({std::move(tokens), static_cast<int>(item.prompt.size()) - 1, true});
-      calibration.retrieval_items += 1;
-      calibration.retrieval_length = item.length;
-    }
+    calibration.retrieval_length = calibration.length - retrieval_room;
+    for (CalibrationSequence& question : make_questions(model, options, calibration))
+      calibration.sequences.push_back(std::move(question));
+    calibration.retrieval_items = options.retrieval_items;
   }
   calibration.hash = hash_of(calibration.sequences);
   return calibration;

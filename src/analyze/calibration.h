@@ -1,10 +1,10 @@
-// What a sensitivity sweep reads: texts, whose every token is predicted, and passkey prompts, whose digits are.
+// What a sensitivity sweep reads: texts, whose every token is predicted, and questions about facts far back, whose
+// answers are.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "eval/passkey.h"
 #include "model/model.h"
 
 namespace layerboost {
@@ -19,27 +19,29 @@ struct CalibrationSequence {
 };
 
 struct Calibration {
-  std::vector<CalibrationSequence> sequences;  // texts, then passkey prompts
+  std::vector<CalibrationSequence> sequences;  // texts, then questions
   std::string source;                          // where the texts are from, for people
   std::string hash;                            // "sha256:..." of all tokens
   int texts = 0;
   int length = 0;            // of each text
   int retrieval_items = 0;   // 0: none
-  int retrieval_length = 0;  // of each prompt
+  int retrieval_length = 0;  // of each question with its filler, at most
 };
 
-/// So many tokens fewer than a sequence have the passkey prompts: their answers stand behind them.
-inline constexpr int retrieval_room = 16;
+/// So many tokens fewer than a sequence have the questions: their answers stand behind them.
+inline constexpr int retrieval_room = 24;
 
 struct CalibrationOptions {
   std::string text;         // a file; empty: text that the model itself writes
   int tokens = 16 * 1024;   // of text, rounded up to whole sequences
   int length = 1024;        // of a sequence, cut to the model's positions
-  int retrieval_items = 0;  // passkey prompts of `length` tokens
+  int retrieval_items = 0;  // questions of `length` tokens, in wordings that choose (eval/retrieval_wordings.h)
   std::uint64_t seed = 0;
 };
 
-/// Reads or writes the texts and makes the prompts. Throws Error when the file has less than one sequence of text.
+/// Reads or writes the texts and makes the questions: each wording in turn, plain and as a chat, at all depths, hidden
+/// in repeated sentences and in those texts. Throws Error when the file has less than one sequence of text, or
+/// sequences are too short for any question.
 Calibration make_calibration(const Model& model, const CalibrationOptions& options);
 
 }  // namespace layerboost

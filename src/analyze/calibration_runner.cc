@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "eval/scoring.h"
 #include "kernels/row_ops.h"
 
 namespace layerboost {
@@ -24,7 +27,28 @@ std::size_t physical_memory() {
   return static_cast<std::size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(::sysconf(_SC_PAGE_SIZE));
 }
 
+/// A margin beyond which no answer is in danger, nats: the next best token has a seventh of its probability.
+constexpr double safe_margin = 2;
+
 }  // namespace
+
+std::vector<double> retrieval_losses(const CalibrationOutcome& unchanged, const CalibrationOutcome& changed) {
+  std::vector<double> losses;
+  for (std::size_t i = 0; i < unchanged.retrieval.size(); ++i) {
+    const double margin = std::min(unchanged.margin[i], safe_margin) - std::min(changed.margin[i], safe_margin);
+    losses.push_back(unchanged.retrieval[i] - changed.retrieval[i] + std::max(0.0, margin) / 2);
+  }
+  return losses;
+}
+
+double retrieval_loss(std::vector<double> losses) {
+  if (losses.empty()) return 0;
+  std::sort(losses.begin(), losses.end(), std::greater<>());
+  const auto quarter = (std::ssize(losses) + 3) / 4;
+  const double all = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
+  const double worst = std::accumulate(losses.begin(), losses.begin() + quarter, 0.0) / static_cast<double>(quarter);
+  return (all + worst) / 2;
+}
 
 CalibrationRunner::CalibrationRunner(const Model& model, const Calibration& calibration)
     : model_(model), calibration_(calibration), runner_(model) {
@@ -148,7 +172,7 @@ void CalibrationRunner::score(const Step& step, const float* hidden, bool record
     row += static_cast<int>(sequence.tokens.size());
   }
 
-  std::vector<double> log_probs(rows.size()), kl(rows.size()), agreement(rows.size());
+  std::vector<double> log_probs(rows.size()), margins(rows.size()), kl(rows.size()), agreement(rows.size());
   std::size_t done = 0;
   runner_.logits(hidden, rows, [&](const LogitsBlock& block) {
     const auto count = static_cast<std::ptrdiff_t>(block.rows.size());
@@ -160,7 +184,11 @@ void CalibrationRunner::score(const Step& step, const float* hidden, bool record
       const float* const logits = block.row(r);
       const float lse = log_sum_exp(logits, scale, block.vocab);
       log_probs[done + r] = static_cast<double>(logits[target.token]) * scale - lse;
-      if (target.prediction < 0) continue;
+      if (target.prediction < 0) {
+        margins[done + r] =
+            static_cast<double>(margin_of(logits, scale, block.vocab, argmax(logits, block.vocab), target.token));
+        continue;
+      }
       std::uint16_t* const kept = predictions_.data() + target.prediction * block.vocab;
       if (recording) {
         store_log_probs(logits, scale, lse, block.vocab, kept);
@@ -186,6 +214,8 @@ void CalibrationRunner::score(const Step& step, const float* hidden, bool record
     };
     if (sequence.retrieval) {
       outcome.retrieval.push_back(mean(log_probs));
+      const auto first = margins.begin() + static_cast<std::ptrdiff_t>(begin);
+      outcome.margin.push_back(*std::min_element(first, first + static_cast<std::ptrdiff_t>(count)));
     } else {
       outcome.nll.push_back(-mean(log_probs));
       if (!recording) outcome.kl.push_back(mean(kl));

@@ -17,8 +17,18 @@ struct CalibrationOutcome {
   std::vector<double> nll;        // [texts] mean -log p of the tokens, nats
   std::vector<double> kl;         // [texts] mean KL(unchanged || this), nats; empty from record()
   std::vector<double> agreement;  // [texts] share of tokens with the unchanged model's best; empty from record()
-  std::vector<double> retrieval;  // [retrieval items] mean log p of the passkey's tokens, nats
+  std::vector<double> retrieval;  // [questions] mean log p of the answer's tokens, nats
+  std::vector<double> margin;     // [questions] least over the answer's tokens of margin_of(), nats
 };
+
+/// What each question's answer loses: the drop of its tokens' mean log p, and half of how far its margin falls below
+/// where the answer is safe. A likely answer can lose much of its margin before its likelihood shows it, and is lost
+/// all at once.
+std::vector<double> retrieval_losses(const CalibrationOutcome& unchanged, const CalibrationOutcome& changed);
+
+/// One number for them, 0 without questions: half the mean, half the mean of the worst quarter, so that one wording
+/// that is lost weighs more than many that lose a little.
+double retrieval_loss(std::vector<double> losses);
 
 /// The hidden states of all sequences lie one after another, [rows(), D]. Not thread-safe.
 class CalibrationRunner {

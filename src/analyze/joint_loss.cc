@@ -17,10 +17,9 @@ JointOutcome JointLoss::measure(const std::vector<MixerSpec>& specs) {
   const CalibrationOutcome outcome = runner_.measure(mixers_.list(specs), embedded, 0, progress);
   const Estimate kl = estimate(outcome.kl);
   const Estimate nll = paired_difference(base_.nll, outcome.nll);
-  const Estimate retrieval = paired_difference(outcome.retrieval, base_.retrieval);
-  JointOutcome result{kl.mean, kl.error, nll.mean, nll.error, 0, 0, estimate(outcome.agreement).mean};
-  if (retrieval.n > 0) result.retrieval = retrieval.mean, result.retrieval_error = retrieval.error;
-  return result;
+  const std::vector<double> lost = retrieval_losses(base_, outcome);
+  const double error = lost.empty() ? 0 : estimate(lost).error;
+  return {kl.mean, kl.error, nll.mean, nll.error, retrieval_loss(lost), error, estimate(outcome.agreement).mean};
 }
 
 }  // namespace layerboost

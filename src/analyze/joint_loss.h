@@ -13,7 +13,7 @@ namespace layerboost {
 struct JointOutcome {
   double kl = 0, kl_error = 0;                // mean over texts and its standard error, nats
   double nll = 0, nll_error = 0;              // paired change
-  double retrieval = 0, retrieval_error = 0;  // drop of the mean log p of the passkey's tokens, nats; 0 without prompts
+  double retrieval = 0, retrieval_error = 0;  // retrieval_loss(); the error is that of the losses' mean
   double agreement = 1;                       // share of tokens with the unchanged model's best
 };
 

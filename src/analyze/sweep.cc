@@ -7,6 +7,7 @@
 #include <set>
 
 #include "analyze/calibration_runner.h"
+#include "analyze/gradient_estimate.h"
 #include "analyze/layer_probe.h"
 #include "analyze/map_regression.h"
 #include "artifact/parameters_file.h"
@@ -37,6 +38,9 @@ fs::path path_of_rank(fs::path path, const Ranks* ranks) {
   if (ranks == nullptr || ranks->first()) return path;
   return path.replace_extension(fmt::format(".rank{}{}", ranks->rank(), path.extension().string()));
 }
+
+/// Of the estimate, for each text.
+constexpr int samples_of_text = 3;
 
 /// One sweep under way.
 class Sweep {
@@ -79,6 +83,9 @@ class Sweep {
       base_tasks_ = task_accuracies(unchanged_);
       analysis_.base["task"] = without_differences(measured(base_tasks_));
     }
+    if (options_.by_gradients)
+      estimates_ =
+          estimate_losses(model_, mixers_, runner_.calibration(), {options_.choices, samples_of_text, options_.seed});
     float* const hidden = hidden_.reserve_as<float>(runner_.rows() * static_cast<std::size_t>(model_.config.hidden));
     runner_.embed(hidden);
     for (int layer = 0; layer < model_.config.layers; ++layer) {
@@ -139,6 +146,12 @@ class Sweep {
   }
   [[nodiscard]] fs::path maps_path() const { return fs::path(path_).replace_extension(".maps.safetensors"); }
 
+  static Measured of_answers(std::vector<double> losses) {
+    Measured result = measured(std::move(losses));
+    result.mean = retrieval_loss(result.differences);
+    return result;
+  }
+
   static Measured without_differences(Measured value) {
     value.differences.clear();
     return value;
@@ -147,6 +160,7 @@ class Sweep {
   [[nodiscard]] std::int64_t total_work() const {
     const int layers = model_.config.layers;
     std::int64_t total = runner_.measuring_work(0) + runner_.work(layers);
+    if (options_.by_gradients) return total;
     for (int layer = 0; layer < layers; ++layer)
       if (to_measure(layer)) total += std::ssize(options_.choices) * runner_.measuring_work(layer);
     return total;
@@ -164,14 +178,15 @@ class Sweep {
     analysis_.data.retrieval_length = calibration.retrieval_length;
     analysis_.data.retrieval_items = calibration.retrieval_items;
     for (const Task& task : options_.tasks) analysis_.data.tasks.push_back(task.name);
+    analysis_.data.estimated = options_.by_gradients;
     analysis_.choices = options_.choices;
     analysis_.measures = options_.measures;
     if (!fs::exists(path_)) return;
 
     Analysis found = read_analysis(path_);
     if (found.model.hash != model_.hash || found.data.hash != calibration.hash ||
-        found.data.tasks != analysis_.data.tasks || found.choices != options_.choices ||
-        found.measures != options_.measures)
+        found.data.tasks != analysis_.data.tasks || found.data.estimated != options_.by_gradients ||
+        found.choices != options_.choices || found.measures != options_.measures)
       fail(
           "{} holds another analysis (another model, text, or other `to`, `by`, `window`): give another `output`, "
           "or remove it",
@@ -199,12 +214,19 @@ class Sweep {
     std::vector<MixerSpec> specs = native_;
     specs[static_cast<std::size_t>(layer)] = choice;
     const MixerList& changed = mixers_.list(specs);
-    const CalibrationOutcome outcome = runner_.measure(changed, hidden, layer, progress);
     Scores scores;
+    if (asked("task")) scores["task"] = measured(minus(base_tasks_, task_accuracies(changed)));
+    if (options_.by_gradients) {
+      const EstimatedLoss& loss = estimates_[static_cast<std::size_t>(layer)].at(choice);
+      if (asked("kl")) scores["kl"] = measured(loss.kl);
+      if (asked("nll")) scores["nll"] = measured(loss.nll);
+      if (asked("retrieval")) scores["retrieval"] = of_answers(loss.retrieval);
+      return scores;
+    }
+    const CalibrationOutcome outcome = runner_.measure(changed, hidden, layer, progress);
     if (asked("kl")) scores["kl"] = measured(outcome.kl);
     if (asked("nll")) scores["nll"] = measured(minus(outcome.nll, base_.nll));
-    if (asked("retrieval")) scores["retrieval"] = measured(minus(base_.retrieval, outcome.retrieval));
-    if (asked("task")) scores["task"] = measured(minus(base_tasks_, task_accuracies(changed)));
+    if (asked("retrieval")) scores["retrieval"] = of_answers(retrieval_losses(base_, outcome));
     return scores;
   }
 
@@ -282,6 +304,7 @@ class Sweep {
   double seconds_before_ = 0;  // of the runs that this one goes on from
   std::vector<int> missing_;   // layers that no file had at the start
   CalibrationOutcome base_;
+  EstimatedLosses estimates_;
   std::vector<double> base_tasks_;
   MixerParameters maps_;
   AlignedBuffer hidden_;

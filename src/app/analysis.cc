@@ -6,8 +6,7 @@
 #include "app/check_files.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "eval/passkey.h"
-#include "generate/bos.h"
+#include "eval/retrieval.h"
 #include "mixer/descriptor.h"
 
 namespace layerboost {
@@ -79,9 +78,9 @@ void check_retrieval(const Model& model, const AnalyzeOptions& options) {
   const int positions = model.config.max_positions;
   const int length = positions > 0 ? std::min(options.length, positions) : options.length;
   try {
-    check_passkey(model.text(), length - retrieval_room, bos_token(model.text(), BosMode::automatic), 0);
+    check_retrieval(model.text(), length - retrieval_room, 0);
   } catch (const Error& error) {
-    fail("`length` {}: too short for the passkeys of `by` retrieval ({})", length, error.what());
+    fail("`length` {}: too short for the questions of `by` retrieval ({})", length, error.what());
   }
 }
 
@@ -90,7 +89,8 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
   check_measures(options);
   const int length = sequence_length(options, opened.model->config);
   check_retrieval(*opened.model, options);
-  const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit), options.ranks};
+  const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit),
+                           options.by_gradients,    seed,       options.ranks};
   const Calibration calibration = make_calibration(
       *opened.model,
       {options.text, options.tokens, length, options.asks_for("retrieval") ? options.retrieval_items : 0, seed});

@@ -18,12 +18,13 @@ struct AnalyzeOptions {
   std::vector<std::string> by = {"kl", "nll", "retrieval"};
   std::string text;
   std::vector<std::string> tasks;
-  int tokens = 16 * 1024;
+  int tokens = 12 * 1024;
   int length = 1024;
   std::vector<int> windows = {64, 256};
   int sinks = 4;
-  int retrieval_items = 8;
+  int retrieval_items = 18;
   int limit = 0;                 // items of each task
+  bool by_gradients = false;         // as SweepOptions
   const Ranks* ranks = nullptr;  // as SweepOptions
 
   /// Whether `measure` is one of those in `by`.
@@ -45,7 +46,7 @@ void check_analyze_options(const AnalyzeOptions& options);
 /// Tokens of a sequence: `length`, cut to the model's positions, which is said.
 int sequence_length(const AnalyzeOptions& options, const Config& config);
 
-/// Throws Error where the sequences are too short for the passkeys of the measure retrieval in this model's tokens.
+/// Throws Error where the sequences are too short for the questions of the measure retrieval in this model's tokens.
 void check_retrieval(const Model& model, const AnalyzeOptions& options);
 
 /// The sweep that the options ask for, written to `output` after every layer. Throws Error for words that don't exist.

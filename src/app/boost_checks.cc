@@ -6,7 +6,7 @@
 #include "app/check_files.h"
 #include "base/error.h"
 #include "engine/throughput.h"
-#include "eval/passkey.h"
+#include "eval/retrieval.h"
 #include "eval/tasks.h"
 #include "eval/text_data.h"
 #include "generate/bos.h"
@@ -37,13 +37,13 @@ void fit_prompts(BoostOptions& options, int positions) {
   if (prompts.empty() && !options.prompts_given) prompts.push_back(std::max(1, positions / 4));
 }
 
-void fit_passkey(BoostOptions& options, int positions) {
-  std::vector<int>& lengths = options.quality.passkey;
+void fit_retrieval(BoostOptions& options, int positions) {
+  std::vector<int>& lengths = options.quality.retrieval;
   for (const int length : lengths)
-    if (options.passkey_given && length >= positions)
-      fail("`passkey` {}: with the answer more than the model's {} positions", length, positions);
-  constexpr int answer = 16;  // tokens, at most
-  if (!options.passkey_given) std::erase_if(lengths, [&](int length) { return length + answer > positions; });
+    if (options.retrieval_given && length >= positions)
+      fail("`retrieval` {}: with the answer more than the model's {} positions", length, positions);
+  constexpr int answer = 24;  // tokens, at most
+  if (!options.retrieval_given) std::erase_if(lengths, [&](int length) { return length + answer > positions; });
 }
 
 /// Several steps read it, and so does the next run: a pipe would be empty by then.
@@ -74,7 +74,7 @@ void fit_to_model(BoostOptions& options, const Config& config) {
   if (options.heals()) check_sizes_for_healing(config);
   if (config.max_positions > 0) {
     fit_prompts(options, config.max_positions);
-    fit_passkey(options, config.max_positions);
+    fit_retrieval(options, config.max_positions);
     options.quality.context = std::min(options.quality.context, config.max_positions);
     options.plan.context = std::min(options.plan.context, config.max_positions);
   }
@@ -83,8 +83,7 @@ void fit_to_model(BoostOptions& options, const Config& config) {
 }
 
 void check_with_model(const BoostOptions& options, const Model& model, const CostModel* cost) {
-  const TokenId bos = bos_token(model.text(), options.quality.bos);
-  for (const int length : options.quality.passkey) check_passkey(model.text(), length, bos, model.config.max_positions);
+  for (const int length : options.quality.retrieval) check_retrieval(model.text(), length, model.config.max_positions);
   check_retrieval(model, options.analyze);
   if (!options.analyze.text.empty() && options.heals()) {
     const HealOptions heal;

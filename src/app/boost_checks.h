@@ -14,7 +14,7 @@ void check_boost(const BoostOptions& options);
 /// and for budgets that no plan of the model can meet but for a speedup.
 void fit_to_model(BoostOptions& options, const Config& config);
 
-/// What the loaded model decides: the lengths of its passkeys, and the speedup by `cost` (nullptr where none is
+/// What the loaded model decides: the lengths of the texts that facts are found in, and the speedup by `cost` (nullptr where none is
 /// asked for). Throws Error.
 void check_with_model(const BoostOptions& options, const Model& model, const CostModel* cost);
 

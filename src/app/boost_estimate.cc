@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 #include "engine/cache_memory.h"
 #include "engine/throughput.h"
-#include "eval/passkey.h"
+#include "eval/retrieval.h"
 #include "eval/task_file.h"
 #include "heal/heal_options.h"
 #include "heal/heal_text.h"
@@ -49,8 +49,8 @@ class Estimator {
       : options_(options), work_(work), model_(model), config_(model.config), unchanged_(unchanged), times_(times) {
     const AnalyzeOptions& analyze = options.analyze;
     texts_ = std::max(1, (analyze.tokens + analyze.length - 1) / analyze.length);
-    const int passkeys = analyze.asks_for("retrieval") ? analyze.retrieval_items : 0;
-    rows_ = static_cast<double>(texts_ + passkeys) * analyze.length;
+    const int questions = analyze.asks_for("retrieval") ? analyze.retrieval_items : 0;
+    rows_ = static_cast<double>(texts_ + questions) * analyze.length;
     scored_ = static_cast<double>(texts_) * analyze.length;
     native_ = native_specs(config_);
   }
@@ -111,15 +111,16 @@ class Estimator {
       what = fs::path(quality.text).filename().string();
     }
     double retrieval = 0;
-    // What stands before a passkey is read once for all of a length: about half of the prompt.
-    for (const int length : quality.passkey)
-      retrieval += length * (1 + 0.55 * passkey_count * static_cast<double>(std::size(passkey_depths)));
+    // What stands before a wording's first fact is read once, in each of two forms: about half of a question.
+    const double questions =
+        2.0 * static_cast<double>(wordings_for(WordingUse::report).size()) * quality.retrieval_places;
+    for (const int length : quality.retrieval) retrieval += length * 0.65 * questions;
     const int states = work_.healed ? 3 : 2;
     const double read = retrieval * times_.row + task_tokens() * (times_.row + times_.head / 4);
     // With a plan, the unchanged model reads the text beside it.
     seconds += states * read + (2 * states - 1) * text * (times_.row + times_.head);
     what += fmt::format(" ({:.0f} tokens)", text);
-    if (!quality.passkey.empty()) what += fmt::format(", passkeys in {}", fmt::join(quality.passkey, ", "));
+    if (!quality.retrieval.empty()) what += fmt::format(", facts in {}", fmt::join(quality.retrieval, ", "));
     if (!quality.tasks.empty()) what += fmt::format(", {} tasks", quality.tasks.size());
     const double kept = 2.0 * (2 * rows_of_step + longest(quality)) * static_cast<double>(position_bytes());
     return {"4/6 eval", what, seconds, static_cast<std::size_t>(states) * weights() + size(kept) + step_bytes()};
@@ -176,7 +177,7 @@ class Estimator {
 
   [[nodiscard]] double longest(const QualityOptions& quality) const {
     int most = quality.context;
-    for (const int length : quality.passkey) most = std::max(most, length);
+    for (const int length : quality.retrieval) most = std::max(most, length);
     return most;
   }
 

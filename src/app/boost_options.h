@@ -21,9 +21,9 @@ struct BoostOptions {
   std::optional<HealBudget> heal;  // nothing: not said
   AnalyzeOptions analyze;
   PlanOptions plan;
-  QualityOptions quality;  // of it: text (empty: text that the model writes), passkey
+  QualityOptions quality;  // of it: text (empty: text that the model writes), retrieval
   SpeedOptions speed{{1, 16, 64}, {256, 1024}, 32};
-  bool passkey_given = false, prompts_given = false;  // else they are cut to the model's positions
+  bool retrieval_given = false, prompts_given = false;  // else they are cut to the model's positions
   bool estimate = false;                              // only say what it would take
   ComputeOptions compute;
   std::string json;  // the file for the results, too; empty: none

@@ -299,7 +299,7 @@ class Boost {
     QualityOptions quality = options_.quality_options();
     self_written_ = quality.text.empty();
     if (self_written_) quality.text = written_text().string();
-    const Json what = {self_written_, content_of(quality.text), quality.tasks, quality.passkey,
+    const Json what = {self_written_, content_of(quality.text), quality.tasks, quality.retrieval,
                        quality.limit, quality.context};
     step("quality.base.json", "quality of the unchanged model", {run_.model, what}, [&] {
       return show(measure_quality({*opened_.model, opened_.unchanged()}, nullptr, quality));

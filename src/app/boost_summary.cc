@@ -84,12 +84,13 @@ std::string text_line(const Results& quality) {
 
 std::string retrieval_line(const Results& quality) {
   std::string text;
-  if (!quality.before.contains("passkey") || !quality.after.contains("passkey")) return {};
-  for (const Json& row : quality.before["passkey"])
-    for (const Json& other : quality.after["passkey"])
+  if (!quality.before.contains("retrieval") || !quality.after.contains("retrieval")) return {};
+  for (const Json& row : quality.before["retrieval"])
+    for (const Json& other : quality.after["retrieval"])
       if (row["length"] == other["length"])
-        text += fmt::format("{}{:.0f} -> {:.0f} % in {} tokens", text.empty() ? "passkeys found: " : ", ",
-                            100 * row["acc"].get<double>(), 100 * other["acc"].get<double>(), row["length"].get<int>());
+        text += fmt::format("{}{:.0f} -> {:.0f} % in {} tokens", text.empty() ? "facts found: " : ", ",
+                            100 * row["plain"]["found"].get<double>(), 100 * other["plain"]["found"].get<double>(),
+                            row["length"].get<int>());
   return text.empty() ? "" : summary_line("retrieval", text);
 }
 

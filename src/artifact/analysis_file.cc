@@ -46,6 +46,7 @@ Json to_json(const AnalysisData& data) {
   if (data.retrieval_items > 0)
     json["retrieval"] = {{"length", data.retrieval_length}, {"items", data.retrieval_items}};
   if (!data.tasks.empty()) json["tasks"] = data.tasks;
+  if (data.estimated) json["estimated"] = true;
   return json;
 }
 
@@ -103,7 +104,8 @@ AnalysisModel read_model(const Json& json, const std::string& where) {
 }
 
 AnalysisData read_data(const Json& json, const std::string& where) {
-  refuse_unknown_keys(json, {"source", "hash", "sequences", "length", "tokens", "retrieval", "tasks"}, where);
+  refuse_unknown_keys(json, {"source", "hash", "sequences", "length", "tokens", "retrieval", "tasks", "estimated"},
+                      where);
   AnalysisData data;
   data.source = get<std::string>(json, "source", where);
   data.hash = get<std::string>(json, "hash", where);
@@ -117,6 +119,7 @@ AnalysisData read_data(const Json& json, const std::string& where) {
     data.retrieval_items = get<int>(retrieval, "items", where + ": retrieval");
   }
   data.tasks = get_or<std::vector<std::string>>(json, "tasks", {}, where);
+  data.estimated = get_or<bool>(json, "estimated", false, where);
   return data;
 }
 

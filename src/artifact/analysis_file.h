@@ -57,6 +57,7 @@ struct AnalysisData {
   std::int64_t tokens = 0;
   int retrieval_length = 0, retrieval_items = 0;  // 0: not measured
   std::vector<std::string> tasks;
+  bool estimated = false;  // losses on text and of answers come from gradients, not from running changed models
 };
 
 struct Analysis {

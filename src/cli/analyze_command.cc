@@ -100,7 +100,8 @@ void add_analyze_command(CLI::App& app) {
   command->footer(
       "Each layer in turn loses its attention or gets a window or a map, and what the whole model then loses is "
       "measured:\n"
-      "kl, nll on text; task: accuracy; retrieval: the log-probability of a passkey far back; cosine and entropy look "
+      "kl, nll on text; task: accuracy; retrieval: the answers to questions about facts far back; cosine and entropy "
+      "look "
       "at the layer alone.\n"
       "The file is saved after every layer; the same command goes on where it stopped.\n\n"
       "Examples:\n"

@@ -39,7 +39,9 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
       ->type_name("S")
       ->check(whole_number(0))
       ->capture_default_str();
-  command.add_option("--retrieval-items", options.retrieval_items, "Passkey prompts for --by retrieval")
+  command.add_flag("--by-gradients", options.by_gradients,
+                   "Estimate kl, nll and retrieval from gradients: minutes instead of hours; not for maps");
+  command.add_option("--retrieval-items", options.retrieval_items, "Questions about facts far back for --by retrieval")
       ->type_name("N")
       ->check(whole_number(1))
       ->capture_default_str();

@@ -22,7 +22,9 @@ void add_boost_command(CLI::App& app) {
   options->analyze.windows = {64, 256, 512};
   options->plan.search = "joint";
   options->plan.measurements = 24;
-  options->quality.passkey = {512, 1024};
+  options->quality.retrieval = {512, 1024};
+  options->quality.retrieval_places = 4;
+  options->quality.retrieval_compared = false;  // boost measures the unchanged model by itself
   command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");
   command->add_option("-o,--output", options->output, "Where everything goes; an unfinished job goes on")
       ->type_name("DIR");
@@ -36,8 +38,8 @@ void add_boost_command(CLI::App& app) {
   add_plan_options(*command, options->plan);
   command->add_option("--eval-text", options->quality.text, "Text for perplexity; default: text that the model writes")
       ->type_name("FILE");
-  const CLI::Option* const passkey =
-      command->add_option("--passkey", options->quality.passkey, "Lengths for passkey retrieval")
+  const CLI::Option* const retrieval =
+      command->add_option("--retrieval", options->quality.retrieval, "Lengths of the texts that facts are found in")
           ->delimiter(',')
           ->check(whole_number(1))
           ->type_name("N,..")
@@ -66,8 +68,8 @@ void add_boost_command(CLI::App& app) {
       "  layerboost boost model.gguf -o out --kv 0.3 --heal 20min\n"
       "  layerboost boost model.gguf -o out --kv 0.3 --search joint --tasks arc_easy.jsonl,piqa.jsonl --limit 500\n"
       "  layerboost boost models/llama -o out --speedup 1.5@64x1024 --text corpus.jsonl --eval-text book.txt");
-  command->callback([options, common, passkey, prompts] {
-    options->passkey_given = passkey->count() > 0;
+  command->callback([options, common, retrieval, prompts] {
+    options->retrieval_given = retrieval->count() > 0;
     options->prompts_given = prompts->count() > 0;
     options->compute = *common;
     options->json = common->json;

@@ -50,8 +50,8 @@ TEST_F(BoostCommand, ChecksEverythingFirst) {
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
   for (const char* const flag : {"--text", "--tasks", "--eval-text"})
     expect_refused({flag, path("pipe")}, "is read several times, so it must be a file");
-  expect_refused({"--passkey", "0"}, "--passkey: must be a positive whole number");
-  expect_refused({"--passkey", "99999"}, "--passkey 99999: with the answer more than the model's");
+  expect_refused({"--retrieval", "0"}, "--retrieval: must be a positive whole number");
+  expect_refused({"--retrieval", "99999"}, "--retrieval 99999: with the answer more than the model's");
   expect_refused({"--prompt", "100000"}, "--prompt 100000: with");
   expect_refused({"--json", small_.root}, "a directory, not a file");
   write_file(path("file"), "x");
@@ -143,7 +143,7 @@ TEST_F(BoostCommand, SaysWhatItCameTo) {
   const auto quality = [&](const char* name, double ppl, double found, const Json& text) {
     write_json(out / name, {{"perplexity", {{"ppl", ppl}}},
                             {"kl", {{"nll_change", 0.0125}, {"nll_change_stderr", 0.002}}},
-                            {"passkey", {{{"length", 512}, {"acc", found}}}},
+                            {"retrieval", {{{"length", 512}, {"plain", {{"found", found}}}}}},
                             {"data", {{"text", text}}}});
   };
   const auto speed = [&](const char* name, double factor) {

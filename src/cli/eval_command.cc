@@ -70,6 +70,13 @@ void add_eval_command(CLI::App& app) {
       ->delimiter(',')
       ->check(whole_number(1))
       ->type_name("N,..");
+  command
+      ->add_option(
+          "--agreement", quality.agreement,
+          "Whether the plan's model writes what the unchanged one writes: so many pieces of the text, plain and "
+          "in a chat")
+      ->check(whole_number(1))
+      ->type_name("N");
   command->add_option("--limit", quality.limit, "Only the first N windows of the text and N items of each task")
       ->check(whole_number(1))
       ->type_name("N");
@@ -99,7 +106,7 @@ void add_eval_command(CLI::App& app) {
       "  layerboost eval model.gguf --text corpus.jsonl --context 2048 --precision f32 --json result.json");
   command->callback([command, options] {
     if (options->quality.text.empty()) {
-      refuse_given(*command, {"--context", "--stride"}, "is for --text");
+      refuse_given(*command, {"--context", "--stride", "--agreement"}, "is for --text");
       if (options->quality.tasks.empty()) refuse_given(*command, {"--limit"}, "is for --text and --tasks");
     }
     run_eval(*options);

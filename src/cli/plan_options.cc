@@ -31,7 +31,7 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
       ->type_name("MIXER");
   command
       .add_option("--retrieval-weight", options.retrieval_weight,
-                  fmt::format("Weight of the passkey's loss beside that of text; default {:g} where measured",
+                  fmt::format("Weight of lost answers (retrieval) beside the loss on text; default {:g} where measured",
                               LossRule().retrieval_weight))
       ->check(number())
       ->type_name("X");

@@ -1,6 +1,7 @@
 #include "eval/divergence.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 
@@ -104,7 +105,10 @@ class StepComparison {
 struct Sums {
   explicit Sums(std::span<const Request> windows)
       : kl(windows.size()), agreement(windows.size()), base(windows.size()), changed(windows.size()) {
-    for (const Request& window : windows) tokens.push_back(static_cast<int>(window.continuation.size()));
+    for (const Request& window : windows) {
+      tokens.push_back(static_cast<int>(window.continuation.size()));
+      next_position.push_back(static_cast<int>(window.context.size()));
+    }
   }
 
   void add(const StepTargets& step, const StepComparison& found) {
@@ -116,12 +120,49 @@ struct Sums {
         agreement[window] += found.row(row).base_best == found.row(row).changed_best ? 1 : 0;
         base[window] += static_cast<double>(found.loss(t).base);
         changed[window] += static_cast<double>(found.loss(t).changed);
+        Part& part = part_at(next_position[window]++, window);
+        part.tokens += 1;
+        part.kl += static_cast<double>(found.row(row).kl);
+        part.nll_change += static_cast<double>(found.loss(t).changed - found.loss(t).base);
       }
     }
   }
 
+  [[nodiscard]] std::vector<PositionDivergence> by_position() const {
+    std::vector<PositionDivergence> result;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      std::vector<double> part_kl, part_nll;
+      for (const Part& part : parts[i]) {
+        if (part.tokens == 0) continue;
+        part_kl.push_back(part.kl / part.tokens);
+        part_nll.push_back(part.nll_change / part.tokens);
+      }
+      if (!part_kl.empty())
+        result.push_back({i == 0 ? 0 : first_part << (i - 1), first_part << i, estimate(part_kl), estimate(part_nll)});
+    }
+    return result;
+  }
+
   std::vector<double> kl, agreement, base, changed;
   std::vector<int> tokens;
+
+ private:
+  static constexpr int first_part = 256;
+
+  /// Of one window, at some positions.
+  struct Part {
+    double kl = 0, nll_change = 0;
+    int tokens = 0;
+  };
+
+  Part& part_at(int position, std::size_t window) {
+    const auto i = static_cast<std::size_t>(std::bit_width(static_cast<unsigned>(position / first_part)));
+    if (parts.size() <= i) parts.resize(i + 1, std::vector<Part>(tokens.size()));
+    return parts[i][window];
+  }
+
+  std::vector<std::vector<Part>> parts;  // by position, then by window
+  std::vector<int> next_position;        // of each window's next target
 };
 
 }  // namespace
@@ -152,6 +193,7 @@ TextDivergence measure_divergence(Subject& base, Subject& changed, std::span<con
   result.changed = {window_mean(sums.changed, sums.tokens)};
   result.nll_change = paired_difference(result.base.nll.windows, result.changed.nll.windows);
   result.kl = window_mean(sums.kl, sums.tokens).mean;
+  result.positions = sums.by_position();
   result.agreement = window_mean(sums.agreement, sums.tokens).mean;
   return result;
 }

@@ -101,6 +101,25 @@ TEST_F(DivergenceTest, MatchesTheDefinition) {
   EXPECT_EQ(found.kl.n, 4);
 }
 
+TEST_F(DivergenceTest, PartsByPositionAreTheWhole) {
+  const auto windows = text_windows(random_tokens(1200), {600, 0, 0, -1}, 0);
+  Subject a(*model_, *native_), b(*model_, *changed_);
+  const TextDivergence found = measure_divergence(a, b, windows);
+  ASSERT_EQ(found.positions.size(), 3U);
+  const int tokens[] = {255, 256, 88};  // a window's first is never scored
+  double kl = 0, nll_change = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const PositionDivergence& part = found.positions[i];
+    EXPECT_EQ(part.from, i == 0 ? 0 : 128 << i);
+    EXPECT_EQ(part.to, 256 << i);
+    EXPECT_EQ(part.kl.n, 2);
+    kl += part.kl.mean * tokens[i] / 599;
+    nll_change += part.nll_change.mean * tokens[i] / 599;
+  }
+  EXPECT_NEAR(kl, found.kl.mean, 1e-9);
+  EXPECT_NEAR(nll_change, found.nll_change.mean, 1e-6);
+}
+
 TEST_F(DivergenceTest, OfAnotherModelsWeights) {
   const auto same = load_model(model_->path, Precision::f32);
   MixerSet mixers(*same);

@@ -25,15 +25,10 @@ std::vector<RetrievalItem> make_retrieval(const Model& model, const QualityOptio
   if (FillerText prose = filler_of(text); !prose.empty()) fillers.push_back(std::move(prose));
   RetrievalOptions family;
   family.length = length;
+  family.depths = options.retrieval_places;
   family.seed = options.seed;
   family.bos = bos;
-  std::vector<RetrievalItem> items = retrieval_items(model.text(), fillers, family);
-  for (const RetrievalItem& item : items) {
-    const std::size_t tokens = item.prompt.size() + item.answer.size();
-    if (model.config.max_positions > 0 && tokens > static_cast<std::size_t>(model.config.max_positions))
-      fail("`retrieval` {}: with the answer more than the model's {} positions", length, model.config.max_positions);
-  }
-  return items;
+  return retrieval_items(model.text(), fillers, family);
 }
 
 Work prepare(const Model& model, const QualityOptions& options) {
@@ -41,6 +36,7 @@ Work prepare(const Model& model, const QualityOptions& options) {
   const Tokenizer& tokenizer = model.text();
   work.bos = bos_token(tokenizer, options.bos);
   work.tasks = read_tasks(options.tasks, options.limit);
+  for (const int length : options.retrieval) check_retrieval(tokenizer, length, model.config.max_positions);
   for (const int length : options.passkey) check_passkey(tokenizer, length, work.bos, model.config.max_positions);
   if (!options.text.empty()) {
     work.text = read_text(options.text);
@@ -64,7 +60,16 @@ Json to_json(const Perplexity& perplexity) {
 }
 
 Json to_json(const TextDivergence& divergence) {
-  return {{"mean", divergence.kl.mean},
+  Json positions = Json::array();
+  for (const PositionDivergence& part : divergence.positions)
+    positions.push_back({{"from", part.from},
+                         {"to", part.to},
+                         {"kl", part.kl.mean},
+                         {"kl_stderr", part.kl.error},
+                         {"nll_change", part.nll_change.mean},
+                         {"nll_change_stderr", part.nll_change.error}});
+  return {{"positions", positions},
+          {"mean", divergence.kl.mean},
           {"stderr", divergence.kl.error},
           {"agreement", divergence.agreement.mean},
           {"agreement_stderr", divergence.agreement.error},
@@ -109,6 +114,20 @@ Json to_json(const PasskeyResult& passkey) {
           {"logprob_stderr", passkey.log_prob.error},
           {"n", passkey.acc.n},
           {"depths", depths}};
+}
+
+Json to_json(const Agreement& agreement) {
+  return {{"equal", agreement.equal.mean},
+          {"equal_stderr", agreement.equal.error},
+          {"until", agreement.until.mean},
+          {"until_stderr", agreement.until.error},
+          {"n", agreement.equal.n}};
+}
+
+Json to_json(const AgreementResult& result) {
+  Json json = {{"tokens", result.options.tokens}, {"plain", to_json(result.plain)}};
+  if (result.chat.equal.n > 0) json["chat"] = to_json(result.chat);
+  return json;
 }
 
 Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(); }
@@ -176,6 +195,12 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
   } else if (!work.windows.empty()) {
     report.perplexity = measure_perplexity(subject, work.windows);
   }
+  if (unchanged != nullptr && options.agreement > 0) {
+    Subject base(unchanged->model, unchanged->mixers);
+    AgreementOptions prompts;
+    prompts.prompts = options.agreement;
+    report.agreement = measure_agreement(base, subject, work.text.text, prompts, work.bos);
+  }
   for (const Task& task : work.tasks) {
     report.tasks.push_back(run_task(subject, task, work.bos));
     report.task_hashes.push_back(task.hash);
@@ -184,7 +209,7 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
     report.passkey.push_back(run_passkey(subject, length, options.seed, work.bos));
   for (std::size_t i = 0; i < work.retrieval.size(); ++i)
     report.retrieval.push_back(run_retrieval(subject, work.retrieval[i], options.retrieval[i]));
-  if (unchanged != nullptr && !work.retrieval.empty()) {
+  if (unchanged != nullptr && options.retrieval_compared && !work.retrieval.empty()) {
     Subject base(unchanged->model, unchanged->mixers);
     for (std::size_t i = 0; i < work.retrieval.size(); ++i)
       report.unchanged_retrieval.push_back(run_retrieval(base, work.retrieval[i], options.retrieval[i]));
@@ -196,6 +221,7 @@ Json to_json(const QualityReport& report) {
   Json json = Json::object();
   if (report.perplexity) json["perplexity"] = to_json(*report.perplexity);
   if (report.divergence) json["kl"] = to_json(*report.divergence);
+  if (report.agreement) json["agreement"] = to_json(*report.agreement);
   for (const TaskResult& task : report.tasks) json["tasks"][task.name] = to_json(task);
   for (const PasskeyResult& passkey : report.passkey) json["passkey"].push_back(to_json(passkey));
   for (std::size_t i = 0; i < report.retrieval.size(); ++i)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "eval/agreement.h"
 #include "eval/divergence.h"
 #include "eval/passkey.h"
 #include "eval/retrieval.h"
@@ -18,10 +19,13 @@
 namespace layerboost {
 
 struct QualityOptions {
-  std::string text;                // a file; empty: no perplexity
-  std::vector<std::string> tasks;  // files
-  std::vector<int> passkey;        // lengths
-  std::vector<int> retrieval;      // lengths
+  std::string text;                         // a file; empty: no perplexity
+  std::vector<std::string> tasks;           // files
+  std::vector<int> passkey;                 // lengths
+  std::vector<int> retrieval;               // lengths
+  int retrieval_places = retrieval_depths;  // in which each wording's facts stand
+  bool retrieval_compared = true;  // whether the unchanged model, where there is one, answers the same questions
+  int agreement = 0;               // prompts of each form that both models continue; 0: none
   int limit = 0;                   // the first so many windows of the text and items of each task; 0: all
   int context = 1024;              // tokens of a window
   int stride = 0;                  // tokens between windows; 0: they don't overlap
@@ -32,6 +36,7 @@ struct QualityOptions {
 struct QualityReport {
   std::optional<Perplexity> perplexity;
   std::optional<TextDivergence> divergence;  // from the unchanged model
+  std::optional<AgreementResult> agreement;  // with it
   std::vector<TaskResult> tasks;
   std::vector<PasskeyResult> passkey;
   std::vector<RetrievalResult> retrieval, unchanged_retrieval;  // the second is empty without an unchanged model
@@ -46,12 +51,13 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
                               const QualityOptions& options);
 
 /// {"perplexity": {nll, ppl, tokens, windows, nll_stderr}, "kl": {mean, stderr, agreement, agreement_stderr, base_ppl,
-/// nll_change, nll_change_stderr}, "tasks": {NAME: {acc, acc_norm, acc_stderr, acc_norm_stderr, n, acc_items,
-/// acc_norm_items}}, "passkey": [{length, acc, acc_stderr, logprob, logprob_stderr, n, depths: [{depth, acc, logprob,
-/// n}]}], "retrieval": [{length, plain, chat: {found, logprob, margin, worst, kept, kept_worst}, wordings: [{kind,
-/// wording, chat, found, logprob, margin, n, unchanged_found}]}], "data": what it was measured on}; only what was
-/// measured. acc_items has a character for each item of the task, in the file's order: 1 where it was answered rightly,
-/// else 0. Last-word tasks have perplexity and perplexity_stderr in place of acc_norm. Unknown errors are null.
+/// nll_change, nll_change_stderr, positions: [{from, to, kl, nll_change, ...}]}, "tasks": {NAME: {acc, acc_norm,
+/// acc_stderr, acc_norm_stderr, n, acc_items, acc_norm_items}}, "passkey": [{length, acc, acc_stderr, logprob,
+/// logprob_stderr, n, depths: [{depth, acc, logprob, n}]}], "agreement": {plain, chat: {equal, until, n}, tokens},
+/// "retrieval": [{length, plain, chat: {found, logprob, margin, worst, kept, kept_worst}, wordings: [{kind, wording,
+/// chat, found, logprob, margin, n, unchanged_found}]}], "data": what it was measured on}; only what was measured.
+/// acc_items has a character for each item of the task, in the file's order: 1 where it was answered rightly, else 0.
+/// Last-word tasks have perplexity and perplexity_stderr in place of acc_norm. Unknown errors are null.
 Json to_json(const QualityReport& report);
 
 /// The same as a table for people, with standard errors.

@@ -25,6 +25,11 @@ std::string text_lines(const QualityReport& report) {
                        with_error(change.nll_change.mean, change.nll_change.error, 4));
   lines += fmt::format("KL from it      {} nats\n", with_error(change.kl.mean, change.kl.error, 4));
   lines += fmt::format("same best token {}\n", percent(change.agreement));
+  if (change.positions.size() > 1)
+    for (const PositionDivergence& part : change.positions)
+      lines += fmt::format("{:<15} KL {}   NLL {} above its\n", fmt::format("  from {}", part.from),
+                           with_error(part.kl.mean, part.kl.error, 4),
+                           with_error(part.nll_change.mean, part.nll_change.error, 4));
   return lines;
 }
 
@@ -65,6 +70,17 @@ std::string form_line(const RetrievalResult& result, const RetrievalResult* unch
   return line + fmt::format("{:.0f} % \"{}\"\n", 100 * kept.worst, label(kept.worst_wording));
 }
 
+std::string agreement_lines(const AgreementResult& result) {
+  std::string lines = fmt::format("{:<20}  {:>6}  {:<14}  tokens until they differ\n", "same greedy text", "n",
+                                  fmt::format("equal at {}", result.options.tokens));
+  const auto line = [](const char* form, const Agreement& found) {
+    return fmt::format("{:<20}  {:>6}  {:<14}  {}\n", form, found.equal.n, percent(found.equal),
+                       with_error(found.until.mean, found.until.error, 1));
+  };
+  lines += line("plain", result.plain);
+  return result.chat.equal.n > 0 ? lines + line("chat", result.chat) : lines;
+}
+
 std::string retrieval_lines(const QualityReport& report) {
   const bool compared = !report.unchanged_retrieval.empty();
   std::string lines =
@@ -83,6 +99,7 @@ std::string retrieval_lines(const QualityReport& report) {
 std::string to_table(const QualityReport& report) {
   std::string table;
   if (report.perplexity) table += text_lines(report);
+  if (report.agreement) table += '\n' + agreement_lines(*report.agreement);
   if (!report.tasks.empty()) {
     if (!table.empty()) table += '\n';
     table += fmt::format("{:<20}  {:>6}  {:<14}  {}\n", "task", "n", "acc", "acc_norm");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -163,6 +164,8 @@ struct CountedFiller {
 
   CountedFiller(const Tokenizer& tokenizer, const FillerText& filler) : pieces(filler) {
     for (const std::string& piece : pieces) tokens.push_back(static_cast<int>(tokenizer.encode(piece).size()));
+    if (std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0}) == 0)
+      fail("the model's vocabulary can't write the text that facts are to be hidden in");
   }
 };
 
@@ -170,6 +173,19 @@ struct CountedFiller {
 struct Stretch {
   std::size_t first = 0, count = 0;
 };
+
+/// The story with this filler, up to its question.
+std::string body_of(const Story& story, const FillerText& filler, Stretch stretch) {
+  std::string text = story.header;
+  auto next = story.statements.begin();
+  for (std::size_t i = 0; i <= stretch.count; ++i) {
+    while (next != story.statements.end() &&
+           std::lround(next->depth * static_cast<double>(stretch.count)) <= static_cast<long>(i))
+      text += (next++)->text;
+    if (i < stretch.count) text += filler[(stretch.first + i) % filler.size()];
+  }
+  return text + story.question;
+}
 
 /// Makes the prompts of one tokenizer.
 class Writer {
@@ -209,21 +225,9 @@ class Writer {
   }
 
  private:
-  static std::string body(const Story& story, const CountedFiller& filler, Stretch stretch) {
-    std::string text = story.header;
-    auto next = story.statements.begin();
-    for (std::size_t i = 0; i <= stretch.count; ++i) {
-      while (next != story.statements.end() &&
-             std::lround(next->depth * static_cast<double>(stretch.count)) <= static_cast<long>(i))
-        text += (next++)->text;
-      if (i < stretch.count) text += filler.pieces[(stretch.first + i) % filler.pieces.size()];
-    }
-    return text + story.question;
-  }
-
   [[nodiscard]] std::vector<TokenId> encode(const Story& story, bool chat, const CountedFiller& filler, Stretch stretch,
                                             bool with_answer = false) const {
-    std::string text(without_space(body(story, filler, stretch)));
+    std::string text(without_space(body_of(story, filler.pieces, stretch)));
     const std::string answer = with_answer ? story.answer : "";
     if (!chat) return encode_with_bos(tokenizer_, text + story.lead + answer, options_.bos);
     ChatInput input;
@@ -307,6 +311,59 @@ std::vector<RetrievalItem> retrieval_items(const Tokenizer& tokenizer, std::span
   }
   if (items.empty()) fail("`retrieval` {}: too short for any of its questions in this model's tokens", options.length);
   return items;
+}
+
+std::vector<TokenId> retrieval_text(const Tokenizer& tokenizer, const FillerText& filler, int length,
+                                    std::uint64_t seed, TokenId bos) {
+  LB_CHECK(!filler.empty());
+  Random random(seed);
+  const std::vector<int> wordings = wordings_for(WordingUse::choose);
+  // Facts and questions take a third of the text, at most.
+  std::vector<Statement> statements;
+  std::string questions;
+  int left = length / 3;
+  for (int tries = 0; tries < 3 * std::ssize(wordings); ++tries) {
+    const int number = wordings[random.below(wordings.size())];
+    const Story story = tell(all_wordings()[static_cast<std::size_t>(number)], random.uniform(), random);
+    std::string all = story.question + story.lead + story.answer + ".";
+    std::string question = all;
+    for (const Statement& statement : story.statements) all += statement.text;
+    const int tokens = static_cast<int>(tokenizer.encode(all).size());
+    if (tokens > left) continue;
+    left -= tokens;
+    questions += question;
+    statements.insert(statements.end(), story.statements.begin(), story.statements.end());
+  }
+  if (statements.empty()) fail("`length` {}: too short for facts to be stated and asked for", length);
+  std::stable_sort(statements.begin(), statements.end(),
+                   [](const Statement& a, const Statement& b) { return a.depth < b.depth; });
+  const Story story = {"", statements, questions, "", ""};
+  const auto written = [&](std::size_t first, std::size_t count) {
+    return encode_with_bos(tokenizer, body_of(story, filler, {first, count}), bos);
+  };
+  // A little too much, cut at the front: what is asked for stands at the end.
+  const std::size_t first = random.below(filler.size());
+  std::size_t count = 0;
+  for (auto tokens = static_cast<int>(written(first, 0).size()); tokens < length; ++count) {
+    if (count > filler.size() && tokens == 0)
+      fail("the model's vocabulary can't write the text that facts are to be hidden in");
+    tokens += static_cast<int>(tokenizer.encode(filler[(first + count) % filler.size()]).size());
+  }
+  std::vector<TokenId> tokens = written(first, count);
+  for (; std::ssize(tokens) < length; ++count) tokens = written(first, count + 1);
+  tokens.erase(tokens.begin(), tokens.end() - length);
+  if (bos >= 0) tokens.front() = bos;
+  return tokens;
+}
+
+void check_retrieval(const Tokenizer& tokenizer, int length, int max_positions) {
+  const FillerText filler = repeated_filler();
+  RetrievalOptions options;
+  options.length = length;
+  options.depths = 1;
+  for (const RetrievalItem& item : retrieval_items(tokenizer, {&filler, 1}, options))
+    if (max_positions > 0 && item.prompt.size() + item.answer.size() > static_cast<std::size_t>(max_positions))
+      fail("`retrieval` {}: with the answer more than the model's {} positions", length, max_positions);
 }
 
 double RetrievalResult::found(bool chat) const {

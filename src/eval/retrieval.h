@@ -24,12 +24,14 @@ FillerText repeated_filler();
 /// The sentences and lines of a text; put together they are the text, but for its first `most` bytes alone.
 FillerText filler_of(std::string_view text, std::size_t most = std::size_t{1} << 20);
 
+inline constexpr int retrieval_depths = 10;
+
 struct RetrievalOptions {
   WordingUse use = WordingUse::report;
-  int length = 1024;       // tokens of a prompt, at most: whole pieces of filler are put in
-  int depths = 10;         // places in the filler, evenly spread: each wording once at each of them
-  std::uint64_t seed = 0;  // of the facts and of where in a text the filler begins
-  TokenId bos = -1;        // what plain texts begin with; -1: nothing
+  int length = 1024;              // tokens of a prompt, at most: whole pieces of filler are put in
+  int depths = retrieval_depths;  // places in the filler, evenly spread: each wording once at each of them
+  std::uint64_t seed = 0;         // of the facts and of where in a text the filler begins
+  TokenId bos = -1;               // what plain texts begin with; -1: nothing
 };
 
 struct RetrievalItem {
@@ -45,6 +47,15 @@ struct RetrievalItem {
 /// left out. Throws Error when none is left. Requires: `fillers` isn't empty.
 std::vector<RetrievalItem> retrieval_items(const Tokenizer& tokenizer, std::span<const FillerText> fillers,
                                            const RetrievalOptions& options);
+
+/// A text of `length` tokens that states facts in the wordings that choose and asks for all of them at its end, with
+/// their answers: what looking far back can be learnt from. Its filler begins somewhere in `filler`. Throws Error where
+/// the length is too short for one fact.
+std::vector<TokenId> retrieval_text(const Tokenizer& tokenizer, const FillerText& filler, int length,
+                                    std::uint64_t seed, TokenId bos);
+
+/// Throws Error unless there are questions of this length that, with their answers, fit max_positions (0: any).
+void check_retrieval(const Tokenizer& tokenizer, int length, int max_positions);
 
 /// One wording in one form.
 struct RetrievalRow {

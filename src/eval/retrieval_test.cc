@@ -141,6 +141,39 @@ TEST(Retrieval, LengthsThatAreTooShort) {
   EXPECT_LT(some.size(), 18U * 4);
 }
 
+TEST(Retrieval, TextsToLearnFromAskForWhatTheyStateInWordingsThatChoose) {
+  const Tokenizer tokenizer(tokenizer_data_for_tests());
+  const FillerText filler = repeated_filler();
+  std::set<std::vector<TokenId>> texts;
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const auto tokens = retrieval_text(tokenizer, filler, 2000, seed, tokenizer.bos());
+    EXPECT_EQ(tokens.size(), 2000U);
+    EXPECT_EQ(tokens.front(), tokenizer.bos());
+    texts.insert(tokens);
+    const std::string text = tokenizer.decode(tokens);
+    const auto asks = [&](WordingUse use) {
+      int count = 0;
+      for (const int i : wordings_for(use)) {
+        const std::string question = all_wordings()[static_cast<std::size_t>(i)].question;
+        const std::size_t key = question.find("{k}");
+        const std::string begin = question.substr(0, key),
+                          end = key == std::string::npos ? "" : question.substr(key + 3);
+        for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at + 1)) {
+          constexpr std::size_t longest_key = 24;
+          if (text.substr(at + begin.size(), longest_key + end.size()).find(end) == std::string::npos) continue;
+          ++count;
+          break;
+        }
+      }
+      return count;
+    };
+    EXPECT_GT(asks(WordingUse::choose), 1) << text;
+    EXPECT_EQ(asks(WordingUse::report), 0) << text;
+  }
+  EXPECT_EQ(texts.size(), 8U);
+  EXPECT_THROW(retrieval_text(tokenizer, filler, 100, 0, -1), Error);
+}
+
 TEST(Retrieval, SummaryAndWhatIsKept) {
   std::vector<RetrievalItem> items;
   for (const int wording : {3, 4})

@@ -21,18 +21,6 @@ struct TokenScore {
   float margin;
 };
 
-/// The largest of logits [vocab] but that of `token`; `best` is the largest of all.
-float largest_other(const float* logits, int vocab, int best, TokenId token) {
-  if (best < 0) return std::numeric_limits<float>::quiet_NaN();  // not numbers
-  if (best != token) return logits[best];
-  float largest = -std::numeric_limits<float>::infinity();
-  if (token > 0) largest = logits[argmax(logits, token)];
-  const float* const behind = logits + token + 1;
-  const int left = vocab - token - 1;
-  if (left > 0) largest = std::max(largest, behind[argmax(behind, left)]);
-  return largest;
-}
-
 /// The scores of a step's targets, in their order.
 std::vector<TokenScore> score_step(Runner& runner, const float* hidden, const StepTargets& step) {
   std::vector<TokenScore> scores(step.targets.size());
@@ -49,9 +37,8 @@ std::vector<TokenScore> score_step(Runner& runner, const float* hidden, const St
       const auto row = static_cast<std::size_t>(index[static_cast<std::size_t>(block.rows[at])]);
       for (int t = step.first[row]; t < step.first[row + 1]; ++t) {
         const TokenId token = step.targets[static_cast<std::size_t>(t)].token;
-        scores[static_cast<std::size_t>(t)] = {
-            logits[token] * scale - total, token == best,
-            (logits[token] - largest_other(logits, block.vocab, best, token)) * scale};
+        const float margin = margin_of(logits, scale, block.vocab, best, token);
+        scores[static_cast<std::size_t>(t)] = {logits[token] * scale - total, token == best, margin};
       }
     }
   });
@@ -59,6 +46,19 @@ std::vector<TokenScore> score_step(Runner& runner, const float* hidden, const St
 }
 
 }  // namespace
+
+float margin_of(const float* logits, float scale, int vocab, int best, TokenId token) {
+  if (best < 0) return std::numeric_limits<float>::quiet_NaN();
+  float other = -std::numeric_limits<float>::infinity();
+  if (best != token) {
+    other = logits[best];
+  } else {
+    const int behind = vocab - token - 1;
+    if (token > 0) other = logits[argmax(logits, token)];
+    if (behind > 0) other = std::max(other, logits[token + 1 + argmax(logits + token + 1, behind)]);
+  }
+  return (logits[token] - other) * scale;
+}
 
 std::vector<Score> score_requests(Subject& subject, std::span<const Request> requests, const std::string& label) {
   std::vector<Score> scores(requests.size());

@@ -8,6 +8,7 @@
 #include "base/sealed_file.h"
 #include "generate/bos.h"
 #include "generate/generate.h"
+#include "text/chat_template.h"
 
 namespace layerboost {
 namespace {
@@ -44,11 +45,29 @@ Texts read_cached(const fs::path& path, const Model& model, const SelfTextOption
   return {};
 }
 
+std::vector<TokenId> begin_of_text(const Tokenizer& tokenizer) {
+  const TokenId first = prefix_token(tokenizer);
+  if (first < 0) fail("the model has neither BOS nor EOS to begin a text of its own with; give one with `text` FILE");
+  return {first};
+}
+
+/// What stands before the first user's words in a chat.
+std::vector<TokenId> before_the_user(const Tokenizer& tokenizer) {
+  constexpr std::string_view marker = "\x01user\x01";
+  ChatInput input;
+  input.messages.push_back({{"role", "user"}, {"content", std::string(marker)}});
+  const std::string chat = ChatTemplate(tokenizer).render(input);
+  std::vector<TokenId> begin = tokenizer.encode(chat.substr(0, std::min(chat.find(marker), chat.size())), true);
+  return begin.empty() ? begin_of_text(tokenizer) : begin;
+}
+
 }  // namespace
 
 fs::path self_text_path(const Model& model, const SelfTextOptions& options) {
   const std::string hash = model.hash.substr(model.hash.find(':') + 1).substr(0, 16);
-  return cache_dir() / "self_text" / fmt::format("{}-{}-{}x{}.json", hash, options.seed, options.count, options.length);
+  return cache_dir() / "self_text" /
+         fmt::format("{}-{}-{}x{}{}.json", hash, options.seed, options.count, options.length,
+                     options.chat ? "-chat" : "");
 }
 
 Texts self_text(Subject& subject, const SelfTextOptions& options) {
@@ -57,21 +76,25 @@ Texts self_text(Subject& subject, const SelfTextOptions& options) {
   const auto count = static_cast<std::size_t>(options.count);
   if (texts.size() == count) return texts;
 
-  const TokenId first = prefix_token(subject.model.text());
-  if (first < 0) fail("the model has neither BOS nor EOS to begin a text of its own with; give one with `text` FILE");
+  const std::vector<TokenId> begin =
+      options.chat ? before_the_user(subject.model.text()) : begin_of_text(subject.model.text());
+  const int written_tokens = options.length - static_cast<int>(begin.size());
+  if (written_tokens < 1)
+    fail("the model's chat template takes {} tokens before anything is said; `length` is {}", begin.size(),
+         options.length);
   GenerateOptions generate_options;
-  generate_options.tokens = options.length - 1;
+  generate_options.tokens = written_tokens;
   generate_options.sampling.temperature = 1;
   generate_options.seed = options.seed;
-  Progress progress("text by the model itself", static_cast<std::int64_t>(count - texts.size()) * (options.length - 1),
+  Progress progress("text by the model itself", static_cast<std::int64_t>(count - texts.size()) * written_tokens,
                     "tokens");
   while (texts.size() < count) {
-    const Texts prompts(std::min(batch, count - texts.size()), {first});
+    const Texts prompts(std::min(batch, count - texts.size()), begin);
     generate_options.first_stream = texts.size();
     const auto written =
         generate(subject, prompts, generate_options, [&](std::size_t, TokenId) { progress.advance(); });
     for (const Generation& generation : written) {
-      texts.push_back({first});
+      texts.push_back(begin);
       texts.back().insert(texts.back().end(), generation.tokens.begin(), generation.tokens.end());
     }
     write_file(path, to_json(subject.model, options, texts).dump() + "\n");

@@ -13,8 +13,14 @@ namespace layerboost {
 /// Sequences of text by the model itself that are written together, when the first of them is asked for.
 inline constexpr int self_text_part = 128;
 
+/// What can be learnt from beside files: "self": text that the model writes; "chat": the same through its chat
+/// template; "facts": facts in filler text and questions about them, in the wordings that choose
+/// (eval/retrieval_wordings.h). The filler is the mixture's files, or else repeated sentences.
+///
+/// Each source may have a weight, "corpus.jsonl:0.6": its share of the sequences. Without weights files are one text,
+/// and other sources stand alone.
 struct HealTextOptions {
-  std::vector<std::string> files;  // or the one word "self": text that the model writes
+  std::vector<std::string> files;  // files and those words
   std::string valid;               // a file; empty: the last 1 % of the text, which is then not learnt from
   int length = 1024;               // tokens of a sequence
   int held_out = 16;               // sequences held out, at most
@@ -46,7 +52,8 @@ class HealText {
   std::string name_, held_out_name_, hash_;
 };
 
-/// Throws Error (one line) for files that can't be read, or have less than two sequences of text.
+/// Throws Error (one line) for files that can't be read, or have less than two sequences of text, and for weights that
+/// make no sense.
 std::unique_ptr<HealText> open_heal_text(const Model& model, const HealTextOptions& options);
 
 }  // namespace layerboost

@@ -110,7 +110,40 @@ TEST(HealText, RefusesTooLittle) {
   EXPECT_THAT(error({{little}, "", 12, 1, 0, 0}), HasSubstr("b.txt has 11 tokens of text: one sequence needs 12"));
   EXPECT_THAT(error({{little}, "", 11, 1, 0, 0}), HasSubstr("one is held out"));
   EXPECT_THAT(error({{little}, "", 257, 1, 0, 0}), HasSubstr("only 256 positions"));
-  EXPECT_THAT(error({{little, "self"}, "", 5, 1, 0, 0}), HasSubstr("self stands alone"));
+  EXPECT_THAT(error({{little, "self"}, "", 5, 1, 0, 0}), HasSubstr("give each a weight, as in book.txt:0.7,self:0.3"));
+  EXPECT_THAT(error({{little + ":1", "self"}, "", 5, 1, 0, 0}), HasSubstr("give each source a weight or none"));
+  EXPECT_THAT(error({{little + ":0", "self:1"}, "", 5, 1, 0, 0}), HasSubstr("a weight is a number greater than 0"));
+  EXPECT_THAT(error({{little + ":x"}, "", 5, 1, 0, 0}),
+              HasSubstr("b.txt:x"));  // a file of that name, which isn't there
+}
+
+TEST(HealText, MixturesKeepToTheirWeights) {
+  const test::HealFolder folder("heal-text-mixture");
+  const std::string a = folder.corpus("a.jsonl", 40, 50), b = folder.file("b.txt", std::string(200, 'b'));
+  const HealTextOptions options = {{a + ":3", b + ":1"}, "", 10, 8, 100, 5};
+  const auto mixture = open_heal_text(folder.model(), options);
+  EXPECT_EQ(mixture->name(), "75 % a.jsonl, 25 % b.txt");
+  EXPECT_EQ(mixture->held_out().size(), 2U) << "of each source, the last sequence";
+  const std::vector<TokenId> of_b(10, 1);
+  int from_b = 0;
+  std::vector<std::vector<TokenId>> read;
+  for (int i = 0; i < 40; ++i) {
+    read.push_back(mixture->sequence(i));
+    from_b += read.back() == of_b;
+    EXPECT_NEAR(from_b, (i + 1) / 4.0, 1) << "all the way";
+  }
+  EXPECT_EQ(mixture->sequence(7), read[7]);  // in any order
+  EXPECT_EQ(open_heal_text(folder.model(), options)->hash(), mixture->hash());
+  EXPECT_NE(open_heal_text(folder.model(), {{a + ":2", b + ":1"}, "", 10, 8, 100, 5})->hash(), mixture->hash());
+}
+
+TEST(HealText, WritesChatsAndFacts) {
+  const test::HealFolder folder("heal-text-words");
+  const auto mixture = open_heal_text(folder.model(), {{"chat:1", "facts:1"}, "", 200, 2, 4, 5});
+  EXPECT_EQ(mixture->name(), "50 % chat, 50 % facts");
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(mixture->sequence(i).size(), 200U);
+  EXPECT_NE(mixture->sequence(1), mixture->sequence(3));
+  EXPECT_EQ(open_heal_text(folder.model(), {{"facts"}, "", 200, 2, 4, 5})->name(), "facts");
 }
 
 }  // namespace

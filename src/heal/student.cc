@@ -22,11 +22,11 @@ int lowest_changed(const Config& config, std::span<const MixerSpec> specs) {
 }
 
 Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const MixerParameters& parameters,
-                 const LoraOptions& options, std::size_t memory)
+                 const LoraOptions& options, std::size_t memory, std::optional<int> lowest)
     : model_(model),
       memory_(memory),
       scratch_(model),
-      lowest_(lowest_changed(model.config, specs)),
+      lowest_(lowest.value_or(lowest_changed(model.config, specs))),
       sites_(lora_sites(model.config, specs, lowest_, options.rank)),
       lora_count_(lora_size(sites_, options.rank)),
       options_(options) {
@@ -126,7 +126,8 @@ void Student::forward(const CoreBatch& batch, float* hidden, bool keep) {
   }
 }
 
-void Student::backward(float* d_hidden, std::span<float> gradients, const AtOutput& at_output) {
+void Student::backward(float* d_hidden, std::span<float> gradients, const AtOutput& at_output,
+                       const AtMixer& at_mixer) {
   LB_CHECK(gradients.size() == parameter_count_);
   const auto size = static_cast<std::size_t>(batch_.rows() * model_.config.hidden);
   AlignedBuffer work;
@@ -145,6 +146,7 @@ void Student::backward(float* d_hidden, std::span<float> gradients, const AtOutp
     }
     const Saved& saved = again ? again_ : saved_[i];
     mlps_[i]->backward(saved.mlp, d_hidden, batch_.rows(), gradients);
+    if (at_mixer) at_mixer(lowest_ + static_cast<int>(i), d_hidden);
     if (mixers_[i]) mixers_[i]->backward(saved.mixer, d_hidden, batch_, i > 0, gradients);
   }
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,12 +28,12 @@ struct CoreSlot {
 
 class Student {
  public:
-  /// Learns from the lowest changed layer on; `specs` [L] change at least one layer. `parameters`: of mixers that have
-  /// some; maps need them, others have initial ones.
+  /// Learns from layer `lowest` on; nullopt: the lowest changed one, and `specs` [L] change at least one. `parameters`:
+  /// of mixers that have some; maps need them, others have initial ones.
   /// `memory`: bytes that kept activations may take. What doesn't fit is computed again in backward. `model` must
   /// outlive it. Throws Error where a product's sizes aren't multiples of 16 or the precision is int8.
   Student(const Model& model, const std::vector<MixerSpec>& specs, const MixerParameters& parameters,
-          const LoraOptions& options, std::size_t memory);
+          const LoraOptions& options, std::size_t memory, std::optional<int> lowest = std::nullopt);
 
   [[nodiscard]] int lowest() const { return lowest_; }
   [[nodiscard]] std::span<const LoraSite> sites() const { return sites_; }
@@ -50,8 +51,12 @@ class Student {
   /// d_hidden [N, D]: the gradient for the result of the last forward(keep = true); used up. Adds to the gradients of
   /// the parameters. `at_output(layer, hidden, d_hidden)` may add the gradient of a loss on the output of a layer below
   /// the last; empty for none.
+  /// `at_mixer(layer, d_hidden)` is shown the gradient for what a layer's mixer adds to [N, D]. May be called again
+  /// after the same forward.
   using AtOutput = std::function<void(int layer, const float* hidden, float* d_hidden)>;
-  void backward(float* d_hidden, std::span<float> gradients, const AtOutput& at_output = {});
+  using AtMixer = std::function<void(int layer, const float* d_hidden)>;
+  void backward(float* d_hidden, std::span<float> gradients, const AtOutput& at_output = {},
+                const AtMixer& at_mixer = {});
 
   /// Where the mixers' own parameters begin among the flat ones.
   [[nodiscard]] std::size_t first_core_parameter() const { return lora_count_; }

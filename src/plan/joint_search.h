@@ -11,7 +11,7 @@ namespace layerboost {
 /// A whole plan's loss, measured.
 struct JointLossValue {
   double text = 0;       // KL or change of NLL on text
-  double retrieval = 0;  // drop of the log-probability of a passkey's digits
+  double retrieval = 0;  // retrieval_loss() of the calibration's questions
 
   /// What the search minimises; as LossRule.
   [[nodiscard]] double total(double retrieval_weight) const;

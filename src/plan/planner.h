@@ -15,7 +15,7 @@ namespace layerboost {
 /// What a plan's loss is.
 struct LossRule {
   std::string measure = "kl";
-  /// Loss = measure + weight * drop of the log-probability of a passkey's digits (no less than 0). Text hardly shows
+  /// Loss = measure + weight * what answers to questions about facts far back lose (no less than 0). Text hardly shows
   /// what windows lose of the far past, so it has its share: 1 weighs a nat lost on a digit far back like a nat of
   /// text.
   double retrieval_weight = 1;

@@ -1,0 +1,43 @@
+// What each layer loses by each change, estimated from gradients: a few backward passes for all layers and changes
+// together, where a sweep runs the rest of the model once for each.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "analyze/calibration.h"
+#include "mixer/mixers.h"
+
+namespace layerboost {
+
+/// Of one change of one layer, as a sweep would measure it; nats.
+struct EstimatedLoss {
+  std::vector<double> kl;         // [texts] KL(unchanged || changed), mean over tokens
+  std::vector<double> nll;        // [texts] change of -log p of the text's own tokens, mean over tokens
+  std::vector<double> retrieval;  // [questions] drop of the mean log p of the answer's tokens
+};
+
+/// By layer and by what its mixer is changed to.
+using EstimatedLosses = std::vector<std::map<MixerSpec, EstimatedLoss>>;
+
+struct EstimateOptions {
+  std::vector<MixerSpec> choices;
+  int samples = 3;  // backward passes for each text's KL
+  std::uint64_t seed = 0;
+};
+
+/// A change of layer l moves what its mixer adds to the residual stream by delta_l [T, D] (measured: both mixers run on
+/// the unchanged model's input of the layer). To second order, with g the gradient of log p of tokens that are sampled
+/// from the model's own predictions,
+///   KL = 1/2 E[(sum over rows of g . delta)^2],
+/// the Fisher information's quadratic form; tokens sampled at different rows are independent, so that one backward pass
+/// for all rows gives an unbiased sample of it. The change of the text's own likelihood is the first-order term of its
+/// own tokens, and the KL; an answer's loss is the first-order term alone.
+///
+/// Requires: sizes that healing can compute with (check_sizes_for_healing), bf16 or f32, no fitted maps among the
+/// choices. Throws Error, Interrupted.
+EstimatedLosses estimate_losses(const Model& model, MixerSet& mixers, const Calibration& calibration,
+                                const EstimateOptions& options);
+
+}  // namespace layerboost
