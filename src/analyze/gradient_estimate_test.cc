@@ -1,0 +1,75 @@
+#include "analyze/gradient_estimate.h"
+
+#include <gtest/gtest.h>
+
+#include "analyze/joint_loss.h"
+#include "eval/statistics.h"
+#include "mixer/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+class GradientEstimate : public testing::Test {
+ protected:
+  GradientEstimate() {
+    for (std::uint64_t i = 0; i < 3; ++i)
+      calibration_.sequences.push_back({random_tokens(60, model_->config.vocab, i), 0, false});
+    for (std::uint64_t i = 0; i < 3; ++i)
+      calibration_.sequences.push_back(
+          {random_tokens(50 + static_cast<int>(i), model_->config.vocab, 10 + i), 40, true});
+    calibration_.texts = 3;
+  }
+
+  /// What a change of one layer loses.
+  JointOutcome measured(int layer, const MixerSpec& choice) {
+    JointLoss loss(*model_, mixers_, calibration_);
+    auto specs = native_specs(model_->config);
+    specs[static_cast<std::size_t>(layer)] = choice;
+    return loss.measure(specs);
+  }
+
+  static double mean(const std::vector<double>& values) { return estimate(values).mean; }
+
+  const std::unique_ptr<Model> model_ = random_model(Precision::f32);
+  MixerSet mixers_{*model_};
+  Calibration calibration_ = {};
+};
+
+TEST_F(GradientEstimate, IsCloseToWhatChangesLose) {
+  const std::vector<MixerSpec> choices = {parse_mixer("window:24+2"), parse_mixer("window:48")};
+  const EstimatedLosses losses = estimate_losses(*model_, mixers_, calibration_, {choices, 200, 1});
+  ASSERT_EQ(std::ssize(losses), model_->config.layers);
+  for (int layer = 0; layer < model_->config.layers; ++layer) {
+    for (const MixerSpec& choice : choices) {
+      const double exact = measured(layer, choice).kl,
+                   found = mean(losses[static_cast<std::size_t>(layer)].at(choice).kl);
+      // Below the first layer there is little in the stream beside what the mixer adds: a change is no small one.
+      if (layer > 0) {
+        EXPECT_NEAR(found, exact, 0.4 * exact) << layer << to_string(choice);
+      }
+      EXPECT_GT(found, 0.6 * exact) << layer << to_string(choice);
+    }
+  }
+}
+
+TEST_F(GradientEstimate, SmallChangesOfLikelihoodsAreOfFirstOrder) {
+  const MixerSpec last_alone = parse_mixer("window:48");  // of the answers, the last rows see less
+  calibration_.sequences.resize(3);
+  for (CalibrationSequence& text : calibration_.sequences) text.tokens.resize(50);
+  const EstimatedLosses losses = estimate_losses(*model_, mixers_, calibration_, {{last_alone}, 20, 1});
+  for (int layer = 1; layer < model_->config.layers; ++layer) {
+    const double exact = measured(layer, last_alone).nll;
+    EXPECT_NEAR(mean(losses[static_cast<std::size_t>(layer)].at(last_alone).nll), exact, 0.3 * std::abs(exact) + 2e-4)
+        << layer;
+  }
+}
+
+TEST_F(GradientEstimate, NoChangeLosesNothing) {
+  const MixerSpec same = native_specs(model_->config)[0];
+  for (const auto& of_layer : estimate_losses(*model_, mixers_, calibration_, {{same}, 1, 0}))
+    for (const auto* values : {&of_layer.at(same).kl, &of_layer.at(same).nll, &of_layer.at(same).retrieval})
+      for (const double value : *values) EXPECT_EQ(value, 0);
+}
+
+}  // namespace
+}  // namespace layerboost
