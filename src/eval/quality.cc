@@ -92,6 +92,11 @@ Json to_json(const TaskResult& task) {
             {"perplexity", perplexity}, {"perplexity_stderr", perplexity * task.log_likelihood.error},
             {"n", task.acc.n},          {"acc_items", marks(task.items, &TaskItemScore::correct)}};
   }
+  if (task.kind == TaskKind::generate)
+    return {{"acc", task.acc.mean},
+            {"acc_stderr", task.acc.error},
+            {"n", task.acc.n},
+            {"acc_items", marks(task.items, &TaskItemScore::correct)}};
   return {{"acc", task.acc.mean},
           {"acc_norm", task.acc_norm.mean},
           {"acc_stderr", task.acc.error},

@@ -35,6 +35,8 @@ std::string text_lines(const QualityReport& report) {
 
 std::string task_line(const TaskResult& task) {
   const double perplexity = std::exp(-task.log_likelihood.mean);
+  if (task.kind == TaskKind::generate)
+    return fmt::format("{:<20}  {:>6}  {:<14}\n", task.name, task.acc.n, percent(task.acc));
   const std::string second = task.kind == TaskKind::last_word
                                  ? "perplexity " + with_error(perplexity, perplexity * task.log_likelihood.error, 2)
                                  : percent(task.acc_norm);

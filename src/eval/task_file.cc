@@ -1,6 +1,7 @@
 #include "eval/task_file.h"
 
 #include <algorithm>
+#include <regex>
 
 #include "base/json.h"
 #include "eval/text_data.h"
@@ -34,7 +35,35 @@ TaskItem read_contexts(const Json& line, const std::string& where) {
   return item;
 }
 
+/// A string, or a list of them.
+std::vector<std::string> read_strings(const Json& line, const char* key, const std::string& where) {
+  if (line.contains(key) && line[key].is_string()) return {get<std::string>(line, key, where)};
+  return get<std::vector<std::string>>(line, key, where);
+}
+
+TaskItem read_writing(const Json& line, const std::string& where) {
+  constexpr int most_tokens = 4096;
+  TaskItem item;
+  WritingTask& task = item.writing;
+  task.prompt = get<std::string>(line, "prompt", where);
+  task.answers = read_strings(line, "answer", where);
+  if (task.answers.empty()) fail("{}: no answer", where);
+  task.pattern = get_or<std::string>(line, "pattern", "", where);
+  try {
+    (void)std::regex(task.pattern);
+  } catch (const std::regex_error&) {
+    fail("{}: \"pattern\" is no regular expression", where);
+  }
+  if (line.contains("stop")) task.stop = read_strings(line, "stop", where);
+  std::erase(task.stop, "");
+  task.max_tokens = get_or<int>(line, "max_tokens", task.max_tokens, where);
+  if (task.max_tokens < 1 || task.max_tokens > most_tokens)
+    fail("{}: \"max_tokens\" is {}; it must be from 1 to {}", where, task.max_tokens, most_tokens);
+  return item;
+}
+
 TaskItem read_item(const Json& line, TaskKind kind, const std::string& where) {
+  if (kind == TaskKind::generate) return read_writing(line, where);
   TaskItem item;
   if (kind == TaskKind::last_word)
     item.pairs = {{get<std::string>(line, "context", where), get<std::string>(line, "continuation", where)}};
@@ -52,7 +81,11 @@ TaskKind kind_of(const Json& line, const std::string& where) {
   if (!line.is_object()) fail("{}: expected a JSON object", where);
   if (line.contains("choices") || line.contains("contexts")) return TaskKind::multiple_choice;
   if (line.contains("continuation")) return TaskKind::last_word;
-  fail("{}: an item has \"choices\", or \"contexts\" and \"continuation\", or \"context\" and \"continuation\"", where);
+  if (line.contains("prompt")) return TaskKind::generate;
+  fail(
+      "{}: an item has \"choices\", or \"contexts\" and \"continuation\", or \"context\" and \"continuation\", or "
+      "\"prompt\" and \"answer\"",
+      where);
 }
 
 }  // namespace
@@ -67,7 +100,7 @@ Task read_task(const fs::path& path, int limit) {
     const Json line = parse_json(text.text, text.where);
     const TaskKind kind = kind_of(line, text.where);
     if (task.items.empty()) task.kind = kind;
-    if (kind != task.kind) fail("{}: multiple choice and last-word prediction in one file", text.where);
+    if (kind != task.kind) fail("{}: items of several kinds in one file", text.where);
     task.items.push_back(read_item(line, kind, text.where));
   }
   if (task.items.empty()) fail("{}: no items in it", path.string());

@@ -1,4 +1,5 @@
-// Tasks from JSON Lines files: multiple choice and last-word prediction. docs/formats/tasks.md describes the format.
+// Tasks from JSON Lines files: multiple choice, last-word prediction and writing. docs/formats/tasks.md describes the
+// format.
 #pragma once
 
 #include <string>
@@ -13,13 +14,24 @@ struct TaskPair {
   std::string context, continuation;
 };
 
-/// One question: which of `pairs` is the likeliest. Last-word prediction has one pair.
-struct TaskItem {
-  std::vector<TaskPair> pairs;
-  int gold = 0;  // index of the right pair
+/// What a model is to write.
+struct WritingTask {
+  std::string prompt;
+  std::vector<std::string> answers;  // any of them is right
+  std::string pattern;            // a regular expression (ECMAScript): its first group, or all that it matches, is the
+                                  // answer; empty: the text itself is
+  std::vector<std::string> stop;  // the text ends before the first of these
+  int max_tokens = 64;
 };
 
-enum class TaskKind { multiple_choice, last_word };
+/// One question: which of `pairs` is the likeliest. Last-word prediction has one pair, writing none.
+struct TaskItem {
+  std::vector<TaskPair> pairs = {};
+  int gold = 0;  // index of the right pair
+  WritingTask writing = {};
+};
+
+enum class TaskKind { multiple_choice, last_word, generate };
 
 struct Task {
   std::string name;  // the file's stem

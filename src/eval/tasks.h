@@ -1,4 +1,5 @@
-// Multiple choice and last-word prediction, scored by lm-evaluation-harness's rules (zero-shot, no chat template).
+// Multiple choice, last-word prediction and writing, scored by lm-evaluation-harness's rules (zero-shot, no chat
+// template).
 #pragma once
 
 #include <span>
@@ -13,7 +14,7 @@ namespace layerboost {
 struct TaskItemScore {
   std::vector<double> log_likelihoods;  // by choice
   bool correct = false;       // multiple choice: the largest log-likelihood is the gold one's, the first wins a tie;
-                              // last word: every token is the likeliest
+                              // last word: every token is the likeliest; writing: the answer is one of the right ones
   bool correct_norm = false;  // as correct, each divided by the choice's code points without its leading space
 };
 
@@ -24,6 +25,10 @@ struct TaskResult {
   Estimate log_likelihood;  // of the gold continuation, nats; last word: perplexity is exp(-mean)
   std::vector<TaskItemScore> items;
 };
+
+/// What a task's model wrote, as it is compared with the answers: cut at the first stop string, what the pattern finds
+/// in it, without white space around it (lm-evaluation-harness's generate_until with a regex filter and exact_match).
+std::string answer_in(std::string_view text, const WritingTask& task);
 
 /// The requests of all items' pairs, one after another. `bos` as for encode_pair().
 std::vector<Request> task_requests(const Tokenizer& tokenizer, const Task& task, TokenId bos, int max_positions);

@@ -39,6 +39,35 @@ TEST(Tasks, LastWordIsRightWhenGreedy) {
   EXPECT_EQ(result.acc_norm.n, 0);
 }
 
+TEST(Tasks, AnswersInWhatIsWritten) {
+  EXPECT_EQ(answer_in(" 42\nQ: next", {"", {"42"}, "", {"\n"}, 8}), "42");
+  EXPECT_EQ(answer_in("It is 42, not 43.", {"", {"42"}, "is ([0-9]+)", {}, 8}), "42");
+  EXPECT_EQ(answer_in("It is 42", {"", {"42"}, "[0-9]+", {}, 8}), "42");
+  EXPECT_EQ(answer_in("nothing", {"", {"42"}, "[0-9]+", {}, 8}), "");
+  EXPECT_EQ(answer_in("a;b\nc", {"", {"a"}, "", {"\n", ";"}, 8}), "a") << "the first of the stop strings";
+}
+
+TEST(Tasks, TheDefaultModelWritesAnswers) {
+  LB_NEEDS_DEFAULT_MODEL();
+  const auto model = load_model(default_model_path(), Precision::bf16);
+  MixerSet mixers(*model);
+  Subject subject(*model, mixers.list(native_specs(model->config)));
+  Task task{"capitals", TaskKind::generate, {}, ""};
+  for (const auto& [country, city] : {std::pair("France", "Paris"), std::pair("Italy", "Rome"), std::pair("X", "Y")})
+    task.items.push_back(
+        {{},
+         0,
+         {fmt::format("Q: What is the capital of Spain?\nA: Madrid.\n\nQ: What is the capital of {}?\nA:", country),
+          {city},
+          "",
+          {".", "\n"},
+          8}});
+  const TaskResult result = run_task(subject, task, -1);
+  EXPECT_TRUE(result.items[0].correct);
+  EXPECT_TRUE(result.items[1].correct);
+  EXPECT_DOUBLE_EQ(result.acc.mean, 2.0 / 3);
+}
+
 class TaskReference : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {

@@ -89,7 +89,7 @@ TEST(TaskFile, ErrorsNameTheLine) {
       {R"({"context": "c", "choices": [" a"], "gold": 0})", ":2: at least two choices"},
       {R"({"context": "c", "choices": [" a", " "], "gold": 0})", ":2: an empty choice"},
       {R"({"context": "c", "choices": " a", "gold": 0})", ":2: \"choices\" has the wrong type"},
-      {R"({"context": "c", "continuation": " d"})", ":2: multiple choice and last-word"},
+      {R"({"context": "c", "continuation": " d"})", ":2: items of several kinds"},
       {R"({"question": "?"})", ":2: an item has"},
       {R"([1])", ":2: expected a JSON object"},
       {R"({"context": )", ":2: not valid JSON"}};
@@ -101,6 +101,25 @@ TEST(TaskFile, ErrorsNameTheLine) {
   }
   const TemporaryFile empty("empty.jsonl", "\n");
   EXPECT_NE(test::error_of([&] { read_task(empty.path()); }).find("no items"), std::string::npos);
+}
+
+TEST(TaskFile, ReadsWhatIsToBeWritten) {
+  const TemporaryFile file(
+      "task.jsonl", "{\"prompt\": \"p\", \"answer\": [\"1\", \"one\"], \"pattern\": \"[0-9]\", \"stop\": \"\\n\"}\n");
+  const Task task = read_task(file.path());
+  EXPECT_EQ(task.kind, TaskKind::generate);
+  const WritingTask& writing = task.items.at(0).writing;
+  EXPECT_EQ(writing.answers, (std::vector<std::string>{"1", "one"}));
+  EXPECT_EQ(writing.stop, std::vector<std::string>{"\n"});
+  EXPECT_EQ(writing.max_tokens, 64);
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"prompt": "p", "answer": "a", "pattern": "("})", ":1: \"pattern\" is no regular expression"},
+      {R"({"prompt": "p", "answer": "a", "max_tokens": 0})", ":1: \"max_tokens\" is 0"},
+      {R"({"prompt": "p", "answer": []})", ":1: no answer"}};
+  for (const auto& [line, expected] : cases) {
+    const TemporaryFile bad("bad.jsonl", line);
+    EXPECT_NE(test::error_of([&] { read_task(bad.path()); }).find(expected), std::string::npos) << line;
+  }
 }
 
 TEST(TaskFile, NamesAreUnique) {
