@@ -62,7 +62,7 @@ class Pages {
     const int position = number < 0 ? 0 : shape_.sinks + number * page_slots;
     const int count = std::min(number < 0 ? shape_.sinks : page_slots, shape_.length - position);
     const KvLayout own = number < 0 ? sink_layout_ : layout();
-    if (count < own.slots || own.padded_head() > own.head_size) clear_kv(own, page(text, number));
+    if (count < own.slots || own.padded_key() > own.head_size) clear_kv(own, page(text, number));
     const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(shape_.kv_heads) * shape_.head_size;
     const std::ptrdiff_t offset = (static_cast<std::ptrdiff_t>(text) * shape_.length + position) * stride;
     store_kv(own, page(text, number), 0, count, k + offset, v + offset, stride);

@@ -25,7 +25,15 @@ constexpr KvType kept_as(KvType wanted, Precision precision) {
   return wanted == KvType::bf16 && precision == Precision::f32 ? KvType::f32 : wanted;
 }
 
-/// Some consecutive slots of a block of keys and values (see KvLayout), seen by the queries of one sequence.
+/// Where the keys, or the values, of a block's heads lie, in bytes for each slot that the block has: of head g, the
+/// numbers begin at slots * (g * stride + data), and the slots' scales (int8) at slots * (g * stride + scales).
+struct KvPart {
+  int head_size = 0;
+  int stride = 0, data = 0, scales = 0;
+};
+
+/// Some consecutive slots of a block of keys and values (see KvLayout), seen by the queries of one sequence. Values may
+/// lie in a block of their own, in the same slots.
 struct KvSegment {
   const std::byte* block = nullptr;
   int slots = 0;                            // of the block's layout (the other fields of the layout are common)
@@ -33,6 +41,7 @@ struct KvSegment {
   int first_position = 0;                   // of slot 0, the others following, unless
   const std::int32_t* positions = nullptr;  // [count]: each slot's position, in any order; a negative one is never seen
   bool pinned = false;                      // sinks: seen however far back
+  const std::byte* values = nullptr;        // the values' own block; nullptr: they lie in `block`
 };
 
 }  // namespace layerboost

@@ -89,7 +89,7 @@ void WindowCache::put_chunk(const MixerSpan& span, std::byte* memory, std::vecto
     const int first = behind_sinks(span) + page * page_slots, count = std::min(page_slots, span.count - first);
     writes.push_back({&span, first, count, chunk_layout_,
                       memory + static_cast<std::size_t>(page) * chunk_layout_.bytes(), 0,
-                      count < page_slots || chunk_layout_.padded_head() > chunk_layout_.head_size});
+                      count < page_slots || chunk_layout_.padded_key() > chunk_layout_.head_size});
   }
 }
 

@@ -10,9 +10,9 @@ namespace {
 constexpr int kGroup = 64;    // slots that are scored at once
 constexpr int kMostRows = 6;  // rows that are scored at once
 static_assert(kMostRows <= kLanes);
-constexpr float kUnseen = -1.0e30f;  // a score that counts as none
-constexpr float kSlack = 8.0f;       // probabilities may reach 2^kSlack before the maximum is moved
-constexpr int kEverywhere = -1;      // no position lies at or below
+constexpr float kUnseen = kUnseenScore;
+constexpr float kSlack = 8.0f;   // probabilities may reach 2^kSlack before the maximum is moved
+constexpr int kEverywhere = -1;  // no position lies at or below
 
 inline int smaller(int a, int b) { return a < b ? a : b; }
 inline int larger(int a, int b) { return a > b ? a : b; }
@@ -22,13 +22,14 @@ inline int round_up16(int n) { return (n + 15) & ~15; }
 /// What a tile keeps between groups of slots.
 template <typename Dot>
 struct State {
-  int rows, padded;          // rows = tokens * R; d'
-  typename Dot::A* queries;  // [rows, d']
-  float* query_factors;      // [rows]: what a query's numbers stand for, where Dot::kScaled
-  float* out;                // [rows, d']
-  float* sums;               // [rows, 16]: each lane's share
-  float* maxima;             // [rows]
-  float* largest;            // [rows, 16]: each lane's largest score; nullptr: not asked for
+  int rows;                      // tokens * R
+  int padded_key, padded_value;  // d'
+  typename Dot::A* queries;      // [rows, d']
+  float* query_factors;          // [rows]: what a query's numbers stand for, where Dot::kScaled
+  float* out;                    // [rows, d']
+  float* sums;                   // [rows, 16]: each lane's share
+  float* maxima;                 // [rows]
+  float* largest;                // [rows, 16]: each lane's largest score; nullptr: not asked for
 };
 
 /// Up to kGroup consecutive slots of a segment.
@@ -114,8 +115,8 @@ template <typename Dot>
 void raise_maximum(State<Dot>& state, int row, float maximum) {
   const Vec factor = exp2(splat(state.maxima[row] - maximum));
   state.maxima[row] = maximum;
-  float* out = state.out + static_cast<std::ptrdiff_t>(row) * state.padded;
-  for (int j = 0; j < state.padded; j += kLanes) store(out + j, mul(load(out + j), factor));
+  float* out = state.out + static_cast<std::ptrdiff_t>(row) * state.padded_value;
+  for (int j = 0; j < state.padded_value; j += kLanes) store(out + j, mul(load(out + j), factor));
   float* sums = state.sums + static_cast<std::ptrdiff_t>(row) * 16;
   store(sums, mul(load(sums), factor));
 }
@@ -187,6 +188,21 @@ Vec exponentials(const float* scores, float base, int n, const float* value_scal
   return sum;
 }
 
+/// Among a tile's [tokens, A] results, that of one row.
+inline std::ptrdiff_t place_of(const AttentionTile& tile, int row) {
+  return static_cast<std::ptrdiff_t>(row / tile.heads) * tile.out_heads + tile.list[row % tile.heads].out;
+}
+
+/// Leaves a row's scores [n] of the positions that it sees.
+[[gnu::noinline]] void export_scores(const AttentionTile& tile, const Group& group, const Range& range, int row,
+                                     int low, int high, int n, const float* scores) {
+  float* const weights = tile.weights + place_of(tile, row) * tile.weights_size;
+  for (int j = 0; j < n; ++j) {
+    const int position = group.positions[range.begin + j];
+    if (position > low && position <= high) weights[position] = scores[j];
+  }
+}
+
 /// Turns the scores [rows, kGroup] of rows first_row .. first_row + rows - 1 into probabilities, n of each row, up to
 /// the factors that the rows' maxima stand for, and where Dot::kScaled in units of factors [rows].
 ///
@@ -201,6 +217,7 @@ void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, c
     const int row = first_row + r;
     const int high = last_seen(row), low = lower_end(high, tile.window, group.pinned);
     const Vec most = finish_scores<Dot>(group, range, low, high, n, scores + r * kGroup);
+    if (tile.weights != nullptr) export_scores(tile, group, range, row, low, high, n, scores + r * kGroup);
     if (state.largest != nullptr) {
       float* lanes = state.largest + static_cast<std::ptrdiff_t>(row) * 16;
       store(lanes, max(load(lanes), most));
@@ -240,8 +257,8 @@ void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& grou
   float factors[kMostRows];
   const int n = range.end - range.begin;
   const std::byte* keys = group.keys + range.begin * Dot::kColumn;
-  product<Dot>(rows, n / kLanes, state.queries + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded,
-               keys, group.key_stride, state.padded / Dot::kStep, scores, kGroup, false,
+  product<Dot>(rows, n / kLanes, state.queries + static_cast<std::ptrdiff_t>(first_row) * state.padded_key,
+               state.padded_key, keys, group.key_stride, state.padded_key / Dot::kStep, scores, kGroup, false,
                ahead ? group.keys_ahead + range.begin * Dot::kColumn : keys, state.query_factors + first_row);
 
   // The usual group by its own copy of the code, for loops of known length.
@@ -251,26 +268,28 @@ void attend_rows(const AttentionTile& tile, State<Dot>& state, const Group& grou
     softmax<Dot>(tile, state, group, range, first_row, rows, n, scores, probabilities, factors);
   }
 
-  const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded) * Dot::kColumn;
+  const std::ptrdiff_t value_stride = static_cast<std::ptrdiff_t>(state.padded_value) * Dot::kColumn;
   const std::ptrdiff_t skipped = range.begin / Dot::kStep * value_stride;
   const std::byte* values = group.values + skipped;
   const std::byte* values_ahead = ahead ? group.values_ahead + skipped : values;
-  product<Dot>(rows, state.padded / kLanes, probabilities, kGroup, values, value_stride, n / Dot::kStep,
-               state.out + static_cast<std::ptrdiff_t>(first_row) * state.padded, state.padded, true, values_ahead,
-               factors);
+  product<Dot>(rows, state.padded_value / kLanes, probabilities, kGroup, values, value_stride, n / Dot::kStep,
+               state.out + static_cast<std::ptrdiff_t>(first_row) * state.padded_value, state.padded_value, true,
+               values_ahead, factors);
 }
 
 template <typename Dot>
 State<Dot> begin_tile(const AttentionTile& tile) {
-  const int rows = tile.tokens * tile.heads, padded = round_up16(tile.head_size);
+  const int rows = tile.tokens * tile.heads, padded = round_up16(tile.keys.head_size);
   const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(rows) * padded;
   float* memory = tile.scratch;
   State<Dot> state;
   state.rows = rows;
-  state.padded = padded;
+  state.padded_key = padded;
+  state.padded_value = round_up16(tile.values.head_size);
+  const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(rows) * larger(padded, state.padded_value);
   state.queries = reinterpret_cast<typename Dot::A*>(memory);
   state.out = memory + size;
-  state.sums = memory + 2 * size;
+  state.sums = state.out + out_size;
   float* const largest = state.sums + static_cast<std::ptrdiff_t>(rows) * 16;
   state.largest = tile.track_maxima ? largest : nullptr;
   state.maxima = largest + static_cast<std::ptrdiff_t>(rows) * 16;
@@ -278,12 +297,13 @@ State<Dot> begin_tile(const AttentionTile& tile) {
 
   const Vec factor = splat(tile.scale * kLog2E);
   for (int row = 0; row < rows; ++row) {
-    const float* q = tile.q + row / tile.heads * tile.token_stride + row % tile.heads * tile.head_size;
+    const int at = row / tile.heads * tile.query_heads + tile.list[row % tile.heads].query;
+    const float* q = tile.q + static_cast<std::ptrdiff_t>(at) * tile.keys.head_size;
     typename Dot::A* query = state.queries + static_cast<std::ptrdiff_t>(row) * padded;
     float* scaled = state.out + static_cast<std::ptrdiff_t>(row) * padded;  // free until it is cleared below
     Vec most = splat(0);
     for (int j = 0; j < padded; j += kLanes) {
-      const int left = tile.head_size - j;
+      const int left = tile.keys.head_size - j;
       const Vec part = left >= kLanes ? load(q + j) : left > 0 ? load(tail_of(q + j, left).values) : splat(0);
       const Vec number = mul(part, factor);
       if constexpr (Dot::kScaled) {
@@ -296,7 +316,7 @@ State<Dot> begin_tile(const AttentionTile& tile) {
     if constexpr (Dot::kScaled) state.query_factors[row] = put_scaled(query, scaled, padded, most);
     state.maxima[row] = kUnseen;
   }
-  for (std::ptrdiff_t i = 0; i < size; i += kLanes) store(state.out + i, splat(0));
+  for (std::ptrdiff_t i = 0; i < out_size; i += kLanes) store(state.out + i, splat(0));
   for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(rows) * 16; i += kLanes) {
     store(state.sums + i, splat(0));
     store(largest + i, splat(kUnseen));
@@ -310,106 +330,130 @@ float largest_score(const State<Dot>& state, int row) {
   return largest(load(state.largest + static_cast<std::ptrdiff_t>(row) * 16));
 }
 
+void finish_weights(float* weights, std::ptrdiff_t n, float log_sum) {
+  const Vec offset = splat(log_sum);
+  std::ptrdiff_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) store(weights + j, exp2(sub(load(weights + j), offset)));
+  if (j == n) return;
+  const int left = static_cast<int>(n - j);
+  Tail<float> tail = tail_of(weights + j, left);
+  store(tail.values, exp2(sub(load(tail.values), offset)));
+  put_tail(tail, left, weights + j);
+}
+
 template <typename Dot>
 void end_tile(const AttentionTile& tile, const State<Dot>& state) {
+  const int head_size = tile.values.head_size;
   for (int row = 0; row < state.rows; ++row) {
-    const float* summed = state.out + static_cast<std::ptrdiff_t>(row) * state.padded;
+    const float* summed = state.out + static_cast<std::ptrdiff_t>(row) * state.padded_value;
     const float total = sum(load(state.sums + static_cast<std::ptrdiff_t>(row) * 16));
     if (tile.partial != nullptr) {
-      float* out = tile.partial + static_cast<std::ptrdiff_t>(row) * state.padded;
-      for (int j = 0; j < state.padded; j += kLanes) store(out + j, load(summed + j));
-      float* rest = tile.partial + static_cast<std::ptrdiff_t>(state.rows) * state.padded;
+      float* out = tile.partial + static_cast<std::ptrdiff_t>(row) * state.padded_value;
+      for (int j = 0; j < state.padded_value; j += kLanes) store(out + j, load(summed + j));
+      float* rest = tile.partial + static_cast<std::ptrdiff_t>(state.rows) * state.padded_value;
       rest[row] = state.maxima[row];
       rest[state.rows + row] = total;
       if (state.largest != nullptr) rest[2 * state.rows + row] = largest_score(state, row);
       continue;
     }
-    const std::ptrdiff_t at = row / tile.heads * tile.log_stride + row % tile.heads;
+    const std::ptrdiff_t at = place_of(tile, row);
     if (tile.log_sums != nullptr) tile.log_sums[at] = state.maxima[row] + __builtin_log2f(total);
     if (tile.maxima != nullptr) tile.maxima[at] = largest_score(state, row);
-    float* out = tile.out + row / tile.heads * tile.token_stride + row % tile.heads * tile.head_size;
+    if (tile.weights != nullptr) {
+      finish_weights(tile.weights + at * tile.weights_size, tile.weights_size,
+                     state.maxima[row] + __builtin_log2f(total));
+    }
+    float* out = tile.out + at * head_size;
     const Vec factor = splat(1.0f / total);
     int j = 0;
-    for (; j + kLanes <= tile.head_size; j += kLanes) store(out + j, mul(load(summed + j), factor));
-    for (; j < tile.head_size; ++j) out[j] = summed[j] / total;
+    for (; j + kLanes <= head_size; j += kLanes) store(out + j, mul(load(summed + j), factor));
+    for (; j < head_size; ++j) out[j] = summed[j] / total;
   }
 }
 
-/// Reads the scales of a group's slots, of which those of keys begin at `scales`, and asks for those at `ahead`.
-inline void fill_scales(const std::byte* scales, const std::byte* ahead, int slots, int first_slot, Group& group) {
-  const auto* keys = reinterpret_cast<const std::uint16_t*>(scales) + first_slot;
+/// Where the keys and values of one head of a segment begin, and (int8) their slots' scales.
+struct HeadPlaces {
+  const std::byte *keys = nullptr, *values = nullptr;
+  const std::byte *key_scales = nullptr, *value_scales = nullptr;
+};
+
+inline HeadPlaces places_of(const AttentionTile& tile, const KvSegment& segment, const AttentionReads& reads) {
+  const std::ptrdiff_t slots = segment.slots;
+  const std::byte* const keys = segment.block + slots * tile.keys.stride * reads.key_head;
+  const std::byte* const values =
+      (segment.values == nullptr ? segment.block : segment.values) + slots * tile.values.stride * reads.value_head;
+  return {keys + slots * tile.keys.data, values + slots * tile.values.data, keys + slots * tile.keys.scales,
+          values + slots * tile.values.scales};
+}
+
+inline void fetch(const std::byte* from, std::ptrdiff_t bytes) {
+  for (std::ptrdiff_t byte = 0; byte < bytes; byte += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(from + byte), _MM_HINT_T0);
+}
+
+/// Reads the scales of a group's slots, and asks for those of the page that is read next.
+inline void fill_scales(const HeadPlaces& places, const HeadPlaces& ahead, int slots, int first_slot, Group& group) {
+  const auto* keys = reinterpret_cast<const std::uint16_t*>(places.key_scales) + first_slot;
+  const auto* values = reinterpret_cast<const std::uint16_t*>(places.value_scales) + first_slot;
   for (int j = 0; j < smaller(kGroup, slots - first_slot); j += kLanes) {
     store(group.key_scales + j, load_bf16(keys + j));
-    store(group.value_scales + j, load_bf16(keys + slots + j));
+    store(group.value_scales + j, load_bf16(values + j));
   }
-  if (ahead == nullptr) return;
-  for (int byte = 0; byte < 4 * kGroup; byte += 64)
-    _mm_prefetch(reinterpret_cast<const char*>(ahead + byte), _MM_HINT_T0);
+  if (ahead.keys == nullptr) return;
+  fetch(ahead.key_scales, 2 * kGroup);
+  fetch(ahead.value_scales, 2 * kGroup);
 }
 
-/// Where the heads of blocks lie, and which of them are read next.
+/// The page of kGroup slots after segment s, in this tile or in what is read after it; without keys: none.
+inline HeadPlaces page_after(const AttentionTile& tile, int s) {
+  while (++s < tile.reads.segment_count) {
+    if (tile.reads.segments[s].slots == kGroup) return places_of(tile, tile.reads.segments[s], tile.reads);
+  }
+  for (int i = 0; i < tile.next.segment_count; ++i) {
+    if (tile.next.segments[i].slots == kGroup) return places_of(tile, tile.next.segments[i], tile.next);
+  }
+  return {};
+}
+
+/// Fetches the short blocks of what is read after this tile, such as sinks. Bytes of a slot's key, and of its value.
 template <typename Dot>
-struct Heads {
-  const AttentionTile& tile;
-  std::ptrdiff_t slot_bytes;  // of a key, and of a value
-
-  [[nodiscard]] std::ptrdiff_t bytes(const KvSegment& segment) const {
-    return segment.slots * (2 * slot_bytes + (Dot::kScaled ? 4 : 0));
+void fetch_short_ones(const AttentionTile& tile, std::ptrdiff_t key_bytes, std::ptrdiff_t value_bytes) {
+  for (int i = 0; i < tile.next.segment_count; ++i) {
+    const KvSegment& segment = tile.next.segments[i];
+    if (segment.slots >= kGroup) continue;
+    const HeadPlaces places = places_of(tile, segment, tile.next);
+    fetch(places.keys, segment.slots * key_bytes);
+    fetch(places.values, segment.slots * value_bytes);
+    if constexpr (!Dot::kScaled) continue;
+    fetch(places.key_scales, 2 * segment.slots);
+    fetch(places.value_scales, 2 * segment.slots);
   }
-  [[nodiscard]] const std::byte* at(const KvSegment& segment, int kv_head) const {
-    return segment.block + bytes(segment) * kv_head;
-  }
-
-  /// The page of kGroup slots after segment s, in this tile or in what is read after it; nullptr: none.
-  [[nodiscard]] const std::byte* page_after(int s) const {
-    while (++s < tile.segment_count) {
-      if (tile.segments[s].slots == kGroup) return at(tile.segments[s], tile.kv_head);
-    }
-    for (int i = 0; i < tile.next_segment_count; ++i) {
-      if (tile.next_segments[i].slots == kGroup) return at(tile.next_segments[i], tile.next_kv_head);
-    }
-    return nullptr;
-  }
-
-  /// Fetches the short blocks of what is read after this tile, such as sinks.
-  void fetch_short_ones() const {
-    for (int i = 0; i < tile.next_segment_count; ++i) {
-      const KvSegment& segment = tile.next_segments[i];
-      if (segment.slots >= kGroup) continue;
-      const std::byte* const head = at(segment, tile.next_kv_head);
-      for (std::ptrdiff_t byte = 0; byte < bytes(segment); byte += 64)
-        _mm_prefetch(reinterpret_cast<const char*>(head + byte), _MM_HINT_T0);
-    }
-  }
-};
+}
 
 template <typename Dot>
 void attend_as(const AttentionTile& tile) {
   State<Dot> state = begin_tile<Dot>(tile);
   const int blocks = (state.rows + Dot::kRows - 1) / Dot::kRows;
-  const Heads<Dot> heads = {tile, state.padded * Dot::kColumn / Dot::kStep};
-  heads.fetch_short_ones();
+  const std::ptrdiff_t key_bytes = state.padded_key * Dot::kColumn / Dot::kStep;
+  const std::ptrdiff_t value_bytes = state.padded_value * Dot::kColumn / Dot::kStep;
+  fetch_short_ones<Dot>(tile, key_bytes, value_bytes);
   Group group;
-  for (int s = 0; s < tile.segment_count; ++s) {
-    const KvSegment& segment = tile.segments[s];
-    const std::byte* head = heads.at(segment, tile.kv_head);
-    const std::ptrdiff_t value_offset = segment.slots * heads.slot_bytes;
+  for (int s = 0; s < tile.reads.segment_count; ++s) {
+    const KvSegment& segment = tile.reads.segments[s];
+    const HeadPlaces places = places_of(tile, segment, tile.reads);
     group.key_stride = static_cast<std::ptrdiff_t>(segment.slots) * Dot::kColumn;
     group.pinned = segment.pinned;
     // Only pages of one group each are fetched ahead, while one is read: long blocks are streams that the hardware
     // follows.
-    const std::byte* following = segment.slots == kGroup ? heads.page_after(s) : nullptr;
+    const HeadPlaces ahead = segment.slots == kGroup ? page_after(tile, s) : HeadPlaces();
     for (int slot = 0; slot < segment.count; slot += kGroup) {
       group.filled = smaller(kGroup, segment.count - slot);
-      group.keys = head + static_cast<std::ptrdiff_t>(slot) * Dot::kColumn;
-      group.values = head + value_offset + slot * heads.slot_bytes;
-      group.keys_ahead = following == nullptr ? group.keys : following;
-      group.values_ahead = following == nullptr ? group.values : following + value_offset;
+      group.keys = places.keys + static_cast<std::ptrdiff_t>(slot) * Dot::kColumn;
+      group.values = places.values + slot * value_bytes;
+      group.keys_ahead = ahead.keys == nullptr ? group.keys : ahead.keys;
+      group.values_ahead = ahead.keys == nullptr ? group.values : ahead.values;
       fill_positions(segment, slot, group);
-      if constexpr (Dot::kScaled) {
-        fill_scales(head + 2 * value_offset, following == nullptr ? nullptr : following + 2 * value_offset,
-                    segment.slots, slot, group);
-      }
+      if constexpr (Dot::kScaled) fill_scales(places, ahead, segment.slots, slot, group);
       for (int b = 0; b < blocks; ++b) {
         const int first = state.rows * b / blocks, end = state.rows * (b + 1) / blocks;
         attend_rows(tile, state, group, first, end - first, b == 0);
@@ -432,6 +476,6 @@ void attend(const AttentionTile& tile) {
 
 }  // namespace
 
-const AttentionKernels attention_kernels = {attend};
+const AttentionKernels attention_kernels = {attend, finish_weights};
 
 }  // namespace layerboost::LB_ISA

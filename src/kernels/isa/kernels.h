@@ -50,36 +50,48 @@ struct LogitKernels {
   void (*store_log_probs)(const float* logits, float scale, float lse, int n, std::uint16_t* out);
 };
 
-/// Consecutive tokens of one sequence with the R query heads of one KV head: rows = tokens * R, row (i, r) = i * R + r.
-struct AttentionTile {
-  KvType type = KvType::f32;
-  int head_size = 0;  // d; d' below is d rounded up to a multiple of 16
+/// What some queries read of a sequence: the keys of one head, the values of one head, of some segments.
+struct AttentionReads {
   const KvSegment* segments = nullptr;
   int segment_count = 0;
-  int kv_head = 0;
-  // What is read after this tile, to be fetched ahead.
-  const KvSegment* next_segments = nullptr;
-  int next_segment_count = 0;
-  int next_kv_head = 0;
+  int key_head = 0, value_head = 0;
+};
 
-  const float* q = nullptr;  // [tokens, R, d], tokens `token_stride` floats apart
-  float* out = nullptr;      // likewise; unused where `partial` is set
-  std::ptrdiff_t token_stride = 0;
+/// One of a tile's heads: the place of its queries among the H query heads, that of its results among the A heads of
+/// attention.
+struct AttentionTileHead {
+  int query = 0, out = 0;
+};
+
+/// Consecutive tokens of one sequence with R heads that read the same: rows = tokens * R, row (i, r) = i * R + r.
+struct AttentionTile {
+  KvType type = KvType::f32;
+  KvPart keys, values;  // d' below is the d of either rounded up to a multiple of 16
+  AttentionReads reads;
+  AttentionReads next;  // what is read after this tile, to be fetched ahead
+
+  const float* q = nullptr;  // [tokens, H, d]
+  float* out = nullptr;      // [tokens, A, d]; unused where `partial` is set
+  int query_heads = 0;       // H
+  int out_heads = 0;         // A
   int tokens = 0;
-  int heads = 0;           // R
-  int first_position = 0;  // of the first token
-  int window = 0;          // 0: none
+  int heads = 0;                            // R
+  const AttentionTileHead* list = nullptr;  // [R]
+  int first_position = 0;                   // of the first token
+  int window = 0;                           // 0: none
   float scale = 0;
 
-  /// nullptr, or where to leave log2 of the sum of e^score of each query: [tokens, R], tokens `log_stride` floats
-  /// apart.
+  /// nullptr, or [tokens, A]: where to leave log2 of the sum of e^score of each query.
   float* log_sums = nullptr;
-  /// nullptr, or where to leave the largest score times log2(e), likewise.
+  /// nullptr, or [tokens, A]: where to leave the largest score times log2(e).
   float* maxima = nullptr;
-  std::ptrdiff_t log_stride = 0;
   bool track_maxima = false;  // set with `maxima`, and with `partial` where maxima will be wanted
+  /// nullptr, or [tokens, A, weights_size], of unseen scores: where to leave the weights by position, with `partial`
+  /// the scores that AttentionKernels::finish_weights() makes weights of.
+  float* weights = nullptr;
+  std::ptrdiff_t weights_size = 0;
 
-  /// Room for attention_scratch_floats(rows, d'), aligned to 64 bytes.
+  /// Room for attention_scratch_floats(), aligned to 64 bytes.
   float* scratch = nullptr;
   /// nullptr, or where to leave the sums for merging with those over other segments: unnormalised output [rows, d'],
   /// then [rows] maxima of the scores times log2(e), at least about, then [rows] sums of 2^(score - maximum), then (if
@@ -87,12 +99,19 @@ struct AttentionTile {
   float* partial = nullptr;
 };
 
-static constexpr std::ptrdiff_t attention_scratch_floats(std::ptrdiff_t rows, std::ptrdiff_t padded_head) {
-  return rows * (2 * padded_head + 34) + 16;
+/// For rows of keys and values of so many numbers, rounded up to multiples of 16.
+static constexpr std::ptrdiff_t attention_scratch_floats(std::ptrdiff_t rows, std::ptrdiff_t padded_key,
+                                                         std::ptrdiff_t padded_value) {
+  return rows * (padded_key + (padded_key > padded_value ? padded_key : padded_value) + 34) + 16;
 }
+
+/// A score that counts as none.
+static constexpr float kUnseenScore = -1.0e30f;
 
 struct AttentionKernels {
   void (*attend)(const AttentionTile& tile);
+  /// weights[j] = 2^(weights[j] - log_sum), j < n: of a query's scores, 0 where they are unseen.
+  void (*finish_weights)(float* weights, std::ptrdiff_t n, float log_sum);
 };
 
 /// The largest head that training supports.
