@@ -8,33 +8,44 @@ namespace layerboost {
 std::size_t sequence_bytes(const MixerList& mixers, int length) {
   std::size_t bytes = 0;
   for (const Mixer* mixer : mixers) bytes += mixer->cache_bytes(length);
+  if (mixers.partner != nullptr) bytes += sequence_bytes(*mixers.partner, length);
   return bytes;
 }
 
-CacheMemory::PlanCaches& CacheMemory::caches_of(const MixerList& mixers) {
-  PlanCaches& caches = plans_[&mixers];
-  if (caches.layer_pools.empty()) {
-    for (const Mixer* mixer : mixers) {
-      const std::optional<CacheAccount> account = mixer->account();
-      caches.layer_pools.push_back(account ? &pools_[static_cast<std::size_t>(*account)] : nullptr);
-    }
-  }
-  return caches;
+namespace {
+
+void reserve(Sequence& sequence, int length) {
+  const MixerList& mixers = sequence.mixers();
+  for (std::size_t layer = 0; layer < mixers.size(); ++layer)
+    mixers[layer]->reserve(sequence.cache(static_cast<int>(layer)), length);
+  if (sequence.partner() != nullptr) reserve(*sequence.partner(), length);
 }
+
+/// The most that is copied of blocks that somebody else holds, too, when the sequence reads on.
+std::size_t bytes_to_copy(const Sequence& sequence) {
+  const MixerList& mixers = sequence.mixers();
+  std::size_t bytes = sequence.partner() == nullptr ? 0 : bytes_to_copy(*sequence.partner());
+  for (std::size_t layer = 0; layer < mixers.size(); ++layer)
+    bytes += mixers[layer]->bytes_to_copy(sequence.cache(static_cast<int>(layer)), sequence.length());
+  return bytes;
+}
+
+}  // namespace
 
 void CacheMemory::preallocate(const MixerList& mixers, int count, int length) {
   std::vector<Sequence> sequences;
-  for (int i = 0; i < count; ++i) {
-    sequences.push_back(make_sequence(mixers));
-    for (std::size_t layer = 0; layer < mixers.size(); ++layer)
-      mixers[layer]->reserve(sequences.back().cache(static_cast<int>(layer)), length);
-  }
+  for (int i = 0; i < count; ++i) reserve(sequences.emplace_back(make_sequence(mixers)), length);
 }
 
-Sequence CacheMemory::make_sequence(const MixerList& mixers) { return {mixers, caches_of(mixers).layer_pools}; }
+Sequence CacheMemory::make_sequence(const MixerList& mixers) {
+  return {mixers, [this](const Mixer& mixer) {
+            const std::optional<CacheAccount> account = mixer.account();
+            return account ? &pools_[static_cast<std::size_t>(*account)] : nullptr;
+          }};
+}
 
 std::size_t CacheMemory::bytes(const MixerList& mixers, int length) {
-  std::vector<std::size_t>& known = caches_of(mixers).bytes;
+  std::vector<std::size_t>& known = bytes_[&mixers];
   while (std::ssize(known) <= length) known.push_back(sequence_bytes(mixers, static_cast<int>(std::ssize(known))));
   return known[static_cast<std::size_t>(length)];
 }
@@ -42,10 +53,7 @@ std::size_t CacheMemory::bytes(const MixerList& mixers, int length) {
 std::size_t CacheMemory::growth(const Sequence& sequence, int count) {
   const MixerList& mixers = sequence.mixers();
   const int length = sequence.length();
-  std::size_t growth = bytes(mixers, length + count) - bytes(mixers, length);
-  for (int layer = 0; layer < static_cast<int>(mixers.size()); ++layer)
-    growth += mixers[static_cast<std::size_t>(layer)]->bytes_to_copy(sequence.cache(layer), length);
-  return growth;
+  return bytes(mixers, length + count) - bytes(mixers, length) + bytes_to_copy(sequence);
 }
 
 void CacheMemory::prepare(std::size_t growth) {

@@ -10,11 +10,11 @@
 
 namespace layerboost {
 
-/// Bytes that the layers keep of one sequence of `length` positions.
+/// Bytes that the layers, and those of a partner, keep of one sequence of `length` positions.
 std::size_t sequence_bytes(const MixerList& mixers, int length);
 
-/// Sequences may have different plans: what one needs is asked of its own mixers. Must outlive its sequences. Not
-/// thread-safe.
+/// Sequences may have different plans: what one needs is asked of its own mixers. What is said of a sequence is said of
+/// it and its partner together. Must outlive its sequences. Not thread-safe.
 class CacheMemory {
  public:
   /// `limit`: bytes of all blocks together.
@@ -48,16 +48,9 @@ class CacheMemory {
   [[nodiscard]] std::size_t reserved() const;
 
  private:
-  /// What is known of a plan.
-  struct PlanCaches {
-    std::vector<CachePools*> layer_pools;  // [L]; nullptr for mixers that keep nothing
-    std::vector<std::size_t> bytes;        // by length, as far as asked for
-  };
-  PlanCaches& caches_of(const MixerList& mixers);
-
   std::size_t limit_;
-  std::array<CachePools, 3> pools_;  // by CacheAccount
-  std::map<const MixerList*, PlanCaches> plans_;
+  std::array<CachePools, 3> pools_;                             // by CacheAccount
+  std::map<const MixerList*, std::vector<std::size_t>> bytes_;  // of a plan's sequences, by length as far as asked for
 };
 
 }  // namespace layerboost

@@ -58,6 +58,7 @@ class Watched final : public Mixer {
   Watched(const Mixer& mixer, std::function<void(const MixerRows&)> then) : mixer_(mixer), then_(std::move(then)) {}
   [[nodiscard]] std::string name() const override { return mixer_.name(); }
   [[nodiscard]] bool has_attention() const override { return mixer_.has_attention(); }
+  [[nodiscard]] std::span<const int> sources() const override { return mixer_.sources(); }
   [[nodiscard]] std::optional<CacheAccount> account() const override { return mixer_.account(); }
   void forward(const MixerRows& rows, Workspace& workspace) const override {
     mixer_.forward(rows, workspace);

@@ -72,6 +72,7 @@ void PrefixCache::remember(std::span<const std::uint64_t> hashes) {
 
 void PrefixCache::store(std::span<const TokenId> tokens, const Sequence& sequence) {
   LB_CHECK(std::ssize(tokens) == sequence.length());
+  LB_CHECK(sequence.partner() == nullptr || sequence.partner()->length() == sequence.length());
   if (tokens.size() < page) return;
   const std::uint64_t hash = hashes(tokens).back();
   const auto [first, last] = by_hash_.equal_range(hash);

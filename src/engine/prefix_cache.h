@@ -12,11 +12,12 @@
 
 namespace layerboost {
 
-/// Keeps snapshots: forks of sequences, which share their blocks until somebody writes to them. A softmax layer's full
-/// pages are never written again, so a snapshot of it costs nothing beside the sequence itself; a window or a state is
-/// copied once the sequence goes on. Hence few snapshots, where they are likely to be wanted (see snapshot_points()).
-/// A snapshot is found by the chained hashes of its pages of 64 tokens; then its tokens are compared, so that no hash
-/// can confuse two texts, and its plan, which its sequence knows. The least recently used go first. Not thread-safe.
+/// Keeps snapshots: forks of sequences with their partners, which share their blocks until somebody writes to them. A
+/// softmax layer's full pages are never written again, so a snapshot of it costs nothing beside the sequence itself; a
+/// window or a state is copied once the sequence goes on. Hence few snapshots, where they are likely to be wanted (see
+/// snapshot_points()). A snapshot is found by the chained hashes of its pages of 64 tokens; then its tokens are
+/// compared, so that no hash can confuse two texts, and its plan, which its sequence knows. The least recently used go
+/// first. Not thread-safe.
 class PrefixCache {
  public:
   static constexpr int page = 64;           // tokens that are hashed together

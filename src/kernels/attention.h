@@ -28,7 +28,7 @@ struct KvLayout {
   int head_size = 0;  // d
   int slots = 0;
   KvContent content = KvContent::both;
-  int value_size = 0;  // d of values that are of another size than keys
+  int value_size = 0;  // d of values; 0: head_size
 
   [[nodiscard]] bool has_keys() const { return content != KvContent::values; }
   [[nodiscard]] bool has_values() const { return content != KvContent::keys; }

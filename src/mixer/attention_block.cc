@@ -65,6 +65,11 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
               q + static_cast<std::ptrdiff_t>(row) * q_size, k + static_cast<std::ptrdiff_t>(row) * kv_size,
               v + static_cast<std::ptrdiff_t>(row) * kv_size);
   }
+  if (float* const kept = workspace.step.kept(layer_); kept != nullptr) {
+    for (const MixerSpan& span : rows.spans)
+      std::copy_n(q + static_cast<std::ptrdiff_t>(span.row) * q_size, static_cast<std::ptrdiff_t>(span.count) * q_size,
+                  kept + static_cast<std::ptrdiff_t>(rows.step_row(span)) * q_size);
+  }
   return {q, k, v, workspace.output.reserve_as<float>(count_all * static_cast<std::size_t>(q_size))};
 }
 

@@ -14,6 +14,8 @@
 
 namespace layerboost {
 
+class Sequence;
+
 /// The accounts of the memory for caches: of softmax attention's pages, of windows, and of linear states (with the
 /// windows beside them).
 enum class CacheAccount { softmax, window, state };
@@ -32,6 +34,7 @@ struct MixerSpan {
   int count = 0;
   int position = 0;
   LayerCache* cache = nullptr;
+  const Sequence* sequence = nullptr;  // what its other layers keep, and its partner's
 };
 
 /// The rows of a step that use one mixer in one layer.
@@ -40,6 +43,11 @@ struct MixerRows {
   std::span<const int> index;        // the mixer's rows of hidden in compact order; empty: row i is row i
   std::span<const MixerSpan> spans;  // cover compact rows 0 .. rows-1
   int rows = 0;
+
+  /// The row of the step that a span begins with; its others follow.
+  [[nodiscard]] int step_row(const MixerSpan& span) const {
+    return index.empty() ? span.row : index[static_cast<std::size_t>(span.row)];
+  }
 };
 
 /// One layer's mixer, with access to that layer's weights. Immutable: one object serves all sequences, threads use
@@ -53,6 +61,9 @@ class Mixer {
 
   /// Whether it multiplies by the layer's own Wq, Wk, Wv and Wo.
   [[nodiscard]] virtual bool has_attention() const = 0;
+
+  /// Earlier layers whose queries it reads in each step (StepContext). Their mixers must have attention.
+  [[nodiscard]] virtual std::span<const int> sources() const { return {}; }
 
   /// hidden[row] += mixer(norm(hidden[row])) for its rows, and every span's cache then holds position + count
   /// positions.
@@ -83,6 +94,9 @@ class Mixer {
 };
 
 /// Which mixer each layer uses: [L], not owned.
-using MixerList = std::vector<const Mixer*>;
+struct MixerList : std::vector<const Mixer*> {
+  using std::vector<const Mixer*>::vector;
+  const MixerList* partner = nullptr;  // of another model, which reads the same text beside this one; not owned
+};
 
 }  // namespace layerboost

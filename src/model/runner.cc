@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
 
@@ -29,12 +30,29 @@ std::vector<Group> group_by_mixer(std::span<const BatchItem> items, int layer) {
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.mixer == mixer; });
     if (group == groups.end()) group = groups.insert(groups.end(), Group{mixer, {}, {}});
     const int count = static_cast<int>(item.tokens.size());
-    group->spans.push_back(
-        {static_cast<int>(group->index.size()), count, item.sequence->length(), &item.sequence->cache(layer)});
+    group->spans.push_back({static_cast<int>(group->index.size()), count, item.sequence->length(),
+                            &item.sequence->cache(layer), item.sequence});
     for (int i = 0; i < count; ++i) group->index.push_back(row + i);
     row += count;
   }
   return groups;
+}
+
+/// The layers among first .. last-1 whose queries others of them read.
+std::vector<int> sources_of(std::span<const BatchItem> items, int first, int last) {
+  std::vector<int> sources;
+  const MixerList* before = nullptr;
+  for (const BatchItem& item : items) {
+    const MixerList& mixers = item.sequence->mixers();
+    if (&mixers == std::exchange(before, &mixers)) continue;
+    for (int layer = first; layer < last; ++layer) {
+      for (const int source : mixers[static_cast<std::size_t>(layer)]->sources()) {
+        LB_CHECK(source >= first && source < layer && mixers[static_cast<std::size_t>(source)]->has_attention());
+        if (std::ranges::find(sources, source) == sources.end()) sources.push_back(source);
+      }
+    }
+  }
+  return sources;
 }
 
 }  // namespace
@@ -52,10 +70,12 @@ void Runner::embed(std::span<const TokenId> tokens, float* hidden) const {
 
 void Runner::run_layers(std::span<const BatchItem> items, float* hidden, int first, int last) {
   const int rows = total_rows(items);
+  workspace_.step.begin(sources_of(items, first, last), rows, model_.config.q_size());
   for (int layer = first; layer < last; ++layer) {
     mix(items, hidden, layer);
     mlp(hidden, rows, layer);
   }
+  workspace_.step.end();
   if (last == model_.config.layers)
     for (const BatchItem& item : items) item.sequence->advance(static_cast<int>(item.tokens.size()));
 }

@@ -36,7 +36,7 @@ class Runner {
 
   /// Takes hidden [N, D] (the items' rows one after another, N the sum of their tokens) through layers first .. last-1.
   /// Each item's rows are at positions length() on of its sequence; its caches of these layers then hold them, and if
-  /// `last` is L the sequence advances.
+  /// `last` is L the sequence advances. Requires: these layers' sources are among them.
   void run_layers(std::span<const BatchItem> items, float* hidden, int first, int last);
 
   /// The two halves of a layer: hidden += mixer(norm(hidden)), then hidden += mlp(norm(hidden)). As run_layers(),

@@ -1,6 +1,7 @@
 // One text being read by a model: which mixers it uses and what their layers keep of it.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -15,8 +16,9 @@ class Sequence {
  public:
   /// `mixers` [L] and `pools` must outlive the sequence.
   Sequence(const MixerList& mixers, CachePools& pools);
-  /// Each layer's cache in pools of its own choice, `pools` [L]; nullptr for mixers that keep nothing.
-  Sequence(const MixerList& mixers, std::span<CachePools* const> pools);
+  /// Each layer's cache in pools of its own choice; nullptr for mixers that keep nothing.
+  using PoolsOf = std::function<CachePools*(const Mixer& mixer)>;
+  Sequence(const MixerList& mixers, const PoolsOf& pools_of);
 
   [[nodiscard]] const MixerList& mixers() const { return *mixers_; }
   /// Positions already in the caches.
@@ -25,10 +27,16 @@ class Sequence {
   LayerCache& cache(int layer) { return caches_[static_cast<std::size_t>(layer)]; }
   [[nodiscard]] const LayerCache& cache(int layer) const { return caches_[static_cast<std::size_t>(layer)]; }
 
+  /// What the mixers' partner keeps of the same text; nullptr without one. Its own model's runner reads for it, before
+  /// this sequence's reads the same tokens.
+  Sequence* partner() { return partner_.empty() ? nullptr : partner_.data(); }
+  [[nodiscard]] const Sequence* partner() const { return partner_.empty() ? nullptr : partner_.data(); }
+
  private:
   const MixerList* mixers_;
   std::vector<LayerCache> caches_;  // [L]
   int length_ = 0;
+  std::vector<Sequence> partner_;  // one or none
 };
 
 /// The tokens that one sequence reads in one step.

@@ -7,6 +7,7 @@
 #include "kernels/activations.h"
 #include "kernels/matmul.h"
 #include "kernels/row_ops.h"
+#include "model/step_context.h"
 #include "model/step_times.h"
 
 namespace layerboost {
@@ -28,6 +29,7 @@ struct Workspace {
   AlignedBuffer scratch;       // a mixer's own
   AlignedBuffer parts;         // of a mixer that puts its output together from several
   std::vector<int> positions;  // [N]
+  StepContext step;            // what layers offer to later ones
   StepTimes times;
 
   /// Shown each tile of the inputs of products (calibration, analysis); usually empty.
