@@ -27,7 +27,7 @@ double cosine_importance(const float* before, const float* after, int rows, int 
 
 std::vector<double> last_token_entropy(const Model& model, int layer, std::span<const BatchItem> items, float* hidden,
                                        Workspace& workspace) {
-  const AttentionBlock block(model, layer);
+  const AttentionBlock block({model, layer});
   std::vector<MixerSpan> spans;
   int rows = 0;
   for (const BatchItem& item : items) {

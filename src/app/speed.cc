@@ -57,7 +57,8 @@ Json print_profile(const Print& print, const ThroughputRow& row) {
 
 Json measure_speed(const OpenedModel& opened, const MixerList& mixers, const SpeedOptions& options,
                    const Print& print) {
-  Json report = {{"rows", Json::array()}, {"weights_bytes", opened.model->weights.bytes()}};
+  Json report = {{"rows", Json::array()},
+                 {"weights_bytes", opened.model->weights.bytes() + opened.mixers->projection_bytes()}};
   if (options.roofline) report["roofline"] = Json::array();
   if (options.profile) report["profile"] = Json::array();
   print_header(print);

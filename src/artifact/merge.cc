@@ -4,6 +4,8 @@
 
 #include "artifact/parameters_file.h"
 #include "base/error.h"
+#include "mixer/descriptor.h"
+#include "model/tensor_table.h"
 
 namespace layerboost {
 
@@ -27,6 +29,20 @@ void AdapterChange::apply(const std::string& tensor, std::int64_t row, std::span
     const float* const a = pair.a.data() + static_cast<std::ptrdiff_t>(r) * pair.in;  // [in]
     for (int j = 0; j < pair.in; ++j) out[j] += factor * a[j];
   }
+}
+
+MixerProjections own_projections(const Model& model, const std::vector<MixerSpec>& specs, const WeightChange& change) {
+  for_each_tensor(model.config, [&](const std::string& name, const std::vector<std::int64_t>& /*shape*/) {
+    LB_CHECK(!change.changes(name) || name.find(".self_attn.") != std::string::npos);
+  });
+  MixerProjections projections;
+  for (int layer = 0; layer < model.config.layers; ++layer) {
+    const MixerKind kind = specs[static_cast<std::size_t>(layer)].kind;
+    if (descriptor_of(kind).weights != AttentionParts::all) continue;
+    OwnProjections own = load_projections(model.weights, layer, change);
+    if (own.bytes() > 0) projections.emplace(std::pair(layer, kind), std::move(own));
+  }
+  return projections;
 }
 
 MixerParameters merged_parameters(const Config& config, const MixerParameters& planned, const Adapter* adapter,

@@ -1,11 +1,11 @@
-// Adapters merged into weights: W + (alpha / rank) B A, in f32, before anything is rounded.
+// Adapters merged into weights, or into copies of them: W + (alpha / rank) B A, in f32, before anything is rounded.
 #pragma once
 
 #include <string>
 #include <unordered_map>
 
 #include "artifact/adapter.h"
-#include "model/weights.h"
+#include "mixer/mixers.h"
 
 namespace layerboost {
 
@@ -16,12 +16,18 @@ class AdapterChange final : public WeightChange {
   AdapterChange(const Adapter& adapter, const Config& config, std::string hash);
 
   void apply(const std::string& tensor, std::int64_t row, std::span<float> values) const override;
+  [[nodiscard]] bool changes(const std::string& tensor) const override { return pairs_.contains(tensor); }
   [[nodiscard]] std::string hash() const override { return hash_; }
 
  private:
   std::unordered_map<std::string, LoraPair> pairs_;  // by the weight's Hugging Face name; b scaled by alpha / rank
   std::string hash_;
 };
+
+/// The projections that the mixers of a plan, `specs` [L], have where `change` is theirs alone and not merged into the
+/// model: a MixerSet with them runs the changed plan, another one the model as it is, in one process and with one set
+/// of base weights. Requires: `change` leaves all but projections as they are; the model's files are still open.
+MixerProjections own_projections(const Model& model, const std::vector<MixerSpec>& specs, const WeightChange& change);
 
 /// The parameters of a plan's mixers: the adapter's (nullptr: none) where it has learnt some, else those in the plan's
 /// file. `where` begins messages. Throws Error for tensors that aren't those of mixers of this model.

@@ -18,11 +18,12 @@ float* tile_start(const MixerRows& rows, int first, int hidden_size) {
 
 }  // namespace
 
-AttentionBlock::AttentionBlock(const Model& model, int layer, KvType kv)
-    : model_(model),
-      weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
-      layer_(layer),
-      kv_(kept_as(kv, model.precision)) {}
+AttentionBlock::AttentionBlock(const MixerPlace& place)
+    : model_(place.model),
+      weights_(place.weights()),
+      projections_(place),
+      layer_(place.layer),
+      kv_(kept_as(place.kv, place.model.precision)) {}
 
 QkvShape AttentionBlock::qkv_shape() const {
   const Config& config = model_.config;
@@ -54,11 +55,11 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
   const QkvShape shape = qkv_shape();
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
-    workspace.normed.reshape(count, D, weights_.qkv.precision());
+    workspace.normed.reshape(count, D, projections_.qkv.precision());
     rms_norm(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm.data(), config.norm_eps,
              workspace.normed);
     workspace.observe(layer_, Site::qkv, workspace.normed);
-    const Product qkv = timed_product(workspace.times, StepPhase::mixer_products, weights_.qkv, workspace.normed,
+    const Product qkv = timed_product(workspace.times, StepPhase::mixer_products, projections_.qkv, workspace.normed,
                                       product);  // [count, (H + 2G) d]
     if (see) see(row, workspace.normed, qkv);
     split_qkv(qkv, shape, workspace.rope, workspace.positions.data() + row,
@@ -78,12 +79,12 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
   const int D = model_.config.hidden, q_size = model_.config.q_size();
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
-    workspace.mixed.reshape(count, q_size, weights_.o.precision());
+    workspace.mixed.reshape(count, q_size, projections_.o.precision());
     pack_activations(projected.output + static_cast<std::ptrdiff_t>(row) * q_size, workspace.mixed);
     workspace.observe(layer_, Site::o, workspace.mixed);
     float* const product = workspace.product.reserve_product(tile_rows, D);
-    Product output =
-        timed_product(workspace.times, StepPhase::mixer_products, weights_.o, workspace.mixed, product);  // [count, D]
+    Product output = timed_product(workspace.times, StepPhase::mixer_products, projections_.o, workspace.mixed,
+                                   product);  // [count, D]
     if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
     add_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), output);
   }

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "kernels/attention.h"
+#include "mixer/place.h"
 #include "model/mixer.h"
-#include "model/model.h"
 
 namespace layerboost {
 
@@ -32,11 +32,11 @@ struct KvWrite {
   bool clear = false;  // zero the block before: what it held may not be numbers
 };
 
-/// One layer's attention around its core. Holds references to the model.
+/// One layer's attention around its core. Holds references to the model, and to the place's own projections.
 class AttentionBlock {
  public:
-  /// `kv`: how keys and values are kept; bf16 becomes f32 where the model's precision is.
-  AttentionBlock(const Model& model, int layer, KvType kv = KvType::bf16);
+  /// place.kv: how keys and values are kept; bf16 becomes f32 where the model's precision is.
+  explicit AttentionBlock(const MixerPlace& place);
 
   /// A tile of rows on its way: compact rows `row` on, their normalised input, and its product with Wq, Wk and Wv.
   using SeeTile = std::function<void(int row, const Activations& normed, const Product& qkv)>;
@@ -68,7 +68,8 @@ class AttentionBlock {
 
  private:
   const Model& model_;
-  const LayerWeights& weights_;
+  const LayerWeights& weights_;  // but for the projections
+  Projections projections_;
   int layer_;
   KvType kv_;
 };

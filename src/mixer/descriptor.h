@@ -8,22 +8,14 @@
 #include <span>
 #include <vector>
 
-#include "kernels/kv_segment.h"
 #include "mixer/parameters.h"
+#include "mixer/place.h"
 #include "mixer/spec.h"
 #include "model/mixer.h"
-#include "model/model.h"
 
 namespace layerboost {
 
 class MixerCore;
-
-/// The layer that a serving mixer is made for.
-struct MixerPlace {
-  const Model& model;  // must outlive the mixer
-  int layer;
-  KvType kv;  // see AttentionBlock
-};
 
 /// How long a decode step takes that has the mixer in one layer, and what the layer keeps of a sequence of `length`
 /// positions. (Its products follow from MixerDescriptor::weights: Wqkv and Wo where these are AttentionParts::all.)

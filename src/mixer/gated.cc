@@ -36,28 +36,28 @@ struct GatedMixer::Parts {
   }
 };
 
-GatedMixer::GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters,
-                       KvType kv)
+GatedMixer::GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
     : DescribedMixer(spec),
-      block_(model, layer, kv),
+      block_(place),
       window_(block_, spec.window, 0, 1),
-      map_size_(feature_map_size(model.config)),
+      map_size_(feature_map_size(place.model.config)),
       parameters_(parameters.begin(), parameters.end()),
-      no_rotation_(std::vector<double>(static_cast<std::size_t>(model.config.head_size / 2)), 1) {
-  LB_CHECK(parameters.size() == parameter_count(model.config, MixerKind::gated));
-  const GatedParameters<const float> own(model.config, parameters_);
+      no_rotation_(std::vector<double>(static_cast<std::size_t>(place.model.config.head_size / 2)), 1) {
+  const Config& config = block_.config();
+  LB_CHECK(parameters.size() == parameter_count(config, MixerKind::gated));
+  const GatedParameters<const float> own(config, parameters_);
   q_features_ = own.q_features;
   k_features_ = own.k_features;
   gate_bias_ = own.gate_bias;
   linear_scale_ = own.linear_scale;
   window_scale_ = own.window_scale;
-  for (int head = 0; head < model.config.heads; ++head) sinks_.push_back(own.log2_sinks(head));
+  for (int head = 0; head < config.heads; ++head) sinks_.push_back(own.log2_sinks(head));
   no_rotation_.grow(1);
-  const std::int64_t D = model.config.hidden;
+  const std::int64_t D = config.hidden;
   // The norm that makes the input has been divided by the layer's smoothing: multiply it back here.
-  const std::vector<float>& smoothing = model.weights.layers[static_cast<std::size_t>(layer)].mixer_smoothing;
+  const std::vector<float>& smoothing = place.weights().mixer_smoothing;
   gate_ =
-      PackedMatrix(model.config.heads, D, model.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
+      PackedMatrix(config.heads, D, place.model.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
         std::copy_n(own.gate.data() + first * D, count * D, rows);
         for (std::int64_t i = 0; i < (smoothing.empty() ? 0 : count * D); ++i)
           rows[i] *= smoothing[static_cast<std::size_t>(i % D)];
@@ -209,10 +209,8 @@ constinit const MixerDescriptor gated_descriptor = {
     .parameter_shapes = gated_shapes,
     .initial_parameters = initial_gated,
     .fitted_map = false,
-    .make = [](const MixerPlace& place, const MixerSpec& spec,
-               std::span<const float> parameters) -> std::unique_ptr<Mixer> {
-      return std::make_unique<GatedMixer>(place.model, place.layer, spec, parameters, place.kv);
-    },
+    .make = [](const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
+        -> std::unique_ptr<Mixer> { return std::make_unique<GatedMixer>(place, spec, parameters); },
     .make_core = [](const Model& model, const MixerSpec& spec,
                     std::span<const float> parameters) -> std::unique_ptr<MixerCore> {
       return std::make_unique<GatedCore>(model.config, model.precision, spec,

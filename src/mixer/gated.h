@@ -17,8 +17,8 @@ namespace layerboost {
 /// The cache: a state of fixed size (H times linear_state_floats(), f32), then a WindowCache without sinks.
 class GatedMixer final : public DescribedMixer {
  public:
-  /// `model` must outlive the mixer. `parameters`: see gated_descriptor. kv: see AttentionBlock.
-  GatedMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters, KvType kv);
+  /// `parameters`: see gated_descriptor.
+  GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters);
 
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;

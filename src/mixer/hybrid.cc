@@ -29,16 +29,15 @@ struct HybridMixer::Parts {
   }
 };
 
-HybridMixer::HybridMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters,
-                         KvType kv)
+HybridMixer::HybridMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
     : DescribedMixer(spec),
-      block_(model, layer, kv),
+      block_(place),
       window_(block_, spec.window, spec.sinks, 1),
-      map_size_(feature_map_size(model.config)),
+      map_size_(feature_map_size(place.model.config)),
       parameters_(parameters.begin(), parameters.end()) {
-  LB_CHECK(parameters.size() == parameter_count(model.config, MixerKind::hybrid));
-  const auto H = static_cast<std::size_t>(model.config.heads);
-  const std::size_t map = static_cast<std::size_t>(model.config.q_size()) * static_cast<std::size_t>(map_size_);
+  LB_CHECK(parameters.size() == parameter_count(block_.config(), MixerKind::hybrid));
+  const auto H = static_cast<std::size_t>(block_.heads());
+  const std::size_t map = static_cast<std::size_t>(block_.config().q_size()) * static_cast<std::size_t>(map_size_);
   const std::span<const float> all = parameters_;
   q_features_ = all.first(map);
   k_features_ = all.subspan(map, map);
@@ -233,10 +232,8 @@ constinit const MixerDescriptor hybrid_descriptor = {
     .parameter_shapes = hybrid_shapes,
     .initial_parameters = initial_hybrid,
     .fitted_map = false,
-    .make = [](const MixerPlace& place, const MixerSpec& spec,
-               std::span<const float> parameters) -> std::unique_ptr<Mixer> {
-      return std::make_unique<HybridMixer>(place.model, place.layer, spec, parameters, place.kv);
-    },
+    .make = [](const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
+        -> std::unique_ptr<Mixer> { return std::make_unique<HybridMixer>(place, spec, parameters); },
     .make_core = [](const Model& model, const MixerSpec& spec,
                     std::span<const float> parameters) -> std::unique_ptr<MixerCore> {
       return std::make_unique<HybridCore>(model.config, model.precision, spec,

@@ -20,8 +20,8 @@ namespace layerboost {
 /// then a WindowCache. A position enters the state when it leaves the ring.
 class HybridMixer final : public DescribedMixer {
  public:
-  /// `model` must outlive the mixer. `parameters`: see hybrid_descriptor. kv: see AttentionBlock.
-  HybridMixer(const Model& model, int layer, const MixerSpec& spec, std::span<const float> parameters, KvType kv);
+  /// `parameters`: see hybrid_descriptor.
+  HybridMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters);
 
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;

@@ -86,10 +86,38 @@ TEST_P(Kinds, MakeTheMixerThatTheyDescribe) {
   EXPECT_EQ(made->account().has_value(), made->cache_bytes(1000) > 0);
 }
 
+TEST_P(Kinds, UseProjectionsOfTheirOwn) {
+  if (!has_attention(kind_.kind)) return;
+  const std::vector<float> before(3 * static_cast<std::size_t>(config_.hidden), 1.0F);
+  const auto after = [&](const OwnProjections* own) {
+    const auto made = kind_.make({*model_, 0, KvType::bf16, own}, spec_,
+                                 std::vector<float>(parameter_count(config_, kind_.kind), 0.5F));
+    CachePools pools;
+    LayerCache cache{&pools, {}};
+    const MixerSpan span{0, 3, 0, &cache};
+    Workspace workspace(model_->rope());
+    workspace.rope.grow(3);
+    std::vector<float> hidden = before;
+    made->forward({hidden.data(), {}, {&span, 1}, 3}, workspace);
+    return hidden;
+  };
+  const auto zeros = [](int out, int in) {
+    return PackedMatrix(out, in, Precision::f32, [&](std::int64_t /*first*/, std::int64_t count, float* rows) {
+      std::fill_n(rows, count * in, 0.0F);
+    });
+  };
+  OwnProjections values, output;
+  values.qkv = zeros(config_.q_size() + 2 * config_.kv_size(), config_.hidden);
+  output.o = zeros(config_.hidden, config_.q_size());
+  EXPECT_NE(after(nullptr), before);
+  EXPECT_EQ(after(&values), before);
+  EXPECT_EQ(after(&output), before);
+}
+
 TEST_P(Kinds, KeepWhatTheirCostLawSays) {
   const auto made = mixer();
   // A page is whole, and its heads are padded; sinks and the ring end in one each.
-  const std::size_t page = AttentionBlock(*model_, 0, KvType::bf16).layout(page_slots).bytes();
+  const std::size_t page = AttentionBlock({*model_, 0}).layout(page_slots).bytes();
   for (const int length : {0, 1, 13, 14, 15, 16, 17, 64, 65, 500}) {
     const std::size_t allocated = made->cache_bytes(length);
     EXPECT_LE(kv_bytes(config_, spec_, length, sizeof(float)), allocated) << length;

@@ -6,14 +6,12 @@
 
 namespace layerboost {
 
-MapMixer::MapMixer(const Model& model, int layer, std::span<const float> parameters)
-    : DescribedMixer({MixerKind::map, 0, 0}),
-      model_(model),
-      weights_(model.weights.layers[static_cast<std::size_t>(layer)]) {
-  const std::int64_t D = model.config.hidden;
+MapMixer::MapMixer(const MixerPlace& place, std::span<const float> parameters)
+    : DescribedMixer({MixerKind::map, 0, 0}), model_(place.model), weights_(place.weights()) {
+  const std::int64_t D = model_.config.hidden;
   LB_CHECK(std::ssize(parameters) == D * D + D);
   bias_.assign(parameters.begin() + D * D, parameters.end());
-  matrix_ = PackedMatrix(D, D, model.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
+  matrix_ = PackedMatrix(D, D, model_.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
     std::copy_n(parameters.data() + first * D, count * D, rows);
     // The norm that makes the input has been divided by the layer's smoothing: multiply it back here.
     const std::vector<float>& smoothing = weights_.mixer_smoothing;
@@ -60,7 +58,7 @@ constinit const MixerDescriptor map_descriptor = {
     .initial_parameters = nullptr,
     .fitted_map = true,
     .make = [](const MixerPlace& place, const MixerSpec& /*spec*/, std::span<const float> parameters)
-        -> std::unique_ptr<Mixer> { return std::make_unique<MapMixer>(place.model, place.layer, parameters); },
+        -> std::unique_ptr<Mixer> { return std::make_unique<MapMixer>(place, parameters); },
     .make_core = nullptr,
     .cost = {.name = "map", .positions = no_positions, .state_bytes = no_state},
     .cache = {.account = {}, .writes = CacheWrites::all_blocks},

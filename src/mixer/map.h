@@ -12,9 +12,9 @@ namespace layerboost {
 
 class MapMixer final : public DescribedMixer {
  public:
-  /// `model` must outlive the mixer. `parameters`: weight [D, D] ([out, in]) and bias [D], from a closed-form ridge
-  /// regression of the attention branch's output on the normalised input; packed in the model's precision.
-  MapMixer(const Model& model, int layer, std::span<const float> parameters);
+  /// `parameters`: weight [D, D] ([out, in]) and bias [D], from a closed-form ridge regression of the attention
+  /// branch's output on the normalised input; packed in the model's precision.
+  MapMixer(const MixerPlace& place, std::span<const float> parameters);
 
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int /*length*/) const override { return 0; }

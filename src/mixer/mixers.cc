@@ -16,21 +16,21 @@ void check_weights(const Config& config, int layer, const MixerSpec& spec) {
        to_string(spec));
 }
 
-std::unique_ptr<Mixer> make_mixer(const Model& model, int layer, const MixerSpec& spec,
-                                  const MixerParameters& parameters, KvType kv) {
-  check_weights(model.config, layer, spec);
-  return descriptor_of(spec.kind).make({model, layer, kv}, spec,
-                                       parameters_for(model.config, layer, spec.kind, parameters));
-}
-
 }  // namespace
 
-MixerSet::MixerSet(const Model& model, MixerParameters parameters, KvType kv)
-    : model_(model), parameters_(std::move(parameters)), kv_(kv) {}
+MixerSet::MixerSet(const Model& model, MixerParameters parameters, KvType kv, MixerProjections projections)
+    : model_(model), parameters_(std::move(parameters)), kv_(kv), projections_(std::move(projections)) {
+  for (const auto& [place, own] : projections_) LB_CHECK(descriptor_of(place.second).weights == AttentionParts::all);
+}
 
 const Mixer& MixerSet::mixer(int layer, const MixerSpec& spec) {
   auto& slot = mixers_[{layer, spec}];
-  if (!slot) slot = make_mixer(model_, layer, spec, parameters_, kv_);
+  if (!slot) {
+    check_weights(model_.config, layer, spec);
+    const auto own = projections_.find({layer, spec.kind});
+    slot = descriptor_of(spec.kind).make({model_, layer, kv_, own == projections_.end() ? nullptr : &own->second}, spec,
+                                         parameters_for(model_.config, layer, spec.kind, parameters_));
+  }
   return *slot;
 }
 
@@ -51,6 +51,12 @@ void MixerSet::set_parameters(int layer, MixerKind kind, std::vector<float> valu
     return made.second != nullptr && made.first.first == layer && made.first.second.kind == kind;
   }));
   parameters_[{layer, kind}] = std::move(values);
+}
+
+std::size_t MixerSet::projection_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [place, own] : projections_) bytes += own.bytes();
+  return bytes;
 }
 
 std::vector<MixerSpec> native_specs(const Config& config) {

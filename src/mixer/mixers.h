@@ -13,12 +13,18 @@
 
 namespace layerboost {
 
-/// Makes and keeps mixers of one model: one object per layer and spec, made on first use.
+/// By layer and kind: what mixers have in place of the layer's projections.
+using MixerProjections = std::map<std::pair<int, MixerKind>, OwnProjections>;
+
+/// Makes and keeps mixers of one model: one object per layer and spec, made on first use. Sequences of several sets of
+/// a model can share steps.
 class MixerSet {
  public:
   /// `model` must outlive the set. `parameters`: of mixers that have some. Kinds that learn start from
-  /// initial_parameters() where they have none here. kv: see AttentionBlock.
-  explicit MixerSet(const Model& model, MixerParameters parameters = {}, KvType kv = KvType::bf16);
+  /// initial_parameters() where they have none here. kv: see AttentionBlock. `projections`: in the model's precision,
+  /// for kinds that have attention.
+  explicit MixerSet(const Model& model, MixerParameters parameters = {}, KvType kv = KvType::bf16,
+                    MixerProjections projections = {});
 
   /// The mixer of this layer. Throws Error for a map whose parameters aren't there.
   const Mixer& mixer(int layer, const MixerSpec& spec);
@@ -29,10 +35,14 @@ class MixerSet {
   /// Adds or replaces the parameters of a layer's mixer of some kind, before such a mixer is made.
   void set_parameters(int layer, MixerKind kind, std::vector<float> values);
 
+  /// Bytes of projections that it keeps beside the model's.
+  [[nodiscard]] std::size_t projection_bytes() const;
+
  private:
   const Model& model_;
   MixerParameters parameters_;
   KvType kv_;
+  MixerProjections projections_;
   std::map<std::pair<int, MixerSpec>, std::unique_ptr<Mixer>> mixers_;
   std::map<std::vector<MixerSpec>, std::unique_ptr<MixerList>> lists_;
 };

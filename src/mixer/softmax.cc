@@ -75,7 +75,7 @@ constinit const MixerDescriptor softmax_descriptor = {
     .initial_parameters = nullptr,
     .fitted_map = false,
     .make = [](const MixerPlace& place, const MixerSpec& /*spec*/, std::span<const float> /*parameters*/)
-        -> std::unique_ptr<Mixer> { return std::make_unique<SoftmaxMixer>(place.model, place.layer, place.kv); },
+        -> std::unique_ptr<Mixer> { return std::make_unique<SoftmaxMixer>(place); },
     .make_core = make_attention_core,
     .cost = {.name = "softmax", .positions = all_positions, .state_bytes = no_state},
     .cache = {.account = CacheAccount::softmax, .writes = CacheWrites::last_block},

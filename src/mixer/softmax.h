@@ -9,8 +9,7 @@ namespace layerboost {
 /// o_i = sum over j <= i of softmax_j(q_i . k_j / sqrt(d)) v_j. The cache is pages of 64 positions.
 class SoftmaxMixer final : public DescribedMixer {
  public:
-  /// `model` must outlive the mixer. kv: see AttentionBlock.
-  SoftmaxMixer(const Model& model, int layer, KvType kv) : DescribedMixer(full_attention), block_(model, layer, kv) {}
+  explicit SoftmaxMixer(const MixerPlace& place) : DescribedMixer(full_attention), block_(place) {}
 
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;

@@ -201,7 +201,7 @@ TEST_P(Cores, ForwardIsThatOfTheMixer) {
   const MixerSpan span{0, length, 0, &cache};
   mixers.mixer(layer, spec_).forward({expected.data(), {}, {&span, 1}, length}, workspace);
 
-  const AttentionBlock block(*model_, layer);
+  const AttentionBlock block({*model_, layer});
   std::vector<float> got = hidden, x, q_plain(static_cast<std::size_t>(length * config.q_size())),
                      k_plain(static_cast<std::size_t>(length * config.kv_size())), v_again(k_plain.size());
   RopeTable no_rotation(std::vector<double>(static_cast<std::size_t>(config.head_size / 2)), 1);

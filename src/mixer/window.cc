@@ -15,7 +15,7 @@ constinit const MixerDescriptor window_descriptor = {
     .initial_parameters = nullptr,
     .fitted_map = false,
     .make = [](const MixerPlace& place, const MixerSpec& spec, std::span<const float> /*parameters*/)
-        -> std::unique_ptr<Mixer> { return std::make_unique<WindowMixer>(place.model, place.layer, spec, place.kv); },
+        -> std::unique_ptr<Mixer> { return std::make_unique<WindowMixer>(place, spec); },
     .make_core = make_attention_core,
     .cost = {.name = "window", .positions = window_positions, .state_bytes = no_state},
     .cache = {.account = CacheAccount::window, .writes = CacheWrites::all_blocks},

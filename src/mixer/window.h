@@ -10,9 +10,8 @@ namespace layerboost {
 /// position once, RoPE at true positions. The cache: see WindowCache.
 class WindowMixer final : public DescribedMixer {
  public:
-  /// `model` must outlive the mixer. kv: see AttentionBlock.
-  WindowMixer(const Model& model, int layer, const MixerSpec& spec, KvType kv)
-      : DescribedMixer(spec), block_(model, layer, kv), cache_(block_, spec.window, spec.sinks) {}
+  WindowMixer(const MixerPlace& place, const MixerSpec& spec)
+      : DescribedMixer(spec), block_(place), cache_(block_, spec.window, spec.sinks) {}
 
   void forward(const MixerRows& rows, Workspace& workspace) const override {
     const Projected projected = block_.project(rows, workspace);

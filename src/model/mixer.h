@@ -59,7 +59,7 @@ class Mixer {
   /// As plans write it, such as "window:64+4".
   [[nodiscard]] virtual std::string name() const = 0;
 
-  /// Whether it multiplies by the layer's own Wq, Wk, Wv and Wo.
+  /// Whether it multiplies by Wq, Wk, Wv and Wo, the layer's or some of its own.
   [[nodiscard]] virtual bool has_attention() const = 0;
 
   /// Earlier layers whose queries it reads in each step (StepContext). Their mixers must have attention.

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "base/error.h"
+
 namespace layerboost {
 namespace {
 
@@ -38,10 +40,7 @@ class Loader {
 
   void add_attention(LayerWeights& layer, const std::string& attention, const LayerSmoothing& smoothing) const {
     const std::int64_t D = config_.hidden, q = config_.q_size(), kv = config_.kv_size();
-    layer.qkv = pack({{attention + "q_proj.weight", q, {}},
-                      {attention + "k_proj.weight", kv, {}},
-                      {attention + "v_proj.weight", kv, smoothing.o}},
-                     D, smoothing.qkv);
+    layer.qkv = qkv(attention, smoothing);
     if (config_.qkv_bias)
       layer.qkv_bias = joined({vector(attention + "q_proj.bias", q), vector(attention + "k_proj.bias", kv),
                                divided(vector(attention + "v_proj.bias", kv), smoothing.o)});
@@ -49,8 +48,31 @@ class Loader {
       layer.q_norm = vector(attention + "q_norm.weight", config_.head_size);
       layer.k_norm = vector(attention + "k_norm.weight", config_.head_size);
     }
-    layer.o = pack({{attention + "o_proj.weight", D, {}}}, q, repeated_heads(smoothing.o));
+    layer.o = o(attention, smoothing);
+    layer.o_smoothing = smoothing.o;
     if (config_.o_bias) layer.o_bias = vector(attention + "o_proj.bias", D);
+  }
+
+  /// The parts of a layer's attention that `change` changes.
+  OwnProjections changed_projections(int index, const LayerSmoothing& smoothing) const {
+    const std::string attention = fmt_prefix(index) + "self_attn.";
+    const auto changes = [&](const char* part) { return change_->changes(attention + part); };
+    OwnProjections own;
+    if (changes("q_proj.weight") || changes("k_proj.weight") || changes("v_proj.weight"))
+      own.qkv = qkv(attention, smoothing);
+    if (changes("o_proj.weight")) own.o = o(attention, smoothing);
+    return own;
+  }
+
+  PackedMatrix qkv(const std::string& attention, const LayerSmoothing& smoothing) const {
+    return pack({{attention + "q_proj.weight", config_.q_size(), {}},
+                 {attention + "k_proj.weight", config_.kv_size(), {}},
+                 {attention + "v_proj.weight", config_.kv_size(), smoothing.o}},
+                config_.hidden, smoothing.qkv);
+  }
+
+  PackedMatrix o(const std::string& attention, const LayerSmoothing& smoothing) const {
+    return pack({{attention + "o_proj.weight", config_.hidden, {}}}, config_.q_size(), repeated_heads(smoothing.o));
   }
 
   std::vector<float> vector(const std::string& name, std::int64_t size) const {
@@ -155,6 +177,16 @@ Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision pre
   checkpoint->check_unchanged();
   weights.checkpoint = std::move(checkpoint);
   return weights;
+}
+
+OwnProjections load_projections(const Weights& weights, int layer, const WeightChange& change) {
+  const LayerWeights& own = weights.layers[static_cast<std::size_t>(layer)];
+  LB_CHECK(weights.checkpoint != nullptr && own.qkv && own.o);
+  const LayerSmoothing smoothing{own.mixer_smoothing, own.o_smoothing, {}};
+  const Loader loader(*weights.checkpoint, own.qkv.precision(), &change);
+  OwnProjections projections = loader.changed_projections(layer, smoothing);
+  weights.checkpoint->check_unchanged();
+  return projections;
 }
 
 }  // namespace layerboost

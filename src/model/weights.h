@@ -33,6 +33,8 @@ class WeightChange {
   /// Changes row `row` of the tensor with this Hugging Face name; `values` holds the model's own. Called from several
   /// threads.
   virtual void apply(const std::string& tensor, std::int64_t row, std::span<float> values) const = 0;
+  /// Whether apply() does anything to some row of it.
+  [[nodiscard]] virtual bool changes(const std::string& tensor) const = 0;
   /// What tells this change from others, for caches of what follows from it.
   [[nodiscard]] virtual std::string hash() const = 0;
 };
@@ -45,6 +47,7 @@ struct LayerWeights {
   std::vector<float> qkv_bias;         // [(H + 2G) d] or empty
   std::vector<float> q_norm, k_norm;   // [d] or empty
   PackedMatrix o;                      // [D, H d]
+  std::vector<float> o_smoothing;      // [G d] or empty: what v's rows have been divided by, and o's columns multiplied
   std::vector<float> o_bias;           // [D] or empty
   std::vector<float> mlp_norm;         // [D]
   PackedMatrix gate_up;                // [2F, D], gate first
@@ -52,6 +55,14 @@ struct LayerWeights {
   PackedMatrix down;                   // [D, F], its rows rotated
   int down_rotation = 0;               // ... by blocks of this size, and so must its input be; 0: not
   std::vector<float> down_bias;        // [D] or empty
+};
+
+/// Projections that stand beside those of LayerWeights, for mixers that don't use all of these; some may be empty.
+struct OwnProjections {
+  PackedMatrix qkv;  // [(H + 2G) d, D]
+  PackedMatrix o;    // [D, H d]
+
+  [[nodiscard]] std::size_t bytes() const { return qkv.bytes() + o.bytes(); }
 };
 
 struct Weights {
@@ -70,5 +81,11 @@ struct Weights {
 /// missing tensors and wrong shapes, and for files that were written to meanwhile.
 Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,
                      const Smoothing* smoothing = nullptr, const WeightChange* change = nullptr);
+
+/// Reads and packs those of a layer's projections that `change`, made to the checkpoint's weights, changes: Wo, and Wq,
+/// Wk and Wv as the one matrix that they are packed into. They have the smoothing of `weights`, so that they read what
+/// the layer's norm makes, and values in caches mean the same to both. Requires: the checkpoint is still open, the
+/// layer has attention.
+OwnProjections load_projections(const Weights& weights, int layer, const WeightChange& change);
 
 }  // namespace layerboost
