@@ -175,7 +175,7 @@ int PackedMatrix::in() const { return static_cast<int>(impl_->in); }
 int PackedMatrix::out() const { return static_cast<int>(impl_->out); }
 Precision PackedMatrix::precision() const { return impl_->precision; }
 std::size_t PackedMatrix::bytes() const {
-  return impl_->layout.get_size() + impl_->channel_scales.size() * sizeof(float);
+  return impl_ == nullptr ? 0 : impl_->layout.get_size() + impl_->channel_scales.size() * sizeof(float);
 }
 
 Product PackedMatrix::multiply(const Activations& x, float* y) const {

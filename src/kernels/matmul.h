@@ -28,7 +28,7 @@ class PackedMatrix {
   [[nodiscard]] int in() const;
   [[nodiscard]] int out() const;
   [[nodiscard]] Precision precision() const;
-  /// Bytes of packed weights.
+  /// Bytes of packed weights; 0 for an empty one.
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] explicit operator bool() const { return impl_ != nullptr; }
 

@@ -89,6 +89,8 @@ TEST_P(MatmulTest, NoRowsGiveNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Precisions, MatmulTest, testing::Values(Precision::f32, Precision::bf16, Precision::int8));
 
+TEST(EmptyMatrix, TakesNoMemory) { EXPECT_EQ(PackedMatrix().bytes(), 0U); }
+
 TEST(WeightMemory, PartsAreAlignedAndApart) {
   const auto a = allocate_weights(100), b = allocate_weights(1), c = allocate_weights(std::size_t{300} << 20),
              d = allocate_weights(64);
