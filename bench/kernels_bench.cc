@@ -193,7 +193,8 @@ void rms_norm_rows(benchmark::State& state) {
   const auto weight = random_values(kHidden);
   Activations out;
   out.reshape(rows, kHidden, static_cast<Precision>(state.range(1)));
-  for (auto _ : state) rms_norm(x.data(), {}, weight.data(), 1e-5f, out);
+  KernelScratch scratch;
+  for (auto _ : state) rms_norm(x.data(), {}, weight.data(), 1e-5f, out, scratch);
   state.SetItemsProcessed(static_cast<std::int64_t>(x.size()) * state.iterations());
 }
 
@@ -204,7 +205,8 @@ void silu_rows(benchmark::State& state) {
   Activations out;
   out.reshape(rows, width, static_cast<Precision>(state.range(1)));
   const int rotation = out.precision() == Precision::int8 ? rotation_block(width) : 0;
-  for (auto _ : state) silu_mul({gate_up.data(), nullptr, rows, 2 * width}, rotation, out);
+  KernelScratch scratch;
+  for (auto _ : state) silu_mul({gate_up.data(), nullptr, rows, 2 * width}, rotation, out, scratch);
   state.SetItemsProcessed(static_cast<std::int64_t>(rows) * width * state.iterations());
 }
 

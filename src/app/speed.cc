@@ -50,7 +50,8 @@ Json print_profile(const Print& print, const ThroughputRow& row) {
                       100 * prompt / row.prompt_seconds, generate, 100 * generate / row.generate_seconds));
     phases[name_of(phase)] = {{"t_pp", prompt}, {"t_tg", generate}};
   }
-  return {{"pp", row.prompt}, {"pl", row.batch}, {"phases", phases}};
+  print(fmt::format("{:>27} {:>9.1f} MiB\n", "scratch memory", static_cast<double>(row.scratch_bytes) / mebibyte));
+  return {{"pp", row.prompt}, {"pl", row.batch}, {"phases", phases}, {"scratch_bytes", row.scratch_bytes}};
 }
 
 }  // namespace

@@ -29,9 +29,11 @@ void run_profile(const HealFlags& options, const Model& model, const HealPlan& p
   if (found.recomputed > 0)
     fmt::print("the activations of {} layers don't fit --memory and are computed twice\n", found.recomputed);
   fmt::print("{}", profile_table(found.profile, found.seconds, found.roofline));
+  fmt::print("{:<20}{:>10.1f} MiB\n", "scratch memory", static_cast<double>(found.scratch_bytes) / (1 << 20));
   if (options.common.json.empty()) return;
   Json json = {{"run", run.to_json()}};
   json.update(profile_json(found.profile, found.seconds, found.roofline));
+  json["scratch_bytes"] = found.scratch_bytes;
   write_json(options.common.json, json);
 }
 

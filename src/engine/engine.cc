@@ -93,6 +93,7 @@ class Engine::Impl {
   CacheMemory memory_;
   std::unique_ptr<PrefixCache> prefixes_;
   Scheduler scheduler_;
+  KernelScratch scratch_;  // of sampling
   EngineStats own_;
   std::vector<std::pair<const Job*, Output>> outputs_;  // of this step
   std::vector<std::unique_ptr<Job>> ended_;             // jobs of outputs_ that the scheduler no longer has
@@ -181,7 +182,7 @@ bool Engine::Impl::make_step() {
   std::vector<Prediction> predictions = predictions_of(items);
   {
     const StepTimes::Scope sampling(times, StepPhase::sampling);
-    predict(*runner_, hidden, predictions);
+    predict(*runner_, hidden, predictions, scratch_);
   }
   for (const Prediction& prediction : predictions)
     if (prediction.error != nullptr) fail_text(*prediction.job, prediction.error);
@@ -349,6 +350,7 @@ void Engine::Impl::publish() {
   own_.cache_window = memory_.in_use(CacheAccount::window);
   own_.cache_state = memory_.in_use(CacheAccount::state);
   own_.cache_reserved = memory_.reserved();
+  own_.scratch = runner_->scratch_bytes() + scratch_.bytes();
   own_.snapshots = prefixes_ == nullptr ? 0 : static_cast<int>(prefixes_->size());
   own_.preemptions = counts.preemptions;
   own_.recomputed_tokens = counts.recomputed_tokens;

@@ -34,6 +34,7 @@ struct EngineStats {
   std::size_t cache_softmax = 0, cache_window = 0;  // bytes in use by layers of these kinds,
   std::size_t cache_state = 0;                      // and by layers with a state, windows included;
   std::size_t cache_reserved = 0;                   // bytes taken from the system for them
+  std::size_t scratch = 0;                          // bytes that steps compute in, kept from one to the next
   int snapshots = 0;                                // prefixes that the prefix cache holds
   [[nodiscard]] std::size_t cache_used() const { return cache_softmax + cache_window + cache_state; }
   // Counters.

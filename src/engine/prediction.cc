@@ -26,20 +26,20 @@ TokenLogprob logprob_of(const Row& row, TokenId token, int likeliest) {
   return result;
 }
 
-TokenId draw(const Row& row, Job& job) {
+TokenId draw(const Row& row, Job& job, ScratchStack& scratch) {
   const bool too_early = job.generated < job.request.min_tokens;
   return sample(row.logits, row.scale, row.vocab, job.request.sampling, job.processors,
-                too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random);
+                too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random, scratch);
 }
 
-void predict_row(const Row& row, Prediction& prediction) {
+void predict_row(const Row& row, Prediction& prediction, ScratchStack& scratch) {
   Job& job = *prediction.job;
   const bool of_prompt = prediction.prompt_token >= 0;
   if (of_prompt) {
     const TokenId token = job.tokens[static_cast<std::size_t>(prediction.prompt_token)];
     prediction.logprob = logprob_of(row, token, std::max(0, job.request.logprobs));
   } else {
-    prediction.sampled = draw(row, job);
+    prediction.sampled = draw(row, job, scratch);
     if (prediction.sampled >= 0 && job.request.logprobs >= 0)
       prediction.logprob = logprob_of(row, prediction.sampled, job.request.logprobs);
   }
@@ -50,17 +50,18 @@ void predict_row(const Row& row, Prediction& prediction) {
 
 }  // namespace
 
-void predict(StepRunner& runner, const float* hidden, std::span<Prediction> predictions) {
+void predict(StepRunner& runner, const float* hidden, std::span<Prediction> predictions, KernelScratch& scratch) {
   std::vector<int> rows;
   for (const Prediction& prediction : predictions) rows.push_back(prediction.row);
   std::size_t done = 0;
   runner.logits(hidden, rows, [&](const LogitsBlock& block) {
     const auto count = std::ssize(block.rows);
+    const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for schedule(dynamic) if (count > 1)
     for (std::ptrdiff_t i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
       try {  // no exception may leave the loop
-        predict_row({block.row(at), block.scale(at), block.vocab}, predictions[done + at]);
+        predict_row({block.row(at), block.scale(at), block.vocab}, predictions[done + at], threads.mine());
       } catch (const std::bad_alloc&) {
         predictions[done + at].error = out_of_memory;
       }

@@ -25,6 +25,6 @@ struct Prediction {
 /// Fills in what is predicted from hidden [*, D], rows in parallel: draws with each job's own random numbers, and puts
 /// prompts' log-probabilities into their jobs. A job has at most one token to be sampled. What goes wrong with one row,
 /// be it memory, is that row's error alone.
-void predict(StepRunner& runner, const float* hidden, std::span<Prediction> predictions);
+void predict(StepRunner& runner, const float* hidden, std::span<Prediction> predictions, KernelScratch& scratch);
 
 }  // namespace layerboost

@@ -34,6 +34,7 @@ class TimedRunner final : public StepRunner {
     for (const int& row : rows) consume({{&row, 1}, logits_.data(), nullptr, static_cast<int>(logits_.size())});
   }
   StepTimes& times() override { return times_; }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return 0; }
 
   static constexpr std::size_t written = 65;
 

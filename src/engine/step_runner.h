@@ -23,6 +23,9 @@ class StepRunner {
 
   /// Where its time went, and the engine's own beside it.
   virtual StepTimes& times() = 0;
+
+  /// Bytes of memory that it computes in.
+  [[nodiscard]] virtual std::size_t scratch_bytes() const = 0;
 };
 
 /// Runs the model itself.
@@ -36,6 +39,7 @@ class ModelStepRunner final : public StepRunner {
     runner_.logits(hidden, rows, consume);
   }
   StepTimes& times() override { return runner_.workspace().times; }
+  [[nodiscard]] std::size_t scratch_bytes() const override { return runner_.scratch_bytes(); }
 
  private:
   Runner runner_;

@@ -52,6 +52,7 @@ class Bench {
     row.generate_times.add(end.times.since(read.times));
     row.cache_bytes = end.cache_used();
     row.rss_bytes = resident_memory();
+    row.scratch_bytes = end.scratch;
     ++row.runs;
     for (const RequestId text : texts) engine_->cancel(text);
     engine_->step();

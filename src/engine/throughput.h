@@ -14,6 +14,7 @@ struct ThroughputRow {
   double prompt_seconds = 0, generate_seconds = 0;   // and these are means
   std::size_t cache_bytes = 0;                       // of all texts at the end
   std::size_t rss_bytes = 0;                         // of the process at the end
+  std::size_t scratch_bytes = 0;                     // that the engine's steps compute in
   StepTimes prompt_times = {}, generate_times = {};  // of all runs
 
   [[nodiscard]] double prompt_speed() const { return batch * prompt / prompt_seconds; }        // tokens/s

@@ -52,7 +52,7 @@ class ProductTimer {
     for (int first = 0; first < rows; first += tile_rows) {
       const int count = std::min(tile_rows, rows - first);
       input_.reshape(count, matrix.in(), matrix.precision());
-      matrix.multiply(input_, output_.reserve_product(count, matrix.out()));
+      matrix.multiply(input_, output_.reserve_product(count, matrix.out()), scratch_);
     }
   }
 
@@ -60,6 +60,7 @@ class ProductTimer {
   const MixerList& mixers_;
   Activations input_;
   AlignedBuffer output_;
+  KernelScratch scratch_;
 };
 
 }  // namespace

@@ -87,12 +87,13 @@ class Writer {
     std::size_t done = 0;
     subject_.runner.logits(hidden, rows_, [&](const LogitsBlock& block) {
       const int count = static_cast<int>(block.rows.size());
+      const KernelScratch::Threads threads = scratch_.threads();
 #pragma omp parallel for schedule(dynamic)
       for (int i = 0; i < count; ++i) {
         const auto at = static_cast<std::size_t>(i);
         const std::size_t text = ends_[done + at];
         append(text, sample(block.row(at), block.scale(at), block.vocab, options_.sampling, processors_[text], {},
-                            random_[text]));
+                            random_[text], threads.mine()));
       }
       done += block.rows.size();
     });
@@ -117,6 +118,7 @@ class Writer {
   std::vector<Sequence> sequences_;
   std::vector<Random> random_;
   std::vector<LogitsProcessors> processors_;
+  KernelScratch scratch_;
   // Of the current step.
   std::vector<BatchItem> items_;
   std::vector<int> rows_;

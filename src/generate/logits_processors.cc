@@ -39,10 +39,11 @@ void LogitsProcessors::apply(std::span<float> logits, std::span<const TokenId> l
 }
 
 TokenId sample(const float* logits, float scale, int vocab, const Sampling& sampling,
-               const LogitsProcessors& processors, std::span<const TokenId> left_out, Random& random) {
+               const LogitsProcessors& processors, std::span<const TokenId> left_out, Random& random,
+               ScratchStack& scratch) {
   if (left_out.empty() && !processors.any()) return sample(logits, scale, vocab, sampling, random);
-  thread_local std::vector<float> changed;
-  changed.resize(static_cast<std::size_t>(vocab));
+  ScratchStack::Frame frame(scratch);
+  const std::span<float> changed(frame.take<float>(static_cast<std::size_t>(vocab)), static_cast<std::size_t>(vocab));
   for (std::size_t i = 0; i < changed.size(); ++i) changed[i] = logits[i] * scale;
   processors.apply(changed, left_out);
   return sample(changed.data(), 1, vocab, sampling, random);

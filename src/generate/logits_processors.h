@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "generate/sampler.h"
+#include "kernels/scratch.h"
 
 namespace layerboost {
 
@@ -33,6 +34,7 @@ class LogitsProcessors {
 
 /// All steps of Sampling: as sample(), by scale * logits [V] after `processors`; `left_out` can't be sampled.
 TokenId sample(const float* logits, float scale, int vocab, const Sampling& sampling,
-               const LogitsProcessors& processors, std::span<const TokenId> left_out, Random& random);
+               const LogitsProcessors& processors, std::span<const TokenId> left_out, Random& random,
+               ScratchStack& scratch);
 
 }  // namespace layerboost

@@ -24,9 +24,9 @@ DistillHead::DistillHead(const Model& model)
 const float* DistillHead::logits(const float* hidden, std::span<const int> index, int count, AlignedBuffer& buffer) {
   const Config& config = model_.config;
   normed_.reshape(count, config.hidden, model_.precision);
-  rms_norm(hidden, index, model_.weights.final_norm.data(), config.norm_eps, normed_);
+  rms_norm(hidden, index, model_.weights.final_norm.data(), config.norm_eps, normed_, kernels_);
   float* const result = buffer.reserve_product(block_rows, config.vocab);
-  return model_.weights.head.multiply(normed_, result).data;
+  return model_.weights.head.multiply(normed_, result, kernels_).data;
 }
 
 void DistillHead::run(const float* teacher, const float* student, std::span<const std::int32_t> targets,
@@ -48,13 +48,13 @@ void DistillHead::run(const float* teacher, const float* student, std::span<cons
       const Profile::Scope time(profile, Phase::head_rows);
       if (gradient != nullptr) gradient->reshape(count, config.vocab, model_.precision);
       logits_loss(teacher_logits, student_logits, targets.subspan(at, size), config.vocab, loss, gradient,
-                  rows.subspan(at, size));
+                  rows.subspan(at, size), kernels_);
     }
     if (gradient == nullptr) continue;
     float* const d_normed = d_normed_.reserve_product(block_rows, D);
     {
       const Profile::Scope time(profile, Phase::head_products);
-      transposed_.multiply(*gradient, d_normed);
+      transposed_.multiply(*gradient, d_normed, kernels_);
     }
     const Profile::Scope time(profile, Phase::rows);
     std::memset(d_student + row * D, 0, size * static_cast<std::size_t>(D) * sizeof(float));

@@ -26,6 +26,12 @@ class DistillHead {
   /// The likeliest token of each named row of hidden [*, D].
   void best_tokens(const float* hidden, std::span<const int> rows, std::span<std::int32_t> best);
 
+  /// Bytes of memory that it computes in.
+  [[nodiscard]] std::size_t scratch_bytes() const {
+    return normed_.bytes() + gradient_.bytes() + teacher_.capacity() + student_.capacity() + d_normed_.capacity() +
+           kernels_.bytes();
+  }
+
  private:
   const float* logits(const float* hidden, std::span<const int> index, int count, AlignedBuffer& buffer);
 
@@ -33,6 +39,7 @@ class DistillHead {
   PackedMatrix transposed_;  // [D, V]
   Activations normed_, gradient_;
   AlignedBuffer teacher_, student_, d_normed_;
+  KernelScratch kernels_;
 };
 
 }  // namespace layerboost

@@ -49,6 +49,11 @@ class Distiller {
   void best_tokens(std::span<const TokenId> tokens, const CoreBatch& batch, std::span<const int> rows,
                    std::span<TokenId> best);
 
+  /// Bytes of memory that both models compute in, beside hidden states and what the student keeps for its backward.
+  [[nodiscard]] std::size_t scratch_bytes() const {
+    return runner_.scratch_bytes() + student_.scratch_bytes() + head_.scratch_bytes();
+  }
+
  private:
   void begin(std::span<const TokenId> tokens, const CoreBatch& batch);
   float* run_below(std::span<const TokenId> tokens, const CoreBatch& batch);

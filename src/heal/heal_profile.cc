@@ -43,6 +43,7 @@ HealProfile profile_heal(const Model& model, const HealPlan& plan, const HealOpt
   }
   result.seconds = clock.seconds();
   result.profile = student.profile();
+  result.scratch_bytes = distiller.scratch_bytes();
   result.recomputed = student.recomputed_layers({micro, options.length});
   result.roofline = measure_roofline(model.config, specs, student.lowest(), {all, options.length}, model.precision);
   return result;

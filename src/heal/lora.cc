@@ -135,37 +135,41 @@ void LoraProduct::assign(std::span<const float> parameters) {
   for (std::size_t p = 0; p < b_.size(); ++p) b_[p].assign(parameters.data() + site_.parts[p].b, factor_);
 }
 
-Product LoraProduct::forward(const Activations& x, float* y, void* kept, Profile& profile) const {
+Product LoraProduct::forward(const Activations& x, float* y, void* kept, Profile& profile,
+                             KernelScratch& scratch) const {
   Product product;
   {
     const Profile::Scope time(profile, Phase::forward_products);
-    product = base_->multiply(x, y);
+    product = base_->multiply(x, y, scratch);
   }
   const Profile::Scope time(profile, Phase::lora);
   // B's gradient is alpha / r times dy^T t: the factor goes into what is kept of t.
-  low_rank_update({a_parts(), b_parts(), row_data(x), x.cols(), y, product.cols, x.rows(), kept, factor_});
+  low_rank_update({a_parts(), b_parts(), row_data(x), x.cols(), y, product.cols, x.rows(), kept, factor_}, scratch);
   return product;
 }
 
-void LoraProduct::update_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept) const {
+void LoraProduct::update_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept,
+                                  KernelScratch& scratch) const {
   void* const kept = d_kept.reserve(kept_size() * element(dy.precision()));
   const std::vector<ThinPart> up = dx != nullptr ? a_parts() : std::vector<ThinPart>();
-  low_rank_update({b_parts(), up, row_data(dy), dy.cols(), dx, a_.cols(), dy.rows(), kept, 1});
+  low_rank_update({b_parts(), up, row_data(dy), dy.cols(), dx, a_.cols(), dy.rows(), kept, 1}, scratch);
 }
 
-void LoraProduct::input_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept, Profile& profile) const {
+void LoraProduct::input_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept, Profile& profile,
+                                 KernelScratch& scratch) const {
   {
     const Profile::Scope time(profile, Phase::backward_products);
-    transposed_.multiply(dy, dx);
+    transposed_.multiply(dy, dx, scratch);
   }
   const Profile::Scope time(profile, Phase::lora);
-  update_gradient(dy, dx, d_kept);
+  update_gradient(dy, dx, d_kept, scratch);
 }
 
 void LoraProduct::pair_gradients(const Activations& dy, const Activations& x, const void* kept, AlignedBuffer& d_kept,
-                                 std::span<float> gradients, Profile& profile, bool alone) const {
+                                 std::span<float> gradients, Profile& profile, KernelScratch& scratch,
+                                 bool alone) const {
   const Profile::Scope time(profile, Phase::lora);
-  if (alone) update_gradient(dy, nullptr, d_kept);
+  if (alone) update_gradient(dy, nullptr, d_kept, scratch);
   const std::size_t size = element(dy.precision());
   std::vector<OuterProducts> products;
   for (const ThinPart& part : b_parts()) {

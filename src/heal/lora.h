@@ -64,21 +64,22 @@ class LoraProduct {
 
   /// y = W x + (alpha / r) B (A x). x [n, in]; y has room for [n + spare_rows, out]; kept [kept_size()] in x's
   /// precision.
-  Product forward(const Activations& x, float* y, void* kept, Profile& profile) const;
+  Product forward(const Activations& x, float* y, void* kept, Profile& profile, KernelScratch& scratch) const;
 
   /// dx = dy W + (alpha / r) dy B A: dy [n, out] in x's precision, room for dx [n + spare_rows, in]. Leaves dy B in
   /// `d_kept` for pair_gradients(), which follows with the same dy.
-  void input_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept, Profile& profile) const;
+  void input_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept, Profile& profile,
+                      KernelScratch& scratch) const;
 
   /// Adds to the gradients of the pairs. Where gradients of inputs aren't wanted, `alone` says that no
   /// input_gradient() came before.
   void pair_gradients(const Activations& dy, const Activations& x, const void* kept, AlignedBuffer& d_kept,
-                      std::span<float> gradients, Profile& profile, bool alone = false) const;
+                      std::span<float> gradients, Profile& profile, KernelScratch& scratch, bool alone = false) const;
 
  private:
   [[nodiscard]] std::vector<ThinPart> a_parts() const;
   [[nodiscard]] std::vector<ThinPart> b_parts() const;
-  void update_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept) const;
+  void update_gradient(const Activations& dy, float* dx, AlignedBuffer& d_kept, KernelScratch& scratch) const;
 
   const PackedMatrix* base_;
   PackedMatrix transposed_;

@@ -70,6 +70,8 @@ class Student {
   [[nodiscard]] int recomputed_layers(const CoreBatch& batch) const;
 
   Profile& profile() { return scratch_.profile; }
+  /// Bytes of memory that its layers compute in, beside what they keep for backward().
+  [[nodiscard]] std::size_t scratch_bytes() const { return scratch_.bytes(); }
 
  private:
   struct Saved {

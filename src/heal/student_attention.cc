@@ -84,7 +84,7 @@ class AttentionStudent final : public StudentMixer {
     float* const kept = saved.core.reserve_as<float>(std::max<std::size_t>(core_->saved_floats(batch), 1));
     {
       const Profile::Scope time(scratch_.profile, Phase::mixer_forward);
-      core_->forward(inputs_of(batch, saved), out, kept);
+      core_->forward(inputs_of(batch, saved), out, kept, scratch_.kernels);
     }
     add_output(hidden, batch.rows(), saved);
   }
@@ -108,8 +108,8 @@ class AttentionStudent final : public StudentMixer {
     float* const core = saved.core.reserve_as<float>(kept);
     {
       const Profile::Scope time(scratch_.profile, Phase::mixer_forward);
-      teacher.forward(inputs_of(batch, saved), d_out, core);
-      core_->forward(inputs_of(batch, saved), out, core);
+      teacher.forward(inputs_of(batch, saved), d_out, core, scratch_.kernels);
+      core_->forward(inputs_of(batch, saved), out, core, scratch_.kernels);
     }
     double distance = 0, whole = 0;
     for (std::size_t i = 0; i < size; ++i) {
@@ -143,7 +143,7 @@ class AttentionStudent final : public StudentMixer {
     }
     const Profile::Scope time(scratch_.profile, Phase::mixer_backward);
     core_->backward(inputs_of(batch, saved), floats(saved.out), floats(saved.core), d_out, d,
-                    gradients.subspan(core_parameters_, core_->parameters().size()));
+                    gradients.subspan(core_parameters_, core_->parameters().size()), scratch_.kernels);
     return d;
   }
 
@@ -192,13 +192,14 @@ class AttentionStudent final : public StudentMixer {
         norm(hidden + row * D, count);
         if (core_->needs_plain()) {
           scratch_.normed_f32.reshape(count, D, Precision::f32);
-          rms_norm(hidden + row * D, {}, weights_.mixer_norm.data(), config.norm_eps, scratch_.normed_f32);
+          rms_norm(hidden + row * D, {}, weights_.mixer_norm.data(), config.norm_eps, scratch_.normed_f32,
+                   scratch_.kernels);
           std::memcpy(at(saved.x, row, D), scratch_.normed_f32.f32(0),
                       rows * static_cast<std::size_t>(D) * sizeof(float));
         }
       }
       void* const t = kept_tile(saved.t_qkv, qkv_, row, model_.precision);
-      const Product qkv = qkv_.forward(scratch_.normed, product, t, profile);
+      const Product qkv = qkv_.forward(scratch_.normed, product, t, profile, scratch_.kernels);
       const Profile::Scope time(profile, Phase::rows);
       if (config.qk_norm)
         std::memcpy(at(saved.product, row, width), product, rows * static_cast<std::size_t>(width) * sizeof(float));
@@ -213,7 +214,7 @@ class AttentionStudent final : public StudentMixer {
 
   void norm(const float* tile, int count) const {
     scratch_.normed.reshape(count, model_.config.hidden, model_.precision);
-    rms_norm(tile, {}, weights_.mixer_norm.data(), model_.config.norm_eps, scratch_.normed);
+    rms_norm(tile, {}, weights_.mixer_norm.data(), model_.config.norm_eps, scratch_.normed, scratch_.kernels);
   }
 
   void add_output(float* hidden, std::ptrdiff_t all_rows, MixerSaved& saved) const {
@@ -226,7 +227,7 @@ class AttentionStudent final : public StudentMixer {
         pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
       }
       void* const t = kept_tile(saved.t_o, o_, row, model_.precision);
-      Product output = o_.forward(scratch_.mixed, product, t, scratch_.profile);
+      Product output = o_.forward(scratch_.mixed, product, t, scratch_.profile, scratch_.kernels);
       const Profile::Scope time(scratch_.profile, Phase::rows);
       if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
       add_rows(hidden + row * D, {}, output);
@@ -246,9 +247,9 @@ class AttentionStudent final : public StudentMixer {
         pack_activations(d_hidden + row * D, scratch_.dy);
         pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
       }
-      o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.d_kept, scratch_.profile);
+      o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.d_kept, scratch_.profile, scratch_.kernels);
       const void* const t = kept_tile(saved.t_o, o_, row, model_.precision);
-      o_.pair_gradients(scratch_.dy, scratch_.mixed, t, scratch_.d_kept, gradients, scratch_.profile);
+      o_.pair_gradients(scratch_.dy, scratch_.mixed, t, scratch_.d_kept, gradients, scratch_.profile, scratch_.kernels);
     });
     return d_out;
   }
@@ -269,12 +270,13 @@ class AttentionStudent final : public StudentMixer {
         split_qkv_backward(row_of(floats(saved.product), row, width), shape_, scratch_.rope_back,
                            scratch_.positions.data() + row, row_of(d.q, row, q_size), row_of(d.k, row, kv_size),
                            row_of(d.v, row, kv_size), row_of(d.q_plain, row, q_size), row_of(d.k_plain, row, kv_size),
-                           scratch_.d_wide);
+                           scratch_.d_wide, scratch_.kernels);
         norm(hidden, count);
       }
-      if (inputs) qkv_.input_gradient(scratch_.d_wide, product, scratch_.d_kept, scratch_.profile);
+      if (inputs) qkv_.input_gradient(scratch_.d_wide, product, scratch_.d_kept, scratch_.profile, scratch_.kernels);
       const void* const t = kept_tile(saved.t_qkv, qkv_, row, model_.precision);
-      qkv_.pair_gradients(scratch_.d_wide, scratch_.normed, t, scratch_.d_kept, gradients, scratch_.profile, !inputs);
+      qkv_.pair_gradients(scratch_.d_wide, scratch_.normed, t, scratch_.d_kept, gradients, scratch_.profile,
+                          scratch_.kernels, !inputs);
       if (!inputs) return;
       const Profile::Scope time(scratch_.profile, Phase::rows);
       if (d.x != nullptr) add_rows(product, {}, {d.x + row * D, nullptr, count, D});

@@ -63,17 +63,18 @@ void StudentMlp::forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) co
       const Profile::Scope time(profile, Phase::rows);
       std::memcpy(kept + row * D, tile, static_cast<std::size_t>(count) * static_cast<std::size_t>(D) * sizeof(float));
       scratch_.normed.reshape(count, D, precision);
-      rms_norm(tile, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed);
+      rms_norm(tile, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed, scratch_.kernels);
     }
-    Product wide =
-        gate_up_.forward(scratch_.normed, product, kept_tile(saved.t_gate_up, gate_up_, row, precision), profile);
+    Product wide = gate_up_.forward(scratch_.normed, product, kept_tile(saved.t_gate_up, gate_up_, row, precision),
+                                    profile, scratch_.kernels);
     {
       const Profile::Scope time(profile, Phase::rows);
       if (!weights_.gate_up_bias.empty()) wide = add_bias(wide, weights_.gate_up_bias.data(), product);
       scratch_.activated.reshape(count, F, precision);
       silu_mul_keep(wide, scratch_.activated, gate_up + at * static_cast<std::size_t>(2 * F));
     }
-    Product out = down_.forward(scratch_.activated, product, kept_tile(saved.t_down, down_, row, precision), profile);
+    Product out = down_.forward(scratch_.activated, product, kept_tile(saved.t_down, down_, row, precision), profile,
+                                scratch_.kernels);
     const Profile::Scope time(profile, Phase::rows);
     if (!weights_.down_bias.empty()) out = add_bias(out, weights_.down_bias.data(), product);
     add_rows(tile, {}, out);
@@ -101,22 +102,22 @@ void StudentMlp::backward(const MlpSaved& saved, float* d_hidden, std::ptrdiff_t
       pack_activations(d_tile, scratch_.dy);
     }
     // The gradient of the activation comes first: it makes the product's input again, which the pairs' gradients read.
-    down_.input_gradient(scratch_.dy, product, scratch_.d_kept, profile);
+    down_.input_gradient(scratch_.dy, product, scratch_.d_kept, profile, scratch_.kernels);
     {
       const Profile::Scope time(profile, Phase::rows);
       silu_mul_backward(saved.gate_up.data() + at * static_cast<std::size_t>(2 * F), product, scratch_.d_wide,
                         scratch_.activated);
     }
     down_.pair_gradients(scratch_.dy, scratch_.activated, kept_tile(saved.t_down, down_, row, precision),
-                         scratch_.d_kept, gradients, profile);
-    gate_up_.input_gradient(scratch_.d_wide, product, scratch_.d_kept, profile);
+                         scratch_.d_kept, gradients, profile, scratch_.kernels);
+    gate_up_.input_gradient(scratch_.d_wide, product, scratch_.d_kept, profile, scratch_.kernels);
     {
       const Profile::Scope time(profile, Phase::rows);
-      rms_norm(hidden + row * D, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed);
+      rms_norm(hidden + row * D, {}, weights_.mlp_norm.data(), config.norm_eps, scratch_.normed, scratch_.kernels);
       rms_norm_backward(hidden + row * D, weights_.mlp_norm.data(), config.norm_eps, product, count, D, d_tile);
     }
     gate_up_.pair_gradients(scratch_.d_wide, scratch_.normed, kept_tile(saved.t_gate_up, gate_up_, row, precision),
-                            scratch_.d_kept, gradients, profile);
+                            scratch_.d_kept, gradients, profile, scratch_.kernels);
   });
 }
 

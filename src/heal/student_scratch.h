@@ -34,7 +34,16 @@ struct StudentScratch {
   AlignedBuffer dq, dk, dv;  // [N, H, d], [N, G, d], [N, G, d]
   AlignedBuffer d_kept;      // what input_gradient() of a product leaves for pair_gradients()
   AlignedBuffer dq_plain, dk_plain, dx;
+  KernelScratch kernels;
   Profile profile;
+
+  [[nodiscard]] std::size_t bytes() const {
+    std::size_t total = kernels.bytes() + positions.capacity() * sizeof(int);
+    for (const Activations* rows : {&normed, &normed_f32, &mixed, &activated, &dy, &d_wide}) total += rows->bytes();
+    for (const AlignedBuffer* buffer : {&product, &d_out, &dq, &dk, &dv, &d_kept, &dq_plain, &dk_plain, &dx})
+      total += buffer->capacity();
+    return total;
+  }
 
  private:
   static std::size_t half(const Model& model) { return static_cast<std::size_t>(model.config.head_size / 2); }

@@ -50,6 +50,8 @@ class Activations {
   [[nodiscard]] int rows() const { return rows_; }
   [[nodiscard]] int cols() const { return cols_; }
   [[nodiscard]] Precision precision() const { return precision_; }
+  /// Bytes of storage.
+  [[nodiscard]] std::size_t bytes() const { return storage_.capacity() + scales_.capacity(); }
 
   [[nodiscard]] float* f32(int row) const { return reinterpret_cast<float*>(storage_.data()) + offset(row); }
   [[nodiscard]] std::uint16_t* bf16(int row) const {

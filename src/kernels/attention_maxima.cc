@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/activations.h"
 #include "kernels/attention_training.h"
 #include "kernels/dispatch.h"
 
@@ -16,12 +15,10 @@ constexpr float log2_e = 1.44269504088896341F;
 class KeyHead {
  public:
   /// k [length, d], tokens `stride` floats apart.
-  KeyHead(const TrainingAttention& shape, const float* k, std::ptrdiff_t stride)
-      : shape_(shape), width_((shape.length + 15) / 16 * 16) {
-    thread_local AlignedBuffer memory;
-    across_ =
-        memory.reserve_as<float>(static_cast<std::size_t>(width_) * static_cast<std::size_t>(shape.head_size + tile));
-    scores_ = across_ + width_ * shape.head_size;
+  KeyHead(const TrainingAttention& shape, const float* k, std::ptrdiff_t stride, ScratchStack& scratch)
+      : shape_(shape), frame_(scratch), width_((shape.length + 15) / 16 * 16) {
+    across_ = frame_.take<float>(static_cast<std::size_t>(width_ * shape.head_size));
+    scores_ = frame_.take<float>(static_cast<std::size_t>(width_ * tile));
     kernels().linear.transpose(k, stride, shape.length, shape.head_size, across_, width_);
     for (int c = 0; c < shape.head_size; ++c)
       std::fill(across_ + c * width_ + shape.length, across_ + (c + 1) * width_, 0.0F);
@@ -56,6 +53,7 @@ class KeyHead {
   }
 
   const TrainingAttention& shape_;
+  ScratchStack::Frame frame_;
   std::ptrdiff_t width_;  // tokens, rounded up
   float* across_;         // [d, width]
   float* scores_;         // [tile, width]
@@ -63,15 +61,17 @@ class KeyHead {
 
 }  // namespace
 
-void training_maxima(const TrainingAttention& shape, const float* q, const float* k, float* maxima, float* keys) {
+void training_maxima(const TrainingAttention& shape, const float* q, const float* k, float* maxima, float* keys,
+                     KernelScratch& scratch) {
   const int ratio = shape.heads / shape.kv_heads, d = shape.head_size;
   const std::ptrdiff_t q_stride = static_cast<std::ptrdiff_t>(shape.heads) * d;
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (int text = 0; text < shape.sequences; ++text) {
     for (int kv_head = 0; kv_head < shape.kv_heads; ++kv_head) {
       const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(text) * shape.length;
       const KeyHead head(shape, k + (row * shape.kv_heads + kv_head) * d,
-                         static_cast<std::ptrdiff_t>(shape.kv_heads) * d);
+                         static_cast<std::ptrdiff_t>(shape.kv_heads) * d, threads.mine());
       for (int first = 0; first < shape.length; first += tile) {
         for (int r = 0; r < ratio; ++r) {
           const std::ptrdiff_t at = (row + first) * shape.heads + kv_head * ratio + r;

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "kernels/activations.h"
 #include "kernels/attention.h"
 #include "kernels/dispatch.h"
 #include "kernels/head_parts.h"
@@ -23,13 +22,13 @@ constexpr int enough_items = 16;
 /// pages of the positions behind them.
 class Pages {
  public:
-  Pages(const TrainingAttention& shape, const float* k, const float* v) : shape_(shape) {
+  Pages(const TrainingAttention& shape, const float* k, const float* v, ScratchStack& scratch)
+      : shape_(shape), frame_(scratch) {
     const int behind = std::max(0, shape.length - shape.sinks);
     pages_ = (behind + page_slots - 1) / page_slots;
     sink_layout_ = layout((shape.sinks + 15) / 16 * 16);
     text_bytes_ = static_cast<std::size_t>(pages_) * layout().bytes() + sink_layout_.bytes();
-    thread_local AlignedBuffer memory;
-    memory_ = memory.reserve(text_bytes_ * static_cast<std::size_t>(shape.sequences));
+    memory_ = frame_.take<std::byte>(text_bytes_ * static_cast<std::size_t>(shape.sequences));
 #pragma omp parallel for collapse(2) schedule(static)
     for (int text = 0; text < shape.sequences; ++text)
       for (int page = -1; page < pages_; ++page) fill(text, page, k, v);
@@ -69,6 +68,7 @@ class Pages {
   }
 
   const TrainingAttention& shape_;
+  ScratchStack::Frame frame_;
   int pages_ = 0;
   KvLayout sink_layout_;
   std::size_t text_bytes_ = 0;
@@ -83,9 +83,9 @@ void check(const TrainingAttention& shape) {
 }  // namespace
 
 void training_attention(const TrainingAttention& shape, const float* q, const float* k, const float* v, float* out,
-                        float* log_sums) {
+                        float* log_sums, KernelScratch& scratch) {
   check(shape);
-  const Pages pages(shape, k, v);
+  const Pages pages(shape, k, v, scratch.caller());
   // A task for each page of queries, so that none looks at pages that it can't see.
   std::vector<std::vector<KvSegment>> segments;
   std::vector<AttentionTask> tasks;
@@ -103,24 +103,25 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
 
 void training_attention_backward(const TrainingAttention& shape, const float* q, const float* k, const float* v,
                                  const float* out, const float* log_sums, const float* dout, float* dq, float* dk,
-                                 float* dv, const float* dlog_sums) {
+                                 float* dv, const float* dlog_sums, KernelScratch& scratch) {
   check(shape);
   const int ratio = shape.heads / shape.kv_heads, length = shape.length, d = shape.head_size;
   const bool split = ratio > 1 && shape.sequences * shape.kv_heads < enough_items;
   const int heads = split ? 1 : ratio;  // of an item
   const std::size_t part_floats =
       split ? static_cast<std::size_t>(shape.rows()) * static_cast<std::size_t>(shape.heads * d) : 0;
-  thread_local AlignedBuffer part_memory;
-  float* const parts = part_memory.reserve_as<float>(2 * part_floats);
+  ScratchStack::Frame frame(scratch.caller());
+  float* const parts = frame.take<float>(2 * part_floats);
   std::fill_n(parts, 2 * part_floats, 0.0F);
   const auto& kernel = kernels().attention_training;
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (int text = 0; text < shape.sequences; ++text) {
     for (int head = 0; head < shape.heads; head += heads) {
       const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(text) * length;
       const std::ptrdiff_t query = (first * shape.heads + head) * d, key = (first * shape.kv_heads + head / ratio) * d,
                            part = (first * shape.heads + static_cast<std::ptrdiff_t>(head) * length) * d;
-      thread_local AlignedBuffer scratch;
+      ScratchStack::Frame item(threads.mine());
       AttentionBackward task;
       task.bf16 = shape.bf16;
       task.head_size = d;
@@ -143,7 +144,7 @@ void training_attention_backward(const TrainingAttention& shape, const float* q,
       task.log_stride = shape.heads;
       task.kv_stride = static_cast<std::ptrdiff_t>(shape.kv_heads) * d;
       task.dkv_stride = split ? d : task.kv_stride;
-      task.scratch = scratch.reserve_as<float>(static_cast<std::size_t>(attention_backward_scratch_floats(length, d)));
+      task.scratch = item.take<float>(static_cast<std::size_t>(attention_backward_scratch_floats(length, d)));
       kernel.backward(task);
     }
   }

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "kernels/scratch.h"
+
 namespace layerboost {
 
 /// `sequences` texts of `length` tokens each, one after another; N = sequences * length rows.
@@ -21,7 +23,7 @@ struct TrainingAttention {
 /// out_i = sum_j p_ij v_j with p_ij = softmax_j(scale * q_i . k_j), and log_sums_i = log2(sum_j e^(scale * q_i . k_j)).
 /// q, out [N, H, d], k, v [N, G, d], log_sums [N, H].
 void training_attention(const TrainingAttention& shape, const float* q, const float* k, const float* v, float* out,
-                        float* log_sums);
+                        float* log_sums, KernelScratch& scratch);
 
 /// Adds the gradients to dq [N, H, d], dk, dv [N, G, d] for dout [N, H, d]; `out` and `log_sums` are the forward's.
 /// With D_i = dout_i . out_i and dS_ij = p_ij (dout_i . v_j - D_i):
@@ -30,9 +32,10 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
 /// nullptr. Results don't depend on the number of threads.
 void training_attention_backward(const TrainingAttention& shape, const float* q, const float* k, const float* v,
                                  const float* out, const float* log_sums, const float* dout, float* dq, float* dk,
-                                 float* dv, const float* dlog_sums = nullptr);
+                                 float* dv, const float* dlog_sums, KernelScratch& scratch);
 
 /// The largest score of each query, scale * q_i . k_j * log2(e), and the key that has it (the first), both [N, H]. f32.
-void training_maxima(const TrainingAttention& shape, const float* q, const float* k, float* maxima, float* keys);
+void training_maxima(const TrainingAttention& shape, const float* q, const float* k, float* maxima, float* keys,
+                     KernelScratch& scratch);
 
 }  // namespace layerboost

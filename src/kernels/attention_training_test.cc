@@ -12,6 +12,7 @@
 
 #include "base/cpu.h"
 #include "kernels/dispatch.h"
+#include "kernels/scratch_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -90,9 +91,9 @@ Gradients run(const TrainingAttention& s, const Inputs& in, const Doubles& dout)
   const auto q = floats(in.q), k = floats(in.k), v = floats(in.v), d = floats(dout);
   Gradients g{std::vector<float>(q.size()), std::vector<float>(q.size() / static_cast<std::size_t>(s.head_size)),
               std::vector<float>(q.size(), 1), std::vector<float>(k.size(), 2), std::vector<float>(v.size(), 3)};
-  training_attention(s, q.data(), k.data(), v.data(), g.out.data(), g.log_sums.data());
+  training_attention(s, q.data(), k.data(), v.data(), g.out.data(), g.log_sums.data(), test::scratch());
   training_attention_backward(s, q.data(), k.data(), v.data(), g.out.data(), g.log_sums.data(), d.data(), g.q.data(),
-                              g.k.data(), g.v.data());
+                              g.k.data(), g.v.data(), nullptr, test::scratch());
   for (float& x : g.q) x -= 1;  // it adds
   for (float& x : g.k) x -= 2;
   for (float& x : g.v) x -= 3;
@@ -159,7 +160,7 @@ TEST_P(TrainingAttentionTest, LogSumsHaveGradients) {
   const std::vector<float> zeros(q.size()), weights(forward.log_sums.size(), 0.5F);
   std::vector<float> dq(q.size()), dk(k.size()), dv(v.size());
   training_attention_backward(c.shape, q.data(), k.data(), v.data(), forward.out.data(), forward.log_sums.data(),
-                              zeros.data(), dq.data(), dk.data(), dv.data(), weights.data());
+                              zeros.data(), dq.data(), dk.data(), dv.data(), weights.data(), test::scratch());
   const auto sum_of_logs = [&] {
     Doubles log_sums;
     definition(c.shape, c.in, &log_sums);
@@ -182,7 +183,7 @@ TEST_P(TrainingAttentionTest, FindsTheLargestScores) {
     const Case c = make_case(texts, length, heads, kv_heads, d, window, sinks, false);
     const TrainingAttention& s = c.shape;
     std::vector<float> maxima(static_cast<std::size_t>(s.rows() * heads)), keys(maxima.size());
-    training_maxima(s, floats(c.in.q).data(), floats(c.in.k).data(), maxima.data(), keys.data());
+    training_maxima(s, floats(c.in.q).data(), floats(c.in.k).data(), maxima.data(), keys.data(), test::scratch());
     for (std::size_t row = 0; row < maxima.size(); ++row) {
       const int head = static_cast<int>(row) % heads, i = static_cast<int>(row) / heads % length,
                 text = static_cast<int>(row) / heads / length;

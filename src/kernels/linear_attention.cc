@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
-#include "kernels/activations.h"
 #include "kernels/dispatch.h"
 
 namespace layerboost {
@@ -22,20 +20,6 @@ struct Sizes {
 
   [[nodiscard]] std::ptrdiff_t state() const { return std::ptrdiff_t{features} * (width + 1); }
   [[nodiscard]] int widest() const { return std::max({chunk_size, width, features}); }
-};
-
-/// Parts of one buffer.
-class Arena {
- public:
-  explicit Arena(float* memory) : next_(memory) {}
-  float* take(std::ptrdiff_t count) {
-    float* const part = next_;
-    next_ += (count + 15) / 16 * 16;
-    return part;
-  }
-
- private:
-  float* next_;
 };
 
 void multiply(int rows, int cols, int steps, const float* a, std::ptrdiff_t a_stride, const float* b,
@@ -84,10 +68,8 @@ struct Chunk {
 
 class Head {
  public:
-  explicit Head(const LinearHead& head)
-      : head_(head),
-        sizes_(head.head_size, head.map_size),
-        arena_(buffer().reserve_as<float>(static_cast<std::size_t>(forward_floats() + backward_floats()))) {
+  Head(const LinearHead& head, ScratchStack& scratch)
+      : head_(head), sizes_(head.head_size, head.map_size), frame_(scratch) {
     chunk_.q = {pad_map(head.q_map), take(chunk_size, sizes_.features)};
     chunk_.k = {pad_map(head.k_map), take(chunk_size, sizes_.features)};
     chunk_.logs = take(chunk_size);
@@ -160,7 +142,9 @@ class Head {
   }
 
  protected:
-  float* take(std::ptrdiff_t rows, std::ptrdiff_t cols = 1) { return arena_.take(rows * cols); }
+  float* take(std::ptrdiff_t rows, std::ptrdiff_t cols = 1) {
+    return frame_.take<float>(static_cast<std::size_t>(rows * cols));
+  }
 
   const LinearHead& head_;
   const Sizes sizes_;
@@ -169,21 +153,6 @@ class Head {
   float* projected_;  // [chunk, map]
 
  private:
-  static AlignedBuffer& buffer() {
-    thread_local AlignedBuffer memory;
-    return memory;
-  }
-
-  [[nodiscard]] std::ptrdiff_t forward_floats() const {
-    const std::ptrdiff_t widest = sizes_.widest();
-    return 2 * std::ptrdiff_t{sizes_.d} * sizes_.map + 4 * chunk_size + 8 * chunk_size * widest + widest * widest;
-  }
-
-  [[nodiscard]] std::ptrdiff_t backward_floats() const {
-    const std::ptrdiff_t widest = sizes_.widest();
-    return 12 * widest * widest + 2 * chunk_size;
-  }
-
   float* pad_map(const float* map) {
     float* const to = take(sizes_.d, sizes_.map);
     for (int c = 0; c < sizes_.d; ++c) {
@@ -215,14 +184,14 @@ class Head {
     scale_rows(chunk_.k_scaled, chunk_.count, sizes_.features, chunk_.until);
   }
 
-  Arena arena_;
+  ScratchStack::Frame frame_;
 };
 
 /// A head with the gradients of its chunks.
 class BackwardHead : public Head {
  public:
-  BackwardHead(const LinearHead& head, const LinearGradients& gradients)
-      : Head(head),
+  BackwardHead(const LinearHead& head, const LinearGradients& gradients, ScratchStack& scratch)
+      : Head(head, scratch),
         gradients_(gradients),
         dsums_(take(chunk_size, sizes_.width)),
         dtotals_(take(chunk_size)),
@@ -357,8 +326,8 @@ std::size_t linear_state_floats(int head_size, int map_size) {
 }
 
 void linear_attention(const LinearHead& head, float* state, float* sums, std::ptrdiff_t sums_stride, float* totals,
-                      std::ptrdiff_t totals_stride) {
-  Head chunks(head);
+                      std::ptrdiff_t totals_stride, ScratchStack& scratch) {
+  Head chunks(head, scratch);
   const int width = chunks.sizes().width;
   for (int first = 0; first < head.count; first += chunk_size) {
     chunks.prepare(first, std::min(chunk_size, head.count - first));
@@ -370,28 +339,31 @@ void linear_attention(const LinearHead& head, float* state, float* sums, std::pt
 }
 
 void linear_attention_backward(const LinearHead& head, const float* dsums, std::ptrdiff_t dsums_stride,
-                               const float* dtotals, std::ptrdiff_t dtotals_stride, const LinearGradients& gradients) {
-  BackwardHead chunks(head, gradients);
+                               const float* dtotals, std::ptrdiff_t dtotals_stride, const LinearGradients& gradients,
+                               ScratchStack& scratch) {
+  BackwardHead chunks(head, gradients, scratch);
+  ScratchStack::Frame frame(scratch);
   const std::ptrdiff_t size = chunks.sizes().state();
   const int count = (head.count + chunk_size - 1) / chunk_size;
   // The state before each chunk.
-  std::vector<float> states(static_cast<std::size_t>(size * std::max(count, 1)), 0.0F);
+  float* const states = frame.take<float>(static_cast<std::size_t>(size * std::max(count, 1)));
+  std::fill_n(states, size, 0.0F);
   for (int c = 0; c + 1 < count; ++c) {
     chunks.prepare(c * chunk_size, chunk_size);
-    float* const state = states.data() + size * (c + 1);
+    float* const state = states + size * (c + 1);
     std::copy_n(state - size, size, state);
     chunks.write(state);
   }
-  std::vector<float> dlogs(head.log_decay != nullptr ? static_cast<std::size_t>(head.count) : 0);
+  float* const dlogs = head.log_decay != nullptr ? frame.take<float>(static_cast<std::size_t>(head.count)) : nullptr;
   for (int c = count - 1; c >= 0; --c) {
     const int first = c * chunk_size;
     chunks.prepare(first, std::min(chunk_size, head.count - first));
-    chunks.backward(first, states.data() + size * c, dsums + first * dsums_stride, dsums_stride,
-                    dtotals + first * dtotals_stride, dtotals_stride, dlogs.empty() ? nullptr : dlogs.data() + first);
+    chunks.backward(first, states + size * c, dsums + first * dsums_stride, dsums_stride,
+                    dtotals + first * dtotals_stride, dtotals_stride, dlogs == nullptr ? nullptr : dlogs + first);
   }
   double later = 0;
-  for (int i = static_cast<int>(dlogs.size()) - 1; i >= 0; --i) {
-    later += static_cast<double>(dlogs[static_cast<std::size_t>(i)]);
+  for (int i = head.count - 1; dlogs != nullptr && i >= 0; --i) {
+    later += static_cast<double>(dlogs[i]);
     gradients.log_decay[i] += static_cast<float>(later);
   }
 }

@@ -8,6 +8,8 @@
 
 #include <cstddef>
 
+#include "kernels/scratch.h"
+
 namespace layerboost {
 
 /// `count` tokens of one head. Strides in floats.
@@ -27,7 +29,7 @@ std::size_t linear_state_floats(int head_size, int map_size);
 /// sums [count, d], tokens sums_stride floats apart, and totals [count], totals_stride apart. `state`: what came
 /// before; then holds all.
 void linear_attention(const LinearHead& head, float* state, float* sums, std::ptrdiff_t sums_stride, float* totals,
-                      std::ptrdiff_t totals_stride);
+                      std::ptrdiff_t totals_stride, ScratchStack& scratch);
 
 /// Where gradients are added to; strides as those of LinearHead.
 struct LinearGradients {
@@ -39,6 +41,7 @@ struct LinearGradients {
 
 /// The gradients for dsums [count, d] and dtotals [count] of a text from its beginning (no state before).
 void linear_attention_backward(const LinearHead& head, const float* dsums, std::ptrdiff_t dsums_stride,
-                               const float* dtotals, std::ptrdiff_t dtotals_stride, const LinearGradients& gradients);
+                               const float* dtotals, std::ptrdiff_t dtotals_stride, const LinearGradients& gradients,
+                               ScratchStack& scratch);
 
 }  // namespace layerboost

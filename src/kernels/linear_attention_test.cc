@@ -11,6 +11,7 @@
 
 #include "base/cpu.h"
 #include "kernels/dispatch.h"
+#include "kernels/scratch_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -131,7 +132,7 @@ TEST_P(LinearAttention, AnyCutGivesTheDefinition) {
         for (int first = 0; first < count; first += cut) {
           float* const out = got.data() + static_cast<std::ptrdiff_t>(first) * (d + 1);
           linear_attention(floats.head(in, first, std::min(cut, count - first)), state.data(), out, d + 1, out + d,
-                           d + 1);
+                           d + 1, test::scratch().caller());
         }
         for (std::size_t i = 0; i < got.size(); ++i)
           ASSERT_NEAR(got[i], expected[i], 2e-5 * (1 + std::fabs(expected[i])))
@@ -161,7 +162,7 @@ TEST_P(LinearAttention, GradientIsThatOfTheDefinition) {
                                       sums.k_map.data(),
                                       decays ? sums.log_decay.data() : nullptr};
       linear_attention_backward(floats.head(in, 0, count), dout_floats.data(), d + 1, dout_floats.data() + d, d + 1,
-                                gradients);
+                                gradients, test::scratch().caller());
       const auto loss = [&] {
         const Doubles out = definition(in);
         double sum = 0;

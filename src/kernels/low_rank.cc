@@ -59,12 +59,14 @@ constexpr int row_block = 32;  // rows that a thread takes at a time
 template <typename T>
 class UpdateBlock {
  public:
-  UpdateBlock(const LowRankUpdate& update, int columns, int first, int count)
-      : update_(update), columns_(columns), first_(first), count_(count) {
-    thread_local AlignedBuffer buffer;
-    sums_ = buffer.reserve_as<float>(2 * static_cast<std::size_t>(row_block) * static_cast<std::size_t>(columns));
-    t_ = bf16 ? reinterpret_cast<T*>(sums_ + static_cast<std::ptrdiff_t>(row_block) * columns)
-              : reinterpret_cast<T*>(sums_);
+  UpdateBlock(const LowRankUpdate& update, int columns, int first, int count, ScratchStack& scratch)
+      : update_(update), columns_(columns), first_(first), count_(count), frame_(scratch) {
+    const std::size_t size = static_cast<std::size_t>(row_block) * static_cast<std::size_t>(columns);
+    sums_ = frame_.take<float>(size);
+    if constexpr (bf16)
+      t_ = frame_.take<T>(size);
+    else
+      t_ = sums_;
   }
 
   void run() {
@@ -134,13 +136,14 @@ class UpdateBlock {
 
   const LowRankUpdate& update_;
   const int columns_, first_, count_;
+  ScratchStack::Frame frame_;
   float* sums_ = nullptr;  // [row_block, columns]
   T* t_ = nullptr;         // likewise, rounded
 };
 
 }  // namespace
 
-void low_rank_update(const LowRankUpdate& update) {
+void low_rank_update(const LowRankUpdate& update, KernelScratch& scratch) {
   LB_CHECK(update.n <= low_rank_rows && !update.down.empty());
   const bool bf16 = update.down.front().matrix->precision() == Precision::bf16;
   const int columns = low_rank_columns(update.down), blocks = (update.n + row_block - 1) / row_block;
@@ -148,13 +151,14 @@ void low_rank_update(const LowRankUpdate& update) {
   for (const auto parts : {update.down, update.up})
     for (const ThinPart& part : parts) numbers += part.matrix->cols();
   const bool parallel = blocks > 1 && update.n * numbers >= worth_threads;
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for schedule(static) if (parallel)
   for (int i = 0; i < blocks; ++i) {
     const int first = i * row_block, count = std::min(row_block, update.n - first);
     if (bf16)
-      UpdateBlock<std::uint16_t>(update, columns, first, count).run();
+      UpdateBlock<std::uint16_t>(update, columns, first, count, threads.mine()).run();
     else
-      UpdateBlock<float>(update, columns, first, count).run();
+      UpdateBlock<float>(update, columns, first, count, threads.mine()).run();
   }
 }
 
@@ -179,8 +183,7 @@ void add_strip(const OuterProducts& product, int first, int count, int n, bool b
     task.steps = n;
     return kernels().low_rank.product(task);
   }
-  thread_local AlignedBuffer buffer;
-  auto* const pairs = buffer.reserve_as<std::uint16_t>(static_cast<std::size_t>(low_rank_rows) * strip);
+  alignas(64) std::uint16_t pairs[low_rank_rows * strip];
   const auto* const source = static_cast<const std::uint16_t*>(product.x) + first;
   const int even = n / 2 * 2;
   kernels().low_rank.interleave(source, product.x_stride, even, count, pairs);

@@ -7,6 +7,7 @@
 
 #include "kernels/activations.h"
 #include "kernels/precision.h"
+#include "kernels/scratch.h"
 
 namespace layerboost {
 
@@ -62,7 +63,7 @@ struct LowRankUpdate {
   void* kept = nullptr;
   float t_factor = 1;
 };
-void low_rank_update(const LowRankUpdate& update);
+void low_rank_update(const LowRankUpdate& update, KernelScratch& scratch);
 
 /// g [rank, cols] += t^T x over n rows. t: `rank` rows of what an update kept; x [n, cols], cols a multiple of 16; g
 /// f32.

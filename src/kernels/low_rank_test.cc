@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/dispatch.h"
+#include "kernels/scratch_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -97,7 +98,7 @@ TEST(LowRank, UpdatesWithTwoParts) {
     const ThinPart down[] = {{&left, 0, 0}, {&right, c.rank, c.cols}}, up[] = {{&back, 0, 16}};
     Kept kept(low_rank_columns(down), precision);
     std::vector<float> y(static_cast<std::size_t>(c.n * (c.cols + 20)), 1);
-    low_rank_update({down, up, x.in(), x.stride(), y.data(), c.cols + 20, c.n, kept.data(), 2});
+    low_rank_update({down, up, x.in(), x.stride(), y.data(), c.cols + 20, c.n, kept.data(), 2}, test::scratch());
 
     const auto value = [&](int which, int r, int j) {
       return static_cast<double>(values[which][static_cast<std::size_t>(r * c.cols + j)]);
@@ -131,7 +132,7 @@ TEST(LowRank, GradientsAddUp) {
     m.assign(values.data(), 0.1F);
     const ThinPart down[] = {{&m, 0, 0}};
     Kept kept(low_rank_columns(down), precision);
-    low_rank_update({down, {}, x.in(), x.stride(), nullptr, 0, c.n, kept.data(), 1});
+    low_rank_update({down, {}, x.in(), x.stride(), nullptr, 0, c.n, kept.data(), 1}, test::scratch());
     std::vector<float> g(static_cast<std::size_t>(c.rank * c.cols), 3), h(static_cast<std::size_t>(c.rank * 48), 0);
     const OuterProducts products[] = {{kept.data(), x.in(), x.stride(), c.rank, c.cols, g.data()},
                                       {kept.data(), other.in(), other.stride(), c.rank, 48, h.data()}};

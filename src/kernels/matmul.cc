@@ -178,21 +178,20 @@ std::size_t PackedMatrix::bytes() const {
   return impl_ == nullptr ? 0 : impl_->layout.get_size() + impl_->channel_scales.size() * sizeof(float);
 }
 
-Product PackedMatrix::multiply(const Activations& x, float* y) const {
+Product PackedMatrix::multiply(const Activations& x, float* y, KernelScratch& scratch) const {
   LB_CHECK(x.cols() == in() && x.rows() <= max_rows && x.precision() == impl_->precision);
   if (x.rows() == 0) return {y, x.scales(), 0, out()};
   const int rows = bucket(x.rows());
   memory::desc scratchpad_layout;
   const dnnl::matmul& product =
       primitive(rows, impl_->out, impl_->in, impl_->precision, impl_->layout, scratchpad_layout);
-  thread_local AlignedBuffer scratchpad;
+  ScratchStack::Frame frame(scratch.caller());
   const Types types = types_of(impl_->precision);
   std::unordered_map<int, memory> arguments = {
       {DNNL_ARG_SRC, memory({{rows, impl_->in}, types.source, memory::format_tag::ab}, engine(), x.f32(0))},
       {DNNL_ARG_WEIGHTS, memory(impl_->layout, engine(), impl_->packed.get())},
       {DNNL_ARG_DST, memory({{rows, impl_->out}, memory::data_type::f32, memory::format_tag::ab}, engine(), y)},
-      {DNNL_ARG_SCRATCHPAD, memory(scratchpad_layout, engine(),
-                                   scratchpad.reserve(std::max<std::size_t>(scratchpad_layout.get_size(), 64)))}};
+      {DNNL_ARG_SCRATCHPAD, memory(scratchpad_layout, engine(), frame.take<std::byte>(scratchpad_layout.get_size()))}};
   if (impl_->precision == Precision::int8)
     arguments[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] =
         memory(scale_layout(impl_->out), engine(), const_cast<float*>(impl_->channel_scales.data()));

@@ -34,7 +34,7 @@ class PackedMatrix {
 
   /// y = x W^T. x [n, in] in the matrix's precision with n <= 256; y has room for [n + spare_rows, out] floats (rows
   /// are rounded up). Returns y with x's row scales (see Product).
-  Product multiply(const Activations& x, float* y) const;
+  Product multiply(const Activations& x, float* y, KernelScratch& scratch) const;
 
  private:
   struct Impl;

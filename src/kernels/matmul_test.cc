@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "kernels/scratch_for_tests.h"
 #include "kernels/weight_memory.h"
 
 namespace layerboost {
@@ -39,7 +40,7 @@ TEST_P(MatmulTest, EqualsItsDefinition) {
     operand.reshape(rows, in, precision);
     pack_activations(x.data(), operand);
     std::vector<float> y(static_cast<std::size_t>((rows + 16) * out));
-    const Product product = matrix.multiply(operand, y.data());
+    const Product product = matrix.multiply(operand, y.data(), test::scratch());
     ASSERT_EQ(product.rows, rows);
     ASSERT_EQ(product.cols, out);
     for (int r = 0; r < rows; ++r)
@@ -69,7 +70,7 @@ TEST_P(MatmulTest, WhatIsNotANumberStaysSo) {
     operand.reshape(rows, in, GetParam());
     pack_activations(x.data(), operand);
     std::vector<float> y((rows + 16) * out);
-    const Product product = matrix.multiply(operand, y.data());
+    const Product product = matrix.multiply(operand, y.data(), test::scratch());
     for (int r = 0; r < rows; ++r)
       for (int o = 0; o < out; ++o) {
         const float scale = product.row_scale != nullptr ? product.row_scale[r] : 1.0F;
@@ -84,7 +85,7 @@ TEST_P(MatmulTest, NoRowsGiveNothing) {
   Activations none;
   none.reshape(0, 16, GetParam());
   float y[16 * 16];
-  EXPECT_EQ(matrix.multiply(none, y).rows, 0);
+  EXPECT_EQ(matrix.multiply(none, y, test::scratch()).rows, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, MatmulTest, testing::Values(Precision::f32, Precision::bf16, Precision::int8));

@@ -10,16 +10,13 @@
 namespace layerboost {
 namespace {
 
-float* thread_row(int cols) {
-  thread_local AlignedBuffer buffer;
-  return buffer.reserve_as<float>(static_cast<std::size_t>(cols));
-}
-
 /// Lets `make(float* row)` write row i in f32, then brings it to out's precision.
 template <typename Make>
-void write_row(const RowKernels& rows, Activations& out, int i, const Make& make) {
+void write_row(const RowKernels& rows, const KernelScratch::Threads& threads, Activations& out, int i,
+               const Make& make) {
   if (out.precision() == Precision::f32) return make(out.f32(i));
-  float* row = thread_row(out.cols());
+  ScratchStack::Frame frame(threads.mine());
+  float* row = frame.take<float>(static_cast<std::size_t>(out.cols()));
   make(row);
   if (out.precision() == Precision::bf16) {
     rows.to_bf16(row, out.cols(), out.bf16(i));
@@ -40,13 +37,15 @@ std::ptrdiff_t source_row(std::span<const int> index, int i) {
 
 }  // namespace
 
-void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out) {
+void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out,
+              KernelScratch& scratch) {
   LB_CHECK(index.empty() || static_cast<int>(index.size()) == out.rows());
   const RowKernels& rows = kernels().rows;
   const int cols = out.cols();
+  const KernelScratch::Threads threads = scratch.threads();
   for_each_row(out.rows(), cols, [&](int i) {
     const float* source = x + source_row(index, i) * cols;
-    write_row(rows, out, i, [&](float* row) { rows.rms_norm(source, weight, eps, cols, row); });
+    write_row(rows, threads, out, i, [&](float* row) { rows.rms_norm(source, weight, eps, cols, row); });
   });
 }
 
@@ -65,13 +64,14 @@ Product add_bias(const Product& y, const float* bias, float* out) {
   return {out, nullptr, y.rows, y.cols};
 }
 
-void silu_mul(const Product& gate_up, int rotation, Activations& out) {
+void silu_mul(const Product& gate_up, int rotation, Activations& out, KernelScratch& scratch) {
   LB_CHECK(gate_up.rows == out.rows() && gate_up.cols == 2 * out.cols());
   const RowKernels& rows = kernels().rows;
   const int cols = out.cols();
+  const KernelScratch::Threads threads = scratch.threads();
   for_each_row(out.rows(), 2 * cols, [&](int i) {
     const float* gate = row_of(gate_up, i);
-    write_row(rows, out, i, [&](float* row) {
+    write_row(rows, threads, out, i, [&](float* row) {
       rows.silu_mul(gate, gate + cols, scale_of(gate_up, i), cols, row);
       if (rotation > 0) rotate_row(row, cols, rotation);
     });

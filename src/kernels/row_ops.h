@@ -9,6 +9,7 @@
 #include <span>
 
 #include "kernels/activations.h"
+#include "kernels/scratch.h"
 
 namespace layerboost {
 
@@ -22,7 +23,8 @@ struct Product {
 /// out[i] = norm(x[index[i]]) * weight, norm(v) = v / sqrt(mean(v^2) + eps), in out's precision (int8: scale = max|.| /
 /// 127). x [*, D] f32; `index` names the rows of x (empty: rows 0 .. out.rows()-1); out has been reshaped to [n, D].
 /// (Zhang & Sennrich 2019.)
-void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out);
+void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out,
+              KernelScratch& scratch);
 
 /// x[index[i]] += y[i]; `index` empty: x[i] += y[i]. x [*, D].
 void add_rows(float* x, std::span<const int> index, const Product& y);
@@ -33,7 +35,7 @@ Product add_bias(const Product& y, const float* bias, float* out);
 
 /// out[i, j] = silu(gate[i, j]) * up[i, j], silu(v) = v / (1 + exp(-v)); gate_up [n, 2F]: gate first. out reshaped to
 /// [n, F]. `rotation` > 0: each row of the result is then rotated, see rotate_row().
-void silu_mul(const Product& gate_up, int rotation, Activations& out);
+void silu_mul(const Product& gate_up, int rotation, Activations& out, KernelScratch& scratch);
 
 /// Rotates a row: every run of `block` numbers by the orthonormal Hadamard matrix of that size. It spreads what stands
 /// out over the run, so that int8 holds it better; as the rotation is its own inverse and symmetric, a product is

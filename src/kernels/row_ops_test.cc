@@ -11,6 +11,7 @@
 
 #include "kernels/bf16.h"
 #include "kernels/dispatch.h"
+#include "kernels/scratch_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -67,7 +68,7 @@ TEST_P(RowOps, RmsNormOfNamedRows) {
       const std::vector<int> index = {3, 0, 4};
       Activations out;
       out.reshape(3, cols, precision);
-      rms_norm(x.data(), index, weight.data(), 1e-5f, out);
+      rms_norm(x.data(), index, weight.data(), 1e-5f, out, test::scratch());
       std::vector<double> expected;
       for (const int row : index) {
         const float* v = x.data() + row * cols;
@@ -113,7 +114,7 @@ TEST_P(RowOps, SiluMul) {
       const auto scales = random_row(3, 2);
       Activations out;
       out.reshape(3, cols, precision);
-      silu_mul({gate_up.data(), scales.data(), 3, 2 * cols}, 0, out);
+      silu_mul({gate_up.data(), scales.data(), 3, 2 * cols}, 0, out, test::scratch());
       std::vector<double> expected;
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < cols; ++j) {
@@ -152,8 +153,8 @@ TEST_P(RowOps, SiluMulRotates) {
   Activations plain, rotated;
   plain.reshape(1, 64, Precision::f32);
   rotated.reshape(1, 64, Precision::f32);
-  silu_mul({gate_up.data(), nullptr, 1, 128}, 0, plain);
-  silu_mul({gate_up.data(), nullptr, 1, 128}, 32, rotated);
+  silu_mul({gate_up.data(), nullptr, 1, 128}, 0, plain, test::scratch());
+  silu_mul({gate_up.data(), nullptr, 1, 128}, 32, rotated, test::scratch());
   rotate_row(plain.f32(0), 64, 32);
   for (int j = 0; j < 64; ++j) EXPECT_EQ(rotated.f32(0)[j], plain.f32(0)[j]);
 }

@@ -49,17 +49,18 @@ void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up
 
 void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable& backwards, const int* positions,
                         float* dq, float* dk, const float* dv, const float* dq_plain, const float* dk_plain,
-                        Activations& d_qkv) {
+                        Activations& d_qkv, KernelScratch& scratch) {
   const int d = shape.head_size;
   LB_CHECK(d_qkv.cols() == (shape.heads + 2 * shape.kv_heads) * d);
   const RowKernels& rows = kernels().rows;
+  const KernelScratch::Threads threads = scratch.threads();
   for_each_row(d_qkv.rows(), d_qkv.cols(), [&](std::ptrdiff_t i) {
     const float* const cosines = backwards.cosines(positions[i]);
     const float* const sines = backwards.sines(positions[i]);
     int column = 0;
-    thread_local AlignedBuffer buffer;
-    float* const row = buffer.reserve_as<float>(2 * static_cast<std::size_t>(d_qkv.cols()));
-    float* const normed = row + d_qkv.cols();
+    ScratchStack::Frame frame(threads.mine());
+    float* const row = frame.take<float>(static_cast<std::size_t>(d_qkv.cols()));
+    float* const normed = frame.take<float>(static_cast<std::size_t>(d_qkv.cols()));
     const auto turn_back = [&](int heads, float* gradient, const float* plain, const float* norm, const float* bias) {
       const int width = heads * d;
       gradient += i * width;
@@ -91,8 +92,9 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
 }
 
 void logits_loss(const float* teacher, const float* student, std::span<const std::int32_t> targets, int vocab,
-                 const LogitsLoss& loss, Activations* gradient, std::span<LogitsRow> rows) {
+                 const LogitsLoss& loss, Activations* gradient, std::span<LogitsRow> rows, KernelScratch& scratch) {
   LB_CHECK(gradient == nullptr || (gradient->rows() == std::ssize(targets) && gradient->cols() == vocab));
+  const KernelScratch::Threads threads = scratch.threads();
   for_each_row(static_cast<int>(targets.size()), vocab, [&](std::ptrdiff_t i) {
     const float* const t = teacher + i * vocab;
     const float* const s = student + i * vocab;
@@ -103,9 +105,9 @@ void logits_loss(const float* teacher, const float* student, std::span<const std
     LogitsRow& row = rows[static_cast<std::size_t>(i)];
     const int at = static_cast<int>(i);
     if (gradient == nullptr) {
-      thread_local AlignedBuffer unused;
-      row.kl = kernels().training_rows.logits_gradient_bf16(
-          t, s, how, vocab, unused.reserve_as<std::uint16_t>(static_cast<std::size_t>(vocab)));
+      ScratchStack::Frame frame(threads.mine());
+      row.kl = kernels().training_rows.logits_gradient_bf16(t, s, how, vocab,
+                                                            frame.take<std::uint16_t>(static_cast<std::size_t>(vocab)));
     } else if (gradient->precision() == Precision::f32) {
       row.kl = kernels().training_rows.logits_gradient(t, s, how, vocab, gradient->f32(at));
       if (ce != 0) gradient->f32(at)[target] -= ce * loss.factor;

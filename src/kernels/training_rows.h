@@ -27,7 +27,7 @@ void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up
 /// were before RoPE, or nullptr.
 void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable& backwards, const int* positions,
                         float* dq, float* dk, const float* dv, const float* dq_plain, const float* dk_plain,
-                        Activations& d_qkv);
+                        Activations& d_qkv, KernelScratch& scratch);
 
 /// How rows of logits are compared: loss = kl KL(teacher || student) + ce (-log p_student(target)), gradient times
 /// `factor`.
@@ -41,7 +41,7 @@ struct LogitsRow {
 /// teacher, student [n, V] f32; targets [n], -1: none (no ce then, and nlls are 0). gradient: reshaped to [n, V] by the
 /// caller, or nullptr for none. rows [n] gets the losses.
 void logits_loss(const float* teacher, const float* student, std::span<const std::int32_t> targets, int vocab,
-                 const LogitsLoss& loss, Activations* gradient, std::span<LogitsRow> rows);
+                 const LogitsLoss& loss, Activations* gradient, std::span<LogitsRow> rows, KernelScratch& scratch);
 
 /// The square root of the sum of squares.
 double norm_of(std::span<const float> x);

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "kernels/dispatch.h"
+#include "kernels/scratch_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -116,7 +117,7 @@ TEST(TrainingRows, SiluMul) {
       expect_near(got, expected, f32 ? 2e-5 : 0.1);
       Activations plain;
       plain.reshape(rows, cols, precision);
-      silu_mul(product, 0, plain);
+      silu_mul(product, 0, plain, test::scratch());
       for (int j = 0; j < rows * cols; ++j) {
         const auto at = [&](const Activations& x) { return f32 ? x.f32(0)[j] : from_bf16(x.bf16(0)[j]); };
         ASSERT_NEAR(at(forward), at(plain), f32 ? 1e-5 : 0.05);
@@ -174,7 +175,7 @@ TEST(TrainingRows, SplitQkv) {
       Activations got;
       got.reshape(rows, width, Precision::f32);
       split_qkv_backward(qkv.data(), shape, back, positions, q.data(), k.data(), dv.data(), dq_plain.data(),
-                         dk_plain.data(), got);
+                         dk_plain.data(), got, test::scratch());
       expect_near(Floats(got.f32(0), got.f32(0) + rows * width), expected, 3e-5);
     }
   });
@@ -213,7 +214,7 @@ TEST(TrainingRows, LogitsLoss) {
       Activations gradient;
       gradient.reshape(rows, vocab, precision);
       LogitsRow got[rows];
-      logits_loss(teacher.data(), student.data(), targets, vocab, loss, &gradient, got);
+      logits_loss(teacher.data(), student.data(), targets, vocab, loss, &gradient, got, test::scratch());
       const Floats values =
           f32 ? Floats(gradient.f32(0), gradient.f32(0) + rows * vocab) : bf16_values(gradient.bf16(0), rows * vocab);
       expect_near(values, expected, f32 ? 1e-6 : 2e-3);

@@ -57,9 +57,9 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
     const int count = std::min(tile_rows, rows.rows - row);
     workspace.normed.reshape(count, D, projections_.qkv.precision());
     rms_norm(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm.data(), config.norm_eps,
-             workspace.normed);
+             workspace.normed, workspace.kernel_scratch);
     workspace.observe(layer_, Site::qkv, workspace.normed);
-    const Product qkv = timed_product(workspace.times, StepPhase::mixer_products, projections_.qkv, workspace.normed,
+    const Product qkv = timed_product(workspace, StepPhase::mixer_products, projections_.qkv, workspace.normed,
                                       product);  // [count, (H + 2G) d]
     if (see) see(row, workspace.normed, qkv);
     split_qkv(qkv, shape, workspace.rope, workspace.positions.data() + row,
@@ -83,7 +83,7 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
     pack_activations(projected.output + static_cast<std::ptrdiff_t>(row) * q_size, workspace.mixed);
     workspace.observe(layer_, Site::o, workspace.mixed);
     float* const product = workspace.product.reserve_product(tile_rows, D);
-    Product output = timed_product(workspace.times, StepPhase::mixer_products, projections_.o, workspace.mixed,
+    Product output = timed_product(workspace, StepPhase::mixer_products, projections_.o, workspace.mixed,
                                    product);  // [count, D]
     if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
     add_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), output);

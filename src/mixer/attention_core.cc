@@ -20,14 +20,15 @@ std::size_t AttentionCore::saved_floats(const CoreBatch& batch) const {
   return static_cast<std::size_t>(batch.rows()) * static_cast<std::size_t>(shape_.heads);
 }
 
-void AttentionCore::forward(const CoreInputs& inputs, float* out, float* saved) const {
-  training_attention(shape(inputs.batch), inputs.q, inputs.k, inputs.v, out, saved);
+void AttentionCore::forward(const CoreInputs& inputs, float* out, float* saved, KernelScratch& scratch) const {
+  training_attention(shape(inputs.batch), inputs.q, inputs.k, inputs.v, out, saved, scratch);
 }
 
 void AttentionCore::backward(const CoreInputs& inputs, const float* out, const float* saved, const float* dout,
-                             const CoreGradients& gradients, std::span<float> /*parameter_gradients*/) const {
+                             const CoreGradients& gradients, std::span<float> /*parameter_gradients*/,
+                             KernelScratch& scratch) const {
   training_attention_backward(shape(inputs.batch), inputs.q, inputs.k, inputs.v, out, saved, dout, gradients.q,
-                              gradients.k, gradients.v);
+                              gradients.k, gradients.v, nullptr, scratch);
 }
 
 TrainingAttention AttentionCore::shape(const CoreBatch& batch) const {

@@ -16,9 +16,10 @@ class AttentionCore final : public MixerCore {
       : shape_(attention_shape(config, precision, spec)) {}
 
   [[nodiscard]] std::size_t saved_floats(const CoreBatch& batch) const override;
-  void forward(const CoreInputs& inputs, float* out, float* saved) const override;
+  void forward(const CoreInputs& inputs, float* out, float* saved, KernelScratch& scratch) const override;
   void backward(const CoreInputs& inputs, const float* out, const float* saved, const float* dout,
-                const CoreGradients& gradients, std::span<float> parameter_gradients) const override;
+                const CoreGradients& gradients, std::span<float> parameter_gradients,
+                KernelScratch& scratch) const override;
 
  private:
   [[nodiscard]] TrainingAttention shape(const CoreBatch& batch) const;

@@ -67,21 +67,21 @@ GatedMixer::GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span
 void GatedMixer::forward(const MixerRows& rows, Workspace& workspace) const {
   const Parts parts(rows, block_.config(), workspace.parts);
   prepare_states(rows);
-  const Projected projected = block_.project(rows, workspace, see_tile(parts));
+  const Projected projected = block_.project(rows, workspace, see_tile(parts, workspace.kernel_scratch));
   window_.attend(rows, projected, workspace.scratch, parts.log_sums);
-  run_states(rows, projected, parts);
+  run_states(rows, projected, parts, workspace.kernel_scratch);
   combine(rows, projected, parts);
   block_.add_output(rows, projected, workspace);
 }
 
-AttentionBlock::SeeTile GatedMixer::see_tile(const Parts& parts) const {
-  return [this, &parts](int row, const Activations& normed, const Product& qkv) {
+AttentionBlock::SeeTile GatedMixer::see_tile(const Parts& parts, KernelScratch& scratch) const {
+  return [this, &parts, &scratch](int row, const Activations& normed, const Product& qkv) {
     const Config& config = block_.config();
     static const std::vector<int> zeros(tile_rows);
     split_qkv(qkv, block_.qkv_shape(), no_rotation_, zeros.data(),
               parts.q_plain + static_cast<std::ptrdiff_t>(row) * config.q_size(),
               parts.k_plain + static_cast<std::ptrdiff_t>(row) * config.kv_size(), parts.v_again);
-    const Product gates = gate_.multiply(normed, parts.gates);
+    const Product gates = gate_.multiply(normed, parts.gates, scratch);
     for (int i = 0; i < gates.rows; ++i) {
       const float scale = gates.row_scale != nullptr ? gates.row_scale[i] : 1;
       for (int head = 0; head < config.heads; ++head)
@@ -98,12 +98,14 @@ void GatedMixer::prepare_states(const MixerRows& rows) const {
   }
 }
 
-void GatedMixer::run_states(const MixerRows& rows, const Projected& projected, const Parts& parts) const {
+void GatedMixer::run_states(const MixerRows& rows, const Projected& projected, const Parts& parts,
+                            KernelScratch& scratch) const {
   const Config& config = block_.config();
   const int d = config.head_size, H = config.heads, ratio = H / config.kv_heads;
   const std::ptrdiff_t map = std::ptrdiff_t{d} * map_size_;
   const auto state = static_cast<std::ptrdiff_t>(linear_state_floats(d, map_size_));
   const auto spans = std::ssize(rows.spans);
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (std::ptrdiff_t s = 0; s < spans; ++s) {
     for (int head = 0; head < H; ++head) {
@@ -124,7 +126,7 @@ void GatedMixer::run_states(const MixerRows& rows, const Projected& projected, c
                                  parts.log_decays + std::ptrdiff_t{head} * parts.rows + row};
       float* const states = reinterpret_cast<float*>(span.cache->blocks.front().get());
       linear_attention(linear, states + head * state, parts.sums + query, config.q_size(),
-                       parts.totals + row * H + head, H);
+                       parts.totals + row * H + head, H, threads.mine());
     }
   }
 }

@@ -29,9 +29,9 @@ class GatedMixer final : public DescribedMixer {
 
  private:
   struct Parts;
-  [[nodiscard]] AttentionBlock::SeeTile see_tile(const Parts& parts) const;
+  [[nodiscard]] AttentionBlock::SeeTile see_tile(const Parts& parts, KernelScratch& scratch) const;
   void prepare_states(const MixerRows& rows) const;
-  void run_states(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
+  void run_states(const MixerRows& rows, const Projected& projected, const Parts& parts, KernelScratch& scratch) const;
   void combine(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
   [[nodiscard]] std::size_t state_bytes() const;
 

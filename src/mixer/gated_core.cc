@@ -76,14 +76,14 @@ void GatedCore::make_log_decays(const CoreInputs& inputs, float* log_decays) con
                       parameters.gate_bias[static_cast<std::size_t>(head)]);
 }
 
-void GatedCore::forward(const CoreInputs& inputs, float* out, float* memory) const {
+void GatedCore::forward(const CoreInputs& inputs, float* out, float* memory, KernelScratch& scratch) const {
   const std::ptrdiff_t heads = inputs.batch.rows() * window_.heads;
   const int d = window_.head_size;
   const Saved<float> saved(memory, heads, d);
   const GatedParameters<const float> parameters = own();
-  training_attention(window(inputs.batch), inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums);
+  training_attention(window(inputs.batch), inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums, scratch);
   make_log_decays(inputs, saved.log_decays);
-  linear_texts(linear(inputs, saved.log_decays), saved.sums, saved.totals);
+  linear_texts(linear(inputs, saved.log_decays), saved.sums, saved.totals, scratch);
 #pragma omp parallel for schedule(static)
   for (std::ptrdiff_t at = 0; at < heads; ++at) {
     const auto head = static_cast<std::size_t>(at % window_.heads);
@@ -94,14 +94,15 @@ void GatedCore::forward(const CoreInputs& inputs, float* out, float* memory) con
 }
 
 void GatedCore::backward(const CoreInputs& inputs, const float* /*out*/, const float* memory, const float* dout,
-                         const CoreGradients& gradients, std::span<float> parameter_gradients) const {
+                         const CoreGradients& gradients, std::span<float> parameter_gradients,
+                         KernelScratch& scratch) const {
   const std::ptrdiff_t heads = inputs.batch.rows() * window_.heads;
   const int d = window_.head_size;
   const Saved<const float> saved(memory, heads, d);
   const GatedParameters<const float> parameters = own();
   const GatedParameters<float> dparameters(config_, parameter_gradients);
-  thread_local AlignedBuffer buffer;
-  float* const dwindow = buffer.reserve_as<float>(static_cast<std::size_t>(heads * (2 * d + 5)));
+  ScratchStack::Frame frame(scratch.caller());
+  float* const dwindow = frame.take<float>(static_cast<std::size_t>(heads * (2 * d + 5)));
   float* const dsums = dwindow + heads * d;
   float* const dtotals = dsums + heads * d;
   float* const dlog_sums = dtotals + heads;
@@ -125,10 +126,11 @@ void GatedCore::backward(const CoreInputs& inputs, const float* /*out*/, const f
     dtotals[at] = -far * dlinear_scale[at];
   }
   training_attention_backward(window(inputs.batch), inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums,
-                              dwindow, gradients.q, gradients.k, gradients.v, dlog_sums);
+                              dwindow, gradients.q, gradients.k, gradients.v, dlog_sums, scratch);
   linear_texts_backward(linear(inputs, saved.log_decays), dsums, dtotals,
                         {gradients.q_plain, gradients.k_plain, gradients.v, dparameters.q_features.data(),
-                         dparameters.k_features.data(), dlog_decays});
+                         dparameters.k_features.data(), dlog_decays},
+                        scratch);
   backward_gates(inputs, saved.log_decays, dlog_decays, gradients, dparameters);
 
   for (int head = 0; head < window_.heads; ++head) {

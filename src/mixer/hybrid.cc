@@ -50,7 +50,7 @@ void HybridMixer::forward(const MixerRows& rows, Workspace& workspace) const {
   prepare_states(rows);
   collect_leaving(rows, projected, parts);  // before the window's ring is written
   window_.attend(rows, projected, workspace.scratch, parts.log_sums, parts.maxima);
-  run_states(rows, projected, parts);
+  run_states(rows, projected, parts, workspace.kernel_scratch);
   combine(rows, projected, parts);
   block_.add_output(rows, projected, workspace);
 }
@@ -108,10 +108,12 @@ float* HybridMixer::state(const LayerCache& cache, int head) const {
          head * static_cast<std::ptrdiff_t>(linear_state_floats(block_.config().head_size, map_size_));
 }
 
-void HybridMixer::run_states(const MixerRows& rows, const Projected& projected, const Parts& parts) const {
+void HybridMixer::run_states(const MixerRows& rows, const Projected& projected, const Parts& parts,
+                             KernelScratch& scratch) const {
   const Config& config = block_.config();
   const int H = config.heads;
   const auto spans = std::ssize(rows.spans);
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (std::ptrdiff_t s = 0; s < spans; ++s) {
     for (int head = 0; head < H; ++head) {
@@ -124,7 +126,7 @@ void HybridMixer::run_states(const MixerRows& rows, const Projected& projected, 
       linear.q = projected.q + query;
       linear.q_stride = config.q_size();
       linear_attention(linear, state(*span.cache, head), parts.sums + query, config.q_size(),
-                       parts.totals + row * H + head, H);
+                       parts.totals + row * H + head, H, threads.mine());
     }
   }
 }
@@ -170,6 +172,7 @@ bool HybridMixer::fold(const Mixer& from, const LayerCache& cache, int length, L
   constexpr int chunk = 64;
   const auto kv = static_cast<std::size_t>(block_.config().kv_size());
   std::vector<float> k(chunk * kv), v(chunk * kv);
+  KernelScratch scratch;
   const int behind = length - spec().window;  // positions from the sinks to here are in the state
   for (int position = spec().sinks; position < behind;) {
     int count = 0;
@@ -179,21 +182,24 @@ bool HybridMixer::fold(const Mixer& from, const LayerCache& cache, int length, L
       const std::size_t at = static_cast<std::size_t>(count++) * kv;
       load_kv(place->layout, place->block, place->slot, k.data() + at, v.data() + at);
     }
-    if (count > 0) add_to_state(to, count, k.data(), v.data());
+    if (count > 0) add_to_state(to, count, k.data(), v.data(), scratch);
   }
   return true;
 }
 
-void HybridMixer::add_to_state(const LayerCache& cache, int count, const float* k, const float* v) const {
+void HybridMixer::add_to_state(const LayerCache& cache, int count, const float* k, const float* v,
+                               KernelScratch& scratch) const {
   const Config& config = block_.config();
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for
   for (int head = 0; head < config.heads; ++head) {
-    std::vector<float> sums(static_cast<std::size_t>(count * config.head_size)),
-        totals(static_cast<std::size_t>(count));
+    ScratchStack::Frame unused(threads.mine());
+    float* const sums = unused.take<float>(static_cast<std::size_t>(count * config.head_size));
+    float* const totals = unused.take<float>(static_cast<std::size_t>(count));
     LinearHead linear = linear_head(head, count, k, v);
     linear.q = linear.k;  // only the state is wanted: any queries do
     linear.q_stride = linear.k_stride;
-    linear_attention(linear, state(cache, head), sums.data(), config.head_size, totals.data(), 1);
+    linear_attention(linear, state(cache, head), sums, config.head_size, totals, 1, threads.mine());
   }
 }
 

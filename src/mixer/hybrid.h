@@ -34,13 +34,13 @@ class HybridMixer final : public DescribedMixer {
   /// Keys and values that the span's positions push out of the window: position i pushes i - w.
   void collect_leaving(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
   void prepare_states(const MixerRows& rows) const;
-  void run_states(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
+  void run_states(const MixerRows& rows, const Projected& projected, const Parts& parts, KernelScratch& scratch) const;
   /// One query head with its features and its keys and values of k, v [count, G, d]; its queries are left to set.
   [[nodiscard]] LinearHead linear_head(int head, int count, const float* k, const float* v) const;
   /// One head's part of the state.
   [[nodiscard]] float* state(const LayerCache& cache, int head) const;
   /// Adds keys and values [count, G, d] to the state.
-  void add_to_state(const LayerCache& cache, int count, const float* k, const float* v) const;
+  void add_to_state(const LayerCache& cache, int count, const float* k, const float* v, KernelScratch& scratch) const;
   void combine(const MixerRows& rows, const Projected& projected, const Parts& parts) const;
 
   /// The first row of a span that has something behind its window, and how many there are.

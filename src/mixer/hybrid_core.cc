@@ -65,14 +65,14 @@ float HybridCore::factor(std::ptrdiff_t at, const Saved<const float>& saved) con
   return std::exp(weight) * std::exp2(saved.log_sums[at] - saved.maxima[at]);
 }
 
-void HybridCore::forward(const CoreInputs& inputs, float* out, float* memory) const {
+void HybridCore::forward(const CoreInputs& inputs, float* out, float* memory, KernelScratch& scratch) const {
   const std::ptrdiff_t heads = inputs.batch.rows() * window_.heads;
   const int d = window_.head_size;
   const Saved<float> saved(memory, heads);
   const TrainingAttention shape = window(inputs.batch);
-  training_attention(shape, inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums);
-  training_maxima(shape, inputs.q, inputs.k, saved.maxima, saved.largest_keys);
-  linear_texts(linear(inputs), out, saved.totals);
+  training_attention(shape, inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums, scratch);
+  training_maxima(shape, inputs.q, inputs.k, saved.maxima, saved.largest_keys, scratch);
+  linear_texts(linear(inputs), out, saved.totals, scratch);
 #pragma omp parallel for schedule(static)
   for (std::ptrdiff_t at = 0; at < heads; ++at) {
     const bool alone = saved.totals[at] == 0;  // nothing behind the window
@@ -82,12 +82,13 @@ void HybridCore::forward(const CoreInputs& inputs, float* out, float* memory) co
 }
 
 void HybridCore::backward(const CoreInputs& inputs, const float* out, const float* memory, const float* dout,
-                          const CoreGradients& gradients, std::span<float> parameter_gradients) const {
+                          const CoreGradients& gradients, std::span<float> parameter_gradients,
+                          KernelScratch& scratch) const {
   const std::ptrdiff_t heads = inputs.batch.rows() * window_.heads;
   const int d = window_.head_size;
   const Saved<const float> saved(memory, heads);
-  thread_local AlignedBuffer buffer;
-  float* const dwindow = buffer.reserve_as<float>(static_cast<std::size_t>(heads * (2 * d + 2)));
+  ScratchStack::Frame frame(scratch.caller());
+  float* const dwindow = frame.take<float>(static_cast<std::size_t>(heads * (2 * d + 2)));
   float* const dsums = dwindow + heads * d;
   float* const dtotals = dsums + heads * d;
   float* const dlog_sums = dtotals + heads;
@@ -105,13 +106,13 @@ void HybridCore::backward(const CoreInputs& inputs, const float* out, const floa
     dlog_sums[at] = alone ? 0 : (dot(g, saved.window_out + at * d, d) - through) * m * inverse;
   }
   training_attention_backward(window(inputs.batch), inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums,
-                              dwindow, gradients.q, gradients.k, gradients.v, dlog_sums);
+                              dwindow, gradients.q, gradients.k, gradients.v, dlog_sums, scratch);
   add_to_largest(inputs, saved, dlog_sums, gradients);
 
   float* const dparameters = parameter_gradients.data();
   const std::ptrdiff_t map = std::ptrdiff_t{window_.heads} * d * map_size_;
   linear_texts_backward(linear(inputs), dsums, dtotals,
-                        {gradients.q, gradients.k, gradients.v, dparameters, dparameters + map, nullptr});
+                        {gradients.q, gradients.k, gradients.v, dparameters, dparameters + map, nullptr}, scratch);
   for (int head = 0; head < window_.heads; ++head) {
     double sum = 0;
     for (std::ptrdiff_t at = head; at < heads; at += window_.heads) sum += static_cast<double>(dlog_sums[at]);

@@ -18,9 +18,10 @@ class HybridCore final : public MixerCore {
   HybridCore(const Config& config, Precision precision, const MixerSpec& spec, std::vector<float> parameters);
 
   [[nodiscard]] std::size_t saved_floats(const CoreBatch& batch) const override;
-  void forward(const CoreInputs& inputs, float* out, float* memory) const override;
+  void forward(const CoreInputs& inputs, float* out, float* memory, KernelScratch& scratch) const override;
   void backward(const CoreInputs& inputs, const float* out, const float* memory, const float* dout,
-                const CoreGradients& gradients, std::span<float> parameter_gradients) const override;
+                const CoreGradients& gradients, std::span<float> parameter_gradients,
+                KernelScratch& scratch) const override;
   std::span<float> parameters() override { return parameters_; }
 
  private:

@@ -44,8 +44,9 @@ LinearHead head_of(const LinearTexts& texts, const Place& at) {
 
 }  // namespace
 
-void linear_texts(const LinearTexts& texts, float* sums, float* totals) {
+void linear_texts(const LinearTexts& texts, float* sums, float* totals, KernelScratch& scratch) {
   const std::ptrdiff_t d = texts.head_size, H = texts.heads;
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (int text = 0; text < texts.batch.sequences; ++text) {
     for (int head = 0; head < texts.heads; ++head) {
@@ -54,27 +55,28 @@ void linear_texts(const LinearTexts& texts, float* sums, float* totals) {
         std::fill_n(sums + (at.queries - i * H) * d, d, 0.0F);
         totals[at.queries - i * H] = 0;
       }
-      thread_local AlignedBuffer memory;
+      ScratchStack::Frame frame(threads.mine());
       const std::size_t size = linear_state_floats(texts.head_size, texts.map_size);
-      float* const state = memory.reserve_as<float>(size);
+      float* const state = frame.take<float>(size);
       std::fill_n(state, size, 0.0F);
-      linear_attention(head_of(texts, at), state, sums + at.queries * d, H * d, totals + at.queries, H);
+      linear_attention(head_of(texts, at), state, sums + at.queries * d, H * d, totals + at.queries, H, threads.mine());
     }
   }
 }
 
 void linear_texts_backward(const LinearTexts& texts, const float* dsums, const float* dtotals,
-                           const LinearTextGradients& gradients) {
+                           const LinearTextGradients& gradients, KernelScratch& scratch) {
   const std::ptrdiff_t d = texts.head_size, H = texts.heads, length = texts.batch.length;
   const std::ptrdiff_t map = d * texts.map_size, heads = texts.batch.sequences * H;
   // Heads that share keys, and texts, which share maps, add up separately first: then no order of threads matters.
-  thread_local AlignedBuffer memory;
+  ScratchStack::Frame frame(scratch.caller());
   const std::ptrdiff_t part_floats = heads * length * d;
-  float* const dk = memory.reserve_as<float>(static_cast<std::size_t>(2 * part_floats + 2 * heads * map));
+  float* const dk = frame.take<float>(static_cast<std::size_t>(2 * part_floats + 2 * heads * map));
   float* const dv = dk + part_floats;
   float* const dq_maps = dv + part_floats;
   float* const dk_maps = dq_maps + heads * map;
   std::fill_n(dk, 2 * part_floats + 2 * heads * map, 0.0F);
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
   for (int text = 0; text < texts.batch.sequences; ++text) {
     for (int head = 0; head < texts.heads; ++head) {
@@ -89,7 +91,8 @@ void linear_texts_backward(const LinearTexts& texts, const float* dsums, const f
                                    dq_maps + at.own * map,
                                    dk_maps + at.own * map,
                                    gradients.log_decays == nullptr ? nullptr : gradients.log_decays + at.own * length};
-      linear_attention_backward(head_of(texts, at), dsums + at.queries * d, H * d, dtotals + at.queries, H, own);
+      linear_attention_backward(head_of(texts, at), dsums + at.queries * d, H * d, dtotals + at.queries, H, own,
+                                threads.mine());
     }
   }
   add_head_parts(dk, texts.batch.sequences, texts.batch.length, texts.heads, texts.kv_heads, texts.head_size,

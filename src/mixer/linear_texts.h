@@ -17,7 +17,7 @@ struct LinearTexts {
 };
 
 /// sums [N, H, d] and totals [N, H] as linear_attention() says; zeros for queries that see nothing.
-void linear_texts(const LinearTexts& texts, float* sums, float* totals);
+void linear_texts(const LinearTexts& texts, float* sums, float* totals, KernelScratch& scratch);
 
 /// Added to; shapes as in LinearTexts.
 struct LinearTextGradients {
@@ -28,6 +28,6 @@ struct LinearTextGradients {
 
 /// dsums [N, H, d], dtotals [N, H].
 void linear_texts_backward(const LinearTexts& texts, const float* dsums, const float* dtotals,
-                           const LinearTextGradients& gradients);
+                           const LinearTextGradients& gradients, KernelScratch& scratch);
 
 }  // namespace layerboost

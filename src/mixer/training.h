@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "kernels/scratch.h"
 #include "mixer/parameters.h"
 #include "model/mixer.h"
 #include "model/model.h"
@@ -47,12 +48,13 @@ class MixerCore {
   [[nodiscard]] virtual std::size_t saved_floats(const CoreBatch& batch) const = 0;
 
   /// out [N, H, d]: per-head outputs before Wo. saved [saved_floats()].
-  virtual void forward(const CoreInputs& inputs, float* out, float* saved) const = 0;
+  virtual void forward(const CoreInputs& inputs, float* out, float* saved, KernelScratch& scratch) const = 0;
 
   /// Adds the gradients for dout [N, H, d]. `out` and `saved` are forward()'s. parameter_gradients: as parameters(),
   /// added to.
   virtual void backward(const CoreInputs& inputs, const float* out, const float* saved, const float* dout,
-                        const CoreGradients& gradients, std::span<float> parameter_gradients) const = 0;
+                        const CoreGradients& gradients, std::span<float> parameter_gradients,
+                        KernelScratch& scratch) const = 0;
 
   /// The parameters of the mixer itself, flat; empty for most kinds. The trainer may write them between calls.
   virtual std::span<float> parameters() { return {}; }

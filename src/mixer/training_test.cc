@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/scratch_for_tests.h"
 #include "mixer/attention_block.h"
 #include "mixer/attention_core.h"
 #include "mixer/definitions_for_tests.h"
@@ -50,13 +51,13 @@ TEST_P(AttentionReference, OutputAndGradients) {
   const auto q = floats(given["q"]["data"]), k = floats(given["k"]["data"]), v = floats(given["v"]["data"]);
   const CoreInputs inputs{{1, reference["T"]}, nullptr, nullptr, nullptr, q.data(), k.data(), v.data()};
   std::vector<float> out(q.size()), saved(core.saved_floats(inputs.batch));
-  core.forward(inputs, out.data(), saved.data());
+  core.forward(inputs, out.data(), saved.data(), test::scratch());
   expect_near(out, reference["output"]["data"], "output");
 
   const auto dout = floats(reference["output_gradient"]);
   std::vector<float> dq(q.size()), dk(k.size()), dv(v.size());
   core.backward(inputs, out.data(), saved.data(), dout.data(),
-                {nullptr, nullptr, nullptr, dq.data(), dk.data(), dv.data()}, {});
+                {nullptr, nullptr, nullptr, dq.data(), dk.data(), dv.data()}, {}, test::scratch());
   const Json& gradients = reference["input_gradients"];
   expect_near(dq, gradients["q"], "dq");
   expect_near(dk, gradients["k"], "dk");
@@ -77,9 +78,10 @@ Outcome run(MixerCore& core, const CoreInputs& inputs, const Config& config, con
   const auto zeros = [](std::size_t count) { return std::vector<float>(count); };
   Outcome o{zeros(q), zeros(q), zeros(kv), zeros(kv), zeros(q), zeros(kv), zeros(x), zeros(core.parameters().size())};
   std::vector<float> saved(core.saved_floats(inputs.batch), NAN);
-  core.forward(inputs, o.out.data(), saved.data());
+  core.forward(inputs, o.out.data(), saved.data(), test::scratch());
   core.backward(inputs, o.out.data(), saved.data(), dout.data(),
-                {o.x.data(), o.q_plain.data(), o.k_plain.data(), o.q.data(), o.k.data(), o.v.data()}, o.parameters);
+                {o.x.data(), o.q_plain.data(), o.k_plain.data(), o.q.data(), o.k.data(), o.v.data()}, o.parameters,
+                test::scratch());
   return o;
 }
 
@@ -215,7 +217,7 @@ TEST_P(Cores, ForwardIsThatOfTheMixer) {
   const auto core = make_core(*model_, layer, spec_, parameters);
   std::vector<float> saved(core->saved_floats({1, length}));
   core->forward({{1, length}, x.data(), q_plain.data(), k_plain.data(), projected.q, projected.k, projected.v},
-                projected.output, saved.data());
+                projected.output, saved.data(), test::scratch());
   block.add_output(rows, projected, workspace);
   for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4) << i;
 }

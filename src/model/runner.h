@@ -55,6 +55,11 @@ class Runner {
   /// For observers of the inputs of products.
   Workspace& workspace() { return workspace_; }
 
+  /// Bytes of scratch memory.
+  [[nodiscard]] std::size_t scratch_bytes() const {
+    return workspace_.bytes() + hidden_.capacity() + head_product_.capacity();
+  }
+
  private:
   const Model& model_;
   Workspace workspace_;

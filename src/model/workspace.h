@@ -19,15 +19,16 @@ enum class Site { qkv, o, gate_up, down, head };
 struct Workspace {
   explicit Workspace(RopeTable table) : rope(std::move(table)) {}
 
-  RopeTable rope;              // grown to the step's last position before layers run
-  Activations normed;          // a tile of rows after a norm
-  Activations mixed;           // a tile of a mixer's output before its last projection
-  Activations activated;       // a tile of the MLP's middle
-  AlignedBuffer product;       // a tile of a product's result
-  AlignedBuffer q, k, v;       // [N, H, d], [N, G, d], [N, G, d]
-  AlignedBuffer output;        // [N, H, d]
-  AlignedBuffer scratch;       // a mixer's own
-  AlignedBuffer parts;         // of a mixer that puts its output together from several
+  RopeTable rope;         // grown to the step's last position before layers run
+  Activations normed;     // a tile of rows after a norm
+  Activations mixed;      // a tile of a mixer's output before its last projection
+  Activations activated;  // a tile of the MLP's middle
+  AlignedBuffer product;  // a tile of a product's result
+  AlignedBuffer q, k, v;  // [N, H, d], [N, G, d], [N, G, d]
+  AlignedBuffer output;   // [N, H, d]
+  AlignedBuffer scratch;  // a mixer's own
+  AlignedBuffer parts;    // of a mixer that puts its output together from several
+  KernelScratch kernel_scratch;
   std::vector<int> positions;  // [N]
   StepContext step;            // what layers offer to later ones
   StepTimes times;
@@ -37,13 +38,21 @@ struct Workspace {
   void observe(int layer, Site site, const Activations& input) const {
     if (observer) observer(layer, site, input);
   }
+
+  /// Bytes of scratch memory.
+  [[nodiscard]] std::size_t bytes() const {
+    std::size_t total = kernel_scratch.bytes() + positions.capacity() * sizeof(int);
+    for (const Activations* rows : {&normed, &mixed, &activated}) total += rows->bytes();
+    for (const AlignedBuffer* buffer : {&product, &q, &k, &v, &output, &scratch, &parts}) total += buffer->capacity();
+    return total;
+  }
 };
 
 /// input times `matrix`, into `product`, as matrix.multiply() says; its time counts for `phase`.
-inline Product timed_product(StepTimes& times, StepPhase phase, const PackedMatrix& matrix, const Activations& input,
-                             float* product) {
-  const StepTimes::Scope time(times, phase);
-  return matrix.multiply(input, product);
+inline Product timed_product(Workspace& workspace, StepPhase phase, const PackedMatrix& matrix,
+                             const Activations& input, float* product) {
+  const StepTimes::Scope time(workspace.times, phase);
+  return matrix.multiply(input, product, workspace.kernel_scratch);
 }
 
 /// Rows of one tile of products: its operands stay in the second-level cache.

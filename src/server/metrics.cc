@@ -59,6 +59,8 @@ void write_cache(PrometheusWriter& out, SharedMetrics& shared, const EngineStats
   out.gauge("layerboost_cache_limit_bytes", "", "Cache that there may be.", static_cast<double>(stats.cache_limit));
   out.gauge("layerboost_cache_reserved_bytes", "", "Memory taken from the system for the cache.",
             static_cast<double>(stats.cache_reserved));
+  out.gauge("layerboost_scratch_bytes", "", "Memory that steps compute in, beside weights and cache.",
+            static_cast<double>(stats.scratch));
   out.gauge("layerboost_prefix_snapshots", "", "Prefixes that the prefix cache holds.", stats.snapshots);
   const double limit = static_cast<double>(std::max<std::size_t>(stats.cache_limit, 1));
   shared.gauge("cache_used_ratio", "kv_cache_usage_perc", "Part of the cache in use; 1: all of it.",
