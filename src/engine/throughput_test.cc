@@ -19,6 +19,8 @@ TEST_F(Throughput, MeasuresTheEngine) {
   EXPECT_GT(row.generate_seconds, 0);
   EXPECT_GE(row.cache_bytes, 3 * sequence_bytes(mixers, 45));
   EXPECT_GT(row.rss_bytes, row.cache_bytes);
+  // The hidden states of a step's rows are part of it.
+  EXPECT_GT(row.scratch_bytes, 16 * static_cast<std::size_t>(model_->config.hidden) * sizeof(float));
   for (const StepTimes& times : {row.prompt_times, row.generate_times})
     for (const StepPhase phase : StepTimes::all()) EXPECT_GT(times.seconds(phase), 0) << name_of(phase);
   EXPECT_GE(row.runs, 1);

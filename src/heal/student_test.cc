@@ -114,6 +114,18 @@ TEST(Student, GradientIsRightWithMapsAndAllLosses) {
   check_gradient(trial);
 }
 
+TEST(Student, ScratchMemoryStopsGrowing) {
+  Trial trial(specs_of({"hybrid:4+1", "softmax", "gated:5", "window:5+2"}), {1, 0, 0});
+  const auto after = [&](int times) {
+    for (int i = 0; i < times; ++i) trial.distiller.learn(trial.tokens, trial.batch, trial.gradients);
+    return trial.distiller.scratch_bytes();
+  };
+  EXPECT_EQ(trial.distiller.scratch_bytes(), 0U);
+  const std::size_t twice = after(2);
+  EXPECT_GT(twice, 0U);
+  EXPECT_EQ(after(3), twice);
+}
+
 /// As random_model(), of another architecture.
 std::unique_ptr<Model> other_model(const char* arch) {
   const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-{}-{}", arch, ::getpid());

@@ -74,6 +74,7 @@ TEST(Metrics, TellWhatHappened) {
   EXPECT_EQ(value_of(text, "vllm:e2e_request_latency_seconds_count{model_name=\"tiny\"}"), 2);
   EXPECT_EQ(value_of(text, "layerboost_http_answers_total{status=\"400\"}"), 1);
   EXPECT_GT(value_of(text, "layerboost_cache_limit_bytes"), 0);
+  EXPECT_GT(value_of(text, "layerboost_scratch_bytes"), 0);
   EXPECT_THAT(text, HasSubstr("mixers=\"4 softmax\""));
   EXPECT_THAT(text, HasSubstr("kv=\"f32\""));
   EXPECT_GT(value_of(text, "layerboost_step_seconds_total{phase=\"mixers\"}"), 0);
