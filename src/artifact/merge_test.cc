@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "artifact/healed_for_tests.h"
 #include "artifact/int8_calibration.h"
