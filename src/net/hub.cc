@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t most_list_bytes = std::size_t{16} << 20, most_files = 20000;
 constexpr std::size_t tree_page = 1000;                       // entries of one answer
 constexpr std::int64_t largest_file = std::int64_t{1} << 46;  // bytes; the sum of all is a number, too
+constexpr const char* how_to_go_on = "stopped; the same command goes on where this one ended";
 
 /// A file that bytes are added to; what was there stays until restart().
 class PartFile {
@@ -116,7 +117,13 @@ HubFile to_file(const Json& entry, const std::string& where) {
 }  // namespace
 
 Hub::Hub(const Source& source, Patience patience)
-    : source_(source), patience_(patience), http_(source.endpoint, source.token) {}
+    : source_(source),
+      patience_(patience),
+      http_({.base = source.endpoint,
+             .base_name = "HF_ENDPOINT",
+             .token = source.token,
+             .token_name = "the token for the hub (HF_TOKEN, or its file)",
+             .most_redirects = 10}) {}
 
 std::vector<HubFile> Hub::list() {
   const std::string where = "the hub's list of files";
@@ -161,15 +168,22 @@ void Hub::fetch(const HubFile& file, const fs::path& target, const std::function
   if (error) fail("cannot write {}: {}", target.string(), error.message());
 }
 
+HttpOutcome Hub::ask(const std::string& path, std::int64_t offset, const HttpClient::Request::Sink& sink) {
+  HttpOutcome reply = http_.get(path, offset, sink);
+  check_interrupt(how_to_go_on);
+  return reply;
+}
+
 /// The body of an answer; empty for 404.
 std::string Hub::get_text(const std::string& path) {
   for (int attempt = 1;; ++attempt) {
     std::string text;
-    const HttpOutcome reply = http_.get(path, 0, [&](long, std::string_view bytes) {
+    const HttpOutcome reply = ask(path, 0, [&](long, std::string_view bytes) {
       if (text.size() + bytes.size() > most_list_bytes)
         fail("{}: the list of files at {} goes on after {} MiB; nothing was fetched", source_.model, http_.base(),
              most_list_bytes >> 20);
       text += bytes;
+      return true;
     });
     if (reply.complete()) return text;
     if (reply.status == 404) return "";
@@ -192,7 +206,7 @@ void Hub::download(const HubFile& file, const fs::path& part, const std::functio
     PartFile out(part);
     bool first = true;
     std::int64_t kept = offset;
-    const HttpOutcome reply = http_.get(path, offset, [&](long status, std::string_view bytes) {
+    const HttpOutcome reply = ask(path, offset, [&](long status, std::string_view bytes) {
       if (first && status == 200) {  // the server sends all of it
         out.restart();
         kept = 0;
@@ -208,6 +222,7 @@ void Hub::download(const HubFile& file, const fs::path& part, const std::functio
       out.add(bytes);
       kept += count;
       on_bytes(count);
+      return true;
     });
     if (reply.complete()) return;
     const bool beyond_the_end = reply.status == 416 && offset > 0;
@@ -248,7 +263,7 @@ void Hub::try_again(const HttpOutcome& reply, const std::string& what, int attem
        seconds, attempt, patience_.attempts - 1);
   const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   while (std::chrono::steady_clock::now() < until) {
-    check_interrupt("stopped; the same command goes on where this one ended");
+    check_interrupt(how_to_go_on);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }

@@ -49,6 +49,7 @@ class Hub {
   void fetch(const HubFile& file, const fs::path& target, const std::function<void(std::int64_t)>& on_bytes);
 
  private:
+  HttpOutcome ask(const std::string& path, std::int64_t offset, const HttpClient::Request::Sink& sink);
   std::string get_text(const std::string& path);
   void download(const HubFile& file, const fs::path& part, const std::function<void(std::int64_t)>& on_bytes);
   [[noreturn]] void refuse(const HttpOutcome& reply, const std::string& what) const;

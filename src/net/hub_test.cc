@@ -298,8 +298,14 @@ TEST_F(HubTest, DoesNotShowTheTokenToOtherHosts) {
 }
 
 TEST(Hub, RefusesMalformedSettings) {
-  EXPECT_THROW(Hub({"hub.example", "", "org/name", "main"}), Error);
-  EXPECT_THROW(Hub({"https://hub.example", "two\nlines", "org/name", "main"}), Error);
+  EXPECT_THAT(test::error_of([] {
+                Hub({"hub.example", "", "org/name", "main"});
+              }),
+              HasSubstr("HF_ENDPOINT \"hub.example\": must begin with http"));
+  EXPECT_THAT(test::error_of([] {
+                Hub({"https://hub.example", "two\nlines", "org/name", "main"});
+              }),
+              HasSubstr("(HF_TOKEN, or its file) holds a blank"));
 }
 
 }  // namespace

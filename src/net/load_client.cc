@@ -1,44 +1,33 @@
 #include "net/load_client.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
-#include <map>
-#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/in_quotes.h"
 #include "base/interrupt.h"
 #include "base/random.h"
-#include "layerboost/version.h"
 #include "net/event_stream.h"
+#include "net/http_client.h"
 
 namespace layerboost {
 namespace {
 
-void init_curl() {
-  static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
-  LB_CHECK(global == CURLE_OK);
-}
-
-std::string address_of(const LoadTarget& target, std::string_view path) {
-  std::string url = target.url;
-  while (url.ends_with('/')) url.pop_back();
-  if (url.ends_with("/v1")) url.resize(url.size() - 3);
-  if (!url.starts_with("http://") && !url.starts_with("https://"))
-    fail("`url` {}: must begin with http:// or https://", target.url);
-  return url + std::string(path);
-}
-
-using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
-Headers headers_of(const LoadTarget& target) {
-  curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
-  list = curl_slist_append(list, "Expect:");  // no waiting for "100 Continue" before the body
-  if (!target.api_key.empty()) list = curl_slist_append(list, ("Authorization: Bearer " + target.api_key).c_str());
-  return {list, curl_slist_free_all};
+/// A server that is asked for much may be silent for long before it writes.
+HttpClient::Server server_of(const LoadTarget& target) {
+  HttpClient::Server server = {.base = target.url,
+                               .base_name = "`url`",
+                               .token = target.api_key,
+                               .token_name = "`api-key`",
+                               .connect_seconds = 60,
+                               .longest_silence = 0};
+  while (server.base.ends_with('/')) server.base.pop_back();
+  if (server.base.ends_with("/v1")) server.base.resize(server.base.size() - 3);
+  return server;
 }
 
 // One line of what a server says about a request that it refuses.
@@ -61,71 +50,34 @@ bool is_count(const SortedJson& value) {
 
 constexpr std::size_t longest_page = std::size_t{4} << 20;  // bytes of an answer that isn't a stream
 
-std::size_t append_to(char* data, std::size_t size, std::size_t count, void* user) {
-  auto& text = *static_cast<std::string*>(user);
-  text.append(data, size * count);
-  return text.size() > longest_page ? 0 : size * count;
-}
-
-/// One request of a load.
+/// What one request of a load sees.
 class LoadRequest {
  public:
   LoadRequest(const Stopwatch& clock, int prompt_tokens) : clock_(clock) { outcome_.prompt_tokens = prompt_tokens; }
 
-  void start(CURLM* multi, const std::string& url, const curl_slist* headers, const std::string& body) {
-    curl_ = curl_easy_init();
-    LB_CHECK(curl_ != nullptr);
-    curl_easy_setopt(curl_, CURLOPT_URL, url.c_str());
-    curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-    curl_easy_setopt(curl_, CURLOPT_POSTFIELDS, body.data());
-    curl_easy_setopt(curl_, CURLOPT_USERAGENT, "layerboost/" LAYERBOOST_VERSION);
-    curl_easy_setopt(curl_, CURLOPT_CONNECTTIMEOUT, 60L);
-    curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl_, CURLOPT_ERRORBUFFER, reason_);
-    curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, on_data);
-    curl_easy_setopt(curl_, CURLOPT_WRITEDATA, this);
-    curl_easy_setopt(curl_, CURLOPT_PRIVATE, this);
-    outcome_.start = clock_.seconds();
-    LB_CHECK(curl_multi_add_handle(multi, curl_) == CURLM_OK);
+  void start(HttpClient& http, std::size_t number, std::string_view body) {
+    http.start(number, {.path = "/v1/completions", .json = body, .sink = [this](long, std::string_view bytes) {
+                          if (events_.push(bytes, [this](std::string_view event) { take(event); })) return true;
+                          outcome_.error = "the stream holds an event without an end";
+                          return false;
+                        }});
+    outcome_.start = clock_.seconds();  // the request goes out with the next run()
   }
 
-  /// After libcurl is done with it.
-  LoadOutcome finish(CURLM* multi, CURLcode code) {
-    long status = 0;
-    curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+  LoadOutcome finish(const HttpOutcome& reply) {
     std::string& error = outcome_.error;
-    if (error.empty() && status != 0 && status != 200)
-      error = explanation(status, refusal_);
-    else if (error.empty() && code != CURLE_OK)
-      error = reason_[0] != '\0' ? reason_ : curl_easy_strerror(code);
+    if (error.empty() && reply.status != 0 && reply.status != 200)
+      error = explanation(reply.status, reply.page);
+    else if (error.empty() && !reply.failure.empty())
+      error = reply.failure;
     else if (error.empty() && !any_text_)
       error = "the stream held no text";
     if (outcome_.generated_tokens == 0 && any_text_)
       outcome_.generated_tokens = static_cast<int>(outcome_.intervals.size()) + 1;
-    drop(multi);
     return std::move(outcome_);
   }
 
-  void drop(CURLM* multi) {
-    curl_multi_remove_handle(multi, curl_);
-    curl_easy_cleanup(curl_);
-  }
-
  private:
-  static std::size_t on_data(char* data, std::size_t size, std::size_t count, void* user) {
-    auto& request = *static_cast<LoadRequest*>(user);
-    const std::string_view bytes(data, size * count);
-    long status = 0;
-    curl_easy_getinfo(request.curl_, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200) return append_to(data, size, count, &request.refusal_);
-    if (!request.events_.push(bytes, [&](std::string_view event) { request.take(event); })) {
-      request.outcome_.error = "the stream holds an event without an end";
-      return 0;
-    }
-    return bytes.size();
-  }
-
   // As vLLM's client has it: each chunk with choices counts, its text may be empty.
   void take(std::string_view event) {
     if (event == "[DONE]") return;
@@ -150,10 +102,7 @@ class LoadRequest {
   }
 
   const Stopwatch& clock_;
-  CURL* curl_ = nullptr;
-  char reason_[CURL_ERROR_SIZE] = "";
   EventStream events_;
-  std::string refusal_;
   bool any_text_ = false;
   LoadOutcome outcome_;
 };
@@ -163,21 +112,10 @@ class Load {
  public:
   Load(const LoadTarget& target, const std::vector<std::string>& bodies, const std::vector<int>& prompt_tokens,
        const LoadLevel& level)
-      : url_(address_of(target, "/v1/completions")), headers_(headers_of(target)), bodies_(bodies), level_(level) {
-    multi_ = curl_multi_init();
-    LB_CHECK(multi_ != nullptr);
-    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(bodies.size()));  // kept for the next request
-    for (std::size_t i = 0; i < bodies.size(); ++i)
-      requests_.push_back(std::make_unique<LoadRequest>(clock_, prompt_tokens[i]));
+      : bodies_(bodies), level_(level), http_(server_of(target)) {
+    for (const int tokens : prompt_tokens) requests_.emplace_back(clock_, tokens);
     result_.outcomes.resize(bodies.size());
   }
-  ~Load() {
-    for (const auto& request : requests_)
-      if (request && running_.contains(request.get())) request->drop(multi_);
-    curl_multi_cleanup(multi_);
-  }
-  Load(const Load&) = delete;
-  Load& operator=(const Load&) = delete;
 
   LoadResult run(std::uint64_t seed, const std::function<void(const LoadOutcome&)>& on_done) {
     arrivals_ = arrivals(seed);
@@ -185,10 +123,11 @@ class Load {
     while (done < bodies_.size()) {
       check_interrupt("stopped; nothing was written");
       start_what_is_due();
-      int active = 0;
-      LB_CHECK(curl_multi_perform(multi_, &active) == CURLM_OK);
-      done += collect(on_done);
-      if (done < bodies_.size()) wait();
+      http_.run(until_the_next(), [&](std::size_t number, const HttpOutcome& reply) {
+        result_.outcomes[number] = requests_[number].finish(reply);
+        on_done(result_.outcomes[number]);
+        ++done;
+      });
     }
     result_.duration = clock_.seconds();
     return std::move(result_);
@@ -206,80 +145,48 @@ class Load {
   }
 
   [[nodiscard]] bool has_room() const {
-    return level_.concurrency == 0 || running_.size() < static_cast<std::size_t>(level_.concurrency);
+    return level_.concurrency == 0 || http_.under_way() < static_cast<std::size_t>(level_.concurrency);
   }
 
   void start_what_is_due() {
     for (; next_ < bodies_.size() && has_room() && arrivals_[next_] <= clock_.seconds(); ++next_) {
-      LoadRequest* const request = requests_[next_].get();
-      running_[request] = next_;
-      request->start(multi_, url_, headers_.get(), bodies_[next_]);
-      result_.most_at_once = std::max(result_.most_at_once, static_cast<int>(running_.size()));
+      requests_[next_].start(http_, next_, bodies_[next_]);
+      result_.most_at_once = std::max(result_.most_at_once, static_cast<int>(http_.under_way()));
     }
   }
 
-  std::size_t collect(const std::function<void(const LoadOutcome&)>& on_done) {
-    std::size_t finished = 0;
-    int left = 0;
-    while (const CURLMsg* const message = curl_multi_info_read(multi_, &left)) {
-      if (message->msg != CURLMSG_DONE) continue;
-      const CURLcode code = message->data.result;
-      char* owner = nullptr;
-      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
-      auto* const request = reinterpret_cast<LoadRequest*>(owner);
-      const std::size_t index = running_.at(request);
-      running_.erase(request);
-      result_.outcomes[index] = request->finish(multi_, code);
-      on_done(result_.outcomes[index]);
-      ++finished;
-    }
-    return finished;
+  // Seconds until the next arrival, at most a tenth.
+  [[nodiscard]] double until_the_next() const {
+    constexpr double most = 0.1;
+    return next_ < bodies_.size() && has_room() ? std::clamp(arrivals_[next_] - clock_.seconds(), 0.0, most) : most;
   }
 
-  // For something to read, the next arrival, or a tenth of a second.
-  void wait() {
-    double seconds = 0.1;
-    if (next_ < bodies_.size() && has_room()) seconds = std::clamp(arrivals_[next_] - clock_.seconds(), 0.0, seconds);
-    curl_multi_poll(multi_, nullptr, 0, static_cast<int>(std::ceil(seconds * 1000)), nullptr);
-  }
-
-  const std::string url_;
-  const Headers headers_;
   const std::vector<std::string>& bodies_;
   const LoadLevel level_;
-  CURLM* multi_ = nullptr;
-  std::vector<std::unique_ptr<LoadRequest>> requests_;
-  std::map<const LoadRequest*, std::size_t> running_;
+  Stopwatch clock_;
+  std::deque<LoadRequest> requests_;  // whose addresses the client has
+  HttpClient http_;
   std::vector<double> arrivals_;
   std::size_t next_ = 0;
   LoadResult result_;
-  Stopwatch clock_;
 };
 
 }  // namespace
 
 ServedModels served_models(const LoadTarget& target) {
-  init_curl();
-  const std::string url = address_of(target, "/v1/models");
-  const Headers headers = headers_of(target);
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), curl_easy_cleanup);
-  LB_CHECK(curl != nullptr);
+  HttpClient::Server server = server_of(target);
+  server.longest_silence = 60;
+  HttpClient http(std::move(server));
+  const std::string path = "/v1/models", url = http.base() + path;
   std::string body;
-  char reason[CURL_ERROR_SIZE] = "";
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, 60L);
-  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, reason);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, append_to);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
-  const CURLcode code = curl_easy_perform(curl.get());
+  const HttpOutcome reply = http.get(path, 0, [&](long, std::string_view bytes) {
+    body += bytes;
+    return body.size() <= longest_page;
+  });
+  check_interrupt("stopped; nothing was written");
   if (body.size() > longest_page) fail("{}: the answer goes on after {} MiB", url, longest_page >> 20);
-  if (code != CURLE_OK)
-    fail("{}: {}; is the server running?", url, reason[0] != '\0' ? reason : curl_easy_strerror(code));
-  long status = 0;
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200) fail("{}: {}", url, explanation(status, body));
+  if (!reply.failure.empty()) fail("{}: {}; is the server running?", url, reply.failure);
+  if (reply.status != 200) fail("{}: {}", url, explanation(reply.status, reply.page));
   ServedModels models;
   const Json json = parse_json(body, url);
   if (!json.is_object() || !json.contains("data") || !json["data"].is_array()) fail("{}: no list of models", url);
@@ -305,7 +212,6 @@ LoadResult run_load(const LoadTarget& target, const std::vector<std::string>& bo
                     const std::vector<int>& prompt_tokens, const LoadLevel& level, std::uint64_t seed,
                     const std::function<void(const LoadOutcome&)>& on_done) {
   LB_CHECK(bodies.size() == prompt_tokens.size() && level.rate > 0);
-  init_curl();
   return Load(target, bodies, prompt_tokens, level).run(seed, on_done);
 }
 

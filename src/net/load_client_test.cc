@@ -5,6 +5,7 @@
 #include <chrono>
 #include <set>
 
+#include "base/error_for_tests.h"
 #include "net/event_stream.h"
 #include "net/load_report.h"
 #include "net/server_load.h"
@@ -112,7 +113,24 @@ TEST(LoadClient, UsageThatIsNoNumberIsLeft) {
 
 TEST(LoadClient, AnUnreachableServerIsTold) {
   EXPECT_THROW((void)served_models({"http://127.0.0.1:1", "", ""}), Error);
-  EXPECT_THROW((void)served_models({"127.0.0.1:8080", "", ""}), Error);
+}
+
+TEST(LoadClient, MalformedSettingsAreTold) {
+  EXPECT_EQ(test::error_of([] {
+              (void)served_models({"127.0.0.1:8080", "", ""});
+            }),
+            "`url` \"127.0.0.1:8080\": must begin with http:// or https://");
+  EXPECT_EQ(test::error_of([] {
+              (void)served_models({"http://127.0.0.1:1", "two\nlines", ""});
+            }),
+            "`api-key` holds a blank, a line break or a byte beyond ASCII");
+}
+
+TEST(LoadClient, RedirectsAreNotFollowed) {
+  const StreamingServer server([](const StreamRequest&, const Send& send) {
+    send("HTTP/1.1 307 -\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 5\r\nConnection: close\r\n\r\nthere");
+  });
+  EXPECT_EQ(load(server, 1, {}, 1).outcomes[0].error, "HTTP 307: there");
 }
 
 TEST(EventStream, EventsComeWholeHoweverTheyAreCut) {
