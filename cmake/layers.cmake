@@ -105,7 +105,7 @@ if(LAYERBOOST_TESTS)
   set_target_properties(kernels_test PROPERTIES UNITY_BUILD OFF)  # each has its own shapes, inputs and definitions
 endif()
 layerboost_layer(generate USES model text kernels base TESTS_USE mixer)
-layerboost_layer(artifact USES mixer model kernels base)
+layerboost_layer(artifact USES generate mixer model kernels base)
 layerboost_layer(plan USES artifact mixer model base)
 layerboost_layer(eval USES generate model text base TESTS_USE mixer)
 layerboost_layer(heal USES eval artifact generate mixer model kernels base)

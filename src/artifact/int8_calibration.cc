@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "generate/generate.h"
 #include "kernels/bf16.h"
 #include "mixer/mixers.h"
-#include "model/runner.h"
+#include "model/subject.h"
 
 namespace layerboost {
 namespace {
@@ -37,8 +37,10 @@ InputRanges empty_ranges(const Config& config) {
   return {std::vector<InputRanges::Layer>(static_cast<std::size_t>(config.layers), layer), zeros(config.hidden)};
 }
 
-/// A token drawn from softmax(logits): the largest of logits + Gumbel noise.
+/// A token drawn from softmax(logits): the largest of logits + Gumbel noise. Another way than the sampler's would find
+/// other ranges, and int8 with them other results than it has had.
 TokenId draw(const LogitsBlock& block, std::size_t row, Random& random) {
+  if (argmax(block.row(row), block.vocab) < 0) return -1;
   TokenId best = 0;
   double best_value = -1e300;
   for (int v = 0; v < block.vocab; ++v) {
@@ -162,38 +164,28 @@ InputRanges ranges_of(const fs::path& path, const Checkpoint& checkpoint, const 
 
 InputRanges observe_ranges(const Model& model, const MixerList& mixers, int sequences, int length) {
   InputRanges ranges = empty_ranges(model.config);
-  Runner runner(model);
-  runner.workspace().observer = [&](int layer, Site site, const Activations& input) {
+  Subject subject(model, mixers);
+  subject.runner.workspace().observer = [&](int layer, Site site, const Activations& input) {
     if (site == Site::head) return widen(ranges.head, input);
     if (site == Site::down) return;  // rotated, not smoothed
     InputRanges::Layer& at = ranges.layers[static_cast<std::size_t>(layer)];
     widen(site == Site::qkv ? at.qkv : site == Site::o ? at.o : at.gate_up, input);
   };
-  CachePools pools;
   const Random seed(0);
-  std::vector<Sequence> texts(static_cast<std::size_t>(sequences), Sequence(mixers, pools));
   std::vector<Random> randoms;
-  std::vector<TokenId> tokens;
+  std::vector<std::vector<TokenId>> prompts;
   for (int i = 0; i < sequences; ++i) {
     randoms.push_back(seed.fork(static_cast<std::uint64_t>(i)));
     // Different first tokens, so that what only a first token does is seen for more than one.
-    tokens.push_back(static_cast<TokenId>(randoms.back().below(static_cast<std::uint64_t>(model.config.vocab))));
+    prompts.push_back({static_cast<TokenId>(randoms.back().below(static_cast<std::uint64_t>(model.config.vocab)))});
   }
-  std::vector<int> rows(texts.size());
-  std::iota(rows.begin(), rows.end(), 0);
-  for (int step = 0; step < length; ++step) {
-    std::vector<BatchItem> items;
-    for (std::size_t i = 0; i < texts.size(); ++i) items.push_back({&texts[i], {&tokens[i], 1}});
-    const float* const hidden = runner.forward(items);
-    std::vector<TokenId> next;
-    runner.logits(hidden, rows, [&](const LogitsBlock& block) {
-      for (std::size_t i = 0; i < block.rows.size(); ++i) {
-        if (argmax(block.row(i), block.vocab) < 0) fail("{}", damaged_model);
-        next.push_back(draw(block, i, randoms[static_cast<std::size_t>(block.rows[i])]));
-      }
-    });
-    tokens = next;
-  }
+  GenerateOptions options;
+  const int positions = model.config.max_positions;
+  options.tokens = positions > 0 ? std::min(length, positions - 1) : length;
+  options.choose = [&](std::size_t i, const LogitsBlock& block, std::size_t row) {
+    return draw(block, row, randoms[i]);
+  };
+  generate(subject, prompts, options);
   return ranges;
 }
 

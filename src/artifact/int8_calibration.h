@@ -22,7 +22,8 @@ struct InputRanges {
 };
 
 /// Observes the model (any precision but int8, no smoothing) with these mixers [L] while it writes `sequences` texts of
-/// `length` tokens by sampling at temperature 1. Throws Error where its logits aren't numbers.
+/// `length` tokens by sampling at temperature 1 (fewer, where it has fewer positions). Throws Error where its logits
+/// aren't numbers, Interrupted.
 InputRanges observe_ranges(const Model& model, const MixerList& mixers, int sequences, int length);
 
 /// SmoothQuant's factors (Xiao et al. 2023, eq. 4): s_j = max|x_j|^alpha / max|w_j|^(1 - alpha), w_j the column of the

@@ -92,8 +92,7 @@ class Writer {
       for (int i = 0; i < count; ++i) {
         const auto at = static_cast<std::size_t>(i);
         const std::size_t text = ends_[done + at];
-        append(text, sample(block.row(at), block.scale(at), block.vocab, options_.sampling, processors_[text], {},
-                            random_[text], threads.mine()));
+        append(text, options_.choose ? options_.choose(text, block, at) : draw(text, block, at, threads.mine()));
       }
       done += block.rows.size();
     });
@@ -101,6 +100,11 @@ class Writer {
       if (!results_[text].stopped && results_[text].tokens.back() < 0) fail("{}", damaged_model);
       if (on_token_ && !results_[text].stopped) on_token_(text, results_[text].tokens.back());
     }
+  }
+
+  TokenId draw(std::size_t text, const LogitsBlock& block, std::size_t row, AlignedBuffer& scratch) {
+    return sample(block.row(row), block.scale(row), block.vocab, options_.sampling, processors_[text], {},
+                  random_[text], scratch);
   }
 
   void append(std::size_t text, TokenId token) {

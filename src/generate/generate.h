@@ -17,6 +17,9 @@ struct GenerateOptions {
   std::uint64_t seed = 0;  // prompt number i draws from stream `first_stream` + i of it
   std::uint64_t first_stream = 0;
   std::vector<TokenId> stop;  // a text ends with one of these, which is not part of it
+  /// In place of sampling: the next token of prompt number i, by row `row` of a block; -1 where those logits aren't
+  /// numbers. Called for several prompts at once.
+  std::function<TokenId(std::size_t i, const LogitsBlock& block, std::size_t row)> choose = {};
 };
 
 struct Generation {

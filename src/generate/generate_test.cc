@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "base/error.h"
@@ -98,6 +99,22 @@ TEST_F(GenerateTest, SamplesFromTheSeed) {
   EXPECT_EQ(generate(*subject_, std::span(prompts).first(1), options)[0].tokens, first[1].tokens);
   options.seed = 6;
   EXPECT_NE(generate(*subject_, prompts, options)[0].tokens, first[1].tokens);
+}
+
+TEST_F(GenerateTest, TokensMayBeChosenOtherwise) {
+  GenerateOptions options;
+  options.tokens = 3;
+  std::vector<int> asked(2);
+  options.choose = [&](std::size_t i, const LogitsBlock& block, std::size_t row) {
+    EXPECT_TRUE(std::isfinite(block.row(row)[0]));
+    return i == 0 ? ++asked[0] : 5 * ++asked[1];
+  };
+  const std::vector<std::vector<TokenId>> prompts = {{7}, {7, 8}};
+  const auto results = generate(*subject_, prompts, options);
+  EXPECT_EQ(results[0].tokens, (std::vector<TokenId>{1, 2, 3}));
+  EXPECT_EQ(results[1].tokens, (std::vector<TokenId>{5, 10, 15}));
+  options.choose = [](std::size_t, const LogitsBlock&, std::size_t) { return -1; };
+  EXPECT_EQ(test::error_of([&] { generate(*subject_, prompts, options); }), damaged_model);
 }
 
 TEST_F(GenerateTest, Refusals) {
