@@ -57,10 +57,10 @@ std::optional<fs::path> find_ready_made(const fs::path& models, const std::strin
   return *std::min_element(found.begin(), found.end());
 }
 
-void copy_healed(const fs::path& from, const fs::path& directory, const fs::path& model_path) {
+void copy_healed(const fs::path& from, const fs::path& directory, const std::shared_ptr<const Checkpoint>& base) {
   HealedDirectory healed = read_healed_directory(from);
-  healed.model_path = fs::absolute(model_path);
-  const PlannedFiles planned = open_planned_files(healed_model_files(from, model_path));
+  healed.model_path = fs::absolute(base->path());
+  const PlannedFiles planned = read_planned_files(healed_model_files(from, base));
   const auto copy = [&](const fs::path& file) { write_file(directory / file.filename(), read_file(file)); };
   copy(healed_plan(from));
   if (planned.plan.maps) copy(from / planned.plan.maps->file);

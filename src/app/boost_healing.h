@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -23,9 +24,9 @@ struct HealBudget {
 /// none. Those that come with the program are in models_directory().
 std::optional<fs::path> find_ready_made(const fs::path& models, const std::string& model_hash);
 
-/// Copies a healed directory's plan, adapter, record and log to `directory`, with `model_path` as the base model's
-/// path. Everything is checked first: the hashes of adapter, plan and model. Throws Error.
-void copy_healed(const fs::path& from, const fs::path& directory, const fs::path& model_path);
+/// Copies a healed directory's plan, adapter, record and log to `directory`, with the path of `base` as the base
+/// model's. Everything is checked first: the hashes of adapter, plan and model. Throws Error.
+void copy_healed(const fs::path& from, const fs::path& directory, const std::shared_ptr<const Checkpoint>& base);
 
 /// Throws Error where the directory was healed with another plan: healing anew would undo that.
 void check_healing(const fs::path& directory, const std::string& plan_hash);

@@ -22,7 +22,7 @@ TEST(ReadyMade, IsCopiedWithItsModelsPath) {
   const test::SmallHealed small;
   const fs::path moved = small.root / "moved", output = small.root / "output";
   fs::rename(small.base, moved);
-  copy_healed(small.healed, output, moved);
+  copy_healed(small.healed, output, open_checkpoint(moved));
   const OpenedModel opened = open_model_argument(output, "", Precision::f32);
   EXPECT_EQ(opened.plan_hash, small.plan.hash());
   EXPECT_EQ(opened.model->path, moved);
@@ -42,7 +42,7 @@ TEST(ReadyMade, IsCheckedFirst) {
   small.adapter.alpha = 9;
   write_adapter(healed_adapter(small.healed), small.adapter, DType::f32);
   try {
-    copy_healed(small.healed, small.root / "output", small.base);
+    copy_healed(small.healed, small.root / "output", open_checkpoint(small.base));
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("has changed"));

@@ -74,10 +74,10 @@ class Boost {
 
   /// At the model's files and at what the directory holds, before anything is loaded.
   void look() {
-    const fs::path path = find_model_files(options_.model).model;
-    const auto checkpoint = open_checkpoint(path);
-    const std::string hash = checkpoint->hash();
-    about_ = {checkpoint->config().name, fs::absolute(path), hash, checkpoint->config().max_positions, {}, 0, 0};
+    files_ = find_model_files(options_.model);
+    const Config& config = files_.checkpoint->config();
+    const std::string hash = files_.checkpoint->hash();
+    about_ = {config.name, fs::absolute(files_.checkpoint->path()), hash, config.max_positions, {}, 0, 0};
     if (has("boost.json")) {
       const BoostDirectory found = read_boost_directory(directory_);
       if (found.model_hash != hash)
@@ -87,7 +87,7 @@ class Boost {
       about_.runs = found.runs;
     }
     ++about_.runs;
-    fit_to_model(options_, checkpoint->config());
+    fit_to_model(options_, config);
     if (!options_.plan_asked()) ready_made_ = find_ready_made(models_directory(), hash);
     std::optional<std::string> ready_hash;
     if (ready_made_) ready_hash = read_healed_directory(*ready_made_).plan_hash;
@@ -95,7 +95,7 @@ class Boost {
     if (!directory_.empty())
       plan_is_there_ = keeps_plan(directory_, about_.plan, wanted_plan_, options_.plan_options_given());
     look_at_healing();
-    check_weights(checkpoint->config());
+    check_weights(config);
   }
 
   /// What was healed there must be whole, or be made again.
@@ -128,7 +128,7 @@ class Boost {
   }
 
   void load() {
-    opened_ = open_original_model(options_.model, options_.compute.precision, "boost");
+    opened_ = open_original_model(files_, options_.compute.precision, "boost");
     run_.model = opened_.model->hash;
     check_with_model(options_, *opened_.model, nullptr);
     const CostKey key = cost_key(run_.model, options_.compute.precision);
@@ -222,14 +222,15 @@ class Boost {
     if (ready_made_) use_ready_made();
     if (!has("plan.json")) {
       PlanOptions options = plan_options();
-      make_plan(file("analysis.json"), options, file("plan.json"), options_.compute.precision, run_of_step());
+      make_plan(file("analysis.json"), options, file("plan.json"), options_.compute.precision, run_of_step(),
+                opened_.model);
     }
     const Plan chosen = read_plan(file("plan.json"), opened_.model->config, run_.model);
     if (own) about_.plan.hash = chosen.hash();
     record();
     run_.plan = chosen.hash();
     draw_curve(chosen.specs());
-    planned_ = open_model_argument(options_.model, file("plan.json").string(), options_.compute.precision);
+    planned_ = with_plan(opened_, file("plan.json"));
     say("\nthe plan:\n{}\n", draw_plan(chosen.specs(), color_wanted()));
     record();
   }
@@ -249,7 +250,7 @@ class Boost {
       note("{}: healed anew since it was copied, and kept", directory_.string());
       return;
     }
-    copy_healed(*ready_made_, directory_, opened_.model->path);
+    copy_healed(*ready_made_, directory_, files_.checkpoint);
     note("the plan and what healing learnt come ready-made from {}; for others: `kv`, `speedup`, ... or `heal`",
          ready_made_->string());
   }
@@ -271,7 +272,8 @@ class Boost {
       note("no curve of loss against memory: the analysis leaves out mixers that the plan has");
       return;
     }
-    Json curve = make_curve(file("analysis.json"), plan_options(), specs, options_.compute.precision, run_);
+    Json curve =
+        make_curve(file("analysis.json"), plan_options(), specs, options_.compute.precision, run_, opened_.model);
     curve["inputs"] = inputs;
     write_json(file("curve.json"), curve);
   }
@@ -285,7 +287,7 @@ class Boost {
       options.seed = options_.compute.seed;
       options.length = std::min(options.length, opened_.model->config.max_positions);
       const bool quantised = options_.compute.precision == Precision::int8;
-      const auto unquantised = quantised ? load_model(opened_.model->path, Precision::bf16) : nullptr;
+      const auto unquantised = quantised ? load_model(files_.checkpoint, Precision::bf16) : nullptr;
       heal_boosted(quantised ? *unquantised : *opened_.model, directory_, *options_.heal, options, run_of_step());
     }
     healed_ = is_healed_directory(directory_) && !options_.unhealed() &&
@@ -312,7 +314,8 @@ class Boost {
       fs::remove(file("quality.healed.json"));
       return;
     }
-    const OpenedModel healed = open_model_argument(directory_, "", options_.compute.precision);
+    const OpenedModel healed =
+        open_model(healed_model_files(directory_, files_.checkpoint), options_.compute.precision);
     run_.adapter = healed.adapter_hash;
     step("quality.healed.json", "quality with the plan, healed", {run_.plan, run_.adapter, what}, [&] {
       const ModelWithMixers unchanged{*opened_.model, opened_.unchanged()};
@@ -403,6 +406,7 @@ class Boost {
   CostModel cost_;
   std::optional<fs::path> ready_made_;  // the healed directory to use
   bool healed_ = false, self_written_ = false;
+  ModelFiles files_;
   OpenedModel opened_, planned_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <regex>
+#include <utility>
 
 #include "analyze/joint_loss.h"
 #include "artifact/opened_model.h"
@@ -27,12 +28,14 @@ SpeedTarget read_speed(const std::string& text) {
 /// One plan being made.
 class PlanMaker {
  public:
+  /// `model`: nullptr where it isn't loaded yet.
   PlanMaker(Analysis analysis, const fs::path& analysis_path, const PlanOptions& options, Precision precision,
-            const RunInfo& run)
+            const RunInfo& run, std::shared_ptr<Model> model)
       : path_(analysis_path),
         options_(options),
         precision_(precision),
         run_(run),
+        model_(std::move(model)),
         analysis_(std::move(analysis)),
         rule_(loss_rule()),
         planner_(analysis_, rule_, options.context) {
@@ -105,7 +108,7 @@ class PlanMaker {
     if (opened_.model) return opened_;
     const std::string where = options_.model.empty() ? analysis_.model.path : options_.model;
     if (where.empty()) fail("{} doesn't say where its model is: give `model` MODEL", path_.string());
-    opened_ = open_model_argument(where, "", precision_);
+    opened_ = model_ != nullptr ? as_trained(model_) : open_model_argument(where, "", precision_);
     if (opened_.model->hash != analysis_.model.hash)
       fail("{} is of {} ({}), but {} is {} ({}): give `model` MODEL", path_.string(), analysis_.model.config.name,
            analysis_.model.hash, where, opened_.model->config.name, opened_.model->hash);
@@ -276,6 +279,7 @@ class PlanMaker {
   const PlanOptions& options_;
   const Precision precision_;
   const RunInfo& run_;
+  const std::shared_ptr<Model> model_;
   const Analysis analysis_;
   const LossRule rule_;
   const Planner planner_;
@@ -289,13 +293,13 @@ class PlanMaker {
 }  // namespace
 
 MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, const fs::path& output,
-                   Precision precision, const RunInfo& run) {
-  return PlanMaker(read_analysis(analysis_path), analysis_path, options, precision, run).make(output);
+                   Precision precision, const RunInfo& run, std::shared_ptr<Model> model) {
+  return PlanMaker(read_analysis(analysis_path), analysis_path, options, precision, run, std::move(model)).make(output);
 }
 
 Json make_curve(const fs::path& analysis_path, const PlanOptions& options, const std::vector<MixerSpec>& specs,
-                Precision precision, const RunInfo& run) {
-  return PlanMaker(read_analysis(analysis_path), analysis_path, options, precision, run).curve(specs);
+                Precision precision, const RunInfo& run, std::shared_ptr<Model> model) {
+  return PlanMaker(read_analysis(analysis_path), analysis_path, options, precision, run, std::move(model)).curve(specs);
 }
 
 std::optional<SpeedTarget> speed_target(const PlanOptions& options) {
@@ -312,7 +316,7 @@ void check_plan_options(const PlanOptions& options, const Config& config, const 
   for (int layer = 0; layer < config.layers; ++layer)
     for (const MixerSpec& choice : choices)
       for (const std::string& measure : measures) blank.layers[layer].choices[choice][measure] = {};
-  PlanMaker(std::move(blank), "the analysis", options, Precision::bf16, RunInfo()).check(cost);
+  PlanMaker(std::move(blank), "the analysis", options, Precision::bf16, RunInfo(), nullptr).check(cost);
 }
 
 }  // namespace layerboost

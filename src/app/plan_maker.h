@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "artifact/plan.h"
 #include "base/run_info.h"
 #include "kernels/precision.h"
+#include "model/model.h"
 #include "plan/frontier.h"
 
 namespace layerboost {
@@ -44,14 +46,15 @@ struct MadePlan {
 };
 
 /// Chooses a plan from the analysis in `analysis_path` and writes it to `output`, the parameters of its maps beside it.
-/// Opens the model for a joint search and, once for each machine, to measure its speed; without a speed target a model
-/// that can't be found only leaves the speed out. `run`: seed, threads and precision in use. Throws Error, Interrupted.
+/// Opens the model for a joint search and, once for each machine, to measure its speed, unless it is `model`; without a
+/// speed target a model that can't be found only leaves the speed out. `run`: seed, threads and precision in use.
+/// Throws Error, Interrupted.
 MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, const fs::path& output,
-                   Precision precision, const RunInfo& run);
+                   Precision precision, const RunInfo& run, std::shared_ptr<Model> model = nullptr);
 
 /// The curve for a plan that is there already, `specs` [L]. Throws Error where the analysis has no score for one of its
 /// mixers.
 Json make_curve(const fs::path& analysis_path, const PlanOptions& options, const std::vector<MixerSpec>& specs,
-                Precision precision, const RunInfo& run);
+                Precision precision, const RunInfo& run, std::shared_ptr<Model> model = nullptr);
 
 }  // namespace layerboost

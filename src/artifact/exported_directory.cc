@@ -12,8 +12,8 @@ bool is_exported_directory(const fs::path& path) {
   return get_or<std::string>(read_json(config), "model_type", "", config.string()) == "layerboost";
 }
 
-Plan exported_plan(const Checkpoint& checkpoint, const fs::path& directory) {
-  const fs::path file = directory / "config.json";
+Plan exported_plan(const Checkpoint& checkpoint) {
+  const fs::path file = checkpoint.path() / "config.json";
   const std::string where = file.string() + ": layerboost";
   const Json own = get<Json>(read_json(file), "layerboost", file.string());
   Plan plan;

@@ -131,26 +131,27 @@ bool read_ranges(const fs::path& path, const std::string& hash, InputRanges& ran
 }
 
 /// As the model was trained, unless `use` says otherwise.
-InputRanges observe(const fs::path& path, const ModelUse* use) {
-  const auto model = load_model(path, Precision::bf16, nullptr, use != nullptr ? use->change : nullptr);
+InputRanges observe(const std::shared_ptr<const Checkpoint>& checkpoint, const ModelUse* use) {
+  const auto model = load_model(checkpoint, Precision::bf16, nullptr, use != nullptr ? use->change : nullptr);
   const auto mixers = use != nullptr ? use->make_mixers(*model) : std::make_unique<MixerSet>(*model);
   const auto& list = mixers->list(use != nullptr ? use->specs : native_specs(model->config));
   return observe_ranges(*model, list, text_count, text_length);
 }
 
-InputRanges ranges_of(const fs::path& path, const Checkpoint& checkpoint, const ModelUse* use, bool needs_text) {
-  const std::string key = checkpoint.hash() + (use != nullptr ? " " + use->key : "");
+InputRanges ranges_of(const std::shared_ptr<const Checkpoint>& checkpoint, const ModelUse* use, bool needs_text) {
+  const fs::path path = checkpoint->path();
+  const std::string key = checkpoint->hash() + (use != nullptr ? " " + use->key : "");
   std::vector<fs::path> files = {cache_dir() / "calibration" / (sha256(key) + ".json")};
   if (use == nullptr)
     files.insert(files.begin(),
                  fs::is_directory(path) ? path / "calibration.json" : fs::path(path.string() + ".calibration.json"));
-  InputRanges ranges = empty_ranges(checkpoint.config());
+  InputRanges ranges = empty_ranges(checkpoint->config());
   for (const fs::path& file : files)
     if (read_ranges(file, key, ranges)) return ranges;
 
-  if (needs_text) (void)Tokenizer(checkpoint.tokenizer());
+  if (needs_text) (void)Tokenizer(checkpoint->tokenizer());
   note("calibrating {} for int8, once", path.filename().string());
-  ranges = observe(path, use);
+  ranges = observe(checkpoint, use);
   const Json json = to_json(ranges, key);
   try {
     write_file(files.front(), json.dump());
@@ -218,14 +219,13 @@ Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ran
   return smoothing;
 }
 
-std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision, const ModelUse* use,
-                                  bool needs_text) {
+std::unique_ptr<Model> load_calibrated(const std::shared_ptr<const Checkpoint>& checkpoint, Precision precision,
+                                       const ModelUse* use, bool needs_text) {
   const WeightChange* const change = use != nullptr ? use->change : nullptr;
-  if (precision != Precision::int8) return load_model(path, precision, nullptr, change);
-  const auto checkpoint = open_checkpoint(path);
-  const InputRanges ranges = ranges_of(path, *checkpoint, use, needs_text);
+  if (precision != Precision::int8) return load_model(checkpoint, precision, nullptr, change);
+  const InputRanges ranges = ranges_of(checkpoint, use, needs_text);
   const Smoothing smoothing = smoothing_factors(*checkpoint, ranges, smoothing_alpha, change);
-  return load_model(path, precision, &smoothing, change);
+  return load_model(checkpoint, precision, &smoothing, change);
 }
 
 }  // namespace layerboost

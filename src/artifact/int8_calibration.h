@@ -2,7 +2,6 @@
 // weights.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -40,11 +39,11 @@ struct ModelUse {
   std::vector<MixerSpec> specs;  // [L]
 };
 
-/// Opens a model ready to run (load_model). Under int8 it is calibrated first, once: the ranges are kept beside the
+/// Loads a model ready to run (load_model). Under int8 it is calibrated first, once: the ranges are kept beside the
 /// model, as FILE.calibration.json or DIR/calibration.json, or in the cache where that can't be written. With `use`, it
 /// is changed and calibrated as it will be used; those ranges are kept in the cache. With `needs_text`, its tokenizer
 /// is seen to before it is calibrated, which takes a while. Throws Error.
-std::unique_ptr<Model> open_model(const std::filesystem::path& path, Precision precision, const ModelUse* use = nullptr,
-                                  bool needs_text = false);
+std::unique_ptr<Model> load_calibrated(const std::shared_ptr<const Checkpoint>& checkpoint, Precision precision,
+                                       const ModelUse* use = nullptr, bool needs_text = false);
 
 }  // namespace layerboost

@@ -33,12 +33,13 @@ TEST(Merge, IsTheModelOfChangedWeights) {
   const fs::path written = small.root / "merged";
   test::write_small_model(written, small.config, &change);
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
-    const auto expected = load_model(written, precision), merged = load_model(small.base, precision, nullptr, &change);
+    const auto expected = load_model(written, precision),
+               merged = load_model(open_checkpoint(small.base), precision, nullptr, &change);
     EXPECT_EQ(distance(*merged, *expected, small.plan.specs()), 0);
     EXPECT_EQ(merged->hash, small.model_hash);
   }
   const auto unchanged = load_model(small.base, Precision::f32);
-  const auto merged = load_model(small.base, Precision::f32, nullptr, &change);
+  const auto merged = load_model(open_checkpoint(small.base), Precision::f32, nullptr, &change);
   EXPECT_GT(distance(*merged, *unchanged, small.plan.specs()), 0.1);
 }
 
@@ -173,21 +174,21 @@ TEST(Merge, Int8IsCalibratedForTheMergedWeights) {
   ::setenv("XDG_CACHE_HOME", cache.c_str(), 1);
   const ModelUse use{&change, "sha256:p sha256:a", [](const Model& model) { return std::make_unique<MixerSet>(model); },
                      small.plan.specs()};
-  const auto merged = open_model(small.base, Precision::int8, &use);
+  const auto merged = load_calibrated(open_checkpoint(small.base), Precision::int8, &use);
   EXPECT_FALSE(fs::exists(small.base / "calibration.json"));
   const auto count = [&] { return std::distance(fs::directory_iterator(cache / "layerboost/calibration"), {}); };
   EXPECT_EQ(count(), 1);
-  (void)open_model(small.base, Precision::int8, &use);
+  (void)load_calibrated(open_checkpoint(small.base), Precision::int8, &use);
   EXPECT_EQ(count(), 1);
   ModelUse other = use;
   other.key = "sha256:p sha256:b";
-  (void)open_model(small.base, Precision::int8, &other);
+  (void)load_calibrated(open_checkpoint(small.base), Precision::int8, &other);
   EXPECT_EQ(count(), 2);
   if (before != nullptr)
     ::setenv("XDG_CACHE_HOME", saved.c_str(), 1);
   else
     ::unsetenv("XDG_CACHE_HOME");
-  const auto exact = load_model(small.base, Precision::f32, nullptr, &change);
+  const auto exact = load_model(open_checkpoint(small.base), Precision::f32, nullptr, &change);
   const auto unchanged = load_model(small.base, Precision::f32);
   EXPECT_LT(distance(*merged, *exact, small.plan.specs()), distance(*unchanged, *exact, small.plan.specs()) / 3);
 }

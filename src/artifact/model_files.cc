@@ -1,5 +1,7 @@
 #include "artifact/model_files.h"
 
+#include <utility>
+
 #include "artifact/adapter.h"
 #include "artifact/boosted_directory.h"
 #include "artifact/exported_directory.h"
@@ -14,13 +16,14 @@ namespace {
 constexpr const char* make_again = "run the same layerboost heal (or boost) again, which makes it anew";
 
 /// The base model of a directory: at `path`, else in the cache under `name`, else the default model if it is the one.
-fs::path find_base(const fs::path& path, const std::string& name, const std::string& hash, const fs::path& where) {
+std::shared_ptr<const Checkpoint> open_base(const fs::path& path, const std::string& name, const std::string& hash,
+                                            const fs::path& where) {
   std::error_code ignored;
-  if (fs::exists(path, ignored)) return path;
+  if (fs::exists(path, ignored)) return open_checkpoint(path);
   for (const std::string& known : {name, std::string(default_model)}) {
     try {
-      fs::path found = find_cached_model(known);
-      if (open_checkpoint(found)->hash() == hash) return found;
+      std::shared_ptr<const Checkpoint> found = open_checkpoint(find_cached_model(known));
+      if (found->hash() == hash) return found;
     } catch (const Error&) {  // not there
       continue;
     }
@@ -32,7 +35,7 @@ fs::path find_base(const fs::path& path, const std::string& name, const std::str
 ModelFiles of_boost(const fs::path& directory) {
   const BoostDirectory boost = read_boost_directory(directory);
   ModelFiles files;
-  files.model = find_base(boost.model_path, boost.model_name, boost.model_hash, directory);
+  files.checkpoint = open_base(boost.model_path, boost.model_name, boost.model_hash, directory);
   files.model_hash = boost.model_hash;
   if (fs::exists(directory / "plan.json")) files.plan = directory / "plan.json";
   files.where = (directory / "boost.json").string();
@@ -41,7 +44,7 @@ ModelFiles of_boost(const fs::path& directory) {
 
 ModelFiles of_exported(const fs::path& directory) {
   ModelFiles files;
-  files.model = directory;
+  files.checkpoint = open_checkpoint(directory);
   files.plan = directory / "plan.json";
   files.where = (directory / "config.json").string();
   // Not there in what transformers saved again.
@@ -49,9 +52,19 @@ ModelFiles of_exported(const fs::path& directory) {
   return files;
 }
 
+ModelFiles find(const std::string& model) {
+  if (is_healed_directory(model)) return healed_model_files(model);
+  if (is_boost_directory(model)) return of_boost(model);
+  const fs::path path = find_model(model);
+  if (is_exported_directory(path)) return of_exported(path);
+  ModelFiles files;
+  files.checkpoint = open_checkpoint(path);
+  return files;
+}
+
 }  // namespace
 
-ModelFiles healed_model_files(const fs::path& directory, const fs::path& base) {
+ModelFiles healed_model_files(const fs::path& directory, std::shared_ptr<const Checkpoint> base) {
   const HealedDirectory healed = read_healed_directory(directory);
   ModelFiles files;
   files.where = healed_file(directory).string();
@@ -63,20 +76,16 @@ ModelFiles healed_model_files(const fs::path& directory, const fs::path& base) {
   if (files.adapter_hash != healed.adapter_hash)
     fail("{}: has changed since {} was written (expected {}, found {}); restore it, or {}", files.adapter.string(),
          files.where, healed.adapter_hash, files.adapter_hash, make_again);
-  files.model = base.empty() ? find_base(healed.model_path, healed.model_name, healed.model_hash, directory) : base;
+  files.checkpoint =
+      base != nullptr ? std::move(base) : open_base(healed.model_path, healed.model_name, healed.model_hash, directory);
   files.model_hash = healed.model_hash;
   files.plan_hash = healed.plan_hash;
   return files;
 }
 
 ModelFiles find_model_files(const std::string& model) {
-  const std::string found = shipped_or_given(model);
-  if (is_healed_directory(found)) return healed_model_files(found, {});
-  if (is_boost_directory(found)) return of_boost(found);
-  const fs::path path = find_model(found);
-  if (is_exported_directory(path)) return of_exported(path);
-  ModelFiles files;
-  files.model = path;
+  ModelFiles files = find(shipped_or_given(model));
+  files.argument = model;
   return files;
 }
 
@@ -88,35 +97,36 @@ ModelFiles find_model_files(const std::string& model, const std::string& plan) {
   return files;
 }
 
-void check_model_hash(const ModelFiles& files, const std::string& hash) {
-  if (!files.model_hash.empty() && files.model_hash != hash)
+void check_model_hash(const ModelFiles& files) {
+  if (files.model_hash.empty()) return;
+  if (const std::string hash = files.checkpoint->hash(); files.model_hash != hash)
     fail("{}: made from the model {}, but {} is {}; put the right model there", files.where, files.model_hash,
-         files.model.string(), hash);
+         files.checkpoint->path().string(), hash);
 }
 
-PlannedFiles open_planned_files(const ModelFiles& files) {
-  PlannedFiles opened;
-  opened.checkpoint = open_checkpoint(files.model);
-  const Config& config = opened.checkpoint->config();
-  const std::string hash = opened.checkpoint->hash();
-  check_model_hash(files, hash);
-  const bool in_config = files.plan == files.model / "config.json";
-  opened.plan = in_config ? exported_plan(*opened.checkpoint, files.model) : read_plan(files.plan, config, hash);
-  const std::string plan_hash = opened.plan.hash();
+PlannedFiles read_planned_files(const ModelFiles& files) {
+  PlannedFiles planned;
+  const Checkpoint& checkpoint = *files.checkpoint;
+  const Config& config = checkpoint.config();
+  check_model_hash(files);
+  const std::string hash = checkpoint.hash();
+  const bool in_config = files.plan == checkpoint.path() / "config.json";
+  planned.plan = in_config ? exported_plan(checkpoint) : read_plan(files.plan, config, hash);
+  const std::string plan_hash = planned.plan.hash();
   if (!files.plan_hash.empty() && files.plan_hash != plan_hash)
     fail("{}: has changed since it was healed (expected {}, found {}); restore it, or remove it and {}",
          files.plan.string(), files.plan_hash, plan_hash, make_again);
   if (!files.adapter.empty()) {
-    opened.adapter = read_adapter(files.adapter, config, hash, plan_hash);
-    opened.change.emplace(*opened.adapter, config, files.adapter_hash);
+    planned.adapter = read_adapter(files.adapter, config, hash, plan_hash);
+    planned.change.emplace(*planned.adapter, config, files.adapter_hash);
   }
   if (in_config) {
-    opened.parameters = exported_parameters(*opened.checkpoint, opened.plan);
-    return opened;
+    planned.parameters = exported_parameters(checkpoint, planned.plan);
+    return planned;
   }
-  opened.parameters = merged_parameters(config, read_plan_maps(opened.plan, files.plan, config),
-                                        opened.adapter ? &*opened.adapter : nullptr, files.adapter.string());
-  return opened;
+  planned.parameters = merged_parameters(config, read_plan_maps(planned.plan, files.plan, config),
+                                         planned.adapter ? &*planned.adapter : nullptr, files.adapter.string());
+  return planned;
 }
 
 }  // namespace layerboost

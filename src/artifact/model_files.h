@@ -1,4 +1,4 @@
-// What a MODEL argument stands for on disk: a model, and perhaps a plan and an adapter made for it.
+// What a MODEL argument stands for on disk: a model, opened, and perhaps a plan and an adapter made for it.
 #pragma once
 
 #include <map>
@@ -13,7 +13,8 @@
 namespace layerboost {
 
 struct ModelFiles {
-  fs::path model;          // a GGUF file or a directory with config.json
+  std::string argument;  // MODEL, for messages
+  std::shared_ptr<const Checkpoint> checkpoint;
   std::string model_hash;  // what it must have; empty: anything
   fs::path plan;           // empty: none; config.json of an exported model that has no other
   std::string plan_hash;   // what it must have; empty: anything
@@ -24,28 +25,28 @@ struct ModelFiles {
 
 /// The files of what find_model() finds, of a directory that boost, heal or export wrote, or of one that comes with the
 /// program ("models/NAME"). Where the base model is not at the path recorded, it is looked for by the name recorded.
-/// Throws Error when there is no such model, the directory lacks a file, or its adapter has changed.
+/// Throws Error when there is no such model, it can't be opened, the directory lacks a file, or its adapter has
+/// changed.
 ModelFiles find_model_files(const std::string& model);
 
-/// Those of a directory that heal wrote, whose base model is at `base`; empty: it is looked for.
-ModelFiles healed_model_files(const fs::path& directory, const fs::path& base);
+/// Those of a directory that heal wrote, whose base model is `base`; nullptr: it is looked for.
+ModelFiles healed_model_files(const fs::path& directory, std::shared_ptr<const Checkpoint> base = nullptr);
 
 /// As find_model_files(), with `plan` (unless empty) in place of the directory's own.
 ModelFiles find_model_files(const std::string& model, const std::string& plan);
 
-/// Throws Error unless `hash` is the one that the directory was made from.
-void check_model_hash(const ModelFiles& files, const std::string& hash);
+/// Throws Error unless the model is the one that the directory was made from.
+void check_model_hash(const ModelFiles& files);
 
-/// A plan with what it is to be run on, opened but not loaded.
+/// A plan with what it is to be run on, read but not loaded.
 struct PlannedFiles {
-  std::shared_ptr<const Checkpoint> checkpoint;
   Plan plan;
   std::optional<Adapter> adapter;
   std::optional<AdapterChange> change;  // the adapter's
   MixerParameters parameters;           // of the plan's mixers, those that the adapter has learnt in place of others
 };
 
-/// Opens the files, among which a plan, and checks that they belong together. Throws Error.
-PlannedFiles open_planned_files(const ModelFiles& files);
+/// Reads the files, among which a plan, and checks that they belong together. Throws Error.
+PlannedFiles read_planned_files(const ModelFiles& files);
 
 }  // namespace layerboost

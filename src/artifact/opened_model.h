@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "artifact/model_files.h"
 #include "base/run_info.h"
 #include "mixer/mixers.h"
 #include "model/model.h"
@@ -14,7 +15,7 @@
 namespace layerboost {
 
 struct OpenedModel {
-  std::unique_ptr<Model> model;
+  std::shared_ptr<Model> model;
   std::unique_ptr<MixerSet> mixers;
   KvType kv = KvType::bf16;      // how keys and values are kept
   std::vector<MixerSpec> specs;  // [L] the plan's, or the model's own
@@ -42,15 +43,25 @@ struct OpenedModel {
 OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision,
                                 KvType kv = KvType::bf16, bool needs_text = true);
 
-/// As open_model_argument() without a plan, for what must start from an unchanged model: throws Error for a healed or
+/// The same of files that find_model_files() found.
+OpenedModel open_model(const ModelFiles& files, Precision precision, KvType kv = KvType::bf16, bool needs_text = true);
+
+/// As open_model() of a model without a plan, for what must start from an unchanged one: throws Error for a healed or
 /// exported one. `command` begins the message.
-OpenedModel open_original_model(const std::string& model, Precision precision, const char* command);
+OpenedModel open_original_model(const ModelFiles& files, Precision precision, const char* command);
+
+/// A model as it was trained, with mixers of its own to run it.
+OpenedModel as_trained(std::shared_ptr<Model> model, KvType kv = KvType::bf16);
+
+/// An original() with the plan in a file: the same weights in memory. Throws Error.
+OpenedModel with_plan(const OpenedModel& original, const fs::path& plan);
 
 /// The model that an opened one was made from, to compare with: the same weights with the model's own mixers or, where
-/// an adapter has changed them, those of the base model, opened again. Keys and values are kept in bf16.
+/// an adapter has changed them, those of the base model. Keys and values are kept in bf16. Requires: the opened model's
+/// files haven't been closed.
 class UnchangedModel {
  public:
-  UnchangedModel(const std::string& model, const OpenedModel& opened);
+  explicit UnchangedModel(const OpenedModel& opened);
   /// nullptr for a model without a plan and without int8 keys and values, and for an exported one, which doesn't know
   /// what it was made from.
   [[nodiscard]] const ModelWithMixers* get() const { return run_ ? &*run_ : nullptr; }

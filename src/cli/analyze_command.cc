@@ -58,7 +58,7 @@ void analyze(AnalyzeFlags options) {
     const fs::path output = fs::absolute(options.output);
     remove_leftovers(output.parent_path(), output.stem().string() + ".");
   });
-  const OpenedModel opened = open_original_model(options.model, options.common.precision, "analyze");
+  const OpenedModel opened = open_original_model(find_model_files(options.model), options.common.precision, "analyze");
   run.model = opened.model->hash;
   const Analysis analysis = run_analysis(opened, options.analyze, options.common.seed, options.output, run);
   if (!options.analyze.ranks->first()) return;

@@ -34,7 +34,7 @@ void run_eval(EvalOptions& options) {
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);
   std::optional<UnchangedModel> unchanged;
-  if (!quality.text.empty() || !quality.retrieval.empty()) unchanged.emplace(options.model, opened);
+  if (!quality.text.empty() || !quality.retrieval.empty()) unchanged.emplace(opened);
   const QualityReport report = measure_quality(opened.run(), unchanged ? unchanged->get() : nullptr, quality);
   fmt::print("{}", to_table(report));
   if (options.common.json.empty()) return;

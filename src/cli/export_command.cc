@@ -18,8 +18,7 @@ struct ExportFlags {
 };
 
 /// Of all mixers that have some, be they those that they start with.
-std::map<std::string, NamedParameter> parameters_of(const PlannedFiles& planned) {
-  const Config& config = planned.checkpoint->config();
+std::map<std::string, NamedParameter> parameters_of(const PlannedFiles& planned, const Config& config) {
   MixerParameters parameters;
   for (int layer = 0; layer < config.layers; ++layer) {
     const MixerKind kind = planned.plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
@@ -35,11 +34,11 @@ void run_export(const ExportFlags& options) {
   const ModelFiles files = find_model_files(options.model, options.plan);
   if (files.plan.empty())
     fail("export {}: a model without a plan; give a directory that heal or boost wrote, or --plan", options.model);
-  const PlannedFiles planned = open_planned_files(files);
+  const PlannedFiles planned = read_planned_files(files);
   const Json healing =
       files.adapter.empty() ? Json::object() : read_healed_directory(files.adapter.parent_path()).figures;
-  export_model({*planned.checkpoint, files.model, planned.plan, planned.change ? &*planned.change : nullptr,
-                parameters_of(planned), files.adapter_hash, healing},
+  export_model({*files.checkpoint, files.checkpoint->path(), planned.plan, planned.change ? &*planned.change : nullptr,
+                parameters_of(planned, files.checkpoint->config()), files.adapter_hash, healing},
                options.output);
   fmt::print("written to {}; next: layerboost eval {}\n", options.output, options.output);
 }

@@ -70,7 +70,7 @@ void run_heal(HealFlags options) {
     });
   }
   RunInfo run = start_run(options.common);
-  const OpenedModel opened = open_original_model(options.model, options.common.precision, "heal");
+  const OpenedModel opened = open_original_model(find_model_files(options.model), options.common.precision, "heal");
   run.model = opened.model->hash;
   const HealPlan plan{read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
   run.plan = plan.plan.hash();

@@ -163,15 +163,14 @@ void print_healing(const HealedDirectory& healed, const Adapter& adapter, const 
 
 /// A model, alone or with a plan, or healed.
 Json show_model(const ModelFiles& files, int context) {
-  const std::shared_ptr<const Checkpoint> checkpoint = open_checkpoint(files.model);
-  const Config& config = checkpoint->config();
-  const std::string hash = checkpoint->hash();
-  check_model_hash(files, hash);
+  check_model_hash(files);
+  const Config& config = files.checkpoint->config();
+  const std::string hash = files.checkpoint->hash();
   Json json = {{"model", describe_model(config, hash)}};
   print_model(config, hash);
   std::vector<MixerSpec> specs = native_specs(config);
   if (!files.plan.empty()) {
-    const PlannedFiles planned = open_planned_files(files);
+    const PlannedFiles planned = read_planned_files(files);
     specs = planned.plan.specs();
     json["plan"] = describe_plan(planned.plan);
     print_plan(planned.plan);

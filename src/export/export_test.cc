@@ -40,7 +40,7 @@ class Exported : public testing::Test {
 
 TEST_F(Exported, ComputesWhatTheMergedModelDoes) {
   export_it();
-  const auto merged = load_model(small_.base, Precision::bf16, nullptr, &change_);
+  const auto merged = load_model(open_checkpoint(small_.base), Precision::bf16, nullptr, &change_);
   const auto exported = load_model(directory_, Precision::bf16);
   const Plan plan = read_plan(directory_ / "plan.json", exported->config, exported->hash);
   EXPECT_EQ(plan.specs(), small_.plan.specs());
@@ -120,7 +120,7 @@ TEST_F(Exported, TellsItsPlanWithoutPlanJson) {
   }
   export_model({*checkpoint_, small_.base, plan, nullptr, named_parameters(small_.config, parameters), ""}, directory_);
   const auto exported = open_checkpoint(directory_);
-  const Plan found = exported_plan(*exported, directory_);
+  const Plan found = exported_plan(*exported);
   EXPECT_EQ(found.specs(), plan.specs());
   EXPECT_EQ(found.model_name, plan.model_name);
   EXPECT_EQ(found.model_hash, exported->hash());

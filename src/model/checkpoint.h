@@ -41,6 +41,8 @@ void read_rows(const Tensor& tensor, std::int64_t first, std::int64_t count, flo
 class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
+  /// What open_checkpoint() was given.
+  [[nodiscard]] virtual std::filesystem::path path() const = 0;
   [[nodiscard]] virtual const Config& config() const = 0;
   /// The tensor with this Hugging Face name ("model.layers.3.self_attn.q_proj.weight", "model.embed_tokens.weight",
   /// "model.norm.weight", "lm_head.weight", ...). Throws Error naming file and tensor when it's missing or its shape

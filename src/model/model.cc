@@ -21,16 +21,19 @@ void Model::close_files() {
 
 RopeTable Model::rope() const { return {config.rope.frequencies(config.head_size), config.rope.attention_factor}; }
 
-std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision, const Smoothing* smoothing,
-                                  const WeightChange* change) {
-  std::shared_ptr<const Checkpoint> checkpoint = open_checkpoint(path);
+std::unique_ptr<Model> load_model(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,
+                                  const Smoothing* smoothing, const WeightChange* change) {
   auto model = std::make_unique<Model>();
-  model->path = path;
+  model->path = checkpoint->path();
   model->hash = checkpoint->hash();
   model->config = checkpoint->config();
   model->precision = precision;
   model->weights = load_weights(std::move(checkpoint), precision, smoothing, change);
   return model;
+}
+
+std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision) {
+  return load_model(open_checkpoint(path), precision);
 }
 
 }  // namespace layerboost

@@ -35,9 +35,11 @@ struct Model {
   mutable std::unique_ptr<const Tokenizer> tokenizer_;
 };
 
-/// Opens and packs a model (see open_checkpoint for the path; load_weights for smoothing and change). Its hash stays
-/// the unchanged model's. Throws Error.
-std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision,
+/// Packs an opened model (see load_weights for smoothing and change). Its hash stays the unchanged model's. Throws
+/// Error.
+std::unique_ptr<Model> load_model(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,
                                   const Smoothing* smoothing = nullptr, const WeightChange* change = nullptr);
+/// Opens it first (open_checkpoint).
+std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision);
 
 }  // namespace layerboost

@@ -32,6 +32,7 @@ class TableCheckpoint final : public Checkpoint {
         tensors_(std::move(tensors)),
         tokenizer_(std::move(tokenizer)) {}
 
+  [[nodiscard]] fs::path path() const override { return tensors_.where(); }
   [[nodiscard]] const Config& config() const override { return config_; }
   [[nodiscard]] const Tensor& tensor(const std::string& name, const std::vector<std::int64_t>& shape) const override {
     return tensors_.get(name, shape);

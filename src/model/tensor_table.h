@@ -18,7 +18,7 @@ void for_each_tensor(const Config& config,
 
 class TensorTable {
  public:
-  /// `where` names the model in messages.
+  /// `where` names the model in messages: its path.
   explicit TensorTable(std::string where) : where_(std::move(where)) {}
 
   [[nodiscard]] const std::string& where() const { return where_; }
