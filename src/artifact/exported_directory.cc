@@ -4,6 +4,14 @@
 #include "base/json.h"
 
 namespace layerboost {
+namespace {
+
+/// One of a mixer's own parameters, which lie among the weights.
+const Tensor& tensor_of(const Checkpoint& checkpoint, int layer, MixerKind kind, const ParameterShape& parameter) {
+  return checkpoint.tensor(fmt::format("model.layers.{}.{}.{}", layer, name_of(kind), parameter.name), parameter.shape);
+}
+
+}  // namespace
 
 bool is_exported_directory(const fs::path& path) {
   std::error_code ignored;
@@ -13,15 +21,27 @@ bool is_exported_directory(const fs::path& path) {
 }
 
 Plan exported_plan(const Checkpoint& checkpoint) {
+  const Config& config = checkpoint.config();
   const fs::path file = checkpoint.path() / "config.json";
   const std::string where = file.string() + ": layerboost";
   const Json own = get<Json>(read_json(file), "layerboost", file.string());
   Plan plan;
   plan.model_name = get_or<std::string>(get_or<Json>(own, "made_from", Json::object(), where), "name", "", where);
   plan.model_hash = checkpoint.hash();
-  // That there is one for each layer is known since the model was opened.
-  for (const Json& mixer : get<Json>(own, "mixers", where))
-    plan.layers.push_back({parse_mixer(mixer.get<std::string>()), {}});
+  const auto mixers = get<std::vector<std::string>>(own, "mixers", where);
+  for (std::size_t layer = 0; layer < mixers.size(); ++layer) {
+    try {
+      plan.layers.push_back({parse_mixer(mixers[layer]), {}});
+    } catch (const Error& error) {
+      fail("{}: \"mixers\": layer {}: {}", where, layer, error.what());
+    }
+  }
+  check_layers(plan, config, where + ": \"mixers\"");
+  for (int layer = 0; layer < config.layers; ++layer) {
+    const MixerKind kind = plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
+    for (const ParameterShape& parameter : parameter_shapes(config, kind))
+      (void)tensor_of(checkpoint, layer, kind, parameter);
+  }
   return plan;
 }
 
@@ -31,8 +51,7 @@ MixerParameters exported_parameters(const Checkpoint& checkpoint, const Plan& pl
   for (int layer = 0; layer < config.layers; ++layer) {
     const MixerKind kind = plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
     for (const ParameterShape& parameter : parameter_shapes(config, kind)) {
-      Tensor tensor = checkpoint.tensor(fmt::format("model.layers.{}.{}.{}", layer, name_of(kind), parameter.name),
-                                        parameter.shape);
+      Tensor tensor = tensor_of(checkpoint, layer, kind, parameter);
       tensor.shape = {static_cast<std::int64_t>(parameter.count())};  // any number of dimensions, in one row
       std::vector<float>& values = parameters[{layer, kind}];
       values.resize(values.size() + parameter.count());

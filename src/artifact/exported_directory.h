@@ -12,7 +12,8 @@ namespace layerboost {
 /// Whether `path` is a directory whose config.json says that layerboost exported it.
 bool is_exported_directory(const fs::path& path);
 
-/// The plan in config.json of the exported directory that was opened. Throws Error.
+/// The plan in config.json of the exported directory that was opened. Throws Error for mixers that don't exist, or that
+/// its weights leave nothing for.
 Plan exported_plan(const Checkpoint& checkpoint);
 
 /// The parameters of the plan's mixers, which lie among the weights as "model.layers.N.KIND.NAME". Throws Error when

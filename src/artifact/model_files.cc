@@ -111,7 +111,8 @@ PlannedFiles read_planned_files(const ModelFiles& files) {
   check_model_hash(files);
   const std::string hash = checkpoint.hash();
   const bool in_config = files.plan == checkpoint.path() / "config.json";
-  planned.plan = in_config ? exported_plan(checkpoint) : read_plan(files.plan, config, hash);
+  if (!config.attention.empty()) planned.plan = exported_plan(checkpoint);  // to be right even where it isn't used
+  if (!in_config) planned.plan = read_plan(files.plan, config, hash);
   const std::string plan_hash = planned.plan.hash();
   if (!files.plan_hash.empty() && files.plan_hash != plan_hash)
     fail("{}: has changed since it was healed (expected {}, found {}); restore it, or remove it and {}",

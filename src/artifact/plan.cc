@@ -28,14 +28,22 @@ Plan read_plan(const fs::path& path, const Config& config, const std::string& mo
     fail("{}: \"model\" is {} ({}), but the model given is {} ({}); make a plan for it with layerboost plan",
          path.string(), printable(plan.model_name, 80), printable(plan.model_hash, 80), printable(config.name, 80),
          model_hash);
-  if (std::ssize(plan.layers) != config.layers)
-    fail("{}: \"layers\" has {} layers, but {} has {}", path.string(), plan.layers.size(), printable(config.name, 80),
-         config.layers);
-  for (std::size_t l = 0; l < plan.layers.size(); ++l)
-    if (plan.layers[l].mixer.sinks > config.max_positions)  // memory for them is taken at once
-      fail("{}: layer {}: \"sinks\" is {}; {} has {} positions", path.string(), l, plan.layers[l].mixer.sinks,
-           printable(config.name, 80), config.max_positions);
+  check_layers(plan, config, path.string());
   return plan;
+}
+
+void check_layers(const Plan& plan, const Config& config, const std::string& where) {
+  const std::string name = printable(config.name, 80);
+  if (std::ssize(plan.layers) != config.layers)
+    fail("{}: \"layers\" has {} layers, but {} has {}", where, plan.layers.size(), name, config.layers);
+  for (int l = 0; l < config.layers; ++l) {
+    const MixerSpec& mixer = plan.layers[static_cast<std::size_t>(l)].mixer;
+    if (mixer.sinks > config.max_positions)  // memory for them is taken at once
+      fail("{}: layer {}: \"sinks\" is {}; {} has {} positions", where, l, mixer.sinks, name, config.max_positions);
+    if (config.attention_of(l) > descriptor_of(mixer.kind).weights)
+      fail("{}: layer {}: its mixer is {}, but its attention was left out when {} was exported", where, l,
+           to_string(mixer), name);
+  }
 }
 
 MixerParameters read_plan_maps(const Plan& plan, const fs::path& path, const Config& config) {

@@ -63,6 +63,9 @@ Plan read_plan(const fs::path& path);
 /// Reads a plan for this model. Throws Error also when it was made for another one.
 Plan read_plan(const fs::path& path, const Config& config, const std::string& model_hash);
 
+/// Throws Error, its message beginning with `where`, unless the model has as many layers, and can run each one's mixer.
+void check_layers(const Plan& plan, const Config& config, const std::string& where);
+
 /// One line for each layer. Completely or not at all. Throws Error.
 void write_plan(const fs::path& path, const Plan& plan);
 

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "artifact/healed_for_tests.h"
 #include "artifact/opened_model.h"
 #include "base/error_for_tests.h"
@@ -91,6 +93,50 @@ TEST_F(HealedModel, ExportedIsAModelWithItsPlan) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(run({"analyze", exported, "-o", small_.root / "analysis.json"}), 2);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("an exported model"));
+}
+
+TEST_F(HealedModel, ExportedWithMixersThatMakeNoSenseIsRefused) {
+  const fs::path exported = small_.root / "exported";
+  EXPECT_EQ(run({"export", small_.healed, "-o", exported}), 0);
+  const Json config = read_json(exported / "config.json");
+  const std::string plan = read_file(exported / "plan.json");
+  const auto with_mixer = [&](std::size_t layer, const Json& mixer) {
+    Json changed = config;
+    changed["layerboost"]["mixers"][layer] = mixer;
+    return changed;
+  };
+  Json none = config, few = config, word = config;
+  none["layerboost"].erase("mixers");
+  few["layerboost"]["mixers"].erase(0);
+  word["layerboost"]["mixers"] = "softmax";
+  const std::pair<Json, const char*> cases[] = {
+      {none, "\"mixers\" should be a list of 4 entries"},
+      {few, "\"mixers\" should be a list of 4 entries"},
+      {word, "\"mixers\" should be a list of 4 entries"},
+      {with_mixer(1, 7), "\"mixers\" should be texts"},
+      {with_mixer(1, "sofmax"), "layer 1: unknown mixer \"sofmax\""},
+      {with_mixer(1, ""), "layer 1: unknown mixer \"\""},
+      {with_mixer(1, "window"), "layer 1: unknown mixer \"window\""},
+      {with_mixer(1, "window:99999999"), "layer 1: unknown mixer"},
+      {with_mixer(1, "window:8\n+2"), "layer 1: unknown mixer"},
+      {with_mixer(1, "window:8+9999"), "layer 1: \"sinks\" is 9999"},
+      {with_mixer(2, "softmax"), "layer 2: its mixer is softmax, but its attention was left out"},
+      {with_mixer(1, "map"), "missing tensor \"model.layers.1.map.weight\""},
+  };
+  for (const auto& [changed, what] : cases) {
+    write_json(exported / "config.json", changed);
+    for (const bool with_plan : {true, false}) {
+      fs::remove(exported / "plan.json");
+      if (with_plan) write_file(exported / "plan.json", plan);
+      testing::internal::CaptureStdout();
+      testing::internal::CaptureStderr();
+      EXPECT_EQ(run({"info", exported}), 2) << what;
+      EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+      const std::string said = testing::internal::GetCapturedStderr();
+      EXPECT_THAT(said, HasSubstr(what));
+      EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+    }
+  }
 }
 
 TEST_F(HealedModel, IsDescribed) {

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "app/plan_strip.h"
 #include "artifact/healed_directory.h"
@@ -166,18 +167,20 @@ Json show_model(const ModelFiles& files, int context) {
   check_model_hash(files);
   const Config& config = files.checkpoint->config();
   const std::string hash = files.checkpoint->hash();
+  std::optional<PlannedFiles> planned;
+  if (!files.plan.empty()) planned = read_planned_files(files);
   Json json = {{"model", describe_model(config, hash)}};
   print_model(config, hash);
   std::vector<MixerSpec> specs = native_specs(config);
-  if (!files.plan.empty()) {
-    const PlannedFiles planned = read_planned_files(files);
-    specs = planned.plan.specs();
-    json["plan"] = describe_plan(planned.plan);
-    print_plan(planned.plan);
-    if (planned.plan.predicted) print_predicted(*planned.plan.predicted);
-    if (planned.adapter) {
+  if (planned) {
+    const Plan& plan = planned->plan;
+    specs = plan.specs();
+    json["plan"] = describe_plan(plan);
+    print_plan(plan);
+    if (plan.predicted) print_predicted(*plan.predicted);
+    if (planned->adapter) {
       const HealedDirectory healed = read_healed_directory(files.adapter.parent_path());
-      print_healing(healed, *planned.adapter, files.where);
+      print_healing(healed, *planned->adapter, files.where);
       json["healing"] = {{"adapter", healed.adapter_hash}, {"options", healed.options}, {"figures", healed.figures}};
     }
   } else {
