@@ -51,7 +51,8 @@ void export_model(const ExportSource& source, const fs::path& directory, std::si
   export_weights(source, exported, directory, shard_bytes);
   for (const Asset& file : export_code())
     if (file.name.ends_with(".py")) write_file(directory / file.name, file.bytes);
-  write_file(directory / "README.md", model_card(source, exported, export_license(source.path, directory)));
+  write_file(directory / "README.md",
+             model_card(source, exported, export_license(source.path, source.checkpoint.config(), directory)));
   const Json tokens = export_tokenizer(source.checkpoint, source.path, directory);
   write_json(config_file, export_config_json(source, exported, tokens));
   export_plan(source, directory);

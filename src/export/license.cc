@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "export/code.h"
-#include "model/gguf_file.h"
 
 namespace layerboost {
 namespace {
@@ -64,12 +63,6 @@ BaseLicense of_directory(const fs::path& base, const fs::path& directory) {
   return license;
 }
 
-BaseLicense of_gguf(const fs::path& base) {
-  const MappedFile file(base);
-  const GgufFile gguf(file.bytes(), base.string());
-  return {license_id(gguf.text("general.license", "")), {}};
-}
-
 /// Without the appendix, which is about a work of one's own.
 std::string apache_license() {
   const auto assets = export_code();
@@ -82,8 +75,9 @@ std::string apache_license() {
 
 }  // namespace
 
-BaseLicense export_license(const fs::path& base, const fs::path& directory) {
-  BaseLicense license = fs::is_directory(base) ? of_directory(base, directory) : of_gguf(base);
+BaseLicense export_license(const fs::path& base, const Config& config, const fs::path& directory) {
+  BaseLicense license =
+      fs::is_directory(base) ? of_directory(base, directory) : BaseLicense{license_id(config.license), {}};
   if (license.files.empty() && license.id == "apache-2.0") {
     write_file(directory / "LICENSE", apache_license());
     license.files.emplace_back("LICENSE");

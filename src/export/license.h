@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "model/config.h"
 
 namespace layerboost {
 
@@ -13,9 +14,9 @@ struct BaseLicense {
   std::vector<std::string> files;  // names of its files in the exported directory
 };
 
-/// Puts what is known of the licence of the model at `base` (a GGUF file, or a Hugging Face directory) into
-/// `directory`: the directory's LICENSE* and NOTICE* files; the text of the Apache License 2.0, where that is said to
-/// be the licence and no file lies beside. Throws Error.
-BaseLicense export_license(const fs::path& base, const fs::path& directory);
+/// Puts what is known of the licence of the model at `base` (a GGUF file, which `config` is of, or a Hugging Face
+/// directory) into `directory`: the directory's LICENSE* and NOTICE* files; the text of the Apache License 2.0, where
+/// that is said to be the licence and no file lies beside. Throws Error.
+BaseLicense export_license(const fs::path& base, const Config& config, const fs::path& directory);
 
 }  // namespace layerboost

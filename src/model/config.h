@@ -41,6 +41,7 @@ struct SamplingDefaults {
 struct Config {
   std::string arch;             // "llama", "qwen2", "qwen3" or "mistral"
   std::string name;             // for people
+  std::string license;          // as GGUF names it (general.license); empty: not said there
   int layers = 0;               // L
   int hidden = 0;               // D
   int heads = 0, kv_heads = 0;  // H, G

@@ -126,6 +126,11 @@ TEST(GgufCheckpoint, SlidingWindow) {
   EXPECT_EQ(c.windows, (std::vector<int>{24, 24}));
 }
 
+TEST(GgufCheckpoint, Licence) {
+  EXPECT_EQ(config_of(llama_with([](GgufWriter&) {})).license, "");
+  EXPECT_EQ(config_of(llama_with([](GgufWriter& w) { w.text("general.license", "mit"); })).license, "mit");
+}
+
 TEST(GgufCheckpoint, SamplingOfTheModelsMakers) {
   EXPECT_FALSE(config_of(llama_with([](GgufWriter&) {})).sampling.any());
   const SamplingDefaults sampling = config_of(llama_with([](GgufWriter& w) {

@@ -112,6 +112,7 @@ Config gguf_config(const GgufFile& file) {
          in_quotes(c.arch));
   const ArchKeys keys(file, c.arch);
   c.name = file.text("general.name", c.arch);
+  c.license = file.text("general.license", "");
   c.layers = keys.integer("block_count");
   if (c.layers < 1 || c.layers > max_layers)
     fail("{}: {} is {}; it should be 1 to {}", file.where(), keys.name("block_count"), c.layers, max_layers);
