@@ -15,7 +15,7 @@
 #include "model/gguf_checkpoint.h"
 #include "model/hf_config.h"
 #include "model/safetensors_checkpoint.h"
-#include "model/tensor_table.h"
+#include "model/tensor_names.h"
 
 namespace layerboost::fuzz {
 

@@ -22,7 +22,7 @@
 #include "base/terminal.h"
 #include "eval/self_text.h"
 #include "layerboost/version.h"
-#include "model/tensor_table.h"
+#include "model/tensor_names.h"
 #include "plan/cost_calibration.h"
 #include "report/report.h"
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "model/safetensors_file.h"
 #include "model/safetensors_writer.h"
+#include "model/tensor_names.h"
 
 namespace layerboost {
 namespace {
@@ -17,22 +18,10 @@ constexpr const char* adapter_format = "layerboost adapter";
 constexpr const char* adapter_version = "1";
 constexpr std::string_view suffix_a = ".lora_a", suffix_b = ".lora_b";
 
-struct Part {
-  std::string_view name, module;
-};
-constexpr std::array parts = {Part{"q", "self_attn.q_proj"}, Part{"k", "self_attn.k_proj"},
-                              Part{"v", "self_attn.v_proj"}, Part{"o", "self_attn.o_proj"},
-                              Part{"gate", "mlp.gate_proj"}, Part{"up", "mlp.up_proj"},
-                              Part{"down", "mlp.down_proj"}};
-
-/// [out, in]
-std::pair<std::int64_t, std::int64_t> shape_of(std::string_view part, const Config& c) {
-  if (part == "q") return {c.q_size(), c.hidden};
-  if (part == "k" || part == "v") return {c.kv_size(), c.hidden};
-  if (part == "o") return {c.hidden, c.q_size()};
-  if (part == "down") return {c.hidden, c.ffn};
-  return {c.ffn, c.hidden};
-}
+constexpr std::array parts = {std::pair{"q", LayerPart::q},       std::pair{"k", LayerPart::k},
+                              std::pair{"v", LayerPart::v},       std::pair{"o", LayerPart::o},
+                              std::pair{"gate", LayerPart::gate}, std::pair{"up", LayerPart::up},
+                              std::pair{"down", LayerPart::down}};
 
 /// N and the rest of "layers.N.REST"; N is -1 for a name of another form.
 std::pair<int, std::string_view> split_name(std::string_view name) {
@@ -122,13 +111,13 @@ void read_pair(Adapter& adapter, const std::map<std::string, Tensor>& tensors, c
 AdaptedWeight adapted_weight(const std::string& pair, const Config& config, const std::string& where) {
   const auto [layer, rest] = split_name(pair);
   const std::string_view wanted = rest;
-  const auto part = std::find_if(parts.begin(), parts.end(), [&](const Part& p) { return p.name == wanted; });
+  const auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& known) { return known.first == wanted; });
   if (layer < 0 || part == parts.end())
     fail("{}: changes \"{}\"; expected layers.N.PART with a PART of q, k, v, o, gate, up, down", where, pair);
   if (layer >= config.layers)
     fail("{}: changes \"{}\", but the model's layers are 0 to {}", where, pair, config.layers - 1);
-  const auto [out, in] = shape_of(part->name, config);
-  return {fmt::format("model.layers.{}.{}.weight", layer, part->module), out, in};
+  const auto [out, in] = shape_of(config, part->second);
+  return {weight_name(layer, part->second), out, in};
 }
 
 Adapter read_adapter(const fs::path& path, const Config& config, const std::string& model_hash,

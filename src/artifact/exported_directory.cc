@@ -2,13 +2,15 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/tensor_names.h"
 
 namespace layerboost {
 namespace {
 
 /// One of a mixer's own parameters, which lie among the weights.
 const Tensor& tensor_of(const Checkpoint& checkpoint, int layer, MixerKind kind, const ParameterShape& parameter) {
-  return checkpoint.tensor(fmt::format("model.layers.{}.{}.{}", layer, name_of(kind), parameter.name), parameter.shape);
+  const std::string name = fmt::format("{}.{}", name_of(kind), parameter.name);
+  return checkpoint.tensor(layer_tensor_name(layer, name), parameter.shape);
 }
 
 }  // namespace

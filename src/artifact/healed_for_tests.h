@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "kernels/bf16.h"
 #include "model/safetensors_writer.h"
-#include "model/tensor_table.h"
+#include "model/tensor_names.h"
 #include "model/tiny_models_for_tests.h"
 
 namespace layerboost::test {

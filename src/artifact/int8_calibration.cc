@@ -11,6 +11,7 @@
 #include "kernels/bf16.h"
 #include "mixer/mixers.h"
 #include "model/subject.h"
+#include "model/tensor_names.h"
 
 namespace layerboost {
 namespace {
@@ -193,29 +194,25 @@ InputRanges observe_ranges(const Model& model, const MixerList& mixers, int sequ
 Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ranges, float alpha,
                             const WeightChange* change) {
   const Config& config = checkpoint.config();
-  const std::int64_t D = config.hidden, F = config.ffn, q = config.q_size(), kv = config.kv_size();
   Smoothing smoothing{std::vector<LayerSmoothing>(ranges.layers.size()), {}};
-  const auto columns = [&](const std::vector<std::pair<std::string, std::int64_t>>& tensors, std::int64_t count) {
-    return column_ranges(checkpoint, tensors, count, change);
+  const auto columns = [&](int layer, std::initializer_list<LayerPart> parts) {
+    std::vector<std::pair<std::string, std::int64_t>> tensors;
+    for (const LayerPart part : parts) tensors.emplace_back(weight_name(layer, part), shape_of(config, part).out);
+    return column_ranges(checkpoint, tensors, shape_of(config, *parts.begin()).in, change);
   };
-  const auto count = static_cast<std::ptrdiff_t>(ranges.layers.size());
+  const int count = static_cast<int>(ranges.layers.size());
 #pragma omp parallel for schedule(dynamic)
-  for (std::ptrdiff_t l = 0; l < count; ++l) {
-    const std::string prefix = fmt::format("model.layers.{}.", l);
-    const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
+  for (int l = 0; l < count; ++l) {
     const InputRanges::Layer& inputs = ranges.layers[static_cast<std::size_t>(l)];
     LayerSmoothing& layer = smoothing.layers[static_cast<std::size_t>(l)];
-    const auto gate_up = columns({{mlp + "gate_proj.weight", F}, {mlp + "up_proj.weight", F}}, D);
-    layer.gate_up = factors(inputs.gate_up, gate_up, alpha);
-    if (config.attention_of(static_cast<int>(l)) != AttentionParts::all) continue;
-    const auto qkv = columns(
-        {{attention + "q_proj.weight", q}, {attention + "k_proj.weight", kv}, {attention + "v_proj.weight", kv}}, D);
-    const auto o = columns({{attention + "o_proj.weight", D}}, q);
-    layer.qkv = factors(inputs.qkv, qkv, alpha);
+    layer.gate_up = factors(inputs.gate_up, columns(l, {LayerPart::gate, LayerPart::up}), alpha);
+    if (config.attention_of(l) != AttentionParts::all) continue;
+    const auto o = columns(l, {LayerPart::o});
+    layer.qkv = factors(inputs.qkv, columns(l, {LayerPart::q, LayerPart::k, LayerPart::v}), alpha);
     layer.o = factors(shared_by_kv_head(inputs.o, config), shared_by_kv_head(o, config), alpha);
   }
-  const char* const head = config.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-  smoothing.head = factors(ranges.head, columns({{head, config.vocab}}, D), alpha);
+  const auto head = column_ranges(checkpoint, {{head_name(config), config.vocab}}, config.hidden, change);
+  smoothing.head = factors(ranges.head, head, alpha);
   return smoothing;
 }
 

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "model/safetensors_writer.h"
-#include "model/tensor_table.h"
+#include "model/tensor_names.h"
 
 namespace layerboost {
 namespace {

@@ -102,7 +102,7 @@ class Writer {
     }
   }
 
-  TokenId draw(std::size_t text, const LogitsBlock& block, std::size_t row, AlignedBuffer& scratch) {
+  TokenId draw(std::size_t text, const LogitsBlock& block, std::size_t row, ScratchStack& scratch) {
     return sample(block.row(row), block.scale(row), block.vocab, options_.sampling, processors_[text], {},
                   random_[text], scratch);
   }

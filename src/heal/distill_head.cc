@@ -14,12 +14,7 @@ constexpr int block_rows = 128;
 
 }  // namespace
 
-DistillHead::DistillHead(const Model& model)
-    : model_(model),
-      transposed_(transposed_matrix(
-          *model.weights.checkpoint,
-          {{model.config.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight", model.config.vocab}},
-          model.config.hidden, model.precision)) {}
+DistillHead::DistillHead(const Model& model) : model_(model), transposed_(transposed_head(model)) {}
 
 const float* DistillHead::logits(const float* hidden, std::span<const int> index, int count, AlignedBuffer& buffer) {
   const Config& config = model_.config;

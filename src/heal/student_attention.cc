@@ -7,23 +7,6 @@
 namespace layerboost {
 namespace {
 
-PackedMatrix transposed_qkv(const Model& model, int layer) {
-  const Config& config = model.config;
-  const std::string prefix = "model.layers." + std::to_string(layer) + ".self_attn.";
-  return transposed_matrix(*model.weights.checkpoint,
-                           {{prefix + "q_proj.weight", config.q_size()},
-                            {prefix + "k_proj.weight", config.kv_size()},
-                            {prefix + "v_proj.weight", config.kv_size()}},
-                           config.hidden, model.precision);
-}
-
-PackedMatrix transposed_o(const Model& model, int layer) {
-  return transposed_matrix(
-      *model.weights.checkpoint,
-      {{"model.layers." + std::to_string(layer) + ".self_attn.o_proj.weight", model.config.hidden}},
-      model.config.q_size(), model.precision);
-}
-
 const float* floats(const AlignedBuffer& buffer) { return reinterpret_cast<const float*>(buffer.data()); }
 
 float* zeroed(AlignedBuffer& buffer, std::size_t count) {
@@ -43,8 +26,8 @@ class AttentionStudent final : public StudentMixer {
         weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
         core_(std::move(core)),
         core_parameters_(core_parameters),
-        qkv_(weights_.qkv, transposed_qkv(model, layer), qkv, options),
-        o_(weights_.o, transposed_o(model, layer), o, options),
+        qkv_(weights_.qkv, transposed_matrix(model, layer, {LayerPart::q, LayerPart::k, LayerPart::v}), qkv, options),
+        o_(weights_.o, transposed_matrix(model, layer, {LayerPart::o}), o, options),
         scratch_(scratch) {
     const Config& config = model.config;
     const auto optional = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };

@@ -6,30 +6,13 @@
 #include "kernels/training_rows.h"
 
 namespace layerboost {
-namespace {
-
-std::string prefix(int layer) { return "model.layers." + std::to_string(layer) + ".mlp."; }
-
-PackedMatrix transposed_gate_up(const Model& model, int layer) {
-  const int F = model.config.ffn;
-  return transposed_matrix(*model.weights.checkpoint,
-                           {{prefix(layer) + "gate_proj.weight", F}, {prefix(layer) + "up_proj.weight", F}},
-                           model.config.hidden, model.precision);
-}
-
-PackedMatrix transposed_down(const Model& model, int layer) {
-  return transposed_matrix(*model.weights.checkpoint, {{prefix(layer) + "down_proj.weight", model.config.hidden}},
-                           model.config.ffn, model.precision);
-}
-
-}  // namespace
 
 StudentMlp::StudentMlp(const Model& model, int layer, const LoraSite& gate_up, const LoraSite& down,
                        const LoraOptions& options, StudentScratch& scratch)
     : model_(model),
       weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
-      gate_up_(weights_.gate_up, transposed_gate_up(model, layer), gate_up, options),
-      down_(weights_.down, transposed_down(model, layer), down, options),
+      gate_up_(weights_.gate_up, transposed_matrix(model, layer, {LayerPart::gate, LayerPart::up}), gate_up, options),
+      down_(weights_.down, transposed_matrix(model, layer, {LayerPart::down}), down, options),
       scratch_(scratch) {}
 
 void StudentMlp::assign(std::span<const float> parameters) {

@@ -44,9 +44,8 @@ class Checkpoint {
   /// What open_checkpoint() was given.
   [[nodiscard]] virtual std::filesystem::path path() const = 0;
   [[nodiscard]] virtual const Config& config() const = 0;
-  /// The tensor with this Hugging Face name ("model.layers.3.self_attn.q_proj.weight", "model.embed_tokens.weight",
-  /// "model.norm.weight", "lm_head.weight", ...). Throws Error naming file and tensor when it's missing or its shape
-  /// isn't `shape`.
+  /// The tensor with this Hugging Face name (model/tensor_names.h). Throws Error naming file and tensor when it's
+  /// missing or its shape isn't `shape`.
   [[nodiscard]] virtual const Tensor& tensor(const std::string& name, const std::vector<std::int64_t>& shape) const = 0;
   /// What to build a Tokenizer from. Throws Error when the model has none or one of an unsupported kind.
   [[nodiscard]] virtual TokenizerData tokenizer() const = 0;

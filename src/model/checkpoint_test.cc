@@ -9,7 +9,7 @@
 #include "base/error_for_tests.h"
 #include "base/file.h"
 #include "model/model.h"
-#include "model/tensor_table.h"
+#include "model/tensor_names.h"
 #include "model/tiny_models_for_tests.h"
 
 namespace layerboost {

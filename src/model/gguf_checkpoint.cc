@@ -7,26 +7,30 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "model/tensor_names.h"
 #include "model/tensor_table.h"
 
 namespace layerboost {
 namespace {
 
-using Names = std::pair<std::string_view, std::string_view>;
-
 constexpr std::array model_names = {
-    Names{"token_embd.weight", "model.embed_tokens.weight"},
-    Names{"output_norm.weight", "model.norm.weight"},
-    Names{"output.weight", "lm_head.weight"},
+    std::pair{"token_embd.weight", embeddings_name},
+    std::pair{"output_norm.weight", final_norm_name},
+    std::pair{"output.weight", own_head_name},
 };
 
 constexpr std::array layer_names = {
-    Names{"attn_norm", "input_layernorm"},    Names{"attn_q", "self_attn.q_proj"},
-    Names{"attn_k", "self_attn.k_proj"},      Names{"attn_v", "self_attn.v_proj"},
-    Names{"attn_output", "self_attn.o_proj"}, Names{"attn_q_norm", "self_attn.q_norm"},
-    Names{"attn_k_norm", "self_attn.k_norm"}, Names{"ffn_norm", "post_attention_layernorm"},
-    Names{"ffn_gate", "mlp.gate_proj"},       Names{"ffn_up", "mlp.up_proj"},
-    Names{"ffn_down", "mlp.down_proj"},
+    std::pair{"attn_norm", LayerPart::mixer_norm},
+    std::pair{"attn_q", LayerPart::q},
+    std::pair{"attn_k", LayerPart::k},
+    std::pair{"attn_v", LayerPart::v},
+    std::pair{"attn_output", LayerPart::o},
+    std::pair{"attn_q_norm", LayerPart::q_norm},
+    std::pair{"attn_k_norm", LayerPart::k_norm},
+    std::pair{"ffn_norm", LayerPart::mlp_norm},
+    std::pair{"ffn_gate", LayerPart::gate},
+    std::pair{"ffn_up", LayerPart::up},
+    std::pair{"ffn_down", LayerPart::down},
 };
 
 /// "blk.12.attn_q.weight" in parts.
@@ -48,8 +52,9 @@ std::string hugging_face_name(std::string_view name) {
     if (name == gguf) return std::string(hf);
   }
   if (const auto parts = split_layer_name(name)) {
-    for (const auto& [gguf, hf] : layer_names) {
-      if (parts->module == gguf) return fmt::format("model.layers.{}.{}.{}", parts->layer, hf, parts->kind);
+    for (const auto& [gguf, part] : layer_names) {
+      if (parts->module == gguf)
+        return layer_tensor_name(parts->layer, fmt::format("{}.{}", name_of(part), parts->kind));
     }
   }
   return std::string(name);

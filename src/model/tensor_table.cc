@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "model/tensor_names.h"
 
 namespace layerboost {
 namespace {
@@ -58,37 +59,6 @@ class TableCheckpoint final : public Checkpoint {
 
 }  // namespace
 
-void for_each_tensor(const Config& c,
-                     const std::function<void(const std::string&, const std::vector<std::int64_t>&)>& visit) {
-  const std::int64_t hidden = c.hidden;
-  visit("model.embed_tokens.weight", {c.vocab, hidden});
-  for (int layer = 0; layer < c.layers; ++layer) {
-    const std::string prefix = fmt::format("model.layers.{}.", layer);
-    const auto linear = [&](const char* name, std::int64_t out, std::int64_t in, bool bias) {
-      visit(prefix + name + ".weight", {out, in});
-      if (bias) visit(prefix + name + ".bias", {out});
-    };
-    const AttentionParts parts = c.attention_of(layer);
-    if (parts != AttentionParts::none) visit(prefix + "input_layernorm.weight", {hidden});
-    if (parts == AttentionParts::all) {
-      linear("self_attn.q_proj", c.q_size(), hidden, c.qkv_bias);
-      linear("self_attn.k_proj", c.kv_size(), hidden, c.qkv_bias);
-      linear("self_attn.v_proj", c.kv_size(), hidden, c.qkv_bias);
-      if (c.qk_norm) {
-        visit(prefix + "self_attn.q_norm.weight", {c.head_size});
-        visit(prefix + "self_attn.k_norm.weight", {c.head_size});
-      }
-      linear("self_attn.o_proj", hidden, c.q_size(), c.o_bias);
-    }
-    visit(prefix + "post_attention_layernorm.weight", {hidden});
-    linear("mlp.gate_proj", c.ffn, hidden, c.mlp_bias);
-    linear("mlp.up_proj", c.ffn, hidden, c.mlp_bias);
-    linear("mlp.down_proj", hidden, c.ffn, c.mlp_bias);
-  }
-  visit("model.norm.weight", {hidden});
-  if (!c.tied_embeddings) visit("lm_head.weight", {c.vocab, hidden});
-}
-
 void TensorTable::add(const std::string& name, const std::string& file, Tensor tensor) {
   if (!entries_.try_emplace(name, Entry{file, std::move(tensor)}).second)
     fail("{}: tensor {} appears twice", file, in_quotes(name));
@@ -111,10 +81,10 @@ void TensorTable::check(const Config& config) const {
 }
 
 AttentionParts TensorTable::attention_of(int layer) const {
-  const std::string prefix = fmt::format("model.layers.{}.", layer), attention = prefix + "self_attn.";
+  const std::string attention = attention_prefix(layer);
   const auto first = entries_.lower_bound(attention);
   if (first != entries_.end() && first->first.starts_with(attention)) return AttentionParts::all;
-  return has(prefix + "input_layernorm.weight") ? AttentionParts::norm : AttentionParts::none;
+  return has(weight_name(layer, LayerPart::mixer_norm)) ? AttentionParts::norm : AttentionParts::none;
 }
 
 std::string TensorTable::hash(const Config& config) const {

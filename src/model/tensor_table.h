@@ -11,11 +11,6 @@
 
 namespace layerboost {
 
-/// Calls `visit` with the name and shape of every tensor that a model of this configuration must have, in the order of
-/// the forward pass ("lm_head.weight" only where embeddings aren't tied).
-void for_each_tensor(const Config& config,
-                     const std::function<void(const std::string&, const std::vector<std::int64_t>&)>& visit);
-
 class TensorTable {
  public:
   /// `where` names the model in messages: its path.

@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "model/dequantize.h"
-#include "model/tensor_table.h"
+#include "model/tensor_names.h"
 
 namespace layerboost::test {
 

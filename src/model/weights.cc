@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/tensor_names.h"
 
 namespace layerboost {
 namespace {
@@ -15,64 +16,60 @@ class Loader {
       : checkpoint_(checkpoint), config_(checkpoint.config()), precision_(precision), change_(change) {}
 
   LayerWeights layer(int index, const LayerSmoothing& smoothing) const {
-    const std::string prefix = fmt_prefix(index);
-    const std::string mlp = prefix + "mlp.";
-    const std::int64_t D = config_.hidden, F = config_.ffn;
-
+    const int D = config_.hidden;
     LayerWeights layer;
     const AttentionParts parts = config_.attention_of(index);
     if (parts != AttentionParts::none) {
-      layer.mixer_norm = divided(vector(prefix + "input_layernorm.weight", D), smoothing.qkv);
+      layer.mixer_norm = divided(vector(weight_name(index, LayerPart::mixer_norm), D), smoothing.qkv);
       layer.mixer_smoothing = smoothing.qkv;
     }
-    if (parts == AttentionParts::all) add_attention(layer, prefix + "self_attn.", smoothing);
+    if (parts == AttentionParts::all) add_attention(layer, index, smoothing);
 
-    layer.mlp_norm = divided(vector(prefix + "post_attention_layernorm.weight", D), smoothing.gate_up);
-    layer.gate_up = pack({{mlp + "gate_proj.weight", F, {}}, {mlp + "up_proj.weight", F, {}}}, D, smoothing.gate_up);
+    layer.mlp_norm = divided(vector(weight_name(index, LayerPart::mlp_norm), D), smoothing.gate_up);
+    layer.gate_up = pack({part(index, LayerPart::gate), part(index, LayerPart::up)}, D, smoothing.gate_up);
     if (precision_ == Precision::int8) layer.down_rotation = rotation_block(config_.ffn);
-    layer.down = pack({{mlp + "down_proj.weight", D, {}}}, F, {}, layer.down_rotation);
+    layer.down = pack({part(index, LayerPart::down)}, config_.ffn, {}, layer.down_rotation);
     if (config_.mlp_bias) {
-      layer.gate_up_bias = joined({vector(mlp + "gate_proj.bias", F), vector(mlp + "up_proj.bias", F)});
-      layer.down_bias = vector(mlp + "down_proj.bias", D);
+      layer.gate_up_bias = joined({bias(index, LayerPart::gate), bias(index, LayerPart::up)});
+      layer.down_bias = bias(index, LayerPart::down);
     }
     return layer;
   }
 
-  void add_attention(LayerWeights& layer, const std::string& attention, const LayerSmoothing& smoothing) const {
-    const std::int64_t D = config_.hidden, q = config_.q_size(), kv = config_.kv_size();
-    layer.qkv = qkv(attention, smoothing);
+  void add_attention(LayerWeights& layer, int index, const LayerSmoothing& smoothing) const {
+    layer.qkv = qkv(index, smoothing);
     if (config_.qkv_bias)
-      layer.qkv_bias = joined({vector(attention + "q_proj.bias", q), vector(attention + "k_proj.bias", kv),
-                               divided(vector(attention + "v_proj.bias", kv), smoothing.o)});
+      layer.qkv_bias = joined(
+          {bias(index, LayerPart::q), bias(index, LayerPart::k), divided(bias(index, LayerPart::v), smoothing.o)});
     if (config_.qk_norm) {
-      layer.q_norm = vector(attention + "q_norm.weight", config_.head_size);
-      layer.k_norm = vector(attention + "k_norm.weight", config_.head_size);
+      layer.q_norm = vector(weight_name(index, LayerPart::q_norm), config_.head_size);
+      layer.k_norm = vector(weight_name(index, LayerPart::k_norm), config_.head_size);
     }
-    layer.o = o(attention, smoothing);
+    layer.o = o(index, smoothing);
     layer.o_smoothing = smoothing.o;
-    if (config_.o_bias) layer.o_bias = vector(attention + "o_proj.bias", D);
+    if (config_.o_bias) layer.o_bias = bias(index, LayerPart::o);
+  }
+
+  std::vector<float> bias(int layer, LayerPart part) const {
+    return vector(bias_name(layer, part), shape_of(config_, part).out);
   }
 
   /// The parts of a layer's attention that `change` changes.
   OwnProjections changed_projections(int index, const LayerSmoothing& smoothing) const {
-    const std::string attention = fmt_prefix(index) + "self_attn.";
-    const auto changes = [&](const char* part) { return change_->changes(attention + part); };
+    const auto changes = [&](LayerPart part) { return change_->changes(weight_name(index, part)); };
     OwnProjections own;
-    if (changes("q_proj.weight") || changes("k_proj.weight") || changes("v_proj.weight"))
-      own.qkv = qkv(attention, smoothing);
-    if (changes("o_proj.weight")) own.o = o(attention, smoothing);
+    if (changes(LayerPart::q) || changes(LayerPart::k) || changes(LayerPart::v)) own.qkv = qkv(index, smoothing);
+    if (changes(LayerPart::o)) own.o = o(index, smoothing);
     return own;
   }
 
-  PackedMatrix qkv(const std::string& attention, const LayerSmoothing& smoothing) const {
-    return pack({{attention + "q_proj.weight", config_.q_size(), {}},
-                 {attention + "k_proj.weight", config_.kv_size(), {}},
-                 {attention + "v_proj.weight", config_.kv_size(), smoothing.o}},
+  PackedMatrix qkv(int index, const LayerSmoothing& smoothing) const {
+    return pack({part(index, LayerPart::q), part(index, LayerPart::k), part(index, LayerPart::v, smoothing.o)},
                 config_.hidden, smoothing.qkv);
   }
 
-  PackedMatrix o(const std::string& attention, const LayerSmoothing& smoothing) const {
-    return pack({{attention + "o_proj.weight", config_.hidden, {}}}, config_.q_size(), repeated_heads(smoothing.o));
+  PackedMatrix o(int index, const LayerSmoothing& smoothing) const {
+    return pack({part(index, LayerPart::o)}, config_.q_size(), repeated_heads(smoothing.o));
   }
 
   std::vector<float> vector(const std::string& name, std::int64_t size) const {
@@ -93,6 +90,9 @@ class Loader {
     std::int64_t rows;
     std::vector<float> row_factors;
   };
+  [[nodiscard]] Part part(int layer, LayerPart part, std::vector<float> row_factors = {}) const {
+    return {weight_name(layer, part), shape_of(config_, part).out, std::move(row_factors)};
+  }
 
   /// The parts one below the other, column j multiplied by column_factors[j] unless empty, then rows rotated by
   /// blocks of `rotation` unless that is 0.
@@ -123,8 +123,6 @@ class Loader {
   }
 
  private:
-  static std::string fmt_prefix(int index) { return "model.layers." + std::to_string(index) + "."; }
-
   static std::vector<float> joined(const std::vector<std::vector<float>>& parts) {
     std::vector<float> all;
     for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
@@ -168,10 +166,9 @@ Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision pre
   Weights weights;
   for (int l = 0; l < config.layers; ++l)
     weights.layers.push_back(loader.layer(l, factors.layers[static_cast<std::size_t>(l)]));
-  weights.final_norm = Loader::divided(loader.vector("model.norm.weight", config.hidden), factors.head);
-  const char* const head = config.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-  weights.head = loader.pack({{head, config.vocab, {}}}, config.hidden, factors.head);
-  weights.embedding = checkpoint->tensor("model.embed_tokens.weight", {config.vocab, config.hidden});
+  weights.final_norm = Loader::divided(loader.vector(final_norm_name, config.hidden), factors.head);
+  weights.head = loader.pack({{head_name(config), config.vocab, {}}}, config.hidden, factors.head);
+  weights.embedding = checkpoint->tensor(embeddings_name, {config.vocab, config.hidden});
   weights.embedding_bytes.assign(weights.embedding.data.begin(), weights.embedding.data.end());
   weights.embedding.data = weights.embedding_bytes;
   checkpoint->check_unchanged();
