@@ -8,17 +8,9 @@
 #include "layerboost/export.h"
 #include "layerboost/model.h"
 #include "layerboost/request.h"
+#include "layerboost/serving_options.h"
 
 namespace layerboost {
-
-/// What an engine may use.
-struct ServingOptions {
-  std::size_t memory = 0;    // bytes for all caches; 0: half of what is free
-  int step_tokens = 512;     // rows of one step: one for each running text, the others for prompts; > max_sequences
-  int max_sequences = 128;   // texts running at the same time
-  int max_queue = 1024;      // requests waiting at the same time, beyond those that free places are for
-  bool prefix_cache = true;  // beginnings that texts share are read once
-};
 
 /// An engine as of its last step.
 struct ServingStats {

@@ -15,7 +15,7 @@ class ChatSessions : public testing::Test {
     LB_NEEDS_DEFAULT_MODEL();
     if (!model_) model_ = load_model(default_model_path(), Precision::bf16);
     mixers_.emplace(*model_);
-    engine_.emplace(*model_, mixers_->list(native_specs(model_->config)), EngineOptions{.max_sequences = 1});
+    engine_.emplace(*model_, mixers_->list(native_specs(model_->config)), EngineOptions{{.max_sequences = 1}});
     chat_.emplace(model_->text());
   }
   static void TearDownTestSuite() { model_.reset(); }

@@ -10,19 +10,15 @@
 #include "base/error.h"
 #include "engine/request.h"
 #include "engine/step_runner.h"
+#include "layerboost/serving_options.h"
 #include "model/mixer.h"
 #include "model/model.h"
 #include "model/step_times.h"
 
 namespace layerboost {
 
-struct EngineOptions {
-  std::size_t memory = 0;   // bytes for all caches; 0: half of free_memory()
-  int step_tokens = 512;    // rows of one step: one for each running text, the others for prompts; > max_sequences
-  int max_sequences = 128;  // texts running at the same time
-  int preallocate = 0;      // positions of each of them whose memory is taken from the system at once
-  int max_queue = 1024;     // requests waiting at the same time, beyond those that free places are for
-  bool prefix_cache = true;
+struct EngineOptions : ServingOptions {
+  int preallocate = 0;  // positions of each text that may run whose memory is taken from the system at once
   const Clock* clock = &Clock::steady();  // by which requests wait; must outlive the engine
 };
 

@@ -7,24 +7,11 @@
 #include "library/model_impl.h"
 
 namespace layerboost {
-namespace {
-
-EngineOptions engine_options(const ServingOptions& options) {
-  EngineOptions engine;
-  engine.memory = options.memory;
-  engine.step_tokens = options.step_tokens;
-  engine.max_sequences = options.max_sequences;
-  engine.max_queue = options.max_queue;
-  engine.prefix_cache = options.prefix_cache;
-  return engine;
-}
-
-}  // namespace
 
 class ServingEngine::Impl {
  public:
   Impl(const LanguageModel::Impl& model, const ServingOptions& options)
-      : threads(model.threads), engine(*model.opened.model, model.mixers, engine_options(options)) {}
+      : threads(model.threads), engine(*model.opened.model, model.mixers, EngineOptions{options}) {}
 
   const int threads;
   Engine engine;

@@ -172,7 +172,7 @@ TEST(Completions, TokensThereAndBack) {
 TEST(Completions, AModelWithoutNumbersIsAnError) {
   // Whatever reads its 20th token comes to nothing.
   const int hidden = served_model().config.hidden;
-  ServerForTests server({}, {.memory = std::size_t{64} << 20}, [&](const MixerRows& rows) {
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20}}, [&](const MixerRows& rows) {
     for (const MixerSpan& span : rows.spans)
       if (span.position + span.count == 20) rows.hidden[(span.row + span.count - 1) * hidden] = std::nanf("");
   });
@@ -248,7 +248,7 @@ TEST(Completions, AClientThatLeavesFreesItsWork) {
 }
 
 TEST(Completions, AFullQueueAsksToTryLater) {
-  ServerForTests server({}, {.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 1});
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 1}});
   ClientForTests running(server.port()), waiting(server.port());
   Json asked = greedy("ab", 500);
   running.send("POST", "/v1/completions", asked.dump(), "");

@@ -137,7 +137,7 @@ TEST(Http, SaysWhatItIs) {
 }
 
 TEST(Http, PositionsAreNoMoreThanTheMemoryHolds) {
-  const ServerForTests server({}, {.memory = 200'000});  // 64 positions take 4 layers * 2 * 2 * 16 * 64 * 4 bytes
+  const ServerForTests server({}, {{.memory = 200'000}});  // 64 positions take 4 layers * 2 * 2 * 16 * 64 * 4 bytes
   EXPECT_EQ(server.ask("GET", "/v1/models").json()["data"][0]["max_model_len"], 192);
   const AnswerForTests chat =
       server.post("/v1/chat/completions", {{"messages", {{{"role", "user"}, {"content", "a"}}}}});
@@ -161,7 +161,7 @@ TEST(Http, HealthDoesNotWaitForTheModel) {
   // The compute thread is in this test's hands: it doesn't move at all.
   MixerSet mixers(served_model());
   const MixerList& list = mixers.list(native_specs(served_model().config));
-  Engine engine(served_model(), list, {.memory = std::size_t{64} << 20});
+  Engine engine(served_model(), list, {{.memory = std::size_t{64} << 20}});
   ServerOptions options;
   options.port = 0;
   const Server server(engine, served_model(), list, options);

@@ -23,7 +23,7 @@ inline const Model& served_model() {
 class ServerForTests {
  public:
   /// `then`: happens after the last layer's mixer.
-  explicit ServerForTests(ServerOptions options = {}, const EngineOptions& engine = {.memory = std::size_t{64} << 20},
+  explicit ServerForTests(ServerOptions options = {}, const EngineOptions& engine = {{.memory = std::size_t{64} << 20}},
                           std::function<void(const MixerRows&)> then = {})
       : mixers_(served_model()),
         last_(*mixers_.list(native_specs(served_model().config)).back(), std::move(then)),
