@@ -14,8 +14,8 @@ namespace {
 constexpr std::string_view header =
     "There is an important info hidden inside a lot of irrelevant text. Find it and memorize it. I will quiz you about "
     "the important information there.";
-constexpr std::array<std::string_view, 5> filler = {" The grass is green.", " The sky is blue.", " The sun is yellow.",
-                                                    " Here we go.", " There and back again."};
+constexpr std::array<std::string_view, 5> filler_sentences = {
+    " The grass is green.", " The sky is blue.", " The sun is yellow.", " Here we go.", " There and back again."};
 constexpr std::string_view question = " What is the pass key? The pass key is";
 
 std::string needle(int key) { return fmt::format(" The pass key is {}. Remember it. {} is the pass key.", key, key); }
@@ -27,13 +27,13 @@ struct Filler {
 };
 
 Filler make_filler(const Tokenizer& tokenizer, std::size_t size) {
-  std::array<std::vector<TokenId>, filler.size()> sentences;
-  for (std::size_t i = 0; i < filler.size(); ++i) sentences[i] = tokenizer.encode(filler[i]);
+  std::array<std::vector<TokenId>, filler_sentences.size()> sentences;
+  for (std::size_t i = 0; i < filler_sentences.size(); ++i) sentences[i] = tokenizer.encode(filler_sentences[i]);
   Filler result;
   std::size_t left = size;
   std::vector<std::size_t> order;  // of sentences, last first
-  for (std::size_t i = filler.size(); left > 0; --i) {
-    if (i == 0) i = filler.size();
+  for (std::size_t i = filler_sentences.size(); left > 0; --i) {
+    if (i == 0) i = filler_sentences.size();
     order.push_back(i - 1);
     left -= std::min(left, sentences[i - 1].size());
   }
