@@ -9,7 +9,6 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "eval/prefix_tree.h"
-#include "eval/run_reader.h"
 
 namespace layerboost {
 namespace {

@@ -1,6 +1,8 @@
-// A context and its continuation as tokens, by lm-evaluation-harness's rules.
+// A context and its continuation as tokens, by lm-evaluation-harness's rules, which rest on Python's notions of white
+// space and length.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "generate/token_run.h"
@@ -13,5 +15,11 @@ namespace layerboost {
 /// encode_with_bos(). Throws Error for an empty context when the model has neither BOS nor EOS.
 Request encode_pair(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation, TokenId bos,
                     int max_positions);
+
+/// UTF-8 `text` without the white space at its end, as str.rstrip() takes it: Unicode white space and U+001C-1F.
+std::string_view rstrip(std::string_view text);
+
+/// Code points of UTF-8 `text`, as len() counts them.
+std::size_t code_points(std::string_view text);
 
 }  // namespace layerboost

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "eval/python_strings.h"
+#include "eval/pair_encoding.h"
 #include "eval/text_data.h"
 #include "mixer/model_for_tests.h"
 

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "eval/pair_encoding.h"
-#include "eval/python_strings.h"
 #include "generate/bos.h"
 #include "generate/generate.h"
 
