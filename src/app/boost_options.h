@@ -1,4 +1,5 @@
-// What `layerboost boost` is asked for.
+// What `layerboost boost` is asked for, and whether that makes sense before it begins: a night's work must not end at
+// its last step because of a flag.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,7 @@
 #include "app/plan_maker.h"
 #include "app/speed.h"
 #include "eval/quality.h"
+#include "plan/cost_model.h"
 
 namespace layerboost {
 
@@ -24,7 +26,7 @@ struct BoostOptions {
   QualityOptions quality;  // of it: text (empty: text that the model writes), retrieval
   SpeedOptions speed{{1, 16, 64}, {256, 1024}, 32};
   bool retrieval_given = false, prompts_given = false;  // else they are cut to the model's positions
-  bool estimate = false;                              // only say what it would take
+  bool estimate = false;                                // only say what it would take
   ComputeOptions compute;
   std::string json;  // the file for the results, too; empty: none
 
@@ -48,5 +50,17 @@ struct BoostOptions {
     return options;
   }
 };
+
+/// All that can be seen of the options alone: words, numbers, files that must be there, places to write to. Throws
+/// Error.
+void check_boost(const BoostOptions& options);
+
+/// Lengths that nobody asked for become those that fit the model. Throws Error for those that were asked for and don't,
+/// and for budgets that no plan of the model can meet but for a speedup.
+void fit_to_model(BoostOptions& options, const Config& config);
+
+/// What the loaded model decides: the lengths of the texts that facts are found in, and the speedup by `cost` (nullptr
+/// where none is asked for). Throws Error.
+void check_with_model(const BoostOptions& options, const Model& model, const CostModel* cost);
 
 }  // namespace layerboost

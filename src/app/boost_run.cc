@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "app/boost_checks.h"
 #include "app/boost_estimate.h"
 #include "app/boost_healing.h"
 #include "app/boost_plan.h"

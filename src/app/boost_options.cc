@@ -1,8 +1,7 @@
-#include "app/boost_checks.h"
+#include "app/boost_options.h"
 
 #include <algorithm>
 
-#include "app/boost_healing.h"
 #include "app/check_files.h"
 #include "base/error.h"
 #include "engine/throughput.h"
