@@ -60,7 +60,7 @@ file(GLOB serve_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/web/serve*)
 if(TARGET lb_server)
   set(shared_files report.css early.js dom.js)
   list(TRANSFORM shared_files PREPEND ${PROJECT_SOURCE_DIR}/web/)
-  embed(lb_server server/serve_assets.h serve_assets ${serve_files} ${shared_files})
+  embed(lb_server server/page.h serve_assets ${serve_files} ${shared_files})
 endif()
 
 if(NOT TARGET lb_report)
@@ -71,7 +71,7 @@ find_file(CHART_JS chart.min.js PATHS /usr/share/javascript/chart.js /usr/share/
           DOC "Chart.js, bundled for browsers (Debian's libjs-chart.js)")
 file(GLOB web_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/web/*.html ${PROJECT_SOURCE_DIR}/web/*.css ${PROJECT_SOURCE_DIR}/web/*.js)
 list(REMOVE_ITEM web_files ${serve_files})
-embed(lb_report report/assets.h embedded_assets ${web_files} ${CHART_JS})
+embed(lb_report report/report.h embedded_assets ${web_files} ${CHART_JS})
 
 # The pages that report_test wrote, looked at in a headless browser at phone and desktop width, light and dark.
 if(TARGET report_test)

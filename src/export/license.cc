@@ -65,12 +65,9 @@ BaseLicense of_directory(const fs::path& base, const fs::path& directory) {
 
 /// Without the appendix, which is about a work of one's own.
 std::string apache_license() {
-  const auto assets = export_code();
-  const auto found =
-      std::find_if(assets.begin(), assets.end(), [](const Asset& asset) { return asset.name == "LICENSE"; });
-  LB_CHECK(found != assets.end());
+  const std::string_view text = bytes_of(export_code(), "LICENSE");
   constexpr std::string_view last = "END OF TERMS AND CONDITIONS\n";
-  return std::string(found->bytes.substr(0, found->bytes.find(last) + last.size()));
+  return std::string(text.substr(0, text.find(last) + last.size()));
 }
 
 }  // namespace

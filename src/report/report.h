@@ -1,7 +1,13 @@
 // The report: one self-contained HTML page about one run of `layerboost boost`.
 #pragma once
 
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/asset.h"
 #include "base/file.h"
+#include "base/json.h"
 
 namespace layerboost {
 
@@ -9,5 +15,19 @@ namespace layerboost {
 /// page needs no network and no other file. Throws Error when `dir` is missing, wasn't written by boost, or holds files
 /// that don't belong together.
 void write_report(const fs::path& dir);
+
+/// The files of web/ and Chart.js, built into the program.
+std::span<const Asset> embedded_assets();
+
+/// The whole page, needing nothing else: web/report.html with each {{FILE}} replaced by that embedded file, {{data}} by
+/// `data` as JSON, {{mixer_kinds}} by what the kinds of mixer say of themselves and {{title}} by `title`.
+std::string make_page(const Json& data, std::string_view title);
+
+/// `json` on one line such that nothing in it can end or change the <script> element around it: "<", U+2028 and U+2029
+/// are written as \u escapes. Bytes that aren't UTF-8 become U+FFFD.
+std::string json_for_script(const Json& json);
+
+/// `text` with & < > " ' as entities.
+std::string escape_html(std::string_view text);
 
 }  // namespace layerboost

@@ -11,7 +11,6 @@
 
 #include "artifact/plan.h"
 #include "base/error_for_tests.h"
-#include "report/page.h"
 #include "report/report_data.h"
 
 namespace layerboost {

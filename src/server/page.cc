@@ -1,26 +1,19 @@
 #include "server/page.h"
 
+#include "base/asset.h"
 #include "base/error.h"
-#include "server/serve_assets.h"
 
 namespace layerboost {
 namespace {
 
-std::string_view asset(std::string_view name) {
-  for (const Asset& found : serve_assets()) {
-    if (found.name == name) return found.bytes;
-  }
-  LB_CHECK(false && "a file of the page is missing");
-  return "";
-}
-
 /// serve.html with the files that its {{NAME}} stand for.
 std::string make_page() {
-  std::string page(asset("serve.html"));
+  std::string page(bytes_of(serve_assets(), "serve.html"));
   for (std::size_t open = page.find("{{"); open != std::string::npos; open = page.find("{{", open)) {
     const std::size_t close = page.find("}}", open);
     LB_CHECK(close != std::string::npos);
-    const std::string_view content = asset(std::string_view(page).substr(open + 2, close - open - 2));
+    const std::string_view content =
+        bytes_of(serve_assets(), std::string_view(page).substr(open + 2, close - open - 2));
     page.replace(open, close + 2 - open, content);
     open += content.size();
   }
