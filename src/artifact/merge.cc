@@ -5,7 +5,7 @@
 #include "artifact/parameters_file.h"
 #include "base/error.h"
 #include "mixer/descriptor.h"
-#include "model/tensor_table.h"
+#include "model/tensor_names.h"
 
 namespace layerboost {
 
