@@ -25,19 +25,37 @@ def text_rows(folder, precision):
             yield [precision, label, context, f"{base:.2f}", f"{after:.2f}", f"{change:+.4f} ± {error:.4f}", f"{100 * (after / base - 1):+.1f} %"]
 
 
-def share(rows):
-    return f"{sum(row['found'] for row in rows)} of {len(rows)}"
+def percent(share):
+    return f"{100 * share:.0f} %"
 
 
-def wording_rows(folder, precision):
-    paths = [folder / f"{precision}.wordings.{name}.json" for name in ("base", "standard")]
-    if not all(path.exists() for path in paths):
+def found_rows(folder, precision):
+    """By kind and in all: what is found of it plain and in a chat, unchanged and planned."""
+    path = folder / f"{precision}.found.json"
+    if not path.exists():
         return
-    both = [load(path) for path in paths]
-    for wording in dict.fromkeys(row["wording"] for row in both[0]):
-        for length in sorted({row["length"] for row in both[0]}):
-            yield [precision, wording, length, *(share([r for r in rows if r["wording"] == wording and r["length"] == length]) for rows in both)]
-    yield [precision, "all", "", *(share(rows) for rows in both)]
+    for result in load(path)["retrieval"]:
+        rows = result["wordings"]
+        for kind in [*dict.fromkeys(row["kind"] for row in rows), "all"]:
+            cells = []
+            for chat in (False, True):
+                own = [row for row in rows if row["chat"] == chat and kind in (row["kind"], "all")]
+                base, plan = (sum(row[key] for row in own) / len(own) for key in ("unchanged_found", "found"))
+                cells += [percent(base), percent(plan)]
+            yield [precision, kind, result["length"], *cells]
+        kept = [result[form] for form in ("plain", "chat")]
+        yield [precision, "kept; of the worst wording", result["length"],
+               *(cell for form in kept for cell in ("", f"{percent(form['kept'])}; {percent(form['kept_worst'])}"))]
+
+
+def agreement_rows(folder, precision):
+    path = folder / f"{precision}.found.json"
+    if not path.exists():
+        return
+    agreement = load(path)["agreement"]
+    for form in ("plain", "chat"):
+        row = agreement[form]
+        yield [precision, form, row["n"], f"{100 * row['equal']:.0f} ± {100 * row['equal_stderr']:.0f} %", f"{row['until']:.1f} ± {row['until_stderr']:.1f}"]
 
 
 def print_table(heads, rows):
@@ -52,4 +70,5 @@ if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[1])
     precisions = ("bf16", "int8")
     print_table(["precision", "text", "context", "unchanged: perplexity", "shipped plan", "ΔNLL", "change"], [r for p in precisions for r in text_rows(folder, p)])
-    print_table(["precision", "wording", "about … tokens", "unchanged: found", "shipped plan: found"], [r for p in precisions for r in wording_rows(folder, p)])
+    print_table(["precision", "facts", "tokens", "plain: unchanged", "plan", "chat: unchanged", "plan"], [r for p in precisions for r in found_rows(folder, p)])
+    print_table(["precision", "greedy text", "prompts", "equal after 64 tokens", "tokens until they differ"], [r for p in precisions for r in agreement_rows(folder, p)])
