@@ -70,8 +70,8 @@ struct BesideAndMerged {
       return pair.first.ends_with("gate") || pair.first.ends_with("up") || pair.first.ends_with("down");
     });
     change.emplace(small.adapter, small.config, "");
-    base = load_model(small.base, precision, &smoothing);
-    merged = load_model(small.base, precision, &smoothing, &*change);
+    base = load_model(open_checkpoint(small.base), precision, &smoothing);
+    merged = load_model(open_checkpoint(small.base), precision, &smoothing, &*change);
     const MixerParameters parameters = random_parameters(small.config);
     for (auto& set : unchanged) set = std::make_unique<MixerSet>(*base, parameters);
     for (auto& set : in_merged) set = std::make_unique<MixerSet>(*merged, parameters);
@@ -134,7 +134,7 @@ TEST_P(ProjectionsBeside, AreWhatIsMergedAndLeaveTheModelUnchanged) {
   const auto of_unchanged = token_log_probs(*both.base, unchanged, tokens, 25);
   EXPECT_EQ(of_own, token_log_probs(*both.merged, merged, tokens, 25));
   EXPECT_GT(std::fabs(of_own.back() - of_unchanged.back()), 0.01);
-  const auto alone = load_model(both.small.base, GetParam(), &both.smoothing);
+  const auto alone = load_model(open_checkpoint(both.small.base), GetParam(), &both.smoothing);
   EXPECT_EQ(of_unchanged,
             token_log_probs(*alone, MixerSet(*alone, random_parameters(alone->config)).list(both.plan), tokens, 25));
 }
