@@ -42,8 +42,9 @@ class Pages {
     std::shuffle(order_.begin(), order_.end(), std::mt19937(2));
     const std::size_t width = static_cast<std::size_t>(layout.kv_heads * layout.head_size);
     const auto keys = random_values(64 * width);
+    KernelScratch scratch;
     for (int i = 0; i < count; ++i) {
-      store_kv(layout, block(i), 0, 64, keys.data(), keys.data(), static_cast<std::ptrdiff_t>(width));
+      store_kv(layout, block(i), 0, 64, keys.data(), keys.data(), static_cast<std::ptrdiff_t>(width), scratch.caller());
     }
   }
   [[nodiscard]] std::byte* block(int i) const {
@@ -86,6 +87,7 @@ void attention_decode(benchmark::State& state) {
   using Case = Decode<type>;
   Case& decode = Case::instance();
   std::vector<AttentionTask> tasks(Case::kSequences);
+  KernelScratch scratch;
   for (auto _ : state) {
     for (int layer = 0; layer < Case::kLayers; ++layer) {
       for (int i = 0; i < Case::kSequences; ++i) {
@@ -98,7 +100,7 @@ void attention_decode(benchmark::State& state) {
             std::span(decode.segments)
                 .subspan(static_cast<std::size_t>((layer * Case::kSequences + i) * Case::kPages), Case::kPages);
       }
-      attention(decode.layout, kHeads, 0.125f, tasks);
+      attention(decode.layout, kHeads, 0.125f, tasks, scratch);
     }
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(decode.pages.bytes()) * state.iterations());
@@ -122,6 +124,7 @@ void window_decode(benchmark::State& state) {
       own.push_back({pages.block(i * page_count + page), 64, std::min(64, window - page * 64), 1000 + page * 64});
   }
   std::vector<AttentionTask> tasks(kSequences);
+  KernelScratch scratch;
   for (auto _ : state) {
     for (int layer = 0; layer < kLayers; ++layer) {
       for (int i = 0; i < kSequences; ++i) {
@@ -130,7 +133,7 @@ void window_decode(benchmark::State& state) {
             q.data() + at,     out.data() + at, 1,
             1000 + window - 1, window,          segments[static_cast<std::size_t>(layer * kSequences + i)]};
       }
-      attention(layout, kHeads, 0.125f, tasks);
+      attention(layout, kHeads, 0.125f, tasks, scratch);
     }
   }
   const std::size_t bytes = pages.bytes() + sink_layout.bytes() * kSequences * kLayers;
@@ -169,7 +172,8 @@ void attention_prompt(benchmark::State& state) {
   std::vector<float> out(q.size());
   const int window = static_cast<int>(state.range(2));
   const AttentionTask task = {q.data(), out.data(), asked, tokens - asked, window, segments};
-  for (auto _ : state) attention(layout, kHeads, 0.125f, {&task, 1});
+  KernelScratch scratch;
+  for (auto _ : state) attention(layout, kHeads, 0.125f, {&task, 1}, scratch);
   double seen = 0;
   for (int i = tokens - asked; i < tokens; ++i) seen += window == 0 ? i + 1 : std::min(i + 1, window);
   state.counters["flops"] = benchmark::Counter(
@@ -183,7 +187,9 @@ void store_keys(benchmark::State& state) {
   const int width = kKvHeads * kHeadSize;
   const auto k = random_values(static_cast<std::size_t>(count * width));
   int i = 0;
-  for (auto _ : state) store_kv(layout, pages.block(i++ % 64), 64 - count, count, k.data(), k.data(), width);
+  KernelScratch scratch;
+  for (auto _ : state)
+    store_kv(layout, pages.block(i++ % 64), 64 - count, count, k.data(), k.data(), width, scratch.caller());
   state.SetItemsProcessed(count * state.iterations());
 }
 

@@ -39,9 +39,10 @@ std::vector<double> last_token_entropy(const Model& model, int layer, std::span<
   std::vector<double> result;
   for (const MixerSpan& span : spans) {
     const KvLayout layout = block.layout(span.count);
-    std::byte* const keys = workspace.scratch.reserve(layout.bytes());
+    ScratchStack::Frame frame(workspace.scratch.caller());
+    std::byte* const keys = frame.take<std::byte>(layout.bytes());
     const KvWrite all{&span, 0, span.count, layout, keys, 0, true};
-    block.store({&all, 1}, projected);
+    block.store({&all, 1}, projected, workspace.scratch);
     const KvSegment segment{keys, layout.slots, span.count, 0, nullptr, false};
     const MixerSpan last{span.row + span.count - 1, 1, span.count - 1, nullptr};
     float entropy = 0;

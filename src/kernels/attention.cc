@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <memory_resource>
 #include <vector>
 
 #include "base/error.h"
-#include "kernels/activations.h"
 #include "kernels/dispatch.h"
 
 namespace layerboost {
@@ -53,15 +53,18 @@ struct Merge {
   std::ptrdiff_t partial;  // of the first; the others follow
 };
 
-/// A plan of one call. Kept by each calling thread so that calls don't allocate.
+/// A plan of one call, in scratch memory so that calls don't allocate.
 struct Schedule {
-  std::vector<AttentionTileHead> heads;
-  std::vector<Group> groups;
-  std::vector<Band> bands;
-  std::vector<Item> items;
-  std::vector<Merge> merges;
-  std::vector<int> cuts;
-  AlignedBuffer partials;
+  explicit Schedule(ScratchStack::Frame& own) : frame(own) {}
+
+  ScratchStack::Frame& frame;
+  std::pmr::vector<AttentionTileHead> heads{&frame};
+  std::pmr::vector<Group> groups{&frame};
+  std::pmr::vector<Band> bands{&frame};
+  std::pmr::vector<Item> items{&frame};
+  std::pmr::vector<Merge> merges{&frame};
+  std::pmr::vector<int> cuts{&frame};
+  float* partials = nullptr;
 };
 
 bool same_span(auto a, auto b) { return a.data() == b.data() && a.size() == b.size(); }
@@ -85,7 +88,7 @@ int seen_slots(std::span<const KvSegment> segments, int first, int last, int win
 }
 
 /// Fills `cuts` with the ends of ranges of segments of about kRangeSlots seen slots each.
-void cut_into_ranges(const AttentionTask& task, std::span<const KvSegment> segments, std::vector<int>& cuts) {
+void cut_into_ranges(const AttentionTask& task, std::span<const KvSegment> segments, std::pmr::vector<int>& cuts) {
   const int first = task.first_position, last = first + task.count - 1;
   int left = seen_slots(segments, first, last, task.window), range = 0;
   cuts.clear();
@@ -111,11 +114,6 @@ class Call {
         padded_value_(shape.values.padded_value()) {}
 
   void plan(std::span<const AttentionTask> tasks, Schedule& schedule) const {
-    schedule.heads.clear();
-    schedule.groups.clear();
-    schedule.bands.clear();
-    schedule.items.clear();
-    schedule.merges.clear();
     std::ptrdiff_t partial_floats = 0;
     std::size_t first_band = 0;
     const AttentionTask* before = nullptr;
@@ -135,19 +133,20 @@ class Call {
         plan_band(task, band, schedule, partial_floats);
       }
     }
-    schedule.partials.reserve_as<float>(static_cast<std::size_t>(partial_floats));
+    schedule.partials = schedule.frame.take<float>(static_cast<std::size_t>(partial_floats));
     // Heavy ones first, so that threads end together.
     std::sort(schedule.items.begin(), schedule.items.end(),
               [](const Item& a, const Item& b) { return a.seconds > b.seconds; });
   }
 
-  void run(std::span<const AttentionTask> tasks, Schedule& schedule) const {
+  void run(std::span<const AttentionTask> tasks, const Schedule& schedule, KernelScratch& scratch) const {
     double seconds = 0;
     for (const Item& item : schedule.items) seconds += item.seconds;
     const bool parallel = schedule.items.size() > 1 && seconds > kWorthThreads;
     const bool weights = std::ranges::any_of(tasks, [](const AttentionTask& task) { return task.weights != nullptr; });
     const AttentionKernels& kernel = kernels().attention;
     std::atomic<std::size_t> taken = 0;
+    const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel if (parallel)
     {
       if (weights) {
@@ -157,7 +156,7 @@ class Call {
       // Each thread takes the next item before it starts on one, to fetch its keys ahead.
       const std::size_t count = schedule.items.size();
       for (std::size_t i = taken++, next = taken++; i < count; i = next, next = taken++) {
-        run_item(kernel, schedule.items[i], next < count ? &schedule.items[next] : nullptr, schedule);
+        run_item(kernel, schedule.items[i], next < count ? &schedule.items[next] : nullptr, schedule, threads.mine());
       }
 #pragma omp barrier
 #pragma omp for schedule(static)
@@ -262,8 +261,9 @@ class Call {
   }
 
   /// next: what this thread does after it; nullptr: nothing.
-  void run_item(const AttentionKernels& kernel, const Item& item, const Item* next, const Schedule& schedule) const {
-    thread_local AlignedBuffer scratch;
+  void run_item(const AttentionKernels& kernel, const Item& item, const Item* next, const Schedule& schedule,
+                ScratchStack& scratch) const {
+    ScratchStack::Frame frame(scratch);
     const AttentionTask& task = *item.task;
     const Group& group = schedule.groups[static_cast<std::size_t>(item.group)];
     AttentionTile tile;
@@ -289,9 +289,9 @@ class Call {
     tile.first_position = task.first_position + item.first_token;
     tile.window = task.window;
     tile.scale = shape_.scale;
-    tile.scratch = scratch.reserve_as<float>(
+    tile.scratch = frame.take<float>(
         static_cast<std::size_t>(attention_scratch_floats(item.tokens * group.count, padded_key_, padded_value_)));
-    tile.partial = item.partial < 0 ? nullptr : reinterpret_cast<float*>(schedule.partials.data()) + item.partial;
+    tile.partial = item.partial < 0 ? nullptr : schedule.partials + item.partial;
     kernel.attend(tile);
   }
 
@@ -300,7 +300,7 @@ class Call {
     const AttentionTask& task = *merge.task;
     const Group& group = schedule.groups[static_cast<std::size_t>(merge.group)];
     const int d = values_.head_size, rows = task.count * group.count;
-    const float* partials = reinterpret_cast<const float*>(schedule.partials.data()) + merge.partial;
+    const float* partials = schedule.partials + merge.partial;
     const std::ptrdiff_t stride = partial_floats(rows), maxima = static_cast<std::ptrdiff_t>(rows) * padded_value_;
     for (int row = 0; row < rows; ++row) {
       float most = partials[maxima + row];
@@ -339,13 +339,14 @@ class Call {
 
 }  // namespace
 
-void attention(const AttentionShape& shape, std::span<const AttentionTask> tasks) {
+void attention(const AttentionShape& shape, std::span<const AttentionTask> tasks, KernelScratch& scratch) {
   LB_CHECK(shape.keys.type == shape.values.type && shape.keys.has_keys() && shape.values.has_values());
   LB_CHECK(shape.keys.type != KvType::int8 || shape.keys.head_size <= 512);
-  thread_local Schedule schedule;
+  ScratchStack::Frame frame(scratch.caller());
+  Schedule schedule(frame);
   const Call call(shape);
   call.plan(tasks, schedule);
-  call.run(tasks, schedule);
+  call.run(tasks, schedule, scratch);
 }
 
 }  // namespace layerboost

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "kernels/kv_segment.h"
+#include "kernels/scratch.h"
 
 namespace layerboost {
 
@@ -62,7 +63,7 @@ void clear_kv(const KvLayout& layout, std::byte* block);
 /// Writes `count` consecutive positions into slots first_slot .. first_slot + count - 1. k, v: [count, G, d] f32, rows
 /// `stride` floats apart; nullptr: not written. Runs on the caller's thread.
 void store_kv(const KvLayout& layout, std::byte* block, int first_slot, int count, const float* k, const float* v,
-              std::ptrdiff_t stride);
+              std::ptrdiff_t stride, ScratchStack& scratch);
 
 /// Reads one slot back (for tests and for moving tokens between caches): k, v [G, d] f32; nullptr: not asked for.
 void load_kv(const KvLayout& layout, const std::byte* block, int slot, float* k, float* v);
@@ -111,11 +112,12 @@ struct AttentionShape {
 /// among 64 slots that the query sees. Sums are f32 (online softmax: Milakov & Gimelshein 2018; tiles: Dao et al.
 /// 2022). Works on all threads: long prompts split into query tiles, few long sequences into ranges of segments. Heads
 /// of a task that see the same keys and values are computed together.
-void attention(const AttentionShape& shape, std::span<const AttentionTask> tasks);
+void attention(const AttentionShape& shape, std::span<const AttentionTask> tasks, KernelScratch& scratch);
 
 /// The same where keys and values lie in pairs.
-inline void attention(const KvLayout& layout, int heads, float scale, std::span<const AttentionTask> tasks) {
-  attention({layout, layout, heads, scale}, tasks);
+inline void attention(const KvLayout& layout, int heads, float scale, std::span<const AttentionTask> tasks,
+                      KernelScratch& scratch) {
+  attention({layout, layout, heads, scale}, tasks, scratch);
 }
 
 /// The mean over heads of the entropy (nats) of each query's attention distribution, out [count] per task: DSLA's

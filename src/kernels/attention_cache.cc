@@ -4,7 +4,6 @@
 #include <type_traits>
 
 #include "base/error.h"
-#include "kernels/activations.h"
 #include "kernels/attention.h"
 #include "kernels/bf16.h"
 #include "kernels/dispatch.h"
@@ -46,42 +45,37 @@ float scale_at(const std::int8_t* p) {
   return from_bf16(scale);
 }
 
-/// One position's key, or value, of one head.
-void store_key(const Places& places, float* head, std::size_t slot, std::size_t d, const float* k) {
+/// One position's key, or value, of one head. rounded: room for it.
+void store_key(const Places& places, float* head, std::size_t slot, std::size_t d, const float* k, float* /*rounded*/) {
   for (std::size_t j = 0; j < d; ++j) head[places.key(slot, j)] = k[j];
 }
-void store_value(const Places& places, float* head, std::size_t slot, std::size_t d, const float* v) {
+void store_value(const Places& places, float* head, std::size_t slot, std::size_t d, const float* v,
+                 float* /*rounded*/) {
   std::copy_n(v, d, head + places.value(slot, 0));
 }
 
-template <typename T>
-T* rounding_buffer(std::size_t count) {
-  thread_local AlignedBuffer buffer;
-  return buffer.reserve_as<T>(count);
-}
-
-void store_key(const Places& places, std::uint16_t* head, std::size_t slot, std::size_t d, const float* k) {
-  auto* rounded = rounding_buffer<std::uint16_t>(d);
+void store_key(const Places& places, std::uint16_t* head, std::size_t slot, std::size_t d, const float* k,
+               std::uint16_t* rounded) {
   kernels().rows.to_bf16(k, static_cast<int>(d), rounded);
   std::uint16_t* keys = head + places.key(slot, 0);
   for (std::size_t j = 0; j < d; j += 2) std::memcpy(keys + j * places.slots, rounded + j, 2 * sizeof(std::uint16_t));
 }
-void store_value(const Places& places, std::uint16_t* head, std::size_t slot, std::size_t d, const float* v) {
-  auto* rounded = rounding_buffer<std::uint16_t>(d);
+void store_value(const Places& places, std::uint16_t* head, std::size_t slot, std::size_t d, const float* v,
+                 std::uint16_t* rounded) {
   kernels().rows.to_bf16(v, static_cast<int>(d), rounded);
   std::uint16_t* values = head + places.value(slot, 0);
   for (std::size_t j = 0; j < d; ++j) values[2 * j] = rounded[j];
 }
 
-void store_key(const Places& places, std::int8_t* head, std::size_t slot, std::size_t d, const float* k) {
-  auto* rounded = rounding_buffer<std::int8_t>(d);
+void store_key(const Places& places, std::int8_t* head, std::size_t slot, std::size_t d, const float* k,
+               std::int8_t* rounded) {
   const std::uint16_t scale = kernels().rows.to_int8_kv(k, static_cast<int>(d), rounded);
   std::memcpy(head + places.key_scale(slot), &scale, sizeof scale);
   std::int8_t* keys = head + places.key(slot, 0);
   for (std::size_t j = 0; j < d; j += 2) std::memcpy(keys + j * places.slots, rounded + j, 2);
 }
-void store_value(const Places& places, std::int8_t* head, std::size_t slot, std::size_t d, const float* v) {
-  auto* rounded = rounding_buffer<std::int8_t>(d);
+void store_value(const Places& places, std::int8_t* head, std::size_t slot, std::size_t d, const float* v,
+                 std::int8_t* rounded) {
   const std::uint16_t scale = kernels().rows.to_int8_kv(v, static_cast<int>(d), rounded);
   std::memcpy(head + places.value_scale(slot), &scale, sizeof scale);
   std::int8_t* values = head + places.value(slot, 0);
@@ -90,9 +84,11 @@ void store_value(const Places& places, std::int8_t* head, std::size_t slot, std:
 
 template <typename T>
 void store(const KvLayout& layout, std::byte* block, int first_slot, int count, const float* k, const float* v,
-           std::ptrdiff_t stride) {
+           std::ptrdiff_t stride, ScratchStack& scratch) {
   const Places places(layout);
   const int key_size = layout.key_head(), value_size = layout.value_head();
+  ScratchStack::Frame frame(scratch);
+  T* const rounded = frame.take<T>(static_cast<std::size_t>(std::max(key_size, value_size)));
   for (int g = 0; g < layout.kv_heads; ++g) {
     T* head = reinterpret_cast<T*>(block + layout.head_bytes() * static_cast<std::size_t>(g));
     for (int i = 0; i < count; ++i) {
@@ -100,8 +96,9 @@ void store(const KvLayout& layout, std::byte* block, int first_slot, int count, 
       const auto place = [&](const float* rows, int d) {
         return rows + i * stride + static_cast<std::ptrdiff_t>(g) * d;
       };
-      if (k != nullptr) store_key(places, head, slot, static_cast<std::size_t>(key_size), place(k, key_size));
-      if (v != nullptr) store_value(places, head, slot, static_cast<std::size_t>(value_size), place(v, value_size));
+      if (k != nullptr) store_key(places, head, slot, static_cast<std::size_t>(key_size), place(k, key_size), rounded);
+      if (v != nullptr)
+        store_value(places, head, slot, static_cast<std::size_t>(value_size), place(v, value_size), rounded);
     }
   }
 }
@@ -158,16 +155,16 @@ bool holds(const KvLayout& layout, const float* k, const float* v) {
 void clear_kv(const KvLayout& layout, std::byte* block) { std::memset(block, 0, layout.bytes()); }
 
 void store_kv(const KvLayout& layout, std::byte* block, int first_slot, int count, const float* k, const float* v,
-              std::ptrdiff_t stride) {
+              std::ptrdiff_t stride, ScratchStack& scratch) {
   LB_CHECK(layout.key_head() % 2 == 0 && layout.value_head() % 2 == 0 && holds(layout, k, v));
   LB_CHECK(first_slot >= 0 && count >= 0 && first_slot + count <= layout.slots);
   switch (layout.type) {
     case KvType::f32:
-      return store<float>(layout, block, first_slot, count, k, v, stride);
+      return store<float>(layout, block, first_slot, count, k, v, stride, scratch);
     case KvType::bf16:
-      return store<std::uint16_t>(layout, block, first_slot, count, k, v, stride);
+      return store<std::uint16_t>(layout, block, first_slot, count, k, v, stride, scratch);
     case KvType::int8:
-      return store<std::int8_t>(layout, block, first_slot, count, k, v, stride);
+      return store<std::int8_t>(layout, block, first_slot, count, k, v, stride, scratch);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "kernels/activations.h"
 #include "kernels/attention.h"
 #include "kernels/dispatch.h"
+#include "kernels/scratch_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -82,8 +83,10 @@ class Text {
     for (int i = 0; i < part.count; ++i) {
       const std::ptrdiff_t row =
           (positions != nullptr ? positions[i] : part.first_position + i) * kv_heads_ + first_head_;
-      if (layout.has_keys()) store_kv(layout, block, i, 1, k_.data() + row * key_size_, nullptr, 0);
-      if (layout.has_values()) store_kv(layout, block, i, 1, nullptr, v_.data() + row * value_size_, 0);
+      if (layout.has_keys())
+        store_kv(layout, block, i, 1, k_.data() + row * key_size_, nullptr, 0, test::scratch().caller());
+      if (layout.has_values())
+        store_kv(layout, block, i, 1, nullptr, v_.data() + row * value_size_, 0, test::scratch().caller());
     }
     return block;
   }
@@ -144,7 +147,7 @@ class AttentionHeads : public testing::TestWithParam<std::tuple<Isa, KvType>> {
     if (reference) {
       attention_reference(shape, {&task, 1});
     } else {
-      attention(shape, {&task, 1});
+      attention(shape, {&task, 1}, test::scratch());
     }
     return results;
   }
@@ -328,7 +331,7 @@ TEST_P(AttentionHeads, TasksOfOneCallMayHaveDifferentLists) {
     outs.emplace_back((list.empty() ? heads : list.size()) * d);
     tasks.push_back({q.data(), outs.back().data(), 1, length - 1, 0, segments, nullptr, nullptr, list});
   }
-  attention(shape(both, both, heads), tasks);
+  attention(shape(both, both, heads), tasks, test::scratch());
   EXPECT_EQ(outs[4], outs[0]);
   EXPECT_EQ(outs[3], outs[2]);
   EXPECT_TRUE(std::equal(outs[2].begin(), outs[2].end(), outs[0].begin() + 2 * d));
@@ -346,8 +349,9 @@ TEST(KvBlocks, HoldWhatTheirLayoutSays) {
     AlignedBuffer together, first, second, moved;
     for (const auto& [layout, buffer] : {std::pair(&both, &together), {&keys, &first}, {&values, &second}}) {
       clear_kv(*layout, buffer->reserve(layout->bytes()));
-      if (layout->has_keys()) store_kv(*layout, buffer->data(), 0, 48, k.data(), nullptr, 40);
-      if (layout->has_values()) store_kv(*layout, buffer->data(), 0, 48, nullptr, v.data(), 100);
+      if (layout->has_keys()) store_kv(*layout, buffer->data(), 0, 48, k.data(), nullptr, 40, test::scratch().caller());
+      if (layout->has_values())
+        store_kv(*layout, buffer->data(), 0, 48, nullptr, v.data(), 100, test::scratch().caller());
     }
     KvLayout longer = values;
     longer.slots = 64;

@@ -14,6 +14,7 @@
 #include "kernels/activations.h"
 #include "kernels/bf16.h"
 #include "kernels/dispatch.h"
+#include "kernels/scratch_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -52,9 +53,9 @@ class Sequence {
     // What lies beyond `count` was somebody else's: as large as numbers get, but numbers.
     auto stale = random_.normal(slots * width);
     for (float& x : stale) x = std::copysign(2e38f, x);
-    store_kv(own, block.data(), 0, slots, stale.data(), stale.data(), width);
+    store_kv(own, block.data(), 0, slots, stale.data(), stale.data(), width, test::scratch().caller());
     const auto k = random_.normal(count * width), v = random_.normal(count * width);
-    store_kv(own, block.data(), 0, count, k.data(), v.data(), width);
+    store_kv(own, block.data(), 0, count, k.data(), v.data(), width, test::scratch().caller());
     const std::int32_t* own_positions = nullptr;
     if (!positions.empty()) own_positions = positions_.emplace_back(std::move(positions)).data();
     segments_.push_back({block.data(), slots, count, first_position, own_positions, pinned});
@@ -130,7 +131,7 @@ class Attention : public testing::TestWithParam<std::tuple<Isa, KvType>> {
       tasks.push_back(sequence.task());
       references.push_back(sequence.reference_task());
     }
-    attention(layout, heads, scale, tasks);
+    attention(layout, heads, scale, tasks, test::scratch());
     attention_reference(layout, heads, scale, references);
     for (const Sequence& sequence : sequences) sequence.expect_right();
   }
@@ -155,8 +156,8 @@ TEST_P(Attention, LogSumsAndMaximaOfOneQueryAndOfMany) {
   one.first_position = length - 1;
   one.log_sums = last_log_sums.data();
   one.maxima = last_maxima.data();
-  attention(own, heads, 0.5f, {&many, 1});
-  attention(own, heads, 0.5f, {&one, 1});
+  attention(own, heads, 0.5f, {&many, 1}, test::scratch());
+  attention(own, heads, 0.5f, {&one, 1}, test::scratch());
   for (std::size_t head = 0; head < heads; ++head) {
     EXPECT_NEAR(last_log_sums[head], log_sums[39 * heads + head], 1e-4);
     EXPECT_NEAR(last_maxima[head], maxima[39 * heads + head], 1e-4);
@@ -318,7 +319,7 @@ TEST_P(Attention, ScoresOfAnySize) {
     Sequence sequence(shape, 2, random);
     sequence.add_pages(16, 0, 200);
     sequence.ask(150, 50, 0);
-    attention(shape, 2, scale, {&sequence.task(), 1});
+    attention(shape, 2, scale, {&sequence.task(), 1}, test::scratch());
     const AttentionTask reference = sequence.reference_task();
     attention_reference(shape, 2, scale, {&reference, 1});
     for (std::size_t i = 0; i < sequence.out().size(); ++i) {
@@ -346,7 +347,7 @@ TEST_P(Attention, NumberOfThreadsAndBatchChangeNothing) {
   for (const int used : {1, 2, 3}) {
     omp_set_num_threads(used);
     for (Sequence& sequence : sequences) sequence.clear_out();
-    attention(shape, 9, 0.125f, tasks);
+    attention(shape, 9, 0.125f, tasks, test::scratch());
     for (std::size_t i = 0; i < sequences.size(); ++i) {
       if (used == 1) first.push_back(sequences[i].out());
       EXPECT_EQ(sequences[i].out(), first[i]) << used << " threads";
@@ -355,13 +356,13 @@ TEST_P(Attention, NumberOfThreadsAndBatchChangeNothing) {
   omp_set_num_threads(threads);
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     sequences[i].clear_out();
-    attention(shape, 9, 0.125f, {&tasks[i], 1});
+    attention(shape, 9, 0.125f, {&tasks[i], 1}, test::scratch());
     EXPECT_EQ(sequences[i].out(), first[i]) << "alone";
   }
 #pragma omp parallel for num_threads(2)
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     sequences[i].clear_out();
-    attention(shape, 9, 0.125f, {&tasks[i], 1});
+    attention(shape, 9, 0.125f, {&tasks[i], 1}, test::scratch());
   }
   for (std::size_t i = 0; i < sequences.size(); ++i)
     EXPECT_EQ(sequences[i].out(), first[i]) << "inside a parallel region";
@@ -378,7 +379,7 @@ TEST_P(Attention, WhatComesLaterChangesNothing) {
   for (const int window : {0, 40}) {
     SCOPED_TRACE(testing::Message() << "window " << window);
     sequence.ask(length - asked, asked, window);
-    attention(shape, heads, 0.125f, {&sequence.task(), 1});
+    attention(shape, heads, 0.125f, {&sequence.task(), 1}, test::scratch());
     const std::vector<float> at_once = sequence.out();
     sequence.clear_out();
     for (int i = 0; i < asked; ++i) {
@@ -390,7 +391,7 @@ TEST_P(Attention, WhatComesLaterChangesNothing) {
       std::vector<KvSegment> until(one.segments.begin(), one.segments.begin() + one.first_position / 64 + 1);
       until.back().count = one.first_position % 64 + 1;
       one.segments = until;
-      attention(shape, heads, 0.125f, {&one, 1});
+      attention(shape, heads, 0.125f, {&one, 1}, test::scratch());
     }
     EXPECT_EQ(sequence.out(), at_once);
   }
@@ -413,7 +414,8 @@ void check_vectors(const std::string& name, bool windowed) {
   const auto add = [&](int first, int count, bool pinned) {
     std::byte* block = blocks.emplace_back().reserve(layout.bytes());
     clear_kv(layout, block);
-    store_kv(layout, block, 0, count, k.data() + first * width, v.data() + first * width, width);
+    store_kv(layout, block, 0, count, k.data() + first * width, v.data() + first * width, width,
+             test::scratch().caller());
     segments.push_back({block, 16, count, first, nullptr, pinned});
   };
   if (sinks > 0) add(0, sinks, true);
@@ -422,7 +424,7 @@ void check_vectors(const std::string& name, bool windowed) {
   std::vector<float> out(expected.size());
   const AttentionTask task = {q.data(), out.data(), tokens, 0, window, segments};
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
-  attention(layout, heads, scale, {&task, 1});
+  attention(layout, heads, scale, {&task, 1}, test::scratch());
   for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-5) << i;
   attention_reference(layout, heads, scale, {&task, 1});
   for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-6) << i;
@@ -440,9 +442,10 @@ TEST(AttentionCache, SlotsComeBackAsStored) {
       AlignedBuffer block;
       clear_kv(layout, block.reserve(layout.bytes()));
       const auto k = random.normal(48 * stride), v = random.normal(48 * stride);
-      store_kv(layout, block.data(), 0, 1, k.data(), v.data(), stride);
-      store_kv(layout, block.data(), 1, 20, k.data() + stride, v.data() + stride, stride);
-      store_kv(layout, block.data(), 21, 27, k.data() + 21 * stride, v.data() + 21 * stride, stride);
+      store_kv(layout, block.data(), 0, 1, k.data(), v.data(), stride, test::scratch().caller());
+      store_kv(layout, block.data(), 1, 20, k.data() + stride, v.data() + stride, stride, test::scratch().caller());
+      store_kv(layout, block.data(), 21, 27, k.data() + 21 * stride, v.data() + 21 * stride, stride,
+               test::scratch().caller());
       std::vector<float> k_back(at(width)), v_back(at(width));
       for (int slot = 0; slot < 48; ++slot) {
         load_kv(layout, block.data(), slot, k_back.data(), v_back.data());
@@ -467,8 +470,8 @@ TEST(AttentionCache, Int8IsOffByAtMostHalfAStepOfItsSlotAndHead) {
     auto k = random.normal(48 * width), v = random.normal(48 * width);
     std::fill_n(k.begin() + 3 * width, width, 0.0f);
     for (std::ptrdiff_t j = 0; j < d; ++j) v[at(5 * width + j)] *= 1e6f;  // must not be seen in the other head
-    store_kv(layout, block.data(), 0, 1, k.data(), v.data(), width);
-    store_kv(layout, block.data(), 1, 47, k.data() + width, v.data() + width, width);
+    store_kv(layout, block.data(), 0, 1, k.data(), v.data(), width, test::scratch().caller());
+    store_kv(layout, block.data(), 1, 47, k.data() + width, v.data() + width, width, test::scratch().caller());
     std::vector<float> k_back(at(width)), v_back(at(width));
     for (int slot = 0; slot < 48; ++slot) {
       load_kv(layout, block.data(), slot, k_back.data(), v_back.data());

@@ -22,16 +22,17 @@ constexpr int enough_items = 16;
 /// pages of the positions behind them.
 class Pages {
  public:
-  Pages(const TrainingAttention& shape, const float* k, const float* v, ScratchStack& scratch)
-      : shape_(shape), frame_(scratch) {
+  Pages(const TrainingAttention& shape, const float* k, const float* v, KernelScratch& scratch)
+      : shape_(shape), frame_(scratch.caller()) {
     const int behind = std::max(0, shape.length - shape.sinks);
     pages_ = (behind + page_slots - 1) / page_slots;
     sink_layout_ = layout((shape.sinks + 15) / 16 * 16);
     text_bytes_ = static_cast<std::size_t>(pages_) * layout().bytes() + sink_layout_.bytes();
     memory_ = frame_.take<std::byte>(text_bytes_ * static_cast<std::size_t>(shape.sequences));
+    const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(static)
     for (int text = 0; text < shape.sequences; ++text)
-      for (int page = -1; page < pages_; ++page) fill(text, page, k, v);
+      for (int page = -1; page < pages_; ++page) fill(text, page, k, v, threads.mine());
   }
 
   [[nodiscard]] KvLayout layout(int slots = page_slots) const {
@@ -57,14 +58,14 @@ class Pages {
     return number < 0 ? first : first + sink_layout_.bytes() + static_cast<std::size_t>(number) * layout().bytes();
   }
 
-  void fill(int text, int number, const float* k, const float* v) const {
+  void fill(int text, int number, const float* k, const float* v, ScratchStack& scratch) const {
     const int position = number < 0 ? 0 : shape_.sinks + number * page_slots;
     const int count = std::min(number < 0 ? shape_.sinks : page_slots, shape_.length - position);
     const KvLayout own = number < 0 ? sink_layout_ : layout();
     if (count < own.slots || own.padded_key() > own.head_size) clear_kv(own, page(text, number));
     const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(shape_.kv_heads) * shape_.head_size;
     const std::ptrdiff_t offset = (static_cast<std::ptrdiff_t>(text) * shape_.length + position) * stride;
-    store_kv(own, page(text, number), 0, count, k + offset, v + offset, stride);
+    store_kv(own, page(text, number), 0, count, k + offset, v + offset, stride, scratch);
   }
 
   const TrainingAttention& shape_;
@@ -85,7 +86,7 @@ void check(const TrainingAttention& shape) {
 void training_attention(const TrainingAttention& shape, const float* q, const float* k, const float* v, float* out,
                         float* log_sums, KernelScratch& scratch) {
   check(shape);
-  const Pages pages(shape, k, v, scratch.caller());
+  const Pages pages(shape, k, v, scratch);
   // A task for each page of queries, so that none looks at pages that it can't see.
   std::vector<std::vector<KvSegment>> segments;
   std::vector<AttentionTask> tasks;
@@ -98,7 +99,7 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
                        segments.back(), log_sums + row, nullptr});
     }
   }
-  attention(pages.layout(), shape.heads, shape.scale, tasks);
+  attention(pages.layout(), shape.heads, shape.scale, tasks, scratch);
 }
 
 void training_attention_backward(const TrainingAttention& shape, const float* q, const float* k, const float* v,

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <memory_resource>
 #include <vector>
 
 #include "kernels/activations.h"
@@ -20,11 +21,12 @@ class ScratchStack {
   };
 
  public:
-  /// What a call takes, given back when it ends: last taken, first given back.
-  class Frame {
+  /// What a call takes, given back when it ends: last taken, first given back. Containers may be in it
+  /// (std::pmr::vector); what they no longer need is given back no sooner.
+  class Frame final : public std::pmr::memory_resource {
    public:
     explicit Frame(ScratchStack& stack) : stack_(stack), before_(stack.top_) {}
-    ~Frame() { stack_.top_ = before_; }
+    ~Frame() override { stack_.top_ = before_; }
     Frame(const Frame&) = delete;
     Frame& operator=(const Frame&) = delete;
 
@@ -35,6 +37,10 @@ class ScratchStack {
     }
 
    private:
+    void* do_allocate(std::size_t bytes, std::size_t /*alignment*/) override { return stack_.take(bytes); }
+    void do_deallocate(void* /*memory*/, std::size_t /*bytes*/, std::size_t /*alignment*/) override {}
+    [[nodiscard]] bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
+
     ScratchStack& stack_;
     const Top before_;
   };

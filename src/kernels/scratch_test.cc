@@ -41,6 +41,22 @@ TEST(ScratchStack, WhatACalleeTakesIsTakenAgain) {
   EXPECT_EQ(own[9], 7);
 }
 
+TEST(ScratchStack, HoldsContainers) {
+  ScratchStack stack;
+  const auto last = [&] {
+    ScratchStack::Frame frame(stack);
+    std::pmr::vector<int> numbers(&frame);
+    for (int i = 0; i < 1000; ++i) numbers.push_back(i);
+    const std::pmr::vector<int> copy(numbers, &frame);
+    return copy.back();
+  };
+  EXPECT_EQ(last(), 999);
+  const std::size_t kept = stack.bytes();
+  EXPECT_GE(kept, 2 * 1000 * sizeof(int));
+  EXPECT_EQ(last(), 999);
+  EXPECT_EQ(stack.bytes(), kept);
+}
+
 TEST(ScratchStack, KeepsOneBlockOfWhatWasInUseAtTheSameTime) {
   ScratchStack stack;
   const auto run = [&] {

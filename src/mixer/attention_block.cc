@@ -57,7 +57,7 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
     const int count = std::min(tile_rows, rows.rows - row);
     workspace.normed.reshape(count, D, projections_.qkv.precision());
     rms_norm(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm.data(), config.norm_eps,
-             workspace.normed, workspace.kernel_scratch);
+             workspace.normed, workspace.scratch);
     workspace.observe(layer_, Site::qkv, workspace.normed);
     const Product qkv = timed_product(workspace, StepPhase::mixer_products, projections_.qkv, workspace.normed,
                                       product);  // [count, (H + 2G) d]
@@ -90,9 +90,9 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
   }
 }
 
-void AttentionBlock::attend(std::span<const AttentionTask> tasks) const {
+void AttentionBlock::attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const {
   const float scale = 1.0F / std::sqrt(static_cast<float>(model_.config.head_size));
-  attention(layout(page_slots), model_.config.heads, scale, tasks);
+  attention(layout(page_slots), model_.config.heads, scale, tasks, scratch);
 }
 
 KvLayout AttentionBlock::layout(int positions) const {
@@ -105,15 +105,17 @@ AttentionTask AttentionBlock::task(const MixerSpan& span, const Projected& proje
   return {projected.q + offset, projected.output + offset, span.count, span.position, window, segments};
 }
 
-void AttentionBlock::store(std::span<const KvWrite> writes, const Projected& projected) const {
+void AttentionBlock::store(std::span<const KvWrite> writes, const Projected& projected, KernelScratch& scratch) const {
   const int stride = model_.config.kv_size();
   const auto count = std::ssize(writes);
+  const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for schedule(static) if (count > 1)
   for (std::ptrdiff_t i = 0; i < count; ++i) {
     const KvWrite& write = writes[static_cast<std::size_t>(i)];
     if (write.clear) clear_kv(write.layout, write.block);
     const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(write.span->row + write.first) * stride;
-    store_kv(write.layout, write.block, write.slot, write.count, projected.k + offset, projected.v + offset, stride);
+    store_kv(write.layout, write.block, write.slot, write.count, projected.k + offset, projected.v + offset, stride,
+             threads.mine());
   }
 }
 

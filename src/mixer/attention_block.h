@@ -54,7 +54,7 @@ class AttentionBlock {
   void add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const;
 
   /// softmax(q k / sqrt(d)) v for all tasks.
-  void attend(std::span<const AttentionTask> tasks) const;
+  void attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const;
 
   /// The layout of a block of so many positions, rounded up to what kernels want.
   [[nodiscard]] KvLayout layout(int positions) const;
@@ -64,7 +64,7 @@ class AttentionBlock {
                                    std::span<const KvSegment> segments) const;
 
   /// Carries out all writes, none of which may touch what another does.
-  void store(std::span<const KvWrite> writes, const Projected& projected) const;
+  void store(std::span<const KvWrite> writes, const Projected& projected, KernelScratch& scratch) const;
 
  private:
   const Model& model_;

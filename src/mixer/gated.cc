@@ -22,10 +22,10 @@ struct GatedMixer::Parts {
   float* v_again;            // [tile, G, d], split_qkv()'s, not needed
   float* gates;              // [tile + spare_rows, H]
 
-  Parts(const MixerRows& all, const Config& config, AlignedBuffer& memory) : rows(all.rows) {
+  Parts(const MixerRows& all, const Config& config, ScratchStack::Frame& memory) : rows(all.rows) {
     const auto n = static_cast<std::size_t>(rows), H = static_cast<std::size_t>(config.heads),
                q = static_cast<std::size_t>(config.q_size()), kv = static_cast<std::size_t>(config.kv_size());
-    q_plain = memory.reserve_as<float>(n * (2 * q + kv + 3 * H) + (tile_rows + spare_rows) * (kv + H));
+    q_plain = memory.take<float>(n * (2 * q + kv + 3 * H) + (tile_rows + spare_rows) * (kv + H));
     sums = q_plain + n * q;
     k_plain = sums + n * q;
     log_decays = k_plain + n * kv;
@@ -65,11 +65,12 @@ GatedMixer::GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span
 }
 
 void GatedMixer::forward(const MixerRows& rows, Workspace& workspace) const {
-  const Parts parts(rows, block_.config(), workspace.parts);
+  ScratchStack::Frame frame(workspace.scratch.caller());
+  const Parts parts(rows, block_.config(), frame);
   prepare_states(rows);
-  const Projected projected = block_.project(rows, workspace, see_tile(parts, workspace.kernel_scratch));
+  const Projected projected = block_.project(rows, workspace, see_tile(parts, workspace.scratch));
   window_.attend(rows, projected, workspace.scratch, parts.log_sums);
-  run_states(rows, projected, parts, workspace.kernel_scratch);
+  run_states(rows, projected, parts, workspace.scratch);
   combine(rows, projected, parts);
   block_.add_output(rows, projected, workspace);
 }

@@ -16,10 +16,10 @@ struct HybridMixer::Parts {
   float* sums;                   // [rows, H, d]
   float* totals;                 // [rows, H], zero where nothing lies behind the window
 
-  Parts(const MixerRows& rows, const Config& config, AlignedBuffer& memory) {
+  Parts(const MixerRows& rows, const Config& config, ScratchStack::Frame& memory) {
     const auto n = static_cast<std::size_t>(rows.rows), H = static_cast<std::size_t>(config.heads),
                q = static_cast<std::size_t>(config.q_size()), kv = static_cast<std::size_t>(config.kv_size());
-    leaving_k = memory.reserve_as<float>(n * (2 * kv + q + 3 * H));
+    leaving_k = memory.take<float>(n * (2 * kv + q + 3 * H));
     leaving_v = leaving_k + n * kv;
     sums = leaving_v + n * kv;
     log_sums = sums + n * q;
@@ -46,11 +46,12 @@ HybridMixer::HybridMixer(const MixerPlace& place, const MixerSpec& spec, std::sp
 
 void HybridMixer::forward(const MixerRows& rows, Workspace& workspace) const {
   const Projected projected = block_.project(rows, workspace);
-  const Parts parts(rows, block_.config(), workspace.parts);
+  ScratchStack::Frame frame(workspace.scratch.caller());
+  const Parts parts(rows, block_.config(), frame);
   prepare_states(rows);
   collect_leaving(rows, projected, parts);  // before the window's ring is written
   window_.attend(rows, projected, workspace.scratch, parts.log_sums, parts.maxima);
-  run_states(rows, projected, parts, workspace.kernel_scratch);
+  run_states(rows, projected, parts, workspace.scratch);
   combine(rows, projected, parts);
   block_.add_output(rows, projected, workspace);
 }

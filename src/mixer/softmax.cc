@@ -29,7 +29,7 @@ void SoftmaxMixer::forward(const MixerRows& rows, Workspace& workspace) const {
       first += count;
     }
   }
-  block_.store(writes, projected);
+  block_.store(writes, projected, workspace.scratch);
 
   std::vector<KvSegment> segments;  // of all spans, one after another
   for (const MixerSpan& span : rows.spans) {
@@ -45,7 +45,7 @@ void SoftmaxMixer::forward(const MixerRows& rows, Workspace& workspace) const {
     tasks.push_back(block_.task(span, projected, 0, std::span(segments).subspan(first_segment, pages)));
     first_segment += pages;
   }
-  block_.attend(tasks);
+  block_.attend(tasks, workspace.scratch);
   block_.add_output(rows, projected, workspace);
 }
 

@@ -14,7 +14,7 @@ namespace {
 class Borrowing final : public Mixer {
  public:
   Borrowing(const Model& model, int layer, int source)
-      : config_(model.config), block_(model, layer, KvType::f32), sources_{source} {}
+      : config_(model.config), block_({model, layer, KvType::f32}), sources_{source} {}
 
   [[nodiscard]] std::string name() const override { return "borrowing"; }
   [[nodiscard]] bool has_attention() const override { return true; }
@@ -47,7 +47,8 @@ class Borrowing final : public Mixer {
         Block& page = span.cache->blocks[static_cast<std::size_t>(position / page_slots)];
         span.cache->pools->make_unique(page, layout().bytes());
         store_kv(layout(), page.get(), position % page_slots, 1, nullptr,
-                 projected.v + static_cast<std::ptrdiff_t>(span.row + i) * config_.kv_size(), 0);
+                 projected.v + static_cast<std::ptrdiff_t>(span.row + i) * config_.kv_size(), 0,
+                 workspace.scratch.caller());
       }
       const int length = span.position + span.count;
       const Mixer& lender = *span.sequence->mixers()[static_cast<std::size_t>(source)];
@@ -67,7 +68,7 @@ class Borrowing final : public Mixer {
                                   span.position,
                                   0,
                                   segments};
-      attention(shape, {&task, 1});
+      attention(shape, {&task, 1}, workspace.scratch);
     }
     block_.add_output(rows, projected, workspace);
   }
@@ -170,11 +171,11 @@ TEST_F(Step, BorrowedWeightsAreThoseOfTheSource) {
   workspace.rope.grow(N);
 
   runner_.run_layers({&item, 1}, hidden.data(), 0, 1);
-  const Projected source = AttentionBlock(*model_, 1).project(rows, workspace);
+  const Projected source = AttentionBlock({*model_, 1}).project(rows, workspace);
   const std::vector<float> q(source.q, source.q + N * config_.q_size());
   const std::vector<float> k(source.k, source.k + N * config_.kv_size());
   runner_.run_layers({&item, 1}, hidden.data(), 1, 3);
-  const AttentionBlock block(*model_, 3);
+  const AttentionBlock block({*model_, 3});
   const Projected own = block.project(rows, workspace);
   std::ranges::copy(attended(config_, N, q.data(), k.data(), own.v), own.output);
   block.add_output(rows, own, workspace);

@@ -12,13 +12,14 @@ WindowCache::WindowCache(const AttentionBlock& block, int window, int sinks, std
       sink_layout_(block.layout(sinks)),
       chunk_layout_(block.layout(page_slots)) {}
 
-void WindowCache::attend(const MixerRows& rows, const Projected& projected, AlignedBuffer& scratch, float* log_sums,
+void WindowCache::attend(const MixerRows& rows, const Projected& projected, KernelScratch& scratch, float* log_sums,
                          float* maxima) const {
   // A single new token overwrites exactly the one that leaves its window, so it goes into the ring first and attention
   // sees ring and sinks only. A chunk is kept aside in pages until its queries have seen what the ring held before.
   std::size_t pages = 0;
   for (const MixerSpan& span : rows.spans) pages += static_cast<std::size_t>(chunk_pages(span));
-  std::byte* const memory = scratch.reserve(std::max<std::size_t>(pages, 1) * chunk_layout_.bytes());
+  ScratchStack::Frame frame(scratch.caller());
+  std::byte* const memory = frame.take<std::byte>(pages * chunk_layout_.bytes());
   const auto chunk_bytes = [&](const MixerSpan& span) {
     return static_cast<std::size_t>(chunk_pages(span)) * chunk_layout_.bytes();
   };
@@ -31,7 +32,7 @@ void WindowCache::attend(const MixerRows& rows, const Projected& projected, Alig
     put_chunk(span, chunk, before);
     chunk += chunk_bytes(span);
   }
-  block_.store(before, projected);
+  block_.store(before, projected, scratch);
 
   std::vector<KvSegment> segments;  // of all spans, one after another
   std::vector<std::size_t> ends;
@@ -52,8 +53,8 @@ void WindowCache::attend(const MixerRows& rows, const Projected& projected, Alig
     task.log_sums = log_sums == nullptr ? nullptr : log_sums + row;
     task.maxima = maxima == nullptr ? nullptr : maxima + row;
   }
-  block_.attend(tasks);
-  block_.store(after, projected);
+  block_.attend(tasks, scratch);
+  block_.store(after, projected, scratch);
 }
 
 void WindowCache::reserve(LayerCache& cache, int length) const {

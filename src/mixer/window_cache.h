@@ -16,8 +16,8 @@ class WindowCache {
   WindowCache(const AttentionBlock& block, int window, int sinks, std::size_t first_block = 0);
 
   /// Fills projected.output with each query's softmax attention over its window and the sinks, and keeps the new keys
-  /// and values. log_sums, maxima: nullptr, or [rows, H] for what AttentionTask says of them. `scratch`: used.
-  void attend(const MixerRows& rows, const Projected& projected, AlignedBuffer& scratch, float* log_sums = nullptr,
+  /// and values. log_sums, maxima: nullptr, or [rows, H] for what AttentionTask says of them.
+  void attend(const MixerRows& rows, const Projected& projected, KernelScratch& scratch, float* log_sums = nullptr,
               float* maxima = nullptr) const;
 
   /// Keys and values [G, d] of a position p >= s that the ring still holds.

@@ -107,14 +107,14 @@ void Runner::mlp(float* hidden, int rows, int layer) {
     float* const product = workspace_.product.reserve_product(tile_rows, std::max(2 * F, D));
 
     workspace_.normed.reshape(count, D, weights.gate_up.precision());
-    rms_norm(tile, {}, weights.mlp_norm.data(), config.norm_eps, workspace_.normed, workspace_.kernel_scratch);
+    rms_norm(tile, {}, weights.mlp_norm.data(), config.norm_eps, workspace_.normed, workspace_.scratch);
     workspace_.observe(layer, Site::gate_up, workspace_.normed);
     Product gate_up =
         timed_product(workspace_, StepPhase::mlp_products, weights.gate_up, workspace_.normed, product);  // [count, 2F]
     if (!weights.gate_up_bias.empty()) gate_up = add_bias(gate_up, weights.gate_up_bias.data(), product);
 
     workspace_.activated.reshape(count, F, weights.down.precision());
-    silu_mul(gate_up, weights.down_rotation, workspace_.activated, workspace_.kernel_scratch);
+    silu_mul(gate_up, weights.down_rotation, workspace_.activated, workspace_.scratch);
     workspace_.observe(layer, Site::down, workspace_.activated);
     Product down =
         timed_product(workspace_, StepPhase::mlp_products, weights.down, workspace_.activated, product);  // [count, D]
@@ -144,8 +144,7 @@ void Runner::logits(const float* hidden, std::span<const int> rows,
     const auto block = rows.subspan(static_cast<std::size_t>(first),
                                     static_cast<std::size_t>(std::min(block_rows, std::ssize(rows) - first)));
     workspace_.normed.reshape(static_cast<int>(block.size()), config.hidden, model_.weights.head.precision());
-    rms_norm(hidden, block, model_.weights.final_norm.data(), config.norm_eps, workspace_.normed,
-             workspace_.kernel_scratch);
+    rms_norm(hidden, block, model_.weights.final_norm.data(), config.norm_eps, workspace_.normed, workspace_.scratch);
     workspace_.observe(config.layers, Site::head, workspace_.normed);
     const Product logits = timed_product(workspace_, StepPhase::head, model_.weights.head, workspace_.normed,
                                          product);  // [block, V]

@@ -24,4 +24,10 @@ const float* StepContext::queries(int source) const {
 
 bool StepContext::is_source(int layer) const { return std::ranges::find(sources_, layer) != sources_.end(); }
 
+std::size_t StepContext::bytes() const {
+  std::size_t total = 0;
+  for (const auto& [layer, buffer] : queries_) total += buffer.capacity();
+  return total;
+}
+
 }  // namespace layerboost

@@ -15,6 +15,8 @@ class StepContext {
   /// A step of `rows` rows begins, in which the queries of these layers are asked for, [rows, width] each.
   void begin(std::vector<int> sources, int rows, int width);
   void end() { sources_.clear(); }
+  /// Bytes of its buffers.
+  [[nodiscard]] std::size_t bytes() const;
 
   /// Where this layer leaves its queries, those of the step's row i in row i; nullptr if nobody asks for them.
   [[nodiscard]] float* kept(int layer);

@@ -19,16 +19,14 @@ enum class Site { qkv, o, gate_up, down, head };
 struct Workspace {
   explicit Workspace(RopeTable table) : rope(std::move(table)) {}
 
-  RopeTable rope;         // grown to the step's last position before layers run
-  Activations normed;     // a tile of rows after a norm
-  Activations mixed;      // a tile of a mixer's output before its last projection
-  Activations activated;  // a tile of the MLP's middle
-  AlignedBuffer product;  // a tile of a product's result
-  AlignedBuffer q, k, v;  // [N, H, d], [N, G, d], [N, G, d]
-  AlignedBuffer output;   // [N, H, d]
-  AlignedBuffer scratch;  // a mixer's own
-  AlignedBuffer parts;    // of a mixer that puts its output together from several
-  KernelScratch kernel_scratch;
+  RopeTable rope;              // grown to the step's last position before layers run
+  Activations normed;          // a tile of rows after a norm
+  Activations mixed;           // a tile of a mixer's output before its last projection
+  Activations activated;       // a tile of the MLP's middle
+  AlignedBuffer product;       // a tile of a product's result
+  AlignedBuffer q, k, v;       // [N, H, d], [N, G, d], [N, G, d]
+  AlignedBuffer output;        // [N, H, d]
+  KernelScratch scratch;       // what mixers and kernels take while they run
   std::vector<int> positions;  // [N]
   StepContext step;            // what layers offer to later ones
   StepTimes times;
@@ -41,9 +39,9 @@ struct Workspace {
 
   /// Bytes of scratch memory.
   [[nodiscard]] std::size_t bytes() const {
-    std::size_t total = kernel_scratch.bytes() + positions.capacity() * sizeof(int);
+    std::size_t total = scratch.bytes() + step.bytes() + positions.capacity() * sizeof(int);
     for (const Activations* rows : {&normed, &mixed, &activated}) total += rows->bytes();
-    for (const AlignedBuffer* buffer : {&product, &q, &k, &v, &output, &scratch, &parts}) total += buffer->capacity();
+    for (const AlignedBuffer* buffer : {&product, &q, &k, &v, &output}) total += buffer->capacity();
     return total;
   }
 };
@@ -52,7 +50,7 @@ struct Workspace {
 inline Product timed_product(Workspace& workspace, StepPhase phase, const PackedMatrix& matrix,
                              const Activations& input, float* product) {
   const StepTimes::Scope time(workspace.times, phase);
-  return matrix.multiply(input, product, workspace.kernel_scratch);
+  return matrix.multiply(input, product, workspace.scratch);
 }
 
 /// Rows of one tile of products: its operands stay in the second-level cache.
