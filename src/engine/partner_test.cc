@@ -28,6 +28,9 @@ class BothRunner final : public StepRunner {
     runner_.logits(hidden, rows, consume);
   }
   StepTimes& times() override { return runner_.times(); }
+  [[nodiscard]] std::size_t scratch_bytes() const override {
+    return runner_.scratch_bytes() + partner_.scratch_bytes();
+  }
 
  private:
   ModelStepRunner runner_, partner_;
