@@ -13,6 +13,7 @@
 #include "cli/quantity.h"
 #include "heal/heal.h"
 #include "heal/heal_profile.h"
+#include "heal/heal_text.h"
 
 namespace layerboost {
 namespace {
@@ -43,8 +44,7 @@ void check_flags(const HealFlags& options) {
   if (!options.profile && options.output.empty()) fail("-o DIR is missing: where to write the healed model");
   if (options.common.precision == Precision::int8) fail("--precision int8: healing computes in bf16 or f32");
   check_input(options.plan, "plan");
-  for (const std::string& file : heal_options.text)
-    if (file != "self") check_input(file, "text");
+  for (const std::string& file : files_of(heal_options.text)) check_input(file, "text");
   check_input(heal_options.valid, "valid");
   check_output(options.common.json, "json");
   if (!options.profile) check_output_directory(options.output, "output");
@@ -96,10 +96,12 @@ void run_heal(HealFlags options) {
 void add_data_options(CLI::App& command, HealFlags& options) {
   HealOptions& heal_options = options.heal;
   command
-      .add_option("--text", heal_options.text,
-                  "What to learn from: JSON Lines with \"text\" or plain files, or self: text that the model writes")
+      .add_option(
+          "--text", heal_options.text,
+          "What to learn from: JSON Lines with \"text\" or plain files; self, chat: text that the model writes; "
+          "facts: questions about facts far back. Mixed by weights: book.txt:0.7,chat:0.1,facts:0.2")
       ->delimiter(',')
-      ->type_name("FILE,..")
+      ->type_name("SOURCE,..")
       ->default_str("self");
   command.add_option("--tokens", options.tokens, "Tokens to learn from; more than the text has: it is read again")
       ->type_name("N")

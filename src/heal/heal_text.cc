@@ -276,6 +276,16 @@ Source parse_source(const std::string& text) {
   return {text.substr(0, colon), weight};
 }
 
+std::vector<Source> parse_sources(const std::vector<std::string>& texts) {
+  std::vector<Source> sources;
+  for (const std::string& text : texts) {
+    const Source& source = sources.emplace_back(parse_source(text));
+    if (source.weight.has_value() != sources.front().weight.has_value())
+      fail("`text` {}: give each source a weight or none, as in book.txt:0.7,self:0.3", text);
+  }
+  return sources;
+}
+
 std::unique_ptr<HealText> open_source(const Model& model, HealTextOptions options, const Source& source,
                                       const std::vector<std::string>& files) {
   options.files = {source.name};
@@ -286,20 +296,21 @@ std::unique_ptr<HealText> open_source(const Model& model, HealTextOptions option
 
 }  // namespace
 
+std::vector<std::string> files_of(const std::vector<std::string>& sources) {
+  std::vector<std::string> files;
+  for (const Source& source : parse_sources(sources))
+    if (source.is_file()) files.push_back(source.name);
+  return files;
+}
+
 std::unique_ptr<HealText> open_heal_text(const Model& model, const HealTextOptions& options) {
   if (options.length > model.config.max_positions)
     fail("`length` {}: the model has only {} positions", options.length, model.config.max_positions);
-  std::vector<Source> sources;
-  std::vector<std::string> files;
-  double weights = 0;
-  for (const std::string& text : options.files) {
-    const Source& source = sources.emplace_back(parse_source(text));
-    if (source.is_file()) files.push_back(source.name);
-    if (source.weight.has_value() != sources.front().weight.has_value())
-      fail("`text` {}: give each source a weight or none, as in book.txt:0.7,self:0.3", text);
-    weights += source.weight.value_or(0);
-  }
-  if (weights > 0) {
+  const std::vector<Source> sources = parse_sources(options.files);
+  const std::vector<std::string> files = files_of(options.files);
+  if (sources.front().weight) {
+    double weights = 0;
+    for (const Source& source : sources) weights += *source.weight;
     std::vector<Mixture::Part> parts;
     HealTextOptions part = options;
     for (const Source& source : sources) {

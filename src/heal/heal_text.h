@@ -52,6 +52,9 @@ class HealText {
   std::string name_, held_out_name_, hash_;
 };
 
+/// The files among sources, without their weights. Throws Error for weights that make no sense.
+std::vector<std::string> files_of(const std::vector<std::string>& sources);
+
 /// Throws Error (one line) for files that can't be read, or have less than two sequences of text, and for weights that
 /// make no sense.
 std::unique_ptr<HealText> open_heal_text(const Model& model, const HealTextOptions& options);
