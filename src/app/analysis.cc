@@ -89,8 +89,8 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
   check_measures(options);
   const int length = sequence_length(options, opened.model->config);
   check_retrieval(*opened.model, options);
-  const SweepOptions sweep{choices_of(options), options.by, read_tasks(options.tasks, options.limit),
-                           options.by_gradients,    seed,       options.ranks};
+  const SweepOptions sweep{choices_of(options),  options.by, read_tasks(options.tasks, options.limit),
+                           options.by_gradients, seed,       options.ranks};
   const Calibration calibration = make_calibration(
       *opened.model,
       {options.text, options.tokens, length, options.asks_for("retrieval") ? options.retrieval_items : 0, seed});

@@ -24,7 +24,7 @@ struct AnalyzeOptions {
   int sinks = 4;
   int retrieval_items = 18;
   int limit = 0;                 // items of each task
-  bool by_gradients = false;         // as SweepOptions
+  bool by_gradients = false;     // as SweepOptions
   const Ranks* ranks = nullptr;  // as SweepOptions
 
   /// Whether `measure` is one of those in `by`.
