@@ -72,8 +72,8 @@ function(layerboost_layer name)
     target_compile_options(${name}_test PRIVATE -O0)
     set_target_properties(${name}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
     if(LAYERBOOST_SANITIZE)
-      # It is the code under test that is watched and counted, but for memory, which both share.
-      target_compile_options(${name}_test PRIVATE -fno-sanitize=undefined -fno-profile-arcs -fno-test-coverage)
+      # It is the code under test that is watched, but for memory, which both share.
+      target_compile_options(${name}_test PRIVATE -fno-sanitize=undefined)
     endif()
     gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS ${name})
   endif()

@@ -3,7 +3,7 @@
 # they use, or a build without unity fails. Prints what is missing; exit code 0 only where nothing is.
 #   scripts/check-includes.sh [--recent | FILE...]
 # Default: all sources of src/ and examples/ but the tests, about 4 minutes on two cores. --recent: those that git knows
-# and that have changed since 20 commits ago.
+# and that have changed since 5 commits ago.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,8 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 files=("$@")
 if [ $# -eq 0 ] || [ "$1" = --recent ]; then
   mapfile -t files < <(find src examples -name '*.cc' ! -name '*_test.cc' | sort)
-  if [ "${1:-}" = --recent ] && git rev-parse --quiet --verify HEAD~20 >/dev/null; then
-    mapfile -t files < <(git diff --name-only --diff-filter=d HEAD~20 -- "${files[@]}")
+  if [ "${1:-}" = --recent ] && git rev-parse --quiet --verify HEAD~5 >/dev/null; then
+    mapfile -t files < <(git diff --name-only --diff-filter=d HEAD~5 -- "${files[@]}")
   fi
 fi
 flags=(-std=c++20 -fopenmp -fsyntax-only -w -x c++ -Isrc -Iinclude -Ibuild/release/generated/include -isystem /usr/include/eigen3 -mavx2 -mfma -DLB_ISA=avx2 -DLAYERBOOST_MPI $(pkg-config --cflags ompi-cxx 2>/dev/null || true))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that is checked, from a bare Debian on: packages, default model; tests in release, at every instruction level that the CPU has, under
-# AddressSanitizer and UBSan (with coverage) and ThreadSanitizer; a server under everything at once; Clang's warnings and lint; includes; format; figures. Ends with "N passed, N failed, N skipped",
+# AddressSanitizer and UBSan, and under ThreadSanitizer; a server under everything at once; Clang's warnings and lint; includes; format; figures. Ends with "N passed, N failed, N skipped",
 # summed over all runs of ctest; a check without tests counts as one failed where it fails. Exit code 0 only without failures.
 #   scripts/test.sh
 set -uo pipefail
@@ -48,8 +48,6 @@ run_tests() {
 
 build() { scripts/build.sh "$@" >"build/$1.log" 2>&1 || { grep -B 2 -A 12 'error\|FAILED' "build/$1.log" | head -n 80; false; }; }
 
-coverage() { gcovr --root . --filter src/ --exclude '.*_test\.cc' --exclude-throw-branches build/asan 2>/dev/null | sed -n 's/^TOTAL *\([0-9]*\) *\([0-9]*\) *\([0-9]*%\).*/   coverage: \3 (\2 of \1 lines)/p'; }
-
 mkdir -p build
 check packages scripts/setup.sh test || exit 1
 check "default model" scripts/get-model.sh
@@ -61,11 +59,7 @@ check "release build" build release && {
   check "soak, bold plan" bench/serve/soak.sh 20 smollm2-135m --plan bench/plans/bold.json --kv int8 --memory 6M
   grep -q avx512_bf16 /proc/cpuinfo && LAYERBOOST_ISA=avx2 run_tests "release, AVX2 only" release -L '^(kernels|mixer)$'
 }
-check "asan build" build asan && {
-  find build/asan -name '*.gcda' -delete
-  run_tests "AddressSanitizer and UBSan" asan
-  check coverage coverage
-}
+check "asan build" build asan && run_tests "AddressSanitizer and UBSan" asan
 # libgomp and MPI aren't made for ThreadSanitizer: the folders whose threads are std::thread, with one of OpenMP's.
 check "tsan build" build tsan base_test text_test engine_test server_test &&
   OMP_NUM_THREADS=1 run_tests ThreadSanitizer tsan -L '^(base|text|engine|server)$' -E '^ranks'

@@ -207,8 +207,11 @@ TEST(Retrieval, TheDefaultModelFindsWhatItIsAskedFor) {
   RetrievalOptions options;
   options.length = 300;
   options.depths = 1;
-  const RetrievalResult result =
-      run_retrieval(subject, retrieval_items(model->text(), {&filler, 1}, options), options.length);
+  std::vector<RetrievalItem> items = retrieval_items(model->text(), {&filler, 1}, options);
+  std::erase_if(items, [](const RetrievalItem& item) {
+    return all_wordings()[static_cast<std::size_t>(item.wording)].kind != NeedleKind::passage;
+  });
+  const RetrievalResult result = run_retrieval(subject, items, options.length);
   EXPECT_GT(result.found(false), 0.5);
   EXPECT_GT(result.found(true), 0.5);
 }
