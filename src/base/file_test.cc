@@ -47,7 +47,11 @@ class FileTest : public testing::Test {
 };
 
 TEST_F(FileTest, WhatIsNotARegularFileIsRefusedAtOnce) {
-  const std::vector<std::pair<fs::path, const char*>> odd = {
+  struct Odd {
+    fs::path path;
+    const char* part; // of the error
+  };
+  const std::vector<Odd> odd = {
       {make_fifo("fifo"), "is not a regular file"},
       {make_link("zero", "/dev/zero"), "is not a regular file"},
       {folder_, "is not a regular file"},
@@ -56,9 +60,9 @@ TEST_F(FileTest, WhatIsNotARegularFileIsRefusedAtOnce) {
       {in(std::string(5000, 'x').c_str()), "too long"},
       {folder_ / std::string("a\0b", 3), "a\\x00b: a name with a zero byte"},
   };
-  for (const auto& [path, part] : odd) {
-    EXPECT_THAT(error_of([&] { read_file(path); }), HasSubstr(part)) << path;
-    EXPECT_THAT(error_of([&] { const MappedFile file(path); }), HasSubstr(part)) << path;
+  for (const Odd& file : odd) {
+    EXPECT_THAT(error_of([&] { read_file(file.path); }), HasSubstr(file.part)) << file.path;
+    EXPECT_THAT(error_of([&] { const MappedFile mapped(file.path); }), HasSubstr(file.part)) << file.path;
   }
 }
 

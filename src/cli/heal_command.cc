@@ -3,6 +3,8 @@
 #include <optional>
 
 #include "app/check_files.h"
+#include "artifact/healed_directory.h"
+#include "artifact/model_files.h"
 #include "artifact/opened_model.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -50,6 +52,28 @@ void check_flags(const HealFlags& options) {
   if (!options.profile) check_output_directory(options.output, "output");
 }
 
+/// Of a healed model: its plan and adapter, to begin with. Sets what belongs to its base model.
+HealPlan earlier_run(const ModelFiles& files, HealFlags& options) {
+  if (!options.plan.empty())
+    fail("--plan: {} is healed already, for a plan of its own; to heal another, give the model that it was made from",
+         options.model);
+  const fs::path directory = files.adapter.parent_path();
+  std::error_code ignored;
+  if (!options.profile && fs::equivalent(directory, options.output, ignored))
+    fail("-o {}: is what the run begins with; give another directory", options.output);
+  options.heal.model_name = read_healed_directory(directory).model_name;
+  if (options.heal.match_tokens < 0) options.heal.match_tokens = 0;  // the mixers' own parameters have learnt
+  PlannedFiles planned = read_planned_files(files);
+  return {std::move(planned.plan), files.plan, std::move(planned.adapter), files.adapter_hash};
+}
+
+/// What the flags leave open: as the adapter that the run begins with has it.
+void set_lora(HealOptions& options, const HealPlan& plan) {
+  LoraOptions& lora = options.lora;
+  if (lora.rank == 0) lora.rank = plan.from ? plan.from->rank : LoraOptions().rank;
+  if (lora.alpha == 0) lora.alpha = plan.from ? plan.from->alpha : 2 * lora.rank;
+}
+
 void run_heal(HealFlags options) {
   HealOptions& heal_options = options.heal;
   heal_options.tokens = parse_count(options.tokens, "--tokens");
@@ -57,10 +81,8 @@ void run_heal(HealFlags options) {
   if (!options.measure_every.empty()) heal_options.measure_every = parse_count(options.measure_every, "--valid-every");
   if (!options.match_tokens.empty())
     heal_options.match_tokens = options.match_tokens == "0" ? 0 : parse_count(options.match_tokens, "--mixer-tokens");
-  heal_options.model_name = options.model;
   heal_options.seed = options.common.seed;
   heal_options.ranks = &Ranks::world();
-  if (heal_options.lora.alpha <= 0) heal_options.lora.alpha = 2 * heal_options.lora.rank;
   check_flags(options);
   std::optional<FileLock> lock;
   if (!options.profile) {
@@ -70,9 +92,22 @@ void run_heal(HealFlags options) {
     });
   }
   RunInfo run = start_run(options.common);
-  const OpenedModel opened = open_original_model(find_model_files(options.model), options.common.precision, "heal");
+  ModelFiles files = find_model_files(options.model);
+  heal_options.model_name = options.model;
+  HealPlan plan;
+  if (!files.adapter.empty()) {
+    plan = earlier_run(files, options);
+    ModelFiles base;
+    base.argument = options.model;
+    base.checkpoint = files.checkpoint;
+    files = base;
+  } else if (options.plan.empty()) {
+    fail("--plan FILE is missing: the plan to heal");
+  }
+  set_lora(heal_options, plan);
+  const OpenedModel opened = open_original_model(files, options.common.precision, "heal");
+  if (!plan.from) plan = {read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
   run.model = opened.model->hash;
-  const HealPlan plan{read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
   run.plan = plan.plan.hash();
   if (options.profile) {
     if (heal_options.ranks->first()) run_profile(options, *opened.model, plan, run);
@@ -140,11 +175,12 @@ void add_training_options(CLI::App& command, HealFlags& options) {
   const auto add = [&](const char* flag, double& value, const char* help, const CLI::Validator& check = number(0)) {
     command.add_option(flag, value, help)->type_name("X")->check(check)->capture_default_str();
   };
-  command.add_option("--rank", heal_options.lora.rank, "Rank of LoRA")
+  command.add_option("--rank", heal_options.lora.rank, "Rank of LoRA; default: 16, or that of a healed MODEL")
       ->type_name("N")
-      ->check(whole_number(1, 256))
-      ->capture_default_str();
-  command.add_option("--alpha", heal_options.lora.alpha, "LoRA's weight is alpha / rank; default: twice the rank")
+      ->check(whole_number(1, 256));
+  command
+      .add_option("--alpha", heal_options.lora.alpha,
+                  "LoRA's weight is alpha / rank; default: twice the rank, or that of a healed MODEL")
       ->type_name("X")
       ->check(positive_number());
   add("--lr", heal_options.rate, "AdamW's learning rate at its highest", positive_number());
@@ -176,9 +212,13 @@ void add_heal_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("heal", "Distil a planned model from the unchanged one");
   const auto options = std::make_shared<HealFlags>();
   options->heal.text = {"self"};
-  options->heal.lora.alpha = 0;
-  command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");
-  command->add_option("--plan", options->plan, "The plan to heal")->required()->type_name("FILE");
+  options->heal.lora = {0, 0};
+  command
+      ->add_option("MODEL", options->model,
+                   "A GGUF file, a model directory, or a name; or a healed directory, to heal it on with other text")
+      ->required()
+      ->type_name("");
+  command->add_option("--plan", options->plan, "The plan to heal; a healed MODEL has its own")->type_name("FILE");
   command->add_option("-o,--output", options->output, "The directory to write; an unfinished run goes on")
       ->type_name("DIR");
   command->add_flag("--profile", options->profile,
@@ -193,6 +233,7 @@ void add_heal_command(CLI::App& app) {
       "Examples:\n"
       "  layerboost heal smollm2-135m --plan plan.json -o healed --text corpus.jsonl --tokens 4M\n"
       "  layerboost heal model.gguf --plan plan.json -o healed --text self --tokens 1M --length 512\n"
+      "  layerboost heal healed -o healed-2 --text chat:0.5,facts:0.5 --tokens 500K    goes on from what healed has\n"
       "  mpirun -n 2 layerboost heal smollm2-135m --plan plan.json -o healed --batch 4096    two share each step");
   command->callback([options] { run_heal(*options); });
 }

@@ -42,6 +42,21 @@ TEST_F(HealedModel, OpensWithPlanAndAdapter) {
   for (const Mixer* mixer : unchanged.get()->mixers) EXPECT_EQ(mixer->name(), "softmax");
 }
 
+/// A healed directory is healed on into another one, with its own plan. (That such a run begins with its adapter is
+/// HealTest's; this model has no tokenizer to read text with.)
+TEST_F(HealedModel, IsHealedOnElsewhere) {
+  const std::string out = small_.root / "out";
+  const auto message = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> command = {"heal", small_.healed};
+    command.insert(command.end(), flags.begin(), flags.end());
+    return run_and_read(command).err;
+  };
+  EXPECT_THAT(message({"-o", out, "--plan", healed_plan(small_.healed)}), HasSubstr("--plan: "));
+  EXPECT_THAT(message({"-o", small_.healed}), HasSubstr("is what the run begins with"));
+  EXPECT_THAT(message({"-o", out}), HasSubstr("tokenizer.json"));
+  EXPECT_FALSE(fs::exists(small_.root / "out" / "plan.json"));
+}
+
 TEST_F(HealedModel, OriginalsAreComparedWithThemselves) {
   const OpenedModel plain = open_model_argument(small_.base, "", Precision::f32);
   EXPECT_TRUE(plain.original());

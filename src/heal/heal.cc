@@ -1,6 +1,7 @@
 #include "heal/heal.h"
 
 #include "artifact/healed_directory.h"
+#include "artifact/merge.h"
 #include "artifact/parameters_file.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -23,8 +24,13 @@ class HealRun {
     options_.ranks->by_first([this] { check_directory(); });
     if (lowest_changed(model_.config, specs_) == model_.config.layers)
       fail("{} changes nothing: there is nothing to heal", plan_.path.string());
-    Student student(model_, specs_, read_plan_maps(plan_.plan, plan_.path, model_.config), options_.lora,
-                    options_.memory);
+    const Adapter* const from = plan_.from ? &*plan_.from : nullptr;
+    if (from != nullptr && from->alpha != options_.lora.alpha)
+      fail("the adapter to begin with has alpha {}: give `alpha` {}", from->alpha, from->alpha);
+    Student student(
+        model_, specs_,
+        merged_parameters(model_.config, read_plan_maps(plan_.plan, plan_.path, model_.config), from, plan_.from_hash),
+        options_.lora, options_.memory);
     student_ = &student;
     const std::unique_ptr<HealText> text = open_heal_text(
         model_, {options_.text, options_.valid, options_.length, options_.held_out, sequences(), options_.seed});
@@ -35,6 +41,8 @@ class HealRun {
     files.identity = identity(*text);
     files.found = [&](const TrainState& state) { go_on(state, *text); };
     files.save_best = [&](const TrainState& state) { save(state, *text); };
+    if (from != nullptr)
+      files.begin = [&](std::span<float> x) { take_pairs(student.sites(), options_.lora.rank, *from, x); };
     Trainer trainer(model_, student, *text, options_, std::move(files));
     const TrainState state = trainer.run();
     if (first() && state.step > found_step_) write_directory(state, *text);
@@ -108,6 +116,7 @@ class HealRun {
     json["data"] = text.hash();
     json["model"] = model_.hash;
     json["plan"] = plan_.plan.hash();
+    if (plan_.from) json["from"] = plan_.from_hash;
     json["precision"] = run_.precision;
     json["micro-batch"] = micro_batch_sequences(options_, *student_) * options_.length;
     return json;
@@ -123,7 +132,7 @@ class HealRun {
     adapter.rank = options_.lora.rank;
     adapter.alpha = options_.lora.alpha;
     adapter.step = state.best_step;
-    adapter.tokens = state.best_step * options_.tokens_per_step();
+    adapter.tokens = (plan_.from ? plan_.from->tokens : 0) + state.best_step * options_.tokens_per_step();
     put_pairs(student_->sites(), options_.lora.rank, best, adapter);
     for (const auto& [name, own] : named_parameters(model_.config, student_->mixer_parameters(best)))
       adapter.mixer[name] = {own.shape, own.values};
@@ -148,6 +157,7 @@ class HealRun {
                       {"held_out", text.held_out_name()},
                       {"before", state.before.to_json()},
                       {"after", state.best.to_json()}};
+    if (plan_.from) healed.figures["from"] = {{"adapter", plan_.from_hash}, {"tokens", plan_.from->tokens}};
     Json run = run_.to_json();
     run["seconds"] = run["seconds"].get<double>() + seconds_before_;
     write_healed_directory(directory_, healed, run);

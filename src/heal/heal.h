@@ -1,6 +1,10 @@
 // A healing run as a whole: from a model, a plan and text to a directory that can be used as a model.
 #pragma once
 
+#include <optional>
+#include <string>
+
+#include "artifact/adapter.h"
 #include "artifact/plan.h"
 #include "base/run_info.h"
 #include "heal/heal_options.h"
@@ -9,21 +13,23 @@
 
 namespace layerboost {
 
-/// The plan to heal, and where it lies (its maps lie beside it).
+/// The plan to heal, where it lies (its maps lie beside it), and what an earlier run has learnt for it.
 struct HealPlan {
   Plan plan;
   fs::path path;
+  std::optional<Adapter> from = {};  // the run begins with this one; none: with a new one, which changes nothing
+  std::string from_hash = {};        // adapter_hash() of it
 };
 
 struct HealResult {
-  HeldOutResult before, after;  // held-out text, with the plan alone and with the best adapter
+  HeldOutResult before, after;  // held-out text, with what the run began with and with the best adapter
   std::int64_t steps = 0, best_step = 0;
   std::int64_t tokens = 0;
   double seconds = 0;
 };
 
 /// Distils the planned student from `model` into `directory` (plan.json, adapter.safetensors, heal.json, log.jsonl,
-/// checkpoint/), going on where an earlier run stopped. Under several ranks the first alone writes, and its result
+/// checkpoint/), going on where an earlier run of the same stopped. Under several ranks the first alone writes, and its result
 /// alone has measurements. Throws Error for a plan that changes nothing, text that can't be used, options that don't
 /// fit, or a diverging run; Interrupted.
 HealResult heal(const Model& model, const HealPlan& plan, const HealOptions& options, const fs::path& directory,

@@ -29,8 +29,20 @@ class HealTest : public testing::Test {
 
   HealResult run(const std::vector<MixerSpec>& specs, const char* directory) {
     const fs::path path = folder_.plan(specs);
-    const HealPlan plan{read_plan(path, folder_.model().config, folder_.model().hash), path};
+    return run(HealPlan{read_plan(path, folder_.model().config, folder_.model().hash), path}, directory);
+  }
+  HealResult run(const HealPlan& plan, const char* directory) {
     return heal(folder_.model(), plan, options_, folder_.path(directory), run_);
+  }
+  Adapter adapter_in(const char* directory) {
+    const fs::path path = folder_.path(directory);
+    return read_adapter(healed_adapter(path), folder_.model().config, folder_.model().hash,
+                        read_plan(healed_plan(path)).hash());
+  }
+  /// To heal on what was healed there.
+  HealPlan healed_in(const char* directory) {
+    const fs::path path = folder_.path(directory);
+    return {read_plan(healed_plan(path)), healed_plan(path), adapter_in(directory), adapter_hash(healed_adapter(path))};
   }
 
   test::HealFolder folder_{"heal-test"};
@@ -81,6 +93,48 @@ TEST_F(HealTest, MixersWithParametersLearnFirst) {
   const Plan plan = read_plan(healed_plan(folder_.path("out")), config, folder_.model().hash);
   EXPECT_FALSE(
       read_adapter(healed_adapter(folder_.path("out")), config, folder_.model().hash, plan.hash()).mixer.empty());
+}
+
+/// With other text, a run begins where an earlier one ended: LoRA and mixers' own parameters.
+TEST_F(HealTest, BeginsWithAnAdapter) {
+  options_.match_tokens = 512;
+  const HealResult first = run({parse_mixer("hybrid:4"), parse_mixer("window:2"), parse_mixer("none")}, "first");
+  options_.text = {folder_.corpus("other.jsonl", 60, 80)};
+  options_.valid = folder_.corpus("text.jsonl", 60, 80);
+  options_.match_tokens = 0;
+  options_.rate = 1e-9;  // stays where it was
+  options_.tokens = 128;
+  const HealPlan healed = healed_in("first");
+  run(healed, "second");
+  const Adapter before = adapter_in("first"), after = adapter_in("second");
+  for (const auto& [name, pair] : before.pairs) {
+    EXPECT_THAT(after.pairs.at(name).a, testing::Pointwise(testing::FloatNear(1e-6F), pair.a)) << name;
+    EXPECT_THAT(after.pairs.at(name).b, testing::Pointwise(testing::FloatNear(1e-6F), pair.b)) << name;
+  }
+  for (const auto& [name, parameter] : before.mixer)
+    EXPECT_THAT(after.mixer.at(name).values, testing::Pointwise(testing::FloatNear(1e-6F), parameter.values)) << name;
+  EXPECT_EQ(after.tokens, before.tokens + after.step * options_.tokens_per_step());
+  const Json from = read_healed_directory(folder_.path("second")).figures["from"];
+  EXPECT_EQ(from["adapter"], healed.from_hash);
+  EXPECT_EQ(from["tokens"], before.tokens);
+  EXPECT_GT(first.steps, 0);
+}
+
+TEST_F(HealTest, RefusesToGoOnFromAnotherAdapter) {
+  const std::vector<MixerSpec> specs = {parse_mixer("softmax"), parse_mixer("window:2"), parse_mixer("softmax")};
+  run(specs, "first");
+  HealPlan healed = healed_in("first");
+  run(healed, "second");
+  const auto message = [&](const HealPlan& plan, const char* directory) {
+    return test::error_of([&] { run(plan, directory); });
+  };
+  EXPECT_EQ(message(healed, "second"), "no error");  // the same again: nothing left to do
+  healed.from_hash = "sha256:other";
+  EXPECT_THAT(message(healed, "second"), testing::HasSubstr("from"));
+  options_.lora.alpha = 9;
+  EXPECT_THAT(message(healed, "third"), testing::HasSubstr("has alpha 8: give `alpha` 8"));
+  options_.lora = {2, 8};
+  EXPECT_THAT(message(healed, "third"), testing::HasSubstr("has rank 4 for layers.1.q: give `rank` 4"));
 }
 
 TEST_F(HealTest, TextThatTheModelWrites) {
@@ -159,7 +213,7 @@ TEST_F(HealTest, RefusesToUndoWhatIsThere) {
 
 TEST_F(HealTest, RefusesAPlanThatChangesNothing) {
   try {
-    run({{}, {}, {}}, "out");
+    run(std::vector<MixerSpec>(3), "out");
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("changes nothing"));

@@ -108,6 +108,7 @@ void Trainer::begin_or_go_on() {
     state_.m.assign(count, 0);
     state_.v.assign(count, 0);
     student_.initialize(options_.seed, state_.x);
+    files_.begin(state_.x);
     log_.emplace(files_.log, -1, -1);
   }
 }

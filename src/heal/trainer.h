@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "base/progress.h"
 #include "heal/all_reduce.h"
@@ -21,6 +22,8 @@ struct TrainFiles {
   Json identity;  // what the run is made of: it goes on only from a checkpoint of the same
   /// Called with the state of the checkpoint that the run goes on from, where there is one.
   std::function<void(const TrainState&)> found = [](const TrainState&) {};
+  /// Called with the first parameters of a new run, to put others in their place.
+  std::function<void(std::span<float>)> begin = [](std::span<float>) {};
   /// Called with the parameters whenever they are the best so far: before the first step, then after measurements.
   std::function<void(const TrainState&)> save_best;
 };

@@ -187,11 +187,11 @@ TEST_P(TrainingAttentionTest, FindsTheLargestScores) {
     for (std::size_t row = 0; row < maxima.size(); ++row) {
       const int head = static_cast<int>(row) % heads, i = static_cast<int>(row) / heads % length,
                 text = static_cast<int>(row) / heads / length;
+      const auto width = static_cast<std::size_t>(s.head_size);
       const auto score = [&](int j) {
-        const auto key = static_cast<std::size_t>((text * length + j) * kv_heads + head / (heads / kv_heads));
+        const auto key = static_cast<std::size_t>((text * s.length + j) * s.kv_heads + head / (s.heads / s.kv_heads));
         double sum = 0;
-        for (std::size_t n = 0; n < static_cast<std::size_t>(d); ++n)
-          sum += c.in.q[row * static_cast<std::size_t>(d) + n] * c.in.k[key * static_cast<std::size_t>(d) + n];
+        for (std::size_t n = 0; n < width; ++n) sum += c.in.q[row * width + n] * c.in.k[key * width + n];
         return sum * static_cast<double>(s.scale) / std::log(2.0);
       };
       double most = -INFINITY;
