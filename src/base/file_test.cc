@@ -49,7 +49,7 @@ class FileTest : public testing::Test {
 TEST_F(FileTest, WhatIsNotARegularFileIsRefusedAtOnce) {
   struct Odd {
     fs::path path;
-    const char* part; // of the error
+    const char* part;  // of the error
   };
   const std::vector<Odd> odd = {
       {make_fifo("fifo"), "is not a regular file"},

@@ -29,9 +29,9 @@ struct HealResult {
 };
 
 /// Distils the planned student from `model` into `directory` (plan.json, adapter.safetensors, heal.json, log.jsonl,
-/// checkpoint/), going on where an earlier run of the same stopped. Under several ranks the first alone writes, and its result
-/// alone has measurements. Throws Error for a plan that changes nothing, text that can't be used, options that don't
-/// fit, or a diverging run; Interrupted.
+/// checkpoint/), going on where an earlier run of the same stopped. Under several ranks the first alone writes, and its
+/// result alone has measurements. Throws Error for a plan that changes nothing, text that can't be used, options that
+/// don't fit, or a diverging run; Interrupted.
 HealResult heal(const Model& model, const HealPlan& plan, const HealOptions& options, const fs::path& directory,
                 const RunInfo& run);
 
