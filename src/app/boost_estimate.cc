@@ -221,13 +221,14 @@ class Estimator {
     return passes * (times_.row + times_.head);
   }
 
-  /// Writing what healing reads, where that is the model's own text: whole parts of it, and what is held out.
+  /// Writing what healing reads, where that is the model's own text: in parts, and what is held out.
   [[nodiscard]] double healing_text(double tokens) const {
     if (!options_.analyze.text.empty()) return 0;
     const HealOptions heal;
     const int length = config_.max_positions > 0 ? std::min(heal.length, config_.max_positions) : heal.length;
-    const double parts = std::ceil(tokens / length / self_text_part);
-    return parts * writing(self_text_part, length) + writing(heal.held_out, length);
+    const auto sequences = static_cast<std::int64_t>(std::ceil(tokens / length));
+    return static_cast<double>(sequences / self_text_part) * writing(self_text_part, length) +
+           writing(static_cast<int>(sequences % self_text_part), length) + writing(heal.held_out, length);
   }
 
   const BoostOptions& options_;

@@ -141,7 +141,8 @@ class SelfText final : public HealText {
   std::vector<TokenId> sequence(std::int64_t i) override {
     const std::int64_t within = i % size_, part = within / self_text_part;
     if (part != part_) {
-      texts_ = self_text(subject_, {self_text_part, options_.length, seed_of(part), chat_});
+      const std::int64_t count = std::min<std::int64_t>(self_text_part, size_ - part * self_text_part);
+      texts_ = self_text(subject_, {static_cast<int>(count), options_.length, seed_of(part), chat_});
       part_ = part;
     }
     return texts_[static_cast<std::size_t>(within % self_text_part)];

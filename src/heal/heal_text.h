@@ -10,7 +10,8 @@
 
 namespace layerboost {
 
-/// Sequences of text by the model itself that are written together, when the first of them is asked for.
+/// Sequences of text by the model itself that are written together, when the first of them is asked for; fewer at the
+/// end of what is wanted.
 inline constexpr int self_text_part = 128;
 
 /// What can be learnt from beside files: "self": text that the model writes; "chat": the same through its chat

@@ -90,6 +90,17 @@ TEST(HealText, EveryPassReadsEachSequenceOnce) {
   for (const auto& sequence : first) EXPECT_EQ(sequence.size(), 10U);
 }
 
+TEST(HealText, WritesNoMoreThanIsWanted) {
+  const test::HealFolder folder("heal-text-self");
+  const auto text = open_heal_text(folder.model(), {{"self"}, "", 8, 1, 3, 5});
+  EXPECT_EQ(text->size(), 3);
+  EXPECT_EQ(text->sequence(2).size(), 8U);
+  std::vector<std::string> counts;
+  for (const auto& file : fs::directory_iterator(folder.path("layerboost/self_text")))
+    counts.push_back(file.path().stem().string().substr(file.path().stem().string().rfind('-')));
+  EXPECT_THAT(counts, testing::UnorderedElementsAre("-1x8", "-3x8"));  // held out, and read
+}
+
 TEST(HealText, HeldOutFileAndSeveralTexts) {
   const test::HealFolder folder("heal-text-files");
   const std::string a = folder.corpus("a.jsonl", 10, 50), b = folder.file("b.txt", std::string(35, 'b'));
