@@ -25,14 +25,20 @@ function qualityRows(results, normalised) {
   const share = {text: (x) => decimal(100 * x, 1), change: points, fraction: true};
   const own = results.some(isWrittenByModel);
   const perplexityHint = own ? 'of text that the original wrote: only the difference counts' : ['lower is better', textName(results[0])].filter(Boolean).join(', ');
-  const rows = [{
-    group: 'Text', label: 'Perplexity', hint: perplexityHint, lower: true, text: (x) => decimal(x, 2),
+  const perplexity = (hint, on) => ({
+    group: 'Text', label: 'Perplexity', hint, lower: true, text: (x) => decimal(x, 2),
     change: (d, base) => `${signed(d, decimal(d, 2))} (${signed(d, percent(d / base, 1))})`,
-    get: ({perplexity: p, kl}) => p && {
-      mean: p.ppl, stderr: isNumber(p.nll_stderr) ? p.ppl * p.nll_stderr : undefined,
-      change: kl && isNumber(kl.nll_change_stderr) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined,
+    get: (result) => {
+      const {perplexity: p, kl} = on(result) || {};
+      return p && {
+        mean: p.ppl, stderr: isNumber(p.nll_stderr) ? p.ppl * p.nll_stderr : undefined,
+        change: kl && isNumber(kl.nll_change_stderr) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined,
+      };
     },
-  }, {
+  });
+  const moreTexts = unionOf(results, ({more_texts: more}) => (more || []).map(({file}) => file))
+      .map((file) => perplexity(file.split('/').pop(), ({more_texts: more}) => (more || []).find((text) => text.file === file)));
+  const rows = [perplexity(perplexityHint, (result) => result), ...moreTexts, {
     group: 'Text', label: 'More surprised than the original', hint: 'change of the NLL in nats, paired by text', lower: true,
     text: (x) => decimal(x, 4), get: ({kl}) => (kl && isNumber(kl.nll_change) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined),
   }, {

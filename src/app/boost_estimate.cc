@@ -101,14 +101,16 @@ class Estimator {
     const QualityOptions quality = options_.quality_options();
     double text = 0, seconds = 0;
     std::string what;
-    if (quality.text.empty()) {
+    if (quality.texts.empty()) {
       text = static_cast<double>(written_texts) * quality.context;
       if (!work_.written_text_is_kept) seconds += writing(written_texts, quality.context);
       what = "text by the model itself";
     } else {
-      text = tokens_of(quality.text);
-      if (quality.limit > 0) text = std::min(text, static_cast<double>(quality.limit) * quality.context);
-      what = fs::path(quality.text).filename().string();
+      for (const std::string& file : quality.texts) {
+        const double tokens = tokens_of(file), most = static_cast<double>(quality.limit) * quality.context;
+        text += quality.limit > 0 ? std::min(tokens, most) : tokens;
+        what += (what.empty() ? "" : ", ") + fs::path(file).filename().string();
+      }
     }
     double retrieval = 0;
     // What stands before a wording's first fact is read once, in each of two forms: about half of a question.

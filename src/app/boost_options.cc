@@ -59,11 +59,13 @@ void check_boost(const BoostOptions& options) {
   (void)speed_target(options.plan);
   check_rereadable(options.analyze.text, "text");
   for (const std::string& file : options.analyze.tasks) check_rereadable(file, "tasks");
-  check_rereadable(options.quality.text, "eval-text");
+  for (const std::string& file : options.quality.texts) check_rereadable(file, "eval-text");
   check_analyze_options(options.analyze);
   (void)read_tasks(options.analyze.tasks, options.analyze.limit);
-  check_input(options.quality.text, "eval-text");
-  for (const std::string& text : {options.analyze.text, options.quality.text})
+  for (const std::string& file : options.quality.texts) check_input(file, "eval-text");
+  std::vector<std::string> texts = options.quality.texts;
+  texts.push_back(options.analyze.text);
+  for (const std::string& text : texts)
     if (!text.empty()) (void)read_text(text);
   check_output(options.json, "json");
   if (!options.output.empty()) check_output_directory(options.output, "output");

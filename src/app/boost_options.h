@@ -23,7 +23,7 @@ struct BoostOptions {
   std::optional<HealBudget> heal;  // nothing: not said
   AnalyzeOptions analyze;
   PlanOptions plan;
-  QualityOptions quality;  // of it: text (empty: text that the model writes), retrieval
+  QualityOptions quality;  // of it: texts (none: text that the model writes), retrieval
   SpeedOptions speed{{1, 16, 64}, {256, 1024}, 32};
   bool retrieval_given = false, prompts_given = false;  // else they are cut to the model's positions
   bool estimate = false;                                // only say what it would take

@@ -298,10 +298,11 @@ class Boost {
   void quality() {
     note("4/6 eval: what is lost");
     QualityOptions quality = options_.quality_options();
-    self_written_ = quality.text.empty();
-    if (self_written_) quality.text = written_text().string();
-    const Json what = {self_written_, content_of(quality.text), quality.tasks, quality.retrieval,
-                       quality.limit, quality.context};
+    self_written_ = quality.texts.empty();
+    if (self_written_) quality.texts = {written_text().string()};
+    std::vector<std::string> contents;
+    for (const std::string& text : quality.texts) contents.push_back(content_of(text));
+    const Json what = {self_written_, contents, quality.tasks, quality.retrieval, quality.limit, quality.context};
     step("quality.base.json", "quality of the unchanged model", {run_.model, what}, [&] {
       return show(measure_quality({*opened_.model, opened_.unchanged()}, nullptr, quality));
     });

@@ -36,8 +36,10 @@ void add_boost_command(CLI::App& app) {
       ->type_name("N|TIME");
   add_analyze_options(*command, options->analyze);
   add_plan_options(*command, options->plan);
-  command->add_option("--eval-text", options->quality.text, "Text for perplexity; default: text that the model writes")
-      ->type_name("FILE");
+  command
+      ->add_option("--eval-text", options->quality.texts, "Texts for perplexity; default: text that the model writes")
+      ->delimiter(',')
+      ->type_name("FILE,..");
   const CLI::Option* const retrieval =
       command->add_option("--retrieval", options->quality.retrieval, "Lengths of the texts that facts are found in")
           ->delimiter(',')

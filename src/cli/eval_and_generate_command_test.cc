@@ -26,7 +26,7 @@ TEST(EvalCommand, WritesWhatItMeasured) {
   const ProgramResult ran =
       run_and_read({"eval", default_model_path(), "--text", text, "--tasks", task, "--passkey", "128", "--json", json});
   EXPECT_EQ(ran.code, 0);
-  EXPECT_NE(ran.err.find("--context 1024: the text has only 15 tokens"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("--context 1024: text.txt has only 15 tokens"), std::string::npos) << ran.err;
   const Json result = read_json(json);
   EXPECT_GT(result["perplexity"]["ppl"], 1);
   EXPECT_EQ(result["perplexity"]["windows"], 1);

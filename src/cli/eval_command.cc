@@ -21,11 +21,11 @@ struct EvalOptions {
 
 void run_eval(EvalOptions& options) {
   QualityOptions& quality = options.quality;
-  if (quality.text.empty() && quality.tasks.empty() && quality.passkey.empty() && quality.retrieval.empty())
+  if (quality.texts.empty() && quality.tasks.empty() && quality.passkey.empty() && quality.retrieval.empty())
     fail("nothing to measure: give --text FILE, --tasks FILE,.. or --retrieval 512,1024; see layerboost eval --help");
   RunInfo run = start_run(options.common);
   check_input(options.plan, "plan");
-  check_input(quality.text, "text");
+  for (const std::string& file : quality.texts) check_input(file, "text");
   for (const std::string& file : quality.tasks) check_input(file, "tasks");
   check_output(options.common.json, "json");
   quality.bos = parse_bos_mode(options.bos);
@@ -34,7 +34,7 @@ void run_eval(EvalOptions& options) {
       open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
   opened.describe(run);
   std::optional<UnchangedModel> unchanged;
-  if (!quality.text.empty() || !quality.retrieval.empty()) unchanged.emplace(opened);
+  if (!quality.texts.empty() || !quality.retrieval.empty()) unchanged.emplace(opened);
   const QualityReport report = measure_quality(opened.run(), unchanged ? unchanged->get() : nullptr, quality);
   fmt::print("{}", to_table(report));
   if (options.common.json.empty()) return;
@@ -52,8 +52,9 @@ void add_eval_command(CLI::App& app) {
   add_model_option(*command, options->model);
   command->add_option("--plan", options->plan, "Run with this plan, and measure how far it is from the model as it is")
       ->type_name("FILE");
-  command->add_option("--text", quality.text, "Perplexity on this text: JSON Lines with \"text\", or plain")
-      ->type_name("FILE");
+  command->add_option("--text", quality.texts, "Perplexity on each of these texts: JSON Lines with \"text\", or plain")
+      ->delimiter(',')
+      ->type_name("FILE,..");
   command->add_option("--tasks", quality.tasks, "Accuracy on these JSON Lines files (docs/formats/tasks.md)")
       ->delimiter(',')
       ->type_name("FILE,..");
@@ -77,7 +78,7 @@ void add_eval_command(CLI::App& app) {
           "in a chat")
       ->check(whole_number(1))
       ->type_name("N");
-  command->add_option("--limit", quality.limit, "Only the first N windows of the text and N items of each task")
+  command->add_option("--limit", quality.limit, "Only the first N windows of each text and N items of each task")
       ->check(whole_number(1))
       ->type_name("N");
   command->add_option("--context", quality.context, "Tokens of a window of the text")
@@ -98,14 +99,14 @@ void add_eval_command(CLI::App& app) {
   add_kv_option(*command, options->common);
   command->footer(
       "Every mean comes with its standard error. With a plan, the text also gives the KL divergence from the model as "
-      "it is, and --retrieval the share that is kept of what that finds. Facts are hidden in the text, too, where "
-      "there is one.\n\n"
+      "it is, and --retrieval the share that is kept of what that finds. Facts are hidden in the first text, too, "
+      "where there is one.\n\n"
       "Examples:\n"
-      "  layerboost eval smollm2-135m --text book.txt --limit 16\n"
+      "  layerboost eval smollm2-135m --text book.txt,letters.txt --limit 16\n"
       "  layerboost eval smollm2-135m --plan plan.json --tasks arc_easy.jsonl,piqa.jsonl --retrieval 512,1024\n"
       "  layerboost eval model.gguf --text corpus.jsonl --context 2048 --precision f32 --json result.json");
   command->callback([command, options] {
-    if (options->quality.text.empty()) {
+    if (options->quality.texts.empty()) {
       refuse_given(*command, {"--context", "--stride", "--agreement"}, "is for --text");
       if (options->quality.tasks.empty()) refuse_given(*command, {"--limit"}, "is for --text and --tasks");
     }

@@ -11,8 +11,11 @@ namespace {
 
 /// What there is to measure, read and checked.
 struct Work {
-  TextData text;
-  std::vector<Request> windows;
+  struct Text {
+    TextData data;
+    std::vector<Request> windows;
+  };
+  std::vector<Text> texts;
   std::vector<Task> tasks;
   std::vector<std::vector<RetrievalItem>> retrieval;  // by length
   TokenId bos = -1;
@@ -38,16 +41,18 @@ Work prepare(const Model& model, const QualityOptions& options) {
   work.tasks = read_tasks(options.tasks, options.limit);
   for (const int length : options.retrieval) check_retrieval(tokenizer, length, model.config.max_positions);
   for (const int length : options.passkey) check_passkey(tokenizer, length, work.bos, model.config.max_positions);
-  if (!options.text.empty()) {
-    work.text = read_text(options.text);
+  for (const std::string& file : options.texts) {
+    Work::Text& text = work.texts.emplace_back(Work::Text{read_text(file), {}});
     const WindowOptions windows = {options.context, options.stride, options.limit, work.bos};
-    const std::vector<TokenId> tokens = first_tokens(tokenizer, work.text.text, tokens_needed(windows));
-    work.windows = text_windows(tokens, windows, model.config.max_positions);
+    const std::vector<TokenId> tokens = first_tokens(tokenizer, text.data.text, tokens_needed(windows));
+    text.windows = text_windows(tokens, windows, model.config.max_positions);
     const std::size_t body = static_cast<std::size_t>(options.context) - (work.bos >= 0 ? 1 : 0);
-    if (tokens.size() < body) note("`context` {}: the text has only {} tokens", options.context, tokens.size());
+    if (tokens.size() < body)
+      note("`context` {}: {} has only {} tokens", options.context, text.data.name, tokens.size());
   }
+  const std::string_view first = work.texts.empty() ? std::string_view() : work.texts.front().data.text;
   for (const int length : options.retrieval)
-    work.retrieval.push_back(make_retrieval(model, options, length, work.text.text, work.bos));
+    work.retrieval.push_back(make_retrieval(model, options, length, first, work.bos));
   return work;
 }
 
@@ -173,14 +178,25 @@ Json data_json(const QualityReport& report) {
   const QualityOptions& options = report.options;
   Json data = {{"bos", name_of(options.bos)}};
   if (options.limit > 0) data["limit"] = options.limit;
-  if (report.perplexity || (!report.retrieval.empty() && !options.text.empty())) {
-    data["text"] = {{"file", options.text}, {"hash", report.text_hash}};
+  if (!report.texts.empty()) {
+    data["text"] = {{"file", options.texts.front()}, {"hash", report.texts.front().hash}};
     data["context"] = options.context;
     if (options.stride > 0) data["stride"] = options.stride;
   }
   for (std::size_t i = 0; i < report.tasks.size(); ++i)
     data["tasks"][report.tasks[i].name] = {{"file", options.tasks[i]}, {"hash", report.task_hashes[i]}};
   return data;
+}
+
+TextQuality measure_text(Subject& subject, Subject* base, const Work::Text& text) {
+  TextQuality quality{text.data.name, text.data.hash, {}, {}};
+  if (base == nullptr) {
+    quality.perplexity = measure_perplexity(subject, text.windows);
+  } else {
+    quality.divergence = measure_divergence(*base, subject, text.windows);
+    quality.perplexity = quality.divergence->changed;
+  }
+  return quality;
 }
 
 }  // namespace
@@ -190,21 +206,15 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
   const Work work = prepare(measured.model, options);
   QualityReport report;
   report.options = options;
-  report.text_name = work.text.name;
-  report.text_hash = work.text.hash;
   Subject subject(measured.model, measured.mixers);
-  if (!work.windows.empty() && unchanged != nullptr) {
-    Subject base(unchanged->model, unchanged->mixers);
-    report.divergence = measure_divergence(base, subject, work.windows);
-    report.perplexity = report.divergence->changed;
-  } else if (!work.windows.empty()) {
-    report.perplexity = measure_perplexity(subject, work.windows);
-  }
-  if (unchanged != nullptr && options.agreement > 0) {
-    Subject base(unchanged->model, unchanged->mixers);
+  std::optional<Subject> base;
+  if (unchanged != nullptr) base.emplace(unchanged->model, unchanged->mixers);
+  for (const Work::Text& text : work.texts)
+    report.texts.push_back(measure_text(subject, base ? &*base : nullptr, text));
+  if (base && options.agreement > 0) {
     AgreementOptions prompts;
     prompts.prompts = options.agreement;
-    report.agreement = measure_agreement(base, subject, work.text.text, prompts, work.bos);
+    report.agreement = measure_agreement(*base, subject, work.texts.front().data.text, prompts, work.bos);
   }
   for (const Task& task : work.tasks) {
     report.tasks.push_back(run_task(subject, task, work.bos));
@@ -214,18 +224,21 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
     report.passkey.push_back(run_passkey(subject, length, options.seed, work.bos));
   for (std::size_t i = 0; i < work.retrieval.size(); ++i)
     report.retrieval.push_back(run_retrieval(subject, work.retrieval[i], options.retrieval[i]));
-  if (unchanged != nullptr && options.retrieval_compared && !work.retrieval.empty()) {
-    Subject base(unchanged->model, unchanged->mixers);
+  if (base && options.retrieval_compared)
     for (std::size_t i = 0; i < work.retrieval.size(); ++i)
-      report.unchanged_retrieval.push_back(run_retrieval(base, work.retrieval[i], options.retrieval[i]));
-  }
+      report.unchanged_retrieval.push_back(run_retrieval(*base, work.retrieval[i], options.retrieval[i]));
   return report;
 }
 
 Json to_json(const QualityReport& report) {
   Json json = Json::object();
-  if (report.perplexity) json["perplexity"] = to_json(*report.perplexity);
-  if (report.divergence) json["kl"] = to_json(*report.divergence);
+  for (std::size_t i = 0; i < report.texts.size(); ++i) {
+    const TextQuality& text = report.texts[i];
+    Json& place = i == 0 ? json : json["more_texts"].emplace_back(Json::object());
+    if (i > 0) place = {{"file", report.options.texts[i]}, {"hash", text.hash}};
+    place["perplexity"] = to_json(text.perplexity);
+    if (text.divergence) place["kl"] = to_json(*text.divergence);
+  }
   if (report.agreement) json["agreement"] = to_json(*report.agreement);
   for (const TaskResult& task : report.tasks) json["tasks"][task.name] = to_json(task);
   for (const PasskeyResult& passkey : report.passkey) json["passkey"].push_back(to_json(passkey));

@@ -19,7 +19,7 @@
 namespace layerboost {
 
 struct QualityOptions {
-  std::string text;                         // a file; empty: no perplexity
+  std::vector<std::string> texts;           // files, a row each; facts and greedy texts are taken from the first
   std::vector<std::string> tasks;           // files
   std::vector<int> passkey;                 // lengths
   std::vector<int> retrieval;               // lengths
@@ -33,15 +33,20 @@ struct QualityOptions {
   std::uint64_t seed = 0;  // of the passkeys and of retrieval's facts
 };
 
-struct QualityReport {
-  std::optional<Perplexity> perplexity;
+/// What was measured on one text.
+struct TextQuality {
+  std::string name, hash;
+  Perplexity perplexity;
   std::optional<TextDivergence> divergence;  // from the unchanged model
+};
+
+struct QualityReport {
+  std::vector<TextQuality> texts;
   std::optional<AgreementResult> agreement;  // with it
   std::vector<TaskResult> tasks;
   std::vector<PasskeyResult> passkey;
   std::vector<RetrievalResult> retrieval, unchanged_retrieval;  // the second is empty without an unchanged model
   QualityOptions options;
-  std::string text_name, text_hash;
   std::vector<std::string> task_hashes;  // of tasks
 };
 
@@ -51,11 +56,13 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
                               const QualityOptions& options);
 
 /// {"perplexity": {nll, ppl, tokens, windows, nll_stderr}, "kl": {mean, stderr, agreement, agreement_stderr, base_ppl,
-/// nll_change, nll_change_stderr, positions: [{from, to, kl, nll_change, ...}]}, "tasks": {NAME: {acc, acc_norm,
+/// nll_change, nll_change_stderr, positions: [{from, to, kl, nll_change, ...}]}, "more_texts": [{file, hash,
+/// perplexity, kl}], "tasks": {NAME: {acc, acc_norm,
 /// acc_stderr, acc_norm_stderr, n, acc_items, acc_norm_items}}, "passkey": [{length, acc, acc_stderr, logprob,
 /// logprob_stderr, n, depths: [{depth, acc, logprob, n}]}], "agreement": {plain, chat: {equal, until, n}, tokens},
 /// "retrieval": [{length, plain, chat: {found, logprob, margin, worst, kept, kept_worst}, wordings: [{kind, wording,
 /// chat, found, logprob, margin, n, unchanged_found}]}], "data": what it was measured on}; only what was measured.
+/// "perplexity" and "kl" are of the first text, "more_texts" has the others.
 /// acc_items has a character for each item of the task, in the file's order: 1 where it was answered rightly, else 0.
 /// Last-word tasks have perplexity and perplexity_stderr in place of acc_norm. Unknown errors are null.
 Json to_json(const QualityReport& report);

@@ -13,14 +13,14 @@ std::string with_error(double mean, double error, int digits) {
 
 std::string percent(const Estimate& share) { return with_error(100 * share.mean, 100 * share.error, 1) + " %"; }
 
-std::string text_lines(const QualityReport& report) {
-  const Perplexity& found = *report.perplexity;
+std::string text_lines(const TextQuality& text, int context) {
+  const Perplexity& found = text.perplexity;
   std::string lines = fmt::format("perplexity      {}   on {}: {} tokens in {} windows of at most {}\n",
-                                  with_error(found.ppl(), found.ppl_error(), 3), report.text_name, found.nll.tokens,
-                                  found.nll.windows.size(), report.options.context);
+                                  with_error(found.ppl(), found.ppl_error(), 3), text.name, found.nll.tokens,
+                                  found.nll.windows.size(), context);
   lines += fmt::format("NLL             {} nats\n", with_error(found.nll.mean.mean, found.nll.mean.error, 4));
-  if (!report.divergence) return lines;
-  const TextDivergence& change = *report.divergence;
+  if (!text.divergence) return lines;
+  const TextDivergence& change = *text.divergence;
   lines += fmt::format("unchanged model {}   NLL {} lower\n", with_error(change.base.ppl(), change.base.ppl_error(), 3),
                        with_error(change.nll_change.mean, change.nll_change.error, 4));
   lines += fmt::format("KL from it      {} nats\n", with_error(change.kl.mean, change.kl.error, 4));
@@ -100,7 +100,10 @@ std::string retrieval_lines(const QualityReport& report) {
 
 std::string to_table(const QualityReport& report) {
   std::string table;
-  if (report.perplexity) table += text_lines(report);
+  for (const TextQuality& text : report.texts) {
+    if (!table.empty()) table += '\n';
+    table += text_lines(text, report.options.context);
+  }
   if (report.agreement) table += '\n' + agreement_lines(*report.agreement);
   if (!report.tasks.empty()) {
     if (!table.empty()) table += '\n';

@@ -11,11 +11,9 @@ Estimate of(double mean, double error, std::int64_t n) { return {mean, error, n}
 
 QualityReport full_report() {
   QualityReport report;
-  report.options.text = "book.txt";
+  report.options.texts = {"book.txt", "a/letters.txt"};
   report.options.tasks = {"a/easy.jsonl", "words.jsonl"};
   report.options.limit = 2;
-  report.text_name = "book.txt";
-  report.text_hash = "sha256:1";
   report.task_hashes = {"sha256:2", "sha256:3"};
   TextDivergence divergence;
   divergence.base = {{of(2.0, 0.01, 2), 200, {1.9, 2.1}}};
@@ -23,8 +21,8 @@ QualityReport full_report() {
   divergence.kl = of(0.25, 0.001, 2);
   divergence.agreement = of(0.8, 0.03, 2);
   divergence.nll_change = of(0.5, 0.005, 2);
-  report.divergence = divergence;
-  report.perplexity = divergence.changed;
+  report.texts = {{"book.txt", "sha256:1", divergence.changed, divergence},
+                  {"letters.txt", "sha256:4", {{of(3.0, 0.01, 2), 200, {3, 3}}}, std::nullopt}};
   TaskResult easy{"easy",
                   TaskKind::multiple_choice,
                   of(0.5, 0.04, 100),
@@ -55,6 +53,11 @@ TEST(Quality, Json) {
   EXPECT_DOUBLE_EQ(json["passkey"][0]["acc_stderr"], 0.02);
   EXPECT_DOUBLE_EQ(json["passkey"][0]["depths"][0]["logprob"], -1);
   EXPECT_EQ(json["data"]["text"]["hash"], "sha256:1");
+  ASSERT_EQ(json["more_texts"].size(), 1U);
+  EXPECT_EQ(json["more_texts"][0]["file"], "a/letters.txt");
+  EXPECT_EQ(json["more_texts"][0]["hash"], "sha256:4");
+  EXPECT_DOUBLE_EQ(json["more_texts"][0]["perplexity"]["nll"], 3);
+  EXPECT_FALSE(json["more_texts"][0].contains("kl"));
   EXPECT_EQ(json["data"]["tasks"]["words"]["file"], "words.jsonl");
   EXPECT_EQ(json["data"]["bos"], "auto");
   EXPECT_EQ(json["data"]["limit"], 2);
@@ -62,16 +65,19 @@ TEST(Quality, Json) {
 
 TEST(Quality, OnlyWhatWasMeasured) {
   QualityReport report;
-  report.perplexity = Perplexity{{of(2, std::nan(""), 1), 100, {2}}};
+  report.options.texts = {"book.txt"};
+  report.texts = {{"book.txt", "", Perplexity{{of(2, std::nan(""), 1), 100, {2}}}, std::nullopt}};
   const Json json = to_json(report);
   EXPECT_NE(json.dump().find("\"nll_stderr\":null"), std::string::npos);
-  EXPECT_FALSE(json.contains("kl") || json.contains("tasks") || json.contains("passkey"));
+  EXPECT_FALSE(json.contains("kl") || json.contains("more_texts") || json.contains("tasks") ||
+               json.contains("passkey"));
 }
 
 TEST(Quality, Table) {
   const std::string table = to_table(full_report());
-  for (const char* part : {"12.182 ± 0.244", "0.2500 ± 0.0010", "80.0 ± 3.0 %", "easy", "50.0 ± 4.0 %", "45.0 ± 5.0 %",
-                           "perplexity 7.39 ± 0.74", "512 tokens", "90.0 ± 2.0 %", "-0.600 ± 0.100"})
+  for (const char* part :
+       {"12.182 ± 0.244", "20.086 ± 0.201   on letters.txt", "0.2500 ± 0.0010", "80.0 ± 3.0 %", "easy", "50.0 ± 4.0 %",
+        "45.0 ± 5.0 %", "perplexity 7.39 ± 0.74", "512 tokens", "90.0 ± 2.0 %", "-0.600 ± 0.100"})
     EXPECT_NE(table.find(part), std::string::npos) << part << " in\n" << table;
 }
 
