@@ -229,7 +229,8 @@ class Estimator {
     const HealOptions heal;
     const int length = config_.max_positions > 0 ? std::min(heal.length, config_.max_positions) : heal.length;
     const auto sequences = static_cast<std::int64_t>(std::ceil(tokens / length));
-    return static_cast<double>(sequences / self_text_part) * writing(self_text_part, length) +
+    const std::int64_t parts = sequences / self_text_part;
+    return static_cast<double>(parts) * writing(self_text_part, length) +
            writing(static_cast<int>(sequences % self_text_part), length) + writing(heal.held_out, length);
   }
 

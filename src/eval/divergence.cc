@@ -106,7 +106,7 @@ struct Sums {
       : kl(windows.size()), agreement(windows.size()), base(windows.size()), changed(windows.size()) {
     for (const Request& window : windows) {
       tokens.push_back(static_cast<int>(window.continuation.size()));
-      next_position.push_back(static_cast<int>(window.context.size()));
+      next_position_.push_back(static_cast<int>(window.context.size()));
     }
   }
 
@@ -119,7 +119,7 @@ struct Sums {
         agreement[window] += found.row(row).base_best == found.row(row).changed_best ? 1 : 0;
         base[window] += static_cast<double>(found.loss(t).base);
         changed[window] += static_cast<double>(found.loss(t).changed);
-        Part& part = part_at(next_position[window]++, window);
+        Part& part = part_at(next_position_[window]++, window);
         part.tokens += 1;
         part.kl += static_cast<double>(found.row(row).kl);
         part.nll_change += static_cast<double>(found.loss(t).changed - found.loss(t).base);
@@ -129,9 +129,9 @@ struct Sums {
 
   [[nodiscard]] std::vector<PositionDivergence> by_position() const {
     std::vector<PositionDivergence> result;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
       std::vector<double> part_kl, part_nll;
-      for (const Part& part : parts[i]) {
+      for (const Part& part : parts_[i]) {
         if (part.tokens == 0) continue;
         part_kl.push_back(part.kl / part.tokens);
         part_nll.push_back(part.nll_change / part.tokens);
@@ -156,12 +156,12 @@ struct Sums {
 
   Part& part_at(int position, std::size_t window) {
     const auto i = static_cast<std::size_t>(std::bit_width(static_cast<unsigned>(position / first_part)));
-    if (parts.size() <= i) parts.resize(i + 1, std::vector<Part>(tokens.size()));
-    return parts[i][window];
+    if (parts_.size() <= i) parts_.resize(i + 1, std::vector<Part>(tokens.size()));
+    return parts_[i][window];
   }
 
-  std::vector<std::vector<Part>> parts;  // by position, then by window
-  std::vector<int> next_position;        // of each window's next target
+  std::vector<std::vector<Part>> parts_;  // by position, then by window
+  std::vector<int> next_position_;        // of each window's next target
 };
 
 }  // namespace
