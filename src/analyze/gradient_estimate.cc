@@ -16,9 +16,10 @@
 namespace layerboost {
 namespace {
 
-/// Rows that are read together, and bytes that one step's gradients may take, where that is more than one sequence.
+/// Rows that are read together, and bytes of layers' inputs and gradients that a step may keep, where that is more than
+/// one sequence.
 constexpr int step_tokens = 2048;
-constexpr std::size_t gradient_bytes = std::size_t{2} << 30;
+constexpr std::size_t kept_by_step = std::size_t{2} << 30;
 
 /// Of activations that a forward keeps for its backward passes.
 constexpr std::size_t kept_bytes_at_most = std::size_t{6} << 30;
@@ -40,11 +41,11 @@ double dot(const float* a, const float* b, std::ptrdiff_t count, std::ptrdiff_t 
   return std::accumulate(of_rows.begin(), of_rows.end(), 0.0);
 }
 
-/// A token from softmax(scale * logits), whose sum of exponentials is e^lse.
-TokenId sample(const float* logits, float scale, float lse, int vocab, double uniform) {
+/// A token from softmax(logits), whose sum of exponentials is e^lse.
+TokenId sample(const float* logits, float lse, int vocab, double uniform) {
   double left = uniform;
   for (int v = 0; v < vocab; ++v) {
-    left -= static_cast<double>(std::exp(logits[v] * scale - lse));
+    left -= static_cast<double>(std::exp(logits[v] - lse));
     if (left <= 0) return v;
   }
   return vocab - 1;
@@ -66,14 +67,11 @@ class Estimator {
         calibration_(calibration),
         options_(options),
         native_(native_specs(model.config)),
-        student_(model, native_, {}, {}, kept_bytes_at_most, 0),
+        student_(model, native_, {}, {.rank = 0}, kept_bytes_at_most, 0),
         head_(model),
         runner_(model),
         random_(options.seed) {
-    // LoRA's pairs that change nothing: B is zero.
-    const std::vector<float> zero(student_.parameter_count(), 0.0F);
-    student_.assign(zero);
-    unused_.resize(student_.parameter_count());
+    LB_CHECK(student_.parameter_count() == 0);
   }
 
   EstimatedLosses run() {
@@ -93,8 +91,9 @@ class Estimator {
   }
 
  private:
-  [[nodiscard]] std::size_t bytes_of_gradients(std::ptrdiff_t rows, int passes) const {
-    return static_cast<std::size_t>(rows * model_.config.hidden * model_.config.layers * passes) * sizeof(float);
+  /// Of all layers: the inputs, and a gradient for each pass.
+  [[nodiscard]] std::size_t bytes_of(std::ptrdiff_t rows, int passes) const {
+    return static_cast<std::size_t>(rows * model_.config.hidden * model_.config.layers * (1 + passes)) * sizeof(float);
   }
 
   [[nodiscard]] std::vector<Step> make_steps() const {
@@ -104,7 +103,7 @@ class Estimator {
       const int length = std::max(static_cast<int>(sequence.tokens.size()), steps.empty() ? 0 : steps.back().length);
       const auto rows = steps.empty() ? 0 : (std::ssize(steps.back().sequences) + 1) * length;
       if (steps.empty() || steps.back().retrieval != sequence.retrieval || rows > step_tokens ||
-          bytes_of_gradients(rows, passes(sequence.retrieval)) > gradient_bytes)
+          bytes_of(rows, passes(sequence.retrieval)) > kept_by_step)
         steps.push_back({{}, 0, sequence.retrieval});
       steps.back().sequences.push_back(i);
       steps.back().length = std::max(steps.back().length, static_cast<int>(sequence.tokens.size()));
@@ -112,8 +111,8 @@ class Estimator {
     return steps;
   }
 
-  /// Backward passes: the text's own tokens and the samples, or the answers.
-  [[nodiscard]] int passes(bool retrieval) const { return retrieval ? 1 : 1 + options_.samples; }
+  /// Backward passes: of the answers; of the samples and, last, of the text's own tokens.
+  [[nodiscard]] int passes(bool retrieval) const { return retrieval ? 1 : options_.samples + (options_.nll ? 1 : 0); }
 
   void take(const Step& step) {
     const CoreBatch batch{static_cast<int>(step.sequences.size()), step.length};
@@ -124,16 +123,14 @@ class Estimator {
       tokens.insert(tokens.end(), own.begin(), own.end());
       tokens.resize(tokens.size() + static_cast<std::size_t>(step.length) - own.size(), 0);
     }
-    float* const embedded = embedded_.reserve_as<float>(size);
-    runner_.embed(tokens, embedded);
     float* const hidden = hidden_.reserve_as<float>(size);
-    std::memcpy(hidden, embedded, size * sizeof(float));
-    student_.forward(batch, hidden, true);
-    std::vector<std::vector<std::int32_t>> targets = {own_targets(step, batch)};
-    if (!step.retrieval) add_sampled(hidden, targets);
-    gradients_.resize(targets.size());
-    for (std::size_t pass = 0; pass < targets.size(); ++pass) keep_gradients(hidden, targets[pass], size, pass);
-    compare_layers(step, batch, tokens, embedded);
+    runner_.embed(tokens, hidden);
+    inputs_.resize(static_cast<std::size_t>(model_.config.layers));
+    student_.forward(batch, hidden, true, [&](int layer, const float* input) {
+      std::memcpy(inputs_[static_cast<std::size_t>(layer)].reserve_as<float>(size), input, size * sizeof(float));
+    });
+    keep_gradients(step, batch, hidden);
+    compare_layers(step, batch, tokens);
   }
 
   /// What each row predicts; -1 for rows that aren't scored.
@@ -149,40 +146,35 @@ class Estimator {
     return targets;
   }
 
-  /// As many lists of targets as there are samples, behind the own ones.
-  void add_sampled(const float* hidden, std::vector<std::vector<std::int32_t>>& targets) {
+  /// The gradients of the sum of log p of sampled or own tokens for what each layer's mixer adds, in gradients_[pass].
+  void keep_gradients(const Step& step, const CoreBatch& batch, const float* hidden) {
+    const std::vector<std::int32_t> own = own_targets(step, batch);
     std::vector<int> rows;
-    for (std::size_t row = 0; row < targets[0].size(); ++row)
-      if (targets[0][row] >= 0) rows.push_back(static_cast<int>(row));
-    const auto samples = static_cast<std::size_t>(options_.samples);
-    targets.resize(1 + samples, std::vector<std::int32_t>(targets[0].size(), -1));
+    for (std::size_t row = 0; row < own.size(); ++row)
+      if (own[row] >= 0) rows.push_back(static_cast<int>(row));
+    const auto samples = static_cast<std::size_t>(step.retrieval ? 0 : options_.samples);
     std::vector<double> uniforms(rows.size() * samples);
     for (double& uniform : uniforms) uniform = random_.uniform();
-    std::size_t done = 0;
-    runner_.logits(hidden, rows, [&](const LogitsBlock& block) {
-#pragma omp parallel for schedule(static)
-      for (std::ptrdiff_t i = 0; i < std::ssize(block.rows); ++i) {
-        const auto at = static_cast<std::size_t>(i);
-        const float scale = block.scale(at), lse = log_sum_exp(block.row(at), scale, block.vocab);
-        for (std::size_t s = 0; s < samples; ++s)
-          targets[1 + s][static_cast<std::size_t>(block.rows[at])] =
-              sample(block.row(at), scale, lse, block.vocab, uniforms[(done + at) * samples + s]);
-      }
-      done += block.rows.size();
-    });
-  }
-
-  /// The gradients of the sum of log p of `targets` for what each layer's mixer adds, in gradients_[pass].
-  void keep_gradients(const float* hidden, std::span<const std::int32_t> targets, std::size_t size, std::size_t pass) {
-    rows_.resize(targets.size());
-    float* const d_hidden = d_hidden_.reserve_as<float>(size);
-    head_.run(hidden, hidden, targets, {0, 1, -1}, d_hidden, rows_, student_.profile());
-    gradients_[pass].resize(static_cast<std::size_t>(model_.config.layers));
-    std::fill(unused_.begin(), unused_.end(), 0.0F);
-    student_.backward(d_hidden, unused_, {}, [&](int layer, const float* d_mixer) {
-      float* const kept = gradients_[pass][static_cast<std::size_t>(layer)].reserve_as<float>(size);
-      std::memcpy(kept, d_mixer, size * sizeof(float));
-    });
+    const auto choose = [&](std::size_t i, const float* logits, std::span<std::int32_t> tokens) {
+      const float lse = samples > 0 ? log_sum_exp(logits, 1, model_.config.vocab) : 0;
+      for (std::size_t s = 0; s < samples; ++s)
+        tokens[s] = sample(logits, lse, model_.config.vocab, uniforms[i * samples + s]);
+      if (tokens.size() > samples) tokens.back() = own[static_cast<std::size_t>(rows[i])];
+    };
+    const auto count = static_cast<std::size_t>(passes(step.retrieval));
+    const auto size = static_cast<std::size_t>(batch.rows() * model_.config.hidden);
+    d_hidden_.resize(std::max(d_hidden_.size(), count));
+    std::vector<float*> d_hidden;
+    for (std::size_t pass = 0; pass < count; ++pass) d_hidden.push_back(d_hidden_[pass].reserve_as<float>(size));
+    head_.likelihood_gradients(hidden, batch.rows(), rows, choose, d_hidden);
+    gradients_.resize(count);
+    for (std::size_t pass = 0; pass < count; ++pass) {
+      gradients_[pass].resize(static_cast<std::size_t>(model_.config.layers));
+      student_.backward(d_hidden[pass], {}, {}, [&](int layer, const float* d_mixer) {
+        float* const kept = gradients_[pass][static_cast<std::size_t>(layer)].reserve_as<float>(size);
+        std::memcpy(kept, d_mixer, size * sizeof(float));
+      });
+    }
   }
 
   /// hidden [N, D] through layer `layer`'s mixer alone.
@@ -195,23 +187,25 @@ class Estimator {
     runner_.mix(items, hidden, layer);
   }
 
-  void compare_layers(const Step& step, const CoreBatch& batch, std::span<const TokenId> tokens, float* hidden) {
+  void compare_layers(const Step& step, const CoreBatch& batch, std::span<const TokenId> tokens) {
     const auto size = static_cast<std::size_t>(batch.rows() * model_.config.hidden);
     for (int layer = 0; layer < model_.config.layers; ++layer) {
-      float* const input = input_.reserve_as<float>(size);
-      std::memcpy(input, hidden, size * sizeof(float));
-      mix(mixers_.list(native_), batch, tokens, layer, hidden);
+      const AlignedBuffer& input = inputs_[static_cast<std::size_t>(layer)];
+      const auto mixed = [&](AlignedBuffer& buffer, const MixerList& mixers) {
+        float* const hidden = buffer.reserve_as<float>(size);
+        std::memcpy(hidden, input.data(), size * sizeof(float));
+        mix(mixers, batch, tokens, layer, hidden);
+        return hidden;
+      };
+      const float* const unchanged = mixed(unchanged_, mixers_.list(native_));
       for (const MixerSpec& choice : options_.choices) {
-        float* const changed = changed_.reserve_as<float>(size);
-        std::memcpy(changed, input, size * sizeof(float));
         std::vector<MixerSpec> specs = native_;
         specs[static_cast<std::size_t>(layer)] = choice;
-        mix(mixers_.list(specs), batch, tokens, layer, changed);
+        float* const changed = mixed(changed_, mixers_.list(specs));
 #pragma omp parallel for schedule(static)
-        for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(size); ++i) changed[i] -= hidden[i];
+        for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(size); ++i) changed[i] -= unchanged[i];
         add(step, layer, changed, losses_[static_cast<std::size_t>(layer)][choice]);
       }
-      runner_.mlp(hidden, static_cast<int>(batch.rows()), layer);
     }
   }
 
@@ -230,10 +224,11 @@ class Estimator {
         loss.retrieval.push_back(-change(0) / targets);
       } else {
         double squares = 0;
-        for (std::size_t pass = 1; pass < gradients_.size(); ++pass) squares += change(pass) * change(pass);
+        const auto samples = static_cast<std::size_t>(options_.samples);
+        for (std::size_t pass = 0; pass < samples; ++pass) squares += change(pass) * change(pass);
         const double kl = squares / 2 / options_.samples / targets;
         loss.kl.push_back(kl);
-        loss.nll.push_back(kl - change(0) / targets);
+        if (options_.nll) loss.nll.push_back(kl - change(samples) / targets);
       }
       begin += step.length;
     }
@@ -250,11 +245,11 @@ class Estimator {
   CachePools pools_;
   Random random_;
   EstimatedLosses losses_;
-  std::vector<float> unused_;                          // gradients of LoRA's pairs
+  std::vector<AlignedBuffer> inputs_;                  // by layer, [N, D]
   std::vector<std::vector<AlignedBuffer>> gradients_;  // by pass and layer, [N, D]
-  std::vector<LogitsRow> rows_;
+  std::vector<AlignedBuffer> d_hidden_;                // by pass
   std::vector<double> of_rows_;
-  AlignedBuffer embedded_, hidden_, d_hidden_, input_, changed_;
+  AlignedBuffer hidden_, unchanged_, changed_;
 };
 
 }  // namespace

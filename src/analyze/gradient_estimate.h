@@ -14,7 +14,7 @@ namespace layerboost {
 /// Of one change of one layer, as a sweep would measure it; nats.
 struct EstimatedLoss {
   std::vector<double> kl;         // [texts] KL(unchanged || changed), mean over tokens
-  std::vector<double> nll;        // [texts] change of -log p of the text's own tokens, mean over tokens
+  std::vector<double> nll;        // [texts] change of -log p of the text's own tokens, mean over tokens; if asked for
   std::vector<double> retrieval;  // [questions] drop of the mean log p of the answer's tokens
 };
 
@@ -25,6 +25,7 @@ struct EstimateOptions {
   std::vector<MixerSpec> choices;
   int samples = 3;  // backward passes for each text's KL
   std::uint64_t seed = 0;
+  bool nll = true;  // one more, for the text's own tokens
 };
 
 /// A change of layer l moves what its mixer adds to the residual stream by delta_l [T, D] (measured: both mixers run on

@@ -84,8 +84,8 @@ class Sweep {
       analysis_.base["task"] = without_differences(measured(base_tasks_));
     }
     if (options_.by_gradients)
-      estimates_ =
-          estimate_losses(model_, mixers_, runner_.calibration(), {options_.choices, samples_of_text, options_.seed});
+      estimates_ = estimate_losses(model_, mixers_, runner_.calibration(),
+                                   {options_.choices, samples_of_text, options_.seed, asked("nll")});
     float* const hidden = hidden_.reserve_as<float>(runner_.rows() * static_cast<std::size_t>(model_.config.hidden));
     runner_.embed(hidden);
     for (int layer = 0; layer < model_.config.layers; ++layer) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,14 @@ class DistillHead {
   void run(const float* teacher, const float* student, std::span<const std::int32_t> targets, const LogitsLoss& loss,
            float* d_student, std::span<LogitsRow> rows, Profile& profile);
 
+  /// For each d of `d_hidden` ([N, D] each, overwritten) the gradient for hidden [N, D] of the sum of log p over the
+  /// named rows, each of a token of its own: `choose(i, logits [V], tokens)` gives those of rows[i], one for each d,
+  /// and may be called from several threads at once. Their gradients differ in the tokens' rows of the head alone, so
+  /// that all cost little more than one.
+  using ChooseTokens = std::function<void(std::size_t i, const float* logits, std::span<std::int32_t> tokens)>;
+  void likelihood_gradients(const float* hidden, std::ptrdiff_t N, std::span<const int> rows,
+                            const ChooseTokens& choose, std::span<float* const> d_hidden);
+
   /// The likeliest token of each named row of hidden [*, D].
   void best_tokens(const float* hidden, std::span<const int> rows, std::span<std::int32_t> best);
 
@@ -36,7 +45,8 @@ class DistillHead {
   const float* logits(const float* hidden, std::span<const int> index, int count, AlignedBuffer& buffer);
 
   const Model& model_;
-  PackedMatrix transposed_;  // [D, V]
+  PackedMatrix transposed_;     // [D, V]
+  const Tensor& rows_of_head_;  // [V, D]
   Activations normed_, gradient_;
   AlignedBuffer teacher_, student_, d_normed_;
   KernelScratch kernels_;

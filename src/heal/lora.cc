@@ -110,7 +110,8 @@ LoraProduct::LoraProduct(const PackedMatrix& base, PackedMatrix transposed, cons
       transposed_(std::move(transposed)),
       site_(site),
       rank_(options.rank),
-      factor_(static_cast<float>(options.alpha / options.rank)) {
+      factor_(options.rank > 0 ? static_cast<float>(options.alpha / options.rank) : 0) {
+  if (rank_ == 0) return;
   const int parts = static_cast<int>(site.parts.size());
   a_ = ThinMatrix(parts * rank_, site.in, base.precision());
   for (const LoraPart& part : site.parts) b_.emplace_back(rank_, part.out, base.precision());
@@ -131,6 +132,7 @@ std::vector<ThinPart> LoraProduct::b_parts() const {
 }
 
 void LoraProduct::assign(std::span<const float> parameters) {
+  if (rank_ == 0) return;
   a_.assign(parameters.data() + site_.a, 1);
   for (std::size_t p = 0; p < b_.size(); ++p) b_[p].assign(parameters.data() + site_.parts[p].b, factor_);
 }
@@ -142,6 +144,7 @@ Product LoraProduct::forward(const Activations& x, float* y, void* kept, Profile
     const Profile::Scope time(profile, Phase::forward_products);
     product = base_->multiply(x, y, scratch);
   }
+  if (rank_ == 0) return product;
   const Profile::Scope time(profile, Phase::lora);
   // B's gradient is alpha / r times dy^T t: the factor goes into what is kept of t.
   low_rank_update({a_parts(), b_parts(), row_data(x), x.cols(), y, product.cols, x.rows(), kept, factor_}, scratch);
@@ -161,6 +164,7 @@ void LoraProduct::input_gradient(const Activations& dy, float* dx, AlignedBuffer
     const Profile::Scope time(profile, Phase::backward_products);
     transposed_.multiply(dy, dx, scratch);
   }
+  if (rank_ == 0) return;
   const Profile::Scope time(profile, Phase::lora);
   update_gradient(dy, dx, d_kept, scratch);
 }
@@ -168,6 +172,7 @@ void LoraProduct::input_gradient(const Activations& dy, float* dx, AlignedBuffer
 void LoraProduct::pair_gradients(const Activations& dy, const Activations& x, const void* kept, AlignedBuffer& d_kept,
                                  std::span<float> gradients, Profile& profile, KernelScratch& scratch,
                                  bool alone) const {
+  if (rank_ == 0) return;
   const Profile::Scope time(profile, Phase::lora);
   if (alone) update_gradient(dy, nullptr, d_kept, scratch);
   const std::size_t size = element(dy.precision());

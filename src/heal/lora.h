@@ -16,7 +16,7 @@
 namespace layerboost {
 
 struct LoraOptions {
-  int rank = 16;      // r
+  int rank = 16;      // r; 0: none
   double alpha = 32;  // the change's weight is alpha / r
 };
 

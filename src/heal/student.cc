@@ -114,12 +114,13 @@ void Student::forward_layer(std::size_t i, const CoreBatch& batch, float* hidden
   mlps_[i]->forward(hidden, batch.rows(), saved.mlp);
 }
 
-void Student::forward(const CoreBatch& batch, float* hidden, bool keep) {
+void Student::forward(const CoreBatch& batch, float* hidden, bool keep, const AtLayer& at_layer) {
   scratch_.prepare(batch);
   batch_ = batch;
   recomputed_ = keep ? recomputed_layers(batch) : static_cast<int>(mlps_.size());
   const auto size = static_cast<std::size_t>(batch.rows() * model_.config.hidden);
   for (std::size_t i = 0; i < mlps_.size(); ++i) {
+    if (at_layer) at_layer(lowest_ + static_cast<int>(i), hidden);
     const bool again = i < static_cast<std::size_t>(recomputed_);
     if (keep && again) std::memcpy(saved_[i].hidden.reserve_as<float>(size), hidden, size * sizeof(float));
     forward_layer(i, batch, hidden, again ? again_ : saved_[i]);
@@ -127,7 +128,7 @@ void Student::forward(const CoreBatch& batch, float* hidden, bool keep) {
 }
 
 void Student::backward(float* d_hidden, std::span<float> gradients, const AtOutput& at_output,
-                       const AtMixer& at_mixer) {
+                       const AtLayer& at_mixer) {
   LB_CHECK(gradients.size() == parameter_count_);
   const auto size = static_cast<std::size_t>(batch_.rows() * model_.config.hidden);
   AlignedBuffer work;

@@ -45,8 +45,10 @@ class Student {
   /// Computes with these values from now on.
   void assign(std::span<const float> parameters);
 
-  /// Takes hidden [N, D], the input of layer lowest(), through the layers. `keep`: for backward().
-  void forward(const CoreBatch& batch, float* hidden, bool keep);
+  /// Takes hidden [N, D], the input of layer lowest(), through the layers. `keep`: for backward(). `at_layer(layer,
+  /// hidden)`, where given, is shown each layer's input.
+  using AtLayer = std::function<void(int layer, const float* hidden)>;
+  void forward(const CoreBatch& batch, float* hidden, bool keep, const AtLayer& at_layer = {});
 
   /// d_hidden [N, D]: the gradient for the result of the last forward(keep = true); used up. Adds to the gradients of
   /// the parameters. `at_output(layer, hidden, d_hidden)` may add the gradient of a loss on the output of a layer below
@@ -54,9 +56,8 @@ class Student {
   /// `at_mixer(layer, d_hidden)` is shown the gradient for what a layer's mixer adds to [N, D]. May be called again
   /// after the same forward.
   using AtOutput = std::function<void(int layer, const float* hidden, float* d_hidden)>;
-  using AtMixer = std::function<void(int layer, const float* d_hidden)>;
   void backward(float* d_hidden, std::span<float> gradients, const AtOutput& at_output = {},
-                const AtMixer& at_mixer = {});
+                const AtLayer& at_mixer = {});
 
   /// Where the mixers' own parameters begin among the flat ones.
   [[nodiscard]] std::size_t first_core_parameter() const { return lora_count_; }
