@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <random>
 
 #include "base/error.h"
 
@@ -61,5 +62,10 @@ double Random::normal() {
 }
 
 Random Random::fork(std::uint64_t stream) const { return Random(mix(mix(seed_ + golden) ^ mix(stream ^ golden))); }
+
+std::uint64_t unrepeatable_bits() {
+  static thread_local std::mt19937_64 random(std::random_device{}());
+  return random();
+}
 
 }  // namespace layerboost

@@ -2,8 +2,8 @@
 
 #include <ctime>
 #include <exception>
-#include <random>
 
+#include "base/random.h"
 #include "server/api_error.h"
 #include "server/json_answer.h"
 #include "server/sse.h"
@@ -14,11 +14,6 @@ namespace {
 /// Log-probabilities that the loop's thread writes itself: a few milliseconds of work.
 constexpr std::size_t most_in_loop = 10'000;
 constexpr std::size_t bytes_of_logprob = 64;  // about, as JSON
-
-std::uint64_t random_bits() {
-  static thread_local std::mt19937_64 random(std::random_device{}());
-  return random();
-}
 
 }  // namespace
 
@@ -78,7 +73,7 @@ void CompletionAnswer::submit(std::size_t text) {
   texts_[text].choice = make_choice(request_, prompt, context_.tokenizer, static_cast<int>(text));
   GenerationRequest asked = request_.settings;
   asked.prompt = prompt.tokens;
-  asked.seed = request_.seed ? *request_.seed + text % choices : random_bits();
+  asked.seed = request_.seed ? *request_.seed + text % choices : unrepeatable_bits();
   // On the compute thread: only posts.
   texts_[text].id = context_.engine.submit(std::move(asked), [self = shared_from_this(), text](Output&& output) {
     self->context_.post([self, text, output = std::move(output)] { self->guard([&] { self->take(text, output); }); });

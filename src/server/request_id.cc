@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
+
+#include "base/random.h"
 
 namespace layerboost {
 namespace {
@@ -18,8 +19,7 @@ bool may_be_an_id(std::string_view text) {
 
 std::string request_id(std::string_view asked) {
   if (may_be_an_id(asked)) return std::string(asked);
-  static thread_local std::mt19937_64 random(std::random_device{}());
-  const auto first = random(), second = random();
+  const auto first = unrepeatable_bits(), second = unrepeatable_bits();
   return fmt::format("{:016x}{:016x}", first, second);
 }
 
