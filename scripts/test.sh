@@ -55,8 +55,7 @@ check "default model" scripts/get-model.sh
 
 check "release build" build release && {
   run_tests release release
-  check "soak, softmax everywhere" bench/serve/soak.sh 20
-  check "soak, bold plan" bench/serve/soak.sh 20 smollm2-135m --plan bench/plans/bold.json --kv int8 --memory 6M
+  check soak bench/serve/soak.sh 20 smollm2-135m --plan bench/plans/bold.json --kv int8 --memory 6M
   grep -q avx512_bf16 /proc/cpuinfo && LAYERBOOST_ISA=avx2 run_tests "release, AVX2 only" release -L '^(kernels|mixer)$'
 }
 # The default model's reference figures, half of the time, touch no memory that the small models' don't.
