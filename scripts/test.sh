@@ -58,7 +58,7 @@ check "release build" build release && {
   check soak bench/serve/soak.sh 20 smollm2-135m --plan bench/plans/bold.json --kv int8 --memory 6M
   grep -q avx512_bf16 /proc/cpuinfo && LAYERBOOST_ISA=avx2 run_tests "release, AVX2 only" release -L '^(kernels|mixer)$'
 }
-# The default model's reference figures, half of the time, touch no memory that the small models' don't.
+# Left out: the default model's reference figures. They take half of the time and run the same code as the small models' tests.
 check "asan build" build asan && run_tests "AddressSanitizer and UBSan" asan -E '^(PerplexityReference|Sets/TaskReference)\.'
 # libgomp and MPI aren't made for ThreadSanitizer: the folders whose threads are std::thread, with one of OpenMP's.
 check "tsan build" build tsan base_test text_test engine_test server_test &&

@@ -25,29 +25,33 @@ function qualityRows(results, normalised) {
   const share = {text: (x) => decimal(100 * x, 1), change: points, fraction: true};
   const own = results.some(isWrittenByModel);
   const perplexityHint = own ? 'of text that the original wrote: only the difference counts' : ['lower is better', textName(results[0])].filter(Boolean).join(', ');
-  const perplexity = (hint, on) => ({
-    group: 'Text', label: 'Perplexity', hint, lower: true, text: (x) => decimal(x, 2),
-    change: (d, base) => `${signed(d, decimal(d, 2))} (${signed(d, percent(d / base, 1))})`,
-    get: (result) => {
-      const {perplexity: p, kl} = on(result) || {};
-      return p && {
-        mean: p.ppl, stderr: isNumber(p.nll_stderr) ? p.ppl * p.nll_stderr : undefined,
-        change: kl && isNumber(kl.nll_change_stderr) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined,
-      };
-    },
-  });
-  const moreTexts = unionOf(results, ({more_texts: more}) => (more || []).map(({file}) => file))
-      .map((file) => perplexity(file.split('/').pop(), ({more_texts: more}) => (more || []).find((text) => text.file === file)));
-  const rows = [perplexity(perplexityHint, (result) => result), ...moreTexts, {
-    group: 'Text', label: 'More surprised than the original', hint: 'change of the NLL in nats, paired by text', lower: true,
-    text: (x) => decimal(x, 4), get: ({kl}) => (kl && isNumber(kl.nll_change) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined),
-  }, {
-    group: 'Text', label: 'Distance from the original', hint: 'KL divergence, 0 is the same', lower: true,
-    text: (x) => significant(x), get: ({kl}) => kl && {mean: kl.mean, stderr: kl.stderr},
-  }, {
-    group: 'Text', label: 'Same next token as the original', hint: '% of tokens', ...share,
-    get: ({kl}) => (kl && isNumber(kl.agreement) ? {mean: kl.agreement, stderr: kl.agreement_stderr} : undefined),
-  }];
+  // A text's rows: `on` gives what a result has of it, `hint` says which text it is.
+  const textRows = (hint, on) => {
+    const klOf = (result) => (on(result) || {}).kl;
+    return [{
+      group: 'Text', label: 'Perplexity', hint, lower: true, text: (x) => decimal(x, 2),
+      change: (d, base) => `${signed(d, decimal(d, 2))} (${signed(d, percent(d / base, 1))})`,
+      get: (result) => {
+        const {perplexity: p, kl} = on(result) || {};
+        return p && {
+          mean: p.ppl, stderr: isNumber(p.nll_stderr) ? p.ppl * p.nll_stderr : undefined,
+          change: kl && isNumber(kl.nll_change_stderr) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined,
+        };
+      },
+    }, {
+      group: 'Text', label: 'More surprised than the original', hint: 'change of the NLL in nats, paired by text', lower: true, text: (x) => decimal(x, 4),
+      get: (result) => { const kl = klOf(result); return kl && isNumber(kl.nll_change) ? {mean: kl.nll_change, stderr: kl.nll_change_stderr} : undefined; },
+    }, {
+      group: 'Text', label: 'Distance from the original', hint: 'KL divergence, 0 is the same', lower: true, text: (x) => significant(x),
+      get: (result) => { const kl = klOf(result); return kl && {mean: kl.mean, stderr: kl.stderr}; },
+    }, {
+      group: 'Text', label: 'Same next token as the original', hint: '% of tokens', ...share,
+      get: (result) => { const kl = klOf(result); return kl && isNumber(kl.agreement) ? {mean: kl.agreement, stderr: kl.agreement_stderr} : undefined; },
+    }];
+  };
+  const more = unionOf(results, ({more_texts: texts}) => (texts || []).map(({file}) => file));
+  const rows = [...textRows(perplexityHint, (result) => result), ...more.flatMap((file) =>
+    textRows(`lower is better, ${file}`, ({more_texts: texts}) => (texts || []).find((text) => text.file === file)))];
   const key = (task) => (normalised && isNumber(task.acc_norm) ? 'acc_norm' : 'acc');
   for (const name of unionOf(results, ({tasks}) => Object.keys(tasks || {}))) {
     const task = ({tasks}) => tasks && tasks[name];

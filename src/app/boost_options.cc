@@ -62,11 +62,9 @@ void check_boost(const BoostOptions& options) {
   for (const std::string& file : options.quality.texts) check_rereadable(file, "eval-text");
   check_analyze_options(options.analyze);
   (void)read_tasks(options.analyze.tasks, options.analyze.limit);
-  for (const std::string& file : options.quality.texts) check_input(file, "eval-text");
-  std::vector<std::string> texts = options.quality.texts;
-  texts.push_back(options.analyze.text);
-  for (const std::string& text : texts)
-    if (!text.empty()) (void)read_text(text);
+  check_inputs(options.quality.texts, "eval-text");
+  for (const std::string& file : options.quality.texts) (void)read_text(file);
+  if (!options.analyze.text.empty()) (void)read_text(options.analyze.text);
   check_output(options.json, "json");
   if (!options.output.empty()) check_output_directory(options.output, "output");
 }

@@ -38,6 +38,13 @@ void check_input(const std::string& path, const char* option) {
   if (fs::is_regular_file(path, ignored) && fs::file_size(path, ignored) == 0) fail("`{}`: {} is empty", option, path);
 }
 
+void check_inputs(const std::vector<std::string>& paths, const char* option) {
+  for (const std::string& path : paths) {
+    if (path.empty()) fail("`{}`: one of the names is empty", option);
+    check_input(path, option);
+  }
+}
+
 void check_output(const std::string& path, const char* option) {
   if (path.empty()) return;
   refuse_standard_output(path, option);

@@ -12,6 +12,9 @@ namespace layerboost {
 /// in it. What isn't a regular file, such as a pipe, is only opened when it is needed. Empty: nothing is checked.
 void check_input(const std::string& path, const char* option);
 
+/// check_input() of each file of a list, none of whose names may be empty.
+void check_inputs(const std::vector<std::string>& paths, const char* option);
+
 /// Throws Error, beginning with the name of the `option`, unless a file can be written to `path`, whose missing folders
 /// will be made. "-" is refused. Empty: nothing is checked.
 void check_output(const std::string& path, const char* option);

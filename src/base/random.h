@@ -33,7 +33,7 @@ class Random {
   std::array<std::uint64_t, 4> state_;
 };
 
-/// 64 random bits that are others in each process, for names and for seeds that nobody gave. Not for secrets.
+/// 64 random bits that differ from process to process, for names and for seeds that nobody gave. Not for secrets.
 std::uint64_t unrepeatable_bits();
 
 }  // namespace layerboost

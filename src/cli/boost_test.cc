@@ -45,6 +45,7 @@ TEST_F(BoostCommand, ChecksEverythingFirst) {
   expect_refused({"--to", "nothing"}, "--to: unknown word");
   expect_refused({"--heal", "soon"}, "--heal soon");
   expect_refused({"--eval-text", path("missing")}, "--eval-text: cannot open");
+  expect_refused({"--eval-text", ""}, "--eval-text: one of the names is empty");
   expect_refused({"--text", path("missing")}, "--text: cannot open");
   expect_refused({"--tasks", path("missing")}, "--tasks: cannot open");
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);

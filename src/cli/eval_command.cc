@@ -25,8 +25,8 @@ void run_eval(EvalOptions& options) {
     fail("nothing to measure: give --text FILE, --tasks FILE,.. or --retrieval 512,1024; see layerboost eval --help");
   RunInfo run = start_run(options.common);
   check_input(options.plan, "plan");
-  for (const std::string& file : quality.texts) check_input(file, "text");
-  for (const std::string& file : quality.tasks) check_input(file, "tasks");
+  check_inputs(quality.texts, "text");
+  check_inputs(quality.tasks, "tasks");
   check_output(options.common.json, "json");
   quality.bos = parse_bos_mode(options.bos);
   quality.seed = options.common.seed;

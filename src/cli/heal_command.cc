@@ -23,6 +23,8 @@ namespace {
 struct HealFlags {
   CommonOptions common;
   std::string model, plan, output, tokens = "10M", memory = "6G", measure_every, match_tokens;
+  std::optional<int> rank;
+  std::optional<double> alpha;
   HealOptions heal;
   bool profile = false;
 };
@@ -67,11 +69,19 @@ HealPlan earlier_run(const ModelFiles& files, HealFlags& options) {
   return {std::move(planned.plan), files.plan, std::move(planned.adapter), files.adapter_hash};
 }
 
-/// What the flags leave open: as the adapter that the run begins with has it.
-void set_lora(HealOptions& options, const HealPlan& plan) {
-  LoraOptions& lora = options.lora;
-  if (lora.rank == 0) lora.rank = plan.from ? plan.from->rank : LoraOptions().rank;
-  if (lora.alpha == 0) lora.alpha = plan.from ? plan.from->alpha : 2 * lora.rank;
+/// Rank and alpha: as the flags say or, where they leave it open, as the adapter that the run begins with has it.
+void set_lora(HealFlags& options, const HealPlan& plan) {
+  LoraOptions& lora = options.heal.lora;
+  if (plan.from) {
+    lora = {plan.from->rank, plan.from->alpha};
+    if (options.rank.value_or(lora.rank) != lora.rank)
+      fail("--rank {}: the adapter of {} has rank {}", *options.rank, options.model, lora.rank);
+    if (options.alpha.value_or(lora.alpha) != lora.alpha)
+      fail("--alpha {}: the adapter of {} has alpha {}", *options.alpha, options.model, lora.alpha);
+    return;
+  }
+  lora.rank = options.rank.value_or(LoraOptions().rank);
+  lora.alpha = options.alpha.value_or(2 * lora.rank);
 }
 
 void run_heal(HealFlags options) {
@@ -84,14 +94,6 @@ void run_heal(HealFlags options) {
   heal_options.seed = options.common.seed;
   heal_options.ranks = &Ranks::world();
   check_flags(options);
-  std::optional<FileLock> lock;
-  if (!options.profile) {
-    heal_options.ranks->by_first([&] {
-      lock = lock_directory(options.output);
-      remove_leftovers(options.output);
-    });
-  }
-  RunInfo run = start_run(options.common);
   ModelFiles files = find_model_files(options.model);
   heal_options.model_name = options.model;
   HealPlan plan;
@@ -101,10 +103,18 @@ void run_heal(HealFlags options) {
     base.argument = options.model;
     base.checkpoint = files.checkpoint;
     files = base;
-  } else if (options.plan.empty()) {
+  } else if (options.plan.empty() && files.plan.empty()) {
     fail("--plan FILE is missing: the plan to heal");
   }
-  set_lora(heal_options, plan);
+  set_lora(options, plan);
+  std::optional<FileLock> lock;
+  if (!options.profile) {
+    heal_options.ranks->by_first([&] {
+      lock = lock_directory(options.output);
+      remove_leftovers(options.output);
+    });
+  }
+  RunInfo run = start_run(options.common);
   const OpenedModel opened = open_original_model(files, options.common.precision, "heal");
   if (!plan.from) plan = {read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
   run.model = opened.model->hash;
@@ -175,11 +185,11 @@ void add_training_options(CLI::App& command, HealFlags& options) {
   const auto add = [&](const char* flag, double& value, const char* help, const CLI::Validator& check = number(0)) {
     command.add_option(flag, value, help)->type_name("X")->check(check)->capture_default_str();
   };
-  command.add_option("--rank", heal_options.lora.rank, "Rank of LoRA; default: 16, or that of a healed MODEL")
+  command.add_option("--rank", options.rank, "Rank of LoRA; default: 16, or that of a healed MODEL")
       ->type_name("N")
       ->check(whole_number(1, 256));
   command
-      .add_option("--alpha", heal_options.lora.alpha,
+      .add_option("--alpha", options.alpha,
                   "LoRA's weight is alpha / rank; default: twice the rank, or that of a healed MODEL")
       ->type_name("X")
       ->check(positive_number());
@@ -197,7 +207,7 @@ void add_training_options(CLI::App& command, HealFlags& options) {
   command
       .add_option("--mixer-tokens", options.match_tokens,
                   "Tokens of the first stage, in which mixers that have parameters learn what they replace; default: a "
-                  "tenth of --tokens")
+                  "tenth of --tokens, and none for a healed MODEL")
       ->type_name("N");
   add("--mixer-lr", heal_options.match_rate, "Learning rate of that stage");
   add("--save-every", heal_options.save_minutes, "Minutes between checkpoints");
@@ -212,7 +222,6 @@ void add_heal_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("heal", "Distil a planned model from the unchanged one");
   const auto options = std::make_shared<HealFlags>();
   options->heal.text = {"self"};
-  options->heal.lora = {0, 0};
   command
       ->add_option("MODEL", options->model,
                    "A GGUF file, a model directory, or a name; or a healed directory, to heal it on with other text")

@@ -54,7 +54,10 @@ TEST_F(HealedModel, IsHealedOnElsewhere) {
   EXPECT_THAT(message({"-o", out, "--plan", healed_plan(small_.healed)}), HasSubstr("--plan: "));
   EXPECT_THAT(message({"-o", small_.healed}), HasSubstr("is what the run begins with"));
   EXPECT_THAT(message({"-o", out, "--length", "64"}), HasSubstr("tokenizer.json"));
+  EXPECT_THAT(message({"-o", out, "--length", "64", "--rank", "3"}), HasSubstr("--rank 3: the adapter of"));
   EXPECT_FALSE(fs::exists(small_.root / "out" / "plan.json"));
+  EXPECT_THAT(run_and_read({"heal", small_.base, "-o", small_.root / "new"}).err, HasSubstr("--plan FILE is missing"));
+  EXPECT_FALSE(fs::exists(small_.root / "new"));
 }
 
 TEST_F(HealedModel, OriginalsAreComparedWithThemselves) {

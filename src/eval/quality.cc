@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "eval/text_data.h"
 
@@ -45,6 +46,8 @@ Work prepare(const Model& model, const QualityOptions& options) {
     Work::Text& text = work.texts.emplace_back(Work::Text{read_text(file), {}});
     const WindowOptions windows = {options.context, options.stride, options.limit, work.bos};
     const std::vector<TokenId> tokens = first_tokens(tokenizer, text.data.text, tokens_needed(windows));
+    if (tokens.size() + (work.bos >= 0 ? 1 : 0) < 2)
+      fail("{} has {} tokens: a window needs at least 2", text.data.name, tokens.size());
     text.windows = text_windows(tokens, windows, model.config.max_positions);
     const std::size_t body = static_cast<std::size_t>(options.context) - (work.bos >= 0 ? 1 : 0);
     if (tokens.size() < body)
@@ -211,7 +214,7 @@ QualityReport measure_quality(const ModelWithMixers& measured, const ModelWithMi
   if (unchanged != nullptr) base.emplace(unchanged->model, unchanged->mixers);
   for (const Work::Text& text : work.texts)
     report.texts.push_back(measure_text(subject, base ? &*base : nullptr, text));
-  if (base && options.agreement > 0) {
+  if (base && options.agreement > 0 && !work.texts.empty()) {
     AgreementOptions prompts;
     prompts.prompts = options.agreement;
     report.agreement = measure_agreement(*base, subject, work.texts.front().data.text, prompts, work.bos);

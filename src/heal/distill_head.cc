@@ -68,7 +68,7 @@ void DistillHead::likelihood_gradients(const float* hidden, std::ptrdiff_t N, st
   const Config& config = model_.config;
   const std::size_t D = static_cast<std::size_t>(config.hidden), passes = d_hidden.size();
   for (float* const d : d_hidden) std::memset(d, 0, static_cast<std::size_t>(N) * D * sizeof(float));
-  std::vector<std::int32_t> tokens(block_rows * passes), first_tokens(block_rows);
+  std::vector<std::int32_t> tokens(block_rows * passes), likeliest(block_rows);
   std::vector<LogitsRow> losses(block_rows);
   for (std::size_t first = 0; first < rows.size(); first += block_rows) {
     const auto block = rows.subspan(first, std::min<std::size_t>(block_rows, rows.size() - first));
@@ -79,25 +79,25 @@ void DistillHead::likelihood_gradients(const float* hidden, std::ptrdiff_t N, st
       const auto at = static_cast<std::size_t>(i);
       const auto chosen = std::span(tokens).subspan(at * passes, passes);
       choose(first + at, block_logits + i * config.vocab, chosen);
-      first_tokens[at] = chosen[0];
+      likeliest[at] = argmax(block_logits + i * config.vocab, config.vocab);
     }
     gradient_.reshape(count, config.vocab, model_.precision);
-    logits_loss(block_logits, block_logits, std::span(first_tokens).first(block.size()), config.vocab, {0, 1, -1},
+    logits_loss(block_logits, block_logits, std::span(likeliest).first(block.size()), config.vocab, {0, 1, -1},
                 &gradient_, losses, kernels_);
     float* const d_normed = d_normed_.reserve_product(block_rows, config.hidden);
-    transposed_.multiply(gradient_, d_normed, kernels_);  // of the first tokens
+    transposed_.multiply(gradient_, d_normed, kernels_);  // of the likeliest tokens, 1 - p of which bf16 would lose
 #pragma omp parallel for schedule(static)
     for (std::ptrdiff_t i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
       const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(block[at]) * config.hidden;
-      std::vector<float> own(D), of_first(D), of_token(D);
-      read_rows(rows_of_head_, first_tokens[at], 1, of_first.data());
+      std::vector<float> own(D), of_likeliest(D), of_token(D);
+      read_rows(rows_of_head_, likeliest[at], 1, of_likeliest.data());
       for (std::size_t pass = 0; pass < passes; ++pass) {
         const std::int32_t token = tokens[at * passes + pass];
         std::memcpy(own.data(), d_normed + i * config.hidden, D * sizeof(float));
-        if (token != first_tokens[at]) {
+        if (token != likeliest[at]) {
           read_rows(rows_of_head_, token, 1, of_token.data());
-          for (std::size_t j = 0; j < D; ++j) own[j] += of_token[j] - of_first[j];
+          for (std::size_t j = 0; j < D; ++j) own[j] += of_token[j] - of_likeliest[j];
         }
         rms_norm_backward(hidden + offset, model_.weights.final_norm.data(), config.norm_eps, own.data(), 1,
                           config.hidden, d_hidden[pass] + offset);

@@ -25,9 +25,9 @@ class DistillHead {
            float* d_student, std::span<LogitsRow> rows, Profile& profile);
 
   /// For each d of `d_hidden` ([N, D] each, overwritten) the gradient for hidden [N, D] of the sum of log p over the
-  /// named rows, each of a token of its own: `choose(i, logits [V], tokens)` gives those of rows[i], one for each d,
-  /// and may be called from several threads at once. Their gradients differ in the tokens' rows of the head alone, so
-  /// that all cost little more than one.
+  /// named rows (no row twice), each of a token of its own: `choose(i, logits [V], tokens)` gives those of rows[i], one
+  /// for each d, and may be called from several threads at once. Their gradients differ in the tokens' rows of the head
+  /// alone, so that all cost little more than one.
   using ChooseTokens = std::function<void(std::size_t i, const float* logits, std::span<std::int32_t> tokens)>;
   void likelihood_gradients(const float* hidden, std::ptrdiff_t N, std::span<const int> rows,
                             const ChooseTokens& choose, std::span<float* const> d_hidden);

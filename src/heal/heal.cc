@@ -24,6 +24,7 @@ class HealRun {
     options_.ranks->by_first([this] { check_directory(); });
     if (lowest_changed(model_.config, specs_) == model_.config.layers)
       fail("{} changes nothing: there is nothing to heal", plan_.path.string());
+    if (options_.lora.rank < 1) fail("`rank` {}: healing needs 1 or more", options_.lora.rank);
     const Adapter* const from = plan_.from ? &*plan_.from : nullptr;
     if (from != nullptr && from->alpha != options_.lora.alpha)
       fail("the adapter to begin with has alpha {}: give `alpha` {}", from->alpha, from->alpha);
@@ -32,8 +33,9 @@ class HealRun {
         merged_parameters(model_.config, read_plan_maps(plan_.plan, plan_.path, model_.config), from, plan_.from_hash),
         options_.lora, options_.memory);
     student_ = &student;
-    const std::unique_ptr<HealText> text = open_heal_text(
-        model_, {options_.text, options_.valid, options_.length, options_.held_out, sequences(), options_.seed});
+    const std::unique_ptr<HealText> text =
+        open_heal_text(model_, {options_.text, options_.valid, options_.length, options_.held_out,
+                                read_before() + sequences(), options_.seed});
     if (first()) tell(*text);
     TrainFiles files;
     files.checkpoint = checkpoint();
@@ -41,6 +43,7 @@ class HealRun {
     files.identity = identity(*text);
     files.found = [&](const TrainState& state) { go_on(state, *text); };
     files.save_best = [&](const TrainState& state) { save(state, *text); };
+    files.first_sequence = read_before();
     if (from != nullptr)
       files.begin = [&](std::span<float> x) { take_pairs(student.sites(), options_.lora.rank, *from, x); };
     Trainer trainer(model_, student, *text, options_, std::move(files));
@@ -59,6 +62,9 @@ class HealRun {
     const std::int64_t first_stage = student_->cores().empty() ? 0 : options_.match_steps();
     return (first_stage + options_.steps()) * options_.sequences_per_step();
   }
+
+  /// Of the text, by earlier runs, where it was the same: this one reads on behind them.
+  [[nodiscard]] std::int64_t read_before() const { return plan_.from ? plan_.from->tokens / options_.length : 0; }
 
   void tell(const HealText& text) const {
     const std::int64_t wanted = sequences();
@@ -116,7 +122,7 @@ class HealRun {
     json["data"] = text.hash();
     json["model"] = model_.hash;
     json["plan"] = plan_.plan.hash();
-    if (plan_.from) json["from"] = plan_.from_hash;
+    json["from"] = plan_.from ? Json(plan_.from_hash) : Json();
     json["precision"] = run_.precision;
     json["micro-batch"] = micro_batch_sequences(options_, *student_) * options_.length;
     return json;

@@ -17,8 +17,10 @@ namespace layerboost {
 struct HealPlan {
   Plan plan;
   fs::path path;
-  std::optional<Adapter> from = {};  // the run begins with this one; none: with a new one, which changes nothing
-  std::string from_hash = {};        // adapter_hash() of it
+  /// The run begins with this one and reads on where it ended; none: with a new one, which changes nothing. A profile
+  /// doesn't look at it.
+  std::optional<Adapter> from = {};
+  std::string from_hash = {};  // adapter_hash() of it
 };
 
 struct HealResult {

@@ -131,6 +131,9 @@ TEST_F(HealTest, RefusesToGoOnFromAnotherAdapter) {
   EXPECT_EQ(message(healed, "second"), "no error");  // the same again: nothing left to do
   healed.from_hash = "sha256:other";
   EXPECT_THAT(message(healed, "second"), testing::HasSubstr("from"));
+  healed.from.reset();  // from the plan alone
+  EXPECT_THAT(message(healed, "second"), testing::HasSubstr("from"));
+  healed = healed_in("first");
   options_.lora.alpha = 9;
   EXPECT_THAT(message(healed, "third"), testing::HasSubstr("has alpha 8: give `alpha` 8"));
   options_.lora = {2, 8};

@@ -25,7 +25,7 @@ struct HealTextOptions {
   std::string valid;               // a file; empty: the last 1 % of the text, which is then not learnt from
   int length = 1024;               // tokens of a sequence
   int held_out = 16;               // sequences held out, at most
-  std::int64_t wanted = 0;         // sequences that training will ask for
+  std::int64_t wanted = 0;         // training asks for sequences below this one
   std::uint64_t seed = 0;
 };
 

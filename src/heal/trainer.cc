@@ -118,7 +118,8 @@ LossSums Trainer::gradients_of_step() {
   since_step_ = Stopwatch();
   std::fill(gradients_.begin(), gradients_.end(), 0.0F);
   const int own = options_.own_sequences();
-  const std::int64_t first = state_.step * options_.sequences_per_step() + std::int64_t{ranks_.rank()} * own;
+  const std::int64_t first =
+      files_.first_sequence + state_.step * options_.sequences_per_step() + std::int64_t{ranks_.rank()} * own;
   LossSums sums;
   for (int done = 0; done < own; done += micro_sequences_) {
     check_interrupt(stopped_training);
@@ -201,7 +202,7 @@ void Trainer::update(double tokens, double norm) {
   state_.step += 1;
 }
 
-/// The loss may not become far larger than it was with the untrained student.
+/// The loss may not become far larger than it was with the student that the run began with.
 void Trainer::check_divergence(double loss, double norm) {
   if (state_.step == 0 || state_.step == match_steps_) state_.first_loss = state_.recent_loss = loss;
   const bool exploded = loss > 10 * state_.first_loss + 1 || state_.recent_loss > 2 * state_.first_loss + 0.1;

@@ -19,7 +19,8 @@ namespace layerboost {
 /// Where a run keeps what it writes, and what it tells on the way.
 struct TrainFiles {
   fs::path checkpoint, log;
-  Json identity;  // what the run is made of: it goes on only from a checkpoint of the same
+  Json identity;                    // what the run is made of: it goes on only from a checkpoint of the same
+  std::int64_t first_sequence = 0;  // of the text
   /// Called with the state of the checkpoint that the run goes on from, where there is one.
   std::function<void(const TrainState&)> found = [](const TrainState&) {};
   /// Called with the first parameters of a new run, to put others in their place.
