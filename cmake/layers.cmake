@@ -23,6 +23,7 @@ if(LAYERBOOST_SANITIZE)
   # Clang says of loops marked `omp simd` that instrumented ones stay scalar.
   target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
   add_link_options(-fsanitize=${LAYERBOOST_SANITIZE})
+  add_compile_definitions(LAYERBOOST_SANITIZED)  # compilers don't agree on a macro that says so
 endif()
 
 if(LAYERBOOST_TESTS)

@@ -104,7 +104,7 @@ TEST_F(SamplerTest, MinPLeavesOutTheUnlikely) {
 }
 
 TEST_F(SamplerTest, WideNucleusOfAFlatDistribution) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef LAYERBOOST_SANITIZED
   GTEST_SKIP() << "8000 draws among 3000 tokens take minutes under AddressSanitizer";
 #endif
   // 3000 nearly equal tokens: half of them are needed, more than are sorted at first.

@@ -121,7 +121,7 @@ inline std::vector<TokenId> greedy(const Model& model, const MixerList& mixers, 
 
 /// For tests that compute with the whole default model: some cost minutes under a sanitizer, which finds no more there
 /// than in the same code on small models.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef LAYERBOOST_SANITIZED
 #define LB_NEEDS_DEFAULT_MODEL() GTEST_SKIP() << "the default model runs in builds without sanitizers only"
 #else
 #define LB_NEEDS_DEFAULT_MODEL() LB_SKIP_WITHOUT(default_model_path())

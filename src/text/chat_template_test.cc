@@ -173,7 +173,7 @@ constexpr const char* endless[] = {
     "{{ [[[[[[[[1]]]]]]]] | tojson(indent='a' * 60000000) }}",
 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef LAYERBOOST_SANITIZED
 constexpr bool watched = true;
 #else
 constexpr bool watched = false;
