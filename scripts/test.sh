@@ -58,8 +58,7 @@ check "release build" build release && {
   check soak bench/serve/soak.sh 20 smollm2-135m --plan bench/plans/bold.json --kv int8 --memory 6M
   grep -q avx512_bf16 /proc/cpuinfo && LAYERBOOST_ISA=avx2 run_tests "release, AVX2 only" release -L '^(kernels|mixer)$'
 }
-# Left out: the default model's reference figures. They take half of the time and run the same code as the small models' tests.
-check "asan build" build asan && run_tests "AddressSanitizer and UBSan" asan -E '^(PerplexityReference|Sets/TaskReference)\.'
+check "asan build" build asan && run_tests "AddressSanitizer and UBSan" asan
 # libgomp and MPI aren't made for ThreadSanitizer: the folders whose threads are std::thread, with one of OpenMP's.
 check "tsan build" build tsan base_test text_test engine_test server_test &&
   OMP_NUM_THREADS=1 run_tests ThreadSanitizer tsan -L '^(base|text|engine|server)$' -E '^ranks'
