@@ -103,8 +103,9 @@ void run_heal(HealFlags options) {
     base.argument = options.model;
     base.checkpoint = files.checkpoint;
     files = base;
-  } else if (options.plan.empty() && files.plan.empty()) {
-    fail("--plan FILE is missing: the plan to heal");
+  } else if (options.plan.empty()) {
+    if (files.plan.empty()) fail("--plan FILE is missing: the plan to heal");
+    options.plan = files.plan;  // of a directory that boost wrote
   }
   set_lora(options, plan);
   std::optional<FileLock> lock;
@@ -227,7 +228,8 @@ void add_heal_command(CLI::App& app) {
                    "A GGUF file, a model directory, or a name; or a healed directory, to heal it on with other text")
       ->required()
       ->type_name("");
-  command->add_option("--plan", options->plan, "The plan to heal; a healed MODEL has its own")->type_name("FILE");
+  command->add_option("--plan", options->plan, "The plan to heal; default: that of a MODEL that boost or heal wrote")
+      ->type_name("FILE");
   command->add_option("-o,--output", options->output, "The directory to write; an unfinished run goes on")
       ->type_name("DIR");
   command->add_flag("--profile", options->profile,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "artifact/boosted_directory.h"
 #include "artifact/healed_for_tests.h"
 #include "artifact/opened_model.h"
 #include "base/error_for_tests.h"
@@ -58,6 +59,12 @@ TEST_F(HealedModel, IsHealedOnElsewhere) {
   EXPECT_FALSE(fs::exists(small_.root / "out" / "plan.json"));
   EXPECT_THAT(run_and_read({"heal", small_.base, "-o", small_.root / "new"}).err, HasSubstr("--plan FILE is missing"));
   EXPECT_FALSE(fs::exists(small_.root / "new"));
+  // A directory of boost has a plan, too.
+  const fs::path boosted = small_.root / "boosted";
+  fs::create_directories(boosted);
+  write_plan(boosted / "plan.json", small_.plan);
+  write_boost_directory(boosted, {"small", small_.base, small_.model_hash, 512, {}, 0, 1}, Json::object());
+  EXPECT_THAT(run_and_read({"heal", boosted, "-o", out, "--length", "64"}).err, HasSubstr("tokenizer.json"));
 }
 
 TEST_F(HealedModel, OriginalsAreComparedWithThemselves) {

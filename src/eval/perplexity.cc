@@ -36,7 +36,7 @@ std::vector<Request> text_windows(std::span<const TokenId> tokens, const WindowO
   check_options(options, max_positions);
   const std::size_t body = std::min(body_size(options), tokens.size()), step = step_size(options);
   const std::size_t lead = options.bos >= 0 ? 1 : 0;
-  if (body + lead < 2) fail("the text has {} tokens: a window needs at least 2", tokens.size());
+  if (body + lead < 2) fail("{} has {} tokens: a window needs at least 2", options.name, tokens.size());
   std::vector<Request> windows;
   for (std::size_t first = 0; first + body <= tokens.size(); first += step) {
     if (options.limit > 0 && windows.size() == static_cast<std::size_t>(options.limit)) break;

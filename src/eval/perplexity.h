@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "eval/scoring.h"
@@ -11,10 +12,11 @@
 namespace layerboost {
 
 struct WindowOptions {
-  int context = 1024;  // tokens of a window, BOS among them
-  int stride = 0;      // tokens from one window to the next; 0: windows don't overlap
-  int limit = 0;       // the first so many windows; 0: all
-  TokenId bos = -1;    // what each window begins with; -1: nothing
+  int context = 1024;             // tokens of a window, BOS among them
+  int stride = 0;                 // tokens from one window to the next; 0: windows don't overlap
+  int limit = 0;                  // the first so many windows; 0: all
+  TokenId bos = -1;               // what each window begins with; -1: nothing
+  std::string name = "the text";  // for messages
 };
 
 /// How many tokens of a text the windows need; 0: all.

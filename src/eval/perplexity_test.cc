@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/error_for_tests.h"
 #include "eval/pair_encoding.h"
 #include "eval/text_data.h"
 #include "mixer/model_for_tests.h"
@@ -71,6 +72,10 @@ TEST(TextWindows, Refusals) {
   EXPECT_THROW(text_windows(counting(50), options_of(1), 0), Error);
   EXPECT_THROW(text_windows(counting(50), options_of(33), 32), Error);
   EXPECT_THROW(text_windows(counting(50), options_of(10, 11), 0), Error);
+  WindowOptions of_letters = options_of(10);
+  of_letters.name = "letters.txt";
+  EXPECT_EQ(test::error_of([&] { text_windows(counting(1), of_letters, 0); }),
+            "letters.txt has 1 tokens: a window needs at least 2");
 }
 
 /// The first 100,000 characters of the text that the reference was made with.

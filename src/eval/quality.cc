@@ -3,7 +3,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/error.h"
 #include "base/log.h"
 #include "eval/text_data.h"
 
@@ -44,10 +43,8 @@ Work prepare(const Model& model, const QualityOptions& options) {
   for (const int length : options.passkey) check_passkey(tokenizer, length, work.bos, model.config.max_positions);
   for (const std::string& file : options.texts) {
     Work::Text& text = work.texts.emplace_back(Work::Text{read_text(file), {}});
-    const WindowOptions windows = {options.context, options.stride, options.limit, work.bos};
+    const WindowOptions windows = {options.context, options.stride, options.limit, work.bos, text.data.name};
     const std::vector<TokenId> tokens = first_tokens(tokenizer, text.data.text, tokens_needed(windows));
-    if (tokens.size() + (work.bos >= 0 ? 1 : 0) < 2)
-      fail("{} has {} tokens: a window needs at least 2", text.data.name, tokens.size());
     text.windows = text_windows(tokens, windows, model.config.max_positions);
     const std::size_t body = static_cast<std::size_t>(options.context) - (work.bos >= 0 ? 1 : 0);
     if (tokens.size() < body)
