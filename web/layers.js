@@ -12,8 +12,9 @@ const measures = {
 const measureName = (key) => (measures[key] ? measures[key].short : key);
 
 function legendEntry({mixer, count}) {
+  const does = mixerDoes(mixer.full.length ? {...mixer, full: []} : mixer) + (mixer.full.length ? ' The other heads look back at everything.' : '');
   return h('li', {}, h('span', {class: cellClass(mixer), 'aria-hidden': 'true'}, cellLook(mixer)),
-      h('span', {}, h('b', {}, `${count} \u00d7 ${mixerName(mixer)}`), ' ', mixerDoes(mixer)));
+      h('span', {}, h('b', {}, `${count} \u00d7 ${mixerName(mixer)}`), ' ', does));
 }
 
 /** {choice: {measure: {mean, stderr?}}} of one layer, by the analysis if there is one, else by the plan. */

@@ -1,17 +1,22 @@
-// What a layer uses to look back, from its written form ("softmax", "window:64+4", "hybrid:64+4",
-// "gated:128", "map", "none") or a plan's entry. mixerKinds has what each kind says of itself (PageLook
+// What a layer uses to look back, from its written form ("softmax", "window:64+4", "window:64+4/full:0,2",
+// "hybrid:64+4", "gated:128", "map", "none") or a plan's entry. mixerKinds has what each kind says of itself (PageLook
 // of src/mixer/descriptor.h), from the most reach to the least.
 
+let kvHeads;  // of the report's model; undefined: not known
+
 function parseMixer(written) {
-  const [kind, parameters = ''] = String(written).split(':');
+  const [mixer, heads = ''] = String(written).split('/full:');
+  const [kind, parameters = ''] = mixer.split(':');
   const [window, sinks] = parameters.split('+').map(Number);
-  return {written: String(written), kind, window: window || 0, sinks: sinks || 0};
+  const full = heads ? heads.split(',').map(Number) : [];  // the KV heads that keep everything
+  return {written: String(written), kind, window: window || 0, sinks: sinks || 0, full};
 }
 
 /** A mixer of an entry in plan.json's "layers". */
 function mixerOfEntry(entry) {
-  const written = entry.window ? `${entry.mixer}:${entry.window}${entry.sinks ? '+' + entry.sinks : ''}` : entry.mixer;
-  return parseMixer(written);
+  const sinks = entry.sinks ? `+${entry.sinks}` : '';
+  const full = entry.full ? `/full:${entry.full}` : '';
+  return parseMixer(entry.window ? `${entry.mixer}:${entry.window}${sinks}${full}` : entry.mixer);
 }
 
 function mixerLetter(mixer) {
@@ -19,17 +24,24 @@ function mixerLetter(mixer) {
   return known ? known.letter : mixer.kind.slice(0, 1).toUpperCase();
 }
 
-/** 'full attention', 'window of 64', ... */
+/** 'full attention', 'window of 64', 'window of 64 in 2 of 3 heads', ... */
 function mixerName(mixer) {
   const known = mixerKinds[mixer.kind];
-  return known ? known.name.replace('{window}', decimal(mixer.window)) : mixer.kind;
+  if (!known) return mixer.kind;
+  const name = known.name.replace('{window}', decimal(mixer.window));
+  if (!mixer.full.length) return name;
+  return name + (kvHeads ? ` in ${kvHeads - mixer.full.length} of ${kvHeads} heads` : ` but for ${plural(mixer.full.length, 'head', 'heads')}`);
 }
 
 /** Whether mixerName() ends with a number of tokens. */
-const nameEndsWithTokens = ({kind}) => Boolean(mixerKinds[kind]) && mixerKinds[kind].name.endsWith('{window}');
+const nameEndsWithTokens = ({kind, full}) => Boolean(mixerKinds[kind]) && mixerKinds[kind].name.endsWith('{window}') && !full.length;
 
-/** As the choice that was tried for a layer: 'removed', 'window of 64', ... */
-const choiceName = (written) => mixerName(parseMixer(written));
+/** As the choice that was tried for a layer: 'removed', 'window of 64', 'window of 64 but for heads 0 and 2', ... */
+function choiceName(written) {
+  const mixer = parseMixer(written);
+  if (!mixer.full.length) return mixerName(mixer);
+  return `${mixerName({...mixer, full: []})} but for ${mixer.full.length > 1 ? 'heads' : 'head'} ${listed(mixer.full.map(String))}`;
+}
 
 /** One sentence about what a layer with it does. */
 function mixerDoes(mixer) {
@@ -37,15 +49,18 @@ function mixerDoes(mixer) {
   if (!known) return '';
   if (!known.window) return known.does;
   const first = mixer.sinks ? ` and the first ${mixer.sinks} of the text` : '';
-  return `It looks back at the last ${decimal(mixer.window)} tokens${first}` + known.does;
+  const whole = mixer.full.length ? ` In its ${mixer.full.length > 1 ? 'heads' : 'head'} ${listed(mixer.full.map(String))} it looks back at everything.` : '';
+  return `It looks back at the last ${decimal(mixer.window)} tokens${first}` + known.does + whole;
 }
 
 const hasWindow = ({kind}) => Boolean(mixerKinds[kind]) && mixerKinds[kind].window;
 
-/** How many of `length` earlier tokens it keeps in the cache; undefined for kinds that aren't known. */
+/** How many of `length` earlier tokens it keeps in the cache, the mean over heads; undefined for kinds that aren't known. */
 function mixerKeeps(mixer, length) {
   const known = mixerKinds[mixer.kind];
-  const kept = {all: length, window: Math.min(length, mixer.window + mixer.sinks), nothing: 0};
+  const whole = mixer.full.length / (kvHeads || mixer.full.length + 1);
+  const window = whole * length + (1 - whole) * Math.min(length, mixer.window + mixer.sinks);
+  const kept = {all: length, window, nothing: 0};
   return known ? kept[known.keeps] : undefined;
 }
 
@@ -56,15 +71,16 @@ function mixerStateBytes(mixer, model, length) {
   return known && there[known.state] ? 4 * model.heads * model.head_size * (model.head_size + 1) : 0;
 }
 
-/** [{mixer, count}], most reach first. */
+/** [{mixer, count}], most reach first. Mixers that differ in which heads are whole, not in how many, count as one. */
 function countMixers(mixers) {
   const counts = new Map();
   for (const mixer of mixers) {
-    const entry = counts.get(mixer.written) || {mixer, count: 0};
+    const key = `${mixer.written.split('/')[0]}/${mixer.full.length}`;
+    const entry = counts.get(key) || {mixer, count: 0};
     entry.count++;
-    counts.set(mixer.written, entry);
+    counts.set(key, entry);
   }
   const order = Object.keys(mixerKinds);
-  const rank = ({mixer}) => order.indexOf(mixer.kind) * 1e9 - mixer.window;
+  const rank = ({mixer}) => order.indexOf(mixer.kind) * 1e9 - mixer.window - 1e-3 * mixer.full.length;
   return [...counts.values()].sort((a, b) => rank(a) - rank(b));
 }

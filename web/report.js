@@ -69,6 +69,7 @@ function sayReady() {
 
 function drawReport() {
   const report = readReport();
+  kvHeads = report.analysis && report.analysis.model.kv_heads;
   prepareCharts();
   const parts = [drawOpening, drawLayers, drawQuality, drawHealing, drawSpeed, drawSensitivity, drawCurve, drawCorrelation, drawRuns];
   for (const draw of parts) {

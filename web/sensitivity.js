@@ -12,7 +12,8 @@ const choiceLooks = [
 /** [{choice, values}], one per choice that has this measure, or one for a measure of the layer itself; values as measuredLayers(). */
 function sensitivitySeries(analysis, key) {
   const layers = measuredLayers(analysis);
-  const tried = analysis.choices.filter((choice) => layers.some(({choices}) => choices[choice] && choices[choice][key]));
+  // Single heads are in the tables only: as lines there would be too many.
+  const tried = analysis.choices.filter((choice) => !parseMixer(choice).full.length && layers.some(({choices}) => choices[choice] && choices[choice][key]));
   if (tried.length) return tried.map((choice) => ({choice, values: layers.map(({choices}) => choices[choice] && choices[choice][key])}));
   return [{choice: null, values: layers.map((layer) => layer[key])}];
 }

@@ -57,7 +57,7 @@ def model_info(work):
 
 def write_plan(directory, model, random):
     """All kinds of mixers, several widths of windows, sinks or none; the map is a small random one."""
-    kinds = ["softmax", "window:32+4", "hybrid:48+2", "none", "window:16+1", "gated:40", "window:64", "hybrid:24"]
+    kinds = ["softmax", "window:32+4", "hybrid:48+2", "none", "window:16+1", "gated:40", "window:64", "hybrid:24", "window:32+4/full:1"]
     mixers = [kinds[layer % len(kinds)] if layer > 2 else "softmax" for layer in range(model["layers"])]
     mixers[7] = "map"
     size = model["hidden"]
@@ -65,13 +65,16 @@ def write_plan(directory, model, random):
     save_file({f"layers.7.map.{k}": v.astype(np.float32) for k, v in maps.items()}, directory / "plan.maps.safetensors")
     layers = []
     for layer, mixer in enumerate(mixers):
-        kind, _, numbers = mixer.partition(":")
+        written, _, full = mixer.partition("/full:")
+        kind, _, numbers = written.partition(":")
         window, _, sinks = numbers.partition("+")
         layers.append({"layer": layer, "mixer": kind})
         if window:
             layers[-1]["window"] = int(window)
         if sinks:
             layers[-1]["sinks"] = int(sinks)
+        if full:
+            layers[-1]["full"] = [int(head) for head in full.split(",")]
     plan = {"format": "layerboost-plan", "version": 1, "model": {"name": BASE, "hash": model["hash"]}, "layers": layers}
     plan["maps"] = {"file": "plan.maps.safetensors", "hash": sha256(directory / "plan.maps.safetensors")}
     (directory / "plan.json").write_text(json.dumps(plan))

@@ -8,6 +8,7 @@
 #include "analyze/map_regression.h"
 #include "base/interrupt.h"
 #include "base/ranks_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 #include "eval/text_data.h"
 #include "mixer/model_for_tests.h"
 
@@ -43,7 +44,7 @@ class SweepTest : public testing::Test {
   SweepOptions options_{{parse_mixer("none"), parse_mixer("window:8+2"), parse_mixer("map")},
                         {"kl", "nll", "retrieval", "cosine", "entropy"},
                         {}};
-  const fs::path directory_ = fs::path(testing::TempDir()) / fmt::format("layerboost-sweep-{}", ::getpid());
+  const fs::path directory_ = test::temporary_path("sweep");
 };
 
 TEST_F(SweepTest, RestartingFromTheLayerEqualsRunningAll) {

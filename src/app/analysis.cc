@@ -38,7 +38,7 @@ std::vector<std::string> choice_words() {
   return words;
 }
 
-std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
+std::vector<MixerSpec> choices_of(const AnalyzeOptions& options, int kv_heads) {
   std::vector<MixerSpec> choices;
   for (const std::string& word : options.to) {
     const MixerDescriptor* const kind = find_kind(word);
@@ -52,6 +52,13 @@ std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
       MixerSpec spec = parse_mixer(fmt::format("{}:{}", word, window));
       if (has_sinks(spec.kind)) spec.sinks = options.sinks;
       choices.push_back(parse_mixer(to_string(spec)));
+      if (!options.heads || !has_full_heads(spec.kind) || kv_heads < 2) continue;
+      if (kv_heads > head_set_size)
+        fail("`heads`: the model has {} KV heads; at most {} can be told apart", kv_heads, head_set_size);
+      for (int head = 0; head < kv_heads; ++head) {
+        spec.full = all_heads(kv_heads) & ~set_of_head(head);
+        choices.push_back(spec);
+      }
     }
   }
   std::sort(choices.begin(), choices.end());
@@ -60,7 +67,7 @@ std::vector<MixerSpec> choices_of(const AnalyzeOptions& options) {
 }
 
 void check_analyze_options(const AnalyzeOptions& options) {
-  choices_of(options);
+  choices_of(options, 1);
   check_measures(options);
   check_input(options.text, "text");
   for (const std::string& file : options.tasks) check_input(file, "tasks");
@@ -89,8 +96,12 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
   check_measures(options);
   const int length = sequence_length(options, opened.model->config);
   check_retrieval(*opened.model, options);
-  const SweepOptions sweep{choices_of(options),  options.by, read_tasks(options.tasks, options.limit),
-                           options.by_gradients, seed,       options.ranks};
+  const SweepOptions sweep{choices_of(options, opened.model->config.kv_heads),
+                           options.by,
+                           read_tasks(options.tasks, options.limit),
+                           options.by_gradients,
+                           seed,
+                           options.ranks};
   const Calibration calibration = make_calibration(
       *opened.model,
       {options.text, options.tokens, length, options.asks_for("retrieval") ? options.retrieval_items : 0, seed});

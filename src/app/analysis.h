@@ -22,6 +22,7 @@ struct AnalyzeOptions {
   int length = 1024;
   std::vector<int> windows = {64, 256};
   int sinks = 4;
+  bool heads = false;  // windows also in one KV head at a time, so that plans can choose by head
   int retrieval_items = 18;
   int limit = 0;                 // items of each task
   bool by_gradients = false;     // as SweepOptions
@@ -36,8 +37,9 @@ struct AnalyzeOptions {
 /// The words for `to`: the kinds of mixer that a layer can be changed to.
 std::vector<std::string> choice_words();
 
-/// The mixers that `to`, `windows` and `sinks` name together. Throws Error for words that don't exist.
-std::vector<MixerSpec> choices_of(const AnalyzeOptions& options);
+/// The mixers that `to`, `windows`, `sinks` and `heads` name together for a model with so many KV heads. Throws Error
+/// for words that don't exist.
+std::vector<MixerSpec> choices_of(const AnalyzeOptions& options, int kv_heads);
 
 /// Throws Error for what can be seen to be wrong before a model is opened: words that don't exist, files that aren't
 /// there.

@@ -2,9 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/error_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 
 TEST(CheckArguments, FilesAreSeenBeforehand) {
-  const fs::path folder = fs::path(testing::TempDir()) / ("check-arguments-" + std::to_string(::getpid()));
+  const fs::path folder = test::temporary_path("check-arguments");
   write_file(folder / "text", "x");
   write_file(folder / "empty", "");
   const std::string text = folder / "text";

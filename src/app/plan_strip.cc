@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
-#include <set>
 #include <string_view>
 
 #include "mixer/descriptor.h"
@@ -20,13 +20,18 @@ char letter_of(const TerminalLook& look, std::size_t rank, std::size_t widths) {
   return rank == 0 && widths > 1 ? letters.front() : letters.back();
 }
 
+/// The same window has the same letter, whatever heads are whole.
+MixerSpec in_all_heads(MixerSpec spec) {
+  spec.full = 0;
+  return spec;
+}
+
+/// By mixer, without its whole heads.
 std::map<MixerSpec, char> letters_of(const std::vector<MixerSpec>& specs) {
   std::map<MixerSpec, char> letters;
   std::map<MixerKind, std::size_t> widths, ranks;
-  for (const MixerSpec& spec : std::set<MixerSpec>(specs.begin(), specs.end())) {
-    letters[spec] = ' ';
-    ++widths[spec.kind];
-  }
+  for (const MixerSpec& spec : specs)
+    if (letters.emplace(in_all_heads(spec), ' ').second) ++widths[spec.kind];
   for (auto& [spec, letter] : letters)  // in the order of width
     letter = letter_of(descriptor_of(spec.kind).terminal, ranks[spec.kind]++, widths[spec.kind]);
   return letters;
@@ -58,13 +63,15 @@ std::string draw_plan(const std::vector<MixerSpec>& specs, bool color) {
   std::string text;
   for (std::size_t l = 0; l < specs.size(); ++l) {
     if (l % cells_per_line == 0) text += fmt::format("{}{:>5}  ", l > 0 ? "\n" : "", l);
-    text += cell(specs[l], letters.at(specs[l]), color);
+    text += cell(specs[l], letters.at(in_all_heads(specs[l])), color);
     layers[specs[l]].push_back(static_cast<int>(l));
   }
   text += "\n\n";
+  std::size_t width = 14;
+  for (const auto& [spec, of] : layers) width = std::max(width, to_string(spec).size());
   for (const auto& [spec, of] : layers)
-    text += fmt::format("    {}  {:<14} {:>3}  {}\n", cell(spec, letters.at(spec), color), to_string(spec), of.size(),
-                        ranges(of));
+    text += fmt::format("    {}  {:<{}} {:>3}  {}\n", cell(spec, letters.at(in_all_heads(spec)), color),
+                        to_string(spec), width, of.size(), ranges(of));
   return text;
 }
 

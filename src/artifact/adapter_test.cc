@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <functional>
 
 #include "artifact/parameters_file.h"
 #include "base/error_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 #include "kernels/bf16.h"
 #include "model/safetensors_writer.h"
 #include "model/tiny_models_for_tests.h"
@@ -20,7 +20,7 @@ using testing::HasSubstr;
 
 class AdapterFile : public testing::Test {
  protected:
-  AdapterFile() : path_(fs::path(testing::TempDir()) / fmt::format("adapter-{}.safetensors", ::getpid())) {
+  AdapterFile() : path_(test::temporary_path("adapter.safetensors")) {
     adapter_.model_hash = "sha256:m";
     adapter_.plan_hash = "sha256:p";
     adapter_.rank = 2;

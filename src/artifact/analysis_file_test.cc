@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "artifact/analysis_for_tests.h"
 #include "base/error_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -14,8 +14,7 @@ using testing::HasSubstr;
 
 class AnalysisFileTest : public testing::Test {
  protected:
-  AnalysisFileTest()
-      : path_(fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_analysis_file_test.json")) {}
+  AnalysisFileTest() : path_(test::temporary_path("analysis_file_test.json")) {}
   ~AnalysisFileTest() override { fs::remove(path_); }
 
   std::string message_after(const std::string& from, const std::string& to) {

@@ -1,8 +1,6 @@
 // For tests: a small random model on disk, a plan and an adapter for it, and the directory that heal would write.
 #pragma once
 
-#include <unistd.h>
-
 #include <cmath>
 #include <string>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "artifact/healed_directory.h"
 #include "artifact/plan.h"
 #include "base/random.h"
+#include "base/temporary_path_for_tests.h"
 #include "kernels/bf16.h"
 #include "model/safetensors_writer.h"
 #include "model/tensor_names.h"
@@ -71,10 +70,7 @@ inline Plan small_plan(const std::string& model_hash) {
 
 /// ROOT/base, a small model, and ROOT/healed, healed from it; removed with the object.
 struct SmallHealed {
-  SmallHealed()
-      : root(fs::path(testing::TempDir()) / fmt::format("layerboost-healed-{}", ::getpid())),
-        base(root / "base"),
-        healed(root / "healed") {
+  SmallHealed() : root(test::temporary_path("healed")), base(root / "base"), healed(root / "healed") {
     write_small_model(base, config);
     model_hash = open_checkpoint(base)->hash();
     plan = small_plan(model_hash);

@@ -2,11 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -36,7 +36,7 @@ class ModelStore : public testing::Test {
     }
   }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / fmt::format("layerboost_model_store_test_{}", ::getpid());
+  const fs::path root_ = test::temporary_path("model_store_test");
 };
 
 TEST_F(ModelStore, FindsFilesAndDirectories) {

@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/error_for_tests.h"
 #include "base/file.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -34,7 +34,7 @@ class ParametersFile : public testing::Test {
  protected:
   ~ParametersFile() override { fs::remove(file_); }
   const Config config_ = small_config();
-  const fs::path file_ = fs::path(testing::TempDir()) / fmt::format("layerboost-parameters-{}.safetensors", ::getpid());
+  const fs::path file_ = test::temporary_path("parameters.safetensors");
 };
 
 TEST_F(ParametersFile, RoundTrips) {

@@ -8,6 +8,20 @@
 #include "mixer/descriptor.h"
 
 namespace layerboost {
+namespace {
+
+void check_full_heads(const MixerSpec& mixer, const Config& config, const std::string& where, const std::string& name) {
+  const HeadSet all = all_heads(config.kv_heads);
+  if ((mixer.full & ~all) != 0)
+    fail("{}: {} names KV heads that {} doesn't have; its heads are 0 to {}", where, to_string(mixer), name,
+         config.kv_heads - 1);
+  if (mixer.full == all) fail("{}: {} names all KV heads of {}: say softmax", where, to_string(mixer), name);
+  if (mixer.window > config.max_positions)  // each page has its place at once
+    fail("{}: the window of {} is wider than the {} positions of {}: say softmax", where, to_string(mixer),
+         config.max_positions, name);
+}
+
+}  // namespace
 
 std::vector<MixerSpec> Plan::specs() const {
   std::vector<MixerSpec> result;
@@ -40,6 +54,7 @@ void check_layers(const Plan& plan, const Config& config, const std::string& whe
     const MixerSpec& mixer = plan.layers[static_cast<std::size_t>(l)].mixer;
     if (mixer.sinks > config.max_positions)  // memory for them is taken at once
       fail("{}: layer {}: \"sinks\" is {}; {} has {} positions", where, l, mixer.sinks, name, config.max_positions);
+    if (mixer.full != 0) check_full_heads(mixer, config, fmt::format("{}: layer {}", where, l), name);
     if (config.attention_of(l) > descriptor_of(mixer.kind).weights)
       fail("{}: layer {}: its mixer is {}, but its attention was left out when {} was exported", where, l,
            to_string(mixer), name);

@@ -19,6 +19,7 @@ constexpr int plan_digits = 4, exact_digits = 7;
 Json to_json(std::size_t index, const PlanLayer& layer) {
   Json json = {{"layer", index}, {"mixer", name_of(layer.mixer.kind)}};
   for (const SpecField& field : descriptor_of(layer.mixer.kind).fields) json[field.key] = layer.mixer.*field.value;
+  if (layer.mixer.full != 0) json["full"] = heads_of(layer.mixer.full);
   for (const auto& [choice, scores] : layer.scores)
     for (const auto& [measure, loss] : scores) json["scores"][to_string(choice)][measure] = rounded(loss, plan_digits);
   return json;
@@ -55,6 +56,19 @@ int read_count(const Json& json, const char* key, int least, const std::string& 
   return value.get<int>();
 }
 
+/// "full": [0, 2].
+HeadSet read_heads(const Json& json, const std::string& where) {
+  HeadSet heads = 0;
+  for (const int head : get<std::vector<int>>(json, "full", where)) {
+    if (head < 0 || head >= head_set_size || has_head(heads, head))
+      fail("{}: \"full\" is {}; it must list KV heads from 0 to {}, each once", where,
+           printable(json["full"].dump(), 80), head_set_size - 1);
+    heads |= set_of_head(head);
+  }
+  if (heads == 0) fail("{}: \"full\" is empty; it must list KV heads", where);
+  return heads;
+}
+
 MixerSpec read_mixer(const Json& json, const std::string& where) {
   const auto name = get<std::string>(json, "mixer", where);
   const MixerDescriptor* const kind = find_kind(name);
@@ -67,10 +81,13 @@ MixerSpec read_mixer(const Json& json, const std::string& where) {
     if (json.contains(field.key) && !has_field(kind->kind, field))
       fail("{}: \"{}\" goes with the mixers {} only, not with \"{}\"", where, field.key, kinds_with(field, "and"),
            name);
-  MixerSpec spec{kind->kind, 0, 0};
+  if (json.contains("full") && !kind->full_heads)
+    fail("{}: \"full\" (KV heads that keep everything) doesn't go with \"{}\"", where, name);
+  MixerSpec spec{.kind = kind->kind};
   for (const SpecField& field : kind->fields)
     if (field.least > 0 || json.contains(field.key))
       spec.*field.value = read_count(json, field.key, field.least, where);
+  if (json.contains("full")) spec.full = read_heads(json, where);
   return spec;
 }
 
@@ -97,6 +114,7 @@ std::vector<PlanLayer> read_layers(const Json& json, const std::string& file) {
   std::vector<std::optional<PlanLayer>> found(json.size());
   std::vector<std::string_view> allowed = {"layer", "mixer"};
   for (const SpecField& field : spec_fields()) allowed.emplace_back(field.key);
+  allowed.emplace_back("full");
   allowed.emplace_back("scores");
   for (const Json& item : json) {
     const auto number = get<std::int64_t>(item, "layer", file + ": layers");

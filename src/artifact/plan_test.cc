@@ -2,10 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "artifact/analysis_for_tests.h"
 #include "base/error_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -28,7 +28,7 @@ Plan example() {
 
 class PlanTest : public testing::Test {
  protected:
-  PlanTest() : path_(fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_plan_test.json")) {
+  PlanTest() : path_(test::temporary_path("plan_test.json")) {
     write_plan(path_, example());
     text_ = read_file(path_);
   }
@@ -127,6 +127,35 @@ TEST_F(PlanTest, KeepsHybridAndGated) {
   write_plan(path_, plan);
   EXPECT_EQ(read_plan(path_).specs(), plan.specs());
   EXPECT_EQ(read_plan(path_).layers[1].scores, plan.layers[1].scores);
+}
+
+TEST_F(PlanTest, KeepsFullHeads) {
+  Plan plan = example();
+  plan.layers[1].mixer = parse_mixer("window:64+4/full:0,2");
+  write_plan(path_, plan);
+  text_ = read_file(path_);
+  EXPECT_THAT(text_, HasSubstr("\"window\": 64, \"sinks\": 4, \"full\": [0, 2]}"));
+  EXPECT_EQ(read_plan(path_).specs(), plan.specs());
+  EXPECT_NE(plan.hash(), example().hash());
+
+  Config config = empty_analysis(4).model.config;
+  config.max_positions = 100;
+  const auto message_for = [&](int kv_heads) {
+    config.kv_heads = kv_heads;
+    return test::error_of([&] { read_plan(path_, config, "sha256:m"); });
+  };
+  EXPECT_EQ(message_for(4), "no error");
+  EXPECT_THAT(message_for(2), HasSubstr("layer 1: window:64+4/full:0,2 names KV heads that test doesn't have"));
+  EXPECT_THAT(message_after("[0, 2]", "[0, 1]"), "no error");
+  EXPECT_THAT(message_for(2), HasSubstr("layer 1: window:64+4/full:0,1 names all KV heads of test: say softmax"));
+  config.max_positions = 63;
+  EXPECT_THAT(message_for(4), HasSubstr("layer 1: the window of window:64+4/full:0,1 is wider than the 63 positions"));
+  EXPECT_THAT(message_after("[0, 2]", "[0, 0]"), HasSubstr("\"full\" is [0,0]; it must list KV heads from 0 to 63"));
+  EXPECT_THAT(message_after("[0, 2]", "[64]"), HasSubstr("\"full\" is [64]; it must list KV heads"));
+  EXPECT_THAT(message_after("[0, 2]", "[]"), HasSubstr("\"full\" is empty"));
+  EXPECT_THAT(message_after("[0, 2]", "\"0\""), HasSubstr("\"full\" has the wrong type"));
+  EXPECT_THAT(message_after("\"mixer\": \"none\"", "\"mixer\": \"none\", \"full\": [1]"),
+              HasSubstr("layer 2: \"full\" (KV heads that keep everything) doesn't go with \"none\""));
 }
 
 TEST_F(PlanTest, KeepsNoMoreSinksThanThereArePositions) {

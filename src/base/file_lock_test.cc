@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -17,7 +18,7 @@ class FileLockTest : public testing::Test {
   FileLockTest() { fs::remove_all(directory_); }
   ~FileLockTest() override { fs::remove_all(directory_); }
 
-  const fs::path directory_ = fs::path(testing::TempDir()) / "layerboost-file-lock-test";
+  const fs::path directory_ = test::temporary_path("file-lock");
 };
 
 TEST_F(FileLockTest, OnlyOneHasIt) {

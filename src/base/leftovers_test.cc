@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "base/temporary_path_for_tests.h"
+
 namespace layerboost {
 namespace {
 
@@ -18,7 +20,7 @@ pid_t ended_process() {
 }
 
 TEST(Leftovers, OfEndedProcessesGo) {
-  const fs::path directory = fs::path(testing::TempDir()) / ("leftovers-" + std::to_string(::getpid()));
+  const fs::path directory = test::temporary_path("leftovers");
   const auto make = [&](const std::string& name) {
     write_file(directory / name, "x");
     return directory / name;

@@ -1,18 +1,18 @@
 #include "base/memory.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
 
 TEST(FreeMemory, TheLesserOfSystemAndContainer) {
-  const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-free-memory-{}", ::getpid());
+  const fs::path directory = test::temporary_path("free-memory");
   const auto write = [&](const char* name, const char* text) { write_file(directory / name, std::string_view(text)); };
   fs::create_directories(directory);
   EXPECT_EQ(free_memory(directory, directory), std::size_t{1} << 30);

@@ -1,13 +1,14 @@
 #include "base/sealed_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
 
 TEST(SealedFile, DamageIsNoticed) {
-  const fs::path path = fs::path(testing::TempDir()) / ("sealed-" + std::to_string(::getpid()));
+  const fs::path path = test::temporary_path("sealed");
   {
     SealedWriter writer(path);
     writer.write("one ");

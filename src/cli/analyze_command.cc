@@ -82,6 +82,7 @@ void refuse_idle_flags(const CLI::App& command, const AnalyzeOptions& options) {
     refuse_given(command, {"--window"}, "is for --to " + kinds_with(window_field, "or"));
   if (!changes_to_kind_with(sinks_field))
     refuse_given(command, {"--sinks"}, "is for --to " + kinds_with(sinks_field, "or"));
+  if (!has(options.to, {"window"})) refuse_given(command, {"--heads"}, "is for --to window");
   if (!has(options.by, {"task"})) refuse_given(command, {"--tasks", "--limit"}, "is for --by task");
   if (!has(options.by, {"retrieval"})) refuse_given(command, {"--retrieval-items"}, "is for --by retrieval");
 }

@@ -39,6 +39,8 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
       ->type_name("S")
       ->check(whole_number(0))
       ->capture_default_str();
+  command.add_flag("--heads", options.heads,
+                   "Try windows in one KV head at a time, too, so that a plan may keep some heads whole");
   command.add_flag("--by-gradients", options.by_gradients,
                    "Estimate kl, nll and retrieval from gradients: minutes instead of hours; not for maps");
   command.add_option("--retrieval-items", options.retrieval_items, "Questions about facts far back for --by retrieval")

@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <vector>
 
 #include "base/json.h"
+#include "base/temporary_path_for_tests.h"
 #include "cli/run_for_tests.h"
 #include "mixer/model_for_tests.h"
 
@@ -19,7 +19,7 @@ TEST(EvalCommand, RefusesToMeasureNothing) {
 
 TEST(EvalCommand, WritesWhatItMeasured) {
   LB_NEEDS_DEFAULT_MODEL();
-  const fs::path folder = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_eval_command");
+  const fs::path folder = test::temporary_path("eval_command");
   const std::string text = folder / "text.txt", task = folder / "bees.jsonl", json = folder / "result.json";
   write_file(text, "The bees make honey. The cows give milk. The bees make honey.");
   write_file(task, R"({"context": "Bees make", "choices": [" honey", " concrete"], "gold": 0})");
@@ -39,7 +39,7 @@ TEST(EvalCommand, WritesWhatItMeasured) {
 
 TEST(EvalCommand, MeasuresHowFarInt8CachesAreFromBf16) {
   LB_NEEDS_DEFAULT_MODEL();
-  const fs::path folder = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_eval_kv");
+  const fs::path folder = test::temporary_path("eval_kv");
   const std::string text = folder / "text.txt", json = folder / "result.json";
   write_file(text, "The bees make honey. The cows give milk. The bees make honey.");
   EXPECT_EQ(run({"eval", default_model_path(), "--text", text, "--kv", "int8", "--json", json}), 0);
@@ -52,8 +52,7 @@ TEST(EvalCommand, MeasuresHowFarInt8CachesAreFromBf16) {
 
 TEST(GenerateCommand, WritesOn) {
   LB_NEEDS_DEFAULT_MODEL();
-  const std::string json =
-      fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_generate_command.json");
+  const std::string json = test::temporary_path("generate_command.json");
   EXPECT_EQ(
       run({"generate", default_model_path(), "--tokens", "3", "--json", json, "The capital of France is", "One two"}),
       0);

@@ -1,10 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "artifact/analysis_for_tests.h"
 #include "artifact/plan.h"
 #include "base/error.h"
+#include "base/temporary_path_for_tests.h"
 #include "cli/plan_options.h"
 #include "cli/run_for_tests.h"
 
@@ -42,8 +42,7 @@ class PlanCommand : public testing::Test {
     EXPECT_FALSE(fs::exists(folder_ / "plan.json"));
   }
 
-  const fs::path folder_ =
-      fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_plan_command_test");
+  const fs::path folder_ = test::temporary_path("plan_command_test");
 };
 
 TEST_F(PlanCommand, WritesAPlanThatInfoDraws) {

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/file_lock.h"
 #include "base/json.h"
+#include "base/temporary_path_for_tests.h"
 #include "cli/run_for_tests.h"
 #include "net/loopback_server.h"
 
@@ -86,7 +87,7 @@ class PullCommand : public testing::Test {
     return names;
   }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / fmt::format("layerboost_pull_test_{}", ::getpid());
+  const fs::path root_ = test::temporary_path("pull_test");
   LoopbackServer server_{hub};
   std::string out_, err_;
 };

@@ -10,6 +10,7 @@
 
 #include "artifact/plan.h"
 #include "base/json.h"
+#include "base/temporary_path_for_tests.h"
 #include "cli/run_for_tests.h"
 
 namespace layerboost {
@@ -53,7 +54,7 @@ TEST(StandardOutput, ThatIsFullIsNoSuccess) {
     EXPECT_THAT(result.err, testing::StartsWith("layerboost: cannot write to standard output"));
     EXPECT_EQ(result.err.find('\n'), result.err.size() - 1);
   }
-  const fs::path plan = fs::path(testing::TempDir()) / fmt::format("{}_large_plan.json", ::getpid());
+  const fs::path plan = test::temporary_path("large_plan.json");
   Plan large;  // what is printed of it doesn't wait for the end
   large.layers.resize(5000, {{MixerKind::softmax, 0, 0}, {}});
   write_plan(plan, large);
@@ -77,7 +78,7 @@ TEST(StandardOutput, ThatNobodyReadsEndsInSilence) {
 }
 
 TEST(StandardOutput, HoldsTheJsonAloneWhereThatIsAskedFor) {
-  const fs::path plan = fs::path(testing::TempDir()) / fmt::format("{}_standard_output.json", ::getpid());
+  const fs::path plan = test::temporary_path("standard_output.json");
   Plan written;
   written.model_name = "small\x1b[2J";
   written.layers = {{{MixerKind::softmax, 0, 0}, {}}};

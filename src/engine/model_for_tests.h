@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/temporary_path_for_tests.h"
 #include "engine/engine.h"
 #include "eval/tokenizer_for_tests.h"
 #include "generate/generate.h"
@@ -38,7 +39,7 @@ inline void write_text_model(const fs::path& path) {
 
 /// The same, opened.
 inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
-  const fs::path path = fs::path(testing::TempDir()) / fmt::format("layerboost-text-model-{}.gguf", ::getpid());
+  const fs::path path = test::temporary_path("text-model.gguf");
   write_text_model(path);
   auto model = load_model(path, precision);
   fs::remove(path);  // the map stays
@@ -69,8 +70,9 @@ class Watched final : public Mixer {
     return mixer_.bytes_to_copy(cache, length);
   }
   void reserve(LayerCache& cache, int length) const override { mixer_.reserve(cache, length); }
-  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override {
-    return mixer_.place_of(cache, length, position);
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,
+                                                int head) const override {
+    return mixer_.place_of(cache, length, position, head);
   }
   [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override {
     return mixer_.fold(from, cache, length, to);

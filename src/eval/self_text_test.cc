@@ -1,13 +1,13 @@
 #include "eval/self_text.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/sealed_file.h"
+#include "base/temporary_path_for_tests.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {
@@ -16,7 +16,7 @@ namespace {
 /// Puts the cache into a folder of its own while it lives.
 class OwnCache {
  public:
-  OwnCache() : folder_(fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_self_text")) {
+  OwnCache() : folder_(test::temporary_path("self_text")) {
     if (const char* before = std::getenv("XDG_CACHE_HOME")) before_ = before;
     ::setenv("XDG_CACHE_HOME", folder_.c_str(), 1);
   }

@@ -1,9 +1,9 @@
 #include "eval/text_data.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/error_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 #include "eval/task_file.h"
 #include "eval/tokenizer_for_tests.h"
 
@@ -13,8 +13,7 @@ namespace {
 /// A file with this content that goes away with the object.
 class TemporaryFile {
  public:
-  TemporaryFile(const std::string& name, std::string_view content)
-      : path_(fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_" + name)) {
+  TemporaryFile(const std::string& name, std::string_view content) : path_(test::temporary_path(name)) {
     write_file(path_, content);
   }
   ~TemporaryFile() { fs::remove(path_); }

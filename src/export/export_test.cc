@@ -8,6 +8,7 @@
 #include "artifact/merge.h"
 #include "artifact/parameters_file.h"
 #include "base/error_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 #include "export/config.h"
 #include "export/tokenizer.h"
 #include "mixer/model_for_tests.h"
@@ -32,7 +33,7 @@ class Exported : public testing::Test {
     return test::error_of([&] { export_it(); });
   }
 
-  const test::SmallHealed small_;
+  test::SmallHealed small_;
   const std::unique_ptr<Checkpoint> checkpoint_ = open_checkpoint(small_.base);
   const AdapterChange change_{small_.adapter, small_.config, "sha256:a"};
   const fs::path directory_ = small_.root / "exported";
@@ -79,6 +80,14 @@ TEST_F(Exported, DescribesItself) {
   }
   EXPECT_TRUE(is_exported_directory(directory_));
   EXPECT_FALSE(is_exported_directory(small_.base));
+}
+
+TEST_F(Exported, WithFullHeadsIsFullAttentionToTransformers) {
+  small_.plan.layers[1].mixer.full = set_of_head(1);
+  export_it();
+  const Json config = config_json();
+  EXPECT_EQ(config["layer_types"][1], "full_attention");
+  EXPECT_EQ(config["layerboost"]["mixers"][1], "window:8+2/full:1");
 }
 
 TEST_F(Exported, InShards) {
@@ -281,7 +290,7 @@ TEST(ExportedTokenizer, KeepsBothChatTemplates) {
 TEST(ExportedTokenizer, OfTheDefaultModel) {
   LB_SKIP_WITHOUT(default_model_path());
   const auto checkpoint = open_checkpoint(default_model_path());
-  const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-tokenizer-{}", ::getpid());
+  const fs::path directory = test::temporary_path("tokenizer");
   const Json tokens = export_tokenizer(*checkpoint, default_model_path(), directory);
   EXPECT_EQ(tokens.dump(), R"({"bos_token_id":1,"eos_token_id":2,"pad_token_id":2})");
   const Tokenizer ours(checkpoint->tokenizer()), exported(read_tokenizer_json(directory.string()));

@@ -4,7 +4,8 @@
 
 Each layer has the mixer that the plan gave it, config.layerboost["mixers"][layer]:
     softmax       full causal attention
-    window:W+S    attention to the last W positions (its own included) and the first S
+    window:W+S    attention to the last W positions (its own included) and the first S; window:W+S/full:0,2: in KV heads
+                  0 and 2 to all of them
     hybrid:W+S    the same, and a linear state of what lies between (LoLCATs)
     gated:W       attention to the last W positions with learned sinks, and a linear state that fades (Lizard)
     map           a linear map of the normalised input in place of attention
@@ -78,14 +79,16 @@ class MixerSpec(NamedTuple):
     kind: str
     window: int = 0  # of window, hybrid and gated
     sinks: int = 0  # of window and hybrid
+    full: tuple = ()  # KV heads with softmax all the same
 
     @classmethod
     def parse(cls, text: str) -> "MixerSpec":
-        kind, _, numbers = text.partition(":")
+        mixer, _, heads = text.partition("/full:")
+        kind, _, numbers = mixer.partition(":")
         if kind not in ("softmax", "window", "hybrid", "gated", "map", "none"):
             raise ValueError(f"unknown mixer {text!r}; this code knows softmax, window, hybrid, gated, map and none")
         window, _, sinks = numbers.partition("+")
-        return cls(kind, int(window or 0), int(sinks or 0))
+        return cls(kind, int(window or 0), int(sinks or 0), tuple(int(head) for head in heads.split(",") if head))
 
     @property
     def attends(self) -> bool:
@@ -95,8 +98,9 @@ class MixerSpec(NamedTuple):
 class LayerCache:
     """Keys and values of one layer, with the position of each in its own text (-1: padding).
 
-    Softmax keeps all. A window keeps the last W - 1 and, once they leave it, the first S, in slots of their own. Linear
-    states are kept beside: sums of features times values [B, H, f, d] and of features [B, H, f, 1].
+    Softmax keeps all, and so does a window with full heads (in all heads: what the others don't see is masked). Other
+    windows keep the last W - 1 and, once they leave it, the first S, in slots of their own. Linear states are kept
+    beside: sums of features times values [B, H, f, d] and of features [B, H, f, 1].
     """
 
     is_compileable = False
@@ -115,9 +119,10 @@ class LayerCache:
         evict()."""
         if self.keys is None:
             batch, heads, _, size = keys.shape
-            shape = (batch, heads, self.spec.sinks, size)
+            sinks = 0 if self.spec.full else self.spec.sinks
+            shape = (batch, heads, sinks, size)
             self.keys, self.values = keys.new_zeros(shape), values.new_zeros(shape)
-            self.positions = positions.new_full((batch, self.spec.sinks), -1)
+            self.positions = positions.new_full((batch, sinks), -1)
         self.keys = torch.cat([self.keys, keys], dim=2)
         self.values = torch.cat([self.values, values], dim=2)
         self.positions = torch.cat([self.positions, positions], dim=1)
@@ -127,7 +132,8 @@ class LayerCache:
         """Forgets what the next query won't see. Returns the keys, values and positions that left a window, sinks
         among them."""
         sinks = self.spec.sinks
-        leaving = self.positions.shape[1] - sinks - (self.spec.window - 1) if self.spec.window else 0
+        evicts = self.spec.window and not self.spec.full
+        leaving = self.positions.shape[1] - sinks - (self.spec.window - 1) if evicts else 0
         gone = slice(sinks, sinks + max(leaving, 0))
         left = self.keys[:, :, gone], self.values[:, :, gone], self.positions[:, gone]
         if leaving <= 0:
@@ -259,6 +265,7 @@ class Step:
         self.cos = angles.cos() * config.layerboost["rope_attention_factor"]
         self.sin = angles.sin() * config.layerboost["rope_attention_factor"]
         self.dtype = dtype
+        self.kv_heads, self.groups = config.num_key_value_heads, config.num_attention_heads // config.num_key_value_heads
         self._masks = {}
 
     def before(self, key_positions):
@@ -267,10 +274,17 @@ class Step:
         return (key >= 0) & (key <= query)
 
     def seen(self, spec: MixerSpec, key_positions):
-        """[B, 1, T, N]: those of before() that softmax attention looks at."""
+        """Those of before() that softmax attention looks at: [B, 1, T, N], or with full heads [B, H, T, N]."""
         query, key = self.positions[:, None, :, None], key_positions[:, None, None, :]
         seen = self.before(key_positions)
-        return seen & ((query - key < spec.window) | (key < spec.sinks)) if spec.window else seen
+        if not spec.window:
+            return seen
+        near = (query - key < spec.window) | (key < spec.sinks)
+        if not spec.full:
+            return seen & near
+        full = torch.zeros(self.kv_heads, dtype=torch.bool, device=seen.device)
+        full[list(spec.full)] = True
+        return seen & (near | full.repeat_interleave(self.groups)[None, :, None, None])
 
     def mask(self, spec: MixerSpec, key_positions):
         """seen() as numbers to be added to the scores. Layers of one kind see the same positions."""

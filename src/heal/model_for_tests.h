@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <string>
@@ -10,6 +9,7 @@
 #include "artifact/plan.h"
 #include "base/cpu.h"
 #include "base/random.h"
+#include "base/temporary_path_for_tests.h"
 #include "model/model.h"
 #include "model/tiny_models_for_tests.h"
 
@@ -40,8 +40,7 @@ inline void write_lettered_model(const fs::path& path) {
 /// The folder, the model and a plan for it; everything goes when the object does.
 class HealFolder {
  public:
-  explicit HealFolder(const std::string& name)
-      : root_(fs::path(testing::TempDir()) / fmt::format("layerboost-{}-{}", name, ::getpid())) {
+  explicit HealFolder(const std::string& name) : root_(test::temporary_path(name)) {
     fs::remove_all(root_);
     use_threads(1);  // of so little work, threads would only wait for each other
     if (const char* before = std::getenv("XDG_CACHE_HOME")) before_ = before;  // NOLINT(concurrency-mt-unsafe)

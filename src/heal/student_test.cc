@@ -5,6 +5,7 @@
 
 #include "artifact/healed_for_tests.h"
 #include "base/cpu.h"
+#include "base/temporary_path_for_tests.h"
 #include "heal/distiller.h"
 #include "mixer/model_for_tests.h"
 
@@ -128,7 +129,7 @@ TEST(Student, ScratchMemoryStopsGrowing) {
 
 /// As random_model(), of another architecture.
 std::unique_ptr<Model> other_model(const char* arch) {
-  const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-{}-{}", arch, ::getpid());
+  const fs::path directory = test::temporary_path(arch);
   Config config = test::small_config();
   config.arch = arch;
   config.qkv_bias = config.arch == "qwen2";

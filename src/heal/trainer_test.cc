@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/ranks_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {
@@ -35,9 +36,7 @@ class RandomText final : public HealText {
 
 class TrainerTest : public testing::Test {
  protected:
-  TrainerTest()
-      : model_(random_model(Precision::bf16)),
-        directory_(fs::path(testing::TempDir()) / fmt::format("heal-{}", ::getpid())) {
+  TrainerTest() : model_(random_model(Precision::bf16)), directory_(test::temporary_path("heal")) {
     use_threads(1);  // of so little work, threads would only wait for each other
     options_.length = 24;
     options_.batch = 72;

@@ -47,6 +47,13 @@ struct KvLayout {
   }
   [[nodiscard]] std::size_t bytes() const { return head_bytes() * static_cast<std::size_t>(kv_heads); }
 
+  /// Of the part of the block that one head has: head g's begins at g * head_bytes().
+  [[nodiscard]] KvLayout of_one_head() const {
+    KvLayout one = *this;
+    one.kv_heads = 1;
+    return one;
+  }
+
   [[nodiscard]] KvPart keys() const { return {key_head(), slot_bytes(), 0, number_bytes()}; }
   [[nodiscard]] KvPart values() const {
     return {value_head(), slot_bytes(), element() * padded_key(), slot_bytes() - scale_bytes()};

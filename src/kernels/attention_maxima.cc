@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "kernels/attention_training.h"
 #include "kernels/dispatch.h"
 
@@ -63,6 +64,7 @@ class KeyHead {
 
 void training_maxima(const TrainingAttention& shape, const float* q, const float* k, float* maxima, float* keys,
                      KernelScratch& scratch) {
+  LB_CHECK(shape.full == 0);
   const int ratio = shape.heads / shape.kv_heads, d = shape.head_size;
   const std::ptrdiff_t q_stride = static_cast<std::ptrdiff_t>(shape.heads) * d;
   const KernelScratch::Threads threads = scratch.threads();

@@ -9,6 +9,7 @@
 #include "kernels/attention.h"
 #include "kernels/dispatch.h"
 #include "kernels/head_parts.h"
+#include "kernels/head_set.h"
 
 namespace layerboost {
 namespace {
@@ -39,16 +40,16 @@ class Pages {
     return {shape_.bf16 ? KvType::bf16 : KvType::f32, shape_.kv_heads, shape_.head_size, slots};
   }
 
-  /// The segments that queries first .. last of a text may see.
-  void add_segments(int text, int first, int last, std::vector<KvSegment>& segments) const {
-    const int low = shape_.window == 0 ? 0 : std::max(0, first - shape_.window + 1);
+  /// The segments that queries first .. last of a text may see; with `everything`, whatever their window.
+  void add_segments(int text, int first, int last, bool everything, std::vector<KvSegment>& segments) const {
+    const int low = shape_.window == 0 || everything ? 0 : std::max(0, first - shape_.window + 1);
     if (shape_.sinks > 0)
       segments.push_back({page(text, -1), sink_layout_.slots, std::min(shape_.sinks, shape_.length), 0, nullptr, true});
     for (int p = std::max(0, low - shape_.sinks) / page_slots; p < pages_; ++p) {
       const int position = shape_.sinks + p * page_slots;
       if (position > last) break;
       segments.push_back(
-          {page(text, p), page_slots, std::min(page_slots, shape_.length - position), position, nullptr, false});
+          {page(text, p), page_slots, std::min(page_slots, shape_.length - position), position, nullptr, everything});
     }
   }
 
@@ -81,6 +82,17 @@ void check(const TrainingAttention& shape) {
   LB_CHECK(shape.head_size <= kMostHeadSize);
 }
 
+/// All heads, those of shape.full with what they see instead.
+std::vector<AttentionHead> heads_of(const TrainingAttention& shape, std::span<const KvSegment> full) {
+  std::vector<AttentionHead> heads;
+  for (int head = 0; head < shape.heads; ++head) {
+    const int kv_head = head / (shape.heads / shape.kv_heads);
+    heads.push_back({head, kv_head, kv_head, {}});
+    if (has_head(shape.full, kv_head)) heads.back().segments = full;
+  }
+  return heads;
+}
+
 }  // namespace
 
 void training_attention(const TrainingAttention& shape, const float* q, const float* k, const float* v, float* out,
@@ -89,14 +101,18 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
   const Pages pages(shape, k, v, scratch);
   // A task for each page of queries, so that none looks at pages that it can't see.
   std::vector<std::vector<KvSegment>> segments;
+  std::vector<std::vector<AttentionHead>> heads;  // where shape.full isn't empty
   std::vector<AttentionTask> tasks;
   for (int text = 0; text < shape.sequences; ++text) {
     for (int first = 0; first < shape.length; first += page_slots) {
       const int count = std::min(page_slots, shape.length - first);
       const std::ptrdiff_t row = (static_cast<std::ptrdiff_t>(text) * shape.length + first) * shape.heads;
-      pages.add_segments(text, first, first + count - 1, segments.emplace_back());
+      pages.add_segments(text, first, first + count - 1, false, segments.emplace_back());
       tasks.push_back({q + row * shape.head_size, out + row * shape.head_size, count, first, shape.window,
                        segments.back(), log_sums + row, nullptr});
+      if (shape.full == 0) continue;
+      pages.add_segments(text, first, first + count - 1, true, segments.emplace_back());
+      tasks.back().heads = heads.emplace_back(heads_of(shape, segments.back()));
     }
   }
   attention(pages.layout(), shape.heads, shape.scale, tasks, scratch);
@@ -128,7 +144,7 @@ void training_attention_backward(const TrainingAttention& shape, const float* q,
       task.head_size = d;
       task.length = length;
       task.heads = heads;
-      task.window = shape.window;
+      task.window = has_head(shape.full, head / ratio) ? 0 : shape.window;
       task.sinks = shape.sinks;
       task.scale = shape.scale;
       task.q = q + query;

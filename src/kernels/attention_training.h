@@ -4,18 +4,20 @@
 
 #include <cstddef>
 
+#include "kernels/head_set.h"
 #include "kernels/scratch.h"
 
 namespace layerboost {
 
 /// `sequences` texts of `length` tokens each, one after another; N = sequences * length rows.
-/// Query i of a text sees key j if j <= i, and i - j < window or window == 0 or j < sinks.
+/// Query i of a text sees key j if j <= i, and i - j < window or window == 0 or j < sinks or its KV head is in `full`.
 struct TrainingAttention {
   int sequences = 0, length = 0;
   int heads = 0, kv_heads = 0, head_size = 0;  // H, G, d (even); query head n uses KV head n / (H / G)
   int window = 0, sinks = 0;
   float scale = 0;    // of the scores
   bool bf16 = false;  // operands of products rounded to bf16, sums f32; otherwise all f32
+  HeadSet full = 0;   // KV heads whose queries see all keys before them
 
   [[nodiscard]] std::ptrdiff_t rows() const { return static_cast<std::ptrdiff_t>(sequences) * length; }
 };
@@ -35,6 +37,7 @@ void training_attention_backward(const TrainingAttention& shape, const float* q,
                                  float* dv, const float* dlog_sums, KernelScratch& scratch);
 
 /// The largest score of each query, scale * q_i . k_j * log2(e), and the key that has it (the first), both [N, H]. f32.
+/// Requires: shape.full is empty.
 void training_maxima(const TrainingAttention& shape, const float* q, const float* k, float* maxima, float* keys,
                      KernelScratch& scratch);
 

@@ -30,9 +30,10 @@ Doubles definition(const TrainingAttention& s, const Inputs& in, Doubles* log_su
     for (int i = 0; i < s.length; ++i)
       for (int head = 0; head < s.heads; ++head) {
         const auto row = static_cast<std::size_t>((text * s.length + i) * s.heads + head);
+        const bool full = has_head(s.full, head / (s.heads / s.kv_heads));
         double total = 0;
         for (int j = 0; j <= i; ++j) {
-          if (!(s.window == 0 || i - j < s.window || j < s.sinks)) continue;
+          if (!(full || s.window == 0 || i - j < s.window || j < s.sinks)) continue;
           const auto key = static_cast<std::size_t>((text * s.length + j) * s.kv_heads + head / (s.heads / s.kv_heads));
           double score = 0;
           for (std::size_t c = 0; c < static_cast<std::size_t>(d); ++c)
@@ -106,9 +107,11 @@ struct Case {
   Doubles dout;
 };
 
-Case make_case(int texts, int length, int heads, int kv_heads, int d, int window, int sinks, bool bf16) {
+Case make_case(int texts, int length, int heads, int kv_heads, int d, int window, int sinks, bool bf16,
+               HeadSet full = 0) {
   std::mt19937 engine(static_cast<unsigned>(length * 31 + window));
-  TrainingAttention s{texts, length, heads, kv_heads, d, window, sinks, 1 / std::sqrt(static_cast<float>(d)), bf16};
+  TrainingAttention s{texts, length, heads, kv_heads, d, window, sinks, 1 / std::sqrt(static_cast<float>(d)),
+                      bf16,  full};
   const std::ptrdiff_t q = s.rows() * heads * d, kv = s.rows() * kv_heads * d;
   return {s, {normal(q, engine), normal(kv, engine), normal(kv, engine)}, normal(q, engine)};
 }
@@ -122,15 +125,17 @@ class TrainingAttentionTest : public testing::TestWithParam<Isa> {
   void TearDown() override { use_isa(best_isa()); }
 };
 
-const std::vector<std::array<int, 7>> shapes = {  // texts, length, H, G, d, window, sinks
-    {1, 1, 2, 1, 8, 0, 0},  {2, 13, 6, 2, 8, 0, 0},    {1, 70, 3, 1, 16, 0, 0},   {1, 150, 2, 1, 6, 20, 0},
-    {2, 90, 4, 4, 8, 7, 3}, {1, 200, 2, 1, 8, 64, 70}, {9, 40, 4, 2, 10, 16, 40}, {1, 140, 1, 1, 64, 1, 5}};
+const std::vector<std::array<int, 8>> shapes = {  // texts, length, H, G, d, window, sinks, full
+    {1, 1, 2, 1, 8, 0, 0, 0},        {2, 13, 6, 2, 8, 0, 0, 0},       {1, 70, 3, 1, 16, 0, 0, 0},
+    {1, 150, 2, 1, 6, 20, 0, 0},     {2, 90, 4, 4, 8, 7, 3, 0},       {1, 200, 2, 1, 8, 64, 70, 0},
+    {9, 40, 4, 2, 10, 16, 40, 0},    {1, 140, 1, 1, 64, 1, 5, 0},     {2, 90, 4, 4, 8, 7, 3, 0b1010},
+    {1, 150, 6, 3, 6, 20, 0, 0b100}, {9, 140, 4, 2, 10, 16, 70, 0b01}};
 
 TEST_P(TrainingAttentionTest, IsTheDefinitionAndItsGradient) {
-  for (const auto& [texts, length, heads, kv_heads, d, window, sinks] : shapes) {
+  for (const auto& [texts, length, heads, kv_heads, d, window, sinks, full] : shapes) {
     for (const bool bf16 : {false, true}) {
       SCOPED_TRACE(testing::Message() << "length " << length << " window " << window << (bf16 ? " bf16" : " f32"));
-      Case c = make_case(texts, length, heads, kv_heads, d, window, sinks, bf16);
+      Case c = make_case(texts, length, heads, kv_heads, d, window, sinks, bf16, static_cast<HeadSet>(full));
       const Gradients got = run(c.shape, c.in, c.dout);
       const double tolerance = bf16 ? 4e-2 : 2e-5;
       Doubles log_sums;
@@ -179,7 +184,8 @@ TEST_P(TrainingAttentionTest, LogSumsHaveGradients) {
 }
 
 TEST_P(TrainingAttentionTest, FindsTheLargestScores) {
-  for (const auto& [texts, length, heads, kv_heads, d, window, sinks] : shapes) {
+  for (const auto& [texts, length, heads, kv_heads, d, window, sinks, full] : shapes) {
+    if (full != 0) continue;
     const Case c = make_case(texts, length, heads, kv_heads, d, window, sinks, false);
     const TrainingAttention& s = c.shape;
     std::vector<float> maxima(static_cast<std::size_t>(s.rows() * heads)), keys(maxima.size());

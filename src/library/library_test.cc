@@ -10,6 +10,7 @@
 #include "artifact/plan.h"
 #include "base/error_for_tests.h"
 #include "base/log.h"
+#include "base/temporary_path_for_tests.h"
 #include "engine/model_for_tests.h"
 #include "eval/perplexity.h"
 #include "layerboost/layerboost.h"
@@ -27,7 +28,7 @@ class Library : public testing::Test {
   Library() { write_text_model(path_); }
   ~Library() override { fs::remove_all(root_); }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / fmt::format("layerboost-library-{}", ::getpid());
+  const fs::path root_ = test::temporary_path("library");
   const fs::path path_ = root_ / "model.gguf";
   const ModelOptions exact_{.plan = "", .precision = Precision::f32, .kv = KvType::bf16, .threads = 2};
 };

@@ -95,8 +95,9 @@ void AttentionBlock::attend(std::span<const AttentionTask> tasks, KernelScratch&
   attention(layout(page_slots), model_.config.heads, scale, tasks, scratch);
 }
 
-KvLayout AttentionBlock::layout(int positions) const {
-  return {kv_, model_.config.kv_heads, model_.config.head_size, (positions + 15) / 16 * 16};
+KvLayout AttentionBlock::layout(int positions, std::span<const int> heads) const {
+  const int count = heads.empty() ? model_.config.kv_heads : static_cast<int>(heads.size());
+  return {kv_, count, model_.config.head_size, (positions + 15) / 16 * 16};
 }
 
 AttentionTask AttentionBlock::task(const MixerSpan& span, const Projected& projected, int window,
@@ -114,8 +115,14 @@ void AttentionBlock::store(std::span<const KvWrite> writes, const Projected& pro
     const KvWrite& write = writes[static_cast<std::size_t>(i)];
     if (write.clear) clear_kv(write.layout, write.block);
     const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(write.span->row + write.first) * stride;
-    store_kv(write.layout, write.block, write.slot, write.count, projected.k + offset, projected.v + offset, stride,
-             threads.mine());
+    const float *const k = projected.k + offset, *const v = projected.v + offset;
+    if (write.heads.empty()) store_kv(write.layout, write.block, write.slot, write.count, k, v, stride, threads.mine());
+    std::byte* block = write.block;
+    for (const int head : write.heads) {
+      const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(head) * model_.config.head_size;
+      store_kv(write.layout.of_one_head(), block, write.slot, write.count, k + at, v + at, stride, threads.mine());
+      block += write.layout.head_bytes();
+    }
   }
 }
 

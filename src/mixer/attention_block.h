@@ -29,7 +29,8 @@ struct KvWrite {
   KvLayout layout;
   std::byte* block;
   int slot;
-  bool clear = false;  // zero the block before: what it held may not be numbers
+  bool clear = false;               // zero the block before: what it held may not be numbers
+  std::span<const int> heads = {};  // the KV heads that the block has; empty: all
 };
 
 /// One layer's attention around its core. Holds references to the model, and to the place's own projections.
@@ -56,8 +57,8 @@ class AttentionBlock {
   /// softmax(q k / sqrt(d)) v for all tasks.
   void attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const;
 
-  /// The layout of a block of so many positions, rounded up to what kernels want.
-  [[nodiscard]] KvLayout layout(int positions) const;
+  /// The layout of a block of so many positions, rounded up to what kernels want, of some KV heads (empty: all).
+  [[nodiscard]] KvLayout layout(int positions, std::span<const int> heads = {}) const;
 
   /// The queries of a span, looking back `window` positions (0: all).
   [[nodiscard]] AttentionTask task(const MixerSpan& span, const Projected& projected, int window,

@@ -11,6 +11,7 @@ TrainingAttention attention_shape(const Config& config, Precision precision, con
   shape.head_size = config.head_size;
   shape.window = spec.window;
   shape.sinks = spec.sinks;
+  shape.full = spec.full;
   shape.scale = 1.0F / std::sqrt(static_cast<float>(config.head_size));
   shape.bf16 = precision != Precision::f32;
   return shape;

@@ -81,7 +81,7 @@ class Definition {
   }
 
   [[nodiscard]] Doubles output(const DefinitionInputs& in, int i, int head) const {
-    const bool window = has_window(spec_.kind);
+    const bool window = has_window(spec_.kind) && !has_head(spec_.full, head / (config_.heads / config_.kv_heads));
     Doubles near(at(d() + 1)), far(at(d() + 1));
     double largest = -INFINITY, log_decay = 0;
     std::vector<std::pair<int, double>> scores;

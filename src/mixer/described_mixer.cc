@@ -2,23 +2,15 @@
 
 namespace layerboost {
 
-std::size_t DescribedMixer::bytes_to_copy(const LayerCache& cache, int length) const {
+std::size_t DescribedMixer::bytes_to_copy(const LayerCache& cache, int /*length*/) const {
   std::size_t bytes = 0;
-  const auto count = [&](const Block& block) {
+  for (const Block& block : cache.blocks)
     if (block != nullptr && block.use_count() > 1) bytes += CachePools::block_bytes(block);
-  };
-  switch (descriptor_.cache.writes) {
-    case CacheWrites::all_blocks:
-      for (const Block& block : cache.blocks) count(block);
-      break;
-    case CacheWrites::last_block:
-      if (!cache.blocks.empty() && cache_bytes(length + 1) == cache_bytes(length)) count(cache.blocks.back());
-      break;
-  }
   return bytes;
 }
 
-std::optional<KvPlace> DescribedMixer::place_of(const LayerCache& /*cache*/, int /*length*/, int /*position*/) const {
+std::optional<KvPlace> DescribedMixer::place_of(const LayerCache& /*cache*/, int /*length*/, int /*position*/,
+                                                int /*head*/) const {
   return {};
 }
 
@@ -26,14 +18,16 @@ bool DescribedMixer::fold(const Mixer& from, const LayerCache& cache, int length
   if (length == 0) return true;
   reserve(to, length);
   for (int position = 0; position < length; ++position) {
-    const std::optional<KvPlace> own = place_of(to, length, position);
-    if (!own) continue;
-    const std::optional<KvPlace> old = from.place_of(cache, length, position);
-    if (!old) {
-      to.blocks.clear();
-      return false;
+    for (int head = 0; head < kv_heads_; ++head) {
+      const std::optional<KvPlace> own = place_of(to, length, position, head);
+      if (!own) continue;
+      const std::optional<KvPlace> old = from.place_of(cache, length, position, head);
+      if (!old) {
+        to.blocks.clear();
+        return false;
+      }
+      move_kv(old->head_layout(), old->head_block(), old->slot, own->head_layout(), own->head_block(), own->slot);
     }
-    move_kv(old->layout, old->block, old->slot, own->layout, own->block, own->slot);
   }
   return true;
 }

@@ -15,19 +15,23 @@ class DescribedMixer : public Mixer {
 
   [[nodiscard]] std::string name() const final { return to_string(spec_); }
   [[nodiscard]] bool has_attention() const final { return descriptor_.weights == AttentionParts::all; }
-  [[nodiscard]] std::optional<CacheAccount> account() const final { return descriptor_.cache.account; }
-  [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const final;
+  [[nodiscard]] std::optional<CacheAccount> account() const final { return descriptor_.account; }
+  /// All blocks that somebody else holds: right for mixers that before long write to each of theirs.
+  [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const override;
   /// Nothing: a kind that keeps keys and values says where.
-  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override;
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,
+                                                int head) const override;
   /// Moves what place_of() of this mixer has a place for.
   [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override;
 
  protected:
-  explicit DescribedMixer(const MixerSpec& spec) : spec_(spec), descriptor_(descriptor_of(spec.kind)) {}
+  DescribedMixer(const MixerSpec& spec, int kv_heads)
+      : spec_(spec), descriptor_(descriptor_of(spec.kind)), kv_heads_(kv_heads) {}
 
  private:
   MixerSpec spec_;
   const MixerDescriptor& descriptor_;
+  int kv_heads_;
 };
 
 }  // namespace layerboost

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,22 +23,10 @@ class MixerCore;
 struct CostLaw {
   /// What cost models and their files call the measured times of this kind's steps; nullptr: a step takes no time.
   const char* name;
-  /// The positions whose keys and values a sequence has in the cache, and which a step reads.
-  int (*positions)(const MixerSpec& spec, int length);
+  /// The positions whose keys and values a sequence has in the cache, and which a step reads, summed over KV heads.
+  std::int64_t (*positions)(const MixerSpec& spec, int kv_heads, int length);
   /// Bytes of what it keeps beside keys and values.
   std::size_t (*state_bytes)(const Config& config, const MixerSpec& spec, int length);
-};
-
-/// Which of a sequence's blocks reading on writes to, and so copies if another sequence shares them.
-enum class CacheWrites {
-  last_block,  // only the last one, until it is full
-  all_blocks,  // before long, all of them
-};
-
-/// What the layer's cache is to those who share memory among sequences. Its exact growth is Mixer::cache_bytes().
-struct CacheLaw {
-  std::optional<CacheAccount> account;  // none: the mixer keeps nothing
-  CacheWrites writes;                   // of no account where it keeps nothing
 };
 
 /// What exported models say of the kind.
@@ -61,7 +50,7 @@ struct PageLook {
   const char* name;   // after "a": "window of {window}"
   const char* does;   // a sentence; of kinds with a window, how the sentence about that ends
   const char* style;  // the class of parts.css that its cells have; "other" is there for all
-  const char* keeps;  // CostLaw::positions: "all", "window" (and sinks), "nothing"
+  const char* keeps;  // CostLaw::positions: "all", "window" (and sinks; all in full heads), "nothing"
   const char* state;  // when CostLaw::state_bytes is that of linear attention: "never", "always", "behind" (the window)
 };
 
@@ -69,6 +58,7 @@ struct MixerDescriptor {
   MixerKind kind;
   const char* name;                   // "window"; what its written form begins with
   std::span<const SpecField> fields;  // what follows the name in the written form
+  bool full_heads;                    // whether "/full:HEAD,.." may follow: KV heads that keep everything
   const char* grammar;                // for people: "hybrid:W or hybrid:W+S"
   bool replacement;                   // whether analysis may try it in place of a layer's own mixer
 
@@ -87,16 +77,19 @@ struct MixerDescriptor {
   std::unique_ptr<MixerCore> (*make_core)(const Model& model, const MixerSpec& spec, std::span<const float> parameters);
 
   CostLaw cost;
-  CacheLaw cache;
+  /// Which memory what it keeps is counted in; none: it keeps nothing. Its exact growth is Mixer::cache_bytes().
+  std::optional<CacheAccount> account;
   ExportWords exported;
   TerminalLook terminal;
   PageLook page;
 };
 
-/// CostLaw::positions of kinds that keep all, w + s, and none of them.
-int all_positions(const MixerSpec& spec, int length);
-int window_positions(const MixerSpec& spec, int length);
-int no_positions(const MixerSpec& spec, int length);
+/// CostLaw::positions of kinds that keep all, w + s (and all in MixerSpec::full), and none of them.
+std::int64_t all_positions(const MixerSpec& spec, int kv_heads, int length);
+std::int64_t window_positions(const MixerSpec& spec, int kv_heads, int length);
+std::int64_t no_positions(const MixerSpec& spec, int kv_heads, int length);
+/// CostLaw::positions of the spec's kind, the mean over KV heads.
+double mean_positions(const MixerSpec& spec, int kv_heads, int length);
 /// CostLaw::state_bytes of kinds that keep keys and values only.
 std::size_t no_state(const Config& config, const MixerSpec& spec, int length);
 

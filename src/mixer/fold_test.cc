@@ -56,11 +56,18 @@ class Fold : public testing::TestWithParam<KvType> {
 };
 
 TEST_P(Fold, ToAWindowChangesNoBit) {
-  const std::pair<const char*, const char*> folds[] = {{"softmax", "window:16+3"},      {"softmax", "window:70"},
-                                                       {"softmax", "window:128+4"},     {"window:100+4", "window:64+4"},
-                                                       {"window:100+4", "window:7+2"},  {"window:100+4", "window:64"},
-                                                       {"hybrid:100+4", "window:16+3"}, {"softmax", "none"},
-                                                       {"softmax", "softmax"}};
+  const std::pair<const char*, const char*> folds[] = {{"softmax", "window:16+3"},
+                                                       {"softmax", "window:70"},
+                                                       {"softmax", "window:128+4"},
+                                                       {"window:100+4", "window:64+4"},
+                                                       {"window:100+4", "window:7+2"},
+                                                       {"window:100+4", "window:64"},
+                                                       {"hybrid:100+4", "window:16+3"},
+                                                       {"softmax", "none"},
+                                                       {"softmax", "softmax"},
+                                                       {"softmax", "window:16+3/full:1"},
+                                                       {"window:100+4/full:1", "window:7+2"},
+                                                       {"window:70+3/full:0", "window:16+3/full:0"}};
   for (const auto& [from, to] : folds) {
     for (const int length : {1, 5, 64, 130, 200}) {
       const std::optional<Sequence> taken_over = folded(read(from, length), to);
@@ -71,7 +78,7 @@ TEST_P(Fold, ToAWindowChangesNoBit) {
 }
 
 TEST_P(Fold, TakesTheMemoryThatTheMixerSays) {
-  for (const char* to : {"window:16+3", "hybrid:16+3", "softmax", "none"}) {
+  for (const char* to : {"window:16+3", "window:16+3/full:0", "hybrid:16+3", "softmax", "none"}) {
     const Sequence sequence = read("softmax", 150);
     const std::size_t before = pools_.bytes_in_use();
     const std::optional<Sequence> taken_over = folded(sequence, to);
@@ -86,6 +93,8 @@ TEST_P(Fold, IsRefusedWhereKeysAreGone) {
   EXPECT_FALSE(folded(read("window:16+3", 100), "window:8+4"));
   EXPECT_FALSE(folded(read("window:16+3", 100), "hybrid:20+3"));
   EXPECT_FALSE(folded(read("none", 100), "window:4"));
+  EXPECT_FALSE(folded(read("window:16+3/full:1", 100), "softmax"));
+  EXPECT_FALSE(folded(read("window:16+3/full:1", 100), "window:16+3/full:0"));
   EXPECT_FALSE(folded(read("softmax", 100), "gated:16"));
   EXPECT_TRUE(folded(read("window:16+3", 15), "softmax"));  // all of it is there yet
 }

@@ -37,7 +37,7 @@ struct GatedMixer::Parts {
 };
 
 GatedMixer::GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
-    : DescribedMixer(spec),
+    : DescribedMixer(spec, place.model.config.kv_heads),
       block_(place),
       window_(block_, spec.window, 0, 1),
       map_size_(feature_map_size(place.model.config)),
@@ -159,8 +159,8 @@ void GatedMixer::reserve(LayerCache& cache, int length) const {
   window_.reserve(cache, length);
 }
 
-std::optional<KvPlace> GatedMixer::place_of(const LayerCache& cache, int length, int position) const {
-  return window_.place_of(cache, length, position);
+std::optional<KvPlace> GatedMixer::place_of(const LayerCache& cache, int length, int position, int head) const {
+  return window_.place_of(cache, length, position, head);
 }
 
 bool GatedMixer::fold(const Mixer& /*from*/, const LayerCache& /*cache*/, int length, LayerCache& /*to*/) const {
@@ -206,6 +206,7 @@ constinit const MixerDescriptor gated_descriptor = {
     .kind = MixerKind::gated,
     .name = "gated",
     .fields = window_alone,
+    .full_heads = false,
     .grammar = "gated:W",
     .replacement = true,
     .weights = AttentionParts::all,
@@ -220,7 +221,7 @@ constinit const MixerDescriptor gated_descriptor = {
                                          std::vector<float>(parameters.begin(), parameters.end()));
     },
     .cost = {.name = "gated", .positions = window_positions, .state_bytes = gated_state_bytes},
-    .cache = {.account = CacheAccount::state, .writes = CacheWrites::all_blocks},
+    .account = CacheAccount::state,
     .exported = {.layer_type = "sliding_attention",
                  .meaning = "gated:W: attention to the last W tokens, and linear attention that fades"},
     .terminal = {.letters = "gG", .numbered = false, .color = "30;44"},  // blue

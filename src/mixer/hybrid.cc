@@ -30,7 +30,7 @@ struct HybridMixer::Parts {
 };
 
 HybridMixer::HybridMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
-    : DescribedMixer(spec),
+    : DescribedMixer(spec, place.model.config.kv_heads),
       block_(place),
       window_(block_, spec.window, spec.sinks, 1),
       map_size_(feature_map_size(place.model.config)),
@@ -164,24 +164,31 @@ void HybridMixer::reserve(LayerCache& cache, int length) const {
   window_.reserve(cache, length);
 }
 
-std::optional<KvPlace> HybridMixer::place_of(const LayerCache& cache, int length, int position) const {
-  return window_.place_of(cache, length, position);
+std::optional<KvPlace> HybridMixer::place_of(const LayerCache& cache, int length, int position, int head) const {
+  return window_.place_of(cache, length, position, head);
 }
 
 bool HybridMixer::fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const {
   if (!DescribedMixer::fold(from, cache, length, to)) return false;
   constexpr int chunk = 64;
-  const auto kv = static_cast<std::size_t>(block_.config().kv_size());
+  const Config& config = block_.config();
+  const auto kv = static_cast<std::size_t>(config.kv_size());
   std::vector<float> k(chunk * kv), v(chunk * kv);
   KernelScratch scratch;
   const int behind = length - spec().window;  // positions from the sinks to here are in the state
   for (int position = spec().sinks; position < behind;) {
     int count = 0;
     for (; count < chunk && position < behind; ++position) {
-      const std::optional<KvPlace> place = from.place_of(cache, length, position);
-      if (!place) continue;
-      const std::size_t at = static_cast<std::size_t>(count++) * kv;
-      load_kv(place->layout, place->block, place->slot, k.data() + at, v.data() + at);
+      const std::size_t at = static_cast<std::size_t>(count) * kv;
+      bool there = true;
+      for (int head = 0; head < config.kv_heads && there; ++head) {
+        const std::optional<KvPlace> place = from.place_of(cache, length, position, head);
+        there = place.has_value();
+        if (!there) continue;
+        const std::size_t own = at + static_cast<std::size_t>(head) * static_cast<std::size_t>(config.head_size);
+        load_kv(place->head_layout(), place->head_block(), place->slot, k.data() + own, v.data() + own);
+      }
+      if (there) ++count;
     }
     if (count > 0) add_to_state(to, count, k.data(), v.data(), scratch);
   }
@@ -233,6 +240,7 @@ constinit const MixerDescriptor hybrid_descriptor = {
     .kind = MixerKind::hybrid,
     .name = "hybrid",
     .fields = window_and_sinks,
+    .full_heads = false,
     .grammar = "hybrid:W or hybrid:W+S",
     .replacement = true,
     .weights = AttentionParts::all,
@@ -247,7 +255,7 @@ constinit const MixerDescriptor hybrid_descriptor = {
                                           std::vector<float>(parameters.begin(), parameters.end()));
     },
     .cost = {.name = "hybrid", .positions = window_positions, .state_bytes = hybrid_state_bytes},
-    .cache = {.account = CacheAccount::state, .writes = CacheWrites::all_blocks},
+    .account = CacheAccount::state,
     .exported = {.layer_type = "sliding_attention",
                  .meaning = "hybrid:W+S: the same, and linear attention to what lies between"},
     .terminal = {.letters = "hH", .numbered = false, .color = "30;42"},  // green

@@ -26,7 +26,8 @@ class HybridMixer final : public DescribedMixer {
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
   void reserve(LayerCache& cache, int length) const override;
-  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override;
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,
+                                                int head) const override;
   [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override;
 
  private:

@@ -19,6 +19,7 @@ MixerSpec some_spec(const MixerDescriptor& kind) {
   MixerSpec spec = {kind.kind, 0, 0};
   int number = 70;
   for (const SpecField& field : kind.fields) spec.*field.value = std::max(field.least, number /= 5);
+  if (kind.full_heads) spec.full = set_of_head(1);
   return spec;
 }
 
@@ -42,7 +43,7 @@ TEST_P(Kinds, AreFoundByTheirValue) {
 TEST_P(Kinds, AreReadAsTheyAreWritten) {
   EXPECT_EQ(parse_mixer(to_string(spec_)), spec_) << to_string(spec_);
   EXPECT_TRUE(to_string(spec_).starts_with(kind_.name));
-  MixerSpec least = {kind_.kind, 0, 0};
+  MixerSpec least = {.kind = kind_.kind};
   for (const SpecField& field : kind_.fields) least.*field.value = field.least;
   EXPECT_EQ(parse_mixer(to_string(least)), least) << to_string(least);
   EXPECT_TRUE(std::string(kind_.grammar).starts_with(kind_.name));
@@ -82,7 +83,7 @@ TEST_P(Kinds, MakeTheMixerThatTheyDescribe) {
   const auto made = mixer();
   EXPECT_EQ(made->name(), to_string(spec_));
   EXPECT_EQ(made->has_attention(), has_attention(kind_.kind));
-  EXPECT_EQ(made->account(), kind_.cache.account);
+  EXPECT_EQ(made->account(), kind_.account);
   EXPECT_EQ(made->account().has_value(), made->cache_bytes(1000) > 0);
 }
 
@@ -121,8 +122,9 @@ TEST_P(Kinds, KeepWhatTheirCostLawSays) {
   for (const int length : {0, 1, 13, 14, 15, 16, 17, 64, 65, 500}) {
     const std::size_t allocated = made->cache_bytes(length);
     EXPECT_LE(kv_bytes(config_, spec_, length, sizeof(float)), allocated) << length;
-    const auto positions = static_cast<std::size_t>(kind_.cost.positions(spec_, length));
-    const std::size_t law = positions * page / page_slots + kind_.cost.state_bytes(config_, spec_, length);
+    const auto G = static_cast<std::size_t>(config_.kv_heads);
+    const auto positions = static_cast<std::size_t>(kind_.cost.positions(spec_, config_.kv_heads, length));
+    const std::size_t law = positions * page / (page_slots * G) + kind_.cost.state_bytes(config_, spec_, length);
     EXPECT_LE(law, allocated) << length;
     EXPECT_LE(allocated, law + 2 * page) << length;
   }
@@ -133,13 +135,17 @@ TEST_P(Kinds, TellThePageTheSameLaw) {
   const std::string keeps = kind_.page.keeps, state = kind_.page.state;
   const int window = spec_.window + spec_.sinks;
   for (const int length : {0, 1, window, window + 1, 500}) {
-    const int kept = keeps == "all" ? length : keeps == "window" ? std::min(length, window) : 0;
-    EXPECT_EQ(kind_.cost.positions(spec_, length), kept) << length;
+    int kept = 0;
+    for (int head = 0; head < config_.kv_heads; ++head) {
+      const bool all = keeps == "all" || (keeps == "window" && has_head(spec_.full, head));
+      kept += all ? length : keeps == "window" ? std::min(length, window) : 0;
+    }
+    EXPECT_EQ(kind_.cost.positions(spec_, config_.kv_heads, length), kept) << length;
     const bool there = state == "always" ? length > 0 : state == "behind" && length > window;
     const auto H = static_cast<std::size_t>(config_.heads), d = static_cast<std::size_t>(config_.head_size);
     EXPECT_EQ(kind_.cost.state_bytes(config_, spec_, length), there ? 4 * H * d * (d + 1) : 0) << length;
   }
-  EXPECT_EQ(keeps == "nothing", kind_.cost.positions(spec_, 500) == 0);
+  EXPECT_EQ(keeps == "nothing", kind_.cost.positions(spec_, config_.kv_heads, 500) == 0);
   EXPECT_EQ(state == "never", kind_.cost.state_bytes(config_, spec_, 500) == 0);
   EXPECT_EQ(std::string(kind_.page.name).find("{window}") != std::string::npos, has_window(kind_.kind));
   for (const char* words : {kind_.page.letter, kind_.page.name, kind_.page.does, kind_.page.style,

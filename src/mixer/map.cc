@@ -7,7 +7,7 @@
 namespace layerboost {
 
 MapMixer::MapMixer(const MixerPlace& place, std::span<const float> parameters)
-    : DescribedMixer({MixerKind::map, 0, 0}), model_(place.model), weights_(place.weights()) {
+    : DescribedMixer({.kind = MixerKind::map}, 0), model_(place.model), weights_(place.weights()) {
   const std::int64_t D = model_.config.hidden;
   LB_CHECK(std::ssize(parameters) == D * D + D);
   bias_.assign(parameters.begin() + D * D, parameters.end());
@@ -51,6 +51,7 @@ constinit const MixerDescriptor map_descriptor = {
     .kind = MixerKind::map,
     .name = "map",
     .fields = {},
+    .full_heads = false,
     .grammar = "map",
     .replacement = true,
     .weights = AttentionParts::norm,
@@ -61,7 +62,7 @@ constinit const MixerDescriptor map_descriptor = {
         -> std::unique_ptr<Mixer> { return std::make_unique<MapMixer>(place, parameters); },
     .make_core = nullptr,
     .cost = {.name = "map", .positions = no_positions, .state_bytes = no_state},
-    .cache = {.account = {}, .writes = CacheWrites::all_blocks},
+    .account = {},
     .exported = {.layer_type = "linear_attention", .meaning = "a linear map in place of attention"},
     .terminal = {.letters = "M", .numbered = false, .color = "30;45"},  // magenta
     .page = {.letter = "M",

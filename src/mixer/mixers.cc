@@ -73,8 +73,9 @@ std::vector<MixerSpec> native_specs(const Config& config) {
 
 std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element) {
   const CostLaw& law = descriptor_of(spec.kind).cost;
-  const std::size_t per_position = 2 * static_cast<std::size_t>(config.kv_size()) * element;
-  return per_position * static_cast<std::size_t>(law.positions(spec, length)) + law.state_bytes(config, spec, length);
+  const std::size_t per_position = 2 * static_cast<std::size_t>(config.head_size) * element;  // of one head
+  return per_position * static_cast<std::size_t>(law.positions(spec, config.kv_heads, length)) +
+         law.state_bytes(config, spec, length);
 }
 
 }  // namespace layerboost

@@ -21,6 +21,7 @@ const std::vector<std::vector<MixerSpec>>& plans() {
       specs({"window:16+3", "window:5", "window:64+4", "window:1+1"}),
       specs({"softmax", "none", "window:7+2", "map"}),
       specs({"window:100+4", "window:64", "window:70+20", "window:128+1"}),
+      specs({"window:16+3/full:0", "window:5/full:1", "window:64+4/full:1", "window:100+70/full:0"}),
       specs({"none", "none", "none", "none"}),
       specs({"hybrid:16+3", "hybrid:5", "hybrid:64+4", "hybrid:200"}),
       specs({"gated:16", "gated:5", "hybrid:1+1", "gated:80"})};
@@ -168,6 +169,51 @@ TEST_F(Mixers, ForksReadOnByThemselves) {
   }
 }
 
+TEST_F(Mixers, ReadingOnCopiesWhatIsSaid) {
+  const std::span<const TokenId> all = tokens_;
+  for (const auto& plan : plans()) {
+    const MixerList& list = mixers_.list(plan);
+    const auto kept = [&](int length) {
+      std::size_t bytes = 0;
+      for (const Mixer* mixer : list) bytes += mixer->cache_bytes(length);
+      return bytes;
+    };
+    for (const std::size_t length : {20, 64, 100}) {
+      CachePools pools;
+      Runner runner(*model_);
+      const auto read = [&](Sequence& sequence, std::size_t first, std::size_t count) {
+        const BatchItem item{&sequence, all.subspan(first, count)};
+        runner.forward({&item, 1});
+      };
+      const auto to_copy = [&](const Sequence& sequence) {
+        std::size_t bytes = 0;
+        for (int layer = 0; layer < model_->config.layers; ++layer)
+          bytes += list[static_cast<std::size_t>(layer)]->bytes_to_copy(sequence.cache(layer), sequence.length());
+        return bytes;
+      };
+      Sequence stem(list, pools);
+      read(stem, 0, length);
+      EXPECT_EQ(to_copy(stem), 0U) << "nobody else holds it";
+      Sequence fork = stem;
+      const std::size_t said = to_copy(fork), before = pools.bytes_in_use();
+      read(fork, length, 45);
+      const int end = fork.length();
+      EXPECT_LE(pools.bytes_in_use() - before, said + kept(end) - kept(static_cast<int>(length)))
+          << to_string(plan[0]) << " " << length;
+    }
+  }
+  // Of full heads only the page that is being filled is copied, as of softmax.
+  for (const char* mixer : {"softmax", "window:16+3/full:0"}) {
+    CachePools pools;
+    Sequence stem(mixers_.list(specs({mixer, mixer, mixer, mixer})), pools);
+    const BatchItem item{&stem, tokens_};
+    Runner(*model_).forward({&item, 1});
+    const Sequence fork = stem;
+    const Mixer& first = *stem.mixers()[0];
+    EXPECT_LT(first.bytes_to_copy(stem.cache(0), 150), first.cache_bytes(150) * 3 / 4) << mixer;
+  }
+}
+
 TEST_F(Mixers, MemoryIsWhatIsPromised) {
   for (const auto& plan : plans()) expect_reserved_memory(mixers_.list(plan));
   CachePools pools;
@@ -183,6 +229,7 @@ TEST_F(Mixers, FormulaForMemory) {
   EXPECT_EQ(kv_bytes(config, parse_mixer("softmax"), 100, 2), 6400U);
   EXPECT_EQ(kv_bytes(config, parse_mixer("window:64+4"), 100, 2), 64U * 68);
   EXPECT_EQ(kv_bytes(config, parse_mixer("window:64+4"), 30, 2), 64U * 30);
+  EXPECT_EQ(kv_bytes(config, parse_mixer("window:64+4/full:1"), 100, 2), 32U * 68 + 32U * 100);
   // A state: 6 heads of 8 features by 8 + 1 numbers of 4 bytes.
   EXPECT_EQ(kv_bytes(config, parse_mixer("hybrid:64+4"), 68, 2), 64U * 68);
   EXPECT_EQ(kv_bytes(config, parse_mixer("hybrid:64+4"), 100, 2), 64U * 68 + 6 * 8 * 9 * 4);
@@ -237,13 +284,36 @@ TEST_F(Mixers, MapNeedsParameters) {
 }
 
 TEST(MixerSpec, WrittenForm) {
-  for (const char* text :
-       {"softmax", "map", "none", "window:64", "window:64+4", "hybrid:64", "hybrid:64+4", "gated:128"})
+  for (const char* text : {"softmax", "map", "none", "window:64", "window:64+4", "hybrid:64", "hybrid:64+4",
+                           "gated:128", "window:64/full:1", "window:64+4/full:0,2,63"})
     EXPECT_EQ(to_string(parse_mixer(text)), text);
   EXPECT_EQ(to_string(parse_mixer("window:64+0")), "window:64");
-  for (const char* text :
-       {"", "windows:4", "window:", "window:0", "window:-1", "window:4+", "window:4+x", "window:99999999999",
-        "window:4+2 ", "None", "hybrid", "hybrid:", "hybrid:4+", "gated:4+2", "gated:0", "softmax:4", "none+1"})
+  for (const char* text : {"",
+                           "windows:4",
+                           "window:",
+                           "window:0",
+                           "window:-1",
+                           "window:4+",
+                           "window:4+x",
+                           "window:99999999999",
+                           "window:4+2 ",
+                           "None",
+                           "hybrid",
+                           "hybrid:",
+                           "hybrid:4+",
+                           "gated:4+2",
+                           "gated:0",
+                           "softmax:4",
+                           "none+1",
+                           "window:4/full:",
+                           "window:4/full:x",
+                           "window:4/full:1,",
+                           "window:4/full:1,1",
+                           "window:4/full:64",
+                           "window:4/full:0+4",
+                           "window/full:1",
+                           "hybrid:4/full:1",
+                           "softmax/full:1"})
     EXPECT_THROW(parse_mixer(text), Error) << text;
 }
 

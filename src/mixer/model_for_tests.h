@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +15,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/temporary_path_for_tests.h"
 #include "mixer/mixers.h"
 #include "model/runner.h"
 #include "model/tiny_models_for_tests.h"
@@ -36,7 +36,7 @@ inline std::unique_ptr<Model> random_model(Precision precision) {
     header += fmt::format(R"({}"{}":{{"dtype":"F32","shape":[{}],"data_offsets":[{},{}]}})", header.empty() ? "{" : ",",
                           name, fmt::join(shape, ","), begin, data.size());
   });
-  const fs::path directory = fs::path(testing::TempDir()) / fmt::format("layerboost-random-model-{}", ::getpid());
+  const fs::path directory = test::temporary_path("random-model");
   write_file(directory / "model.safetensors", test::safetensors_file(header + "}", data));
   write_file(directory / "config.json", test::config_json(config));
   auto model = load_model(directory, precision);

@@ -6,6 +6,7 @@ constinit const MixerDescriptor none_descriptor = {
     .kind = MixerKind::none,
     .name = "none",
     .fields = {},
+    .full_heads = false,
     .grammar = "none",
     .replacement = true,
     .weights = AttentionParts::none,
@@ -16,7 +17,7 @@ constinit const MixerDescriptor none_descriptor = {
                std::span<const float> /*parameters*/) -> std::unique_ptr<Mixer> { return std::make_unique<NoMixer>(); },
     .make_core = nullptr,
     .cost = {.name = nullptr, .positions = no_positions, .state_bytes = no_state},
-    .cache = {.account = {}, .writes = CacheWrites::all_blocks},
+    .account = {},
     .exported = {.layer_type = "linear_attention", .meaning = "nothing in place of attention"},
     .terminal = {.letters = ".", .numbered = false, .color = "37;100"},  // grey
     .page = {.letter = "\u2013",

@@ -8,7 +8,7 @@ namespace layerboost {
 /// (LayerBoost's removed layers; reading A of "identity": the sub-block adds nothing.)
 class NoMixer final : public DescribedMixer {
  public:
-  NoMixer() : DescribedMixer(no_mixer) {}
+  NoMixer() : DescribedMixer(no_mixer, 0) {}
 
   void forward(const MixerRows& /*rows*/, Workspace& /*workspace*/) const override {}
   [[nodiscard]] std::size_t cache_bytes(int /*length*/) const override { return 0; }

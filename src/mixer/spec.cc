@@ -10,6 +10,8 @@
 namespace layerboost {
 namespace {
 
+constexpr std::string_view full_heads_mark = "/full:";
+
 /// Reads a whole number at the front of `text` and takes it away; -1 if there is none.
 int take_number(std::string_view& text) {
   int value = -1;
@@ -17,6 +19,18 @@ int take_number(std::string_view& text) {
   if (error != std::errc{} || value < 0 || value > largest_spec_number) return -1;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return value;
+}
+
+/// The same with heads, "0,2"; none where there are no such.
+HeadSet take_heads(std::string_view& text) {
+  HeadSet heads = 0;
+  do {
+    const int head = take_number(text);
+    if (head < 0 || head >= head_set_size || has_head(heads, head)) return 0;
+    heads |= set_of_head(head);
+    if (!text.starts_with(',')) return heads;
+    text.remove_prefix(1);
+  } while (true);
 }
 
 }  // namespace
@@ -27,6 +41,15 @@ bool has_field(MixerKind kind, const SpecField& field) {
 }
 
 bool has_attention(MixerKind kind) { return descriptor_of(kind).weights == AttentionParts::all; }
+
+bool has_full_heads(MixerKind kind) { return descriptor_of(kind).full_heads; }
+
+std::vector<int> heads_of(HeadSet heads) {
+  std::vector<int> list;
+  for (int head = 0; head < head_set_size; ++head)
+    if (has_head(heads, head)) list.push_back(head);
+  return list;
+}
 
 const char* name_of(MixerKind kind) { return descriptor_of(kind).name; }
 
@@ -43,13 +66,14 @@ std::string to_string(const MixerSpec& spec) {
   std::string text = name_of(spec.kind);
   for (const SpecField& field : descriptor_of(spec.kind).fields)
     if (field.least > 0 || spec.*field.value > 0) text += fmt::format("{}{}", field.mark, spec.*field.value);
+  if (spec.full != 0) text += fmt::format("{}{}", full_heads_mark, fmt::join(heads_of(spec.full), ","));
   return text;
 }
 
 MixerSpec parse_mixer(std::string_view text) {
   std::string_view rest = text.substr(std::min(text.find(':'), text.size()));
   if (const MixerDescriptor* const kind = find_kind(text.substr(0, text.size() - rest.size()))) {
-    MixerSpec spec{kind->kind, 0, 0};
+    MixerSpec spec{.kind = kind->kind};
     bool valid = true;
     for (const SpecField& field : kind->fields) {
       if (rest.starts_with(field.mark)) {
@@ -57,6 +81,11 @@ MixerSpec parse_mixer(std::string_view text) {
         spec.*field.value = take_number(rest);
       }
       valid = valid && spec.*field.value >= field.least;
+    }
+    if (kind->full_heads && rest.starts_with(full_heads_mark)) {
+      rest.remove_prefix(full_heads_mark.size());
+      spec.full = take_heads(rest);
+      valid = valid && spec.full != 0;
     }
     if (valid && rest.empty()) return spec;
   }

@@ -4,18 +4,22 @@
 #include <compare>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "kernels/head_set.h"
 #include "mixer/kinds.h"
 
 namespace layerboost {
 
-/// Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks), "map", ...: the kind's descriptor has
-/// the grammar. The numbers of all kinds stand side by side, those that a kind doesn't have being 0, so that specs are
-/// compared, ordered and used as keys as the plain values that they are.
+/// Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks), "window:64+4/full:0,2" (the same, but
+/// KV heads 0 and 2 keep all positions), "map", ...: the kind's descriptor has the grammar. The numbers of all kinds
+/// stand side by side, those that a kind doesn't have being 0, so that specs are compared, ordered and used as keys as
+/// the plain values that they are.
 struct MixerSpec {
   MixerKind kind = MixerKind::softmax;
-  int window = 0;  // w
-  int sinks = 0;   // s
+  int window = 0;    // w
+  int sinks = 0;     // s
+  HeadSet full = 0;  // the KV heads that keep everything, whatever the window
 
   auto operator<=>(const MixerSpec&) const = default;
 };
@@ -47,12 +51,17 @@ bool has_field(MixerKind kind, const SpecField& field);
 /// Whether it looks back over a window of w positions.
 inline bool has_window(MixerKind kind) { return has_field(kind, window_field); }
 inline bool has_sinks(MixerKind kind) { return has_field(kind, sinks_field); }
+/// Whether some of its KV heads may keep everything.
+bool has_full_heads(MixerKind kind);
 
 /// Whether it projects queries, keys and values, and its output, with the layer's own weights.
 bool has_attention(MixerKind kind);
 
 /// "softmax", "window", ...
 const char* name_of(MixerKind kind);
+/// The heads of a set, rising: {0, 2}.
+std::vector<int> heads_of(HeadSet heads);
+
 /// The kinds that have the number, for people: "window, hybrid and gated", where `last` is "and".
 std::string kinds_with(const SpecField& field, std::string_view last);
 

@@ -28,8 +28,8 @@ class Borrowing final : public Mixer {
     while (std::ssize(cache.blocks) * page_slots < length)
       cache.blocks.push_back(cache.pools->allocate(layout().bytes()));
   }
-  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& /*cache*/, int /*length*/,
-                                                int /*position*/) const override {
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& /*cache*/, int /*length*/, int /*position*/,
+                                                int /*head*/) const override {
     return {};
   }
   [[nodiscard]] bool fold(const Mixer& /*from*/, const LayerCache& /*cache*/, int /*length*/,
@@ -55,7 +55,7 @@ class Borrowing final : public Mixer {
       std::vector<KvSegment> segments;
       AttentionShape shape = {{}, layout(), config_.heads, 1.0F / std::sqrt(static_cast<float>(config_.head_size))};
       for (int first = 0; first < length; first += page_slots) {
-        const std::optional<KvPlace> keys = lender.place_of(span.sequence->cache(source), length, first);
+        const std::optional<KvPlace> keys = lender.place_of(span.sequence->cache(source), length, first, 0);
         ASSERT_TRUE(keys && keys->slot == 0);
         shape.keys = keys->layout;
         segments.push_back({keys->block, page_slots, std::min(page_slots, length - first), first, nullptr, false,
@@ -97,8 +97,9 @@ class Watched final : public Mixer {
   }
   [[nodiscard]] std::size_t cache_bytes(int length) const override { return mixer_.cache_bytes(length); }
   void reserve(LayerCache& cache, int length) const override { mixer_.reserve(cache, length); }
-  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override {
-    return mixer_.place_of(cache, length, position);
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,
+                                                int head) const override {
+    return mixer_.place_of(cache, length, position, head);
   }
   [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override {
     return mixer_.fold(from, cache, length, to);

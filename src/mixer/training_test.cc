@@ -296,7 +296,8 @@ TEST_P(Cores, ThreadsDontChangeIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Cores,
-                         testing::Values("softmax", "window:16+3", "hybrid:16+3", "hybrid:20", "gated:16"));
+                         testing::Values("softmax", "window:16+3", "window:16+3/full:1", "hybrid:16+3", "hybrid:20",
+                                         "gated:16"));
 
 }  // namespace
 }  // namespace layerboost

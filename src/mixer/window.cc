@@ -8,7 +8,10 @@ constinit const MixerDescriptor window_descriptor = {
     .kind = MixerKind::window,
     .name = "window",
     .fields = window_and_sinks,
-    .grammar = "window:W or window:W+S (W >= 1 recent positions, S sinks)",
+    .full_heads = true,
+    .grammar =
+        "window:W or window:W+S (W >= 1 recent positions, S sinks), with /full:HEAD,.. for KV heads that keep "
+        "everything",
     .replacement = true,
     .weights = AttentionParts::all,
     .parameter_shapes = nullptr,
@@ -18,9 +21,11 @@ constinit const MixerDescriptor window_descriptor = {
         -> std::unique_ptr<Mixer> { return std::make_unique<WindowMixer>(place, spec); },
     .make_core = make_attention_core,
     .cost = {.name = "window", .positions = window_positions, .state_bytes = no_state},
-    .cache = {.account = CacheAccount::window, .writes = CacheWrites::all_blocks},
-    .exported = {.layer_type = "sliding_attention",
-                 .meaning = "window:W+S: attention to the last W tokens and the first S"},
+    .account = CacheAccount::window,
+    .exported =
+        {.layer_type = "sliding_attention",
+         .meaning =
+             "window:W+S: attention to the last W tokens and the first S; /full:G,..: of these KV heads, to all"},
     .terminal = {.letters = "wW", .numbered = true, .color = "30;46"},  // cyan
     .page = {.letter = "W",
              .name = "window of {window}",

@@ -7,11 +7,13 @@
 namespace layerboost {
 
 /// o_i = sum over j in W_i of softmax_j(q_i . k_j / sqrt(d)) v_j,  W_i = { j : 0 <= i - j < w } and { j < s }, each
-/// position once, RoPE at true positions. The cache: see WindowCache.
+/// position once, RoPE at true positions; in KV heads of spec.full, W_i = { j : j <= i }. The cache: see WindowCache.
 class WindowMixer final : public DescribedMixer {
  public:
   WindowMixer(const MixerPlace& place, const MixerSpec& spec)
-      : DescribedMixer(spec), block_(place), cache_(block_, spec.window, spec.sinks) {}
+      : DescribedMixer(spec, place.model.config.kv_heads),
+        block_(place),
+        cache_(block_, spec.window, spec.sinks, 0, spec.full) {}
 
   void forward(const MixerRows& rows, Workspace& workspace) const override {
     const Projected projected = block_.project(rows, workspace);
@@ -20,8 +22,12 @@ class WindowMixer final : public DescribedMixer {
   }
   [[nodiscard]] std::size_t cache_bytes(int length) const override { return cache_.bytes(length); }
   void reserve(LayerCache& cache, int length) const override { cache_.reserve(cache, length); }
-  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const override {
-    return cache_.place_of(cache, length, position);
+  [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const override {
+    return cache_.bytes_to_copy(cache, length);
+  }
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,
+                                                int head) const override {
+    return cache_.place_of(cache, length, position, head);
   }
 
  private:

@@ -2,15 +2,27 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace layerboost {
 
-WindowCache::WindowCache(const AttentionBlock& block, int window, int sinks, std::size_t first_block)
-    : block_(block),
-      window_(window),
-      sinks_(sinks),
-      first_block_(first_block),
-      sink_layout_(block.layout(sinks)),
-      chunk_layout_(block.layout(page_slots)) {}
+WindowCache::WindowCache(const AttentionBlock& block, int window, int sinks, std::size_t first_block, HeadSet full)
+    : block_(block), window_(window), sinks_(sinks), first_block_(first_block), full_(full) {
+  const Config& config = block.config();
+  if (full != 0) {
+    std::vector<int> full_heads;
+    for (int head = 0; head < config.kv_heads; ++head) {
+      std::vector<int>& heads = has_head(full, head) ? full_heads : near_heads_;
+      places_.push_back(static_cast<int>(heads.size()));
+      heads.push_back(head);
+    }
+    LB_CHECK(!full_heads.empty() && !near_heads_.empty());
+    full_pages_.emplace(block, first_page() + static_cast<std::size_t>(ring_pages(window + sinks)),
+                        std::move(full_heads));
+  }
+  sink_layout_ = block.layout(sinks, near_heads_);
+  chunk_layout_ = block.layout(page_slots, near_heads_);
+}
 
 void WindowCache::attend(const MixerRows& rows, const Projected& projected, KernelScratch& scratch, float* log_sums,
                          float* maxima) const {
@@ -30,6 +42,7 @@ void WindowCache::attend(const MixerRows& rows, const Projected& projected, Kern
     put_sinks(span, before);
     put_ring(span, span.count == 1 ? before : after);
     put_chunk(span, chunk, before);
+    if (has_full()) full_pages_->put(span, before);
     chunk += chunk_bytes(span);
   }
   block_.store(before, projected, scratch);
@@ -43,6 +56,9 @@ void WindowCache::attend(const MixerRows& rows, const Projected& projected, Kern
     ends.push_back(segments.size());
     chunk += chunk_bytes(span);
   }
+  std::vector<FullView> views;
+  if (has_full())
+    for (const MixerSpan& span : rows.spans) views.push_back(full_view(span));
   std::vector<AttentionTask> tasks;
   std::size_t first = 0;
   for (std::size_t i = 0; i < rows.spans.size(); first = ends[i++]) {
@@ -50,6 +66,7 @@ void WindowCache::attend(const MixerRows& rows, const Projected& projected, Kern
     AttentionTask& task =
         tasks.emplace_back(block_.task(span, projected, window_, std::span(segments).subspan(first, ends[i] - first)));
     const std::ptrdiff_t row = std::ptrdiff_t{span.row} * block_.heads();
+    if (has_full()) task.heads = views[i].heads;
     task.log_sums = log_sums == nullptr ? nullptr : log_sums + row;
     task.maxima = maxima == nullptr ? nullptr : maxima + row;
   }
@@ -58,10 +75,39 @@ void WindowCache::attend(const MixerRows& rows, const Projected& projected, Kern
 }
 
 void WindowCache::reserve(LayerCache& cache, int length) const {
+  if (length == 0) return;
   std::vector<Block>& blocks = cache.blocks;
   if (blocks.size() == first_block_ && sinks_ > 0) blocks.push_back(cache.pools->allocate(sink_layout_.bytes()));
-  while (static_cast<int>(blocks.size() - first_page()) < ring_pages(length))
-    blocks.push_back(cache.pools->allocate(page_layout(static_cast<int>(blocks.size() - first_page())).bytes()));
+  const int pages = ring_pages(length);
+  const std::size_t end = has_full() ? full_pages_->first_block() : first_page() + static_cast<std::size_t>(pages);
+  if (blocks.size() < end) blocks.resize(end);
+  for (int page = pages - 1; page >= 0; --page) {
+    Block& block = blocks[first_page() + static_cast<std::size_t>(page)];
+    if (block != nullptr) break;
+    block = cache.pools->allocate(page_layout(page).bytes());
+  }
+  if (has_full()) full_pages_->reserve(cache, length);
+}
+
+std::size_t WindowCache::bytes_to_copy(const LayerCache& cache, int length) const {
+  const std::size_t end = has_full() ? full_pages_->first_block() : cache.blocks.size();
+  std::size_t bytes = has_full() ? full_pages_->bytes_to_copy(cache, length) : 0;
+  for (std::size_t i = first_block_; i < std::min(end, cache.blocks.size()); ++i)
+    if (cache.blocks[i] != nullptr && cache.blocks[i].use_count() > 1)
+      bytes += CachePools::block_bytes(cache.blocks[i]);
+  return bytes;
+}
+
+WindowCache::FullView WindowCache::full_view(const MixerSpan& span) const {
+  FullView view;
+  full_pages_->add_segments(span, true, view.segments);
+  const Config& config = block_.config();
+  for (int head = 0; head < config.heads; ++head) {
+    const int kv_head = head / (config.heads / config.kv_heads), place = places_[static_cast<std::size_t>(kv_head)];
+    view.heads.push_back({head, place, place, {}});
+    if (has_head(full_, kv_head)) view.heads.back().segments = view.segments;
+  }
+  return view;
 }
 
 void WindowCache::put_sinks(const MixerSpan& span, std::vector<KvWrite>& writes) const {
@@ -69,7 +115,7 @@ void WindowCache::put_sinks(const MixerSpan& span, std::vector<KvWrite>& writes)
   if (count <= 0) return;
   Block& block = span.cache->blocks[first_block_];
   span.cache->pools->make_unique(block, sink_layout_.bytes());
-  writes.push_back({&span, 0, count, sink_layout_, block.get(), span.position});
+  writes.push_back(write(span, 0, count, sink_layout_, block.get(), span.position));
 }
 
 void WindowCache::put_ring(const MixerSpan& span, std::vector<KvWrite>& writes) const {
@@ -80,7 +126,7 @@ void WindowCache::put_ring(const MixerSpan& span, std::vector<KvWrite>& writes) 
     const KvLayout layout = page_layout(page);
     Block& block = span.cache->blocks[first_page() + static_cast<std::size_t>(page)];
     span.cache->pools->make_unique(block, layout.bytes());
-    writes.push_back({&span, p - span.position, count, layout, block.get(), slot % page_slots});
+    writes.push_back(write(span, p - span.position, count, layout, block.get(), slot % page_slots));
     p += count;
   }
 }
@@ -88,9 +134,9 @@ void WindowCache::put_ring(const MixerSpan& span, std::vector<KvWrite>& writes) 
 void WindowCache::put_chunk(const MixerSpan& span, std::byte* memory, std::vector<KvWrite>& writes) const {
   for (int page = 0; page < chunk_pages(span); ++page) {
     const int first = behind_sinks(span) + page * page_slots, count = std::min(page_slots, span.count - first);
-    writes.push_back({&span, first, count, chunk_layout_,
-                      memory + static_cast<std::size_t>(page) * chunk_layout_.bytes(), 0,
-                      count < page_slots || chunk_layout_.padded_key() > chunk_layout_.head_size});
+    writes.push_back(write(span, first, count, chunk_layout_,
+                           memory + static_cast<std::size_t>(page) * chunk_layout_.bytes(), 0,
+                           count < page_slots || chunk_layout_.padded_key() > chunk_layout_.head_size));
   }
 }
 
@@ -136,13 +182,15 @@ void WindowCache::load(const LayerCache& cache, int position, float* k, float* v
           v);
 }
 
-std::optional<KvPlace> WindowCache::place_of(const LayerCache& cache, int length, int position) const {
+std::optional<KvPlace> WindowCache::place_of(const LayerCache& cache, int length, int position, int head) const {
+  const int place = has_full() ? places_[static_cast<std::size_t>(head)] : head;
+  if (has_full() && has_head(full_, head)) return full_pages_->place_of(cache, length, position, place);
   if (position < 0 || position >= length) return {};
-  if (position < sinks_) return KvPlace{sink_layout_, sinks(cache), position};
+  if (position < sinks_) return KvPlace{sink_layout_, sinks(cache), position, place};
   if (position < length - window_) return {};
   const int slot = (position - sinks_) % window_, page = slot / page_slots;
   return KvPlace{page_layout(page), cache.blocks[first_page() + static_cast<std::size_t>(page)].get(),
-                 slot % page_slots};
+                 slot % page_slots, place};
 }
 
 int WindowCache::ring_pages(int end) const {
@@ -151,13 +199,13 @@ int WindowCache::ring_pages(int end) const {
 }
 
 KvLayout WindowCache::page_layout(int page) const {
-  return block_.layout(std::min(page_slots, window_ - page * page_slots));
+  return block_.layout(std::min(page_slots, window_ - page * page_slots), near_heads_);
 }
 
 std::size_t WindowCache::bytes(int length) const {
   std::size_t bytes = sinks_ > 0 && length > 0 ? sink_layout_.bytes() : 0;
   for (int page = 0; page < ring_pages(length); ++page) bytes += page_layout(page).bytes();
-  return bytes;
+  return has_full() ? bytes + full_pages_->bytes(length) : bytes;
 }
 
 }  // namespace layerboost

@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 
 #include "base/error_for_tests.h"
 #include "base/file.h"
+#include "base/temporary_path_for_tests.h"
 #include "model/model.h"
 #include "model/tensor_names.h"
 #include "model/tiny_models_for_tests.h"
@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(Checkpoint, TinyModel, testing::Values("llama", "qwen2"
 TEST(Checkpoint, HashTellsModelsApartAndIgnoresWhereTheyAre) {
   if (!fs::exists(tiny)) GTEST_SKIP() << "no reference models at " << tiny;
   EXPECT_NE(open_checkpoint(tiny / "qwen2")->hash(), open_checkpoint(tiny / "qwen3")->hash());
-  const fs::path copy = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_hash_copy");
+  const fs::path copy = test::temporary_path("hash_copy");
   fs::remove_all(copy);
   fs::copy(tiny / "qwen2", copy);
   const std::string original = open_checkpoint(tiny / "qwen2")->hash();
@@ -86,7 +86,7 @@ class CopiedModel : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   Config config_ = test::tiny_config("qwen2", DType::bf16);
-  fs::path folder_ = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_copied_model");
+  fs::path folder_ = test::temporary_path("copied_model");
   fs::path weights_ = folder_ / "model.safetensors";
 };
 
@@ -128,7 +128,7 @@ std::string message_of_loading(const fs::path& path) {
 }
 
 TEST(Checkpoint, SaysWhatAModelIs) {
-  const fs::path folder = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_no_model");
+  const fs::path folder = test::temporary_path("no_model");
   fs::create_directories(folder);
   EXPECT_THAT(message_of_loading(folder), HasSubstr("no_model: no config.json"));
   EXPECT_THAT(message_of_loading(folder / "absent.gguf"), HasSubstr("absent.gguf: no such file or folder"));

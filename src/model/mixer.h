@@ -20,11 +20,16 @@ class Sequence;
 /// windows beside them).
 enum class CacheAccount { softmax, window, state };
 
-/// Where the key and the value of one position lie, of all KV heads.
+/// Where the key and the value of one position lie, of one KV head.
 struct KvPlace {
   KvLayout layout;
   std::byte* block = nullptr;
   int slot = 0;
+  int head = 0;  // of those in the block
+
+  /// The part of the block that the head has, as a block of its own.
+  [[nodiscard]] KvLayout head_layout() const { return layout.of_one_head(); }
+  [[nodiscard]] std::byte* head_block() const { return block + layout.head_bytes() * static_cast<std::size_t>(head); }
 };
 
 /// The rows of one sequence in a step, as a layer sees them: `count` rows from `row` on (in the mixer's own compact
@@ -82,9 +87,10 @@ class Mixer {
   /// Allocates those that `cache` doesn't have yet. forward() does so itself.
   virtual void reserve(LayerCache& cache, int length) const = 0;
 
-  /// Where `cache`, which holds `length` positions of a text, has the key and value of `position`; nothing where this
-  /// mixer keeps none, or no longer.
-  [[nodiscard]] virtual std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position) const = 0;
+  /// Where `cache`, which holds `length` positions of a text, has a KV head's key and value of `position`; nothing
+  /// where this mixer keeps none, or no longer.
+  [[nodiscard]] virtual std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,
+                                                        int head) const = 0;
 
   /// Takes over what `from`, another mixer of the same layer, has kept of a text's `length` positions in `cache`: `to`,
   /// a cache without blocks, then holds what this mixer would have kept of the same keys and values. Keys and values

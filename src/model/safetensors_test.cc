@@ -1,9 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/error_for_tests.h"
 #include "base/json.h"
+#include "base/temporary_path_for_tests.h"
 #include "model/safetensors_checkpoint.h"
 #include "model/safetensors_file.h"
 #include "model/tiny_models_for_tests.h"
@@ -105,7 +105,7 @@ class Sharded : public testing::Test {
     return test::error_of([&] { (void)open_checkpoint(folder_); });
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_sharded_model");
+  const fs::path folder_ = test::temporary_path("sharded_model");
   Config config_;
   Json map_;
 };

@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <utility>
 
 #include "base/error_for_tests.h"
 #include "base/json.h"
+#include "base/temporary_path_for_tests.h"
 #include "net/loopback_server.h"
 
 namespace layerboost {
@@ -59,7 +59,7 @@ class HubTest : public testing::Test {
     EXPECT_FALSE(fs::exists(part_of(target_)));
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / fmt::format("layerboost_hub_test_{}", ::getpid());
+  const fs::path folder_ = test::temporary_path("hub_test");
   const fs::path target_ = folder_ / "model.safetensors";
   std::unique_ptr<LoopbackServer> server_;
   std::unique_ptr<Hub> hub_;

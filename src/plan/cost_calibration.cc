@@ -23,7 +23,7 @@
 namespace layerboost {
 namespace {
 
-constexpr int version = 2;
+constexpr int version = 3;
 constexpr int sinks = 4;
 
 /// Pushes weights and caches out of the CPU's caches: in a real step other layers' weights do that.
@@ -112,14 +112,14 @@ struct Part {
 std::vector<Part> parts_of(const MixerDescriptor& kind, const CostGrid& grid) {
   std::vector<Part> parts;
   if (kind.cost.name == nullptr) return parts;
-  MixerSpec spec = {kind.kind, 0, 0};
+  MixerSpec spec = {.kind = kind.kind};
   if (has_window(kind.kind)) {
     if (has_sinks(kind.kind)) spec.sinks = sinks;
     for (const int width : grid.windows) {
       spec.window = width;
       parts.push_back({spec, 2 * width + spec.sinks});
     }
-  } else if (kind.cost.positions(spec, 1) > 0) {
+  } else if (kind.cost.positions(spec, 1, 1) > 0) {
     for (const int context : grid.contexts) parts.push_back({spec, context});
   } else {
     parts.push_back({spec, 1});
@@ -168,7 +168,7 @@ std::optional<CostModel> read_cost(const CostKey& key) {
     if (!is_sealed(json)) fail("{}: damaged, or of an earlier version", where);
     if (get_or<int>(json, "version", 0, where) != version || get_or<Json>(json, "key", {}, where) != to_json(key))
       return {};
-    CostModel model{read_terms(json, "rest", where), {}};
+    CostModel model{read_terms(json, "rest", where), {}, get<int>(json, "kv_heads", where)};
     for (const char* name : measured_names()) model.mixers[name] = read_terms(json, name, where);
     return model;
   } catch (const Error& error) {
@@ -178,8 +178,11 @@ std::optional<CostModel> read_cost(const CostKey& key) {
 }
 
 void write_cost(const CostKey& key, const CostModel& model) {
-  Json json = {
-      {"format", "layerboost-cost"}, {"version", version}, {"key", to_json(key)}, {"rest", to_json(model.rest)}};
+  Json json = {{"format", "layerboost-cost"},
+               {"version", version},
+               {"key", to_json(key)},
+               {"kv_heads", model.kv_heads},
+               {"rest", to_json(model.rest)}};
   for (const char* name : measured_names()) json[name] = to_json(model.mixers.at(name));
   write_json(cost_file(key), sealed_json(json));
 }
@@ -201,13 +204,14 @@ CostModel measure_cost(const Model& model, const CostGrid& grid) {
       check_interrupt("stopped while measuring this machine; the same command starts that again");
       MixerBench bench(model, mixers.mixer(0, part.spec), batch, part.context);
       const CostLaw& law = descriptor_of(part.spec.kind).cost;
-      samples[law.name].push_back({batch, law.positions(part.spec, part.context), bench.seconds(grid.repeats)});
+      samples[law.name].push_back(
+          {batch, mean_positions(part.spec, model.config.kv_heads, part.context), bench.seconds(grid.repeats)});
       progress.advance();
     }
     rest.push_back({batch, 0, rest_seconds(model, mixers, batch, grid.repeats)});
     progress.advance();
   }
-  CostModel cost{fit_cost(rest), {}};
+  CostModel cost{fit_cost(rest), {}, model.config.kv_heads};
   for (const auto& [name, of_kind] : samples) cost.mixers[name] = fit_cost(of_kind);
   return cost;
 }

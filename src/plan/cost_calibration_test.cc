@@ -1,12 +1,12 @@
 #include "plan/cost_calibration.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -26,8 +26,7 @@ class CostCalibrationTest : public testing::Test {
   }
 
   const std::string before_ = std::getenv("XDG_CACHE_HOME") != nullptr ? std::getenv("XDG_CACHE_HOME") : "";
-  const fs::path cache_ =
-      fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_cost_calibration_test");
+  const fs::path cache_ = test::temporary_path("cost_calibration_test");
 };
 
 TEST_F(CostCalibrationTest, KeepsTimesByKey) {

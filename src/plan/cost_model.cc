@@ -19,7 +19,7 @@ CostTerms fit_cost(std::span<const CostSample> samples) {
     for (Eigen::Index i = 0; i < n; ++i) {
       const CostSample& s = samples[static_cast<std::size_t>(i)];
       LB_CHECK(s.seconds > 0);
-      const std::array<double, 3> row = {1.0, static_cast<double>(s.batch), static_cast<double>(s.batch) * s.positions};
+      const std::array<double, 3> row = {1.0, static_cast<double>(s.batch), s.batch * s.positions};
       for (int k = 0; k < 3; ++k)
         if ((subset >> k & 1U) != 0) a(i, k) = row[static_cast<std::size_t>(k)] / s.seconds;
     }
@@ -37,7 +37,7 @@ double CostModel::mixer_seconds(const MixerSpec& spec, int batch, int context) c
   if (law.name == nullptr) return 0;
   const auto terms = mixers.find(law.name);
   LB_CHECK(terms != mixers.end());
-  return terms->second.seconds(batch, law.positions(spec, context));
+  return terms->second.seconds(batch, mean_positions(spec, kv_heads, context));
 }
 
 double CostModel::step_seconds(const std::vector<MixerSpec>& specs, int batch, int context) const {

@@ -11,18 +11,20 @@
 
 namespace layerboost {
 
-/// Seconds of one part of a decode step with B sequences, P positions read of each: fixed + row B + position B P. All
-/// not negative.
+/// Seconds of one part of a decode step with B sequences, P positions read of each (the mean over KV heads):
+/// fixed + row B + position B P. All not negative.
 struct CostTerms {
   double fixed = 0, row = 0, position = 0;
 
-  [[nodiscard]] double seconds(int batch, int positions) const { return fixed + batch * (row + position * positions); }
+  [[nodiscard]] double seconds(int batch, double positions) const {
+    return fixed + batch * (row + position * positions);
+  }
 };
 
 /// One measured time.
 struct CostSample {
-  int batch = 0, positions = 0;
-  double seconds = 0;
+  int batch = 0;
+  double positions = 0, seconds = 0;
 };
 
 /// The terms with the least sum of squared relative errors over the samples, none negative.
@@ -32,6 +34,7 @@ CostTerms fit_cost(std::span<const CostSample> samples);
 struct CostModel {
   CostTerms rest = {};                                        // P = 0
   std::map<std::string, CostTerms, std::less<>> mixers = {};  // by CostLaw::name
+  int kv_heads = 1;                                           // of the model
 
   /// One layer's mixer in a step of `batch` sequences at position `context`, P as its CostLaw says; what doesn't depend
   /// on positions, such as a linear state, is in `row`. Requires: the kind was measured, or takes no time.

@@ -8,7 +8,7 @@ namespace {
 std::vector<CostSample> samples_of(const CostTerms& terms) {
   std::vector<CostSample> samples;
   for (const int batch : {1, 16, 64})
-    for (const int positions : {256, 1024}) samples.push_back({batch, positions, terms.seconds(batch, positions)});
+    for (const double positions : {256, 1024}) samples.push_back({batch, positions, terms.seconds(batch, positions)});
   return samples;
 }
 

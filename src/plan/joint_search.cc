@@ -216,11 +216,16 @@ class Search {
   double best_loss_ = 0;
 };
 
-/// The analysis with native mixers, `width` and nothing else.
-Analysis only(const Analysis& analysis, const MixerSpec& choice) {
+/// The analysis with native mixers, one window, and the same with whole heads, and nothing else.
+Analysis only(const Analysis& analysis, const MixerSpec& window) {
+  const auto differs = [&](MixerSpec choice) {
+    choice.full = window.full;
+    return choice != window;
+  };
   Analysis result = analysis;
-  result.choices = {choice};
-  for (auto& [layer, scores] : result.layers) std::erase_if(scores.choices, [&](auto& c) { return c.first != choice; });
+  std::erase_if(result.choices, differs);
+  for (auto& [layer, scores] : result.layers)
+    std::erase_if(scores.choices, [&](const auto& choice) { return differs(choice.first); });
   return result;
 }
 
@@ -240,7 +245,7 @@ std::vector<std::vector<MixerSpec>> joint_search_starts(const Analysis& analysis
     const LossRule heavier = {rule.measure, rule.retrieval_weight * times};
     add(Planner(analysis, heavier, context).best(budget, cost).specs);
     for (const MixerSpec& choice : analysis.choices) {
-      if (!has_window(choice.kind)) continue;
+      if (!has_window(choice.kind) || choice.full != 0) continue;
       const Planner planner(only(analysis, choice), heavier, context);
       const auto found = solve_knapsack(planner.problem(budget, cost));
       if (!found.empty()) add(planner.specs_of(found.back()));

@@ -1,16 +1,15 @@
 #include "plan/measured_plans.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "artifact/analysis_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
 
 TEST(MeasuredPlans, MeasuresEachPlanOnceAcrossRuns) {
-  const fs::path path =
-      fs::path(testing::TempDir()) / (std::to_string(::getpid()) + "_layerboost_measured_plans_test.json");
+  const fs::path path = test::temporary_path("measured_plans_test.json");
   fs::remove(path);
   int calls = 0;
   const auto measure = [&](const std::vector<MixerSpec>& specs) {

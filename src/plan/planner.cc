@@ -30,6 +30,49 @@ double loss_of(const Scores& scores, const LossRule& rule, int layer, const Mixe
   return loss;
 }
 
+/// What a layer loses that has a window in some KV heads and keeps the others whole: of the loss with the window in all
+/// of them, the share that these heads have of what the heads lose one by one.
+class HeadLosses {
+ public:
+  /// losses: by choice; `window`: in all heads.
+  HeadLosses(const std::map<MixerSpec, double>& losses, const MixerSpec& window, int kv_heads) : kv_heads_(kv_heads) {
+    for (int head = 0; head < kv_heads && complete_; ++head) {
+      MixerSpec one = window;
+      one.full = all_heads(kv_heads) & ~set_of_head(head);
+      const auto it = losses.find(one);
+      complete_ = it != losses.end();
+      if (complete_) alone_.push_back(std::max(0.0, it->second));
+    }
+    const double sum = std::accumulate(alone_.begin(), alone_.end(), 0.0);
+    const auto all = losses.find(window);
+    factor_ = all == losses.end() || sum <= 0 ? 1 : std::max(0.0, all->second) / sum;
+  }
+
+  /// Whether every head has been measured.
+  [[nodiscard]] bool complete() const { return complete_; }
+
+  /// The `count` heads that lose most, and what the others lose.
+  [[nodiscard]] std::pair<HeadSet, double> keeping(int count) const {
+    std::vector<int> order(alone_.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return alone_[index(a)] > alone_[index(b)]; });
+    std::pair<HeadSet, double> kept = {0, 0};
+    for (int rank = 0; rank < kv_heads_; ++rank) {
+      if (rank < count)
+        kept.first |= set_of_head(order[index(rank)]);
+      else
+        kept.second += factor_ * alone_[index(order[index(rank)])];
+    }
+    return kept;
+  }
+
+ private:
+  int kv_heads_;
+  bool complete_ = true;
+  std::vector<double> alone_;  // [G]: the window in this head only
+  double factor_ = 1;
+};
+
 void check_measure(const std::string& measure) {
   if (measure == "cosine" || measure == "entropy")
     fail("\"{}\" only ranks layers and is no loss; use it with `thresholds` or `by-removal`", measure);
@@ -128,10 +171,24 @@ Planner::Planner(const Analysis& analysis, LossRule rule, int context)
   for (const auto& [layer, scores] : analysis.layers) {
     options_.push_back({native[index(layer)]});
     losses_.push_back({0});
+    std::map<MixerSpec, double> losses;
     for (const MixerSpec& choice : analysis.choices) {
+      losses[choice] = loss_of(scores.choices.at(choice), rule_, layer, choice);
       if (choice == options_.back().front()) continue;
       options_.back().push_back(choice);
-      losses_.back().push_back(loss_of(scores.choices.at(choice), rule_, layer, choice));
+      losses_.back().push_back(losses[choice]);
+    }
+    // Of every number of whole heads those that lose most: measured one by one, their losses are taken to add up.
+    for (const MixerSpec& choice : analysis.choices) {
+      if (choice.full != 0 || !has_full_heads(choice.kind)) continue;
+      const HeadLosses heads(losses, choice, config_.kv_heads);
+      for (int count = 1; heads.complete() && count < config_.kv_heads - 1; ++count) {
+        MixerSpec some = choice;
+        const auto [full, loss] = heads.keeping(count);
+        some.full = full;
+        options_.back().push_back(some);
+        losses_.back().push_back(loss);
+      }
     }
   }
 }

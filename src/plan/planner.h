@@ -56,7 +56,9 @@ class Planner {
   /// Throws Error when the analysis isn't complete or lacks the measure. `context`: where memory is counted.
   Planner(const Analysis& analysis, LossRule rule, int context);
 
-  /// The layer's options: the model's own mixer first, then the analysis' choices.
+  /// The layer's options: the model's own mixer first, then the analysis' choices, then, of windows that were tried in
+  /// each KV head alone, those that keep so many heads whole: of each number, the heads that lose most. As many for
+  /// every layer.
   [[nodiscard]] const std::vector<MixerSpec>& options(int layer) const;
   /// Predicted loss of changing one layer so; 0 for the model's own mixer. Throws Error unless `spec` is one of its
   /// options.

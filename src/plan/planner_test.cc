@@ -67,6 +67,49 @@ TEST(Planner, AddsRetrievalToTheLoss) {
               HasSubstr("window:7 in layer 2"));
 }
 
+// Two windows, each tried in all of three KV heads and in one at a time.
+Analysis head_analysis(const std::vector<double>& alone, double together) {
+  Analysis analysis = removal_analysis({1});
+  analysis.model.config.kv_heads = 3;
+  analysis.choices.clear();
+  analysis.layers.at(0).choices.clear();
+  const auto add = [&](const char* choice, double loss) {
+    analysis.choices.push_back(parse_mixer(choice));
+    analysis.layers.at(0).choices[analysis.choices.back()]["kl"] = {loss, 0, {}};
+  };
+  add("window:64+4", together);
+  add("window:64+4/full:1,2", alone[0]);
+  add("window:64+4/full:0,2", alone[1]);
+  add("window:64+4/full:0,1", alone[2]);
+  return analysis;
+}
+
+TEST(Planner, KeepsTheHeadsThatLoseMost) {
+  const Planner planner(head_analysis({0.1, 0.6, 0.3}, 2), kl_only, 1000);
+  const MixerSpec one_whole = parse_mixer("window:64+4/full:1");
+  EXPECT_THAT(planner.options(0), testing::Contains(one_whole));
+  EXPECT_DOUBLE_EQ(planner.loss(0, one_whole), 2 * (0.1 + 0.3));  // of the layer's 2, the share of heads 0 and 2
+  // The cheapest within the memory of two heads, of one, and of none whole.
+  const auto best = [&](double kv) { return to_string(planner.best({.kv = kv}).specs[0]); };
+  EXPECT_EQ(best(0.9), "window:64+4/full:1,2");
+  EXPECT_EQ(best(0.5), "window:64+4/full:1");
+  EXPECT_EQ(best(0.2), "window:64+4");
+}
+
+TEST(Planner, LossesOfHeadsThatGainCountAsNone) {
+  const Planner planner(head_analysis({-0.5, 0.25, 0.75}, 0.5), kl_only, 1000);
+  EXPECT_DOUBLE_EQ(planner.loss(0, parse_mixer("window:64+4/full:2")), 0.5 * 0.25);
+  const Planner nothing(head_analysis({-1, -1, -1}, -0.5), kl_only, 1000);
+  EXPECT_DOUBLE_EQ(nothing.loss(0, parse_mixer("window:64+4/full:0")), 0);
+}
+
+TEST(Planner, WithoutAllHeadsThereIsNothingBetween) {
+  Analysis analysis = head_analysis({0.1, 0.6, 0.3}, 2);
+  analysis.layers.at(0).choices.erase(analysis.choices.back());
+  analysis.choices.pop_back();
+  EXPECT_EQ(Planner(analysis, kl_only, 1000).options(0).size(), 1 + analysis.choices.size());
+}
+
 TEST(Planner, StaysWithinTheMemory) {
   const Planner planner(random_analysis(30, 2), {}, 2048);
   double before = 0;

@@ -11,6 +11,7 @@
 
 #include "artifact/plan.h"
 #include "base/error_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 #include "report/report_data.h"
 
 namespace layerboost {
@@ -86,8 +87,7 @@ void use_own_text(const fs::path& dir) {
 class Report : public ::testing::Test {
  protected:
   void SetUp() override {
-    dir_ = fs::path(::testing::TempDir()) /
-           (std::string("report_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    dir_ = test::temporary_path("report");
     fs::remove_all(dir_);
     make_boosted(dir_);
   }

@@ -2,12 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <string>
 
 #include "base/error_for_tests.h"
 #include "base/json.h"
+#include "base/temporary_path_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -117,7 +117,7 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
 }
 
 TEST(TokenizerJson, ReadsADirectory) {
-  const fs::path directory = fs::temp_directory_path() / ("tokenizer_json_test." + std::to_string(getpid()));
+  const fs::path directory = test::temporary_path("tokenizer_json_test");
   EXPECT_THROW(read_tokenizer_json(directory.string()), Error);
   write_json(directory / "tokenizer.json", gpt2_json());
   write_file(directory / "tokenizer_config.json", R"({"bos_token": "<bos>", "chat_template": "in the configuration"})");

@@ -1,0 +1,40 @@
+// The keys and values of all positions of a text: what softmax keeps in all KV heads, and a window in its full ones.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "mixer/attention_block.h"
+
+namespace layerboost {
+
+/// In a layer's cache from block `first_block` on: pages of 64 positions, allocated as the text reaches them.
+class PageCache {
+ public:
+  /// heads: the KV heads that are kept; empty: all. `block` must outlive it.
+  explicit PageCache(const AttentionBlock& block, std::size_t first_block = 0, std::vector<int> heads = {});
+
+  [[nodiscard]] std::size_t first_block() const { return first_block_; }
+
+  /// What of a span goes into the pages, which are allocated and no longer shared.
+  void put(const MixerSpan& span, std::vector<KvWrite>& writes) const;
+  /// All that the span's queries may see. pinned: they do so whatever their window.
+  void add_segments(const MixerSpan& span, bool pinned, std::vector<KvSegment>& segments) const;
+
+  /// As that of Mixer. index: of the head in `heads`.
+  [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position, int index) const;
+
+  /// Bytes kept of `length` positions.
+  [[nodiscard]] std::size_t bytes(int length) const;
+  /// Allocates those that `cache` doesn't have; its first `first_block` blocks are there already.
+  void reserve(LayerCache& cache, int length) const;
+  /// Bytes that reading on copies: the last page, if somebody else holds it and it has room.
+  [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const;
+
+ private:
+  std::size_t first_block_;
+  std::vector<int> heads_;
+  KvLayout layout_;
+};
+
+}  // namespace layerboost
