@@ -11,6 +11,9 @@
 #include "base/random.h"
 #include "heal/distill_head.h"
 #include "heal/student.h"
+#include "heal/transposed.h"
+#include "mixer/attention_block.h"
+#include "mixer/training.h"
 #include "model/runner.h"
 
 namespace layerboost {
@@ -24,18 +27,19 @@ constexpr std::size_t kept_by_step = std::size_t{2} << 30;
 /// Of activations that a forward keeps for its backward passes.
 constexpr std::size_t kept_bytes_at_most = std::size_t{6} << 30;
 
-/// The sum of a[i] b[i] over `count` rows of D numbers; the same whatever the threads.
-double dot(const float* a, const float* b, std::ptrdiff_t count, std::ptrdiff_t D, std::vector<double>& of_rows) {
+/// The sum of a[i] b[i] over `count` rows of `width` numbers, rows `stride` numbers apart; the same whatever the threads.
+double dot(const float* a, const float* b, std::ptrdiff_t count, std::ptrdiff_t width, std::ptrdiff_t stride,
+           std::vector<double>& of_rows) {
   of_rows.resize(static_cast<std::size_t>(count));
 #pragma omp parallel for schedule(static)
   for (std::ptrdiff_t i = 0; i < count; ++i) {
     float lanes[16] = {};
-    const float* const x = a + i * D;
-    const float* const y = b + i * D;
+    const float* const x = a + i * stride;
+    const float* const y = b + i * stride;
     std::ptrdiff_t j = 0;
-    for (; j + 16 <= D; j += 16)
+    for (; j + 16 <= width; j += 16)
       for (std::ptrdiff_t lane = 0; lane < 16; ++lane) lanes[lane] += x[j + lane] * y[j + lane];
-    for (; j < D; ++j) lanes[0] += x[j] * y[j];
+    for (; j < width; ++j) lanes[0] += x[j] * y[j];
     of_rows[static_cast<std::size_t>(i)] = std::accumulate(lanes, lanes + 16, 0.0);
   }
   return std::accumulate(of_rows.begin(), of_rows.end(), 0.0);
@@ -70,8 +74,13 @@ class Estimator {
         student_(model, native_, {}, {.rank = 0}, kept_bytes_at_most, 0),
         head_(model),
         runner_(model),
+        workspace_(model.rope()),
         random_(options.seed) {
     LB_CHECK(student_.parameter_count() == 0);
+    for (int layer = 0; layer < model.config.layers; ++layer)
+      o_transposed_.push_back(is_of_heads(native_[static_cast<std::size_t>(layer)])
+                                  ? transposed_matrix(model, layer, {LayerPart::o})
+                                  : PackedMatrix());
   }
 
   EstimatedLosses run() {
@@ -188,49 +197,152 @@ class Estimator {
   }
 
   void compare_layers(const Step& step, const CoreBatch& batch, std::span<const TokenId> tokens) {
-    const auto size = static_cast<std::size_t>(batch.rows() * model_.config.hidden);
     for (int layer = 0; layer < model_.config.layers; ++layer) {
-      const AlignedBuffer& input = inputs_[static_cast<std::size_t>(layer)];
-      const auto mixed = [&](AlignedBuffer& buffer, const MixerList& mixers) {
-        float* const hidden = buffer.reserve_as<float>(size);
-        std::memcpy(hidden, input.data(), size * sizeof(float));
-        mix(mixers, batch, tokens, layer, hidden);
-        return hidden;
-      };
-      const float* const unchanged = mixed(unchanged_, mixers_.list(native_));
-      for (const MixerSpec& choice : options_.choices) {
-        std::vector<MixerSpec> specs = native_;
-        specs[static_cast<std::size_t>(layer)] = choice;
-        float* const changed = mixed(changed_, mixers_.list(specs));
-#pragma omp parallel for schedule(static)
-        for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(size); ++i) changed[i] -= unchanged[i];
-        add(step, layer, changed, losses_[static_cast<std::size_t>(layer)][choice]);
+      const bool heads = is_of_heads(native_[static_cast<std::size_t>(layer)]);
+      std::vector<MixerSpec> of_heads, others;
+      for (const MixerSpec& choice : options_.choices)
+        (heads && is_of_heads(choice) ? of_heads : others).push_back(choice);
+      if (!of_heads.empty()) compare_heads(step, batch, layer, of_heads);
+      if (!others.empty()) compare_outputs(step, batch, tokens, layer, others);
+    }
+  }
+
+  /// What the likelihood of each of a step's sequences changes by in each pass, to first order: [sequences, passes].
+  using Changes = std::vector<double>;
+
+  /// Both [N, stride], of which columns first .. first + width - 1 count: the gradient of a pass, and what changes.
+  template <typename GradientOf>
+  Changes changes(const Step& step, const GradientOf& gradient_of, const float* delta, std::ptrdiff_t stride,
+                  std::ptrdiff_t first, std::ptrdiff_t width) {
+    Changes result;
+    for (std::size_t i = 0; i < step.sequences.size(); ++i) {
+      const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(i) * step.length * stride + first;
+      for (std::size_t pass = 0; pass < gradients_.size(); ++pass)
+        result.push_back(dot(gradient_of(pass) + begin, delta + begin, step.length, width, stride, of_rows_));
+    }
+    return result;
+  }
+
+  /// The layer's own mixer and the others run one by one.
+  void compare_outputs(const Step& step, const CoreBatch& batch, std::span<const TokenId> tokens, int layer,
+                       const std::vector<MixerSpec>& choices) {
+    const int D = model_.config.hidden;
+    const auto size = static_cast<std::size_t>(batch.rows() * D);
+    const AlignedBuffer& input = inputs_[static_cast<std::size_t>(layer)];
+    const auto mixed = [&](AlignedBuffer& buffer, const MixerList& mixers) {
+      float* const hidden = buffer.reserve_as<float>(size);
+      std::memcpy(hidden, input.data(), size * sizeof(float));
+      mix(mixers, batch, tokens, layer, hidden);
+      return hidden;
+    };
+    const auto gradient_of = [&](std::size_t pass) { return gradient(pass, layer); };
+    const float* const unchanged = mixed(unchanged_, mixers_.list(native_));
+    for (const MixerSpec& choice : choices) {
+      std::vector<MixerSpec> specs = native_;
+      specs[static_cast<std::size_t>(layer)] = choice;
+      float* const changed = mixed(changed_, mixers_.list(specs));
+      subtract(changed, unchanged, size);
+      add(step, changes(step, gradient_of, changed, D, 0, D), losses_[static_cast<std::size_t>(layer)][choice]);
+    }
+  }
+
+  /// Mixers that only change what heads look at: what the heads put out, times Wo, adds up. So each window runs once
+  /// between one projection of queries, keys and values and one of the gradients (g Wo), and a choice is the sum over
+  /// the heads that have it.
+  void compare_heads(const Step& step, const CoreBatch& batch, int layer, const std::vector<MixerSpec>& choices) {
+    const Config& config = model_.config;
+    const int width = config.q_size(), of_head = width / config.kv_heads;
+    const auto size = static_cast<std::size_t>(batch.rows() * width);
+    const Projected projected = project(batch, layer);
+    const auto attend = [&](const MixerSpec& spec, AlignedBuffer& buffer) {
+      const auto core = make_core(model_, layer, spec);
+      float* const out = buffer.reserve_as<float>(size);
+      core->forward({batch, nullptr, nullptr, nullptr, projected.q, projected.k, projected.v}, out,
+                    saved_.reserve_as<float>(std::max<std::size_t>(core->saved_floats(batch), 1)), workspace_.scratch);
+      return out;
+    };
+    const float* const unchanged = attend(native_[static_cast<std::size_t>(layer)], unchanged_);
+    project_gradients(batch, layer);
+    const auto gradient_of = [&](std::size_t pass) { return floats(head_gradients_[pass]); };
+
+    std::map<MixerSpec, std::vector<Changes>> by_head;  // of windows in all heads
+    for (const MixerSpec& choice : choices) {
+      MixerSpec in_all = choice;
+      in_all.full = 0;
+      auto [found, fresh] = by_head.try_emplace(in_all);
+      if (fresh) {
+        float* const changed = attend(in_all, changed_);
+        subtract(changed, unchanged, size);
+        for (int head = 0; head < config.kv_heads; ++head)
+          found->second.push_back(changes(step, gradient_of, changed, width, head * of_head, of_head));
+      }
+      Changes sum(step.sequences.size() * gradients_.size());
+      for (int head = 0; head < config.kv_heads; ++head) {
+        if (has_head(choice.full, head)) continue;
+        const Changes& own = found->second[static_cast<std::size_t>(head)];
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += own[i];
+      }
+      add(step, sum, losses_[static_cast<std::size_t>(layer)][choice]);
+    }
+  }
+
+  /// Queries, keys and values of a layer's input.
+  Projected project(const CoreBatch& batch, int layer) {
+    std::vector<MixerSpan> spans;
+    for (int i = 0; i < batch.sequences; ++i) spans.push_back({i * batch.length, batch.length, 0});
+    workspace_.rope.grow(batch.length);
+    float* const input = inputs_[static_cast<std::size_t>(layer)].reserve_as<float>(
+        static_cast<std::size_t>(batch.rows() * model_.config.hidden));
+    return AttentionBlock({model_, layer}).project({input, {}, spans, static_cast<int>(batch.rows())}, workspace_);
+  }
+
+  /// head_gradients_[pass] [N, H d]: for what a layer's heads put out.
+  void project_gradients(const CoreBatch& batch, int layer) {
+    const PackedMatrix& matrix = o_transposed_[static_cast<std::size_t>(layer)];
+    const int D = model_.config.hidden, rows = static_cast<int>(batch.rows());
+    head_gradients_.resize(std::max(head_gradients_.size(), gradients_.size()));
+    for (std::size_t pass = 0; pass < gradients_.size(); ++pass) {
+      float* const result = head_gradients_[pass].reserve_product(rows, matrix.out());
+      for (int row = 0; row < rows; row += tile_rows) {
+        workspace_.mixed.reshape(std::min(tile_rows, rows - row), D, matrix.precision());
+        pack_activations(gradient(pass, layer) + static_cast<std::ptrdiff_t>(row) * D, workspace_.mixed);
+        matrix.multiply(workspace_.mixed, result + static_cast<std::ptrdiff_t>(row) * matrix.out(), workspace_.scratch);
       }
     }
   }
 
-  /// What a change by `delta` [N, D] of a layer's mixer means for each of the step's sequences.
-  void add(const Step& step, int layer, const float* delta, EstimatedLoss& loss) {
-    const auto D = static_cast<std::ptrdiff_t>(model_.config.hidden);
-    std::ptrdiff_t begin = 0;
+  /// Whether a mixer is what its heads compute of queries, keys and values, times Wo, and no parameters of its own.
+  [[nodiscard]] bool is_of_heads(const MixerSpec& spec) const {
+    return has_attention(spec.kind) && parameter_count(model_.config, spec.kind) == 0;
+  }
+
+  static const float* floats(const AlignedBuffer& buffer) { return reinterpret_cast<const float*>(buffer.data()); }
+  /// [N, D], for what the layer's mixer adds.
+  [[nodiscard]] const float* gradient(std::size_t pass, int layer) const {
+    return floats(gradients_[pass][static_cast<std::size_t>(layer)]);
+  }
+
+  static void subtract(float* from, const float* what, std::size_t size) {
+#pragma omp parallel for schedule(static)
+    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(size); ++i) from[i] -= what[i];
+  }
+
+  /// What these changes of likelihoods mean for each of the step's sequences.
+  void add(const Step& step, const Changes& changes, EstimatedLoss& loss) const {
+    const double* change = changes.data();
     for (const int i : step.sequences) {
-      const auto change = [&](std::size_t pass) {
-        const auto* const gradient =
-            reinterpret_cast<const float*>(gradients_[pass][static_cast<std::size_t>(layer)].data());
-        return dot(gradient + begin * D, delta + begin * D, step.length, D, of_rows_);
-      };
       const double targets = calibration_.sequences[static_cast<std::size_t>(i)].targets();
       if (step.retrieval) {
-        loss.retrieval.push_back(-change(0) / targets);
+        loss.retrieval.push_back(-change[0] / targets);
       } else {
         double squares = 0;
         const auto samples = static_cast<std::size_t>(options_.samples);
-        for (std::size_t pass = 0; pass < samples; ++pass) squares += change(pass) * change(pass);
+        for (std::size_t pass = 0; pass < samples; ++pass) squares += change[pass] * change[pass];
         const double kl = squares / 2 / options_.samples / targets;
         loss.kl.push_back(kl);
-        if (options_.nll) loss.nll.push_back(kl - change(samples) / targets);
+        if (options_.nll) loss.nll.push_back(kl - change[samples] / targets);
       }
-      begin += step.length;
+      change += gradients_.size();
     }
   }
 
@@ -242,6 +354,8 @@ class Estimator {
   Student student_;
   DistillHead head_;
   Runner runner_;
+  Workspace workspace_;
+  std::vector<PackedMatrix> o_transposed_;  // [L]: Wo as [H d, D], of layers whose own mixer is_of_heads()
   CachePools pools_;
   Random random_;
   EstimatedLosses losses_;
@@ -249,7 +363,8 @@ class Estimator {
   std::vector<std::vector<AlignedBuffer>> gradients_;  // by pass and layer, [N, D]
   std::vector<AlignedBuffer> d_hidden_;                // by pass
   std::vector<double> of_rows_;
-  AlignedBuffer hidden_, unchanged_, changed_;
+  std::vector<AlignedBuffer> head_gradients_;          // by pass
+  AlignedBuffer hidden_, unchanged_, changed_, saved_;
 };
 
 }  // namespace

@@ -36,7 +36,8 @@ class GradientEstimate : public testing::Test {
 };
 
 TEST_F(GradientEstimate, IsCloseToWhatChangesLose) {
-  const std::vector<MixerSpec> choices = {parse_mixer("window:24+2"), parse_mixer("window:48")};
+  const std::vector<MixerSpec> choices = {parse_mixer("window:24+2"), parse_mixer("window:24+2/full:1"),
+                                          parse_mixer("window:48")};
   const EstimatedLosses losses = estimate_losses(*model_, mixers_, calibration_, {choices, 200, 1});
   ASSERT_EQ(std::ssize(losses), model_->config.layers);
   for (int layer = 0; layer < model_->config.layers; ++layer) {
@@ -61,6 +62,18 @@ TEST_F(GradientEstimate, SmallChangesOfLikelihoodsAreOfFirstOrder) {
     const double exact = measured(layer, last_alone).nll;
     EXPECT_NEAR(mean(losses[static_cast<std::size_t>(layer)].at(last_alone).nll), exact, 0.3 * std::abs(exact) + 2e-4)
         << layer;
+  }
+}
+
+TEST_F(GradientEstimate, HeadsAddUp) {
+  const MixerSpec all = parse_mixer("window:24+2"), first = parse_mixer("window:24+2/full:1"),
+                  second = parse_mixer("window:24+2/full:0");
+  const EstimatedLosses losses = estimate_losses(*model_, mixers_, calibration_, {{first, second, all}, 2, 1});
+  for (const auto& of_layer : losses) {
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_NEAR(of_layer.at(first).retrieval[i] + of_layer.at(second).retrieval[i], of_layer.at(all).retrieval[i],
+                  1e-9);
+    EXPECT_NE(of_layer.at(first).kl, of_layer.at(second).kl);
   }
 }
 
