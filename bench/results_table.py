@@ -70,6 +70,14 @@ def quality_rows(folder, names):
     return rows
 
 
+def written(layer):
+    """A mixer's written form, of its entry in a plan."""
+    text = layer["mixer"]
+    for mark, key in ((":", "window"), ("+", "sinks")):
+        text += f"{mark}{layer[key]}" if layer.get(key) else ""
+    return text + ("/full:" + ",".join(map(str, layer["full"])) if layer.get("full") else "")
+
+
 def main():
     if len(sys.argv) < 3:
         raise SystemExit(__doc__)
@@ -81,7 +89,7 @@ def main():
     for name in names:
         layers = load(folder / f"{name}.json").get("layers")
         if layers:
-            kinds = [f"{l['mixer']}{':%d+%d' % (l['window'], l['sinks']) if l['mixer'] == 'window' else ''}" for l in layers]
+            kinds = [written(layer) for layer in layers]
             groups = {kind: [i for i, k in enumerate(kinds) if k == kind] for kind in sorted(set(kinds))}
             print(f"\n{name}: " + "; ".join(f"{kind} in {' '.join(map(str, members))}" for kind, members in groups.items()))
 

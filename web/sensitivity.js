@@ -12,7 +12,7 @@ const choiceLooks = [
 /** [{choice, values}], one per choice that has this measure, or one for a measure of the layer itself; values as measuredLayers(). */
 function sensitivitySeries(analysis, key) {
   const layers = measuredLayers(analysis);
-  // Single heads are in the tables only: as lines there would be too many.
+  // Single heads are in each layer's table: as lines they would be too many.
   const tried = analysis.choices.filter((choice) => !parseMixer(choice).full.length && layers.some(({choices}) => choices[choice] && choices[choice][key]));
   if (tried.length) return tried.map((choice) => ({choice, values: layers.map(({choices}) => choices[choice] && choices[choice][key])}));
   return [{choice: null, values: layers.map((layer) => layer[key])}];
@@ -24,10 +24,10 @@ function floorOf(means) {
   return 10 ** Math.floor(Math.log10(Math.max(Math.min(...positive), Math.max(...positive) / 3000)));
 }
 
-/** Whether the plan gives the layer this mixer. */
+/** Whether the plan gives the layer this mixer, be it in some of its heads. */
 function chosenIn(plan, layer, choice) {
   const entry = plan && plan.layers.find((one) => one.layer === layer);
-  return Boolean(entry) && mixerOfEntry(entry).written === choice;
+  return Boolean(entry) && mixerOfEntry(entry).written.split('/')[0] === choice;
 }
 
 /** The layers measured so far, in order. */
@@ -119,7 +119,7 @@ function drawCorrelation(report) {
   if (!list || !list.length) return;
   byId('chosen').hidden = byId('correlation').hidden = false;
   const pairs = [...new Map(list.map(({a, b}) => [a + '\n' + b, {a, b}])).values()];
-  const choices = [...new Set(list.map(({choice}) => choice))];
+  const choices = [...new Set(list.map(({choice}) => choice))].filter((choice) => !choice || !parseMixer(choice).full.length);
   const value = (choice, {a, b}) => list.find((entry) => entry.choice === choice && entry.a === a && entry.b === b);
   const cell = (entry) => {
     const x = entry ? entry.spearman : undefined;

@@ -27,7 +27,8 @@ constexpr std::size_t kept_by_step = std::size_t{2} << 30;
 /// Of activations that a forward keeps for its backward passes.
 constexpr std::size_t kept_bytes_at_most = std::size_t{6} << 30;
 
-/// The sum of a[i] b[i] over `count` rows of `width` numbers, rows `stride` numbers apart; the same whatever the threads.
+/// The sum of a[i] b[i] over `count` rows of `width` numbers, rows `stride` numbers apart; the same whatever the
+/// threads.
 double dot(const float* a, const float* b, std::ptrdiff_t count, std::ptrdiff_t width, std::ptrdiff_t stride,
            std::vector<double>& of_rows) {
   of_rows.resize(static_cast<std::size_t>(count));
@@ -77,10 +78,7 @@ class Estimator {
         workspace_(model.rope()),
         random_(options.seed) {
     LB_CHECK(student_.parameter_count() == 0);
-    for (int layer = 0; layer < model.config.layers; ++layer)
-      o_transposed_.push_back(is_of_heads(native_[static_cast<std::size_t>(layer)])
-                                  ? transposed_matrix(model, layer, {LayerPart::o})
-                                  : PackedMatrix());
+    o_transposed_.resize(static_cast<std::size_t>(model.config.layers));
   }
 
   EstimatedLosses run() {
@@ -198,10 +196,14 @@ class Estimator {
 
   void compare_layers(const Step& step, const CoreBatch& batch, std::span<const TokenId> tokens) {
     for (int layer = 0; layer < model_.config.layers; ++layer) {
-      const bool heads = is_of_heads(native_[static_cast<std::size_t>(layer)]);
+      const MixerSpec& native = native_[static_cast<std::size_t>(layer)];
       std::vector<MixerSpec> of_heads, others;
-      for (const MixerSpec& choice : options_.choices)
-        (heads && is_of_heads(choice) ? of_heads : others).push_back(choice);
+      for (const MixerSpec& choice : options_.choices) {
+        // Whole heads put out what they did before only where the layer's own mixer sees everything.
+        const bool adds_up =
+            is_of_heads(native) && is_of_heads(choice) && (choice.full == 0 || native == full_attention);
+        (adds_up ? of_heads : others).push_back(choice);
+      }
       if (!of_heads.empty()) compare_heads(step, batch, layer, of_heads);
       if (!others.empty()) compare_outputs(step, batch, tokens, layer, others);
     }
@@ -298,7 +300,8 @@ class Estimator {
 
   /// head_gradients_[pass] [N, H d]: for what a layer's heads put out.
   void project_gradients(const CoreBatch& batch, int layer) {
-    const PackedMatrix& matrix = o_transposed_[static_cast<std::size_t>(layer)];
+    PackedMatrix& matrix = o_transposed_[static_cast<std::size_t>(layer)];
+    if (!matrix) matrix = transposed_matrix(model_, layer, {LayerPart::o});
     const int D = model_.config.hidden, rows = static_cast<int>(batch.rows());
     head_gradients_.resize(std::max(head_gradients_.size(), gradients_.size()));
     for (std::size_t pass = 0; pass < gradients_.size(); ++pass) {
@@ -355,7 +358,7 @@ class Estimator {
   DistillHead head_;
   Runner runner_;
   Workspace workspace_;
-  std::vector<PackedMatrix> o_transposed_;  // [L]: Wo as [H d, D], of layers whose own mixer is_of_heads()
+  std::vector<PackedMatrix> o_transposed_;  // [L]: Wo as [H d, D], of layers that were compared by heads
   CachePools pools_;
   Random random_;
   EstimatedLosses losses_;
@@ -363,7 +366,7 @@ class Estimator {
   std::vector<std::vector<AlignedBuffer>> gradients_;  // by pass and layer, [N, D]
   std::vector<AlignedBuffer> d_hidden_;                // by pass
   std::vector<double> of_rows_;
-  std::vector<AlignedBuffer> head_gradients_;          // by pass
+  std::vector<AlignedBuffer> head_gradients_;  // by pass
   AlignedBuffer hidden_, unchanged_, changed_, saved_;
 };
 

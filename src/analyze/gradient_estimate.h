@@ -29,8 +29,8 @@ struct EstimateOptions {
 };
 
 /// A change of layer l moves what its mixer adds to the residual stream by delta_l [T, D] (computed: both mixers run on
-/// the unchanged model's input of the layer; windows once for all heads, whose parts add up). To second order, with g the gradient of log p of tokens that are sampled
-/// from the model's own predictions,
+/// the unchanged model's input of the layer; windows once for all heads, whose parts add up). To second order, with g
+/// the gradient of log p of tokens that are sampled from the model's own predictions,
 ///   KL = 1/2 E[(sum over rows of g . delta)^2],
 /// the Fisher information's quadratic form; tokens sampled at different rows are independent, so that one backward pass
 /// for all rows gives an unbiased sample of it. The change of the text's own likelihood is the first-order term of its

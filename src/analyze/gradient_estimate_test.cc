@@ -65,6 +65,24 @@ TEST_F(GradientEstimate, SmallChangesOfLikelihoodsAreOfFirstOrder) {
   }
 }
 
+// Where a layer's own mixer is a window, even one that is never left, what whole heads put out is not taken as known:
+// the mixers run. Both ways come to the same.
+TEST_F(GradientEstimate, ByHeadIsAsTheMixersRun) {
+  const std::vector<MixerSpec> choices = {parse_mixer("window:24+2/full:1"), parse_mixer("window:24+2/full:0")};
+  const EstimateOptions options = {choices, 2, 1};
+  const EstimatedLosses by_head = estimate_losses(*model_, mixers_, calibration_, options);
+  model_->config.windows.assign(model_->config.windows.size(), 500);
+  const EstimatedLosses run = estimate_losses(*model_, mixers_, calibration_, options);
+  for (std::size_t layer = 0; layer < by_head.size(); ++layer) {
+    for (const MixerSpec& choice : choices) {
+      const EstimatedLoss &a = by_head[layer].at(choice), &b = run[layer].at(choice);
+      for (std::size_t i = 0; i < a.kl.size(); ++i) EXPECT_NEAR(a.kl[i], b.kl[i], 1e-4 * (1e-2 + b.kl[i])) << layer;
+      for (std::size_t i = 0; i < a.retrieval.size(); ++i)
+        EXPECT_NEAR(a.retrieval[i], b.retrieval[i], 1e-4 * (1e-1 + std::abs(b.retrieval[i]))) << layer;
+    }
+  }
+}
+
 TEST_F(GradientEstimate, HeadsAddUp) {
   const MixerSpec all = parse_mixer("window:24+2"), first = parse_mixer("window:24+2/full:1"),
                   second = parse_mixer("window:24+2/full:0");

@@ -188,7 +188,8 @@ class Sweep {
         found.data.tasks != analysis_.data.tasks || found.data.estimated != options_.by_gradients ||
         found.choices != options_.choices || found.measures != options_.measures)
       fail(
-          "{} holds another analysis (another model, text, or other `to`, `by`, `window`): give another `output`, "
+          "{} holds another analysis (another model, text, or other `to`, `by`, `window`, `sinks`, `heads`, "
+          "`by-gradients`): give another `output`, "
           "or remove it",
           path_.string());
     if (found.maps) {

@@ -30,6 +30,18 @@ std::vector<const MixerDescriptor*> replacement_kinds() {
   return kinds;
 }
 
+/// The window in each KV head alone, unless the model has but one, or the window is as wide as all that it reads.
+void add_one_by_one(MixerSpec window, const Config& config, std::vector<MixerSpec>& choices) {
+  if (config.kv_heads == 1) fail("`heads`: the model has a single KV head in each layer");
+  if (config.max_positions > 0 && window.window > config.max_positions) return;
+  if (config.kv_heads > head_set_size)
+    fail("`heads`: the model has {} KV heads; at most {} can be told apart", config.kv_heads, head_set_size);
+  for (int head = 0; head < config.kv_heads; ++head) {
+    window.full = all_heads(config.kv_heads) & ~set_of_head(head);
+    choices.push_back(window);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> choice_words() {
@@ -38,7 +50,7 @@ std::vector<std::string> choice_words() {
   return words;
 }
 
-std::vector<MixerSpec> choices_of(const AnalyzeOptions& options, int kv_heads) {
+std::vector<MixerSpec> choices_of(const AnalyzeOptions& options, const Config& config) {
   std::vector<MixerSpec> choices;
   for (const std::string& word : options.to) {
     const MixerDescriptor* const kind = find_kind(word);
@@ -52,13 +64,7 @@ std::vector<MixerSpec> choices_of(const AnalyzeOptions& options, int kv_heads) {
       MixerSpec spec = parse_mixer(fmt::format("{}:{}", word, window));
       if (has_sinks(spec.kind)) spec.sinks = options.sinks;
       choices.push_back(parse_mixer(to_string(spec)));
-      if (!options.heads || !has_full_heads(spec.kind) || kv_heads < 2) continue;
-      if (kv_heads > head_set_size)
-        fail("`heads`: the model has {} KV heads; at most {} can be told apart", kv_heads, head_set_size);
-      for (int head = 0; head < kv_heads; ++head) {
-        spec.full = all_heads(kv_heads) & ~set_of_head(head);
-        choices.push_back(spec);
-      }
+      if (options.heads && has_full_heads(spec.kind)) add_one_by_one(spec, config, choices);
     }
   }
   std::sort(choices.begin(), choices.end());
@@ -67,7 +73,13 @@ std::vector<MixerSpec> choices_of(const AnalyzeOptions& options, int kv_heads) {
 }
 
 void check_analyze_options(const AnalyzeOptions& options) {
-  choices_of(options, 1);
+  const auto by_head = [](const std::string& word) {
+    const MixerDescriptor* const kind = find_kind(word);
+    return kind != nullptr && kind->full_heads;
+  };
+  if (options.heads && std::none_of(options.to.begin(), options.to.end(), by_head))
+    fail("`heads` is for `to` {}", kinds_with_full_heads());
+  choices_of(options, Config());
   check_measures(options);
   check_input(options.text, "text");
   for (const std::string& file : options.tasks) check_input(file, "tasks");
@@ -96,7 +108,7 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
   check_measures(options);
   const int length = sequence_length(options, opened.model->config);
   check_retrieval(*opened.model, options);
-  const SweepOptions sweep{choices_of(options, opened.model->config.kv_heads),
+  const SweepOptions sweep{choices_of(options, opened.model->config),
                            options.by,
                            read_tasks(options.tasks, options.limit),
                            options.by_gradients,

@@ -37,9 +37,9 @@ struct AnalyzeOptions {
 /// The words for `to`: the kinds of mixer that a layer can be changed to.
 std::vector<std::string> choice_words();
 
-/// The mixers that `to`, `windows`, `sinks` and `heads` name together for a model with so many KV heads. Throws Error
-/// for words that don't exist.
-std::vector<MixerSpec> choices_of(const AnalyzeOptions& options, int kv_heads);
+/// The mixers that `to`, `windows`, `sinks` and `heads` name together for a model of this shape. Throws Error for words
+/// that don't exist.
+std::vector<MixerSpec> choices_of(const AnalyzeOptions& options, const Config& config);
 
 /// Throws Error for what can be seen to be wrong before a model is opened: words that don't exist, files that aren't
 /// there.

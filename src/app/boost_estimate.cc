@@ -56,7 +56,7 @@ class Estimator {
   }
 
   [[nodiscard]] StepEstimate analyze() const {
-    const auto choices = static_cast<double>(choices_of(options_.analyze, config_.kv_heads).size());
+    const auto choices = static_cast<double>(choices_of(options_.analyze, config_).size());
     const int layers = config_.layers;
     double seconds =
         options_.analyze.text.empty() && !work_.self_text_is_kept ? writing(texts_, options_.analyze.length) : 0;

@@ -77,7 +77,7 @@ void fit_to_model(BoostOptions& options, const Config& config) {
     options.quality.context = std::min(options.quality.context, config.max_positions);
     options.plan.context = std::min(options.plan.context, config.max_positions);
   }
-  check_plan_options(options.plan, config, choices_of(options.analyze, config.kv_heads), options.analyze.by, nullptr);
+  check_plan_options(options.plan, config, choices_of(options.analyze, config), options.analyze.by, nullptr);
   options.analyze.length = sequence_length(options.analyze, config);
 }
 
@@ -90,8 +90,7 @@ void check_with_model(const BoostOptions& options, const Model& model, const Cos
     (void)open_heal_text(model, {{options.analyze.text}, "", length, heal.held_out, 1, options.compute.seed});
   }
   if (cost != nullptr)
-    check_plan_options(options.plan, model.config, choices_of(options.analyze, model.config.kv_heads),
-                       options.analyze.by, cost);
+    check_plan_options(options.plan, model.config, choices_of(options.analyze, model.config), options.analyze.by, cost);
 }
 
 }  // namespace layerboost

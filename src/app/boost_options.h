@@ -39,7 +39,7 @@ struct BoostOptions {
   /// Whether there are options that say how a plan is chosen.
   [[nodiscard]] bool plan_options_given() const {
     return plan.softmax || plan.none || plan.kv || !plan.speedup.empty() || !plan.thresholds.empty() ||
-           plan.by_removal || !plan.middle.empty() || !plan.keep.empty() || plan.retrieval_weight;
+           plan.by_removal || !plan.middle.empty() || !plan.keep.empty() || plan.retrieval_weight || analyze.heads;
   }
   /// What quality is measured on.
   [[nodiscard]] QualityOptions quality_options() const {

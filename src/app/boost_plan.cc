@@ -60,6 +60,8 @@ Json plan_options_json(const BoostOptions& options, const std::optional<std::str
   put(json, "to", analyze.to);
   put(json, "by", analyze.by);
   put(json, "window", analyze.windows);
+  if (analyze.heads) json["heads"] = true;
+  if (analyze.by_gradients) json["by-gradients"] = true;
   put(json, "text", analyze.text);
   put(json, "tasks", analyze.tasks);
   return json;

@@ -259,22 +259,15 @@ class Boost {
     const Json layers = read_json(file("analysis.json"))["layers"];
     const std::string inputs = inputs_of({layers, wanted_plan_, run_.plan});
     if (made_from(file("curve.json"), inputs)) return;
-    const std::vector<MixerSpec> analysed = read_analysis(file("analysis.json")).choices;
-    const std::vector<MixerSpec> native = native_specs(opened_.model->config);
-    const auto known = [&](std::size_t layer) {
-      return specs[layer] == native[layer] ||
-             std::find(analysed.begin(), analysed.end(), specs[layer]) != analysed.end();
-    };
     fs::remove(file("curve.json"));  // of another plan
-    for (std::size_t layer = 0; layer < specs.size(); ++layer) {
-      if (known(layer)) continue;
+    std::optional<Json> curve =
+        make_curve(file("analysis.json"), plan_options(), specs, options_.compute.precision, run_, opened_.model);
+    if (!curve) {
       note("no curve of loss against memory: the analysis leaves out mixers that the plan has");
       return;
     }
-    Json curve =
-        make_curve(file("analysis.json"), plan_options(), specs, options_.compute.precision, run_, opened_.model);
-    curve["inputs"] = inputs;
-    write_json(file("curve.json"), curve);
+    (*curve)["inputs"] = inputs;
+    write_json(file("curve.json"), *curve);
   }
 
   /// A directory that is healed already, by the program or by hand, stays so unless the options say otherwise.

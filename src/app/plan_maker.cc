@@ -60,11 +60,13 @@ class PlanMaker {
     made.plan = assemble(specs);
     save_maps(made.plan, output);
     write_plan(output, made.plan);
-    made.curve = curve(specs);
+    if (std::optional<Json> drawn = curve(specs)) made.curve = std::move(*drawn);
     return made;
   }
 
-  Json curve(const std::vector<MixerSpec>& chosen) {
+  std::optional<Json> curve(const std::vector<MixerSpec>& chosen) {
+    for (int layer = 0; layer < planner_.config().layers; ++layer)
+      if (!planner_.has(layer, chosen[static_cast<std::size_t>(layer)])) return {};
     if (!cost_) cost_ = find_cost();
     const Budget counts = by_score() ? Budget{} : budget_;
     return frontier_json(frontier(planner_, counts, cost(), speed_), planner_, chosen, curve_command(), cost(), speed_);
@@ -297,8 +299,9 @@ MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, co
   return PlanMaker(read_analysis(analysis_path), analysis_path, options, precision, run, std::move(model)).make(output);
 }
 
-Json make_curve(const fs::path& analysis_path, const PlanOptions& options, const std::vector<MixerSpec>& specs,
-                Precision precision, const RunInfo& run, std::shared_ptr<Model> model) {
+std::optional<Json> make_curve(const fs::path& analysis_path, const PlanOptions& options,
+                               const std::vector<MixerSpec>& specs, Precision precision, const RunInfo& run,
+                               std::shared_ptr<Model> model) {
   return PlanMaker(read_analysis(analysis_path), analysis_path, options, precision, run, std::move(model)).curve(specs);
 }
 

@@ -52,9 +52,9 @@ struct MadePlan {
 MadePlan make_plan(const fs::path& analysis_path, const PlanOptions& options, const fs::path& output,
                    Precision precision, const RunInfo& run, std::shared_ptr<Model> model = nullptr);
 
-/// The curve for a plan that is there already, `specs` [L]. Throws Error where the analysis has no score for one of its
-/// mixers.
-Json make_curve(const fs::path& analysis_path, const PlanOptions& options, const std::vector<MixerSpec>& specs,
-                Precision precision, const RunInfo& run, std::shared_ptr<Model> model = nullptr);
+/// The curve for a plan that is there already, `specs` [L]; none where the analysis leaves out one of its mixers.
+std::optional<Json> make_curve(const fs::path& analysis_path, const PlanOptions& options,
+                               const std::vector<MixerSpec>& specs, Precision precision, const RunInfo& run,
+                               std::shared_ptr<Model> model = nullptr);
 
 }  // namespace layerboost

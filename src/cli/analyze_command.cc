@@ -27,16 +27,18 @@ struct AnalyzeFlags {
 
 /// One line per layer: the loss of each choice by the first measure.
 void print_table(const Analysis& analysis) {
+  std::size_t width = 24;
+  for (const MixerSpec& choice : analysis.choices) width = std::max(width, to_string(choice).size() + 2);
   for (const std::string& measure : analysis.measures) {
     if (measure == "cosine" || measure == "entropy") continue;
     fmt::print("\n{:<8}", measure);
-    for (const MixerSpec& choice : analysis.choices) fmt::print("{:>24}", to_string(choice));
+    for (const MixerSpec& choice : analysis.choices) fmt::print("{:>{}}", to_string(choice), width);
     fmt::print("\n");
     for (const auto& [layer, scores] : analysis.layers) {
       fmt::print("layer {:<2}", layer);
       for (const MixerSpec& choice : analysis.choices) {
         const Measured& score = scores.choices.at(choice).at(measure);
-        fmt::print("{:>14.5f} ± {:<7.5f}", score.mean, score.stderr_of_mean);
+        fmt::print("{:>{}.5f} ± {:<7.5f}", score.mean, width - 10, score.stderr_of_mean);
       }
       fmt::print("\n");
     }
@@ -82,7 +84,6 @@ void refuse_idle_flags(const CLI::App& command, const AnalyzeOptions& options) {
     refuse_given(command, {"--window"}, "is for --to " + kinds_with(window_field, "or"));
   if (!changes_to_kind_with(sinks_field))
     refuse_given(command, {"--sinks"}, "is for --to " + kinds_with(sinks_field, "or"));
-  if (!has(options.to, {"window"})) refuse_given(command, {"--heads"}, "is for --to window");
   if (!has(options.by, {"task"})) refuse_given(command, {"--tasks", "--limit"}, "is for --by task");
   if (!has(options.by, {"retrieval"})) refuse_given(command, {"--retrieval-items"}, "is for --by retrieval");
 }

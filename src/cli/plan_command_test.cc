@@ -94,7 +94,7 @@ TEST_F(PlanCommand, ACurveShowsAPlanThatIsThereAlready) {
   std::vector<MixerSpec> specs(30, window256);
   specs[3] = {};
   const auto curve = [&] { return make_curve(folder_ / "analysis.json", {}, specs, Precision::bf16, {}); };
-  const Json drawn = curve();
+  const Json drawn = curve().value();
   int chosen = 0;
   for (const Json& point : drawn["points"]) {
     if (!point["chosen"].get<bool>()) continue;
@@ -104,7 +104,7 @@ TEST_F(PlanCommand, ACurveShowsAPlanThatIsThereAlready) {
   }
   EXPECT_EQ(chosen, 1);
   specs[7] = map_spec;
-  EXPECT_THROW(curve(), Error);
+  EXPECT_FALSE(curve().has_value());  // the analysis leaves maps out
 }
 
 TEST_F(PlanCommand, RefusesInOneLineWithNothingWritten) {

@@ -4,8 +4,7 @@ namespace layerboost {
 
 std::size_t DescribedMixer::bytes_to_copy(const LayerCache& cache, int /*length*/) const {
   std::size_t bytes = 0;
-  for (const Block& block : cache.blocks)
-    if (block != nullptr && block.use_count() > 1) bytes += CachePools::block_bytes(block);
+  for (const Block& block : cache.blocks) bytes += CachePools::bytes_to_copy(block);
   return bytes;
 }
 

@@ -48,7 +48,8 @@ class Fold : public testing::TestWithParam<KvType> {
   }
 
   // Under f32 keys and values are f32, too, or int8.
-  const std::unique_ptr<Model> model_ = random_model(GetParam() == KvType::bf16 ? Precision::bf16 : Precision::f32);
+  const std::unique_ptr<Model> model_ =
+      random_model(GetParam() == KvType::bf16 ? Precision::bf16 : Precision::f32, config_of_four_kv_heads());
   MixerSet mixers_{*model_, random_parameters(model_->config), GetParam()};
   const std::vector<TokenId> tokens_ = random_tokens(300, 96);
   Runner runner_{*model_};
@@ -67,6 +68,9 @@ TEST_P(Fold, ToAWindowChangesNoBit) {
                                                        {"softmax", "softmax"},
                                                        {"softmax", "window:16+3/full:1"},
                                                        {"window:100+4/full:1", "window:7+2"},
+                                                       {"softmax", "window:16+3/full:1,2"},
+                                                       {"softmax", "window:70/full:0,3"},
+                                                       {"window:70+3/full:0,1,3", "window:16+3/full:0,3"},
                                                        {"window:70+3/full:0", "window:16+3/full:0"}};
   for (const auto& [from, to] : folds) {
     for (const int length : {1, 5, 64, 130, 200}) {
@@ -94,6 +98,7 @@ TEST_P(Fold, IsRefusedWhereKeysAreGone) {
   EXPECT_FALSE(folded(read("window:16+3", 100), "hybrid:20+3"));
   EXPECT_FALSE(folded(read("none", 100), "window:4"));
   EXPECT_FALSE(folded(read("window:16+3/full:1", 100), "softmax"));
+  EXPECT_FALSE(folded(read("window:50+3/full:1", 100), "hybrid:16+3"));
   EXPECT_FALSE(folded(read("window:16+3/full:1", 100), "window:16+3/full:0"));
   EXPECT_FALSE(folded(read("softmax", 100), "gated:16"));
   EXPECT_TRUE(folded(read("window:16+3", 15), "softmax"));  // all of it is there yet

@@ -180,15 +180,19 @@ bool HybridMixer::fold(const Mixer& from, const LayerCache& cache, int length, L
     int count = 0;
     for (; count < chunk && position < behind; ++position) {
       const std::size_t at = static_cast<std::size_t>(count) * kv;
-      bool there = true;
-      for (int head = 0; head < config.kv_heads && there; ++head) {
+      int there = 0;
+      for (int head = 0; head < config.kv_heads; ++head) {
         const std::optional<KvPlace> place = from.place_of(cache, length, position, head);
-        there = place.has_value();
-        if (!there) continue;
+        if (!place) continue;
+        ++there;
         const std::size_t own = at + static_cast<std::size_t>(head) * static_cast<std::size_t>(config.head_size);
         load_kv(place->head_layout(), place->head_block(), place->slot, k.data() + own, v.data() + own);
       }
-      if (there) ++count;
+      if (there > 0 && there < config.kv_heads) {  // some heads' states would lack what others have
+        to.blocks.clear();
+        return false;
+      }
+      if (there > 0) ++count;
     }
     if (count > 0) add_to_state(to, count, k.data(), v.data(), scratch);
   }

@@ -63,6 +63,16 @@ TEST_F(Mixers, AnyCutGivesTheSame) {
   }
 }
 
+TEST(MixersOfFourHeads, AnyCutGivesTheSame) {
+  const auto model = random_model(Precision::f32, config_of_four_kv_heads());
+  const std::vector<TokenId> tokens = random_tokens(150, 96);
+  const auto plan = specs({"window:16+3/full:1,2", "window:5/full:0,3", "window:64+4/full:0,1,2", "window:100/full:2"});
+  MixerSet mixers(*model);
+  const auto whole = token_log_probs(*model, mixers.list(plan), tokens, 1000);
+  for (const int chunk : {1, 7, 64, 149})
+    expect_near(token_log_probs(*model, mixers.list(plan), tokens, chunk), whole, rounding, fmt::format("{}", chunk));
+}
+
 TEST_F(Mixers, AnyCompanyGivesTheSame) {
   // Three texts under different plans share each step, cut at different places.
   struct Text {

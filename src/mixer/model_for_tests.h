@@ -25,9 +25,16 @@ namespace layerboost {
 inline fs::path default_model_path() { return cache_dir() / "models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf"; }
 inline fs::path shared_path() { return fs::path(LAYERBOOST_SOURCE_DIR) / "../shared"; }
 
-/// A model of small_config() with small_weights().
-inline std::unique_ptr<Model> random_model(Precision precision) {
-  const Config config = test::small_config();
+/// small_config() with two query heads for each of four KV heads, so that blocks of some of them hold several.
+inline Config config_of_four_kv_heads() {
+  Config config = test::small_config();
+  config.heads = 8;
+  config.kv_heads = 4;
+  return config;
+}
+
+/// A model with small_weights().
+inline std::unique_ptr<Model> random_model(Precision precision, const Config& config = test::small_config()) {
   Random random(7);
   std::string header, data;
   for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {

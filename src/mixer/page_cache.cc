@@ -46,8 +46,7 @@ void PageCache::reserve(LayerCache& cache, int length) const {
 
 std::size_t PageCache::bytes_to_copy(const LayerCache& cache, int length) const {
   if (cache.blocks.empty() || length % page_slots == 0) return 0;
-  const Block& last = cache.blocks[first_block_ + static_cast<std::size_t>(length / page_slots)];
-  return last.use_count() > 1 ? CachePools::block_bytes(last) : 0;
+  return CachePools::bytes_to_copy(cache.blocks[first_block_ + static_cast<std::size_t>(length / page_slots)]);
 }
 
 }  // namespace layerboost

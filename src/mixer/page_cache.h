@@ -11,7 +11,7 @@ namespace layerboost {
 /// In a layer's cache from block `first_block` on: pages of 64 positions, allocated as the text reaches them.
 class PageCache {
  public:
-  /// heads: the KV heads that are kept; empty: all. `block` must outlive it.
+  /// heads: the KV heads that are kept; empty: all.
   explicit PageCache(const AttentionBlock& block, std::size_t first_block = 0, std::vector<int> heads = {});
 
   [[nodiscard]] std::size_t first_block() const { return first_block_; }

@@ -33,6 +33,17 @@ HeadSet take_heads(std::string_view& text) {
   } while (true);
 }
 
+/// The names of the kinds that are `wanted`, as a list for people.
+template <typename Wanted>
+std::string listed(const Wanted& wanted, std::string_view last) {
+  std::vector<const char*> names;
+  for (const MixerDescriptor* kind : mixer_descriptors())
+    if (wanted(*kind)) names.push_back(kind->name);
+  const char* const end = names.back();
+  names.pop_back();
+  return names.empty() ? end : fmt::format("{} {} {}", fmt::join(names, ", "), last, end);
+}
+
 }  // namespace
 
 bool has_field(MixerKind kind, const SpecField& field) {
@@ -54,12 +65,11 @@ std::vector<int> heads_of(HeadSet heads) {
 const char* name_of(MixerKind kind) { return descriptor_of(kind).name; }
 
 std::string kinds_with(const SpecField& field, std::string_view last) {
-  std::vector<const char*> names;
-  for (const MixerDescriptor* kind : mixer_descriptors())
-    if (has_field(kind->kind, field)) names.push_back(kind->name);
-  const char* const end = names.back();
-  names.pop_back();
-  return names.empty() ? end : fmt::format("{} {} {}", fmt::join(names, ", "), last, end);
+  return listed([&](const MixerDescriptor& kind) { return has_field(kind.kind, field); }, last);
+}
+
+std::string kinds_with_full_heads() {
+  return listed([](const MixerDescriptor& kind) { return kind.full_heads; }, "or");
 }
 
 std::string to_string(const MixerSpec& spec) {

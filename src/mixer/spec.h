@@ -65,6 +65,9 @@ std::vector<int> heads_of(HeadSet heads);
 /// The kinds that have the number, for people: "window, hybrid and gated", where `last` is "and".
 std::string kinds_with(const SpecField& field, std::string_view last);
 
+/// The same of kinds in which some KV heads may keep everything.
+std::string kinds_with_full_heads();
+
 /// The written form, such as "window:64+4"; parse_mixer() reads it back.
 std::string to_string(const MixerSpec& spec);
 /// Throws Error naming what is allowed. "window:64" has no sinks.

@@ -184,8 +184,9 @@ class Cores : public testing::TestWithParam<const char*> {
   }
 
   static constexpr int layer = 1;
-  const std::unique_ptr<Model> model_ = random_model(Precision::f32);
   const MixerSpec spec_ = parse_mixer(GetParam());
+  const std::unique_ptr<Model> model_ =
+      random_model(Precision::f32, spec_.full == 0 ? test::small_config() : config_of_four_kv_heads());
 };
 
 TEST_P(Cores, ForwardIsThatOfTheMixer) {
@@ -296,8 +297,8 @@ TEST_P(Cores, ThreadsDontChangeIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Cores,
-                         testing::Values("softmax", "window:16+3", "window:16+3/full:1", "hybrid:16+3", "hybrid:20",
-                                         "gated:16"));
+                         testing::Values("softmax", "window:16+3", "window:16+3/full:1", "window:16+3/full:1,2",
+                                         "window:16/full:0,3", "hybrid:16+3", "hybrid:20", "gated:16"));
 
 }  // namespace
 }  // namespace layerboost

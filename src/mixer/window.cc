@@ -25,7 +25,7 @@ constinit const MixerDescriptor window_descriptor = {
     .exported =
         {.layer_type = "sliding_attention",
          .meaning =
-             "window:W+S: attention to the last W tokens and the first S; /full:G,..: of these KV heads, to all"},
+             "window:W+S: attention to the last W tokens and the first S (but to all in the KV heads behind /full:)"},
     .terminal = {.letters = "wW", .numbered = true, .color = "30;46"},  // cyan
     .page = {.letter = "W",
              .name = "window of {window}",

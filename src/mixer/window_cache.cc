@@ -93,8 +93,7 @@ std::size_t WindowCache::bytes_to_copy(const LayerCache& cache, int length) cons
   const std::size_t end = has_full() ? full_pages_->first_block() : cache.blocks.size();
   std::size_t bytes = has_full() ? full_pages_->bytes_to_copy(cache, length) : 0;
   for (std::size_t i = first_block_; i < std::min(end, cache.blocks.size()); ++i)
-    if (cache.blocks[i] != nullptr && cache.blocks[i].use_count() > 1)
-      bytes += CachePools::block_bytes(cache.blocks[i]);
+    bytes += CachePools::bytes_to_copy(cache.blocks[i]);
   return bytes;
 }
 

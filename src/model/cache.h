@@ -34,6 +34,10 @@ class CachePools {
 
   /// The size of a block as it counts in bytes_in_use().
   static std::size_t block_bytes(const Block& block);
+  /// The same of a block that somebody else holds, too, and that make_unique() would copy; 0 of others, and of none.
+  static std::size_t bytes_to_copy(const Block& block) {
+    return block != nullptr && block.use_count() > 1 ? block_bytes(block) : 0;
+  }
 
   [[nodiscard]] std::size_t bytes_in_use() const;
   /// Bytes taken from the system.

@@ -101,29 +101,40 @@ class Search {
     return true;
   }
 
-  /// The option other than 0 that most layers of the plan have; among equals, and where there is none, the first.
-  [[nodiscard]] int commonest_change() const {
+  /// A mixer, but for which of its heads are whole: how many.
+  static MixerSpec like(MixerSpec spec) {
+    spec.full = static_cast<HeadSet>(head_count(spec.full));
+    return spec;
+  }
+
+  /// What most changed layers of the plan have, as like(); among equals the first; none where none is changed.
+  [[nodiscard]] std::optional<MixerSpec> commonest_change() const {
     std::map<MixerSpec, int> count;
+    std::optional<MixerSpec> commonest;
     for (int l = 0; l < layers(); ++l)
-      if (best_[at(l)] != 0) ++count[planner_.options(l)[at(best_[at(l)])]];
-    int commonest = 1, most = 0;
-    for (int l = 0; l < layers(); ++l) {
-      if (best_[at(l)] == 0) continue;
-      const int n = count[planner_.options(l)[at(best_[at(l)])]];
-      if (n > most) most = n, commonest = best_[at(l)];
-    }
+      if (best_[at(l)] != 0) ++count[like(planner_.options(l)[at(best_[at(l)])])];
+    for (const auto& [spec, n] : count)
+      if (!commonest || n > count.at(*commonest)) commonest = spec;
     return commonest;
+  }
+
+  /// The layer's first option like it; the first change where it has none.
+  [[nodiscard]] int option_like(int layer, const std::optional<MixerSpec>& wanted) const {
+    const auto& options = planner_.options(layer);
+    const auto it = std::find_if(options.begin() + 1, options.end(),
+                                 [&](const MixerSpec& option) { return wanted && like(option) == *wanted; });
+    return it == options.end() ? 1 : static_cast<int>(it - options.begin());
   }
 
   /// Step 2: writes the losses of problem_.
   void learn_in_place() {
-    const int other = commonest_change();
+    const std::optional<MixerSpec> other = commonest_change();
     for (int l = 0; l < layers(); ++l) {
       auto& items = problem_.layers[at(l)];
       if (items.size() == 1) continue;  // kept
       Items changed = best_;
       const bool own = best_[at(l)] == 0;
-      const int probed = own ? std::min(other, static_cast<int>(items.size()) - 1) : best_[at(l)];
+      const int probed = own ? option_like(l, other) : best_[at(l)];
       changed[at(l)] = own ? probed : 0;
       const double difference = loss_of(changed) - best_loss_;
       const double in_place = std::max(0.0, own ? difference : -difference);  // what `probed` costs here

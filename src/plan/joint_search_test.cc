@@ -120,6 +120,53 @@ TEST(JointSearch, ImprovesThirtyLayersWithinItsMeasurements) {
   EXPECT_LT(ratio, 0.95);
 }
 
+// What heads lose by text says another order than what they lose by retrieval, which starts weigh up to 64 times.
+TEST(JointSearch, ChoosesByHead) {
+  constexpr int layers = 12;
+  Analysis analysis = empty_analysis(layers);
+  analysis.measures = {"kl", "retrieval"};
+  Random random(5);
+  const auto lost_by = [](const MixerSpec& spec, const std::vector<double>& heads) {
+    double sum = 0;
+    for (int head = 0; spec != softmax_spec && head < 3; ++head)
+      if (!has_head(spec.full, head)) sum += heads[static_cast<std::size_t>(head)];
+    return sum;
+  };
+  std::vector<std::vector<double>> text(layers), facts(layers);
+  for (const char* choice : {"window:64+4", "window:64+4/full:0,1", "window:64+4/full:0,2", "window:64+4/full:1,2"})
+    analysis.choices.push_back(parse_mixer(choice));
+  for (int l = 0; l < layers; ++l) {
+    for (int head = 0; head < 3; ++head) {
+      text[static_cast<std::size_t>(l)].push_back(0.1 * random.uniform());
+      facts[static_cast<std::size_t>(l)].push_back(random.uniform() < 0.2 ? 1 : 0);
+    }
+    for (const MixerSpec& choice : analysis.choices) {
+      analysis.layers[l].choices[choice]["kl"] = {lost_by(choice, text[static_cast<std::size_t>(l)]), 0, {}};
+      analysis.layers[l].choices[choice]["retrieval"] = {lost_by(choice, facts[static_cast<std::size_t>(l)]), 0, {}};
+    }
+  }
+  const auto measure = [&](const std::vector<MixerSpec>& specs) {
+    JointLossValue value;
+    for (std::size_t l = 0; l < specs.size(); ++l) {
+      value.text += lost_by(specs[l], text[l]);
+      value.retrieval += lost_by(specs[l], facts[l]);
+    }
+    return value;
+  };
+  for (const double weight : {0.02, 1.0}) {
+    const LossRule rule = {"kl", weight};
+    const Planner planner(analysis, rule, 2048);
+    const Budget budget = {.kv = 0.4};
+    const auto starts = joint_search_starts(analysis, rule, 2048, budget, nullptr);
+    const JointSearchResult found = joint_search(planner, budget, nullptr, starts, measure, {});
+    EXPECT_LE(planner.kv_fraction(found.specs), 0.4);
+    EXPECT_LE(found.measured.total(weight), measure(planner.best(budget).specs).total(weight));
+    if (weight == 1) {
+      EXPECT_EQ(found.measured.retrieval, 0);  // heads that look things up are whole
+    }
+  }
+}
+
 TEST(JointSearch, IsTheSameEachTime) {
   TestModel model(12, 3);
   const Planner planner(model.analysis, {"kl", 0.1}, 2048);

@@ -30,48 +30,50 @@ double loss_of(const Scores& scores, const LossRule& rule, int layer, const Mixe
   return loss;
 }
 
-/// What a layer loses that has a window in some KV heads and keeps the others whole: of the loss with the window in all
-/// of them, the share that these heads have of what the heads lose one by one.
-class HeadLosses {
- public:
-  /// losses: by choice; `window`: in all heads.
-  HeadLosses(const std::map<MixerSpec, double>& losses, const MixerSpec& window, int kv_heads) : kv_heads_(kv_heads) {
-    for (int head = 0; head < kv_heads && complete_; ++head) {
-      MixerSpec one = window;
-      one.full = all_heads(kv_heads) & ~set_of_head(head);
-      const auto it = losses.find(one);
-      complete_ = it != losses.end();
-      if (complete_) alone_.push_back(std::max(0.0, it->second));
-    }
-    const double sum = std::accumulate(alone_.begin(), alone_.end(), 0.0);
-    const auto all = losses.find(window);
-    factor_ = all == losses.end() || sum <= 0 ? 1 : std::max(0.0, all->second) / sum;
+/// The window in one KV head, the others whole.
+MixerSpec in_one_head(MixerSpec window, int head, int kv_heads) {
+  window.full = all_heads(kv_heads) & ~set_of_head(head);
+  return window;
+}
+
+/// What heads lose by a window in each of them alone, those that gain nothing: [G]; empty unless all were measured.
+template <typename LossOf>
+std::vector<double> losses_alone(const LayerScores& scores, const MixerSpec& window, int kv_heads, LossOf loss_of) {
+  std::vector<double> losses;
+  for (int head = 0; head < kv_heads; ++head) {
+    const auto measured = scores.choices.find(in_one_head(window, head, kv_heads));
+    if (measured == scores.choices.end()) return {};
+    losses.push_back(std::max(0.0, loss_of(measured->second, measured->first)));
   }
+  return losses;
+}
 
-  /// Whether every head has been measured.
-  [[nodiscard]] bool complete() const { return complete_; }
-
-  /// The `count` heads that lose most, and what the others lose.
-  [[nodiscard]] std::pair<HeadSet, double> keeping(int count) const {
-    std::vector<int> order(alone_.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return alone_[index(a)] > alone_[index(b)]; });
-    std::pair<HeadSet, double> kept = {0, 0};
-    for (int rank = 0; rank < kv_heads_; ++rank) {
-      if (rank < count)
-        kept.first |= set_of_head(order[index(rank)]);
-      else
-        kept.second += factor_ * alone_[index(order[index(rank)])];
-    }
-    return kept;
+/// What a window in the heads outside `full` loses: what these lose alone, times a factor that goes from 1 for one head
+/// to what was measured of all of them together (`together`); and no less than any of them alone.
+double loss_of_some(const std::vector<double>& alone, double together, HeadSet full) {
+  const double sum = std::accumulate(alone.begin(), alone.end(), 0.0);
+  double own = 0, most = 0;
+  int count = 0;
+  for (std::size_t head = 0; head < alone.size(); ++head) {
+    if (has_head(full, static_cast<int>(head))) continue;
+    own += alone[head];
+    most = std::max(most, alone[head]);
+    ++count;
   }
+  const double whole = sum > 0 ? std::max(0.0, together) / sum : 1;
+  return std::max(most, own * (1 + (whole - 1) * (count - 1) / static_cast<double>(alone.size() - 1)));
+}
 
- private:
-  int kv_heads_;
-  bool complete_ = true;
-  std::vector<double> alone_;  // [G]: the window in this head only
-  double factor_ = 1;
-};
+/// For every number of heads but one, none and all: those that lose most.
+std::set<HeadSet> heads_that_lose_most(const std::vector<double>& alone) {
+  std::vector<int> order(alone.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return alone[index(a)] > alone[index(b)]; });
+  std::set<HeadSet> sets;
+  HeadSet heads = 0;
+  for (std::size_t count = 1; count + 1 < alone.size(); ++count) sets.insert(heads |= set_of_head(order[count - 1]));
+  return sets;
+}
 
 void check_measure(const std::string& measure) {
   if (measure == "cosine" || measure == "entropy")
@@ -171,29 +173,48 @@ Planner::Planner(const Analysis& analysis, LossRule rule, int context)
   for (const auto& [layer, scores] : analysis.layers) {
     options_.push_back({native[index(layer)]});
     losses_.push_back({0});
-    std::map<MixerSpec, double> losses;
     for (const MixerSpec& choice : analysis.choices) {
-      losses[choice] = loss_of(scores.choices.at(choice), rule_, layer, choice);
-      if (choice == options_.back().front()) continue;
+      // A whole head is one that sees everything: more than a layer that has a window from the start.
+      if (choice == native[index(layer)] || (choice.full != 0 && native[index(layer)] != full_attention)) continue;
       options_.back().push_back(choice);
-      losses_.back().push_back(losses[choice]);
+      losses_.back().push_back(loss_of(scores.choices.at(choice), rule_, layer, choice));
     }
-    // Of every number of whole heads those that lose most: measured one by one, their losses are taken to add up.
-    for (const MixerSpec& choice : analysis.choices) {
-      if (choice.full != 0 || !has_full_heads(choice.kind)) continue;
-      const HeadLosses heads(losses, choice, config_.kv_heads);
-      for (int count = 1; heads.complete() && count < config_.kv_heads - 1; ++count) {
-        MixerSpec some = choice;
-        const auto [full, loss] = heads.keeping(count);
-        some.full = full;
-        options_.back().push_back(some);
-        losses_.back().push_back(loss);
-      }
+    if (native[index(layer)] == full_attention) add_head_options(analysis, layer);
+  }
+}
+
+void Planner::add_head_options(const Analysis& analysis, int layer) {
+  const LayerScores& scores = analysis.layers.at(layer);
+  const auto by = [&](const LossRule& rule) {
+    return [rule, layer](const Scores& measured, const MixerSpec& choice) {
+      return loss_of(measured, rule, layer, choice);
+    };
+  };
+  for (const MixerSpec& choice : analysis.choices) {
+    if (choice.full != 0 || !has_full_heads(choice.kind)) continue;
+    const std::vector<double> alone = losses_alone(scores, choice, config_.kv_heads, by(rule_));
+    if (alone.empty()) continue;
+    // The sets don't depend on the weight of retrieval, so that planners of other weights have the same options.
+    std::set<HeadSet> sets;
+    for (const std::string& measure : {rule_.measure, std::string("retrieval")})
+      if (scores.choices.at(choice).contains(measure))
+        sets.merge(heads_that_lose_most(losses_alone(scores, choice, config_.kv_heads, by({measure, 0}))));
+    for (const HeadSet full : sets) {
+      MixerSpec some = choice;
+      some.full = full;
+      options_[index(layer)].push_back(some);
+      losses_[index(layer)].push_back(
+          loss_of_some(alone, loss_of(scores.choices.at(choice), rule_, layer, choice), full));
     }
   }
 }
 
 const std::vector<MixerSpec>& Planner::options(int layer) const { return options_[index(layer)]; }
+
+bool Planner::has(int layer, const MixerSpec& spec) const {
+  const auto& options = options_[index(layer)];
+  return std::find(options.begin(), options.end(), spec) != options.end();
+}
 
 double Planner::loss(int layer, const MixerSpec& spec) const {
   const auto& options = options_[index(layer)];

@@ -57,9 +57,11 @@ class Planner {
   Planner(const Analysis& analysis, LossRule rule, int context);
 
   /// The layer's options: the model's own mixer first, then the analysis' choices, then, of windows that were tried in
-  /// each KV head alone, those that keep so many heads whole: of each number, the heads that lose most. As many for
-  /// every layer.
+  /// each KV head alone, those that keep some heads whole: of each number, the heads that lose most by the measure, and
+  /// by retrieval. The same for every rule with this measure.
   [[nodiscard]] const std::vector<MixerSpec>& options(int layer) const;
+  /// Whether it is one of the layer's options.
+  [[nodiscard]] bool has(int layer, const MixerSpec& spec) const;
   /// Predicted loss of changing one layer so; 0 for the model's own mixer. Throws Error unless `spec` is one of its
   /// options.
   [[nodiscard]] double loss(int layer, const MixerSpec& spec) const;
@@ -89,6 +91,9 @@ class Planner {
   [[nodiscard]] int context() const { return context_; }
 
  private:
+  /// Windows in more than one KV head but not in all.
+  void add_head_options(const Analysis& analysis, int layer);
+
   Config config_;
   LossRule rule_;
   int context_;

@@ -88,7 +88,8 @@ TEST(Planner, KeepsTheHeadsThatLoseMost) {
   const Planner planner(head_analysis({0.1, 0.6, 0.3}, 2), kl_only, 1000);
   const MixerSpec one_whole = parse_mixer("window:64+4/full:1");
   EXPECT_THAT(planner.options(0), testing::Contains(one_whole));
-  EXPECT_DOUBLE_EQ(planner.loss(0, one_whole), 2 * (0.1 + 0.3));  // of the layer's 2, the share of heads 0 and 2
+  // Heads lose 1 one by one, and 2 together: two of them lose half way between one time and two times their sum.
+  EXPECT_DOUBLE_EQ(planner.loss(0, one_whole), 1.5 * (0.1 + 0.3));
   // The cheapest within the memory of two heads, of one, and of none whole.
   const auto best = [&](double kv) { return to_string(planner.best({.kv = kv}).specs[0]); };
   EXPECT_EQ(best(0.9), "window:64+4/full:1,2");
@@ -98,9 +99,35 @@ TEST(Planner, KeepsTheHeadsThatLoseMost) {
 
 TEST(Planner, LossesOfHeadsThatGainCountAsNone) {
   const Planner planner(head_analysis({-0.5, 0.25, 0.75}, 0.5), kl_only, 1000);
-  EXPECT_DOUBLE_EQ(planner.loss(0, parse_mixer("window:64+4/full:2")), 0.5 * 0.25);
+  EXPECT_DOUBLE_EQ(planner.loss(0, parse_mixer("window:64+4/full:2")), 0.25);  // no less than head 1 alone
   const Planner nothing(head_analysis({-1, -1, -1}, -0.5), kl_only, 1000);
   EXPECT_DOUBLE_EQ(nothing.loss(0, parse_mixer("window:64+4/full:0")), 0);
+}
+
+TEST(Planner, MoreWindowsLoseNoLessThanOneOfThem) {
+  const Planner planner(head_analysis({0.1, 0.3, 0.32}, 0.2), kl_only, 1000);
+  EXPECT_DOUBLE_EQ(planner.loss(0, parse_mixer("window:64+4/full:2")), 0.3);
+}
+
+TEST(Planner, WholeHeadsAreForLayersThatSeeEverything) {
+  Analysis analysis = head_analysis({0.1, 0.6, 0.3}, 2);
+  analysis.model.config.windows = {512};
+  EXPECT_THAT(Planner(analysis, kl_only, 1000).options(0),
+              ElementsAre(parse_mixer("window:512"), parse_mixer("window:64+4")));
+}
+
+TEST(Planner, HasTheSameOptionsWhateverRetrievalWeighs) {
+  Analysis analysis = head_analysis({0.1, 0.6, 0.3}, 2);  // by text, head 1 first; by retrieval, head 2
+  analysis.measures = {"kl", "retrieval"};
+  for (auto& [choice, scores] : analysis.layers.at(0).choices) {
+    const int full = head_count(choice.full);
+    scores["retrieval"] = {full == 0 ? 3.0 : has_head(choice.full, 2) ? 0.5 : 2.0, 0, {}};
+  }
+  const Planner one(analysis, {"kl", 1}, 1000), heavy(analysis, {"kl", 64}, 1000);
+  EXPECT_EQ(one.options(0), heavy.options(0));
+  EXPECT_TRUE(one.has(0, parse_mixer("window:64+4/full:1")));
+  EXPECT_TRUE(one.has(0, parse_mixer("window:64+4/full:2")));
+  EXPECT_FALSE(one.has(0, parse_mixer("window:64+4/full:0")));
 }
 
 TEST(Planner, WithoutAllHeadsThereIsNothingBetween) {
