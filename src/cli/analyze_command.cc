@@ -111,6 +111,7 @@ void add_analyze_command(CLI::App& app) {
       "  layerboost analyze model.gguf -o analysis.json --to none,window --window 64,256 --sinks 4 --text "
       "corpus.jsonl\n"
       "  layerboost analyze model.gguf -o analysis.json --by task --tasks arc_easy.jsonl,piqa.jsonl\n"
+      "  layerboost analyze smollm2-135m -o analysis.json --heads --by-gradients    which heads need the whole text\n"
       "  mpirun -n 4 layerboost analyze smollm2-135m -o analysis.json    layers dealt out to four processes");
   command->callback([command, options] {
     refuse_idle_flags(*command, options->analyze);
