@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "analyze/calibration_runner.h"
+#include "analyze/gradient_estimate.h"
 #include "artifact/folders.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -62,13 +63,24 @@ class Estimator {
         options_.analyze.text.empty() && !work_.self_text_is_kept ? writing(texts_, options_.analyze.length) : 0;
     const double base = rows_ * times_.row + scored_ * times_.head;
     seconds += base + rows_ * times_.row;  // the unchanged model, and its layers one by one
-    // From each layer on, for each choice: half of the layers in the mean.
-    seconds += choices * (rows_ * times_.row * (layers + 1) / 2 + layers * scored_ * times_.head);
+    if (options_.analyze.by_gradients) {
+      seconds += gradients();
+    } else {
+      // From each layer on, for each choice: half of the layers in the mean.
+      seconds += choices * (rows_ * times_.row * (layers + 1) / 2 + layers * scored_ * times_.head);
+    }
     if (!options_.analyze.tasks.empty() && options_.analyze.asks_for("task"))
       seconds += (choices * layers + 1) * task_tokens() * (times_.row + times_.head / 4);
     return {"1/6 analyze",
             fmt::format("{} layers, {} choice{} each, on {} tokens", layers, choices, choices == 1 ? "" : "s", rows_),
             seconds, weights() + sweep_bytes()};
+  }
+
+  /// Of a forward pass with the mixers run once more, and of the backward passes, each of which takes about as long as
+  /// two forward passes: of text for each sample and for its own tokens, of questions for their answers.
+  [[nodiscard]] double gradients() const {
+    const double passes = EstimateOptions().samples + (options_.analyze.asks_for("nll") ? 1 : 0);
+    return times_.row * (1.5 * rows_ + 2 * (passes * scored_ + (rows_ - scored_))) + passes * scored_ * times_.head;
   }
 
   [[nodiscard]] StepEstimate plan() const {
