@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for tests that share a path, and runs clang-tidy with .clang-tidy over all code but the tests (their macros cost
-# more time than they teach), or over the files given, one process per CPU. Clang's own warnings count as errors, too. All means the unity files of the preset
-# "clang", a folder's sources each: most of the time goes into headers.
+# more time than they teach), or over the files given, one process per CPU. Clang's own warnings count as errors, too.
+# All means the unity files of the preset "clang", a folder's sources each: most of the time goes into headers.
 #   scripts/lint.sh [FILE...]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

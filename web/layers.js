@@ -12,7 +12,7 @@ const measures = {
 const measureName = (key) => (measures[key] ? measures[key].short : key);
 
 function legendEntry({mixer, count}) {
-  const does = mixerDoes(mixer.full.length ? {...mixer, full: []} : mixer) + (mixer.full.length ? ' The other heads look back at everything.' : '');
+  const does = mixerDoes({...mixer, full: []}) + (mixer.full.length ? ' The other heads look back at everything.' : '');
   return h('li', {}, h('span', {class: cellClass(mixer), 'aria-hidden': 'true'}, cellLook(mixer)),
       h('span', {}, h('b', {}, `${count} \u00d7 ${mixerName(mixer)}`), ' ', does));
 }

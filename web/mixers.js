@@ -36,11 +36,14 @@ function mixerName(mixer) {
 /** Whether mixerName() ends with a number of tokens. */
 const nameEndsWithTokens = ({kind, full}) => Boolean(mixerKinds[kind]) && mixerKinds[kind].name.endsWith('{window}') && !full.length;
 
+/** 'head 1', 'heads 0 and 2', ... */
+const headsInWords = (heads) => `${heads.length > 1 ? 'heads' : 'head'} ${listed(heads.map(String))}`;
+
 /** As the choice that was tried for a layer: 'removed', 'window of 64', 'window of 64 but for heads 0 and 2', ... */
 function choiceName(written) {
   const mixer = parseMixer(written);
   if (!mixer.full.length) return mixerName(mixer);
-  return `${mixerName({...mixer, full: []})} but for ${mixer.full.length > 1 ? 'heads' : 'head'} ${listed(mixer.full.map(String))}`;
+  return `${mixerName({...mixer, full: []})} but for ${headsInWords(mixer.full)}`;
 }
 
 /** One sentence about what a layer with it does. */
@@ -49,7 +52,7 @@ function mixerDoes(mixer) {
   if (!known) return '';
   if (!known.window) return known.does;
   const first = mixer.sinks ? ` and the first ${mixer.sinks} of the text` : '';
-  const whole = mixer.full.length ? ` In its ${mixer.full.length > 1 ? 'heads' : 'head'} ${listed(mixer.full.map(String))} it looks back at everything.` : '';
+  const whole = mixer.full.length ? ` In its ${headsInWords(mixer.full)} it looks back at everything.` : '';
   return `It looks back at the last ${decimal(mixer.window)} tokens${first}` + known.does + whole;
 }
 

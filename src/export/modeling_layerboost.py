@@ -110,7 +110,7 @@ class LayerCache:
     supports_early_init = False
 
     def __init__(self, spec: MixerSpec):
-        self.spec = spec
+        self.spec = MixerSpec("softmax") if spec.full else spec
         self.keys = self.values = self.positions = None  # [B, G, N, d] twice, [B, N]; sinks first
         self.state = None
 
@@ -119,10 +119,9 @@ class LayerCache:
         evict()."""
         if self.keys is None:
             batch, heads, _, size = keys.shape
-            sinks = 0 if self.spec.full else self.spec.sinks
-            shape = (batch, heads, sinks, size)
+            shape = (batch, heads, self.spec.sinks, size)
             self.keys, self.values = keys.new_zeros(shape), values.new_zeros(shape)
-            self.positions = positions.new_full((batch, sinks), -1)
+            self.positions = positions.new_full((batch, self.spec.sinks), -1)
         self.keys = torch.cat([self.keys, keys], dim=2)
         self.values = torch.cat([self.values, values], dim=2)
         self.positions = torch.cat([self.positions, positions], dim=1)
@@ -132,8 +131,7 @@ class LayerCache:
         """Forgets what the next query won't see. Returns the keys, values and positions that left a window, sinks
         among them."""
         sinks = self.spec.sinks
-        evicts = self.spec.window and not self.spec.full
-        leaving = self.positions.shape[1] - sinks - (self.spec.window - 1) if evicts else 0
+        leaving = self.positions.shape[1] - sinks - (self.spec.window - 1) if self.spec.window else 0
         gone = slice(sinks, sinks + max(leaving, 0))
         left = self.keys[:, :, gone], self.values[:, :, gone], self.positions[:, gone]
         if leaving <= 0:
@@ -265,7 +263,8 @@ class Step:
         self.cos = angles.cos() * config.layerboost["rope_attention_factor"]
         self.sin = angles.sin() * config.layerboost["rope_attention_factor"]
         self.dtype = dtype
-        self.kv_heads, self.groups = config.num_key_value_heads, config.num_attention_heads // config.num_key_value_heads
+        self.kv_heads = config.num_key_value_heads
+        self.groups = config.num_attention_heads // self.kv_heads
         self._masks = {}
 
     def before(self, key_positions):
