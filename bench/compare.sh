@@ -36,7 +36,7 @@ ours() {
   local lines=$out/ours.$1.jsonl format=$2
   shift 2
   [ ! -s "$lines" ] || return 0
-  "$binary" bench smollm2-135m --json "$out/part.json" "$@" >&2
+  "$binary" bench smollm2-135m:base --json "$out/part.json" "$@" >&2
   python3 - "$out/part.json" "$format" >"$lines.part" <<'PYTHON'
 import json, sys
 bench = json.load(open(sys.argv[1]))

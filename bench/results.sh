@@ -31,7 +31,7 @@ measure() { # measure NAME MODEL [--plan PLAN]: quality and speed
   run "$out/tasks.$name.json" eval "$@" --tasks "${tasks%,}" ${LIMIT:+--limit "$LIMIT"} --json "$out/tasks.$name.json"
   run "$out/speed.$name.json" bench "$@" --batch 64 --prompt 1024 --json "$out/speed.$name.json"
 }
-measure base smollm2-135m
+measure base smollm2-135m:base
 for name in kv-0.6 kv-0.3 kv-0.15 paper; do
   measure $name smollm2-135m --plan "$out/$name.json"
   [ "$tokens_healed" = 0 ] && continue

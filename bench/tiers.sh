@@ -9,7 +9,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 data=$1 out=$2 binary=${LAYERBOOST:-$root/build/release/layerboost}
 mkdir -p "$out"
-"$binary" info smollm2-135m --json "$out/model.json" >/dev/null
+"$binary" info smollm2-135m:base --json "$out/model.json" >/dev/null
 
 make_plan() { # make_plan NAME MIDDLE [REMOVED]: JSON of the mixers of the middle layers and of layers 5, 6, 8 and 12
   python3 - "$out" "$@" <<'PYTHON'
@@ -44,7 +44,7 @@ evaluate() { # evaluate NAME MODEL
 }
 
 plans=(window256 hybrid61 gated65 none4 map4)
-evaluate base smollm2-135m
+evaluate base smollm2-135m:base
 for plan in "${plans[@]}"; do
   healed=$plan.healed
   "$binary" heal smollm2-135m --plan "$out/$plan.json" -o "$out/$healed" --text "$data/corpus/train.jsonl" --tokens "${TOKENS:-0.5M}" --lr 5e-4

@@ -51,7 +51,7 @@ def sha256(path):
 
 
 def model_info(work):
-    run(options.layerboost, "info", BASE, "--json", work / "info.json")
+    run(options.layerboost, "info", BASE + ":base", "--json", work / "info.json")
     return json.loads((work / "info.json").read_text())["model"]
 
 

@@ -55,7 +55,7 @@ measure llama-server-BF16 8391 "$llama_bin/llama-server" -m "$(model_file BF16)"
 for format in bf16 int8-kv8; do
   flags=(--port 8392 --max-sequences "$most" --precision ${format%-kv8})
   [ $format != int8-kv8 ] || flags+=(--kv int8)
-  measure layerboost-$format 8392 "$binary" serve smollm2-135m "${flags[@]}"
+  measure layerboost-$format 8392 "$binary" serve smollm2-135m:base "${flags[@]}"
   for plan in "${plans[@]}"; do
     keep_plan "$plan"
     measure "layerboost-$format+$plan_name" 8392 "$binary" serve smollm2-135m --plan "$plan" "${flags[@]}"

@@ -10,7 +10,7 @@
 namespace {
 
 void write_on(const std::vector<std::string>& prompts) {
-  const layerboost::LanguageModel model("models/smollm2-135m");
+  const layerboost::LanguageModel model("smollm2-135m");
   layerboost::ServingEngine engine(model);
   std::vector<std::string> texts = prompts;
   for (std::string& text : texts) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "analyze/joint_loss.h"
+#include "artifact/model_files.h"
 #include "artifact/opened_model.h"
 #include "artifact/parameters_file.h"
 #include "base/error.h"
@@ -110,7 +111,7 @@ class PlanMaker {
     if (opened_.model) return opened_;
     const std::string where = options_.model.empty() ? analysis_.model.path : options_.model;
     if (where.empty()) fail("{} doesn't say where its model is: give `model` MODEL", path_.string());
-    opened_ = model_ != nullptr ? as_trained(model_) : open_model_argument(where, "", precision_);
+    opened_ = model_ != nullptr ? as_trained(model_) : open_original_model(find_model_files(where), precision_, "plan");
     if (opened_.model->hash != analysis_.model.hash)
       fail("{} is of {} ({}), but {} is {} ({}): give `model` MODEL", path_.string(), analysis_.model.config.name,
            analysis_.model.hash, where, opened_.model->config.name, opened_.model->hash);

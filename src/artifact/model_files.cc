@@ -24,8 +24,8 @@ std::shared_ptr<const Checkpoint> open_base(const fs::path& path, const std::str
     try {
       std::shared_ptr<const Checkpoint> found = open_checkpoint(find_cached_model(known));
       if (found->hash() == hash) return found;
-    } catch (const Error&) {  // not there
-      continue;
+    } catch (const Error& missing) {
+      if (name == default_model) fail("{}: {}", where.string(), missing.what());  // which says how to get it
     }
   }
   fail("{}: its base model {} ({}) is not {}under that name in the cache; put it there", where.string(), name, hash,
@@ -90,7 +90,8 @@ ModelFiles find_model_files(const std::string& model) {
 }
 
 ModelFiles find_model_files(const std::string& model, const std::string& plan) {
-  ModelFiles files = find_model_files(model);
+  ModelFiles files = find(plan.empty() ? as_it_comes(model) : shipped_or_given(model));
+  files.argument = model;
   if (plan.empty()) return files;
   files.plan = plan;
   files.plan_hash.clear();

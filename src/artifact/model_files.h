@@ -23,16 +23,16 @@ struct ModelFiles {
   std::string where;  // the directory that says all this, for messages; empty: MODEL names the model itself
 };
 
-/// The files of what find_model() finds, of a directory that boost, heal or export wrote, or of one that comes with the
-/// program ("models/NAME"). Where the base model is not at the path recorded, it is looked for by the name recorded.
-/// Throws Error when there is no such model, it can't be opened, the directory lacks a file, or its adapter has
-/// changed.
+/// The files of what find_model() finds, of a directory that boost, heal or export wrote, or of what comes with the
+/// program (shipped_or_given()). Where the base model is not at the path recorded, it is looked for by the name
+/// recorded. Throws Error when there is no such model, it can't be opened, the directory lacks a file, or its adapter
+/// has changed.
 ModelFiles find_model_files(const std::string& model);
 
 /// Those of a directory that heal wrote, whose base model is `base`; nullptr: it is looked for.
 ModelFiles healed_model_files(const fs::path& directory, std::shared_ptr<const Checkpoint> base = nullptr);
 
-/// As find_model_files(), with `plan` (unless empty) in place of the directory's own.
+/// The same to be run: with `plan` in place of the directory's own; or, where `plan` is empty, as_it_comes().
 ModelFiles find_model_files(const std::string& model, const std::string& plan);
 
 /// Throws Error unless the model is the one that the directory was made from.

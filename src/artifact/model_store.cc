@@ -19,6 +19,7 @@ namespace layerboost {
 namespace {
 
 constexpr const char* default_model_file = "SmolLM2-135M-Instruct.Q4_1.gguf";
+constexpr const char* unchanged_variant = "base";
 
 /// ORG/NAME, each of letters, digits, "-", "_" and ".", and not beginning with a dot or a dash.
 bool is_hub_name(const std::string& name) {
@@ -112,6 +113,23 @@ bool is_path(const std::string& typed) {
       shown, default_model);
 }
 
+/// "smollm2-135m:VARIANT".
+std::string variant_of_default(const std::string& variant) { return fmt::format("{}:{}", default_model, variant); }
+
+/// What "smollm2-135m:VARIANT" stands for.
+std::string shipped_variant(const std::string& variant) {
+  if (variant == unchanged_variant) return default_model;
+  const std::string prefix = fmt::format("{}-", default_model);
+  std::vector<std::string> names = {default_model, variant_of_default(unchanged_variant)};
+  for (const fs::path& folder : folders_in(models_directory())) {
+    const std::string name = folder.filename().string();
+    if (!name.starts_with(prefix) || !is_ours(folder)) continue;
+    if (name.substr(prefix.size()) == variant) return folder.string();
+    names.push_back(variant_of_default(name.substr(prefix.size())));
+  }
+  fail("no model {}; there are {}", in_quotes(variant_of_default(variant)), fmt::join(names, ", "));
+}
+
 /// How to run the script that fetches the default model, from here.
 std::string fetching_script() {
   std::error_code ignored;
@@ -135,10 +153,18 @@ fs::path models_directory() {
 }
 
 std::string shipped_or_given(const std::string& model) {
+  if (const std::string prefix = variant_of_default(""); model.starts_with(prefix))
+    return shipped_variant(model.substr(prefix.size()));
   const fs::path path(model);
   std::error_code ignored;
   if (path.parent_path() != "models" || fs::exists(path, ignored)) return model;
   const fs::path shipped = models_directory() / path.filename();
+  return is_ours(shipped) ? shipped.string() : model;
+}
+
+std::string as_it_comes(const std::string& model) {
+  if (model != default_model) return shipped_or_given(model);
+  const fs::path shipped = models_directory() / default_model;
   return is_ours(shipped) ? shipped.string() : model;
 }
 

@@ -121,6 +121,17 @@ TEST_F(ModelStore, SuggestsNamesThatExist) {
   EXPECT_THAT(message((root_ / "here").string() + "/../hree/"), Not(HasSubstr("pull")));
 }
 
+TEST_F(ModelStore, TheDefaultModelHasVariants) {
+  const std::string shipped = (models_directory() / "smollm2-135m").string();
+  EXPECT_EQ(as_it_comes("smollm2-135m"), shipped);
+  EXPECT_EQ(as_it_comes("smollm2-135m:base"), "smollm2-135m");
+  EXPECT_EQ(shipped_or_given("smollm2-135m:base"), "smollm2-135m");
+  EXPECT_EQ(as_it_comes("org/name"), "org/name");
+  for (const char* const missing : {"smollm2-135m:none", "smollm2-135m:", "smollm2-135m:../smollm2-135m"})
+    EXPECT_THAT(test::error_of([&] { (void)as_it_comes(missing); }),
+                HasSubstr(std::string("no model \"") + missing + "\"; there are smollm2-135m, smollm2-135m:base"));
+}
+
 TEST_F(ModelStore, DoesNotTakeAPathForANameOnAHub) {
   const fs::path before = fs::current_path();
   fs::current_path(root_);

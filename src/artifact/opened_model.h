@@ -37,9 +37,8 @@ struct OpenedModel {
   void describe(RunInfo& info) const;
 };
 
-/// Opens what find_model() finds, or a directory that `boost`, `heal` or `export` wrote: its model with its plan, an
-/// adapter merged into the weights. `plan`: a plan file, which goes before the directory's own; empty for none. kv: see
-/// AttentionBlock. needs_text: whether there must be a tokenizer. Throws Error.
+/// Opens what find_model_files() finds to be run: a model with its plan, an adapter merged into the weights. `plan`: a
+/// plan file, which goes before a directory's own; empty for none. kv: see AttentionBlock. needs_text: whether there must be a tokenizer. Throws Error.
 OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision,
                                 KvType kv = KvType::bf16, bool needs_text = true);
 

@@ -207,7 +207,7 @@ bool is_plan(const fs::path& path) {
 void info(const InfoFlags& options) {
   const RunInfo run = start_run(options.common);
   Json json =
-      is_plan(options.what) ? show_plan(options.what) : show_model(find_model_files(options.what), options.context);
+      is_plan(options.what) ? show_plan(options.what) : show_model(find_model_files(options.what, ""), options.context);
   if (options.common.json.empty()) return;
   json["run"] = run.to_json();
   write_json(options.common.json, json);

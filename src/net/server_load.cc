@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "artifact/model_store.h"
+#include "artifact/model_files.h"
 #include "base/in_quotes.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -85,7 +85,7 @@ std::string date() {
 
 Json measure_server(ServerLoadOptions options, std::uint64_t seed, const Print& print) {
   std::optional<Tokenizer> tokenizer;
-  if (!options.tokenizer.empty()) tokenizer.emplace(open_checkpoint(find_model(options.tokenizer))->tokenizer());
+  if (!options.tokenizer.empty()) tokenizer.emplace(find_model_files(options.tokenizer).checkpoint->tokenizer());
   const Tokenizer* const text = tokenizer ? &*tokenizer : nullptr;
   complete(options, text);
   try_one(options, text, seed);
