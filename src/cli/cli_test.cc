@@ -59,6 +59,10 @@ TEST(CommandLine, NamesTheHelpOfTheCommandWithAWrongFlag) {
 TEST(CommandLine, FlagsThatWouldChangeNothingAreRefused) {
   expect_refused(run_and_read({"bench", "--url", "http://127.0.0.1:9", "--batch", "3"}),
                  "--batch is for a MODEL, not for --url; see layerboost bench --help");
+  expect_refused(run_and_read({"bench", "--url", "http://127.0.0.1:9", "--trace", "t.csv", "--prompt", "512"}),
+                 "--prompt isn't for --trace; see layerboost bench --help");
+  expect_refused(run_and_read({"bench", "--url", "http://127.0.0.1:9", "--turns"}), "--turns");
+  expect_refused(run_and_read({"bench", "model", "--trace", "t.csv"}), "--trace");
   expect_refused(run_and_read({"eval", "model", "--passkey", "512", "--context", "64"}), "--context is for --text");
   expect_refused(run_and_read({"eval", "model", "--passkey", "512", "--limit", "4"}),
                  "--limit is for --text and --tasks");

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/in_quotes.h"
 #include "base/interrupt.h"
-#include "base/random.h"
 #include "net/event_stream.h"
 #include "net/http_client.h"
 
@@ -44,7 +43,8 @@ std::string explanation(long status, std::string_view body) {
 }
 
 /// A number of tokens that an int can hold.
-bool is_count(const SortedJson& value) {
+template <typename AnyJson>
+bool is_count(const AnyJson& value) {
   return value.is_number_integer() && value >= 0 && value <= std::numeric_limits<int>::max();
 }
 
@@ -107,18 +107,27 @@ class LoadRequest {
   LoadOutcome outcome_;
 };
 
+/// Seconds at which so many requests of a level are to start.
+std::vector<double> random_arrivals(std::size_t count, double rate, std::uint64_t seed) {
+  std::vector<double> times(count, 0.0);
+  if (std::isinf(rate)) return times;
+  Random random(seed);
+  for (std::size_t i = 1; i < count; ++i) times[i] = times[i - 1] - std::log(1 - random.uniform()) / rate;
+  return times;
+}
+
 /// The requests of one level, started when their time comes and there is room.
 class Load {
  public:
   Load(const LoadTarget& target, const std::vector<std::string>& bodies, const std::vector<int>& prompt_tokens,
-       const LoadLevel& level)
-      : bodies_(bodies), level_(level), http_(server_of(target)) {
+       int concurrency, std::vector<double> arrivals)
+      : bodies_(bodies), concurrency_(concurrency), http_(server_of(target)), arrivals_(std::move(arrivals)) {
+    LB_CHECK(bodies.size() == prompt_tokens.size() && bodies.size() == arrivals_.size());
     for (const int tokens : prompt_tokens) requests_.emplace_back(clock_, tokens);
     result_.outcomes.resize(bodies.size());
   }
 
-  LoadResult run(std::uint64_t seed, const std::function<void(const LoadOutcome&)>& on_done) {
-    arrivals_ = arrivals(seed);
+  LoadResult run(const std::function<void(const LoadOutcome&)>& on_done) {
     std::size_t done = 0;
     while (done < bodies_.size()) {
       check_interrupt("stopped; nothing was written");
@@ -134,18 +143,8 @@ class Load {
   }
 
  private:
-  // Seconds at which the requests are to start.
-  [[nodiscard]] std::vector<double> arrivals(std::uint64_t seed) const {
-    std::vector<double> times(bodies_.size(), 0.0);
-    if (std::isinf(level_.rate)) return times;
-    Random random(seed);
-    for (std::size_t i = 1; i < times.size(); ++i)
-      times[i] = times[i - 1] - std::log(1 - random.uniform()) / level_.rate;
-    return times;
-  }
-
   [[nodiscard]] bool has_room() const {
-    return level_.concurrency == 0 || http_.under_way() < static_cast<std::size_t>(level_.concurrency);
+    return concurrency_ == 0 || http_.under_way() < static_cast<std::size_t>(concurrency_);
   }
 
   void start_what_is_due() {
@@ -162,11 +161,11 @@ class Load {
   }
 
   const std::vector<std::string>& bodies_;
-  const LoadLevel level_;
+  const int concurrency_;
   Stopwatch clock_;
   std::deque<LoadRequest> requests_;  // whose addresses the client has
   HttpClient http_;
-  std::vector<double> arrivals_;
+  const std::vector<double> arrivals_;  // seconds at which the requests are to start
   std::size_t next_ = 0;
   LoadResult result_;
 };
@@ -192,7 +191,10 @@ ServedModels served_models(const LoadTarget& target) {
   if (!json.is_object() || !json.contains("data") || !json["data"].is_array()) fail("{}: no list of models", url);
   for (const Json& model : json["data"]) {
     models.names.push_back(get<std::string>(model, "id", url));
-    if (models.names.size() > 1 || !model.contains("meta") || !model["meta"].is_object()) continue;
+    if (models.names.size() > 1) continue;
+    if (const auto context = model.find("max_model_len"); context != model.end() && is_count(*context))
+      models.context = *context;
+    if (!model.contains("meta") || !model["meta"].is_object()) continue;
     models.vocabulary = get_or<int>(model["meta"], "n_vocab", 0, url);
   }
   return models;
@@ -211,8 +213,21 @@ Json completion_body(const LoadTarget& target, const Json& prompt, int tokens) {
 LoadResult run_load(const LoadTarget& target, const std::vector<std::string>& bodies,
                     const std::vector<int>& prompt_tokens, const LoadLevel& level, std::uint64_t seed,
                     const std::function<void(const LoadOutcome&)>& on_done) {
-  LB_CHECK(bodies.size() == prompt_tokens.size() && level.rate > 0);
-  return Load(target, bodies, prompt_tokens, level).run(seed, on_done);
+  LB_CHECK(level.rate > 0);
+  std::vector<double> times = random_arrivals(bodies.size(), level.rate, seed);
+  return Load(target, bodies, prompt_tokens, level.concurrency, std::move(times)).run(on_done);
+}
+
+LoadResult run_load_at(const LoadTarget& target, const std::vector<std::string>& bodies,
+                       const std::vector<int>& prompt_tokens, std::vector<double> times,
+                       const std::function<void(const LoadOutcome&)>& on_done) {
+  return Load(target, bodies, prompt_tokens, 0, std::move(times)).run(on_done);
+}
+
+void append_random_tokens(std::vector<int>& tokens, int count, int vocabulary, Random& random) {
+  for (int i = 0; i < count; ++i)
+    tokens.push_back(first_random_token +
+                     static_cast<int>(random.below(static_cast<std::uint64_t>(vocabulary - first_random_token))));
 }
 
 std::vector<std::vector<int>> random_prompts(int count, int length, int vocabulary, std::uint64_t seed) {
@@ -220,10 +235,7 @@ std::vector<std::vector<int>> random_prompts(int count, int length, int vocabula
   const Random all(seed);
   for (int i = 0; i < count; ++i) {
     Random random = all.fork(static_cast<std::uint64_t>(i));
-    std::vector<int>& prompt = prompts.emplace_back();
-    for (int k = 0; k < length; ++k)
-      prompt.push_back(first_random_token +
-                       static_cast<int>(random.below(static_cast<std::uint64_t>(vocabulary - first_random_token))));
+    append_random_tokens(prompts.emplace_back(), length, vocabulary, random);
   }
   return prompts;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/random.h"
 
 namespace layerboost {
 
@@ -41,12 +42,14 @@ struct LoadResult {
   int most_at_once = 0;  // requests under way
 };
 
-/// The names of the models that the server has, and the size of the first one's vocabulary (llama-server tells;
-/// 0: unknown). Throws Error when the server can't be asked.
+/// What a server says of its models.
 struct ServedModels {
   std::vector<std::string> names;
-  int vocabulary = 0;
+  int vocabulary = 0;  // of the first one (llama-server tells); 0: unknown
+  int context = 0;     // tokens of the first one's prompt and answer together (vLLM tells); 0: unknown
 };
+
+/// Throws Error when the server can't be asked.
 ServedModels served_models(const LoadTarget& target);
 
 /// The body of a request for `tokens` tokens after `prompt` (a text or a list of token ids): streaming, greedy, not
@@ -59,8 +62,17 @@ LoadResult run_load(const LoadTarget& target, const std::vector<std::string>& bo
                     const std::vector<int>& prompt_tokens, const LoadLevel& level, std::uint64_t seed,
                     const std::function<void(const LoadOutcome&)>& on_done);
 
+/// Sends each of `bodies` when its time comes: seconds after the load begins, none before the one before. Everything
+/// else is as in run_load().
+LoadResult run_load_at(const LoadTarget& target, const std::vector<std::string>& bodies,
+                       const std::vector<int>& prompt_tokens, std::vector<double> times,
+                       const std::function<void(const LoadOutcome&)>& on_done);
+
 /// Below it are, as a rule, control tokens and single bytes.
 inline constexpr int first_random_token = 100;
+
+/// Appends `count` tokens drawn at random below `vocabulary`, none of the first hundred.
+void append_random_tokens(std::vector<int>& tokens, int count, int vocabulary, Random& random);
 
 /// `count` prompts of `length` tokens drawn at random below `vocabulary`, none of the first hundred (control tokens, as
 /// a rule, and single bytes): the same for the same seed, and no two with a common beginning.

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <set>
 
 #include "base/error_for_tests.h"
+#include "net/completions_for_tests.h"
 #include "net/event_stream.h"
 #include "net/load_report.h"
 #include "net/server_load.h"
@@ -19,27 +19,6 @@ using StreamRequest = StreamingServer::Request;
 
 constexpr std::string_view models = R"({"data": [{"id": "small", "meta": {"n_vocab": 500}}]})";
 
-void send_event(const Send& send, const Json& event) { send("data: " + event.dump() + "\n\n"); }
-
-/// As many chunks as tokens are asked for, a millisecond apart, the usage, and the end.
-void write_text(const StreamRequest& request, const Send& send) {
-  const int tokens = Json::parse(request.body)["max_tokens"];
-  send(StreamingServer::stream_head);
-  for (int i = 0; i < tokens; ++i) {
-    send_event(send, {{"choices", {{{"index", 0}, {"text", i % 2 == 0 ? "a" : ""}}}}});
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  send_event(send, {{"choices", Json::array()}, {"usage", {{"prompt_tokens", 3}, {"completion_tokens", tokens}}}});
-  send("data: [DONE]\n\n");
-}
-
-void serve(const StreamRequest& request, const Send& send) {
-  if (request.asks_for("/v1/models"))
-    send(StreamingServer::whole(200, models));
-  else
-    write_text(request, send);
-}
-
 LoadResult load(const StreamingServer& server, int count, const LoadLevel& level, int tokens = 4) {
   const LoadTarget target{server.url() + "/v1/", "secret", "small"};
   const std::vector<std::string> bodies(static_cast<std::size_t>(count),
@@ -48,7 +27,7 @@ LoadResult load(const StreamingServer& server, int count, const LoadLevel& level
 }
 
 TEST(LoadClient, MeasuresWhatEachRequestSees) {
-  const StreamingServer server(serve);
+  const StreamingServer server(test::completions(models));
   const LoadResult result = load(server, 3, {});
   ASSERT_EQ(result.outcomes.size(), 3U);
   for (const LoadOutcome& outcome : result.outcomes) {
@@ -69,7 +48,7 @@ TEST(LoadClient, MeasuresWhatEachRequestSees) {
 }
 
 TEST(LoadClient, KeepsToItsConcurrency) {
-  const StreamingServer server(serve);
+  const StreamingServer server(test::completions(models));
   const LoadResult result = load(server, 12, {.concurrency = 3}, 8);
   EXPECT_EQ(result.most_at_once, 3);
   EXPECT_LE(server.most_at_once(), 4);  // the client may know of an end before the server does
@@ -77,7 +56,7 @@ TEST(LoadClient, KeepsToItsConcurrency) {
 }
 
 TEST(LoadClient, RequestsArriveAtRandomAtTheRate) {
-  const StreamingServer server(serve);
+  const StreamingServer server(test::completions(models));
   const LoadResult result = load(server, 20, {.rate = 200}, 1);
   std::set<double> starts;
   for (const LoadOutcome& outcome : result.outcomes) starts.insert(outcome.start);
@@ -179,7 +158,7 @@ TEST(LoadReport, PercentilesAreInterpolated) {
 }
 
 TEST(BenchServer, MeasuresEveryLevel) {
-  const StreamingServer server(serve);
+  const StreamingServer server(test::completions(models));
   ServerLoadOptions options;
   options.target.url = server.url();
   options.rates = {500};

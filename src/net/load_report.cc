@@ -8,17 +8,6 @@
 namespace layerboost {
 namespace {
 
-void add_statistics(Json& report, const std::string& name, const std::vector<double>& seconds) {
-  const auto count = static_cast<double>(std::max<std::size_t>(seconds.size(), 1));
-  const double mean = std::accumulate(seconds.begin(), seconds.end(), 0.0) / count;
-  double squares = 0;
-  for (const double value : seconds) squares += (value - mean) * (value - mean);
-  report["mean_" + name + "_ms"] = mean * 1000;
-  report["median_" + name + "_ms"] = percentile(seconds, 50) * 1000;
-  report["std_" + name + "_ms"] = std::sqrt(squares / count) * 1000;
-  report["p99_" + name + "_ms"] = percentile(seconds, 99) * 1000;
-}
-
 // Chunks that came in the busiest second; a chunk is a token but for servers that join them.
 double busiest_second(const std::vector<LoadOutcome>& outcomes) {
   std::map<std::int64_t, double> seconds;
@@ -48,6 +37,21 @@ double percentile(std::vector<double> values, double percent) {
   return values[below] + (values[above] - values[below]) * (position - static_cast<double>(below));
 }
 
+void add_statistics(Json& report, const std::string& name, const std::vector<double>& seconds) {
+  const auto count = static_cast<double>(std::max<std::size_t>(seconds.size(), 1));
+  const double mean = std::accumulate(seconds.begin(), seconds.end(), 0.0) / count;
+  double squares = 0;
+  for (const double value : seconds) squares += (value - mean) * (value - mean);
+  report["mean_" + name + "_ms"] = mean * 1000;
+  report["median_" + name + "_ms"] = percentile(seconds, 50) * 1000;
+  report["std_" + name + "_ms"] = std::sqrt(squares / count) * 1000;
+  report["p99_" + name + "_ms"] = percentile(seconds, 99) * 1000;
+}
+
+double time_per_output_token(const LoadOutcome& outcome) {
+  return (outcome.latency - outcome.first) / (outcome.generated_tokens - 1);
+}
+
 Json load_report(const LoadResult& result, const LoadLevel& level) {
   std::int64_t completed = 0, input = 0, output = 0;
   std::vector<double> first, per_token, intervals, latencies;
@@ -63,8 +67,7 @@ Json load_report(const LoadResult& result, const LoadLevel& level) {
     first.push_back(outcome.first);
     latencies.push_back(outcome.latency);
     intervals.insert(intervals.end(), outcome.intervals.begin(), outcome.intervals.end());
-    if (outcome.generated_tokens > 1)
-      per_token.push_back((outcome.latency - outcome.first) / (outcome.generated_tokens - 1));
+    if (outcome.generated_tokens > 1) per_token.push_back(time_per_output_token(outcome));
   }
   const auto per_second = [&](std::int64_t count) { return static_cast<double>(count) / result.duration; };
   Json report = {{"num_prompts", result.outcomes.size()},
@@ -89,27 +92,40 @@ Json load_report(const LoadResult& result, const LoadLevel& level) {
   return report;
 }
 
+std::string statistics_titles(const std::vector<std::string>& titles) {
+  std::string line;
+  for (const std::string& title : titles) line += fmt::format(" | {:^26}", title);
+  return line;
+}
+
+std::string statistics_headings(std::size_t count) {
+  std::string line;
+  for (std::size_t i = 0; i < count; ++i) line += fmt::format(" | {:>8} {:>8} {:>8}", "mean", "median", "p99");
+  return line;
+}
+
+std::string statistics_columns(const Json& report, const std::vector<std::string>& names) {
+  std::string line;
+  for (const std::string& name : names)
+    line += fmt::format(" | {:>8.1f} {:>8.1f} {:>8.1f}", report["mean_" + name + "_ms"].get<double>(),
+                        report["median_" + name + "_ms"].get<double>(), report["p99_" + name + "_ms"].get<double>());
+  return line;
+}
+
 std::string load_table_header() {
-  const std::string group = fmt::format(" | {:>8} {:>8} {:>8}", "mean", "median", "p99");
-  return fmt::format(
-      "{:>6} {:>5} {:>5} {:>5} {:>7} {:>8} {:>8} | {:^26} | {:^26} | {:^26} | {:^26}\n"
-      "{:>6} {:>5} {:>5} {:>5} {:>7} {:>8} {:>8}{}{}{}{}",
-      "rate", "at", "done", "fail", "req/s", "output", "all", "TTFT ms", "TPOT ms", "ITL ms", "E2EL ms", "req/s",
-      "once", "", "", "", "tok/s", "tok/s", group, group, group, group);
+  constexpr const char* columns = "{:>6} {:>5} {:>5} {:>5} {:>7} {:>8} {:>8}{}";
+  return fmt::format(columns, "rate", "at", "done", "fail", "req/s", "output", "all",
+                     statistics_titles({"TTFT ms", "TPOT ms", "ITL ms", "E2EL ms"})) +
+         "\n" + fmt::format(columns, "req/s", "once", "", "", "", "tok/s", "tok/s", statistics_headings(4));
 }
 
 std::string load_table_line(const Json& report) {
   const auto number = [&](const std::string& name) { return report[name].get<double>(); };
   const std::string rate = report["request_rate"].is_string() ? "inf" : fmt::format("{:g}", number("request_rate"));
   const std::string most = report["max_concurrency"].is_null() ? "-" : report["max_concurrency"].dump();
-  std::string line =
-      fmt::format("{:>6} {:>5} {:>5} {:>5} {:>7.2f} {:>8.1f} {:>8.1f}", rate, most, report["completed"].get<int>(),
-                  report["failed"].get<int>(), number("request_throughput"), number("output_throughput"),
-                  number("total_token_throughput"));
-  for (const std::string name : {"ttft", "tpot", "itl", "e2el"})
-    line += fmt::format(" | {:>8.1f} {:>8.1f} {:>8.1f}", number("mean_" + name + "_ms"),
-                        number("median_" + name + "_ms"), number("p99_" + name + "_ms"));
-  return line;
+  return fmt::format("{:>6} {:>5} {:>5} {:>5} {:>7.2f} {:>8.1f} {:>8.1f}{}", rate, most, report["completed"].get<int>(),
+                     report["failed"].get<int>(), number("request_throughput"), number("output_throughput"),
+                     number("total_token_throughput"), statistics_columns(report, {"ttft", "tpot", "itl", "e2el"}));
 }
 
 }  // namespace layerboost

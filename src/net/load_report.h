@@ -23,6 +23,18 @@ Json load_report(const LoadResult& result, const LoadLevel& level);
 std::string load_table_header();
 std::string load_table_line(const Json& report);
 
+/// Of a completed request with more than one token, seconds.
+double time_per_output_token(const LoadOutcome& outcome);
+
+/// Adds "mean_NAME_ms" and the like to `report`.
+void add_statistics(Json& report, const std::string& name, const std::vector<double>& seconds);
+
+/// Columns of a table with the mean, the median and the 99th percentile of measures: their headings in two lines, and
+/// a report's numbers.
+std::string statistics_titles(const std::vector<std::string>& titles);
+std::string statistics_headings(std::size_t count);
+std::string statistics_columns(const Json& report, const std::vector<std::string>& names);
+
 /// The value below which `percent` of `values` lie, interpolated; 0 for none.
 double percentile(std::vector<double> values, double percent);
 

@@ -1,24 +1,18 @@
 #include "net/server_load.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <ctime>
-#include <memory>
 #include <optional>
 
 #include "artifact/model_files.h"
 #include "base/in_quotes.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "base/random.h"
 #include "model/checkpoint.h"
 #include "net/load_report.h"
+#include "net/load_start.h"
 #include "text/tokenizer.h"
 
 namespace layerboost {
 namespace {
-
-constexpr int usual_vocabulary = 32000;
 
 struct Prompts {
   std::vector<std::string> bodies;
@@ -51,44 +45,16 @@ Prompts make_prompts(const ServerLoadOptions& options, const Tokenizer* tokenize
   return prompts;
 }
 
-void complete(ServerLoadOptions& options, const Tokenizer* tokenizer) {
-  const ServedModels served = served_models(options.target);
-  if (options.target.model.empty()) {
-    if (served.names.empty()) fail("{}: the server has no model", options.target.url);
-    options.target.model = served.names.front();
-  }
-  if (tokenizer != nullptr) options.vocabulary = static_cast<int>(tokenizer->size());
-  if (options.vocabulary == 0) options.vocabulary = served.vocabulary > 0 ? served.vocabulary : usual_vocabulary;
-  if (options.vocabulary <= first_random_token)
-    fail("`vocab` {}: must be more than {}", options.vocabulary, first_random_token);
-}
-
-void try_one(const ServerLoadOptions& options, const Tokenizer* tokenizer, std::uint64_t seed) {
-  const Prompts one = make_prompts(options, tokenizer, 1, ~seed);
-  const LoadResult result = run_load(options.target, one.bodies, one.tokens, {}, seed, [](const LoadOutcome&) {});
-  if (const std::string& error = result.outcomes[0].error; !error.empty())
-    fail("the first request to {} failed: {}", options.target.url, error);
-  const int generated = result.outcomes[0].generated_tokens;
-  if (generated != options.generate)
-    warn("the server wrote {} tokens instead of {}; it may not know \"ignore_eos\"", generated, options.generate);
-}
-
-std::string date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &utc)};
-}
-
 }  // namespace
 
 Json measure_server(ServerLoadOptions options, std::uint64_t seed, const Print& print) {
   std::optional<Tokenizer> tokenizer;
   if (!options.tokenizer.empty()) tokenizer.emplace(find_model_files(options.tokenizer).checkpoint->tokenizer());
   const Tokenizer* const text = tokenizer ? &*tokenizer : nullptr;
-  complete(options, text);
-  try_one(options, text, seed);
+  if (text != nullptr) options.vocabulary = static_cast<int>(text->size());
+  complete_target(options.target, options.vocabulary);
+  const Prompts one = make_prompts(options, text, 1, ~seed);
+  try_server(options.target, one.bodies.front(), one.tokens.front(), options.generate);
   print(fmt::format("{} at {}: {} requests for each line, {} tokens of prompt, {} generated\n{}\n",
                     printable(options.target.model, 200), options.target.url, options.requests, options.prompt,
                     options.generate, load_table_header()));
@@ -99,14 +65,9 @@ Json measure_server(ServerLoadOptions options, std::uint64_t seed, const Print& 
     Progress progress("requests", options.requests, "requests");
     const LoadResult result = run_load(options.target, prompts.bodies, prompts.tokens, level, seed,
                                        [&](const LoadOutcome&) { progress.advance(); });
-    Json report = {{"date", date()},
-                   {"endpoint_type", "openai"},
-                   {"label", nullptr},
-                   {"model_id", options.target.model},
-                   {"tokenizer_id", text != nullptr ? Json(options.tokenizer) : Json()},
-                   {"url", options.target.url},
-                   {"random_input_len", options.prompt},
-                   {"random_output_len", options.generate}};
+    Json report = report_head(options.target, options.tokenizer);
+    report["random_input_len"] = options.prompt;
+    report["random_output_len"] = options.generate;
     report.update(load_report(result, level));
     print(fmt::format("{}\n", load_table_line(report)));
     if (!report["errors"].empty()) warn("{}", report["errors"].front().get<std::string>());
