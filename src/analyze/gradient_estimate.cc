@@ -200,8 +200,8 @@ class Estimator {
       std::vector<MixerSpec> of_heads, others;
       for (const MixerSpec& choice : options_.choices) {
         // Whole heads put out what they did before only where the layer's own mixer sees everything.
-        const bool adds_up =
-            is_of_heads(native) && is_of_heads(choice) && (choice.full == 0 || native == full_attention);
+        const bool adds_up = is_restriction(model_.config, native) && is_restriction(model_.config, choice) &&
+                             (choice.full == 0 || native == full_attention);
         (adds_up ? of_heads : others).push_back(choice);
       }
       if (!of_heads.empty()) compare_heads(step, batch, layer, of_heads);
@@ -314,11 +314,6 @@ class Estimator {
     }
   }
 
-  /// Whether a mixer is what its heads compute of queries, keys and values, times Wo, and no parameters of its own.
-  [[nodiscard]] bool is_of_heads(const MixerSpec& spec) const {
-    return has_attention(spec.kind) && parameter_count(model_.config, spec.kind) == 0;
-  }
-
   static const float* floats(const AlignedBuffer& buffer) { return reinterpret_cast<const float*>(buffer.data()); }
   /// [N, D], for what the layer's mixer adds.
   [[nodiscard]] const float* gradient(std::size_t pass, int layer) const {
@@ -371,6 +366,10 @@ class Estimator {
 };
 
 }  // namespace
+
+bool is_restriction(const Config& config, const MixerSpec& choice) {
+  return has_attention(choice.kind) && parameter_count(config, choice.kind) == 0;
+}
 
 EstimatedLosses estimate_losses(const Model& model, MixerSet& mixers, const Calibration& calibration,
                                 const EstimateOptions& options) {

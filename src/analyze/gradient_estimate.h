@@ -21,6 +21,10 @@ struct EstimatedLoss {
 /// By layer and by what its mixer is changed to.
 using EstimatedLosses = std::vector<std::map<MixerSpec, EstimatedLoss>>;
 
+/// Whether a change only restricts what a layer's heads look at. Such changes are small, and the estimate is good for
+/// them; what a removal or another computation costs it says too low.
+bool is_restriction(const Config& config, const MixerSpec& choice);
+
 struct EstimateOptions {
   std::vector<MixerSpec> choices;
   int samples = 3;  // backward passes for each text's KL

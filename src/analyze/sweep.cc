@@ -75,17 +75,13 @@ class Sweep {
 
  private:
   void measure_missing() {
-    Progress progress("analyze", total_work(), "tokens");
-    base_ = runner_.record(unchanged_, progress);
-    if (asked("nll") || asked("kl")) analysis_.base["nll"] = without_differences(measured(base_.nll));
-    if (asked("retrieval")) analysis_.base["retrieval"] = without_differences(measured(base_.retrieval));
-    if (asked("task")) {
-      base_tasks_ = task_accuracies(unchanged_);
-      analysis_.base["task"] = without_differences(measured(base_tasks_));
-    }
-    if (options_.by_gradients)
+    record_unchanged();
+    if (options_.by_gradients) {
       estimates_ = estimate_losses(model_, mixers_, runner_.calibration(),
                                    {options_.choices, samples_of_text, options_.seed, asked("nll")});
+      find_contested();
+    }
+    Progress progress("analyze", work_ahead(), "tokens");
     float* const hidden = hidden_.reserve_as<float>(runner_.rows() * static_cast<std::size_t>(model_.config.hidden));
     runner_.embed(hidden);
     for (int layer = 0; layer < model_.config.layers; ++layer) {
@@ -101,6 +97,31 @@ class Sweep {
       std::copy(next_hidden_.begin(), next_hidden_.end(), hidden);
       analysis_.layers[layer] = std::move(scores);
       save();
+    }
+  }
+
+  void record_unchanged() {
+    Progress progress("unchanged model", runner_.measuring_work(0), "tokens");
+    base_ = runner_.record(unchanged_, progress);
+    if (asked("nll") || asked("kl")) analysis_.base["nll"] = without_differences(measured(base_.nll));
+    if (asked("retrieval")) analysis_.base["retrieval"] = without_differences(measured(base_.retrieval));
+    if (asked("task")) {
+      base_tasks_ = task_accuracies(unchanged_);
+      analysis_.base["task"] = without_differences(measured(base_tasks_));
+    }
+  }
+
+  /// See run_sweep().
+  void find_contested() {
+    const std::string_view by = asked("kl") ? "kl" : asked("nll") ? "nll" : "retrieval";
+    for (const MixerSpec& choice : options_.choices) {
+      if (is_restriction(model_.config, choice)) continue;
+      std::vector<std::pair<double, int>> losses;
+      for (int layer = 0; layer < model_.config.layers; ++layer)
+        losses.emplace_back(estimated(layer, choice).at(std::string(by)).mean, layer);
+      std::sort(losses.begin(), losses.end());
+      losses.resize((losses.size() + 3) / 4);
+      for (const auto& [loss, layer] : losses) contested_.emplace(layer, choice);
     }
   }
 
@@ -157,12 +178,16 @@ class Sweep {
     return value;
   }
 
-  [[nodiscard]] std::int64_t total_work() const {
-    const int layers = model_.config.layers;
-    std::int64_t total = runner_.measuring_work(0) + runner_.work(layers);
-    if (options_.by_gradients) return total;
-    for (int layer = 0; layer < layers; ++layer)
-      if (to_measure(layer)) total += std::ssize(options_.choices) * runner_.measuring_work(layer);
+  /// Whether a change is measured rather than estimated.
+  [[nodiscard]] bool is_measured(int layer, const MixerSpec& choice) const {
+    return !options_.by_gradients || contested_.contains({layer, choice});
+  }
+
+  [[nodiscard]] std::int64_t work_ahead() const {
+    std::int64_t total = runner_.work(model_.config.layers);
+    for (int layer = 0; layer < model_.config.layers; ++layer)
+      for (const MixerSpec& choice : options_.choices)
+        if (to_measure(layer) && is_measured(layer, choice)) total += runner_.measuring_work(layer);
     return total;
   }
 
@@ -217,17 +242,23 @@ class Sweep {
     const MixerList& changed = mixers_.list(specs);
     Scores scores;
     if (asked("task")) scores["task"] = measured(minus(base_tasks_, task_accuracies(changed)));
-    if (options_.by_gradients) {
-      const EstimatedLoss& loss = estimates_[static_cast<std::size_t>(layer)].at(choice);
-      if (asked("kl")) scores["kl"] = measured(loss.kl);
-      if (asked("nll")) scores["nll"] = measured(loss.nll);
-      if (asked("retrieval")) scores["retrieval"] = of_answers(loss.retrieval);
+    if (!is_measured(layer, choice)) {
+      scores.merge(estimated(layer, choice));
       return scores;
     }
     const CalibrationOutcome outcome = runner_.measure(changed, hidden, layer, progress);
     if (asked("kl")) scores["kl"] = measured(outcome.kl);
     if (asked("nll")) scores["nll"] = measured(minus(outcome.nll, base_.nll));
     if (asked("retrieval")) scores["retrieval"] = of_answers(retrieval_losses(base_, outcome));
+    return scores;
+  }
+
+  [[nodiscard]] Scores estimated(int layer, const MixerSpec& choice) const {
+    const EstimatedLoss& loss = estimates_[static_cast<std::size_t>(layer)].at(choice);
+    Scores scores;
+    if (asked("kl")) scores["kl"] = measured(loss.kl);
+    if (asked("nll")) scores["nll"] = measured(loss.nll);
+    if (asked("retrieval")) scores["retrieval"] = of_answers(loss.retrieval);
     return scores;
   }
 
@@ -306,6 +337,7 @@ class Sweep {
   std::vector<int> missing_;   // layers that no file had at the start
   CalibrationOutcome base_;
   EstimatedLosses estimates_;
+  std::set<std::pair<int, MixerSpec>> contested_;  // layers and their changes that are measured all the same
   std::vector<double> base_tasks_;
   MixerParameters maps_;
   AlignedBuffer hidden_;
