@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Takes a healed directory over into models/NAME, so that `boost` finds it: plan, adapter, record and log, without the paths of this machine.
-#   scripts/ready-made.sh HEALED NAME      such as: scripts/ready-made.sh out/standard smollm2-135m
-# NAME is the MODEL that the base model is found by (layerboost eval NAME).
+# Takes a healed directory over into models/NAME, or models/NAME-VARIANT, so that it comes with the program as NAME or NAME:VARIANT: plan, adapter,
+# record and log, without the paths of this machine.
+#   scripts/ready-made.sh HEALED NAME [VARIANT]      such as: scripts/ready-made.sh out/standard smollm2-135m
+# NAME is the MODEL that the base model is found by (layerboost eval NAME). `boost` takes the plan without VARIANT.
 set -euo pipefail
-[ $# -eq 2 ] || { sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 2 ] || [ $# -eq 3 ] || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 binary=${LAYERBOOST:-$root/build/release/layerboost}
-target=$root/models/$2
+target=$root/models/$2${3:+-$3}
 "$binary" info "$1" >/dev/null # its hashes are right
 mkdir -p "$target"
 cp "$1/adapter.safetensors" "$target/"

@@ -55,10 +55,10 @@ struct PerplexityResult {
 class LAYERBOOST_API LanguageModel {
  public:
   /// Opens what the commands take for MODEL: a GGUF file, a Hugging Face directory, a directory that `layerboost
-  /// boost`, `heal` or `export` wrote, ORG/NAME where the model was fetched, "smollm2-135m" with the plan that comes with
-  /// layerboost, or "smollm2-135m:base" without it. The weights are read and packed here: this takes seconds. Throws Error where there is no
-  /// such model, where it has no tokenizer, where plan, adapter and model don't belong together, and on a CPU without
-  /// AVX2.
+  /// boost`, `heal` or `export` wrote, ORG/NAME where the model was fetched, "smollm2-135m" with the plan that comes
+  /// with layerboost, or "smollm2-135m:base" without it. The weights are read and packed here: this takes seconds.
+  /// Throws Error where there is no such model, where it has no tokenizer, where plan, adapter and model don't belong
+  /// together, and on a CPU without AVX2.
   explicit LanguageModel(const std::string& model, const ModelOptions& options = {});
   ~LanguageModel();
   LanguageModel(LanguageModel&& other) noexcept;

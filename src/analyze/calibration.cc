@@ -32,19 +32,12 @@ std::vector<std::vector<TokenId>> texts_from_file(const Model& model, const Cali
 /// `options.retrieval_items` of the family's questions.
 std::vector<CalibrationSequence> make_questions(const Model& model, const CalibrationOptions& options,
                                                 const Calibration& calibration) {
-  std::string prose;
-  for (const CalibrationSequence& text : calibration.sequences) prose += model.text().decode(text.tokens) + "\n";
-  std::vector<FillerText> fillers = {repeated_filler()};
-  if (FillerText pieces = filler_of(prose); !pieces.empty()) fillers.push_back(std::move(pieces));
-  const RetrievalOptions family = {WordingUse::choose, calibration.retrieval_length, retrieval_depths, options.seed,
-                                   bos_token(model.text(), BosMode::automatic)};
-  const std::vector<RetrievalItem> items = retrieval_items(model.text(), fillers, family);
-  const std::size_t rows = items.size() / retrieval_depths;  // a wording in one form
+  std::vector<std::vector<TokenId>> texts;
+  for (const CalibrationSequence& text : calibration.sequences) texts.push_back(text.tokens);
   std::vector<CalibrationSequence> questions;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(options.retrieval_items); ++i) {
-    const std::size_t stride = 7;  // all rows and depths take part, in whatever number they are
-    const std::size_t row = i * stride % rows, depth = (i * 3 + i / rows) % retrieval_depths;
-    const RetrievalItem& item = items[row * retrieval_depths + depth];
+  for (const RetrievalItem& item :
+       choosing_questions(model.text(), texts, calibration.retrieval_length, options.retrieval_items, options.seed,
+                          bos_token(model.text(), BosMode::automatic))) {
     CalibrationSequence& question = questions.emplace_back();
     question.tokens = item.prompt;
     question.tokens.insert(question.tokens.end(), item.answer.begin(), item.answer.end());

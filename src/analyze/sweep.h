@@ -31,8 +31,8 @@ struct SweepOptions {
 ///
 /// The unchanged model's hidden states at the current layer's input are kept, and each change restarts from there: on
 /// average half of the layers run for each. By gradients (analyze/gradient_estimate.h) no change runs more than its own
-/// layer, but for those that aren't restrictions in the quarter of the layers where each seems to lose least: a plan may
-/// take them there, and the estimate says their losses too low, so they are measured after all. Where several ranks
+/// layer, but for those that aren't restrictions in the quarter of the layers where each seems to lose least: a plan
+/// may take them there, and the estimate says their losses too low, so they are measured after all. Where several ranks
 /// share the layers, each but the first keeps its own in STEM.rankN.EXTENSION until all are done; the first then has
 /// the whole analysis, the others what they measured. `run` gives the file's run object each time it is written. Throws
 /// Error when `path` holds another sweep, Interrupted.

@@ -27,7 +27,7 @@ std::int64_t tokens_in(double minutes, const Model& model, const HealPlan& plan,
   fs::remove_all(trial);
   options.tokens = 1;
   options.held_out = 1;
-  options.passkeys = 0;
+  options.questions = 0;
   const HealResult result = heal(model, plan, options, trial, run);
   fs::remove_all(trial);
   const double speed = static_cast<double>(result.tokens) / std::max(result.seconds, 1e-3);

@@ -22,10 +22,10 @@ fs::path find_cached_model(const std::string& name);
 /// Where the healed models are that come with the program: models/ of data_directory().
 fs::path models_directory();
 
-/// `model`, or what it means of what comes with the program: "models/NAME", where there is nothing of this name here, is
-/// the folder NAME of models_directory(), so that it is the same word in the source's folder and where the program is
-/// installed; "smollm2-135m:VARIANT" is the folder smollm2-135m-VARIANT there; and "smollm2-135m:base" the default model
-/// itself. Throws Error for a variant that isn't there.
+/// `model`, or what it means of what comes with the program: "models/NAME", where there is nothing of this name here,
+/// is the folder NAME of models_directory(), so that it is the same word in the source's folder and where the program
+/// is installed; "smollm2-135m:VARIANT" is the folder smollm2-135m-VARIANT there; and "smollm2-135m:base" the default
+/// model itself. Throws Error for a variant that isn't there.
 std::string shipped_or_given(const std::string& model);
 
 /// The same where a model is to be run as it comes: "smollm2-135m" is then the healed model of this name, where it came

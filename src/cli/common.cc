@@ -56,8 +56,11 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
 }
 
 void add_model_option(CLI::App& command, std::string& model, bool required) {
-  command.add_option("MODEL", model, "A GGUF file, a model directory, a directory of boost or heal, or a name; smollm2-135m has the plan that "
-                     "comes with the program, smollm2-135m:base has none")
+  command
+      .add_option(
+          "MODEL", model,
+          "A GGUF file, a model directory, a directory of boost or heal, or a name; smollm2-135m has the plan that "
+          "comes with the program, smollm2-135m:base has none")
       ->required(required)
       ->type_name("");
 }

@@ -175,7 +175,7 @@ void add_data_options(CLI::App& command, HealFlags& options) {
       ->type_name("N")
       ->check(whole_number(1))
       ->capture_default_str();
-  command.add_option("--passkeys", heal_options.passkeys, "Held-out passkey prompts; 0: none")
+  command.add_option("--questions", heal_options.questions, "Held-out questions about facts far back; 0: none")
       ->type_name("N")
       ->check(whole_number(0))
       ->capture_default_str();

@@ -157,8 +157,8 @@ void print_healing(const HealedDirectory& healed, const Adapter& adapter, const 
   fmt::print("held out  kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (unchanged {:.3f})", number(before, "kl"),
              number(after, "kl"), number(before, "perplexity"), number(after, "perplexity"),
              number(after, "teacher_perplexity"));
-  if (after.contains("passkey") && !after["passkey"].is_null() && number(after, "passkey") >= 0)
-    fmt::print(", passkey {:.0f} -> {:.0f} %", 100 * number(before, "passkey"), 100 * number(after, "passkey"));
+  if (after.contains("found"))
+    fmt::print(", facts {:.0f} -> {:.0f} %", 100 * number(before, "found"), 100 * number(after, "found"));
   fmt::print("\n");
 }
 

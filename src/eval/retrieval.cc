@@ -313,6 +313,24 @@ std::vector<RetrievalItem> retrieval_items(const Tokenizer& tokenizer, std::span
   return items;
 }
 
+std::vector<RetrievalItem> choosing_questions(const Tokenizer& tokenizer, std::span<const std::vector<TokenId>> texts,
+                                              int length, int count, std::uint64_t seed, TokenId bos) {
+  std::string prose;
+  for (const std::vector<TokenId>& text : texts) prose += tokenizer.decode(text) + "\n";
+  std::vector<FillerText> fillers = {repeated_filler()};
+  if (FillerText pieces = filler_of(prose); !pieces.empty()) fillers.push_back(std::move(pieces));
+  const std::vector<RetrievalItem> items =
+      retrieval_items(tokenizer, fillers, {WordingUse::choose, length, retrieval_depths, seed, bos});
+  const std::size_t rows = items.size() / retrieval_depths;  // a wording in one form
+  std::vector<RetrievalItem> questions;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+    const std::size_t stride = 7;
+    const std::size_t row = i * stride % rows, depth = (i * 3 + i / rows) % retrieval_depths;
+    questions.push_back(items[row * retrieval_depths + depth]);
+  }
+  return questions;
+}
+
 std::vector<TokenId> retrieval_text(const Tokenizer& tokenizer, const FillerText& filler, int length,
                                     std::uint64_t seed, TokenId bos) {
   LB_CHECK(!filler.empty());

@@ -48,6 +48,12 @@ struct RetrievalItem {
 std::vector<RetrievalItem> retrieval_items(const Tokenizer& tokenizer, std::span<const FillerText> fillers,
                                            const RetrievalOptions& options);
 
+/// `count` questions of at most `length` tokens in the wordings that choose, hidden in repeated sentences and in
+/// `texts`: wordings, forms and depths take turns, so that all take part in whatever number they are. Throws Error as
+/// retrieval_items().
+std::vector<RetrievalItem> choosing_questions(const Tokenizer& tokenizer, std::span<const std::vector<TokenId>> texts,
+                                              int length, int count, std::uint64_t seed, TokenId bos);
+
 /// A text of `length` tokens that states facts in the wordings that choose and asks for all of them at its end, with
 /// their answers: what looking far back can be learnt from. Its filler begins somewhere in `filler`. Throws Error where
 /// the length is too short for one fact.

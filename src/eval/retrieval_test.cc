@@ -132,6 +132,19 @@ TEST(Retrieval, FactsComeFromTheSeedAndAreThoseOfBothForms) {
   EXPECT_THAT(tokenizer.decode(first[0].answer), HasSubstr(tokenizer.decode(first[4].answer)));
 }
 
+TEST(Retrieval, WordingsFormsAndDepthsTakeTurns) {
+  const Tokenizer tokenizer = tokenizer_that_chats();
+  const auto rows = 2 * wordings_for(WordingUse::choose).size();
+  std::set<std::pair<int, bool>> asked;
+  std::set<double> places;
+  for (const RetrievalItem& item : choosing_questions(tokenizer, {}, 1500, static_cast<int>(rows), 0, -1)) {
+    asked.insert({item.wording, item.chat});
+    places.insert(item.depth);
+  }
+  EXPECT_EQ(asked.size(), rows);
+  EXPECT_EQ(std::ssize(places), retrieval_depths);
+}
+
 TEST(Retrieval, LengthsThatAreTooShort) {
   const Tokenizer tokenizer(tokenizer_data_for_tests());
   const FillerText filler = repeated_filler();

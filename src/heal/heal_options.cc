@@ -29,7 +29,7 @@ Json HealOptions::to_json() const {
           {"seed", seed},
           {"valid-every", measure_every},
           {"valid-sequences", held_out},
-          {"passkeys", passkeys}};
+          {"questions", questions}};
 }
 
 double rate_at(const HealOptions& options, std::int64_t step) {

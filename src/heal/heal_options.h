@@ -34,7 +34,7 @@ struct HealOptions {
   std::uint64_t seed = 0;
   std::int64_t measure_every = 0;  // tokens between measurements; 0: see tokens_between_measurements()
   int held_out = 16;               // sequences of held-out text
-  int passkeys = 10;               // held-out passkey prompts
+  int questions = 18;              // held-out questions about facts far back
   double save_minutes = 3;         // between checkpoints
   /// Processes that share each step's sequences; the first alone measures and writes.
   const Ranks* ranks = &Ranks::alone();

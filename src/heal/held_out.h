@@ -1,10 +1,10 @@
-// What a healing run is judged by on the way: text and passkeys that it doesn't learn from.
+// What a healing run is judged by on the way: text that it doesn't learn from, and questions about facts far back.
 #pragma once
 
 #include <vector>
 
 #include "base/json.h"
-#include "eval/passkey.h"
+#include "eval/retrieval.h"
 #include "heal/distiller.h"
 
 namespace layerboost {
@@ -12,9 +12,9 @@ namespace layerboost {
 struct HeldOutResult {
   double kl = 0, kl_error = 0;  // nats; the standard error over sequences
   double perplexity = 0, teacher_perplexity = 0;
-  double passkey = -1;  // share of digits' sequences found; -1: not measured
+  double found = -1;  // share of the questions' answers that greedy decoding gives; -1: not measured
 
-  /// {"kl", "kl_stderr", "perplexity", "teacher_perplexity", "passkey"}
+  /// {"kl", "kl_stderr", "perplexity", "teacher_perplexity", "found"}
   [[nodiscard]] Json to_json() const;
 };
 HeldOutResult held_out_from_json(const Json& json, const std::string& where);
@@ -22,18 +22,18 @@ HeldOutResult held_out_from_json(const Json& json, const std::string& where);
 /// The measurement; always on the same sequences.
 class HeldOut {
  public:
-  /// `texts`: sequences of one length. `passkeys` prompts (0: none) of that length too, where the tokenizer and the
-  /// length allow.
-  HeldOut(const Model& model, std::vector<std::vector<TokenId>> texts, int passkeys, std::uint64_t seed);
+  /// `texts`: sequences of one length. `questions` (0: none) of that length too, in the wordings that choose, where the
+  /// tokenizer and the length allow.
+  HeldOut(const Model& model, std::vector<std::vector<TokenId>> texts, int questions, std::uint64_t seed);
 
   /// In batches of `sequences`. Throws Interrupted.
   [[nodiscard]] HeldOutResult measure(Distiller& distiller, int sequences) const;
 
  private:
-  [[nodiscard]] double measure_passkey(Distiller& distiller, int sequences) const;
+  [[nodiscard]] double share_found(Distiller& distiller, int sequences) const;
 
   std::vector<std::vector<TokenId>> texts_;
-  std::vector<PasskeyItem> passkeys_;
+  std::vector<RetrievalItem> questions_;
 };
 
 }  // namespace layerboost

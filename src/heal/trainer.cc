@@ -32,7 +32,7 @@ Trainer::Trainer(const Model& model, Student& student, HealText& text, const Hea
       files_(std::move(files)),
       ranks_(*options.ranks),
       distiller_(model, student, options.loss),
-      held_out_(model, text.held_out(), options.passkeys, options.seed),
+      held_out_(model, text.held_out(), options.questions, options.seed),
       micro_sequences_(micro_batch_sequences(options, student)),
       match_steps_(student.cores().empty() ? 0 : options.match_steps()),
       gradients_(student.parameter_count()),
@@ -243,9 +243,9 @@ void Trainer::measure() {
   state_.measured_step = state_.step;
   save();
   const std::string error = std::isfinite(result.kl_error) ? fmt::format(" ± {:.4f}", result.kl_error) : "";
-  const std::string passkey = result.passkey >= 0 ? fmt::format(", passkey {:.0f} %", 100 * result.passkey) : "";
+  const std::string found = result.found >= 0 ? fmt::format(", facts {:.0f} %", 100 * result.found) : "";
   note("step {}: held-out kl {:.4f}{}, perplexity {:.3f} (teacher {:.3f}){}", state_.step, result.kl, error,
-       result.perplexity, result.teacher_perplexity, passkey);
+       result.perplexity, result.teacher_perplexity, found);
 }
 
 void Trainer::save() {

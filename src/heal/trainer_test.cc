@@ -44,7 +44,7 @@ class TrainerTest : public testing::Test {
     options_.tokens = 72 * 8;
     options_.lora = {4, 8};
     options_.rate = 2e-3;
-    options_.passkeys = 0;
+    options_.questions = 0;
     options_.save_minutes = 0;
     options_.measure_every = 72 * 3;
     fs::remove_all(directory_);

@@ -114,6 +114,11 @@ class Call {
         padded_value_(shape.values.padded_value()) {}
 
   void plan(std::span<const AttentionTask> tasks, Schedule& schedule) const {
+    // Room for what short calls have, whose lists would grow again and again.
+    schedule.heads.reserve(static_cast<std::size_t>(shape_.heads));
+    schedule.groups.reserve(static_cast<std::size_t>(shape_.keys.kv_heads));
+    schedule.items.reserve(32 + tasks.size() * static_cast<std::size_t>(shape_.keys.kv_heads));
+    schedule.merges.reserve(static_cast<std::size_t>(shape_.keys.kv_heads));
     std::ptrdiff_t partial_floats = 0;
     std::size_t first_band = 0;
     const AttentionTask* before = nullptr;

@@ -1,6 +1,7 @@
 #include "mixer/page_cache.h"
 
 #include <algorithm>
+#include <span>
 
 namespace layerboost {
 namespace {
@@ -10,7 +11,25 @@ int pages_for(int length) { return (length + page_slots - 1) / page_slots; }
 }  // namespace
 
 PageCache::PageCache(const AttentionBlock& block, std::size_t first_block, std::vector<int> heads)
-    : first_block_(first_block), heads_(std::move(heads)), layout_(block.layout(page_slots, heads_)) {}
+    : block_(block), first_block_(first_block), heads_(std::move(heads)), layout_(block.layout(page_slots, heads_)) {}
+
+void PageCache::attend(const MixerRows& rows, const Projected& projected, KernelScratch& scratch) const {
+  std::vector<KvWrite> writes;
+  for (const MixerSpan& span : rows.spans) put(span, writes);
+  block_.store(writes, projected, scratch);
+
+  std::vector<KvSegment> segments;  // of all spans, one after another
+  std::vector<std::size_t> ends;
+  for (const MixerSpan& span : rows.spans) {
+    add_segments(span, false, segments);
+    ends.push_back(segments.size());
+  }
+  std::vector<AttentionTask> tasks;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < rows.spans.size(); first = ends[i++])
+    tasks.push_back(block_.task(rows.spans[i], projected, 0, std::span(segments).subspan(first, ends[i] - first)));
+  block_.attend(tasks, scratch);
+}
 
 void PageCache::put(const MixerSpan& span, std::vector<KvWrite>& writes) const {
   reserve(*span.cache, span.position + span.count);

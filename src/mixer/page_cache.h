@@ -11,10 +11,14 @@ namespace layerboost {
 /// In a layer's cache from block `first_block` on: pages of 64 positions, allocated as the text reaches them.
 class PageCache {
  public:
-  /// heads: the KV heads that are kept; empty: all.
+  /// heads: the KV heads that are kept; empty: all. `block` must outlive it.
   explicit PageCache(const AttentionBlock& block, std::size_t first_block = 0, std::vector<int> heads = {});
 
   [[nodiscard]] std::size_t first_block() const { return first_block_; }
+
+  /// Fills projected.output with each query's softmax attention over all before it and itself, and keeps the new keys
+  /// and values. Requires: all heads are kept.
+  void attend(const MixerRows& rows, const Projected& projected, KernelScratch& scratch) const;
 
   /// What of a span goes into the pages, which are allocated and no longer shared.
   void put(const MixerSpan& span, std::vector<KvWrite>& writes) const;
@@ -32,6 +36,7 @@ class PageCache {
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const;
 
  private:
+  const AttentionBlock& block_;
   std::size_t first_block_;
   std::vector<int> heads_;
   KvLayout layout_;

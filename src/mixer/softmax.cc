@@ -4,26 +4,6 @@
 
 namespace layerboost {
 
-void SoftmaxMixer::forward(const MixerRows& rows, Workspace& workspace) const {
-  const Projected projected = block_.project(rows, workspace);
-  std::vector<KvWrite> writes;
-  for (const MixerSpan& span : rows.spans) cache_.put(span, writes);
-  block_.store(writes, projected, workspace.scratch);
-
-  std::vector<KvSegment> segments;  // of all spans, one after another
-  std::vector<std::size_t> ends;
-  for (const MixerSpan& span : rows.spans) {
-    cache_.add_segments(span, false, segments);
-    ends.push_back(segments.size());
-  }
-  std::vector<AttentionTask> tasks;
-  std::size_t first = 0;
-  for (std::size_t i = 0; i < rows.spans.size(); first = ends[i++])
-    tasks.push_back(block_.task(rows.spans[i], projected, 0, std::span(segments).subspan(first, ends[i] - first)));
-  block_.attend(tasks, workspace.scratch);
-  block_.add_output(rows, projected, workspace);
-}
-
 constinit const MixerDescriptor softmax_descriptor = {
     .kind = MixerKind::softmax,
     .name = "softmax",
