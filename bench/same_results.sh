@@ -59,7 +59,9 @@ middle = ({"mixer": "hybrid", "window": 32, "sinks": 4}, {"mixer": "gated", "win
 for i in range(20, 26): plan["layers"][i] = {"layer": i, **middle[i % 3]}
 print(json.dumps(plan))
 PYTHON
-  "$program" heal model/small.gguf --plan mixed.json -o healed --text "$text" --tokens 3k --length 128 --batch 1024 --passkeys 0 \
+  local questions=--questions # by its name of earlier versions
+  "$program" heal --help | grep -q -e --questions || questions=--passkeys
+  "$program" heal model/small.gguf --plan mixed.json -o healed --text "$text" --tokens 3k --length 128 --batch 1024 $questions 0 \
     --valid-sequences 2 2>heal.err >out/heal.txt || { cat heal.err >&2; return 1; }
   sha256sum healed/adapter.safetensors healed/plan.json >out/healed.sha
   run eval-healed eval healed --text "$text" --limit 1

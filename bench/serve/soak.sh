@@ -2,14 +2,14 @@
 # Minutes of everything at once against `layerboost serve`: mixed lengths, clients that leave, bursts of 500 connections, malformed requests,
 # and so little memory that texts are pre-empted. Nothing may crash, resident memory must stay flat, /health must answer, and every greedy answer
 # is the same request's answer when it was alone, up to the first token whose lead over the next is within rounding.
-#   bench/serve/soak.sh [SECONDS [MODEL [FLAG...]]]      default: 180 s, smollm2-135m; FLAGs go to serve (--memory is 24M unless given)
+#   bench/serve/soak.sh [SECONDS [MODEL [FLAG...]]]      default: 180 s, smollm2-135m:base; FLAGs go to serve (--memory is 24M unless given)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/bench/serve/common.sh"
 python=/usr/bin/python3
 "$python" -c 'import aiohttp' 2>/dev/null || { echo "soak.sh: aiohttp is missing: run scripts/setup.sh test" >&2; exit 1; }
 seconds=${1:-180}
-model=${2:-smollm2-135m}
+model=${2:-smollm2-135m:base}
 shift $(($# < 2 ? $# : 2))
 ulimit -n "$(ulimit -Hn)"
 [[ " $* " == *" --memory "* ]] || set -- --memory 24M "$@"

@@ -76,11 +76,7 @@ class Sweep {
  private:
   void measure_missing() {
     record_unchanged();
-    if (options_.by_gradients) {
-      estimates_ = estimate_losses(model_, mixers_, runner_.calibration(),
-                                   {options_.choices, samples_of_text, options_.seed, asked("nll")});
-      find_contested();
-    }
+    estimate();
     Progress progress("analyze", work_ahead(), "tokens");
     float* const hidden = hidden_.reserve_as<float>(runner_.rows() * static_cast<std::size_t>(model_.config.hidden));
     runner_.embed(hidden);
@@ -111,18 +107,13 @@ class Sweep {
     }
   }
 
-  /// See run_sweep().
-  void find_contested() {
-    const std::string_view by = asked("kl") ? "kl" : asked("nll") ? "nll" : "retrieval";
-    for (const MixerSpec& choice : options_.choices) {
-      if (is_restriction(model_.config, choice)) continue;
-      std::vector<std::pair<double, int>> losses;
-      for (int layer = 0; layer < model_.config.layers; ++layer)
-        losses.emplace_back(estimated(layer, choice).at(std::string(by)).mean, layer);
-      std::sort(losses.begin(), losses.end());
-      losses.resize((losses.size() + 3) / 4);
-      for (const auto& [loss, layer] : losses) contested_.emplace(layer, choice);
-    }
+  void estimate() {
+    std::vector<MixerSpec> choices;
+    for (const MixerSpec& choice : options_.choices)
+      if (!is_measured(choice)) choices.push_back(choice);
+    if (choices.empty()) return;
+    estimates_ = estimate_losses(model_, mixers_, runner_.calibration(),
+                                 {std::move(choices), samples_of_text, options_.seed, asked("nll")});
   }
 
   /// Which layers are missing, as the first rank's file says.
@@ -179,15 +170,15 @@ class Sweep {
   }
 
   /// Whether a change is measured rather than estimated.
-  [[nodiscard]] bool is_measured(int layer, const MixerSpec& choice) const {
-    return !options_.by_gradients || contested_.contains({layer, choice});
+  [[nodiscard]] bool is_measured(const MixerSpec& choice) const {
+    return !options_.by_gradients || !is_restriction(model_.config, choice);
   }
 
   [[nodiscard]] std::int64_t work_ahead() const {
     std::int64_t total = runner_.work(model_.config.layers);
     for (int layer = 0; layer < model_.config.layers; ++layer)
       for (const MixerSpec& choice : options_.choices)
-        if (to_measure(layer) && is_measured(layer, choice)) total += runner_.measuring_work(layer);
+        if (to_measure(layer) && is_measured(choice)) total += runner_.measuring_work(layer);
     return total;
   }
 
@@ -242,7 +233,7 @@ class Sweep {
     const MixerList& changed = mixers_.list(specs);
     Scores scores;
     if (asked("task")) scores["task"] = measured(minus(base_tasks_, task_accuracies(changed)));
-    if (!is_measured(layer, choice)) {
+    if (!is_measured(choice)) {
       scores.merge(estimated(layer, choice));
       return scores;
     }
@@ -337,7 +328,6 @@ class Sweep {
   std::vector<int> missing_;   // layers that no file had at the start
   CalibrationOutcome base_;
   EstimatedLosses estimates_;
-  std::set<std::pair<int, MixerSpec>> contested_;  // layers and their changes that are measured all the same
   std::vector<double> base_tasks_;
   MixerParameters maps_;
   AlignedBuffer hidden_;

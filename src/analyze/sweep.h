@@ -20,7 +20,7 @@ struct SweepOptions {
   std::vector<MixerSpec> choices;     // what each layer is changed to
   std::vector<std::string> measures;  // of analysis_measures()
   std::vector<Task> tasks;            // for the measure "task"
-  bool by_gradients = false;          // kl, nll and retrieval from gradients, but for what is contested: see below
+  bool by_gradients = false;          // kl, nll and retrieval of restrictions from gradients
   std::uint64_t seed = 0;             // of the tokens that the estimate samples
   const Ranks* ranks = nullptr;       // processes that share the layers among them; nullptr: this one does all
 };
@@ -30,12 +30,10 @@ struct SweepOptions {
 /// map) are kept beside it, as STEM.maps.safetensors.
 ///
 /// The unchanged model's hidden states at the current layer's input are kept, and each change restarts from there: on
-/// average half of the layers run for each. By gradients (analyze/gradient_estimate.h) no change runs more than its own
-/// layer, but for those that aren't restrictions in the quarter of the layers where each seems to lose least: a plan
-/// may take them there, and the estimate says their losses too low, so they are measured after all. Where several ranks
-/// share the layers, each but the first keeps its own in STEM.rankN.EXTENSION until all are done; the first then has
-/// the whole analysis, the others what they measured. `run` gives the file's run object each time it is written. Throws
-/// Error when `path` holds another sweep, Interrupted.
+/// average half of the layers run for each. By gradients, restrictions (analyze/gradient_estimate.h) run no more than
+/// their own layer. Where several ranks share the layers, each but the first keeps its own in STEM.rankN.EXTENSION
+/// until all are done; the first then has the whole analysis, the others what they measured. `run` gives the file's run
+/// object each time it is written. Throws Error when `path` holds another sweep, Interrupted.
 Analysis run_sweep(const Model& model, MixerSet& mixers, const Calibration& calibration, const SweepOptions& options,
                    const std::filesystem::path& path, const std::function<Json()>& run);
 

@@ -65,7 +65,7 @@ class Estimator {
     seconds += base + rows_ * times_.row;  // the unchanged model, and its layers one by one
     // From each layer on, for each choice that is measured: half of the layers in the mean.
     const double measuring = rows_ * times_.row * (layers + 1) / 2 + layers * scored_ * times_.head;
-    seconds += options_.analyze.by_gradients ? gradients() + contested() * measuring : choices * measuring;
+    seconds += options_.analyze.by_gradients ? gradients() + measured_choices() * measuring : choices * measuring;
     if (!options_.analyze.tasks.empty() && options_.analyze.asks_for("task"))
       seconds += (choices * layers + 1) * task_tokens() * (times_.row + times_.head / 4);
     return {"1/6 analyze",
@@ -80,11 +80,11 @@ class Estimator {
     return times_.row * (1.5 * rows_ + 2 * (passes * scored_ + (rows_ - scored_))) + passes * scored_ * times_.head;
   }
 
-  /// Choices of which by gradients a quarter of the layers is measured, as so many in all layers.
-  [[nodiscard]] double contested() const {
+  /// Choices that by gradients are measured all the same.
+  [[nodiscard]] double measured_choices() const {
     const std::vector<MixerSpec> choices = choices_of(options_.analyze, config_);
     const auto restricts = [&](const MixerSpec& choice) { return is_restriction(config_, choice); };
-    return static_cast<double>(std::ssize(choices) - std::ranges::count_if(choices, restricts)) / 4;
+    return static_cast<double>(std::ssize(choices) - std::ranges::count_if(choices, restricts));
   }
 
   [[nodiscard]] StepEstimate plan() const {

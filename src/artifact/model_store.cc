@@ -118,7 +118,7 @@ std::string variant_of_default(const std::string& variant) { return fmt::format(
 
 /// What "smollm2-135m:VARIANT" stands for.
 std::string shipped_variant(const std::string& variant) {
-  if (variant == unchanged_variant) return default_model;
+  if (variant == unchanged_variant) return find_cached_model(default_model).string();
   const std::string prefix = fmt::format("{}-", default_model);
   std::vector<std::string> names = {default_model, variant_of_default(unchanged_variant)};
   for (const fs::path& folder : folders_in(models_directory())) {
@@ -162,8 +162,13 @@ std::string shipped_or_given(const std::string& model) {
   return is_ours(shipped) ? shipped.string() : model;
 }
 
+std::string base_name(const std::string& model) {
+  return model == variant_of_default(unchanged_variant) ? default_model : model;
+}
+
 std::string as_it_comes(const std::string& model) {
-  if (model != default_model) return shipped_or_given(model);
+  std::error_code ignored;
+  if (model != default_model || fs::exists(model, ignored)) return shipped_or_given(model);
   const fs::path shipped = models_directory() / default_model;
   return is_ours(shipped) ? shipped.string() : model;
 }

@@ -25,12 +25,16 @@ fs::path models_directory();
 /// `model`, or what it means of what comes with the program: "models/NAME", where there is nothing of this name here,
 /// is the folder NAME of models_directory(), so that it is the same word in the source's folder and where the program
 /// is installed; "smollm2-135m:VARIANT" is the folder smollm2-135m-VARIANT there; and "smollm2-135m:base" the default
-/// model itself. Throws Error for a variant that isn't there.
+/// model in the cache. Throws Error for a variant that isn't there.
 std::string shipped_or_given(const std::string& model);
 
-/// The same where a model is to be run as it comes: "smollm2-135m" is then the healed model of this name, where it came
-/// with the program.
+/// The same where a model is to be run as it comes: "smollm2-135m", where there is nothing of this name here, is then
+/// the healed model of this name, if it came with the program.
 std::string as_it_comes(const std::string& model);
+
+/// The name under which find_cached_model() finds what a MODEL argument named: "smollm2-135m" of "smollm2-135m:base",
+/// else `model`.
+std::string base_name(const std::string& model);
 
 /// The folder in the cache where `layerboost pull` puts ORG/NAME. Throws Error when `name` isn't of that form.
 fs::path store_path(const std::string& name);

@@ -124,8 +124,19 @@ TEST_F(ModelStore, SuggestsNamesThatExist) {
 TEST_F(ModelStore, TheDefaultModelHasVariants) {
   const std::string shipped = (models_directory() / "smollm2-135m").string();
   EXPECT_EQ(as_it_comes("smollm2-135m"), shipped);
-  EXPECT_EQ(as_it_comes("smollm2-135m:base"), "smollm2-135m");
-  EXPECT_EQ(shipped_or_given("smollm2-135m:base"), "smollm2-135m");
+  EXPECT_EQ(as_it_comes("smollm2-135m:recall"), shipped + "-recall");
+  EXPECT_EQ(shipped_or_given("smollm2-135m"), "smollm2-135m") << "what makes plans begins with the model itself";
+  EXPECT_THAT(test::error_of([&] { (void)as_it_comes("smollm2-135m:base"); }), HasSubstr("scripts/get-model.sh"));
+  const fs::path file = cache_dir() / "models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf";
+  write_file(file, "x");
+  for (const auto& find : {as_it_comes, shipped_or_given}) EXPECT_EQ(find("smollm2-135m:base"), file);
+  EXPECT_EQ(base_name("smollm2-135m:base"), "smollm2-135m");
+  EXPECT_EQ(base_name("smollm2-135m:recall"), "smollm2-135m:recall");
+  const fs::path before = fs::current_path();
+  fs::current_path(root_);
+  fs::create_directories("smollm2-135m");
+  EXPECT_EQ(as_it_comes("smollm2-135m"), "smollm2-135m") << "what lies here goes first";
+  fs::current_path(before);
   EXPECT_EQ(as_it_comes("org/name"), "org/name");
   for (const char* const missing : {"smollm2-135m:none", "smollm2-135m:", "smollm2-135m:../smollm2-135m"})
     EXPECT_THAT(test::error_of([&] { (void)as_it_comes(missing); }),

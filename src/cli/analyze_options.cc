@@ -42,7 +42,7 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
   command.add_flag("--heads", options.heads,
                    "Try windows in one KV head at a time, too, so that a plan may keep some heads whole");
   command.add_flag("--by-gradients", options.by_gradients,
-                   "Estimate kl, nll and retrieval from gradients: minutes instead of hours; not for maps");
+                   "Estimate what windows lose from gradients: minutes instead of hours; other changes are measured");
   command.add_option("--retrieval-items", options.retrieval_items, "Questions about facts far back for --by retrieval")
       ->type_name("N")
       ->check(whole_number(1))

@@ -5,6 +5,7 @@
 #include "app/check_files.h"
 #include "artifact/healed_directory.h"
 #include "artifact/model_files.h"
+#include "artifact/model_store.h"
 #include "artifact/opened_model.h"
 #include "base/error.h"
 #include "base/file_lock.h"
@@ -95,7 +96,7 @@ void run_heal(HealFlags options) {
   heal_options.ranks = &Ranks::world();
   check_flags(options);
   ModelFiles files = find_model_files(options.model);
-  heal_options.model_name = options.model;
+  heal_options.model_name = base_name(options.model);
   HealPlan plan;
   if (!files.adapter.empty()) {
     plan = earlier_run(files, options);

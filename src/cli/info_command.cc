@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "app/plan_strip.h"
 #include "artifact/healed_directory.h"
@@ -157,8 +158,9 @@ void print_healing(const HealedDirectory& healed, const Adapter& adapter, const 
   fmt::print("held out  kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (unchanged {:.3f})", number(before, "kl"),
              number(after, "kl"), number(before, "perplexity"), number(after, "perplexity"),
              number(after, "teacher_perplexity"));
-  if (after.contains("found"))
-    fmt::print(", facts {:.0f} -> {:.0f} %", 100 * number(before, "found"), 100 * number(after, "found"));
+  for (const auto& [key, name] : {std::pair{"found", "facts"}, std::pair{"passkey", "passkeys"}})
+    if (before.contains(key) && after.contains(key))
+      fmt::print(", {} {:.0f} -> {:.0f} %", name, 100 * number(before, key), 100 * number(after, key));
   fmt::print("\n");
 }
 

@@ -100,6 +100,7 @@ std::string figures(const Json& healing) {
     perplexity = fmt::format("{:.4g}", healing["after"]["teacher_perplexity"].get<double>());
   const std::string rows = figure(healing, "perplexity", "perplexity", perplexity, 1) +
                            figure(healing, "KL from the unchanged model, nats per token", "kl", "0", 1) +
+                           figure(healing, "facts found in healing's own short check, %", "found", "", 100) +
                            figure(healing, "passkeys found in healing's own short check, %", "passkey", "", 100);
   if (rows.empty()) return "";
   std::string where = "held-out text";

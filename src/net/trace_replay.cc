@@ -1,5 +1,6 @@
 #include "net/trace_replay.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <map>
