@@ -30,7 +30,9 @@ struct GenerationRequest {
   int max_tokens = 16;          // 0: the prompt is only read
   int min_tokens = 0;           // before so many, end and stop tokens can't be sampled and stop strings don't count
   bool ignore_eos = false;      // the model's own end tokens don't end the text
-  int plan = 0;  // which of the engine's plans the text is read and written with; 0: its first, or only one
+  /// Which of the engine's plans the text is read and written with, to its end. None: the engine's choice, which is the
+  /// first unless it has levels (engine/levels.h).
+  std::optional<int> plan = {};
   Sampling sampling;
   std::uint64_t seed = 0;            // the same seed gives the same text whatever else is in the batch
   std::vector<TokenId> stop_tokens;  // beside the model's own; the stopping token is not part of the text
@@ -63,6 +65,8 @@ struct Output {
   int cached_tokens = 0;     // of the prompt, found in the prefix cache
   int generated_tokens = 0;  // sampled, the stopping token among them
   double waited = 0;         // seconds in the queue before the text was first run
+  int first_plan = 0;        // the plan that the text began with
+  int plan = 0;              // that it has now
 };
 
 /// Is handed each Output on the compute thread, in order; the last one has finish != none, and nothing comes after it.

@@ -37,11 +37,26 @@ void CacheMemory::preallocate(const MixerList& mixers, int count, int length) {
   for (int i = 0; i < count; ++i) reserve(sequences.emplace_back(make_sequence(mixers)), length);
 }
 
-Sequence CacheMemory::make_sequence(const MixerList& mixers) {
-  return {mixers, [this](const Mixer& mixer) {
-            const std::optional<CacheAccount> account = mixer.account();
-            return account ? &pools_[static_cast<std::size_t>(*account)] : nullptr;
-          }};
+Sequence::PoolsOf CacheMemory::pools_by_account() {
+  return [this](const Mixer& mixer) {
+    const std::optional<CacheAccount> account = mixer.account();
+    return account ? &pools_[static_cast<std::size_t>(*account)] : nullptr;
+  };
+}
+
+Sequence CacheMemory::make_sequence(const MixerList& mixers) { return {mixers, pools_by_account()}; }
+
+bool CacheMemory::fold(Sequence& sequence, const MixerList& mixers) { return sequence.fold(mixers, pools_by_account()); }
+
+std::ptrdiff_t CacheMemory::freed_by_fold(const Sequence& sequence, const MixerList& mixers) {
+  std::ptrdiff_t freed = 0;
+  for (std::size_t layer = 0; layer < mixers.size(); ++layer) {
+    if (mixers[layer] == sequence.mixers()[layer]) continue;
+    for (const Block& block : sequence.cache(static_cast<int>(layer)).blocks)
+      if (block.use_count() == 1) freed += static_cast<std::ptrdiff_t>(CachePools::block_bytes(block));
+    freed -= static_cast<std::ptrdiff_t>(mixers[layer]->cache_bytes(sequence.length()));
+  }
+  return mixers.partner == nullptr ? freed : freed + freed_by_fold(*sequence.partner(), *mixers.partner);
 }
 
 std::size_t CacheMemory::bytes(const MixerList& mixers, int length) {

@@ -33,6 +33,12 @@ class CacheMemory {
   /// somebody else holds, too.
   std::size_t growth(const Sequence& sequence, int count);
 
+  /// Makes the sequence one with `mixers` that has read the same: Sequence::fold().
+  bool fold(Sequence& sequence, const MixerList& mixers);
+
+  /// By how many bytes less would be in use after it: fewer than 0 where blocks are shared, or the text is short.
+  static std::ptrdiff_t freed_by_fold(const Sequence& sequence, const MixerList& mixers);
+
   /// Before a step that may take `growth` bytes (at most room()): sees to it that what is reserved stays within the
   /// limit but for partly filled slabs.
   void prepare(std::size_t growth);
@@ -48,6 +54,8 @@ class CacheMemory {
   [[nodiscard]] std::size_t reserved() const;
 
  private:
+  [[nodiscard]] Sequence::PoolsOf pools_by_account();
+
   std::size_t limit_;
   std::array<CachePools, 3> pools_;                             // by CacheAccount
   std::map<const MixerList*, std::vector<std::size_t>> bytes_;  // of a plan's sequences, by length as far as asked for

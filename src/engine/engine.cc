@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +20,15 @@
 namespace layerboost {
 namespace {
 
-EngineOptions checked(EngineOptions options) {
+void check_levels(const LevelOptions& levels, int plans) {
+  for (const int level : {levels.level, levels.cap})
+    if (level < 0 || level >= plans) fail("level {}: there are levels 0 to {}", level, plans - 1);
+  if (!(levels.cooldown > 0)) fail("a cool-down of {} s: must be more than 0", levels.cooldown);
+  for (const double seconds : {levels.first_token, levels.between_tokens})
+    if (!(seconds >= 0)) fail("a target of {} s: must be 0 or more", seconds);
+}
+
+EngineOptions checked(EngineOptions options, int plans) {
   if (options.max_sequences < 1) fail("{} texts at the same time: must be at least 1", options.max_sequences);
   if (options.step_tokens <= options.max_sequences)
     fail("{} tokens in a step: must be more than the texts at the same time ({})", options.step_tokens,
@@ -26,6 +36,7 @@ EngineOptions checked(EngineOptions options) {
   if (options.preallocate < 0) fail("{} positions to preallocate: must be 0 or more", options.preallocate);
   if (options.max_queue < 1) fail("{} waiting requests: must be at least 1", options.max_queue);
   if (options.memory == 0) options.memory = free_memory() / 2;
+  check_levels(options.levels, plans);
   return options;
 }
 
@@ -36,6 +47,8 @@ Output counted(const Job& job) {
   output.cached_tokens = std::max(0, job.cached);
   output.generated_tokens = job.generated;
   output.waited = job.waited;
+  output.first_plan = std::max(0, job.first_plan);
+  output.plan = job.plan;
   return output;
 }
 
@@ -47,14 +60,22 @@ class Engine::Impl {
        std::unique_ptr<StepRunner> runner)
       : model_(model),
         plans_(std::move(plans)),
-        options_(checked(options)),
+        options_(checked(options, static_cast<int>(std::ssize(plans_)))),
         ends_(end_tokens(model)),
         runner_(runner != nullptr ? std::move(runner) : std::make_unique<ModelStepRunner>(model)),
         memory_(options_.memory),
         prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>() : nullptr),
-        scheduler_(memory_, prefixes_.get(), options_.step_tokens, options_.max_sequences) {
+        scheduler_(memory_, prefixes_.get(), plans_, options_.step_tokens, options_.max_sequences) {
     LB_CHECK(!plans_.empty());
-    stats_.cache_limit = own_.cache_limit = options_.memory;
+    own_.cache_limit = options_.memory;
+    own_.finished_by_plan.resize(plans_.size());
+    own_.tokens_by_plan.resize(plans_.size());
+    own_.running_by_plan.resize(plans_.size());
+    const LevelOptions& levels = options_.levels;
+    if (levels.mode == LevelMode::automatic) controller_.emplace(levels);
+    if (levels.mode == LevelMode::per_request) scheduler_.begin_where_room_is();
+    if (levels.mode == LevelMode::fixed) own_.level = levels.level;
+    stats_ = own_;
     // So that handing out failures needs no memory for itself.
     outputs_.reserve(2 * static_cast<std::size_t>(options_.max_sequences));
     ended_.reserve(2 * static_cast<std::size_t>(options_.max_sequences));
@@ -71,6 +92,10 @@ class Engine::Impl {
 
  private:
   void preallocate();
+  [[nodiscard]] PlanRange plans_of(const GenerationRequest& request) const;
+  [[nodiscard]] PlanRange levels_for(int prompt_tokens) const;
+  void choose_level();
+  void measure_step(const std::vector<StepItem>& items, double seconds);
   void take_inbox();
   bool make_step();
   const float* forward(const std::vector<StepItem>& items);
@@ -94,6 +119,9 @@ class Engine::Impl {
   std::unique_ptr<PrefixCache> prefixes_;
   Scheduler scheduler_;
   KernelScratch scratch_;  // of sampling
+  std::optional<LevelController> controller_;
+  double prompt_speed_ = 0;    // tokens/s of late, in steps that mostly read prompts; 0: not known
+  double between_tokens_ = 0;  // s, of late, of steps that write
   EngineStats own_;
   std::vector<std::pair<const Job*, Output>> outputs_;  // of this step
   std::vector<std::unique_ptr<Job>> ended_;             // jobs of outputs_ that the scheduler no longer has
@@ -118,17 +146,38 @@ void Engine::Impl::preallocate() {
   memory_.preallocate(mixers, options_.max_sequences, options_.preallocate);
 }
 
+/// Where a request names no plan.
+PlanRange Engine::Impl::levels_for(int prompt_tokens) const {
+  const LevelOptions& levels = options_.levels;
+  switch (levels.mode) {
+    case LevelMode::off:
+      return {0, 0};
+    case LevelMode::fixed:
+      return {levels.level, levels.level};
+    case LevelMode::automatic:
+    case LevelMode::per_request:
+      return {0, levels.by_length ? std::min(levels.cap, length_cap(prompt_tokens, model_.config.layers)) : levels.cap};
+  }
+  LB_CHECK(false);
+}
+
+PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
+  if (!request.plan && request.prompt_logprobs && options_.levels.mode != LevelMode::fixed) return {0, 0};
+  if (!request.plan) return levels_for(static_cast<int>(std::ssize(request.prompt)));
+  if (*request.plan < 0 || *request.plan >= std::ssize(plans_))
+    fail("plan {}: there are plans 0 to {}", *request.plan, std::ssize(plans_) - 1);
+  return {*request.plan, *request.plan};
+}
+
 RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
   check_request(request, model_.config);
-  if (request.plan < 0 || request.plan >= std::ssize(plans_))
-    fail("plan {}: there are plans 0 to {}", request.plan, std::ssize(plans_) - 1);
-  const MixerList& mixers = *plans_[static_cast<std::size_t>(request.plan)];
+  const PlanRange plans = plans_of(request);
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
-  const std::size_t bytes = sequence_bytes(mixers, most);
+  const std::size_t bytes = sequence_bytes(*plans_[static_cast<std::size_t>(plans.highest)], most);
   if (bytes > options_.memory)
     fail("{} tokens of prompt and max_tokens {} need {} MiB of cache, and there are {} MiB: ask for fewer",
          request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
-  auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), mixers, model_.text(), ends_,
+  auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), plans, model_.text(), ends_,
                                    *options_.clock);
   const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
@@ -143,15 +192,18 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
 }
 
 int Engine::Impl::longest_text(int most, int plan) const {
-  LB_CHECK(plan >= 0 && plan < std::ssize(plans_));
-  const MixerList& mixers = *plans_[static_cast<std::size_t>(plan)];
-  int fits = 1, too_long = most;
-  if (sequence_bytes(mixers, most) <= options_.memory) return most;
-  while (too_long - fits > 1) {
-    const int middle = fits + (too_long - fits) / 2;
-    (sequence_bytes(mixers, middle) <= options_.memory ? fits : too_long) = middle;
+  LB_CHECK(plan >= -1 && plan < std::ssize(plans_));
+  const auto fits = [&](int length) {
+    const int highest = plan >= 0 ? plan : levels_for(length).highest;
+    return sequence_bytes(*plans_[static_cast<std::size_t>(highest)], length) <= options_.memory;
+  };
+  int longest = 1, too_long = most;
+  if (fits(most)) return most;
+  while (too_long - longest > 1) {
+    const int middle = longest + (too_long - longest) / 2;
+    (fits(middle) ? longest : too_long) = middle;
   }
-  return fits;
+  return longest;
 }
 
 void Engine::Impl::cancel(RequestId id) {
@@ -176,6 +228,8 @@ bool Engine::Impl::make_step() {
   take_inbox();
   StepTimes& times = runner_->times();
   const StepTimes::Scope scheduling(times, StepPhase::schedule);
+  choose_level();
+  const Stopwatch watch(*options_.clock);
   const std::vector<StepItem>& items = scheduler_.schedule();
   if (items.empty()) return false;
   const float* const hidden = forward(items);
@@ -184,6 +238,7 @@ bool Engine::Impl::make_step() {
     const StepTimes::Scope sampling(times, StepPhase::sampling);
     predict(*runner_, hidden, predictions, scratch_);
   }
+  measure_step(items, watch.seconds());
   for (const Prediction& prediction : predictions)
     if (prediction.error != nullptr) fail_text(*prediction.job, prediction.error);
   keep_snapshots(items);
@@ -197,6 +252,37 @@ bool Engine::Impl::make_step() {
   return true;
 }
 
+/// Gives those that begin from now on the level that the load asks for.
+void Engine::Impl::choose_level() {
+  const int before = own_.level;
+  if (controller_) {
+    LevelSignals signals{scheduler_.demand(options_.levels.cap), 0, 0};
+    if (prompt_speed_ > 0) signals.first_token = scheduler_.unread() / prompt_speed_;
+    if (const Job* const job = scheduler_.first_waiting(); job != nullptr && job->first_plan < 0)
+      signals.first_token = std::max(signals.first_token, job->since.seconds());
+    if (scheduler_.running() > 0) signals.between_tokens = between_tokens_;
+    own_.level = controller_->tick(options_.clock->seconds(), signals);
+    own_.level_changes = controller_->changes();
+  }
+  scheduler_.set_level(own_.level);
+  if (own_.level == before) return;
+  const std::lock_guard lock(mutex_);  // for those who ask while there is nothing to do
+  stats_.level = own_.level;
+  stats_.level_changes = own_.level_changes;
+}
+
+/// Of late: the last steps count most, each a fifth of all that came before.
+void Engine::Impl::measure_step(const std::vector<StepItem>& items, double seconds) {
+  const auto follow = [](double& mean, double value) { mean = mean > 0 ? mean + 0.2 * (value - mean) : value; };
+  int rows = 0, written = 0;
+  for (const StepItem& item : items) {
+    rows += item.count;
+    written += item.job->pending() == 0 ? 1 : 0;
+  }
+  if (written > 0) follow(between_tokens_, seconds);
+  if (rows >= 2 * written && rows >= options_.step_tokens / 4 && seconds > 0) follow(prompt_speed_, rows / seconds);
+}
+
 void Engine::Impl::run() {
   for (;;) {
     std::unique_lock lock(mutex_);
@@ -204,7 +290,11 @@ void Engine::Impl::run() {
     lock.unlock();
     if (step()) continue;
     lock.lock();
-    news_.wait(lock, [this] { return stopping_ || !submitted_.empty() || !cancelled_.empty(); });
+    const auto has_news = [this] { return stopping_ || !submitted_.empty() || !cancelled_.empty(); };
+    if (own_.level == 0 || !controller_)
+      news_.wait(lock, has_news);
+    else  // the level goes on falling
+      news_.wait_for(lock, std::chrono::duration<double>(options_.levels.cooldown), has_news);
   }
 }
 
@@ -288,6 +378,7 @@ void Engine::Impl::write(Prediction& prediction) {
   if (request.max_tokens > 0) {
     ++job.generated;
     ++own_.generated_tokens;
+    ++own_.tokens_by_plan[static_cast<std::size_t>(job.plan)];
   }
   Output output = counted(job);
   if (first) {
@@ -317,6 +408,7 @@ void Engine::Impl::end(Job& job, Output& output) {
   const auto read = static_cast<std::size_t>(job.sequence->length());
   if (prefixes_ != nullptr) prefixes_->store(std::span(job.tokens).first(read), *job.sequence);
   ++(output.finish == FinishReason::stop ? own_.finished_stop : own_.finished_length);
+  ++own_.finished_by_plan[static_cast<std::size_t>(job.plan)];
   ended_.push_back(scheduler_.remove(job.id));
 }
 
@@ -346,6 +438,7 @@ void Engine::Impl::fail_running(const char* why) {
 void Engine::Impl::publish() {
   const Scheduler::Counts& counts = scheduler_.counts();
   own_.running = scheduler_.running();
+  own_.running_by_plan = scheduler_.running_by_plan();
   own_.cache_softmax = memory_.in_use(CacheAccount::softmax);
   own_.cache_window = memory_.in_use(CacheAccount::window);
   own_.cache_state = memory_.in_use(CacheAccount::state);
@@ -356,6 +449,9 @@ void Engine::Impl::publish() {
   own_.recomputed_tokens = counts.recomputed_tokens;
   own_.prefix_queried_tokens = counts.prefix_queried_tokens;
   own_.prefix_hit_tokens = counts.prefix_hit_tokens;
+  own_.folds = counts.folds;
+  own_.folded_bytes = counts.folded_bytes;
+  own_.folded_prefixes = counts.folded_prefixes;
   const std::lock_guard lock(mutex_);
   own_.requests = stats_.requests;
   own_.waiting = scheduler_.waiting() + static_cast<int>(submitted_.size());

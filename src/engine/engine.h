@@ -1,6 +1,7 @@
 // Many texts written at once by one model: continuous batching.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/levels.h"
 #include "engine/request.h"
 #include "engine/step_runner.h"
 #include "layerboost/serving_options.h"
@@ -18,6 +20,7 @@
 namespace layerboost {
 
 struct EngineOptions : ServingOptions {
+  LevelOptions levels;
   int preallocate = 0;  // positions of each text that may run whose memory is taken from the system at once
   const Clock* clock = &Clock::steady();  // by which requests wait; must outlive the engine
 };
@@ -32,6 +35,8 @@ struct EngineStats {
   std::size_t cache_reserved = 0;                   // bytes taken from the system for them
   std::size_t scratch = 0;                          // bytes that steps compute in, kept from one to the next
   int snapshots = 0;                                // prefixes that the prefix cache holds
+  int level = 0;                                    // that requests which begin now are given
+  std::vector<int> running_by_plan;                 // [plans]
   [[nodiscard]] std::size_t cache_used() const { return cache_softmax + cache_window + cache_state; }
   // Counters.
   std::uint64_t requests = 0;  // taken
@@ -40,6 +45,12 @@ struct EngineStats {
   std::uint64_t prompt_tokens = 0, generated_tokens = 0;           // of prompts read or found; sampled
   std::uint64_t recomputed_tokens = 0;                             // read again after a pre-emption
   std::uint64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;  // of prompts that the prefix cache was asked for
+  std::vector<std::uint64_t> finished_by_plan;  // [plans] by what they had in the end
+  std::vector<std::uint64_t> tokens_by_plan;    // [plans] of the generated tokens
+  std::uint64_t folds = 0;                      // of running texts, for want of memory
+  std::uint64_t folded_bytes = 0;               // that these have freed
+  std::uint64_t folded_prefixes = 0;            // found by requests of a higher level
+  std::array<int, level_causes> level_changes{};  // by LevelCause
   std::uint64_t steps = 0, rows = 0;
   StepTimes times;  // spent in steps, but for the last one's output
 };
@@ -48,9 +59,9 @@ struct EngineStats {
 class Engine {
  public:
   /// For requests of several plans, at least one: GenerationRequest::plan is an index into `plans`, whose sequences
-  /// share steps and memory; each is as it would be with its plan alone. Memory that is preallocated is for the first
-  /// one's. `runner`: what runs the steps; nullptr: the model. `model` and the plans' mixers [L] must outlive the
-  /// engine. Throws Error for options that make no sense.
+  /// share steps and memory; each is as it would be with its plan alone. Options may make levels of them. Memory that
+  /// is preallocated is for the first one's. `runner`: what runs the steps; nullptr: the model. `model` and the plans'
+  /// mixers [L] must outlive the engine. Throws Error for options that make no sense.
   Engine(const Model& model, std::vector<const MixerList*> plans, const EngineOptions& options = {},
          std::unique_ptr<StepRunner> runner = nullptr);
   /// For one plan.
@@ -66,8 +77,9 @@ class Engine {
   /// when too many are waiting. Thread-safe.
   RequestId submit(GenerationRequest request, Sink sink);
 
-  /// The most positions, up to `most`, that the memory holds of one text with this plan; at least 1. Thread-safe.
-  [[nodiscard]] int longest_text(int most, int plan = 0) const;
+  /// The most positions, up to `most`, that the memory holds of one text with this plan, or, for -1, of one that leaves
+  /// the plan to the engine; at least 1. Thread-safe.
+  [[nodiscard]] int longest_text(int most, int plan = -1) const;
 
   /// Ends a request: before the next step its memory is free and its sink has been given finish = cancelled. Nothing
   /// happens if it has ended. Thread-safe.

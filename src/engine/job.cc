@@ -14,16 +14,17 @@ std::vector<TokenId> ends_of(const GenerationRequest& request, const std::vector
 
 }  // namespace
 
-Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const MixerList& its_mixers,
+Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRange its_plans,
          const Tokenizer& tokenizer, const std::vector<TokenId>& model_ends, const Clock& clock)
     : id(its_id),
       request(std::move(its_request)),
       sink(std::move(its_sink)),
-      mixers(its_mixers),
+      plans(its_plans),
       prompt_tokens(static_cast<int>(std::ssize(request.prompt))),
       ends(ends_of(request, model_ends)),
       since(clock),
       tokens(request.prompt),
+      plan(its_plans.lowest),
       random(request.seed),
       processors(request.sampling, tokens),
       text(tokenizer, request.stop),

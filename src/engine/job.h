@@ -14,21 +14,29 @@
 
 namespace layerboost {
 
+/// The plans that a text may have, indices into the engine's: it begins with one of them, and may be folded to higher
+/// ones.
+struct PlanRange {
+  int lowest = 0, highest = 0;
+};
+
 struct Job {
-  /// `its_mixers` [L] must outlive it. `model_ends`: the model's own end tokens.
-  Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, const MixerList& its_mixers,
-      const Tokenizer& tokenizer, const std::vector<TokenId>& model_ends, const Clock& clock);
+  /// `model_ends`: the model's own end tokens.
+  Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRange its_plans, const Tokenizer& tokenizer,
+      const std::vector<TokenId>& model_ends, const Clock& clock);
 
   const RequestId id;
   const GenerationRequest request;
   const Sink sink;
-  const MixerList& mixers;  // of its plan
+  const PlanRange plans;
   const int prompt_tokens;
   const std::vector<TokenId> ends;  // tokens that end the text
   const Stopwatch since;            // it was submitted
 
   std::vector<TokenId> tokens;       // the prompt, and what was sampled so far
   std::optional<Sequence> sequence;  // while it is running; freed when it is pre-empted
+  int plan = 0;                      // of the sequence, and the lowest for it from now on
+  int first_plan = -1;               // that it began with; -1: not yet run
   std::vector<int> snapshot_points;  // positions ahead where the prefix cache wants a snapshot, ascending
 
   Random random;

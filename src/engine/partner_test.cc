@@ -120,7 +120,7 @@ TEST_F(Partner, SnapshotsHaveBoth) {
   }
   EXPECT_EQ(memory.in_use(), shared);
   EXPECT_EQ(shared, memory.bytes(list, 128));
-  const Sequence* const found = cache.find(list, tokens_);
+  const Sequence* const found = cache.find(std::array{&list}, tokens_);
   ASSERT_NE(found, nullptr);
   ASSERT_NE(found->partner(), nullptr);
   EXPECT_EQ(found->partner()->length(), 128);

@@ -43,7 +43,7 @@ TEST_F(EnginePlans, ShareStepsAndChangeNoToken) {
     while (engine.step()) ASSERT_LE(engine.stats().cache_used(), options.memory);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       GenerationRequest request = requests[i];
-      const MixerList& own = *plans_[static_cast<std::size_t>(std::exchange(request.plan, 0))];
+      const MixerList& own = *plans_[static_cast<std::size_t>(*std::exchange(request.plan, {}))];
       EXPECT_EQ(results[i].tokens, alone(*model_, own, request).tokens) << i;
     }
     pre_empted += engine.stats().preemptions;

@@ -30,17 +30,22 @@ std::vector<std::uint64_t> PrefixCache::hashes(std::span<const TokenId> tokens) 
   return result;
 }
 
-const Sequence* PrefixCache::find(const MixerList& mixers, std::span<const TokenId> tokens) {
+const Sequence* PrefixCache::find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens) {
   const std::vector<std::uint64_t> pages = hashes(tokens);
   for (auto hash = pages.rbegin(); hash != pages.rend(); ++hash) {
     auto best = snapshots_.end();
+    std::pair<std::size_t, std::ptrdiff_t> best_rank;  // length, and place in `plans`
     const auto [first, last] = by_hash_.equal_range(*hash);
     for (auto entry = first; entry != last; ++entry) {
       const std::vector<TokenId>& known = entry->second->tokens;
-      if (&entry->second->sequence.mixers() == &mixers && known.size() < tokens.size() &&
-          (best == snapshots_.end() || known.size() > best->tokens.size()) &&
-          std::equal(known.rbegin(), known.rend(), tokens.first(known.size()).rbegin()))
+      const auto plan = std::ranges::find(plans, &entry->second->sequence.mixers());
+      if (plan == plans.end() || known.size() >= tokens.size()) continue;
+      const std::pair rank(known.size(), plan - plans.begin());
+      if ((best == snapshots_.end() || rank > best_rank) &&
+          std::equal(known.rbegin(), known.rend(), tokens.first(known.size()).rbegin())) {
         best = entry->second;
+        best_rank = rank;
+      }
     }
     if (best == snapshots_.end()) continue;
     snapshots_.splice(snapshots_.begin(), snapshots_, best);

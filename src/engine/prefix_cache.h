@@ -25,9 +25,10 @@ class PrefixCache {
   static constexpr int least_prompt = 256;  // shorter ones aren't worth a step of their own for their last page
   static constexpr std::size_t most_snapshots = 4096;
 
-  /// The longest snapshot with these `mixers` that is a prefix of `tokens` and shorter; nullptr if there is none. It is
-  /// valid until the next call that isn't const, and now the most recently used.
-  const Sequence* find(const MixerList& mixers, std::span<const TokenId> tokens);
+  /// The longest snapshot with one of `plans` that is a prefix of `tokens` and shorter; of equally long ones, that of
+  /// the last such plan; nullptr if there is none. It is valid until the next call that isn't const, and now the most
+  /// recently used.
+  const Sequence* find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens);
 
   /// Where a prompt, read up to position `from`, should leave snapshots, ascending: where it parts with another prompt
   /// that was here before; at multiples of `interval`; at the last boundary of a page before its end, which serves the

@@ -17,7 +17,7 @@ class PrefixCacheTest : public ::testing::Test {
   }
   void store(std::span<const TokenId> tokens) { cache_.store(tokens, sequence_of(static_cast<int>(tokens.size()))); }
   int found(std::span<const TokenId> tokens) {
-    const Sequence* const sequence = cache_.find(none_, tokens);
+    const Sequence* const sequence = cache_.find(std::array{&none_}, tokens);
     return sequence == nullptr ? 0 : sequence->length();
   }
 
@@ -57,13 +57,13 @@ TEST_F(PrefixCacheTest, LessThanAPageIsNotKept) {
 TEST_F(PrefixCacheTest, ASnapshotServesItsOwnPlanOnly) {
   const MixerList other;  // of the same mixers, here none, but another plan's
   store(all_.first(200));
-  EXPECT_EQ(cache_.find(other, all_), nullptr);
+  EXPECT_EQ(cache_.find(std::array{&other}, all_), nullptr);
   Sequence sequence = memory_.make_sequence(other);
   sequence.advance(200);
   cache_.store(all_.first(200), sequence);
   EXPECT_EQ(cache_.size(), 2U);  // the same text with each plan
-  ASSERT_NE(cache_.find(other, all_), nullptr);
-  EXPECT_EQ(&cache_.find(other, all_)->mixers(), &other);
+  ASSERT_NE(cache_.find(std::array{&other}, all_), nullptr);
+  EXPECT_EQ(&cache_.find(std::array{&other}, all_)->mixers(), &other);
   EXPECT_EQ(found(all_), 200);
 }
 

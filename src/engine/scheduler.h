@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/cache_memory.h"
@@ -26,18 +27,35 @@ struct StepItem {
 /// if that is newer than itself (it waits again and is read anew later). So the oldest job always goes on, and as each
 /// fits alone, everyone's turn comes. A waiting job begins when there is memory for all that it has, and for what
 /// everybody writes soon.
+///
+/// Jobs that may have several plans (engine/levels.h) are folded before any is pre-empted: first those of the lowest
+/// plan, the longest text of them. A job that begins lets others be folded as far as the level that it begins with.
 class Scheduler {
  public:
   struct Counts {
     std::uint64_t preemptions = 0, recomputed_tokens = 0, prefix_queried_tokens = 0, prefix_hit_tokens = 0;
+    std::uint64_t folds = 0, folded_bytes = 0, folded_prefixes = 0;
   };
 
-  /// `prefixes`: nullptr for none. Both must outlive the scheduler. `step_tokens` > `max_sequences`, so that a budget
-  /// for prompts is always left.
-  Scheduler(CacheMemory& memory, PrefixCache* prefixes, int step_tokens, int max_sequences);
+  /// `plans`: the engine's, by index. `prefixes`: nullptr for none. All must outlive the scheduler. `step_tokens` >
+  /// `max_sequences`, so that a budget for prompts is always left.
+  Scheduler(CacheMemory& memory, PrefixCache* prefixes, std::span<const MixerList* const> plans, int step_tokens,
+            int max_sequences);
 
-  /// Its tokens, read to their end, must fit into the memory.
+  /// Its tokens, read to their end, must fit into the memory with the highest of its plans.
   void add(std::unique_ptr<Job> job);
+
+  /// The plan with which jobs begin from now on, as far as it is one of theirs; at the start 0.
+  void set_level(int level) { level_ = level; }
+  /// From now on each begins with the first of its plans with which there is memory for it beside those that run.
+  void begin_where_room_is() { begins_where_room_is_ = true; }
+
+  /// What running jobs, and as many waiting ones as there are places, need of the memory with each plan up to `cap`, or
+  /// a higher one that they have already: [cap + 1], 1 is all of it.
+  [[nodiscard]] std::vector<double> demand(int cap);
+
+  /// Tokens of prompts and of pre-empted texts that are still to be read, less what the prefix cache is likely to have.
+  [[nodiscard]] double unread() const;
 
   /// The rows of the next step; empty only if there are no jobs. Memory for them is ready.
   const std::vector<StepItem>& schedule();
@@ -51,6 +69,7 @@ class Scheduler {
 
   [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
+  [[nodiscard]] std::vector<int> running_by_plan() const;
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
@@ -59,13 +78,24 @@ class Scheduler {
   /// Puts as many of its pending tokens into the step as budget, snapshot points and memory allow.
   void plan(Job& job);
   /// The growth of reading `count` tokens, once there is room for it; nothing if only older jobs could give it.
-  std::optional<std::size_t> make_room(const Job& job, int count);
+  std::optional<std::size_t> make_room(Job& job, int count);
   void preempt_newest();
+  /// Folds a running job to a plan up to `highest`, if that frees memory; false where there is none.
+  bool fold_one(int highest);
+  /// Folds a job that is about to read `count` tokens to a plan with which that takes less memory, if it has one.
+  bool fold_to_read(Job& job, int count);
+  bool fold(Job& job, int plan);
+  [[nodiscard]] const MixerList& mixers(int plan) const { return *plans_[static_cast<std::size_t>(plan)]; }
 
   void admit();
-  /// Gives a waiting job its sequence: a fork of the longest prefix that is known.
-  void begin(Job& job);
+  /// The plan that a waiting job is to begin with.
+  int plan_to_begin(const Job& job);
+  /// Gives a waiting job its sequence, if there is room for what it has and writes soon.
+  bool begin_with_room(Job& job);
+  /// A fork of the longest prefix that is known with one of the plans from `lowest_known` to the job's own, or a new one.
+  void begin(Job& job, int lowest_known);
   bool make_room_to_begin(const Job& job);
+  std::size_t reserved_by_running();
   /// The length that a job comes to when it has read what it has and written on for a while.
   static int reserved_positions(const Job& job);
   /// The memory that it needs for that.
@@ -75,7 +105,10 @@ class Scheduler {
 
   CacheMemory& memory_;
   PrefixCache* prefixes_;
+  const std::span<const MixerList* const> plans_;
   const int step_tokens_, max_sequences_;
+  int level_ = 0;
+  bool begins_where_room_is_ = false;
   Jobs waiting_, running_;
   Counts counts_;
   // Of the step being made.

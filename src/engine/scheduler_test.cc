@@ -112,10 +112,11 @@ TEST(Scheduler, RunningTextsComeFirstAndPromptsShareTheRest) {
   MixerSet mixers(*model);
   const MixerList& list = mixers.list(native_specs(model->config));
   CacheMemory memory(std::size_t{64} << 20);
-  Scheduler scheduler(memory, nullptr, 20, 4);
+  const std::vector plans = {&list};
+  Scheduler scheduler(memory, nullptr, plans, 20, 4);
   const auto add = [&](RequestId id, int prompt) {
     scheduler.add(std::make_unique<Job>(
-        id, request_for_tests(prompt, 10), [](Output&&) {}, list, model->text(), std::vector<TokenId>{},
+        id, request_for_tests(prompt, 10), [](Output&&) {}, PlanRange{}, model->text(), std::vector<TokenId>{},
         Clock::steady()));
   };
   std::vector<std::pair<RequestId, int>> planned;

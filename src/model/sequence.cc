@@ -1,5 +1,9 @@
 #include "model/sequence.h"
 
+#include <utility>
+
+#include "base/error.h"
+
 namespace layerboost {
 
 Sequence::Sequence(const MixerList& mixers, CachePools& pools)
@@ -8,6 +12,24 @@ Sequence::Sequence(const MixerList& mixers, CachePools& pools)
 Sequence::Sequence(const MixerList& mixers, const PoolsOf& pools_of) : mixers_(&mixers) {
   for (const Mixer* mixer : mixers) caches_.push_back({pools_of(*mixer), {}});
   if (mixers.partner != nullptr) partner_.emplace_back(*mixers.partner, pools_of);
+}
+
+bool Sequence::fold(const MixerList& mixers, const PoolsOf& pools_of) {
+  LB_CHECK(mixers.size() == mixers_->size() && (mixers.partner == nullptr) == partner_.empty());
+  std::vector<LayerCache> caches;
+  for (std::size_t layer = 0; layer < mixers.size(); ++layer) {
+    const Mixer &from = *(*mixers_)[layer], &to = *mixers[layer];
+    if (&from == &to) {
+      caches.push_back(caches_[layer]);
+      continue;
+    }
+    caches.push_back({pools_of(to), {}});
+    if (!to.fold(from, caches_[layer], length_, caches.back())) return false;
+  }
+  if (mixers.partner != nullptr && !partner_.front().fold(*mixers.partner, pools_of)) return false;
+  mixers_ = &mixers;
+  caches_ = std::move(caches);
+  return true;
 }
 
 }  // namespace layerboost

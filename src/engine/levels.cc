@@ -1,0 +1,104 @@
+#include "engine/levels.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+
+namespace layerboost {
+
+int length_cap(int prompt_tokens, int layers) {
+  const int eighths = prompt_tokens < 2048 ? 1 : prompt_tokens < 4096 ? 2 : prompt_tokens < 8192 ? 3 : 4;
+  return layers * eighths / 8;
+}
+
+const char* name_of(LevelCause cause) {
+  switch (cause) {
+    case LevelCause::memory:
+      return "memory";
+    case LevelCause::first_token:
+      return "first_token";
+    case LevelCause::between_tokens:
+      return "between_tokens";
+    case LevelCause::idle:
+      return "idle";
+  }
+  LB_CHECK(false);
+}
+
+LevelController::LevelController(LevelOptions options)
+    : options_(std::move(options)),
+      raised_for_time_(-std::numeric_limits<double>::infinity()),
+      low_since_(std::numeric_limits<double>::infinity()) {
+  LB_CHECK(options_.mode == LevelMode::automatic && options_.cap >= 0 && options_.cooldown > 0);
+}
+
+int LevelController::tick(double now, const LevelSignals& signals) {
+  LB_CHECK(std::ssize(signals.memory) == options_.cap + 1);
+  const int before = level_;
+  step_up(now, signals);
+  if (level_ == before) step_down(now, signals);
+  return level_;
+}
+
+double LevelController::cost(int level) const {
+  return level < std::ssize(options_.cost) ? options_.cost[static_cast<std::size_t>(level)] : 1;
+}
+
+/// The lowest level at which the memory is enough, or the cap.
+int LevelController::enough_memory(const LevelSignals& signals, double share) const {
+  const auto enough = std::ranges::find_if(signals.memory, [&](double needed) { return needed <= share; });
+  return std::min(options_.cap, static_cast<int>(enough - signals.memory.begin()));
+}
+
+/// The same of a time.
+int LevelController::enough_time(double seconds, double target) const {
+  if (target <= 0) return 0;
+  int level = 0;
+  while (level < options_.cap && seconds * cost(level) > target * cost(level_)) ++level;
+  return level;
+}
+
+void LevelController::step_up(double now, const LevelSignals& signals) {
+  const bool times_count = now - raised_for_time_ >= options_.cooldown;
+  const auto enough = [&](double share) {
+    std::array<int, level_causes> levels{};
+    levels[static_cast<std::size_t>(LevelCause::memory)] = enough_memory(signals, share);
+    if (times_count) {
+      levels[static_cast<std::size_t>(LevelCause::first_token)] =
+          enough_time(signals.first_token, share * options_.first_token);
+      levels[static_cast<std::size_t>(LevelCause::between_tokens)] =
+          enough_time(signals.between_tokens, share * options_.between_tokens);
+    }
+    return levels;
+  };
+  const auto needed = enough(1);
+  const auto most = std::ranges::max_element(needed);
+  if (*most <= level_) return;
+  std::erase_if(raised_, [&](double when) { return now - when >= options_.cooldown; });
+  if (raised_.size() >= 2) return;
+  raised_.push_back(now);
+  const auto cause = static_cast<LevelCause>(most - needed.begin());
+  if (cause != LevelCause::memory) raised_for_time_ = now;
+  ++changes_[static_cast<std::size_t>(cause)];
+  level_ = std::ranges::max(enough(margin));
+  low_since_ = std::numeric_limits<double>::infinity();
+}
+
+void LevelController::step_down(double now, const LevelSignals& signals) {
+  const int enough =
+      std::max({enough_memory(signals, margin), enough_time(signals.first_token, margin * options_.first_token),
+                enough_time(signals.between_tokens, margin * options_.between_tokens)});
+  if (enough >= level_) {
+    low_since_ = std::numeric_limits<double>::infinity();
+    return;
+  }
+  low_since_ = std::min(low_since_, now);
+  for (; level_ > enough && now - low_since_ >= options_.cooldown; low_since_ += options_.cooldown) {
+    --level_;
+    ++changes_[static_cast<std::size_t>(LevelCause::idle)];
+  }
+}
+
+}  // namespace layerboost
