@@ -46,7 +46,9 @@ Sequence::PoolsOf CacheMemory::pools_by_account() {
 
 Sequence CacheMemory::make_sequence(const MixerList& mixers) { return {mixers, pools_by_account()}; }
 
-bool CacheMemory::fold(Sequence& sequence, const MixerList& mixers) { return sequence.fold(mixers, pools_by_account()); }
+bool CacheMemory::fold(Sequence& sequence, const MixerList& mixers) {
+  return sequence.fold(mixers, pools_by_account());
+}
 
 std::ptrdiff_t CacheMemory::freed_by_fold(const Sequence& sequence, const MixerList& mixers) {
   std::ptrdiff_t freed = 0;

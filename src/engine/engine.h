@@ -45,12 +45,12 @@ struct EngineStats {
   std::uint64_t prompt_tokens = 0, generated_tokens = 0;           // of prompts read or found; sampled
   std::uint64_t recomputed_tokens = 0;                             // read again after a pre-emption
   std::uint64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;  // of prompts that the prefix cache was asked for
-  std::vector<std::uint64_t> finished_by_plan;  // [plans] by what they had in the end
-  std::vector<std::uint64_t> tokens_by_plan;    // [plans] of the generated tokens
-  std::uint64_t folds = 0;                      // of running texts, for want of memory
-  std::uint64_t folded_bytes = 0;               // that these have freed
-  std::uint64_t folded_prefixes = 0;            // found by requests of a higher level
-  std::array<int, level_causes> level_changes{};  // by LevelCause
+  std::vector<std::uint64_t> finished_by_plan;                     // [plans] by what they had in the end
+  std::vector<std::uint64_t> tokens_by_plan;                       // [plans] of the generated tokens
+  std::uint64_t folds = 0;                                         // of running texts, for want of memory
+  std::uint64_t folded_bytes = 0;                                  // that these have freed
+  std::uint64_t folded_prefixes = 0;                               // found by requests of a higher level
+  std::array<int, level_causes> level_changes{};                   // by LevelCause
   std::uint64_t steps = 0, rows = 0;
   StepTimes times;  // spent in steps, but for the last one's output
 };

@@ -1,10 +1,10 @@
 // Levels: an engine whose plans are the steps of a ladder, from the one that loses nothing to the one that keeps least,
 // gives requests a higher one as load rises, and a lower one as it falls.
 //
-// Plan n is level n: it differs from level n - 1 in a layer or some, whose mixer keeps less. A request that names a plan
-// keeps it to its end. All others begin at the level that there is when their turn comes. A text that runs may later be
-// *folded*: between two steps its caches become those of a higher level (Sequence::fold()), which frees memory without
-// reading anything again. It never comes back to a lower one: what was dropped is gone.
+// Plan n is level n: it differs from level n - 1 in a layer or some, whose mixer keeps less. A request that names a
+// plan keeps it to its end. All others begin at the level that there is when their turn comes. A text that runs may
+// later be *folded*: between two steps its caches become those of a higher level (Sequence::fold()), which frees memory
+// without reading anything again. It never comes back to a lower one: what was dropped is gone.
 #pragma once
 
 #include <array>
@@ -26,10 +26,10 @@ struct LevelOptions {
   int cap = 0;             // automatic, per_request: the highest level
   bool by_length = false;  // short prompts' caps are lower: length_cap()
   // Automatic:
-  double first_token = 0;      // seconds that a request may wait for its first token; 0: any time
-  double between_tokens = 0;   // seconds between a text's tokens; 0: any time
-  double cooldown = 5;         // seconds between steps down, and for at most two steps up
-  std::vector<double> cost;    // [levels] the time of a step against level 0's, as far as it is known
+  double first_token = 0;     // seconds that a request may wait for its first token; 0: any time
+  double between_tokens = 0;  // seconds between a text's tokens; 0: any time
+  double cooldown = 5;        // seconds between steps down, and for at most two steps up
+  std::vector<double> cost;   // [levels] the time of a step against level 0's, as far as it is known
 };
 
 /// The highest level of a prompt of this length in a model of so many layers, as DSLA-Serve's experiment has it
@@ -45,18 +45,19 @@ const char* name_of(LevelCause cause);
 
 /// The load, as it is.
 struct LevelSignals {
-  std::vector<double> memory;  // [cap + 1] what running and waiting texts need at each level, of the memory that is there
-  double first_token = 0;      // seconds until a request that comes now would have its first token
-  double between_tokens = 0;   // seconds that a step takes
+  std::vector<double>
+      memory;              // [cap + 1] what running and waiting texts need at each level, of the memory that is there
+  double first_token = 0;  // seconds until a request that comes now would have its first token
+  double between_tokens = 0;  // seconds that a step takes
 };
 
 /// Chooses the level for LevelMode::automatic. A pure function of what it is told and when: it has no clock.
 ///
 /// A level is *enough* for a share s of the targets if the memory needed at it is at most s of what is there, and the
 /// two times, scaled by its cost against the present level's, are at most s of theirs. Where the present level isn't
-/// enough for all of the targets, it becomes the lowest that is enough for `margin` of them, or the cap: at once, but no
-/// more than twice in a cool-down, and for the times' sake once, since they follow the level later. Where a lower level
-/// has been enough for `margin` of the targets through a whole cool-down, it steps down by one.
+/// enough for all of the targets, it becomes the lowest that is enough for `margin` of them, or the cap: at once, but
+/// no more than twice in a cool-down, and for the times' sake once, since they follow the level later. Where a lower
+/// level has been enough for `margin` of the targets through a whole cool-down, it steps down by one.
 class LevelController {
  public:
   static constexpr double margin = 0.8;

@@ -207,8 +207,8 @@ std::size_t Scheduler::reserved_bytes(const Job& job) {
   if (&sequence.mixers() == &own) return memory_.growth(sequence, more);
   // A prefix that is yet to be folded.
   const std::ptrdiff_t taken = std::max(std::ptrdiff_t{0}, -CacheMemory::freed_by_fold(sequence, own));
-  return static_cast<std::size_t>(taken) + memory_.growth(sequence, 0) +
-         memory_.bytes(own, sequence.length() + more) - memory_.bytes(own, sequence.length());
+  return static_cast<std::size_t>(taken) + memory_.growth(sequence, 0) + memory_.bytes(own, sequence.length() + more) -
+         memory_.bytes(own, sequence.length());
 }
 
 std::vector<double> Scheduler::demand(int cap) {

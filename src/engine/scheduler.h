@@ -92,7 +92,8 @@ class Scheduler {
   int plan_to_begin(const Job& job);
   /// Gives a waiting job its sequence, if there is room for what it has and writes soon.
   bool begin_with_room(Job& job);
-  /// A fork of the longest prefix that is known with one of the plans from `lowest_known` to the job's own, or a new one.
+  /// A fork of the longest prefix that is known with one of the plans from `lowest_known` to the job's own, or a new
+  /// one.
   void begin(Job& job, int lowest_known);
   bool make_room_to_begin(const Job& job);
   std::size_t reserved_by_running();

@@ -27,9 +27,9 @@ class Sequence {
   LayerCache& cache(int layer) { return caches_[static_cast<std::size_t>(layer)]; }
   [[nodiscard]] const LayerCache& cache(int layer) const { return caches_[static_cast<std::size_t>(layer)]; }
 
-  /// Goes on with `mixers` [L] of the same model, which must outlive it: where a layer's differs, it takes over what the
-  /// one before has kept (Mixer::fold()), a partner's, too. For a moment there is memory for both. False, and all is as
-  /// it was, where a mixer can't.
+  /// Goes on with `mixers` [L] of the same model, which must outlive it: where a layer's differs, it takes over what
+  /// the one before has kept (Mixer::fold()), a partner's, too. For a moment there is memory for both. False, and all
+  /// is as it was, where a mixer can't.
   bool fold(const MixerList& mixers, const PoolsOf& pools_of);
 
   /// What the mixers' partner keeps of the same text; nullptr without one. Its own model's runner reads for it, before

@@ -1,0 +1,260 @@
+// Texts whose plan changes while they run, because memory is short.
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "base/error_for_tests.h"
+#include "engine/cache_memory.h"
+#include "engine/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+class Folding : public ::testing::Test {
+ protected:
+  Folding() {
+    for (const auto& level : levels_) plans_.push_back(&mixers_.list(level));
+  }
+
+  [[nodiscard]] EngineOptions options(int positions, LevelMode mode = LevelMode::automatic) const {
+    EngineOptions options;
+    options.memory = sequence_bytes(*plans_[0], positions);
+    options.step_tokens = 60;
+    options.max_sequences = 16;
+    options.levels.mode = mode;
+    options.levels.cap = static_cast<int>(plans_.size()) - 1;
+    return options;
+  }
+
+  static std::vector<GenerationRequest> requests_for_tests(int count) {
+    std::vector<GenerationRequest> requests;
+    for (int i = 0; i < count; ++i)
+      requests.push_back(request_for_tests(20 + i * 53 % 150, 60 + i * 67 % 300, 40 + static_cast<std::uint64_t>(i)));
+    return requests;
+  }
+
+  const std::unique_ptr<Model> model_ = text_model();
+  MixerSet mixers_{*model_, random_parameters(model_->config)};
+  const std::vector<std::vector<MixerSpec>> levels_ = {specs({"softmax", "softmax", "softmax", "softmax"}),
+                                                       specs({"softmax", "window:64+4", "softmax", "softmax"}),
+                                                       specs({"softmax", "window:64+4", "softmax", "window:64+4"}),
+                                                       specs({"softmax", "window:16+3", "softmax", "window:64+4"}),
+                                                       specs({"none", "window:16+3", "hybrid:16+3", "window:64+4"})};
+  std::vector<const MixerList*> plans_;
+};
+
+TEST_F(Folding, AFoldedSequenceGoesOnAsTheOtherWould) {
+  // The first layer's inputs are the same whatever comes after it.
+  CacheMemory memory(std::size_t{64} << 20);
+  const MixerList &from = mixers_.list(specs({"none", "none", "none", "softmax"})),
+                  &to = mixers_.list(specs({"none", "none", "none", "window:64+4"}));
+  const std::vector<TokenId> tokens = random_tokens(300, 258);
+  Runner runner(*model_);
+  const auto read = [&](Sequence& sequence, int count) {
+    const BatchItem item{&sequence, std::span(tokens).subspan(static_cast<std::size_t>(sequence.length()),
+                                                              static_cast<std::size_t>(count))};
+    const float* const rows = runner.forward({&item, 1});
+    return std::vector<float>(rows, rows + count * model_->config.hidden);
+  };
+  Sequence folded = memory.make_sequence(from);
+  read(folded, 200);
+  Sequence direct = memory.make_sequence(to);
+  read(direct, 200);
+  const std::size_t before = memory.in_use();
+  const std::ptrdiff_t foreseen = CacheMemory::freed_by_fold(folded, to);
+  ASSERT_TRUE(memory.fold(folded, to));
+  EXPECT_EQ(static_cast<std::ptrdiff_t>(before - memory.in_use()), foreseen);
+  EXPECT_GT(foreseen, 0);
+  EXPECT_EQ(&folded.mixers(), &to);
+  EXPECT_EQ(read(folded, 40), read(direct, 40));
+}
+
+TEST_F(Folding, WhatSomebodyElseHoldsIsNotFreed) {
+  CacheMemory memory(std::size_t{64} << 20);
+  Sequence sequence = memory.make_sequence(*plans_[0]);
+  const std::vector<TokenId> tokens = random_tokens(300, 258);
+  const BatchItem item{&sequence, tokens};
+  Runner(*model_).forward({&item, 1});
+  EXPECT_GT(CacheMemory::freed_by_fold(sequence, *plans_[2]), 0);
+  const Sequence fork = sequence;
+  EXPECT_LT(CacheMemory::freed_by_fold(sequence, *plans_[2]), 0);
+}
+
+TEST_F(Folding, AFoldThatCannotBeChangesNothing) {
+  CacheMemory memory(std::size_t{64} << 20);
+  const MixerList& gated = mixers_.list(specs({"window:64+4", "gated:16", "softmax", "softmax"}));
+  Sequence sequence = memory.make_sequence(*plans_[0]);
+  const std::vector<TokenId> tokens = random_tokens(300, 258);
+  const BatchItem item{&sequence, tokens};
+  Runner(*model_).forward({&item, 1});
+  const std::size_t before = memory.in_use();
+  EXPECT_FALSE(memory.fold(sequence, gated));
+  EXPECT_EQ(memory.in_use(), before);
+  EXPECT_EQ(&sequence.mixers(), plans_[0]);
+}
+
+TEST_F(Folding, RunningTextsGiveWayBeforeAnyIsPreEmpted) {
+  for (const bool prefix_cache : {false, true}) {
+    EngineOptions with = options(560), without = options(560, LevelMode::off);
+    with.prefix_cache = without.prefix_cache = prefix_cache;
+    const std::vector<GenerationRequest> requests = requests_for_tests(12);
+    const auto run = [&](const EngineOptions& options) {
+      Engine engine(*model_, plans_, options);
+      std::vector<Collected> results(requests.size());
+      for (std::size_t i = 0; i < requests.size(); ++i) engine.submit(requests[i], results[i].sink());
+      while (engine.step()) EXPECT_LE(engine.stats().cache_used(), options.memory);
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        EXPECT_EQ(results[i].last.finish, FinishReason::length);
+        EXPECT_EQ(std::ssize(results[i].tokens), requests[i].max_tokens);
+        EXPECT_LE(results[i].last.first_plan, results[i].last.plan);
+        // Whoever kept level 0 to the end wrote what it writes alone.
+        if (results[i].last.plan == 0) {
+          EXPECT_EQ(results[i].tokens, alone(*model_, *plans_[0], requests[i]).tokens) << i;
+        }
+      }
+      return engine.stats();
+    };
+    const EngineStats adapted = run(with), fixed = run(without);
+    EXPECT_GT(fixed.preemptions, 0U);
+    EXPECT_EQ(adapted.preemptions, 0U);
+    EXPECT_LT(adapted.steps, fixed.steps);
+    EXPECT_EQ(fixed.folds, 0U);
+    EXPECT_EQ(std::accumulate(adapted.finished_by_plan.begin(), adapted.finished_by_plan.end(), std::uint64_t{0}),
+              requests.size());
+    EXPECT_EQ(std::accumulate(adapted.tokens_by_plan.begin(), adapted.tokens_by_plan.end(), std::uint64_t{0}),
+              adapted.generated_tokens);
+    EXPECT_GT(adapted.level_changes[static_cast<std::size_t>(LevelCause::memory)], 0);
+  }
+}
+
+TEST_F(Folding, TheLongestOfTheLowestLevelIsFoldedFirst) {
+  EngineOptions tight = options(460);
+  tight.levels.cap = 2;
+  tight.prefix_cache = false;
+  tight.levels.mode = LevelMode::per_request;  // so that they begin at level 0 while there is room
+  Engine engine(*model_, plans_, tight);
+  Collected small, large;
+  engine.submit(request_for_tests(40, 150, 1), small.sink());
+  engine.submit(request_for_tests(200, 150, 2), large.sink());
+  while (engine.stats().folds == 0) ASSERT_TRUE(engine.step());
+  engine.step();
+  EXPECT_EQ(small.last.plan, 0);
+  EXPECT_GT(large.last.plan, 0);
+  EXPECT_EQ(large.last.first_plan, 0);
+  EXPECT_GT(engine.stats().folded_bytes, 0U);
+  while (engine.step()) {
+  }
+  EXPECT_EQ(engine.stats().preemptions, 0U);
+}
+
+TEST_F(Folding, RequestsThatNameAPlanKeepIt) {
+  EngineOptions tight = options(460);
+  Engine engine(*model_, plans_, tight);
+  std::vector<GenerationRequest> requests = requests_for_tests(9);
+  std::vector<Collected> results(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (i % 3 != 2) requests[i].plan = static_cast<int>(i % 3);
+    engine.submit(requests[i], results[i].sink());
+  }
+  while (engine.step()) ASSERT_LE(engine.stats().cache_used(), tight.memory);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (!requests[i].plan) continue;
+    EXPECT_EQ(results[i].last.first_plan, *requests[i].plan);
+    EXPECT_EQ(results[i].last.plan, *requests[i].plan);
+    const MixerList& own = *plans_[static_cast<std::size_t>(*std::exchange(requests[i].plan, {}))];
+    EXPECT_EQ(results[i].tokens, alone(*model_, own, requests[i]).tokens) << i;
+  }
+}
+
+TEST_F(Folding, PromptLogprobsAreOfLevelZero) {
+  EngineOptions fixed = options(900);
+  Engine engine(*model_, plans_, fixed);
+  std::vector<Collected> others(10);
+  for (std::size_t i = 0; i < others.size(); ++i) engine.submit(requests_for_tests(10)[i], others[i].sink());
+  engine.step();
+  GenerationRequest request = request_for_tests(100, 20, 5);
+  request.prompt_logprobs = true;
+  Collected result;
+  engine.submit(request, result.sink());
+  while (engine.step()) {
+  }
+  EXPECT_EQ(result.last.first_plan, 0);
+  EXPECT_EQ(result.last.plan, 0);
+  EXPECT_EQ(result.tokens, alone(*model_, *plans_[0], request).tokens);
+}
+
+TEST_F(Folding, OneLevelForAll) {
+  EngineOptions fixed = options(2000, LevelMode::fixed);
+  fixed.levels.level = 3;
+  Engine engine(*model_, plans_, fixed);
+  const GenerationRequest request = request_for_tests(100, 20, 5);
+  Collected result;
+  engine.submit(request, result.sink());
+  while (engine.step()) {
+  }
+  EXPECT_EQ(result.last.first_plan, 3);
+  EXPECT_EQ(result.tokens, alone(*model_, *plans_[3], request).tokens);
+  EXPECT_EQ(engine.stats().level, 3);
+}
+
+TEST_F(Folding, PrefixesOfLowerLevelsAreUsed) {
+  EngineOptions fixed = options(2000, LevelMode::fixed);
+  Engine engine(*model_, plans_, fixed);
+  GenerationRequest request = request_for_tests(400, 5, 5);
+  request.plan = 0;
+  Collected first, pinned, second;
+  engine.submit(request, first.sink());
+  while (engine.step()) {
+  }
+  request.plan = 2;  // pinned: it is to be as it would be alone
+  engine.submit(request, pinned.sink());
+  while (engine.step()) {
+  }
+  EXPECT_EQ(pinned.last.cached_tokens, 0);
+  EXPECT_EQ(engine.stats().folded_prefixes, 0U);
+
+  EngineOptions adapting = options(2000);
+  Engine other(*model_, plans_, adapting);
+  request.plan = 0;
+  Collected base;
+  other.submit(request, base.sink());
+  while (other.step()) {
+  }
+  // So many that they are given a level.
+  std::vector<Collected> many(12);
+  request.plan.reset();
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    request.prompt.back() = static_cast<TokenId>(i);
+    request.max_tokens = 100;
+    other.submit(request, many[i].sink());
+  }
+  while (other.step()) ASSERT_LE(other.stats().cache_used(), adapting.memory);
+  EXPECT_GT(other.stats().folded_prefixes, 0U);
+  EXPECT_GT(many.back().last.first_plan, 0);
+  EXPECT_GT(many.back().last.cached_tokens, 300);
+}
+
+TEST_F(Folding, TextsThatFitAtTheCapAloneAreTaken) {
+  EngineOptions tiny = options(0);
+  tiny.memory = sequence_bytes(*plans_[4], 500);
+  Engine engine(*model_, plans_, tiny);
+  EXPECT_EQ(engine.longest_text(500), 500);
+  EXPECT_LT(engine.longest_text(500, 0), 200);
+  std::vector<Collected> results(3);
+  for (std::uint64_t i = 0; i < 3; ++i)
+    engine.submit(request_for_tests(300 - 100 * static_cast<int>(i), 200, i), results[i].sink());
+  while (engine.step()) ASSERT_LE(engine.stats().cache_used(), tiny.memory);
+  for (const Collected& result : results) EXPECT_EQ(result.tokens.size(), 200U);
+}
+
+TEST_F(Folding, LevelsThatAreNotThereAreRefused) {
+  EngineOptions wrong = options(900);
+  wrong.levels.cap = 5;
+  EXPECT_EQ(test::error_of([&] { Engine(*model_, plans_, wrong); }), "level 5: there are levels 0 to 4");
+  wrong = options(900, LevelMode::fixed);
+  wrong.levels.level = -1;
+  EXPECT_EQ(test::error_of([&] { Engine(*model_, plans_, wrong); }), "level -1: there are levels 0 to 4");
+}
+
+}  // namespace
+}  // namespace layerboost
