@@ -8,6 +8,7 @@
 #include "artifact/healed_directory.h"
 #include "artifact/model_store.h"
 #include "base/error.h"
+#include "base/in_quotes.h"
 
 namespace layerboost {
 namespace {
@@ -42,6 +43,30 @@ ModelFiles of_boost(const fs::path& directory) {
   return files;
 }
 
+/// Level 0 of a ladder that isn't healed.
+ModelFiles of_ladder(const fs::path& directory, const Ladder& ladder) {
+  ModelFiles files;
+  files.checkpoint = open_base(ladder.model_path, ladder.model_name, ladder.model_hash, directory);
+  files.model_hash = ladder.model_hash;
+  files.plan_hash = ladder.plan_hash;
+  files.where = ladder_file(directory).string();
+  if (ladder.plan_hash.empty()) return files;
+  files.plan = directory / "plan.json";
+  if (!fs::exists(files.plan)) fail("{}: {} is missing; restore it", files.where, files.plan.string());
+  return files;
+}
+
+/// With the ladder that may lie in a directory of any of them.
+ModelFiles find_ours(const fs::path& directory) {
+  const auto ladder =
+      is_ladder_directory(directory) ? std::make_shared<const Ladder>(read_ladder(ladder_file(directory))) : nullptr;
+  ModelFiles files = is_healed_directory(directory)  ? healed_model_files(directory)
+                     : is_boost_directory(directory) ? of_boost(directory)
+                                                     : of_ladder(directory, *ladder);
+  files.ladder = ladder;
+  return files;
+}
+
 ModelFiles of_exported(const fs::path& directory) {
   ModelFiles files;
   files.checkpoint = open_checkpoint(directory);
@@ -53,8 +78,7 @@ ModelFiles of_exported(const fs::path& directory) {
 }
 
 ModelFiles find(const std::string& model) {
-  if (is_healed_directory(model)) return healed_model_files(model);
-  if (is_boost_directory(model)) return of_boost(model);
+  if (is_healed_directory(model) || is_boost_directory(model) || is_ladder_directory(model)) return find_ours(model);
   const fs::path path = find_model(model);
   if (is_exported_directory(path)) return of_exported(path);
   ModelFiles files;
@@ -89,12 +113,21 @@ ModelFiles find_model_files(const std::string& model) {
   return files;
 }
 
+ModelFiles find_ladder_files(const std::string& model) {
+  ModelFiles files = find(with_its_ladder(model));
+  files.argument = model;
+  if (files.ladder == nullptr)
+    fail("{} has no ladder, and so no levels; layerboost ladder makes one", printable(model, 200));
+  return files;
+}
+
 ModelFiles find_model_files(const std::string& model, const std::string& plan) {
   ModelFiles files = find(plan.empty() ? as_it_comes(model) : shipped_or_given(model));
   files.argument = model;
   if (plan.empty()) return files;
   files.plan = plan;
   files.plan_hash.clear();
+  files.ladder.reset();
   return files;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "artifact/ladder.h"
 #include "artifact/merge.h"
 #include "artifact/plan.h"
 #include "base/file.h"
@@ -20,11 +21,12 @@ struct ModelFiles {
   std::string plan_hash;   // what it must have; empty: anything
   fs::path adapter;        // empty: none
   std::string adapter_hash;
+  std::shared_ptr<const Ladder> ladder;  // that of the directory; nullptr: none
   std::string where;  // the directory that says all this, for messages; empty: MODEL names the model itself
 };
 
-/// The files of what find_model() finds, of a directory that boost, heal or export wrote, or of what comes with the
-/// program (shipped_or_given()). Where the base model is not at the path recorded, it is looked for by the name
+/// The files of what find_model() finds, of a directory that boost, heal, ladder or export wrote, or of what comes with
+/// the program (shipped_or_given()). Where the base model is not at the path recorded, it is looked for by the name
 /// recorded. Throws Error when there is no such model, it can't be opened, the directory lacks a file, or its adapter
 /// has changed.
 ModelFiles find_model_files(const std::string& model);
@@ -34,6 +36,10 @@ ModelFiles healed_model_files(const fs::path& directory, std::shared_ptr<const C
 
 /// The same to be run: with `plan` in place of the directory's own; or, where `plan` is empty, as_it_comes().
 ModelFiles find_model_files(const std::string& model, const std::string& plan);
+
+/// Those of a model with a ladder: of a directory with a ladder.json, or of what with_its_ladder() means. Throws Error
+/// where there is no ladder.
+ModelFiles find_ladder_files(const std::string& model);
 
 /// Throws Error unless the model is the one that the directory was made from.
 void check_model_hash(const ModelFiles& files);

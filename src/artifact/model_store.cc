@@ -10,6 +10,7 @@
 #include "artifact/folders.h"
 #include "artifact/healed_directory.h"
 #include "artifact/hugging_face.h"
+#include "artifact/ladder.h"
 #include "base/data_directory.h"
 #include "base/error.h"
 #include "base/in_quotes.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr const char* default_model_file = "SmolLM2-135M-Instruct.Q4_1.gguf";
 constexpr const char* unchanged_variant = "base";
+constexpr const char* ladder_variant = "ladder";
 
 /// ORG/NAME, each of letters, digits, "-", "_" and ".", and not beginning with a dot or a dash.
 bool is_hub_name(const std::string& name) {
@@ -38,7 +40,9 @@ bool holds_model(const fs::path& directory) {
 }
 
 /// Whether layerboost wrote the directory, to be given as MODEL.
-bool is_ours(const fs::path& directory) { return is_healed_directory(directory) || is_boost_directory(directory); }
+bool is_ours(const fs::path& directory) {
+  return is_healed_directory(directory) || is_boost_directory(directory) || is_ladder_directory(directory);
+}
 
 /// What a directory holds to open: itself with a config.json, or its one GGUF file.
 fs::path in_directory(const fs::path& directory) {
@@ -171,6 +175,13 @@ std::string as_it_comes(const std::string& model) {
   if (model != default_model || fs::exists(model, ignored)) return shipped_or_given(model);
   const fs::path shipped = models_directory() / default_model;
   return is_ours(shipped) ? shipped.string() : model;
+}
+
+std::string with_its_ladder(const std::string& model) {
+  std::error_code ignored;
+  if (model != default_model || fs::exists(model, ignored)) return shipped_or_given(model);
+  const fs::path shipped = models_directory() / fmt::format("{}-{}", default_model, ladder_variant);
+  return is_ladder_directory(shipped) ? shipped.string() : model;
 }
 
 fs::path find_model(const std::string& model) {

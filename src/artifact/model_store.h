@@ -32,6 +32,10 @@ std::string shipped_or_given(const std::string& model);
 /// the healed model of this name, if it came with the program.
 std::string as_it_comes(const std::string& model);
 
+/// The same where a model is to be run at a level of its ladder: "smollm2-135m", where there is nothing of this name
+/// here, is then "smollm2-135m:ladder", if that came with the program.
+std::string with_its_ladder(const std::string& model);
+
 /// The name under which find_cached_model() finds what a MODEL argument named: "smollm2-135m" of "smollm2-135m:base",
 /// else `model`.
 std::string base_name(const std::string& model);

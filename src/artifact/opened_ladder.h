@@ -1,0 +1,42 @@
+// A model opened with its ladder, to be run at any of its levels.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "artifact/ladder.h"
+#include "artifact/opened_model.h"
+#include "artifact/plan.h"
+
+namespace layerboost {
+
+/// All levels share one set of weights, and a mixer that several levels have is one object: sequences of different
+/// levels can share steps, and one level's cache can be folded into a higher one's.
+struct OpenedLadder {
+  Ladder ladder;
+  OpenedModel opened;  // at level 0
+  Plan plan;           // level 0's, with the model's own mixers where it has none
+
+  /// The mixers of a level; the list lives as long as `opened.mixers`. Requires: 0 <= level <= ladder.top().
+  [[nodiscard]] const MixerList& list(int level) const { return opened.mixers->list(ladder.specs(level)); }
+  /// All of them, by level.
+  [[nodiscard]] std::vector<const MixerList*> levels() const;
+  /// Plan::hash() of a level; empty for level 0 of a model without a plan.
+  [[nodiscard]] std::string plan_hash(int level) const;
+  /// Throws Error unless the ladder has this level.
+  void check_level(int level) const;
+  /// The model at one level, in place of level 0. Throws as check_level().
+  [[nodiscard]] OpenedModel at(int level) &&;
+};
+
+/// Opens what find_ladder_files() finds. kv, needs_text: as open_model_argument(). Under int8 the model is calibrated
+/// as level 0 runs it, once for all levels: higher ones change what a layer looks at, which moves the ranges of
+/// activations little, while a second calibration would need a second set of weights. Throws Error.
+OpenedLadder open_ladder(const std::string& model, Precision precision, KvType kv = KvType::bf16,
+                         bool needs_text = true);
+
+/// The same of files that find_ladder_files() found.
+OpenedLadder open_ladder(const ModelFiles& files, Precision precision, KvType kv = KvType::bf16,
+                         bool needs_text = true);
+
+}  // namespace layerboost
