@@ -213,16 +213,21 @@ bool is_ladder_directory(const fs::path& path) {
   return fs::is_regular_file(ladder_file(path), ignored);
 }
 
-void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where) {
-  if (from == to) fail("{}: changes nothing, the layer has {} already", where, to_string(from));
-  if (descriptor_of(to.kind).fitted_map)
-    fail("{}: {} has parameters that are fitted for each layer, which ladders don't hold", where, to_string(to));
-  if (keeps_everything(from)) return;
+bool may_follow(const MixerSpec& from, const MixerSpec& to) {
+  if (from == to || descriptor_of(to.kind).fitted_map) return false;
+  if (keeps_everything(from)) return true;
   const std::int64_t before = positions_of(from), after = positions_of(to);
   const bool heads_come_back = (to.full & ~from.full) != 0;
   const bool less = after < before || to.full != from.full || to.kind > from.kind;
-  if (after > before || heads_come_back || !less)
-    fail("{}: {} comes after {}, and a ladder never gives back what it took", where, to_string(to), to_string(from));
+  return after <= before && !heads_come_back && less;
+}
+
+void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where) {
+  if (may_follow(from, to)) return;
+  if (from == to) fail("{}: changes nothing, the layer has {} already", where, to_string(from));
+  if (descriptor_of(to.kind).fitted_map)
+    fail("{}: {} has parameters that are fitted for each layer, which ladders don't hold", where, to_string(to));
+  fail("{}: {} comes after {}, and a ladder never gives back what it took", where, to_string(to), to_string(from));
 }
 
 void check_ladder(const Ladder& ladder, const Config& config, const std::string& model_hash, const std::string& where) {

@@ -89,8 +89,11 @@ Ladder read_ladder(const fs::path& file);
 /// its levels.
 void check_ladder(const Ladder& ladder, const Config& config, const std::string& model_hash, const std::string& where);
 
-/// Throws Error, its message beginning with `where`, unless a layer that has `from` may go on to `to`: another mixer,
-/// which looks at no more than `from` does, and needs no parameters of its own that would have to be fitted.
+/// Whether a layer that has `from` may go on to `to`: another mixer, which looks at no more than `from` does, and has
+/// no parameters that would have to be fitted.
+bool may_follow(const MixerSpec& from, const MixerSpec& to);
+
+/// Throws Error, its message beginning with `where`, that says why not, unless may_follow().
 void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where);
 
 /// One line for each rung and for each level's figures. Completely or not at all. Throws Error.
