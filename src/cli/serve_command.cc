@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "app/serving_levels.h"
+#include "artifact/opened_ladder.h"
 #include "artifact/opened_model.h"
 #include "base/cpu.h"
 #include "base/error.h"
@@ -27,6 +29,10 @@ struct ServeFlags {
   std::optional<std::string> api_key;
   std::string memory, max_body;  // such as "4G"
   std::string chat_template;     // a file
+  std::string levels = "off";
+  std::optional<int> level;
+  std::optional<std::string> quality;
+  LevelOptions level_options;  // what other flags say
   EngineOptions engine;
   ServerOptions server;
   CommonOptions common;
@@ -92,19 +98,79 @@ void complete(ServeFlags& options) {
   AllowedHosts(options.server.allow_hosts);  // what isn't a name is told before the model is opened
 }
 
+/// What the flags say of levels, but for what only the ladder knows.
+LevelOptions level_options(const ServeFlags& flags) {
+  LevelOptions options = flags.level_options;
+  const LevelOptions words = parse_levels(flags.level ? fmt::format("fixed:{}", *flags.level) : flags.levels);
+  options.mode = words.mode;
+  options.level = words.level;
+  const bool adapts = options.mode == LevelMode::automatic || options.mode == LevelMode::per_request;
+  if (flags.quality && !adapts)
+    fail("--quality says how far levels may rise: use it with --levels auto or per-request");
+  if (options.by_length && !adapts) fail("--caps-by-length: use it with --levels auto or per-request");
+  if ((options.first_token > 0 || options.between_tokens > 0) && options.mode != LevelMode::automatic)
+    fail("--ttft and --tpot are targets for --levels auto; without it nothing would follow them");
+  return options;
+}
+
+/// How the ladder is going to be used, in a line.
+void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityLimit& limit) {
+  if (levels.mode == LevelMode::off) {
+    note("level 0 of 0 to {}, unless a request asks for another; --levels auto follows the load", ladder.top());
+  } else if (levels.mode == LevelMode::fixed) {
+    note("level {} of 0 to {}, unless a request asks for another", levels.level, ladder.top());
+  } else if (levels.cap == 0) {
+    note("warning: no level but 0 keeps the limit of quality ({}): none will be given unasked", to_string(limit));
+  } else {
+    note("levels 0 to {} of {} are given by load: beyond is more loss than {}", levels.cap, ladder.top(),
+         to_string(limit));
+  }
+}
+
+/// The model that is served, with its ladder if there is one to be used.
+struct Served {
+  OpenedModel opened;
+  std::optional<Ladder> ladder;
+  std::vector<const MixerList*> plans;  // by level
+  std::vector<std::string> hashes;      // of the plans
+};
+
+Served open_served(const ServeFlags& flags) {
+  Served served;
+  if (flags.engine.levels.mode != LevelMode::off || find_model_files(flags.model, flags.plan).ladder != nullptr) {
+    if (!flags.plan.empty()) fail("--plan: a ladder has its own; leave out --levels, or make a ladder of this plan");
+    OpenedLadder ladder = open_ladder(flags.model, flags.common.precision, flags.common.kv);
+    served.plans = ladder.levels();
+    for (int level = 0; level <= ladder.ladder.top(); ++level) served.hashes.push_back(ladder.plan_hash(level));
+    served.ladder = std::move(ladder.ladder);
+    served.opened = std::move(ladder.opened);
+  } else {
+    served.opened = open_model_argument(flags.model, flags.plan, flags.common.precision, flags.common.kv);
+    served.plans = {&served.opened.list()};
+    served.hashes = {served.opened.plan_hash};
+  }
+  served.opened.model->close_files();
+  return served;
+}
+
 void run_serve(ServeFlags options) {
   complete(options);
   start_run(options.common);
-  const OpenedModel opened =
-      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
-  opened.model->close_files();
+  options.engine.levels = level_options(options);
+  const QualityLimit limit = options.quality ? parse_quality_limit(*options.quality) : QualityLimit{};
+  const Served served = open_served(options);
+  const OpenedModel& opened = served.opened;
+  if (served.ladder) {
+    options.engine.levels = with_ladder(options.engine.levels, *served.ladder, limit);
+    say_levels(*served.ladder, options.engine.levels, limit);
+  }
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;
   const int asked = options.server.limits.positions, positions = opened.model->config.max_positions;
   if (positions > 0 && asked > positions)
     note("--context {}: the model has {} positions, and no more", asked, positions);
   allow_many_files();
-  Engine engine(*opened.model, opened.list(), options.engine);
+  Engine engine(*opened.model, served.plans, options.engine);
   const Server server(engine, *opened.model, opened.list(), options.server);
   if (!server.on_loopback() && options.server.api_key.empty())
     note("whoever reaches this machine's port {} may ask: there is no --api-key", server.port());
@@ -113,6 +179,46 @@ void run_serve(ServeFlags options) {
   note("{} is served at http://{}:{}/ (the API below /v1); Ctrl-C finishes what was begun and ends",
        options.server.name, address, server.port());
   engine.run();
+}
+
+void add_levels(CLI::App& command, ServeFlags& options) {
+  CLI::Option* const levels =
+      command
+          .add_option("--levels", options.levels,
+                      "Levels of the model's ladder: off; fixed:N; auto: by load, a little quality for room; "
+                      "per-request: as each finds room")
+          ->type_name("WORD")
+          ->capture_default_str();
+  command.add_option("--level", options.level, "The same as --levels fixed:N")
+      ->type_name("N")
+      ->check(whole_number(0))
+      ->excludes(levels);
+  command
+      .add_option("--quality", options.quality,
+                  "The most that levels may lose: a perplexity so many times the model's own, kl:NATS, or found:SHARE "
+                  "of the facts that it finds; default: 1.05")
+      ->type_name("LIMIT");
+  command
+      .add_option("--ttft", options.level_options.first_token,
+                  "With --levels auto: seconds that a request may wait for its first token; 0: any time")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--tpot", options.level_options.between_tokens,
+                  "With --levels auto: seconds between the tokens of a text; 0: any time")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--cooldown", options.level_options.cooldown,
+                  "With --levels auto: seconds that the load must be low for each step down")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_flag(
+      "--caps-by-length", options.level_options.by_length,
+      "Short prompts keep more: at most 1/8 of the layers below 2048 tokens, 2/8 below 4096, 3/8 below 8192");
 }
 
 void add_limits(CLI::App& command, ServeFlags& options) {
@@ -198,12 +304,14 @@ void add_serve_command(CLI::App& app) {
   add_generation_config_option(*command, options->server.model_sampling);
   add_engine_options(*command, *options);
   add_limits(*command, *options);
+  add_levels(*command, *options);
   add_compute_options(*command, options->common);
   add_kv_option(*command, options->common);
   command->footer(
       "Then open http://127.0.0.1:8080/ or use any client of OpenAI's API; docs/serving.md tells the rest.\n\n"
       "Examples:\n"
       "  layerboost serve smollm2-135m\n"
+      "  layerboost serve smollm2-135m --levels auto --memory 2G\n"
       "  layerboost serve boosted/ --precision int8 --host 0.0.0.0 --api-key secret\n"
       "  curl http://127.0.0.1:8080/v1/completions -H 'Content-Type: application/json' \\\n"
       "    -d '{\"prompt\": \"The capital of France is\", \"max_tokens\": 8, \"temperature\": 0}'");

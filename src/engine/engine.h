@@ -20,7 +20,7 @@
 namespace layerboost {
 
 struct EngineOptions : ServingOptions {
-  LevelOptions levels;
+  LevelOptions levels = {};
   int preallocate = 0;  // positions of each text that may run whose memory is taken from the system at once
   const Clock* clock = &Clock::steady();  // by which requests wait; must outlive the engine
 };
