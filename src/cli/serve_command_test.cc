@@ -29,5 +29,22 @@ TEST(ServeCommand, SitesAreWrittenAsBrowsersDo) {
     EXPECT_THAT(run_and_read({"serve", "missing", "--allow-origin", site}).err, Not(HasSubstr("isn't a site"))) << site;
 }
 
+TEST(ServeCommand, FlagsOfLevelsThatWouldDoNothingAreRefused) {
+  const auto error = [](std::vector<std::string> words) {
+    words.insert(words.begin(), {"serve", "missing"});
+    const ProgramResult result = run_and_read(words);
+    EXPECT_NE(result.code, 0);
+    return result.err;
+  };
+  EXPECT_THAT(error({"--quality", "1.1"}), HasSubstr("--quality says how far levels may rise"));
+  EXPECT_THAT(error({"--levels", "fixed:2", "--caps-by-length"}), HasSubstr("--caps-by-length"));
+  EXPECT_THAT(error({"--levels", "per-request", "--ttft", "3"}), HasSubstr("--ttft and --tpot are targets"));
+  EXPECT_THAT(error({"--levels", "sometimes"}), HasSubstr("isn't a way to choose levels"));
+  EXPECT_THAT(error({"--levels", "auto", "--quality", "0.5"}), HasSubstr("isn't a limit of quality"));
+  EXPECT_THAT(error({"--levels", "auto", "--plan", "p.json"}), HasSubstr("--plan: a ladder has its own"));
+  EXPECT_THAT(error({"--levels", "auto", "--level", "2"}), HasSubstr("--level"));
+  EXPECT_THAT(error({"--levels", "auto"}), HasSubstr("missing"));
+}
+
 }  // namespace
 }  // namespace layerboost

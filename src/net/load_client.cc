@@ -96,9 +96,17 @@ class LoadRequest {
       any_text_ = true;
       outcome_.latency = now;
     }
-    if (const auto usage = json.find("usage"); usage != json.end() && usage->is_object())
-      if (const auto tokens = usage->find("completion_tokens"); tokens != usage->end() && is_count(*tokens))
-        outcome_.generated_tokens = *tokens;
+    if (const auto usage = json.find("usage"); usage != json.end() && usage->is_object()) {
+      take_count(*usage, "completion_tokens", outcome_.generated_tokens);
+      if (const auto ours = usage->find("layerboost"); ours != usage->end() && ours->is_object()) {
+        take_count(*ours, "first_level", outcome_.first_level);
+        take_count(*ours, "level", outcome_.level);
+      }
+    }
+  }
+
+  static void take_count(const SortedJson& json, const char* name, int& value) {
+    if (const auto count = json.find(name); count != json.end() && is_count(*count)) value = *count;
   }
 
   const Stopwatch& clock_;
@@ -172,6 +180,22 @@ class Load {
 
 }  // namespace
 
+namespace {
+
+/// Of all levels, or none.
+std::vector<double> perplexity_ratios(const Json& model) {
+  std::vector<double> ratios;
+  const auto levels = model.find("levels");
+  if (levels == model.end() || !levels->is_array()) return {};
+  for (const Json& level : *levels) {
+    if (!level.is_object() || !level.contains("perplexity_ratio") || !level["perplexity_ratio"].is_number()) return {};
+    ratios.push_back(level["perplexity_ratio"]);
+  }
+  return ratios;
+}
+
+}  // namespace
+
 ServedModels served_models(const LoadTarget& target) {
   HttpClient::Server server = server_of(target);
   server.longest_silence = 60;
@@ -194,6 +218,7 @@ ServedModels served_models(const LoadTarget& target) {
     if (models.names.size() > 1) continue;
     if (const auto context = model.find("max_model_len"); context != model.end() && is_count(*context))
       models.context = *context;
+    models.perplexity_ratios = perplexity_ratios(model);
     if (!model.contains("meta") || !model["meta"].is_object()) continue;
     models.vocabulary = get_or<int>(model["meta"], "n_vocab", 0, url);
   }

@@ -34,6 +34,8 @@ struct LoadOutcome {
   double start = 0;               // seconds since the load began
   double first = 0, latency = 0;  // seconds from its start to the first and the last chunk of text
   std::vector<double> intervals;  // seconds between neighbouring chunks
+  // The levels of the server's ladder that the text began and ended with, if the server says; -1: it doesn't.
+  int first_level = -1, level = -1;
 };
 
 struct LoadResult {
@@ -47,6 +49,7 @@ struct ServedModels {
   std::vector<std::string> names;
   int vocabulary = 0;  // of the first one (llama-server tells); 0: unknown
   int context = 0;     // tokens of the first one's prompt and answer together (vLLM tells); 0: unknown
+  std::vector<double> perplexity_ratios;  // of the first one's levels to the unchanged model (layerboost tells)
 };
 
 /// Throws Error when the server can't be asked.

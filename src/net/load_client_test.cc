@@ -90,6 +90,22 @@ TEST(LoadClient, UsageThatIsNoNumberIsLeft) {
   EXPECT_EQ(load(server, 1, {}, 1).outcomes[0].error, "");
 }
 
+TEST(LoadClient, LevelsAreReadWhereTheServerTellsThem) {
+  const StreamingServer server([](const StreamRequest& request, const Send& send) {
+    const int tokens = Json::parse(request.body)["max_tokens"];
+    const char* const told[] = {"", R"(, "layerboost": {"first_level": 2, "level": 5})", R"(, "layerboost": [3])",
+                                R"(, "layerboost": {"first_level": -1, "level": "5"})"};
+    send(StreamingServer::stream_head);
+    send("data: {\"choices\": [{}]}\n\n");
+    send(fmt::format("data: {{\"choices\": [], \"usage\": {{\"completion_tokens\": 1{}}}}}\n\n", told[tokens - 1]));
+    send("data: [DONE]\n\n");
+  });
+  const LoadOutcome told = load(server, 1, {}, 2).outcomes[0];
+  EXPECT_EQ(told.first_level, 2);
+  EXPECT_EQ(told.level, 5);
+  for (const int tokens : {1, 3, 4}) EXPECT_EQ(load(server, 1, {}, tokens).outcomes[0].level, -1) << tokens;
+}
+
 TEST(LoadClient, AnUnreachableServerIsTold) {
   EXPECT_THROW((void)served_models({"http://127.0.0.1:1", "", ""}), Error);
 }

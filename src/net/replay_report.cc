@@ -32,6 +32,27 @@ void add_targets(Json& report, const std::vector<LoadOutcome>& outcomes, const L
   report["share_within_targets"] = static_cast<double>(within) / static_cast<double>(outcomes.size());
 }
 
+void add_levels(Json& report, const std::vector<LoadOutcome>& outcomes, const std::vector<double>& perplexity_ratios) {
+  std::vector<int> count;
+  double levels = 0, answered = 0, tokens = 0, ratios = 0;
+  bool known = true;
+  for (const LoadOutcome& outcome : outcomes) {
+    if (outcome.level < 0) continue;
+    const auto level = static_cast<std::size_t>(outcome.level);
+    if (count.size() <= level) count.resize(level + 1);
+    ++count[level];
+    levels += outcome.level;
+    ++answered;
+    tokens += outcome.generated_tokens;
+    known = known && level < perplexity_ratios.size();
+    if (known) ratios += outcome.generated_tokens * perplexity_ratios[level];
+  }
+  if (answered == 0) return;
+  report["requests_by_level"] = count;
+  report["mean_level"] = levels / answered;
+  report["mean_perplexity_ratio"] = known && tokens > 0 ? Json(ratios / tokens) : Json();
+}
+
 Json record(const ReplayedRequest& request, const LoadOutcome& outcome, bool turns) {
   const bool completed = outcome.error.empty();
   Json json = {{"arrival", request.time},
@@ -41,6 +62,7 @@ Json record(const ReplayedRequest& request, const LoadOutcome& outcome, bool tur
                {"ttft_ms", completed ? Json(outcome.first * 1000) : Json()},
                {"e2el_ms", completed ? Json(outcome.latency * 1000) : Json()},
                {"error", completed ? Json() : Json(outcome.error)}};
+  if (outcome.level >= 0) json.update({{"first_level", outcome.first_level}, {"level", outcome.level}});
   if (turns) json.update({{"session", request.session}, {"turn", request.turn}, {"history_tokens", request.history}});
   return json;
 }
@@ -48,7 +70,7 @@ Json record(const ReplayedRequest& request, const LoadOutcome& outcome, bool tur
 }  // namespace
 
 Json replay_report(const LoadResult& result, const Replay& replay, const ReplayRules& rules,
-                   const LatencyTargets& targets) {
+                   const LatencyTargets& targets, const std::vector<double>& perplexity_ratios) {
   LB_CHECK(result.outcomes.size() == replay.requests.size());
   Json report = {
       {"trace_rate", rules.rate}, {"turns", rules.turns}, {"context", rules.context}, {"dropped", replay.dropped}};
@@ -59,20 +81,21 @@ Json replay_report(const LoadResult& result, const Replay& replay, const ReplayR
     if (outcome.error.empty()) per_token.push_back(outcome.latency / outcome.generated_tokens);
   add_statistics(report, "latency_per_token", per_token);
   add_targets(report, result.outcomes, targets);
+  add_levels(report, result.outcomes, perplexity_ratios);
   Json& records = report["requests"] = Json::array();
   for (std::size_t i = 0; i < replay.requests.size(); ++i)
     records.push_back(record(replay.requests[i], result.outcomes[i], rules.turns));
   return report;
 }
 
-std::string replay_table_header(const LatencyTargets& targets) {
-  constexpr const char* columns = "{:>6} {:>6} {:>6} {:>5} {:>7} {:>7} {:>8}{}{}";
+std::string replay_table_header(const LatencyTargets& targets, bool levels) {
+  constexpr const char* columns = "{:>6} {:>6} {:>6} {:>5} {:>7} {:>7} {:>8}{}{}{}";
   return fmt::format(columns, "rate", "drop", "done", "fail", "sent", "done", "output",
                      statistics_titles({"TTFT ms", "TPOT ms", "ITL ms", "E2EL/token ms"}),
-                     targets.any() ? " | within" : "") +
+                     targets.any() ? " |  within" : "", levels ? " |  mean" : "") +
          "\n" +
          fmt::format(columns, "×", "", "", "", "req/s", "req/s", "tok/s", statistics_headings(4),
-                     targets.any() ? " | targets" : "");
+                     targets.any() ? " | targets" : "", levels ? " | level" : "");
 }
 
 std::string replay_table_line(const Json& report) {
@@ -80,10 +103,11 @@ std::string replay_table_line(const Json& report) {
   const std::string sent = report["request_rate"].is_string() ? "-" : fmt::format("{:.2f}", number("request_rate"));
   const std::string within =
       report.contains("share_within_targets") ? fmt::format(" | {:>5.1f} %", number("share_within_targets") * 100) : "";
-  return fmt::format("{:>6g} {:>6} {:>6} {:>5} {:>7} {:>7.2f} {:>8.1f}{}{}", number("trace_rate"),
+  const std::string level = report.contains("mean_level") ? fmt::format(" | {:>5.1f}", number("mean_level")) : "";
+  return fmt::format("{:>6g} {:>6} {:>6} {:>5} {:>7} {:>7.2f} {:>8.1f}{}{}{}", number("trace_rate"),
                      report["dropped"].get<int>(), report["completed"].get<int>(), report["failed"].get<int>(), sent,
                      number("request_throughput"), number("output_throughput"),
-                     statistics_columns(report, {"ttft", "tpot", "itl", "latency_per_token"}), within);
+                     statistics_columns(report, {"ttft", "tpot", "itl", "latency_per_token"}), within, level);
 }
 
 }  // namespace layerboost

@@ -89,10 +89,37 @@ TEST(ReplayReport, ASingleRequestHasNoRate) {
 TEST(ReplayReport, TheTableHasTheColumnOfTheTargetsWhereThereAreAny) {
   const ReportedReplay replay;
   const LatencyTargets targets{.ttft = 0.3, .tpot = 1};
-  EXPECT_EQ(replay_table_header({}).find("within"), std::string::npos);
-  EXPECT_NE(replay_table_header(targets).find("within"), std::string::npos);
+  EXPECT_EQ(replay_table_header({}, false).find("within"), std::string::npos);
+  EXPECT_NE(replay_table_header(targets, false).find("within"), std::string::npos);
   EXPECT_TRUE(replay_table_line(replay.report(targets)).ends_with(" |  50.0 %"));
   EXPECT_EQ(replay_table_line(replay.report({})).find('%'), std::string::npos);
+}
+
+TEST(ReplayReport, LevelsAreCountedWhereTheServerTellsThem) {
+  ReportedReplay replay;
+  EXPECT_FALSE(replay.report({}).contains("mean_level"));
+  EXPECT_EQ(replay_table_header({}, false).find("level"), std::string::npos);
+  const int levels[] = {0, 3, 3, -1};  // the last one failed
+  for (std::size_t i = 0; i < 4; ++i)
+    replay.result.outcomes[i].level = replay.result.outcomes[i].first_level = levels[i];
+  const Json report = replay.report({});
+  EXPECT_EQ(report["requests_by_level"], Json({1, 0, 0, 2}));
+  EXPECT_DOUBLE_EQ(report["mean_level"], 2);
+  EXPECT_TRUE(report["mean_perplexity_ratio"].is_null());
+  EXPECT_EQ(report["requests"][1]["level"], 3);
+  EXPECT_EQ(report["requests"][1]["first_level"], 3);
+  EXPECT_FALSE(report["requests"][3].contains("level"));
+  EXPECT_NE(replay_table_header({}, true).find("level"), std::string::npos);
+  EXPECT_TRUE(replay_table_line(report).ends_with(" |   2.0"));
+
+  const std::vector<double> ratios = {1, 1.1, 1.2, 1.3};
+  double tokens = 0, sum = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    tokens += replay.result.outcomes[i].generated_tokens;
+    sum += replay.result.outcomes[i].generated_tokens * ratios[static_cast<std::size_t>(levels[i])];
+  }
+  const Json known = replay_report(replay.result, replay.replay, {.context = 100}, {}, ratios);
+  EXPECT_DOUBLE_EQ(known["mean_perplexity_ratio"], sum / tokens);
 }
 
 }  // namespace

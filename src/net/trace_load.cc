@@ -66,14 +66,14 @@ Json replay_trace(TraceLoadOptions options, std::uint64_t seed, const Print& pri
   print(fmt::format("{} at {}: requests of {}, of up to {} tokens with their answers{}\n{}\n",
                     printable(options.target.model, 200), options.target.url, printable(options.trace, 200), context,
                     options.rules.turns ? ", in sessions that send what was said again" : "",
-                    replay_table_header(options.targets)));
+                    replay_table_header(options.targets, !served.perplexity_ratios.empty())));
   Json results = Json::array();
   for (const auto& [rules, replay] : levels) {
     // Other prompts for each level: nothing of the one before may be found in the server's cache.
     const LoadResult result = send_replay(replay, options, seed + results.size());
     Json report = report_head(options.target, "");
     report["trace"] = options.trace;
-    report.update(replay_report(result, replay, rules, options.targets));
+    report.update(replay_report(result, replay, rules, options.targets, served.perplexity_ratios));
     print(fmt::format("{}\n", replay_table_line(report)));
     if (!report["errors"].empty()) warn("{}", report["errors"].front().get<std::string>());
     results.push_back(std::move(report));

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# A real day's arrivals on a server whose memory is small: the default model at level 0 of its ladder, at fixed levels, with levels by load, and llama-server,
+# one after another on this machine, each asked by the same client (`layerboost bench --url --trace`): real lengths and arrivals, sessions that send what was said
+# again, at several times the rate that level 0 keeps up with.
+#   bench/serve/trace.sh --trace CSV [--model MODEL] [--fixed 15,22] [--memory 1.5G] [--ttft 10] [--tpot 0.3] [--duration 180] [--loads 0.7,1,1.3]
+#                        [--search 0.1,0.15,..] [--capacity X] [--servers level-0,auto,..] [--out DIR]
+# Capacity is the highest of the rates --search (times the trace's own) at which level 0 keeps 90 % of requests within both targets; --capacity says it.
+# llama-server takes part where bench/peers/setup.sh has built it. What is in DIR already isn't measured again. Wants an idle machine: half a minute more than
+# --duration for each server and load. Prints a table; DIR/trace.svg shows load, level and latency over time where matplotlib is there.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+source "$root/bench/peers/common.sh"
+trace= ladder=smollm2-135m fixed=15,22 memory=1.5G ttft=10 tpot=0.3 duration=180 loads=0.7,1,1.3 search=0.1,0.15,0.2,0.25,0.3,0.4,0.5,0.6,0.8 capacity= servers= out=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --trace | --model | --fixed | --memory | --ttft | --tpot | --duration | --loads | --search | --capacity | --servers | --out)
+      [ $# -ge 2 ] || fail "$1 wants a value" 2 ;;&
+    --trace) trace=$2 ;;
+    --model) ladder=$2 ;;
+    --fixed) fixed=$2 ;;
+    --memory) memory=$2 ;;
+    --ttft) ttft=$2 ;;
+    --tpot) tpot=$2 ;;
+    --duration) duration=$2 ;;
+    --loads) loads=$2 ;;
+    --search) search=$2 ;;
+    --capacity) capacity=$2 ;;
+    --servers) servers=$2 ;;
+    --out) out=$2 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  esac
+  shift 2
+done
+[ -f "$trace" ] || fail "--trace: give the CSV file of a trace (docs/chat.md, \"Replaying a trace\")" 2
+binary=${LAYERBOOST:-$root/build/release/layerboost}
+[ -n "$out" ] || out=$(mktemp -d)
+begin_in "serve/trace.sh $ladder $memory $ttft $tpot $duration, $(sha256sum <"$trace" | cut -c1-12), $(binary_stamp)"
+check_idle
+server=
+trap '[ -z "$server" ] || kill $server 2>/dev/null' EXIT
+if [ -z "$servers" ]; then
+  servers=level-0$(printf ',level-%s' ${fixed//,/ }),auto,per-request
+  [ ! -x "$llama_bin/llama-server" ] || servers+=,llama-server
+fi
+
+# start NAME: its server at $url.
+start() {
+  local tries=0
+  case $1 in
+    level-*) set -- "$1" "$binary" serve "$ladder" --levels "fixed:${1#level-}" ;;
+    auto) set -- "$1" "$binary" serve "$ladder" --levels auto --quality "${QUALITY:-1.05}" --ttft "$ttft" --tpot "$tpot" ;;
+    per-request) set -- "$1" "$binary" serve "$ladder" --levels per-request --quality "${QUALITY:-1.05}" ;;
+    llama-server) set -- "$1" "$llama_bin/llama-server" -m "$(model_file BF16)" -t "$(nproc)" -fa on -np 32 -kvu -c "${LLAMA_CONTEXT:-65536}" --no-webui ;;
+    *) fail "--servers: $1 isn't level-N, auto, per-request or llama-server" 2 ;;
+  esac
+  url=http://127.0.0.1:8393
+  ! curl -s "$url/health" >/dev/null || fail "another server answers at $url: stop it first"
+  local name=$1 flags=(--port 8393)
+  shift
+  [ "$name" = llama-server ] || flags+=(--memory "$memory" --name "$name")
+  "$@" "${flags[@]}" >"$out/$name.log" 2>&1 &
+  server=$!
+  until curl -sf "$url/health" >/dev/null; do
+    kill -0 $server 2>/dev/null && [ $((tries += 1)) -lt 600 ] || { tail -3 "$out/$name.log" >&2; fail "$name did not start"; }
+    sleep 0.5
+  done
+}
+
+stop() {
+  kill $server
+  wait $server || true
+  server=
+}
+
+# replay RATES FILE: what is sent is the same for each server.
+replay() {
+  "$binary" bench --url "$url" --trace "$trace" --rate "$1" --duration "$duration" --turns --ttft "$ttft" --tpot "$tpot" --vocab 49152 --context 8192 \
+    --json "$out/part.json" >&2
+  mv "$out/part.json" "$2"
+}
+
+if [ -z "$capacity" ]; then
+  for rate in ${search//,/ }; do
+    file=$out/search.$rate.json
+    if [ ! -s "$file" ]; then
+      start level-0
+      replay "$rate" "$file"
+      stop
+    fi
+    python3 "$root/bench/serve/trace_table.py" --keeps 0.9 "$file" || break
+    capacity=$rate
+  done
+  [ -n "$capacity" ] || fail "level 0 doesn't keep the targets at the lowest rate: give lower ones with --search"
+fi
+echo "capacity of level 0: $capacity times the trace's own rate" >&2
+for load in ${loads//,/ }; do
+  rate=$(python3 -c "print(round($capacity * $load, 4))")
+  for name in ${servers//,/ }; do
+    file=$out/$load.$name.json
+    [ ! -s "$file" ] || continue
+    start "$name"
+    replay "$rate" "$file"
+    stop
+  done
+done
+python3 "$root/bench/serve/trace_table.py" --out "$out/trace.svg" "$out"/[0-9]*.json
