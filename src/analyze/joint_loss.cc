@@ -4,10 +4,11 @@
 
 namespace layerboost {
 
-JointLoss::JointLoss(const Model& model, MixerSet& mixers, const Calibration& calibration)
+JointLoss::JointLoss(const Model& model, MixerSet& mixers, const Calibration& calibration,
+                     const std::vector<MixerSpec>& from)
     : mixers_(mixers), runner_(model, calibration) {
-  Progress progress("unchanged model", static_cast<std::int64_t>(runner_.rows()), "tokens");
-  base_ = runner_.record(mixers.list(native_specs(model.config)), progress);
+  Progress progress(from.empty() ? "unchanged model" : "level 0", static_cast<std::int64_t>(runner_.rows()), "tokens");
+  base_ = runner_.record(mixers.list(from.empty() ? native_specs(model.config) : from), progress);
   runner_.embed(embedded_.reserve_as<float>(runner_.rows() * static_cast<std::size_t>(model.config.hidden)));
 }
 

@@ -9,7 +9,7 @@
 
 namespace layerboost {
 
-/// A plan's measured losses against the unchanged model.
+/// A plan's measured losses against the unchanged model, or the plan that they are counted from.
 struct JointOutcome {
   double kl = 0, kl_error = 0;                // mean over texts and its standard error, nats
   double nll = 0, nll_error = 0;              // paired change
@@ -19,8 +19,10 @@ struct JointOutcome {
 
 class JointLoss {
  public:
-  /// All must outlive the object. Runs the unchanged model once.
-  JointLoss(const Model& model, MixerSet& mixers, const Calibration& calibration);
+  /// All must outlive the object. Runs the unchanged model once; or the plan `from` [L], where losses are counted from
+  /// that.
+  JointLoss(const Model& model, MixerSet& mixers, const Calibration& calibration,
+            const std::vector<MixerSpec>& from = {});
 
   /// Runs the plan `specs` [L] over the calibration. Throws Interrupted.
   JointOutcome measure(const std::vector<MixerSpec>& specs);

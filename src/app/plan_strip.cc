@@ -20,26 +20,9 @@ char letter_of(const TerminalLook& look, std::size_t rank, std::size_t widths) {
   return rank == 0 && widths > 1 ? letters.front() : letters.back();
 }
 
-/// The same window has the same letter, whatever heads are whole.
 MixerSpec in_all_heads(MixerSpec spec) {
   spec.full = 0;
   return spec;
-}
-
-/// By mixer, without its whole heads.
-std::map<MixerSpec, char> letters_of(const std::vector<MixerSpec>& specs) {
-  std::map<MixerSpec, char> letters;
-  std::map<MixerKind, std::size_t> widths, ranks;
-  for (const MixerSpec& spec : specs)
-    if (letters.emplace(in_all_heads(spec), ' ').second) ++widths[spec.kind];
-  for (auto& [spec, letter] : letters)  // in the order of width
-    letter = letter_of(descriptor_of(spec.kind).terminal, ranks[spec.kind]++, widths[spec.kind]);
-  return letters;
-}
-
-std::string cell(const MixerSpec& spec, char letter, bool color) {
-  return color ? fmt::format("\033[{}m{}\033[0m", descriptor_of(spec.kind).terminal.color, letter)
-               : std::string(1, letter);
 }
 
 /// "0-3 7 9-12"
@@ -57,21 +40,35 @@ std::string ranges(const std::vector<int>& layers) {
 
 }  // namespace
 
+MixerLetters::MixerLetters(const std::vector<MixerSpec>& drawn) {
+  std::map<MixerKind, std::size_t> widths, ranks;
+  for (const MixerSpec& spec : drawn)
+    if (letters_.emplace(in_all_heads(spec), ' ').second) ++widths[spec.kind];
+  for (auto& [spec, letter] : letters_)  // in the order of width
+    letter = letter_of(descriptor_of(spec.kind).terminal, ranks[spec.kind]++, widths[spec.kind]);
+}
+
+std::string MixerLetters::cell(const MixerSpec& spec, bool color) const {
+  const char letter = letters_.at(in_all_heads(spec));
+  return color ? fmt::format("\033[{}m{}\033[0m", descriptor_of(spec.kind).terminal.color, letter)
+               : std::string(1, letter);
+}
+
 std::string draw_plan(const std::vector<MixerSpec>& specs, bool color) {
-  const auto letters = letters_of(specs);
+  const MixerLetters letters(specs);
   std::map<MixerSpec, std::vector<int>> layers;
   std::string text;
   for (std::size_t l = 0; l < specs.size(); ++l) {
     if (l % cells_per_line == 0) text += fmt::format("{}{:>5}  ", l > 0 ? "\n" : "", l);
-    text += cell(specs[l], letters.at(in_all_heads(specs[l])), color);
+    text += letters.cell(specs[l], color);
     layers[specs[l]].push_back(static_cast<int>(l));
   }
   text += "\n\n";
   std::size_t width = 14;
   for (const auto& [spec, of] : layers) width = std::max(width, to_string(spec).size());
   for (const auto& [spec, of] : layers)
-    text += fmt::format("    {}  {:<{}} {:>3}  {}\n", cell(spec, letters.at(in_all_heads(spec)), color),
-                        to_string(spec), width, of.size(), ranges(of));
+    text += fmt::format("    {}  {:<{}} {:>3}  {}\n", letters.cell(spec, color), to_string(spec), width, of.size(),
+                        ranges(of));
   return text;
 }
 

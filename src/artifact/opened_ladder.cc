@@ -44,13 +44,13 @@ std::string OpenedLadder::plan_hash(int level) const {
   return changed.hash();
 }
 
-void OpenedLadder::check_level(int level) const {
+void check_level(const Ladder& ladder, int level) {
   if (level < 0 || level > ladder.top())
     fail("`level` {}: the ladder of {} has the levels 0 to {}", level, printable(ladder.model_name, 80), ladder.top());
 }
 
 OpenedModel OpenedLadder::at(int level) && {
-  check_level(level);
+  check_level(ladder, level);
   opened.plan_hash = plan_hash(level);
   opened.specs = ladder.specs(level);
   return std::move(opened);
@@ -73,6 +73,15 @@ OpenedLadder open_ladder(const ModelFiles& files, Precision precision, KvType kv
          files.plan.empty() ? files.checkpoint->config().name : files.plan.string());
   result.opened = open_model(files, precision, kv, needs_text);
   return result;
+}
+
+OpenedModel open_model_argument(const std::string& model, const std::string& plan, std::optional<int> level,
+                                Precision precision, KvType kv, bool needs_text) {
+  if (!level) return open_model_argument(model, plan, precision, kv, needs_text);
+  if (!plan.empty()) fail("`level` {}: not with `plan`, for a ladder has its own", *level);
+  const ModelFiles files = find_ladder_files(model);
+  check_level(*files.ladder, *level);  // before the weights are read
+  return open_ladder(files, precision, kv, needs_text).at(*level);
 }
 
 }  // namespace layerboost

@@ -1,6 +1,7 @@
 // A model opened with its ladder, to be run at any of its levels.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,11 +24,12 @@ struct OpenedLadder {
   [[nodiscard]] std::vector<const MixerList*> levels() const;
   /// Plan::hash() of a level; empty for level 0 of a model without a plan.
   [[nodiscard]] std::string plan_hash(int level) const;
-  /// Throws Error unless the ladder has this level.
-  void check_level(int level) const;
   /// The model at one level, in place of level 0. Throws as check_level().
   [[nodiscard]] OpenedModel at(int level) &&;
 };
+
+/// Throws Error unless the ladder has this level.
+void check_level(const Ladder& ladder, int level);
 
 /// Opens what find_ladder_files() finds. kv, needs_text: as open_model_argument(). Under int8 the model is calibrated
 /// as level 0 runs it, once for all levels: higher ones change what a layer looks at, which moves the ranges of
@@ -38,5 +40,10 @@ OpenedLadder open_ladder(const std::string& model, Precision precision, KvType k
 /// The same of files that find_ladder_files() found.
 OpenedLadder open_ladder(const ModelFiles& files, Precision precision, KvType kv = KvType::bf16,
                          bool needs_text = true);
+
+/// What a MODEL argument, a plan and a level name together: open_model_argument(), or, where a level is asked for, the
+/// model at this level of its ladder, which takes no plan. Throws Error.
+OpenedModel open_model_argument(const std::string& model, const std::string& plan, std::optional<int> level,
+                                Precision precision, KvType kv = KvType::bf16, bool needs_text = true);
 
 }  // namespace layerboost

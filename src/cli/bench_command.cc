@@ -2,10 +2,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/speed.h"
-#include "artifact/opened_model.h"
+#include "artifact/opened_ladder.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -25,6 +26,7 @@ constexpr double seconds_of_trace = 300;
 struct BenchFlags {
   CommonOptions common;
   std::string model, plan;
+  std::vector<int> levels;  // of the model's ladder; empty: as it is opened
   SpeedOptions speed;
   int generate = 0;  // 0: not given
   ServerLoadOptions server;
@@ -38,18 +40,50 @@ void write_result(const BenchFlags& options, const RunInfo& run, const Json& rep
   write_json(options.common.json, json);
 }
 
+/// What is wrong with the levels is said before the weights are read.
+OpenedLadder open_levels(const BenchFlags& options, bool needs_text) {
+  if (!options.plan.empty()) fail("--level: not with --plan, for a ladder has its own");
+  const ModelFiles files = find_ladder_files(options.model);
+  for (const int level : options.levels) check_level(*files.ladder, level);
+  return open_ladder(files, options.common.precision, options.common.kv, needs_text);
+}
+
+/// Level by level: their rows one after another, each with its "level".
+Json bench_levels(const OpenedLadder& ladder, const BenchFlags& options) {
+  Json report;
+  for (const int level : options.levels) {
+    fmt::print("{}level {} of {}:\n", report.empty() ? "" : "\n", level, ladder.ladder.top());
+    Json part = measure_speed(ladder.opened, ladder.list(level), options.speed, print_now);
+    for (const char* const list : {"rows", "roofline", "profile"}) {
+      if (!part.contains(list)) continue;
+      for (Json& row : part[list]) {
+        row["level"] = level;
+        if (!report.empty()) report[list].push_back(row);
+      }
+    }
+    if (report.empty()) report = std::move(part);
+  }
+  return report;
+}
+
 void bench_model(BenchFlags& options) {
   RunInfo run = start_run(options.common);
   options.speed.roofline = true;
   options.speed.generate = options.generate > 0 ? options.generate : tokens_offline;
   constexpr bool needs_text = false;  // prompts are random tokens
-  const OpenedModel opened =
-      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv, needs_text);
-  opened.describe(run);
+  std::optional<OpenedLadder> ladder;
+  OpenedModel opened;
+  if (options.levels.empty())
+    opened = open_model_argument(options.model, options.plan, options.common.precision, options.common.kv, needs_text);
+  else
+    ladder = open_levels(options, needs_text);
+  (ladder ? ladder->opened : opened).describe(run);
   const int most = *std::max_element(options.speed.batches.begin(), options.speed.batches.end());
   if (options.speed.step_tokens < 2 * most)
     note("--step-tokens {}: a step of {} sequences has {}, two for each", options.speed.step_tokens, most, 2 * most);
-  write_result(options, run, measure_speed(opened, opened.list(), options.speed, print_now));
+  write_result(
+      options, run,
+      ladder ? bench_levels(*ladder, options) : measure_speed(opened, opened.list(), options.speed, print_now));
 }
 
 void bench_server(BenchFlags& options) {
@@ -146,6 +180,10 @@ void add_bench_command(CLI::App& app) {
   const auto options = std::make_shared<BenchFlags>();
   add_model_option(*command, options->model, false);
   command->add_option("--plan", options->plan, "Run with this plan")->type_name("PLAN");
+  command->add_option("--level", options->levels, "Run with the first N rungs of MODEL's ladder, one after another")
+      ->delimiter(',')
+      ->type_name("N,..")
+      ->check(whole_number(0));
   command->add_option("--batch", options->speed.batches, "Sequences at once")
       ->delimiter(',')
       ->type_name("N,..")
@@ -181,13 +219,15 @@ void add_bench_command(CLI::App& app) {
       "Examples:\n"
       "  layerboost bench smollm2-135m\n"
       "  layerboost bench smollm2-135m --plan plan.json --batch 64 --prompt 1024,4096 --json speed.json\n"
+      "  layerboost bench ladder/ --level 0,8,15,22 --batch 64\n"
       "  layerboost bench --url http://127.0.0.1:8080 --concurrency 1,16,64 --requests 200 --json online.json\n"
       "  layerboost bench --url http://127.0.0.1:8080 --rate 1,4 --tokenizer smollm2-135m\n"
       "  layerboost bench --url http://127.0.0.1:8080 --trace AzureLLMInferenceTrace_conv.csv --rate 0.2,0.4 --ttft 10 "
       "--tpot 0.3");
   command->callback([command, options] {
     if (!options->server.target.url.empty())
-      refuse_given(*command, {"--plan", "--batch", "--step-tokens", "--profile", "--threads", "--precision", "--kv"},
+      refuse_given(*command,
+                   {"--plan", "--level", "--batch", "--step-tokens", "--profile", "--threads", "--precision", "--kv"},
                    "is for a MODEL, not for --url");
     if (command->get_option("--trace")->count() > 0) settle_trace(*command, *options);
     bench(*options);

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "app/chat_session.h"
-#include "artifact/opened_model.h"
+#include "artifact/opened_ladder.h"
 #include "base/log.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
@@ -30,6 +30,7 @@ constexpr const char* chat_help =
 
 struct ChatFlags {
   std::string model, plan;
+  std::optional<int> level;
   std::string chat_template;  // a file
   ChatOptions chat;
   SamplingFlags sampling;
@@ -177,7 +178,7 @@ void chat(ChatFlags options) {
   start_run(options.common);
   (void)sampling_of(options.sampling, {}, options.chat.sampling);  // what is wrong is said before the model is read
   const OpenedModel opened =
-      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
+      open_model_argument(options.model, options.plan, options.level, options.common.precision, options.common.kv);
   opened.model->close_files();
   options.chat.sampling = sampling_of(options.sampling, opened.model->config, options.chat.sampling);
   const ChatTemplate templ = template_of(options, opened.model->text());
@@ -199,6 +200,7 @@ void add_chat_command(CLI::App& app) {
   const auto options = std::make_shared<ChatFlags>();
   add_model_option(*command, options->model);
   add_plan_option(*command, options->plan);
+  add_level_option(*command, options->level);
   command->add_option("--system", options->chat.system, "System prompt; default: the chat template's own")
       ->type_name("TEXT");
   command->add_option("--tokens", options->chat.max_tokens, "At most so many tokens in one answer")

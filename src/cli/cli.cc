@@ -39,6 +39,7 @@ void add_commands(CLI::App& app) {
   add_generate_command(app);
   add_heal_command(app);
   add_info_command(app);
+  add_ladder_command(app);
   add_manual_command(app);
   add_plan_command(app);
   add_pull_command(app);

@@ -18,6 +18,7 @@ void add_export_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_heal_command(CLI::App& app);
 void add_info_command(CLI::App& app);
+void add_ladder_command(CLI::App& app);
 void add_manual_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_pull_command(CLI::App& app);

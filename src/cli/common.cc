@@ -57,16 +57,22 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
 
 void add_model_option(CLI::App& command, std::string& model, bool required) {
   command
-      .add_option(
-          "MODEL", model,
-          "A GGUF file, a model directory, a directory of boost or heal, or a name; smollm2-135m has the plan that "
-          "comes with the program, smollm2-135m:base has none")
+      .add_option("MODEL", model,
+                  "A GGUF file, a model directory, a directory of boost, heal or ladder, or a name; smollm2-135m has "
+                  "the plan that "
+                  "comes with the program, smollm2-135m:base has none")
       ->required(required)
       ->type_name("");
 }
 
 void add_plan_option(CLI::App& command, std::string& plan) {
   command.add_option("--plan", plan, "Run with this plan")->type_name("FILE");
+}
+
+void add_level_option(CLI::App& command, std::optional<int>& level) {
+  command.add_option("--level", level, "Run with the first N rungs of MODEL's ladder (layerboost ladder)")
+      ->check(whole_number(0))
+      ->type_name("N");
 }
 
 void add_kv_option(CLI::App& command, CommonOptions& options) {

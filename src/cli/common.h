@@ -34,6 +34,9 @@ void add_model_option(CLI::App& command, std::string& model, bool required = tru
 /// Adds --plan to a subcommand that runs a model. `plan` must live until the command line is parsed and run.
 void add_plan_option(CLI::App& command, std::string& plan);
 
+/// Adds --level to a subcommand that runs a model. `level` must live until the command line is parsed and run.
+void add_level_option(CLI::App& command, std::optional<int>& level);
+
 /// Adds --kv to a subcommand that runs a model. `options` must live until the command line is parsed and run.
 void add_kv_option(CLI::App& command, CommonOptions& options);
 

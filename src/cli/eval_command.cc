@@ -4,7 +4,7 @@
 #include <string>
 
 #include "app/check_files.h"
-#include "artifact/opened_model.h"
+#include "artifact/opened_ladder.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
@@ -15,6 +15,7 @@ namespace {
 
 struct EvalOptions {
   std::string model, plan, bos = "auto";
+  std::optional<int> level;
   QualityOptions quality;
   CommonOptions common;
 };
@@ -31,7 +32,7 @@ void run_eval(EvalOptions& options) {
   quality.bos = parse_bos_mode(options.bos);
   quality.seed = options.common.seed;
   const OpenedModel opened =
-      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
+      open_model_argument(options.model, options.plan, options.level, options.common.precision, options.common.kv);
   opened.describe(run);
   std::optional<UnchangedModel> unchanged;
   if (!quality.texts.empty() || !quality.retrieval.empty()) unchanged.emplace(opened);
@@ -52,6 +53,7 @@ void add_eval_command(CLI::App& app) {
   add_model_option(*command, options->model);
   command->add_option("--plan", options->plan, "Run with this plan, and measure how far it is from the model as it is")
       ->type_name("FILE");
+  add_level_option(*command, options->level);
   command->add_option("--text", quality.texts, "Perplexity on each of these texts: JSON Lines with \"text\", or plain")
       ->delimiter(',')
       ->type_name("FILE,..");
@@ -98,12 +100,14 @@ void add_eval_command(CLI::App& app) {
   add_common_options(*command, options->common);
   add_kv_option(*command, options->common);
   command->footer(
-      "Every mean comes with its standard error. With a plan, the text also gives the KL divergence from the model as "
+      "Every mean comes with its standard error. With a plan or a level, the text also gives the KL divergence from "
+      "the model as "
       "it is, and --retrieval the share that is kept of what that finds. Facts are hidden in the first text, too, "
       "where there is one.\n\n"
       "Examples:\n"
       "  layerboost eval smollm2-135m --text book.txt,letters.txt --limit 16\n"
       "  layerboost eval smollm2-135m --plan plan.json --tasks arc_easy.jsonl,piqa.jsonl --retrieval 512,1024\n"
+      "  layerboost eval ladder/ --level 8 --text book.txt\n"
       "  layerboost eval model.gguf --text corpus.jsonl --context 2048 --precision f32 --json result.json");
   command->callback([command, options] {
     if (options->quality.texts.empty()) {

@@ -1,10 +1,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "artifact/opened_model.h"
+#include "artifact/opened_ladder.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -17,6 +18,7 @@ namespace {
 
 struct GenerateFlags {
   std::string model, plan;
+  std::optional<int> level;
   std::vector<std::string> prompts;
   GenerateOptions generate;
   SamplingFlags sampling;
@@ -65,7 +67,7 @@ void run_generate(GenerateFlags& options) {
   if (said.temperature == 0 && said.top_k > 0) note("--top-k {}: changes nothing at --temperature 0", said.top_k);
   if (said.temperature == 0 && said.min_p > 0) note("--min-p {}: changes nothing at --temperature 0", said.min_p);
   const OpenedModel opened =
-      open_model_argument(options.model, options.plan, options.common.precision, options.common.kv);
+      open_model_argument(options.model, options.plan, options.level, options.common.precision, options.common.kv);
   options.generate.sampling = how_to_sample(options.sampling, opened.model->config);
   opened.describe(run);
   const Tokenizer& tokenizer = opened.model->text();
@@ -96,6 +98,7 @@ void add_generate_command(CLI::App& app) {
   add_model_option(*command, options->model);
   command->add_option("PROMPT", options->prompts, "Texts to go on from, all at once")->required()->type_name("");
   add_plan_option(*command, options->plan);
+  add_level_option(*command, options->level);
   command->add_option("--tokens", options->generate.tokens, "At most so many new tokens for each prompt")
       ->check(whole_number(1))
       ->type_name("N")

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/ladder_table.h"
 #include "app/plan_strip.h"
 #include "artifact/healed_directory.h"
 #include "artifact/model_files.h"
@@ -164,7 +165,30 @@ void print_healing(const HealedDirectory& healed, const Adapter& adapter, const 
   fmt::print("\n");
 }
 
-/// A model, alone or with a plan, or healed.
+void print_ladder(const Ladder& ladder) {
+  fmt::print("ladder    {} rungs for {} ({})\n\n", ladder.top(), printable(ladder.model_name, 80),
+             printable(ladder.model_hash, 80));
+  fmt::print("{}\n{}", draw_ladder(ladder, color_wanted()), describe_measured(ladder));
+}
+
+Json describe_ladder(const Ladder& ladder) {
+  Json levels = Json::array();
+  for (int level = 0; level <= ladder.top(); ++level) {
+    Json& json = levels.emplace_back(Json{{"level", level}, {"mixers", written(ladder.specs(level))}});
+    const auto& quality = ladder.quality[static_cast<std::size_t>(level)];
+    if (level > 0) json["rung"] = to_string(ladder.rungs[static_cast<std::size_t>(level - 1)]);
+    if (!quality) continue;
+    json["kl"] = quality->kl;
+    json["perplexity_ratio"] = quality->perplexity_ratio;
+    json["kept"] = quality->kept();
+    json["kv_fraction"] = quality->kv_fraction;
+    if (quality->speedup) json["speedup"] = *quality->speedup;
+    if (quality->decode_speed) json["decode_speed"] = *quality->decode_speed;
+  }
+  return {{"model", ladder.model_hash}, {"levels", levels}};
+}
+
+/// A model, alone or with a plan, or healed, or with a ladder.
 Json show_model(const ModelFiles& files, int context) {
   check_model_hash(files);
   const Config& config = files.checkpoint->config();
@@ -185,16 +209,27 @@ Json show_model(const ModelFiles& files, int context) {
       print_healing(healed, *planned->adapter, files.where);
       json["healing"] = {{"adapter", healed.adapter_hash}, {"options", healed.options}, {"figures", healed.figures}};
     }
-  } else {
+  } else if (files.ladder == nullptr) {
     fmt::print("\n{}\n", draw_plan(specs, color_wanted()));
+  }
+  if (files.ladder != nullptr) {
+    check_ladder(*files.ladder, config, hash, ladder_file(fs::path(files.where).parent_path()).string());
+    print_ladder(*files.ladder);
+    json["ladder"] = describe_ladder(*files.ladder);
+    return json;
   }
   print_memory(config, specs, context);
   json["memory"] = describe_memory(config, specs, context);
   return json;
 }
 
-/// A plan without its model.
+/// A plan or a ladder without its model.
 Json show_plan(const fs::path& path) {
+  if (path.filename() == "ladder.json") {
+    const Ladder ladder = read_ladder(path);
+    print_ladder(ladder);
+    return {{"ladder", describe_ladder(ladder)}};
+  }
   const Plan plan = read_plan(path);
   print_plan(plan);
   if (plan.predicted) print_predicted(*plan.predicted);
@@ -218,9 +253,10 @@ void info(const InfoFlags& options) {
 }  // namespace
 
 void add_info_command(CLI::App& app) {
-  CLI::App* const command = app.add_subcommand("info", "Show a model or a plan: shapes, mixers, memory, hashes");
+  CLI::App* const command =
+      app.add_subcommand("info", "Show a model, a plan or a ladder: shapes, mixers, memory, hashes");
   const auto options = std::make_shared<InfoFlags>();
-  command->add_option("WHAT", options->what, "A model, a plan, or a directory that boost, heal or export wrote")
+  command->add_option("WHAT", options->what, "A model, a plan, or a directory that boost, heal, ladder or export wrote")
       ->required()
       ->type_name("MODEL|PLAN|DIR");
   command->add_option("--context", options->context, "Positions of the sequence whose memory is shown")
@@ -233,6 +269,7 @@ void add_info_command(CLI::App& app) {
       "Examples:\n"
       "  layerboost info smollm2-135m\n"
       "  layerboost info plan.json\n"
+      "  layerboost info ladder\n"
       "  layerboost info healed --context 8192");
   command->callback([command, options] {
     if (is_plan(options->what)) refuse_given(*command, {"--context"}, "is for a model: a plan alone has no memory");

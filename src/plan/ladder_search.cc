@@ -28,12 +28,13 @@ class LadderSearch {
     }
   }
 
-  std::vector<LadderStep> run(const std::function<void(int)>& begin) {
+  std::vector<LadderStep> run(const std::function<void(const LadderStep*)>& taken) {
     loss_ = measure_(specs_).total(options_.retrieval_weight);
+    if (taken) taken(nullptr);
     std::vector<LadderStep> steps;
     for (int rung = 0; rung < options_.rungs; ++rung) {
-      if (begin) begin(rung);
       steps.push_back(next(options_.rungs - rung));
+      if (taken) taken(&steps.back());
     }
     return steps;
   }
@@ -132,9 +133,9 @@ int most_rungs(const std::vector<MixerSpec>& level_0, const LadderSearchOptions&
 
 std::vector<LadderStep> search_ladder(const std::vector<MixerSpec>& level_0, const LadderSearchOptions& options,
                                       const FirstLoss& first_loss, const LayerMemory& memory,
-                                      const MeasurePlan& measure, const std::function<void(int rung)>& begin) {
+                                      const MeasurePlan& measure, const std::function<void(const LadderStep*)>& taken) {
   LB_CHECK(options.tries >= 1 && options.rungs >= 1 && options.rungs <= most_rungs(level_0, options));
-  return LadderSearch(level_0, options, first_loss, memory, measure).run(begin);
+  return LadderSearch(level_0, options, first_loss, memory, measure).run(taken);
 }
 
 }  // namespace layerboost

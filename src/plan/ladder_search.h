@@ -43,10 +43,11 @@ int most_rungs(const std::vector<MixerSpec>& level_0, const LadderSearchOptions&
 /// top of the present rungs, and taken if it still seems best then; else the next one is, up to `tries` for a rung, of
 /// which the best is taken. That is 2 or 3 measurements a rung, where trying all layers would be 30.
 ///
-/// `begin`: called before each rung with its number from 0, for progress; may be empty. Requires: rungs is at most
-/// most_rungs(), and at least 1.
+/// `taken`: called when the first rung begins, with nullptr, and with each rung when it is taken, for progress; may be
+/// empty. Requires: rungs is at most most_rungs(), and at least 1.
 std::vector<LadderStep> search_ladder(const std::vector<MixerSpec>& level_0, const LadderSearchOptions& options,
                                       const FirstLoss& first_loss, const LayerMemory& memory,
-                                      const MeasurePlan& measure, const std::function<void(int rung)>& begin = {});
+                                      const MeasurePlan& measure,
+                                      const std::function<void(const LadderStep*)>& taken = {});
 
 }  // namespace layerboost

@@ -1,0 +1,474 @@
+#include "app/ladder_maker.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "analyze/gradient_estimate.h"
+#include "analyze/joint_loss.h"
+#include "analyze/sweep.h"
+#include "app/boost_healing.h"
+#include "app/check_files.h"
+#include "artifact/boosted_directory.h"
+#include "artifact/healed_directory.h"
+#include "artifact/model_store.h"
+#include "artifact/opened_ladder.h"
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/file_lock.h"
+#include "base/in_quotes.h"
+#include "base/leftovers.h"
+#include "base/log.h"
+#include "eval/self_text.h"
+#include "eval/text_data.h"
+#include "heal/student.h"
+#include "mixer/descriptor.h"
+#include "plan/cost_calibration.h"
+#include "plan/ladder_search.h"
+#include "plan/measured_plans.h"
+
+namespace layerboost {
+namespace {
+
+constexpr int written_texts = 16;  // that levels are measured on where no text is given
+
+std::vector<MixerSpec> mixers_of(const std::vector<std::string>& words) {
+  std::vector<MixerSpec> mixers;
+  for (const std::string& word : words) {
+    try {
+      mixers.push_back(parse_mixer(word));
+    } catch (const Error& error) {
+      fail("`to`: {}", error.what());
+    }
+    const MixerSpec& mixer = mixers.back();
+    if (descriptor_of(mixer.kind).fitted_map)
+      fail("`to` {}: it has parameters that are fitted for each layer, which ladders don't hold", word);
+    if (mixers.size() > 1 && !may_follow(mixers[mixers.size() - 2], mixer))
+      fail("`to`: {} doesn't come after {}: name them from the most to the least that they keep", word,
+           to_string(mixers[mixers.size() - 2]));
+  }
+  if (mixers.empty()) fail("`to` is empty: name what layers are changed to, such as window:128+4");
+  return mixers;
+}
+
+/// "12 s", "5 min", "1.5 h"
+std::string time_text(double seconds) {
+  if (seconds < 99) return fmt::format("{:.0f} s", seconds);
+  return seconds < 99 * 60 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
+}
+
+/// Says how far a row of like pieces of work has come; those that are there already take no time.
+class TimeLeft {
+ public:
+  explicit TimeLeft(int pieces) : left_(pieces) {}
+  void begin() { watch_ = Stopwatch(); }
+  void skip() { --left_; }
+  void end() {
+    --left_;
+    ++done_;
+    seconds_ += watch_.seconds();
+  }
+  /// ", 5 min left"; nothing at the end.
+  [[nodiscard]] std::string text() const {
+    return left_ > 0 && done_ > 0 ? fmt::format("; about {} left", time_text(seconds_ / done_ * left_)) : "";
+  }
+
+ private:
+  int left_, done_ = 0;
+  double seconds_ = 0;
+  Stopwatch watch_;
+};
+
+class LadderMaker {
+ public:
+  explicit LadderMaker(LadderOptions options)
+      : options_(std::move(options)), directory_(options_.output), file_(ladder_file(directory_)) {}
+
+  Ladder make() {
+    run_ = start_run(options_.compute);
+    check_ladder_options(options_);
+    look();
+    const FileLock lock = lock_directory(directory_);
+    remove_leftovers(directory_);
+    load();
+    copy_level_0();
+    if (!there_) choose();
+    measure();
+    return std::move(opened_.ladder);
+  }
+
+ private:
+  // ---- before it begins
+
+  /// At the model's files and at what the directory holds, before anything is loaded.
+  void look() {
+    files_ = options_.plan.empty() ? find_model_files(options_.model) : find_model_files(options_.model, options_.plan);
+    const Checkpoint& checkpoint = *files_.checkpoint;
+    const Config& config = checkpoint.config();
+    if (!config.attention.empty())
+      fail("ladder {}: an exported model, parts of which have been left out; give the one that it was made from",
+           options_.model);
+    check_model_hash(files_);
+    Ladder& ladder = opened_.ladder;
+    ladder.model_name = name_of_model();
+    ladder.model_path = fs::absolute(checkpoint.path());
+    ladder.model_hash = checkpoint.hash();
+    ladder.level_0 = native_specs(config);
+    if (!files_.plan.empty()) {
+      level_0_ = read_planned_files(files_).plan;
+      ladder.level_0 = level_0_->specs();
+      ladder.plan_hash = level_0_->hash();
+      ladder.adapter_hash = files_.adapter_hash;
+    }
+    ladder.context = config.max_positions > 0 ? std::min(options_.context, config.max_positions) : options_.context;
+    if (config.max_positions > 0) options_.length = std::min(options_.length, config.max_positions);
+    look_at_rungs(config);
+    ladder.options = what_chooses();
+    look_at_directory();
+  }
+
+  [[nodiscard]] std::string name_of_model() const {
+    if (!files_.adapter.empty()) return read_healed_directory(files_.adapter.parent_path()).model_name;
+    if (files_.ladder != nullptr) return files_.ladder->model_name;
+    const std::string given = shipped_or_given(options_.model);
+    return is_boost_directory(given) ? read_boost_directory(given).model_name : base_name(options_.model);
+  }
+
+  void look_at_rungs(const Config& config) {
+    search_.to = mixers_of(options_.to);
+    search_.keep = {options_.keep.begin(), options_.keep.end()};
+    search_.retrieval_weight = options_.retrieval_weight;
+    search_.tries = options_.tries;
+    for (const int layer : options_.keep)
+      if (layer >= config.layers) fail("`keep` {}: the model's layers are 0 to {}", layer, config.layers - 1);
+    const int most = most_rungs(opened_.ladder.level_0, search_);
+    if (most == 0) fail("`to` {}: no layer is left that it would change", fmt::join(options_.to, ","));
+    search_.rungs = options_.rungs.value_or(std::max(1, most * 3 / 4));
+    if (search_.rungs > most)
+      fail("`rungs` {}: with {}, at most {} are possible", search_.rungs, fmt::join(options_.to, ","), most);
+    Ladder all = opened_.ladder;  // whether each mixer is one of this model
+    for (int layer = 0; layer < config.layers; ++layer) {
+      MixerSpec now = all.level_0[static_cast<std::size_t>(layer)];
+      for (const MixerSpec& mixer : search_.to) {
+        if (!may_follow(now, mixer)) continue;
+        all.rungs.push_back({layer, mixer});
+        now = mixer;
+      }
+    }
+    try {
+      check_ladder(all, config, all.model_hash, "`to`");
+    } catch (const Error& error) {
+      fail("{}", error.what());
+    }
+  }
+
+  /// What identifies a text: its content.
+  static std::string content_of(const std::string& file) { return file.empty() ? "self" : read_text(file).hash; }
+
+  [[nodiscard]] Json what_chooses() const {
+    Json json = {{"to", options_.to},
+                 {"rungs", search_.rungs},
+                 {"retrieval_weight", options_.retrieval_weight},
+                 {"tries", options_.tries},
+                 {"text", content_of(options_.text)},
+                 {"tokens", options_.tokens},
+                 {"length", options_.length},
+                 {"retrieval_items", options_.retrieval_items},
+                 {"precision", name_of(options_.compute.precision)},
+                 {"seed", options_.compute.seed}};
+    if (!options_.keep.empty()) json["keep"] = options_.keep;
+    return json;
+  }
+
+  /// Nobody else's work is overwritten.
+  void look_at_directory() {
+    std::error_code ignored;
+    Ladder& ladder = opened_.ladder;
+    const bool own_source =
+        !files_.where.empty() && fs::equivalent(fs::path(files_.where).parent_path(), directory_, ignored);
+    copies_ = level_0_ && !own_source;
+    if (!fs::exists(file_, ignored)) {
+      for (const char* name : {"boost.json", "heal.json", "plan.json"})
+        if (!own_source && fs::exists(directory_ / name, ignored) && !is_level_0(directory_))
+          fail("{} holds something else already ({}): give another `output`", directory_.string(), name);
+      return;
+    }
+    Ladder found = read_ladder(file_);
+    const char* const advice = "give another `output`, or remove it";
+    if (found.model_hash != ladder.model_hash) fail("{} is of another model: {}", file_.string(), advice);
+    if (found.plan_hash != ladder.plan_hash || found.adapter_hash != ladder.adapter_hash)
+      fail("{} begins with another plan: {}", file_.string(), advice);
+    for (const auto& [key, value] : ladder.options.items())
+      if (get_or<Json>(found.options, key.c_str(), Json(), file_.string()) != value)
+        fail("{} was made with other options (\"{}\" is {}, not {}): {}", file_.string(), key,
+             printable(get_or<Json>(found.options, key.c_str(), Json(), file_.string()).dump(), 80),
+             printable(value.dump(), 80), advice);
+    check_ladder(found, files_.checkpoint->config(), ladder.model_hash, file_.string());
+    found.model_name = ladder.model_name;
+    found.model_path = ladder.model_path;
+    if (found.context != ladder.context)
+      for (auto& quality : found.quality) quality.reset();
+    found.context = ladder.context;
+    ladder = std::move(found);
+    there_ = true;
+    note("{} has its {} rungs already", file_.string(), ladder.top());
+  }
+
+  /// Whether a directory has the files of this level 0, left by a run that was stopped.
+  [[nodiscard]] bool is_level_0(const fs::path& directory) const {
+    std::error_code ignored;
+    if (!level_0_ || fs::exists(directory / "boost.json", ignored)) return false;
+    try {
+      if (fs::exists(directory / "plan.json", ignored) &&
+          read_plan(directory / "plan.json").hash() != opened_.ladder.plan_hash)
+        return false;
+      return !is_healed_directory(directory) ||
+             read_healed_directory(directory).adapter_hash == opened_.ladder.adapter_hash;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  void load() {
+    opened_.opened = open_model(files_, options_.compute.precision);
+    const Model& model = *opened_.opened.model;
+    run_.model = model.hash;
+    run_.plan = opened_.opened.plan_hash;
+    run_.adapter = opened_.opened.adapter_hash;
+    if (level_0_) opened_.plan = *level_0_;
+    const int positions = model.config.max_positions;
+    if (options_.retrieval_items > 0 && options_.retrieval_weight > 0 && !there_) {
+      try {
+        check_retrieval(model.text(), options_.length - retrieval_room, 0);
+      } catch (const Error& error) {
+        fail("`length` {}: too short for the questions that rungs are chosen by ({}); or give `retrieval-weight` 0",
+             options_.length, error.what());
+      }
+    }
+    fit_to_model(options_.quality, options_.retrieval_given, model);
+    decode_ = decode_target(options_.quality, positions);
+  }
+
+  /// The plan that the ladder stands on, and what healing learnt for it, lie beside the ladder.
+  void copy_level_0() const {
+    if (!copies_) return;
+    if (!files_.adapter.empty()) return copy_healed(files_.adapter.parent_path(), directory_, files_.checkpoint);
+    write_file(directory_ / "plan.json", read_file(files_.plan));
+    if (level_0_->maps)
+      write_file(directory_ / level_0_->maps->file, read_file(files_.plan.parent_path() / level_0_->maps->file));
+  }
+
+  // ---- the rungs
+
+  void choose() {
+    note("1/2 the rungs: {} of {}", search_.rungs, fmt::join(options_.to, ", "));
+    const Model& model = *opened_.opened.model;
+    Ladder& ladder = opened_.ladder;
+    const bool questions = options_.retrieval_weight > 0 && options_.retrieval_items > 0;
+    const Calibration calibration =
+        make_calibration(model, {options_.text, options_.tokens, options_.length,
+                                 questions ? options_.retrieval_items : 0, options_.compute.seed});
+    // Losses are counted from level 0; where that is the unchanged model, it is the same.
+    std::optional<JointLoss> joint;
+    const std::string key = fmt::format("{} {} {} {} {}", model.hash, ladder.plan_hash, ladder.adapter_hash,
+                                        calibration.hash, run_.precision);
+    MeasuredPlans plans(directory_ / "measured.json", key, [&](const std::vector<MixerSpec>& specs) {
+      if (!joint) joint.emplace(model, *opened_.opened.mixers, calibration, ladder.level_0);
+      const JointOutcome outcome = joint->measure(specs);
+      return JointLossValue{outcome.kl, outcome.retrieval};
+    });
+    const FirstLoss first = first_losses(calibration, questions, plans);
+    const Config& config = model.config;
+    const auto memory = [&](const MixerSpec& mixer) {
+      return static_cast<double>(kv_bytes(config, mixer, ladder.context, 2));
+    };
+    TimeLeft time(search_.rungs);
+    int measurements = 0;
+    const MeasurePlan counting = [&](const std::vector<MixerSpec>& specs) {
+      ++measurements;
+      return plans(specs);
+    };
+    const auto steps = search_ladder(ladder.level_0, search_, first, memory, counting, [&](const LadderStep* last) {
+      if (last != nullptr) {
+        time.end();
+        ladder.rungs.push_back(last->rung);
+        note("rung {} of {}: {}: loss {:.4f} (kl {:.4f}, retrieval {:.3f}){}", ladder.top(), search_.rungs,
+             to_string(last->rung), last->loss, last->measured.text, last->measured.retrieval, time.text());
+      }
+      time.begin();
+    });
+    note("{} rungs by {} measurements of whole plans", steps.size(), measurements);
+    ladder.quality.assign(ladder.rungs.size() + 1, {});
+    save();
+  }
+
+  /// From an analysis of the unchanged model, by gradients where that can be; changes of a plan are measured one by
+  /// one.
+  FirstLoss first_losses(const Calibration& calibration, bool questions, MeasuredPlans& plans) {
+    const Ladder& ladder = opened_.ladder;
+    if (level_0_) {
+      note("what each change loses alone: measured");
+      return [&plans, &ladder, this](int layer, const MixerSpec& mixer) {
+        std::vector<MixerSpec> specs = ladder.level_0;
+        specs[static_cast<std::size_t>(layer)] = mixer;
+        return plans(specs).total(options_.retrieval_weight);
+      };
+    }
+    SweepOptions sweep;
+    sweep.choices = search_.to;
+    sweep.measures = {"kl"};
+    if (questions) sweep.measures.emplace_back("retrieval");
+    sweep.by_gradients = by_gradients();
+    sweep.seed = options_.compute.seed;
+    note("what each change loses alone: {}", sweep.by_gradients ? "estimated from gradients" : "measured");
+    const Analysis analysis = run_sweep(*opened_.opened.model, *opened_.opened.mixers, calibration, sweep,
+                                        directory_ / "analysis.json", [&] { return run_.to_json(); });
+    const auto planner = std::make_shared<const Planner>(
+        analysis, LossRule{"kl", questions ? options_.retrieval_weight : 0}, ladder.context);
+    return [planner](int layer, const MixerSpec& mixer) { return planner->loss(layer, mixer); };
+  }
+
+  [[nodiscard]] bool by_gradients() const {
+    const Config& config = opened_.opened.model->config;
+    if (options_.compute.precision == Precision::int8) return false;
+    if (std::none_of(search_.to.begin(), search_.to.end(),
+                     [&](const MixerSpec& mixer) { return is_restriction(config, mixer); }))
+      return false;
+    try {
+      check_sizes_for_healing(config);
+    } catch (const Error&) {
+      return false;
+    }
+    return true;
+  }
+
+  // ---- the levels
+
+  void measure() {
+    Ladder& ladder = opened_.ladder;
+    const Json unchanged = look_at_measured();
+    TimeLeft time(ladder.top() + 1);
+    note("2/2 the levels: what each loses and wins");
+    const std::optional<CostModel> cost = find_cost();
+    LadderQuality quality(opened_, options_.quality, text_to_measure_on(), cost ? &*cost : nullptr, unchanged);
+    for (int level = 0; level <= ladder.top(); ++level) {
+      std::optional<LevelQuality>& place = ladder.quality[static_cast<std::size_t>(level)];
+      if (place) {
+        time.skip();
+        continue;
+      }
+      time.begin();
+      place = quality.measure(level);
+      time.end();
+      ladder.measured_on["unchanged"] = quality.unchanged();
+      save();
+      note("level {} of {}: perplexity {:.3f} times, kl {:.4f}, {:.0f} % of the facts kept, {:.0f} % of the memory{}",
+           level, ladder.top(), place->perplexity_ratio, place->kl, 100 * place->kept(), 100 * place->kv_fraction,
+           time.text());
+    }
+  }
+
+  /// Figures of other texts, or of another machine, are measured anew. Returns those of the unchanged model, null where
+  /// there are none.
+  Json look_at_measured() {
+    Ladder& ladder = opened_.ladder;
+    const LadderQualityOptions& quality = options_.quality;
+    Json what = {{"text", quality.text.empty() ? "self" : fs::path(quality.text).filename().string()},
+                 {"text_hash", content_of(quality.text)},
+                 {"windows", quality.windows},
+                 {"window", quality.window},
+                 {"retrieval", quality.retrieval},
+                 {"places", quality.places},
+                 {"seed", options_.compute.seed},
+                 {"precision", run_.precision},
+                 {"decode", fmt::format("{}x{}", decode_.batch, decode_.context)},
+                 {"bench", quality.bench}};
+    what["cpu"] = cpu_name();
+    what["threads"] = run_.threads;
+    Json found = ladder.measured_on;
+    const Json unchanged = get_or<Json>(found, "unchanged", Json(), file_.string());
+    found.erase("unchanged");
+    const bool same = found == what;
+    ladder.measured_on = what;
+    if (same) {
+      if (!unchanged.is_null()) ladder.measured_on["unchanged"] = unchanged;
+      return unchanged;
+    }
+    for (auto& level : ladder.quality) level.reset();
+    return {};
+  }
+
+  std::optional<CostModel> find_cost() const {
+    const Model& model = *opened_.opened.model;
+    const CostKey key = cost_key(model.hash, options_.compute.precision);
+    auto known = read_cost(key);
+    if (!known) {
+      known = measure_cost(model);
+      write_cost(key, *known);
+    }
+    return known;
+  }
+
+  /// Not what chose: another file, or text of another seed.
+  fs::path text_to_measure_on() {
+    if (!options_.quality.text.empty()) return options_.quality.text;
+    const fs::path path = directory_ / "written.txt";
+    if (fs::exists(path)) return path;
+    const Model& model = *opened_.opened.model;
+    const UnchangedModel other(opened_.opened);
+    const ModelWithMixers unchanged =
+        other.get() != nullptr ? *other.get() : ModelWithMixers{model, opened_.opened.unchanged()};
+    Subject subject(unchanged.model, unchanged.mixers);
+    std::string text;
+    const SelfTextOptions written = {written_texts, options_.quality.window, options_.compute.seed + 1};
+    for (const auto& tokens : self_text(subject, written)) text += model.text().decode(tokens, true) + "\n";
+    write_file(path, text);
+    return path;
+  }
+
+  void save() {
+    opened_.ladder.run = run_.to_json();
+    write_ladder(file_, opened_.ladder);
+  }
+
+  LadderOptions options_;
+  const fs::path directory_, file_;
+  RunInfo run_;
+  ModelFiles files_;
+  std::optional<Plan> level_0_;  // nothing: the unchanged model
+  bool copies_ = false;          // whether its files are to be copied
+  bool there_ = false;           // whether the rungs are chosen already
+  LadderSearchOptions search_;
+  SpeedTarget decode_;
+  OpenedLadder opened_;
+};
+
+}  // namespace
+
+void check_ladder_options(const LadderOptions& options) {
+  if (options.output.empty()) fail("`output` DIR is missing: where the ladder goes");
+  (void)mixers_of(options.to);
+  (void)decode_target(options.quality, 0);
+  check_input(options.plan, "plan");
+  for (const auto& [file, option] : {std::pair{options.text, "text"}, {options.quality.text, "eval-text"}}) {
+    check_input(file, option);
+    std::error_code ignored;
+    if (!file.empty() && !fs::is_regular_file(file, ignored))
+      fail("`{}` {}: is read several times, so it must be a file", option, file);
+    if (!file.empty()) (void)read_text(file);
+  }
+  if (!options.text.empty() && !options.quality.text.empty() &&
+      read_text(options.text).hash == read_text(options.quality.text).hash)
+    fail("`eval-text` {}: what the rungs are chosen by can't be what they are judged by", options.quality.text);
+  check_output_directory(options.output, "output");
+}
+
+Ladder make_ladder(LadderOptions options) {
+  try {
+    return LadderMaker(std::move(options)).make();
+  } catch (const Interrupted&) {
+    throw Interrupted("stopped; the same command goes on from here");
+  }
+}
+
+}  // namespace layerboost

@@ -1,0 +1,63 @@
+// What the levels of a ladder lose and win, measured on text and questions that its rungs weren't chosen by.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "artifact/opened_ladder.h"
+#include "eval/quality.h"
+#include "plan/cost_model.h"
+#include "plan/planner.h"
+
+namespace layerboost {
+
+struct LadderQualityOptions {
+  std::string text;                          // a file; empty: text that the model writes
+  int windows = 16;                          // so many windows of it
+  int window = 1024;                         // tokens of each
+  std::vector<int> retrieval = {512, 1024};  // tokens of the texts that facts are hidden in; empty: none
+  int places = 3;                            // in which each wording's facts stand
+  std::string decode;                        // "64x1024": sequences and positions of the decode steps; empty: what fits
+  bool bench = true;                         // whether decode steps are measured, too, not only predicted
+  std::uint64_t seed = 0;
+};
+
+/// BATCHxCONTEXT of `decode`, its factor 1. Throws Error for what can't be read, and for what exceeds the model's
+/// positions.
+SpeedTarget decode_target(const LadderQualityOptions& options, int max_positions);
+
+/// Lengths that nobody asked for are cut to the model's positions. Throws Error for those that don't fit.
+void fit_to_model(LadderQualityOptions& options, bool retrieval_given, const Model& model);
+
+class LadderQuality {
+ public:
+  /// `text`: the file to measure on. `cost`: nullptr: no speed is predicted. `unchanged`: what unchanged() gave before
+  /// for the same options; null: it is measured when it is needed. All must outlive the object.
+  LadderQuality(const OpenedLadder& ladder, const LadderQualityOptions& options, const fs::path& text,
+                const CostModel* cost, Json unchanged);
+
+  /// Throws Error, Interrupted.
+  LevelQuality measure(int level);
+
+  /// What the unchanged model has: {"perplexity", "retrieval": [{"length", "found", "logprob"}], "decode_speed"?}; null
+  /// before the first measure().
+  [[nodiscard]] const Json& unchanged() const { return unchanged_; }
+
+ private:
+  [[nodiscard]] ModelWithMixers unchanged_run() const;
+  [[nodiscard]] std::optional<double> decode_speed(const ModelWithMixers& run) const;
+  [[nodiscard]] QualityOptions what() const;
+  void measure_unchanged();
+  void count_memory(int level, LevelQuality& quality) const;
+
+  const OpenedLadder& ladder_;
+  const LadderQualityOptions& options_;
+  const fs::path text_;
+  const CostModel* cost_;
+  const SpeedTarget decode_;
+  const UnchangedModel unchanged_model_;
+  Json unchanged_;
+};
+
+}  // namespace layerboost
