@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Takes a healed directory over into models/NAME, or models/NAME-VARIANT, so that it comes with the program as NAME or NAME:VARIANT: plan, adapter,
-# record and log, without the paths of this machine.
-#   scripts/ready-made.sh HEALED NAME [VARIANT]      such as: scripts/ready-made.sh out/standard smollm2-135m
-# NAME is the MODEL that the base model is found by (layerboost eval NAME). `boost` takes the plan without VARIANT.
+# Takes a healed directory or a ladder over into models/NAME, or models/NAME-VARIANT, so that it comes with the program as NAME or NAME:VARIANT: its files
+# without the paths of this machine.
+#   scripts/ready-made.sh DIR NAME [VARIANT]      such as: scripts/ready-made.sh out/standard smollm2-135m; scripts/ready-made.sh ladder smollm2-135m ladder
+# NAME is the MODEL that the base model is found by (layerboost eval NAME). `boost` takes the plan without VARIANT, `serve --levels` the ladder of that name.
 set -euo pipefail
 [ $# -eq 2 ] || [ $# -eq 3 ] || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,29 +10,22 @@ binary=${LAYERBOOST:-$root/build/release/layerboost}
 target=$root/models/$2${3:+-$3}
 "$binary" info "$1" >/dev/null # its hashes are right
 mkdir -p "$target"
-cp "$1/adapter.safetensors" "$target/"
-for file in "$1"/plan.*safetensors; do [ ! -e "$file" ] || cp "$file" "$target/"; done
+for file in "$1"/adapter.safetensors "$1"/plan.*safetensors "$1"/log.jsonl; do [ ! -e "$file" ] || cp "$file" "$target/"; done
 python3 - "$1" "$target" "$2" <<'PYTHON'
-import json, pathlib, re, sys
+import pathlib, re, sys
 
 source, target, name = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
 
 
-def without_paths(value):
-    if isinstance(value, dict):
-        return {key: without_paths(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [without_paths(part) for part in value]
-    return re.sub(r"(?<![\w.])/[^\s,']*/", "", value) if isinstance(value, str) else value
+def without_paths(text):
+    """Of each string in a JSON file, the paths' last parts; the model by its name alone."""
+    text = re.sub(r'"(?:[^"\\]|\\.)*"', lambda string: re.sub(r"(?<![\w./])/[^\s,'\"]*/", "", string.group()), text)
+    return re.sub(r'("model": \{\s*"name": )"[^"]*"(,\s*"path": )"[^"]*"', rf'\1"{name}"\2""', text, count=1)
 
 
-record = without_paths(json.loads((source / "heal.json").read_text()))
-record["model"].update(name=name, path="")
-(target / "heal.json").write_text(json.dumps(record, indent=2) + "\n")
-plan = (source / "plan.json").read_text()
-(target / "plan.json").write_text(re.sub(r'"command": "[^"]*"', lambda found: without_paths(found.group()), plan))
-if (source / "log.jsonl").exists():
-    (target / "log.jsonl").write_text((source / "log.jsonl").read_text())
+for file in ["heal.json", "plan.json", "ladder.json"]:
+    if (source / file).exists():
+        (target / file).write_text(without_paths((source / file).read_text()))
 PYTHON
 "$binary" info "$target"
 du -sh "$target"

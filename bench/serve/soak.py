@@ -12,7 +12,7 @@ url, seconds = sys.argv[1], float(sys.argv[2])
 host, port = url.removeprefix("http://").split(":")
 rng = random.Random(1)
 words = "the quick brown fox jumps over a lazy dog while seven wizards count their golden coins under an old stone bridge".split()
-counts = {"answered": 0, "left": 0, "full": 0, "burst": 0, "malformed": 0}
+counts = {"answered": 0, "at a level": 0, "left": 0, "full": 0, "burst": 0, "malformed": 0}
 failures = []
 margins = []  # of texts that differ from those when alone
 NEAR_TIE = 0.05  # nats: batches round differently, which decides between tokens that are this close, and between no others
@@ -43,7 +43,7 @@ class Alone:
 
 
 async def complete(session, body):
-    """The answer's choice; None: the queue was full."""
+    """The answer's choice, and "level" beside it, the level that it ended with; None: the queue was full."""
     async with session.post(url + "/v1/completions", json=body) as answer:
         if answer.status == 429:
             await asyncio.sleep(min(int(answer.headers["Retry-After"]), 2))
@@ -51,7 +51,8 @@ async def complete(session, body):
         if answer.status != 200:
             fail(f"status {answer.status}: {await answer.text()}")
             return None
-        return (await answer.json())["choices"][0]
+        answered = await answer.json()
+        return answered["choices"][0] | {"level": answered["usage"].get("layerboost", {}).get("level", 0)}
 
 
 async def compare(session, known, end):
@@ -63,7 +64,9 @@ async def compare(session, known, end):
             counts["left"] += 1
             return
         counts["full" if choice is None else "answered"] += 1
-        if choice is not None and choice["text"] != alone.text:
+        if choice is not None and choice["level"] > 0:  # it has given way, and may be another text
+            counts["at a level"] += 1
+        elif choice is not None and choice["text"] != alone.text:
             margins.append(alone.margin(choice["text"]))
 
 
@@ -122,7 +125,7 @@ async def health(session, end, slowest):
 
 async def metric(session, name):
     async with session.get(url + "/metrics") as answer:
-        return next(float(line.split()[-1]) for line in (await answer.text()).split("\n") if line.startswith(name + " "))
+        return next((float(line.split()[-1]) for line in (await answer.text()).split("\n") if line.startswith(name + " ")), None)
 
 
 async def main():
@@ -143,7 +146,8 @@ async def main():
             await asyncio.gather(*(compare(session, known, end) for _ in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
                                  malformed(end), malformed(end), health(session, end, waits), watch(end))
             preempted = await metric(session, "layerboost_preemptions_total")
-            if preempted > 0:
+            folds = await metric(session, "layerboost_folds_total")
+            if preempted > 0 and (folds is None or folds > 0):
                 break
         for _ in range(200):  # what was left behind is freed
             if await metric(session, "layerboost_requests_running") == await metric(session, "layerboost_requests_waiting") == 0:
@@ -156,13 +160,15 @@ async def main():
         if growth > 0.03:
             fail(f"resident memory grew by {growth:.1%} in the second half: {half / 2**20:.0f} to {resident[-1] / 2**20:.0f} MiB")
         waits.sort()
-        print(f"{counts}, {preempted:.0f} pre-emptions; {len(margins)} of {counts['answered']} texts differ from "
+        print(f"{counts}, {preempted:.0f} pre-emptions{'' if folds is None else f', {folds:.0f} folds'}; {len(margins)} of {counts['answered']} texts differ from "
               f"those when alone, at tokens at most {max(margins, default=0):.4f} nats ahead of the next; /health: median "
               f"{1000 * waits[len(waits) // 2]:.0f} ms, slowest {1000 * waits[-1]:.0f} ms; memory {resident[0] / 2**20:.0f}, {half / 2**20:.0f}, {resident[-1] / 2**20:.0f} MiB")
         if counts["answered"] == 0:
             fail("nothing was answered")
         if max(margins, default=0) > NEAR_TIE:
             fail(f"a text went another way where its own token was {max(margins):.3f} nats ahead of the next")
+        if folds == 0:
+            fail("no text was folded: give serve less --memory")
         if preempted == 0:
             fail("no text was pre-empted: give serve less --memory")
         if waits[-1] > 5:

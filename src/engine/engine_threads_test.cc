@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
 
 namespace layerboost {
@@ -61,6 +62,45 @@ TEST(EngineThreads, SubmitCancelAndLookFromEverywhere) {
   compute.join();
   EXPECT_EQ(right, 40);
   EXPECT_EQ(engine.stats().requests, 40U);
+}
+
+TEST(EngineThreads, LevelsChangeWhileEverybodyAsks) {
+  const auto model = text_model();
+  MixerSet mixers(*model);
+  const std::vector<const MixerList*> plans = {
+      &mixers.list(native_specs(model->config)), &mixers.list(specs({"window:64+4", "softmax", "softmax", "softmax"})),
+      &mixers.list(specs({"window:64+4", "window:16+3", "window:16+3", "softmax"}))};
+  EngineOptions options;
+  options.memory = sequence_bytes(*plans[0], 700);
+  options.step_tokens = 64;
+  options.max_sequences = 8;
+  options.levels.mode = LevelMode::automatic;
+  options.levels.cap = 2;
+  options.levels.cooldown = 0.01;
+  Engine engine(*model, plans, options);
+  std::thread compute([&] { engine.run(); });
+  std::atomic<int> ended = 0;
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 4; ++client) {
+    clients.emplace_back([&, client] {
+      for (int i = 0; i < 8; ++i) {
+        GenerationRequest request = request_for_tests(150, 60, static_cast<std::uint64_t>(8 * client + i));
+        if (i % 4 == 3) request.plan = client % 3;
+        const RequestId id = engine.submit(request, [&](Output&& output) {
+          if (output.finish != FinishReason::none) ++ended;
+        });
+        if (i % 5 == 4) engine.cancel(id);
+        const EngineStats stats = engine.stats();
+        EXPECT_LE(stats.level, 2);
+        EXPECT_LE(stats.cache_used(), options.memory);
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  while (ended < 32) std::this_thread::yield();
+  engine.stop();
+  compute.join();
+  EXPECT_GT(engine.stats().level_changes[static_cast<std::size_t>(LevelCause::memory)], 0);
 }
 
 TEST(EngineThreads, StopsAndRunsAgain) {
