@@ -68,7 +68,7 @@ class TimeLeft {
     ++done_;
     seconds_ += watch_.seconds();
   }
-  /// ", 5 min left"; nothing at the end.
+  /// "; about 5 min left"; nothing at the end.
   [[nodiscard]] std::string text() const {
     return left_ > 0 && done_ > 0 ? fmt::format("; about {} left", time_text(seconds_ / done_ * left_)) : "";
   }
@@ -79,6 +79,14 @@ class TimeLeft {
   Stopwatch watch_;
 };
 
+/// Tells rungs that were edited by hand from those that were chosen.
+std::string hash_of(const std::vector<Rung>& rungs) {
+  std::string text;
+  for (const Rung& rung : rungs) text += to_string(rung) + "\n";
+  return "sha256:" + sha256(text);
+}
+
+/// Of one directory.
 class LadderMaker {
  public:
   explicit LadderMaker(LadderOptions options)
@@ -155,29 +163,24 @@ class LadderMaker {
         now = mixer;
       }
     }
-    try {
-      check_ladder(all, config, all.model_hash, "`to`");
-    } catch (const Error& error) {
-      fail("{}", error.what());
-    }
+    check_ladder(all, config, all.model_hash, "`to`");
   }
 
   /// What identifies a text: its content.
   static std::string content_of(const std::string& file) { return file.empty() ? "self" : read_text(file).hash; }
 
   [[nodiscard]] Json what_chooses() const {
-    Json json = {{"to", options_.to},
-                 {"rungs", search_.rungs},
-                 {"retrieval_weight", options_.retrieval_weight},
-                 {"tries", options_.tries},
-                 {"text", content_of(options_.text)},
-                 {"tokens", options_.tokens},
-                 {"length", options_.length},
-                 {"retrieval_items", options_.retrieval_items},
-                 {"precision", name_of(options_.compute.precision)},
-                 {"seed", options_.compute.seed}};
-    if (!options_.keep.empty()) json["keep"] = options_.keep;
-    return json;
+    return {{"to", options_.to},
+            {"rungs", search_.rungs},
+            {"keep", options_.keep},
+            {"retrieval_weight", options_.retrieval_weight},
+            {"tries", options_.tries},
+            {"text", content_of(options_.text)},
+            {"tokens", options_.tokens},
+            {"length", options_.length},
+            {"retrieval_items", options_.retrieval_items},
+            {"precision", name_of(options_.compute.precision)},
+            {"seed", options_.compute.seed}};
   }
 
   /// Nobody else's work is overwritten.
@@ -198,19 +201,26 @@ class LadderMaker {
     if (found.model_hash != ladder.model_hash) fail("{} is of another model: {}", file_.string(), advice);
     if (found.plan_hash != ladder.plan_hash || found.adapter_hash != ladder.adapter_hash)
       fail("{} begins with another plan: {}", file_.string(), advice);
+    const auto was = [&](const char* key) { return get_or<Json>(found.options, key, Json(), file_.string()); };
+    // Another number of rungs is the same ladder, a longer or a shorter one.
+    const bool by_hand = was("chosen") != hash_of(found.rungs);
     for (const auto& [key, value] : ladder.options.items())
-      if (get_or<Json>(found.options, key.c_str(), Json(), file_.string()) != value)
+      if (was(key.c_str()) != value && (key != "rungs" || by_hand))
         fail("{} was made with other options (\"{}\" is {}, not {}): {}", file_.string(), key,
-             printable(get_or<Json>(found.options, key.c_str(), Json(), file_.string()).dump(), 80),
-             printable(value.dump(), 80), advice);
+             printable(was(key.c_str()).dump(), 80), printable(value.dump(), 80), advice);
     check_ladder(found, files_.checkpoint->config(), ladder.model_hash, file_.string());
     found.model_name = ladder.model_name;
     found.model_path = ladder.model_path;
     if (found.context != ladder.context)
       for (auto& quality : found.quality) quality.reset();
     found.context = ladder.context;
+    there_ = was("rungs") == ladder.options["rungs"];
+    if (!there_) {
+      measured_before_ = std::move(found.quality);
+      ladder.measured_on = found.measured_on;
+      return;
+    }
     ladder = std::move(found);
-    there_ = true;
     note("{} has its {} rungs already", file_.string(), ladder.top());
   }
 
@@ -298,7 +308,12 @@ class LadderMaker {
       time.begin();
     });
     note("{} rungs by {} measurements of whole plans", steps.size(), measurements);
+    ladder.options["chosen"] = hash_of(ladder.rungs);
     ladder.quality.assign(ladder.rungs.size() + 1, {});
+    for (int level = 0; level <= ladder.top(); ++level)
+      for (const auto& quality : measured_before_)
+        if (quality && quality->mixers == ladder.level_hash(level))
+          ladder.quality[static_cast<std::size_t>(level)] = quality;
     save();
   }
 
@@ -435,9 +450,10 @@ class LadderMaker {
   const fs::path directory_, file_;
   RunInfo run_;
   ModelFiles files_;
-  std::optional<Plan> level_0_;  // nothing: the unchanged model
-  bool copies_ = false;          // whether its files are to be copied
-  bool there_ = false;           // whether the rungs are chosen already
+  std::optional<Plan> level_0_;                               // nothing: the unchanged model
+  bool copies_ = false;                                       // whether its files are to be copied
+  bool there_ = false;                                        // whether the rungs are chosen already
+  std::vector<std::optional<LevelQuality>> measured_before_;  // of a ladder that becomes longer or shorter
   LadderSearchOptions search_;
   SpeedTarget decode_;
   OpenedLadder opened_;

@@ -1,0 +1,201 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "artifact/healed_for_tests.h"
+#include "artifact/ladder.h"
+#include "cli/run_for_tests.h"
+#include "heal/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+/// A model of three layers that reads the letters a and b, with texts for choosing and for judging.
+class LadderCommand : public testing::Test {
+ protected:
+  LadderCommand() : folder_("ladder_command_test") {
+    text_ = folder_.corpus("text.jsonl", 6, 200);
+    other_ = folder_.file("other.txt", std::string(400, 'a') + "bababb" + std::string(300, 'b'));
+  }
+
+  [[nodiscard]] std::string path(const char* name) const { return folder_.path(name).string(); }
+  [[nodiscard]] fs::path file() const { return ladder_file(path("out")); }
+
+  /// A short run, with these flags in place of its own.
+  [[nodiscard]] ProgramResult ladder(const std::vector<std::string>& flags) const {
+    std::vector<std::string> command = {"ladder", path("model.gguf")};
+    const std::vector<std::pair<std::string, std::string>> own = {
+        {"-o", path("out")}, {"--text", text_},          {"--eval-text", other_},   {"--tokens", "256"},
+        {"--length", "64"},  {"--windows", "4"},         {"--window-tokens", "64"}, {"--retrieval", "0"},
+        {"--context", "64"}, {"--retrieval-items", "0"}, {"--decode", "2x16"},      {"--threads", "1"}};
+    for (const auto& [flag, value] : own)
+      if (std::find(flags.begin(), flags.end(), flag) == flags.end()) command.insert(command.end(), {flag, value});
+    command.insert(command.end(), flags.begin(), flags.end());
+    return run_and_read(command);
+  }
+
+  void expect_refused(const std::vector<std::string>& flags, const std::string& part) const {
+    const ProgramResult result = ladder(flags);
+    EXPECT_EQ(result.code, 2);
+    EXPECT_THAT(result.err, HasSubstr(part));
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
+    EXPECT_FALSE(fs::exists(file()));
+  }
+
+  test::HealFolder folder_;
+  std::string text_, other_;
+};
+
+TEST_F(LadderCommand, MakesALadderThatRunsAtAnyLevel) {
+  const ProgramResult made = ladder({"--to", "window:16+2,window:4+2", "--rungs", "4"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.err, AllOf(HasSubstr("estimated from gradients"), HasSubstr("rung 4 of 4: layer "),
+                              HasSubstr("level 4 of 4: perplexity")));
+  const Ladder ladder_made = read_ladder(file());
+  EXPECT_EQ(ladder_made.top(), 4);
+  for (int level = 0; level <= 4; ++level) {
+    const auto& quality = ladder_made.quality[static_cast<std::size_t>(level)];
+    ASSERT_TRUE(quality) << level;
+    EXPECT_TRUE(quality->speedup && quality->decode_speed);
+    if (level == 0) continue;
+    EXPECT_LT(quality->kv_bytes, ladder_made.quality[static_cast<std::size_t>(level - 1)]->kv_bytes);
+  }
+  EXPECT_EQ(ladder_made.quality[0]->kl, 0);
+  EXPECT_GT(ladder_made.quality[4]->kl, 0);
+  EXPECT_THAT(made.out, AllOf(HasSubstr("level  rung"), HasSubstr("    4  layer"), HasSubstr("other.txt")));
+
+  // The model at a level is the model with a plan of that level's mixers.
+  const std::string plan = folder_.plan(ladder_made.specs(3)).string();
+  const auto eval = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> command = {"eval", "--text", other_, "--context", "64", "--threads", "1"};
+    command.insert(command.end(), flags.begin(), flags.end());
+    const ProgramResult result = run_and_read(command);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return result.out;
+  };
+  EXPECT_EQ(eval({path("out"), "--level", "3"}), eval({path("model.gguf"), "--plan", plan}));
+  EXPECT_EQ(eval({path("out"), "--level", "0"}), eval({path("model.gguf")}));
+  EXPECT_EQ(eval({path("out")}), eval({path("model.gguf")}));
+  EXPECT_NE(eval({path("out"), "--level", "4"}), eval({path("out"), "--level", "3"}));
+
+  const ProgramResult bench = run_and_read({"bench", path("out"), "--level", "0,2,4", "--batch", "2", "--prompt", "16",
+                                            "--generate", "2", "--threads", "1", "--json", path("bench.json")});
+  EXPECT_EQ(bench.code, 0) << bench.err;
+  EXPECT_THAT(bench.out, HasSubstr("\nlevel 2 of 4:\n"));
+  const Json rows = read_json(path("bench.json"))["rows"];
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[1]["level"], 2);
+  EXPECT_GT(rows[0]["cache_bytes"], rows[2]["cache_bytes"]);
+  EXPECT_EQ(run({"generate", path("out"), "ab", "--level", "4", "--tokens", "3", "--threads", "1"}), 0);
+
+  const ProgramResult info = run_and_read({"info", path("out"), "--json", path("info.json")});
+  EXPECT_EQ(info.code, 0) << info.err;
+  EXPECT_THAT(info.out, AllOf(HasSubstr("ladder    4 rungs"), HasSubstr("  window:4+2\n"), HasSubstr("perplexity")));
+  EXPECT_EQ(read_json(path("info.json"))["ladder"]["levels"].size(), 5U);
+  EXPECT_THAT(run_and_read({"info", file()}).out, HasSubstr("ladder    4 rungs"));
+}
+
+TEST_F(LadderCommand, GoesOnWhereItWasAndKeepsWhatWasEdited) {
+  const std::vector<std::string> flags = {"--to", "window:8+2", "--rungs", "2", "--no-bench"};
+  ASSERT_EQ(ladder(flags).code, 0);
+  const Ladder first = read_ladder(file());
+  EXPECT_FALSE(first.quality[1]->decode_speed);
+  const ProgramResult again = ladder(flags);
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.err, AllOf(HasSubstr("has its 2 rungs already"), Not(HasSubstr("level 1 of 2"))));
+
+  // One more rung: those below stay, and so do their figures.
+  const std::vector<std::string> longer = {"--to", "window:8+2", "--rungs", "3", "--no-bench"};
+  const ProgramResult more = ladder(longer);
+  EXPECT_EQ(more.code, 0) << more.err;
+  EXPECT_THAT(more.err, AllOf(HasSubstr("level 3 of 3"), Not(HasSubstr("level 2 of 3"))));
+  Ladder edited = read_ladder(file());
+  EXPECT_EQ(edited.rungs[0], first.rungs[0]);
+
+  // Two rungs change places: only the level between them has changed.
+  std::swap(edited.rungs[0], edited.rungs[1]);
+  write_ladder(file(), edited);
+  const ProgramResult measured = ladder(longer);
+  EXPECT_EQ(measured.code, 0) << measured.err;
+  EXPECT_THAT(measured.err, AllOf(HasSubstr("level 1 of 3"), Not(HasSubstr("level 2 of 3"))));
+  EXPECT_EQ(read_ladder(file()).rungs, edited.rungs);
+  EXPECT_TRUE(read_ladder(file()).quality[1]);
+  // What was edited isn't made anew with other options.
+  EXPECT_THAT(ladder(flags).err, HasSubstr("with other options (\"rungs\" is 3, not 2)"));
+  EXPECT_THAT(ladder({"--to", "window:8+2,none", "--rungs", "3"}).err, HasSubstr("with other options (\"to\""));
+  // Other words to judge by: everything is measured anew.
+  std::vector<std::string> otherwise = longer;
+  otherwise.insert(otherwise.end(), {"--windows", "2"});
+  EXPECT_THAT(ladder(otherwise).err, HasSubstr("level 0 of 3"));
+  EXPECT_EQ(read_ladder(file()).measured_on["windows"], 2);
+}
+
+TEST_F(LadderCommand, StartsFromAPlan) {
+  const std::string plan = folder_.plan({full_attention, {MixerKind::window, 8, 2}, full_attention}).string();
+  const ProgramResult made = ladder({"--to", "window:8+2", "--rungs", "2", "--plan", plan, "--no-bench"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.err, HasSubstr("loses alone: measured"));
+  const Ladder found = read_ladder(file());
+  EXPECT_EQ(found.plan_hash, read_plan(plan).hash());
+  EXPECT_EQ(read_plan(fs::path(path("out")) / "plan.json").hash(), found.plan_hash);
+  EXPECT_GT(found.quality[0]->kl, 0);  // from the unchanged model
+  EXPECT_LT(found.quality[0]->kv_fraction, 1);
+  for (const Rung& rung : found.rungs) EXPECT_NE(rung.layer, 1);
+  EXPECT_EQ(run({"generate", path("out"), "ab", "--level", "2", "--tokens", "3", "--threads", "1"}), 0);
+  EXPECT_THAT(ladder({"--to", "window:8+2", "--rungs", "2"}).err, HasSubstr("begins with another plan"));
+}
+
+TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {
+  expect_refused({"--to", "linear"}, "--to: unknown mixer \"linear\"");
+  expect_refused({"--to", "window:8+2,window:16+2"}, "name them from the most to the least");
+  expect_refused({"--to", "window:8+2,window:8+2"}, "--to: window:8+2 doesn't come after");
+  expect_refused({"--to", "map"}, "--to map: it has parameters that are fitted");
+  expect_refused({"--to", "softmax"}, "no layer is left that it would change");
+  expect_refused({"--to", "window:8+999"}, "\"sinks\" is 999");
+  expect_refused({"--rungs", "4", "--to", "window:8+2"}, "--rungs 4: with window:8+2, at most 3 are possible");
+  expect_refused({"--rungs", "0"}, "--rungs: must be");
+  expect_refused({"--keep", "3"}, "--keep 3: the model's layers are 0 to 2");
+  expect_refused({"--plan", path("missing")}, "--plan");
+  expect_refused({"--text", path("missing")}, "--text: cannot open");
+  expect_refused({"--eval-text", text_}, "what the rungs are chosen by can't be what they are judged by");
+  expect_refused({"--decode", "64"}, "--decode 64: expected BATCHxCONTEXT");
+  expect_refused({"--decode", "2x4096"}, "--decode 2x4096: comes to");
+  expect_refused({"--retrieval", "0,64"}, "--retrieval: 0 is for none");
+  expect_refused({"--json", path("")}, "a directory, not a file");
+  write_file(folder_.path("full") / "plan.json", "{}");
+  EXPECT_THAT(ladder({"-o", path("full")}).err, HasSubstr("holds something else already (plan.json)"));
+}
+
+TEST_F(LadderCommand, LevelsAreOfALadder) {
+  const auto message = [&](std::vector<std::string> words) {
+    const ProgramResult result = run_and_read(words);
+    EXPECT_EQ(result.code, 2);
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
+    return result.err;
+  };
+  EXPECT_THAT(message({"eval", path("model.gguf"), "--text", other_, "--level", "1"}), HasSubstr("has no ladder"));
+  EXPECT_THAT(message({"bench", path("model.gguf"), "--level", "1,2"}), HasSubstr("has no ladder"));
+  Ladder ladder;
+  ladder.model_path = path("model.gguf");
+  ladder.model_hash = folder_.model().hash;
+  ladder.level_0.assign(3, full_attention);
+  ladder.rungs = {{1, {MixerKind::window, 8, 2}}};
+  write_ladder(file(), ladder);
+  EXPECT_THAT(message({"generate", path("out"), "ab", "--level", "2"}), HasSubstr("--level 2: the ladder of"));
+  EXPECT_THAT(message({"bench", path("out"), "--level", "0,2"}), HasSubstr("has the levels 0 to 1"));
+  EXPECT_THAT(message({"generate", path("out"), "ab", "--level", "-1"}), HasSubstr("--level"));
+  EXPECT_THAT(message({"generate", path("out"), "ab", "--level", "1", "--plan", "x.json"}),
+              HasSubstr("not with --plan"));
+  ladder.rungs[0].layer = 3;
+  write_ladder(file(), ladder);
+  EXPECT_THAT(message({"info", path("out")}), HasSubstr("rung 1: \"layer\" is 3; the model's layers are 0 to 2"));
+}
+
+}  // namespace
+}  // namespace layerboost
