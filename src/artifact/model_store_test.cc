@@ -124,6 +124,10 @@ TEST_F(ModelStore, SuggestsNamesThatExist) {
 TEST_F(ModelStore, TheDefaultModelHasVariants) {
   const std::string shipped = (models_directory() / "smollm2-135m").string();
   EXPECT_EQ(as_it_comes("smollm2-135m"), shipped);
+  EXPECT_EQ(with_its_ladder("other"), "other");
+  EXPECT_EQ(with_its_ladder("smollm2-135m:recall"), shipped + "-recall");
+  const fs::path ladder = shipped + "-ladder";
+  EXPECT_EQ(with_its_ladder("smollm2-135m"), fs::exists(ladder) ? ladder.string() : "smollm2-135m");
   EXPECT_EQ(as_it_comes("smollm2-135m:recall"), shipped + "-recall");
   EXPECT_EQ(shipped_or_given("smollm2-135m"), "smollm2-135m") << "what makes plans begins with the model itself";
   EXPECT_THAT(test::error_of([&] { (void)as_it_comes("smollm2-135m:base"); }), HasSubstr("scripts/get-model.sh"));

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "artifact/healed_for_tests.h"
+#include "artifact/healed_directory.h"
 #include "artifact/ladder.h"
 #include "cli/run_for_tests.h"
 #include "heal/model_for_tests.h"
@@ -28,8 +28,8 @@ class LadderCommand : public testing::Test {
   [[nodiscard]] fs::path file() const { return ladder_file(path("out")); }
 
   /// A short run, with these flags in place of its own.
-  [[nodiscard]] ProgramResult ladder(const std::vector<std::string>& flags) const {
-    std::vector<std::string> command = {"ladder", path("model.gguf")};
+  [[nodiscard]] ProgramResult ladder(const std::vector<std::string>& flags, const char* model = "model.gguf") const {
+    std::vector<std::string> command = {"ladder", path(model)};
     const std::vector<std::pair<std::string, std::string>> own = {
         {"-o", path("out")}, {"--text", text_},          {"--eval-text", other_},   {"--tokens", "256"},
         {"--length", "64"},  {"--windows", "4"},         {"--window-tokens", "64"}, {"--retrieval", "0"},
@@ -149,6 +149,47 @@ TEST_F(LadderCommand, StartsFromAPlan) {
   for (const Rung& rung : found.rungs) EXPECT_NE(rung.layer, 1);
   EXPECT_EQ(run({"generate", path("out"), "ab", "--level", "2", "--tokens", "3", "--threads", "1"}), 0);
   EXPECT_THAT(ladder({"--to", "window:8+2", "--rungs", "2"}).err, HasSubstr("begins with another plan"));
+}
+
+TEST_F(LadderCommand, StartsFromAHealedModel) {
+  const std::string plan = folder_.plan({full_attention, {MixerKind::window, 8, 2}, full_attention}).string();
+  const ProgramResult healed = run_and_read({"heal",
+                                             path("model.gguf"),
+                                             "--plan",
+                                             plan,
+                                             "-o",
+                                             path("healed"),
+                                             "--text",
+                                             text_,
+                                             "--tokens",
+                                             "256",
+                                             "--length",
+                                             "64",
+                                             "--batch",
+                                             "128",
+                                             "--rank",
+                                             "2",
+                                             "--valid-sequences",
+                                             "1",
+                                             "--questions",
+                                             "0",
+                                             "--threads",
+                                             "1"});
+  ASSERT_EQ(healed.code, 0) << healed.err;
+  const ProgramResult made = ladder({"--to", "window:4+2", "--rungs", "3", "--no-bench"}, "healed");
+  ASSERT_EQ(made.code, 0) << made.err;
+  const Ladder found = read_ladder(file());
+  EXPECT_EQ(found.adapter_hash, read_healed_directory(path("healed")).adapter_hash);
+  EXPECT_EQ(found.model_hash, folder_.model().hash);
+  EXPECT_TRUE(is_intact(path("out")));  // it is that healed model
+  EXPECT_GT(found.quality[0]->kl, 0);
+  for (const char* const level : {"0", "3"})
+    EXPECT_EQ(run({"eval", path("out"), "--text", other_, "--context", "64", "--level", level, "--threads", "1"}), 0);
+  // Beside the healed model itself, too.
+  const ProgramResult beside =
+      ladder({"-o", path("healed"), "--to", "window:4+2", "--rungs", "1", "--no-bench"}, "healed");
+  EXPECT_EQ(beside.code, 0) << beside.err;
+  EXPECT_EQ(run({"generate", path("healed"), "ab", "--level", "1", "--tokens", "3", "--threads", "1"}), 0);
 }
 
 TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {
