@@ -1,6 +1,7 @@
 // Any bytes as the body of a request: read, or refused with an ApiError.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -26,6 +27,7 @@ void read_body(std::string_view body) {
   static const ApiReader reader = [] {
     ApiReader made{tokenizer, &chat, "model", {}};
     made.limits.positions = 4096;
+    made.level_positions.assign(4, 4096);
     return made;
   }();
   read_or_refuse([&] {
@@ -35,6 +37,10 @@ void read_body(std::string_view body) {
   read_or_refuse([&] {
     const ApiRequest request = reader.chat_completion(body);
     LB_CHECK(request.prompts.size() == 1 && !request.prompts[0].tokens.empty() && request.choices >= 1);
+  });
+  read_or_refuse([&] {
+    const auto level = reader.completion(R"({"prompt": "a"})", std::string(body)).settings.plan;
+    LB_CHECK(level && *level >= 0 && *level <= 3);
   });
   read_or_refuse([&] { (void)reader.tokenize(body); });
   read_or_refuse([&] { (void)reader.detokenize(body); });

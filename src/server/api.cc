@@ -129,8 +129,9 @@ bool Api::allows_page(const HttpRequest& request) const {
 
 HttpHeaders Api::headers_for_page(const HttpRequest& request) const {
   if (!allows_page(request)) return {};
+  const char* const levels = info_.levels.is_ladder() ? ", X-Layerboost-Level, X-Layerboost-Plan" : "";
   return {{"Access-Control-Allow-Origin", request.origin},
-          {"Access-Control-Expose-Headers", "X-Request-Id, Retry-After"},
+          {"Access-Control-Expose-Headers", fmt::format("X-Request-Id, Retry-After{}", levels)},
           {"Vary", "Origin"}};
 }
 
@@ -178,7 +179,7 @@ void Api::work(const HttpRequest& request, const std::shared_ptr<HttpReply>& rep
 
 void Api::generate(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply, Read read) {
   in_worker(reply, [this, request, reply = std::weak_ptr(reply), read, since = Stopwatch()]() -> Later {
-    ApiRequest asked = (reader_.*read)(request.body->text());
+    ApiRequest asked = (reader_.*read)(request.body->text(), request.level);
     const auto answer = std::make_shared<CompletionAnswer>(answers_, std::move(asked), reply, request.id, since);
     return [answer] { answer->start(); };
   });
@@ -242,23 +243,28 @@ void Api::check_key(const HttpRequest& request) const {
 
 Json Api::models() const {
   const Sampling& sampling = reader_.sampling;
-  return {{"id", info_.model},
-          {"object", "model"},
-          {"created", info_.started},
-          {"owned_by", "layerboost"},
-          {"max_model_len", info_.positions},
-          {"meta", {{"n_vocab", reader_.tokenizer.size()}}},
-          {"plan", info_.plan.empty() ? Json() : Json(info_.plan)},
-          {"mixers", info_.mixers},
-          {"precision", info_.precision},
-          {"kv", info_.kv},
-          {"sampling",
-           {{"temperature", sampling.temperature},
-            {"top_p", sampling.top_p},
-            {"top_k", sampling.top_k},
-            {"min_p", sampling.min_p},
-            {"repetition_penalty", sampling.repetition_penalty},
-            {"from", info_.own_sampling ? "model" : "server"}}}};
+  Json model = {{"id", info_.model},
+                {"object", "model"},
+                {"created", info_.started},
+                {"owned_by", "layerboost"},
+                {"max_model_len", info_.positions},
+                {"meta", {{"n_vocab", reader_.tokenizer.size()}}},
+                {"plan", info_.plan.empty() ? Json() : Json(info_.plan)},
+                {"mixers", info_.mixers},
+                {"precision", info_.precision},
+                {"kv", info_.kv},
+                {"sampling",
+                 {{"temperature", sampling.temperature},
+                  {"top_p", sampling.top_p},
+                  {"top_k", sampling.top_k},
+                  {"min_p", sampling.min_p},
+                  {"repetition_penalty", sampling.repetition_penalty},
+                  {"from", info_.own_sampling ? "model" : "server"}}}};
+  if (!info_.levels.is_ladder()) return model;
+  model["levels"] = info_.levels.json();
+  model["level_mode"] = info_.levels.mode();
+  model["level_cap"] = info_.levels.cap();
+  return model;
 }
 
 Json Api::tokenizer_info() const {

@@ -41,7 +41,7 @@ class Api {
 
  private:
   using Later = std::function<void()>;  // to be done on the loop's thread
-  using Read = ApiRequest (ApiReader::*)(std::string_view) const;
+  using Read = ApiRequest (ApiReader::*)(std::string_view, const std::optional<std::string>&) const;
 
   [[nodiscard]] bool allows_page(const HttpRequest& request) const;
   void check_work(const HttpRequest& request) const;

@@ -1,6 +1,7 @@
 #include "server/api_request.h"
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "base/in_quotes.h"
@@ -40,6 +41,16 @@ std::optional<std::int64_t> read_max_tokens(const Fields& fields, std::int64_t l
   if (predict) return fields.integer("n_predict", least, any);
   const auto tokens = fields.integer("max_completion_tokens", least, any);
   return tokens ? tokens : fields.integer("max_tokens", least, any);
+}
+
+/// A header's value as a level.
+int level_in_head(const std::string& value, int highest) {
+  int level = -1;
+  const char* const end = value.data() + value.size();
+  const auto [read, error] = std::from_chars(value.data(), end, level);
+  if (error == std::errc() && read == end && level >= 0 && level <= highest) return level;
+  if (highest == 0) refuse("", "the header X-Layerboost-Level can only be 0: this server has no other levels");
+  refuse("", "the header X-Layerboost-Level must be an integer from 0 to {}, the levels of this server", highest);
 }
 
 bool is_token(const Json& value) { return value.is_number(); }
@@ -144,20 +155,49 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request) const {
   read_response_format(fields);
 }
 
+int ApiReader::highest_level() const {
+  return level_positions.empty() ? 0 : static_cast<int>(std::ssize(level_positions)) - 1;
+}
+
+int ApiReader::positions_of(const ApiRequest& request) const {
+  if (!request.settings.plan) return limits.positions;
+  return level_positions[static_cast<std::size_t>(*request.settings.plan)];
+}
+
+/// The level that is asked for, and level 0 for what tells of the prompt: that is asked in order to judge the model.
+void ApiReader::read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const {
+  const int highest = highest_level();
+  std::optional<int> level;
+  if (head) level = level_in_head(*head, highest);
+  if (const Json* const options = fields.find("layerboost")) {
+    if (!options->is_object()) refuse("layerboost", "\"layerboost\" must be an object, not {}", options->type_name());
+    check_own_options(*options);
+    const Fields own(*options, "layerboost.");
+    if (const Json* const asked = own.find("level"); highest == 0 && asked != nullptr && *asked != 0)
+      refuse("layerboost.level", "\"layerboost.level\" can only be 0: this server has no other levels");
+    if (const auto asked = own.integer("level", 0, highest)) level = static_cast<int>(*asked);
+  }
+  if (highest == 0) return;
+  if (request.echo && level.value_or(0) != 0)
+    refuse("echo", "\"echo\" is for level 0 only, and level {} is asked for: ask for one of both", *level);
+  request.settings.plan = request.echo ? 0 : level;
+}
+
 void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
+  const int positions = positions_of(request);
   std::size_t longest = 0;
   for (const ApiPrompt& prompt : request.prompts) longest = std::max(longest, prompt.tokens.size());
   const std::int64_t prompt = static_cast<std::int64_t>(longest);
-  const std::int64_t most = limits.max_tokens > 0 ? limits.max_tokens : limits.positions;
+  const std::int64_t most = limits.max_tokens > 0 ? limits.max_tokens : positions;
   if (max_tokens && *max_tokens > most) refuse("max_tokens", "\"max_tokens\" must be at most {} on this server", most);
-  std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(limits.positions - prompt, 1, most));
+  std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));
   if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens)
     asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(limits.logprobs_of_request / each), 1, asked);
-  if (prompt + asked > limits.positions) {
+  if (prompt + asked > positions) {
     throw ApiError(400, "invalid_request_error",
                    fmt::format("this model's maximum context length is {} tokens; the prompt has {} and {} are to be "
                                "written: shorten the prompt or ask for fewer with \"max_tokens\"",
-                               limits.positions, prompt, asked),
+                               positions, prompt, asked),
                    request.chat ? "messages" : "prompt", "context_length_exceeded");
   }
   request.settings.max_tokens = static_cast<int>(asked);
@@ -186,13 +226,14 @@ void ApiReader::check_logprobs(const ApiRequest& request) const {
            entries, limits.logprobs_of_request);
 }
 
-ApiRequest ApiReader::completion(std::string_view body) const {
+ApiRequest ApiReader::completion(std::string_view body, const std::optional<std::string>& level) const {
   const Json json = parse(body, Endpoint::completions);
   const Fields fields(json);
   ApiRequest request;
   request.prompts = prompts(fields);
   read_common(fields, request);
   request.echo = fields.flag("echo", false);
+  read_level(fields, level, request);
   const auto logprobs = fields.integer("logprobs", 0, limits.logprobs);
   request.settings.logprobs = static_cast<int>(logprobs.value_or(-1));
   request.settings.prompt_logprobs = request.echo && logprobs;
@@ -205,7 +246,7 @@ ApiRequest ApiReader::completion(std::string_view body) const {
   return request;
 }
 
-ApiRequest ApiReader::chat_completion(std::string_view body) const {
+ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional<std::string>& level) const {
   const Json json = parse(body, Endpoint::chat);
   const Fields fields(json);
   check_tools(fields);
@@ -213,6 +254,7 @@ ApiRequest ApiReader::chat_completion(std::string_view body) const {
   request.chat = true;
   request.prompts = {chat_prompt(fields)};
   read_common(fields, request);
+  read_level(fields, level, request);
   const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
   if (fields.flag("logprobs", false)) {
     request.settings.logprobs = static_cast<int>(top.value_or(0));

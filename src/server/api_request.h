@@ -28,7 +28,7 @@ struct ApiRequest {
   bool stream = false, include_usage = false;
   bool echo = false;                  // the prompt is the beginning of the text
   std::optional<std::uint64_t> seed;  // empty: any
-  GenerationRequest settings;         // all but prompt and seed
+  GenerationRequest settings;         // all but prompt and seed; plan: the level, if it mustn't be another
 };
 
 /// What requests are read with; immutable.
@@ -38,11 +38,15 @@ struct ApiReader {
   std::string model_name;
   Limits limits;
   Sampling sampling{.temperature = 1};  // where a request doesn't say it
+  /// [levels] positions of a text that is to have this level from beginning to end, at most limits.positions; empty:
+  /// there is no ladder.
+  std::vector<int> level_positions = {};
 
   /// Read the bodies of /v1/completions, /v1/chat/completions. Any bytes may come: throws ApiError for what isn't a
-  /// good request. They take long for long prompts. Thread-safe.
-  [[nodiscard]] ApiRequest completion(std::string_view body) const;
-  [[nodiscard]] ApiRequest chat_completion(std::string_view body) const;
+  /// good request. They take long for long prompts. `level`: what the request's head asks for, where the body doesn't.
+  /// Thread-safe.
+  [[nodiscard]] ApiRequest completion(std::string_view body, const std::optional<std::string>& level = {}) const;
+  [[nodiscard]] ApiRequest chat_completion(std::string_view body, const std::optional<std::string>& level = {}) const;
 
   /// The tokens of /tokenize's body ("prompt" or "messages"), the text of /detokenize's ("tokens").
   [[nodiscard]] std::vector<TokenId> tokenize(std::string_view body) const;
@@ -54,7 +58,10 @@ struct ApiReader {
   [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields) const;
   [[nodiscard]] Json parse(std::string_view body, Endpoint endpoint) const;
   void read_common(const Fields& fields, ApiRequest& request) const;
+  void read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const;
   void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
+  [[nodiscard]] int highest_level() const;
+  [[nodiscard]] int positions_of(const ApiRequest& request) const;
   [[nodiscard]] std::size_t logprobs_of_a_token(const ApiRequest& request) const;
   void check_logprobs(const ApiRequest& request) const;
 };

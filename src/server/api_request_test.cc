@@ -287,6 +287,83 @@ TEST_F(ApiRequestTest, LogProbabilitiesOfOneRequestAreBounded) {
   EXPECT_EQ(reader_.chat_completion(chat).settings.max_tokens, 4);
 }
 
+TEST_F(ApiRequestTest, ALevelPinsTheRequest) {
+  reader_.level_positions = {60, 100, 100, 100};
+  const auto plan = [&](const std::string& fields, const std::optional<std::string>& head = {}) {
+    return reader_.completion(fmt::format(R"({{"prompt": "a"{}}})", fields), head).settings.plan;
+  };
+  EXPECT_EQ(plan(""), std::nullopt);
+  EXPECT_EQ(plan(R"(, "layerboost": null)"), std::nullopt);
+  EXPECT_EQ(plan(R"(, "layerboost": {})"), std::nullopt);
+  EXPECT_EQ(plan(R"(, "layerboost": {"level": null})"), std::nullopt);
+  EXPECT_EQ(plan(R"(, "layerboost": {"level": 0})"), 0);
+  EXPECT_EQ(plan(R"(, "layerboost": {"level": 3.0})"), 3);
+  EXPECT_EQ(plan("", "2"), 2);
+  EXPECT_EQ(plan(R"(, "layerboost": {})", "2"), 2);
+  EXPECT_EQ(plan(R"(, "layerboost": {"level": 1})", "2"), 1);
+  EXPECT_EQ(plan(R"(, "echo": true)"), 0);
+  EXPECT_EQ(plan(R"(, "echo": true, "layerboost": {"level": 0})", "2"), 0);
+  EXPECT_EQ(reader_.chat_completion(R"({"messages": [{"role": "user", "content": "a"}], "layerboost": {"level": 2}})")
+                .settings.plan,
+            2);
+  reader_.level_positions.clear();
+  EXPECT_EQ(plan(R"(, "layerboost": {"level": 0})"), std::nullopt);
+  EXPECT_EQ(plan(R"(, "echo": true)", "0"), std::nullopt);
+}
+
+TEST_F(ApiRequestTest, ALevelMayHaveFewerPositions) {
+  reader_.level_positions = {60, 100};
+  const auto tokens = [&](const char* level) {
+    return reader_
+        .chat_completion(
+            fmt::format(R"({{"messages": [{{"role": "user", "content": "a"}}], "layerboost": {}}})", level))
+        .settings.max_tokens;
+  };
+  EXPECT_EQ(tokens("{}") - tokens(R"({"level": 0})"), 40);
+  EXPECT_EQ(tokens("{}"), tokens(R"({"level": 1})"));
+  EXPECT_EQ(refusal(R"({"prompt": "a", "max_tokens": 60, "layerboost": {"level": 1}})"), "none");
+  EXPECT_TRUE(refusal(R"({"prompt": "a", "max_tokens": 60, "layerboost": {"level": 0}})").starts_with("400"));
+  EXPECT_TRUE(refusal(R"({"prompt": "a", "max_tokens": 60, "echo": true})").starts_with("400"));
+}
+
+TEST_F(ApiRequestTest, WhatIsNoLevelIsRefused) {
+  const auto refused = [&](const std::string& value) {
+    return refusal(fmt::format(R"({{"prompt": "a", "layerboost": {}}})", value));
+  };
+  const auto refused_level = [&](const std::string& value) {
+    return refused(fmt::format(R"({{"level": {}}})", value));
+  };
+  const std::vector<std::string> wrong = {"-1",
+                                          "4",
+                                          "1.5",
+                                          R"("3")",
+                                          "1e99",
+                                          "-1e99",
+                                          "[1]",
+                                          "{}",
+                                          "true",
+                                          "1e999",
+                                          "18446744073709551615",
+                                          "99999999999999999999999"};
+  reader_.level_positions = {60, 100, 100, 100};
+  for (const std::string& value : wrong) {
+    const std::string message = refused_level(value);
+    EXPECT_TRUE(message == "400 \"layerboost.level\": \"layerboost.level\" must be an integer from 0 to 3" ||
+                message.starts_with("400 null: the body: "))
+        << value << ": " << message;
+  }
+  EXPECT_EQ(refused("[]"), "400 \"layerboost\": \"layerboost\" must be an object, not array");
+  EXPECT_EQ(refused("3"), "400 \"layerboost\": \"layerboost\" must be an object, not number");
+  EXPECT_EQ(refused(R"({"levle": 1})"),
+            "400 \"layerboost.levle\": \"layerboost\" has no field \"layerboost.levle\"; did you mean \"level\"?");
+  EXPECT_EQ(refusal(R"({"prompt": "a", "echo": true, "layerboost": {"level": 1}})"),
+            "400 \"echo\": \"echo\" is for level 0 only, and level 1 is asked for: ask for one of both");
+  reader_.level_positions.clear();
+  for (const std::string& value : wrong) EXPECT_TRUE(refused_level(value).starts_with("400")) << value;
+  EXPECT_EQ(refused_level("1"),
+            "400 \"layerboost.level\": \"layerboost.level\" can only be 0: this server has no other levels");
+}
+
 TEST_F(ApiRequestTest, HostileBytes) {
   EXPECT_TRUE(refusal("{\"prompt\": \"\xff\xfe\"}").starts_with("400"));
   const std::string deep(100000, '[');

@@ -1,5 +1,6 @@
 #include "server/completion_answer.h"
 
+#include <algorithm>
 #include <ctime>
 #include <exception>
 
@@ -26,7 +27,8 @@ CompletionAnswer::CompletionAnswer(AnswerContext& context, ApiRequest request, s
       id_(fmt::format("{}-{}", request_.chat ? "chatcmpl" : "cmpl", request_id)),
       created_(std::time(nullptr)),
       texts_(request_.prompts.size() * static_cast<std::size_t>(request_.choices)),
-      running_(texts_.size()) {}
+      running_(texts_.size()),
+      fingerprint_(context_.info.fingerprint()) {}
 
 void CompletionAnswer::start() {
   guard([this] { submit_all(); });
@@ -90,6 +92,7 @@ void CompletionAnswer::cancel() {
 void CompletionAnswer::take(std::size_t index, const Output& output) {
   Text& text = texts_[index];
   measure(text, output);
+  measure_levels(output);
   text.choice->add(output);
   text.ended = output.finish != FinishReason::none;
   if (text.ended) {
@@ -147,6 +150,18 @@ void CompletionAnswer::measure(Text& text, const Output& output) {
     text.generated = output.generated_tokens;
   }
   if (output.finish != FinishReason::none) context_.metrics.whole_request.observe(now);
+}
+
+void CompletionAnswer::measure_levels(const Output& output) {
+  if (!context_.info.levels.is_ladder()) return;
+  if (output.finish == FinishReason::cancelled || output.finish == FinishReason::failed) return;
+  if (!levels_) {
+    levels_ = LevelSpan{output.first_plan, output.plan};
+    fingerprint_ = context_.info.fingerprint(output.first_plan);
+  }
+  levels_->first = std::min(levels_->first, output.first_plan);
+  levels_->last = std::max(levels_->last, output.plan);
+  if (const auto reply = reply_.lock()) reply->figures().levels = levels_;
 }
 
 void CompletionAnswer::finish() {
@@ -210,11 +225,14 @@ void CompletionAnswer::send(std::string body) const {
 /// The answer's object up to the entries of its "choices".
 std::string CompletionAnswer::begin_json() const {
   const char* const chat = request_.stream ? "chat.completion.chunk" : "chat.completion";
-  std::string json = json_line({{"id", id_},
-                                {"object", request_.chat ? chat : "text_completion"},
-                                {"created", created_},
-                                {"model", context_.info.model},
-                                {"system_fingerprint", context_.info.fingerprint()}});
+  // All pieces of a stream say the same.
+  const bool as_begun = request_.stream || !levels_;
+  std::string json =
+      json_line({{"id", id_},
+                 {"object", request_.chat ? chat : "text_completion"},
+                 {"created", created_},
+                 {"model", context_.info.model},
+                 {"system_fingerprint", as_begun ? fingerprint_ : context_.info.fingerprint(levels_->last)}});
   json.pop_back();
   return json += R"(,"choices":[)";
 }
@@ -227,17 +245,33 @@ void CompletionAnswer::end_json(const Json* usage, std::string& json) {
 }
 
 Json CompletionAnswer::usage() const {
-  return {{"prompt_tokens", prompt_tokens_},
-          {"completion_tokens", completion_tokens_},
-          {"total_tokens", prompt_tokens_ + completion_tokens_},
-          {"prompt_tokens_details", {{"cached_tokens", cached_tokens_}}}};
+  Json usage = {{"prompt_tokens", prompt_tokens_},
+                {"completion_tokens", completion_tokens_},
+                {"total_tokens", prompt_tokens_ + completion_tokens_},
+                {"prompt_tokens_details", {{"cached_tokens", cached_tokens_}}}};
+  if (levels_) usage["layerboost"] = {{"first_level", levels_->first}, {"level", levels_->last}};
+  return usage;
+}
+
+/// The level that the head of the answer names: the last one; of a stream, whose head goes before its texts, the one
+/// that they are sure to have from beginning to end, if there is such a one.
+std::optional<int> CompletionAnswer::level_to_name() const {
+  const LevelTable& table = context_.info.levels;
+  if (!table.is_ladder()) return std::nullopt;
+  if (!request_.stream) return levels_.value_or(LevelSpan{}).last;
+  if (request_.settings.plan) return request_.settings.plan;
+  return table.constant() ? std::optional(table.cap()) : std::nullopt;
 }
 
 HttpHeaders CompletionAnswer::headers() const {
   HttpHeaders headers;
   if (request_.stream) headers.emplace_back("Cache-Control", "no-cache");
   if (request_.stream) headers.emplace_back("X-Accel-Buffering", "no");  // nginx passes pieces on as they come
-  if (!context_.info.plan.empty()) headers.emplace_back("X-Layerboost-Plan", context_.info.plan);
+  const std::optional<int> level = level_to_name();
+  if (level) headers.emplace_back("X-Layerboost-Level", std::to_string(*level));
+  const bool one_plan = !context_.info.levels.is_ladder();
+  const std::string plan = level || one_plan ? context_.info.plan_of(level.value_or(0)) : "";
+  if (!plan.empty()) headers.emplace_back("X-Layerboost-Plan", plan);
   return headers;
 }
 

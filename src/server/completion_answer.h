@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -51,6 +53,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   void take(std::size_t index, const Output& output);
   void guard(const std::function<void()>& work);
   void measure(Text& text, const Output& output);
+  void measure_levels(const Output& output);
   void fail_all(const std::string& error);
   void finish();
   void finish_stream(HttpReply& reply) const;
@@ -60,6 +63,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   [[nodiscard]] std::string begin_json() const;
   static void end_json(const Json* usage, std::string& json);
   [[nodiscard]] Json usage() const;
+  [[nodiscard]] std::optional<int> level_to_name() const;
   [[nodiscard]] HttpHeaders headers() const;
 
   AnswerContext& context_;
@@ -71,6 +75,8 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   std::vector<Text> texts_;  // [prompts * choices]
   std::size_t running_ = 0;
   std::size_t prompt_tokens_ = 0, cached_tokens_ = 0, completion_tokens_ = 0;
+  std::optional<LevelSpan> levels_;  // of all texts so far: the lowest first and the highest last one
+  std::string fingerprint_;          // of the level that the first of them began with
 };
 
 }  // namespace layerboost

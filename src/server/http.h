@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/http_body.h"
+#include "server/level_table.h"
 
 namespace layerboost {
 
@@ -22,6 +23,7 @@ struct HttpRequest {
   std::string host;    // whom the client means to ask, with the port; may be empty
   std::string origin;  // of the page that asks; empty: no page does, or its browser doesn't say so
   std::string content_type, content_encoding, authorization;
+  std::optional<std::string> level;      // X-Layerboost-Level; of several, all with commas between them
   std::shared_ptr<const HttpBody> body;  // once it has come
 };
 
@@ -35,10 +37,11 @@ struct HttpAnswer {
 };
 
 /// What is to be recorded of a request beside what its connection knows; empty: doesn't apply. What else an answer may
-/// be told apart by, such as the level of service that it got, belongs here.
+/// be told apart by belongs here.
 struct RequestFigures {
   std::optional<double> queued, first_token;  // seconds
   std::optional<std::size_t> prompt_tokens, generated_tokens;
+  std::optional<LevelSpan> levels = {};  // of all its texts: the lowest first and the highest last one
 };
 
 /// A request that has ended.

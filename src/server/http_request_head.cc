@@ -28,6 +28,14 @@ std::optional<std::string> take_host(std::string_view& target) {
   return std::nullopt;
 }
 
+/// The value of a header that may be missing; of one that comes several times, which HTTP allows to put together, all.
+std::optional<std::string> value_of(const HeadParser& parser, boost::beast::string_view name) {
+  const auto [begin, end] = parser.get().equal_range(name);
+  std::optional<std::string> value;
+  for (auto header = begin; header != end; ++header) value = (value ? *value + ", " : "") + text_of(header->value());
+  return value;
+}
+
 void read_target(std::string_view target, HttpRequest& request) {
   const std::optional<std::string> host = take_host(target);
   if (host) request.host = *host;
@@ -65,6 +73,7 @@ void read_request_head(const HeadParser& parser, RequestHead& head) {
   request.content_type = text_of(message[field::content_type]);
   request.content_encoding = text_of(message[field::content_encoding]);
   request.authorization = text_of(message[field::authorization]);
+  request.level = value_of(parser, "X-Layerboost-Level");
   head.http11 = message.version() >= 11;
   head.keep_alive = message.keep_alive();
   head.expects_continue = head.http11 && iequals(message[field::expect], "100-continue");

@@ -89,6 +89,40 @@ void write_engine(PrometheusWriter& out, SharedMetrics& shared, const EngineStat
     out.value("layerboost_step_seconds_total", prometheus_label("phase", name_of(phase)), stats.times.seconds(phase));
 }
 
+/// A value for each level.
+template <typename Values>
+void write_by_level(PrometheusWriter& out, const char* name, const char* type, const char* help, const Values& values) {
+  out.begin(name, type, help);
+  for (std::size_t level = 0; level < values.size(); ++level)
+    out.value(name, prometheus_label("level", std::to_string(level)), static_cast<double>(values[level]));
+}
+
+void write_levels(PrometheusWriter& out, const EngineStats& stats, const LevelTable& table) {
+  out.gauge("layerboost_level", "", "Level of requests that begin now and ask for none; 0: nothing is given up.",
+            stats.level);
+  write_by_level(out, "layerboost_running_by_level", "gauge", "Texts being written, by level.", stats.running_by_plan);
+  write_by_level(out, "layerboost_requests_finished_by_level_total", "counter",
+                 "Texts that ended, by their last level.", stats.finished_by_plan);
+  write_by_level(out, "layerboost_generated_tokens_by_level_total", "counter", "Tokens written, by level.",
+                 stats.tokens_by_plan);
+  out.counter("layerboost_folds_total", "",
+              "Times that a running text was folded to a higher level for want of memory.",
+              static_cast<double>(stats.folds));
+  out.counter("layerboost_folded_bytes_total", "", "Cache that these have freed.",
+              static_cast<double>(stats.folded_bytes));
+  out.counter("layerboost_folded_prefixes_total", "", "Prefixes of a lower level that requests have used, folded.",
+              static_cast<double>(stats.folded_prefixes));
+  out.begin("layerboost_level_changes_total", "counter",
+            "Changes of the level, by what made it rise; idle: it fell, because less was enough.");
+  for (std::size_t cause = 0; cause < level_causes; ++cause)
+    out.value("layerboost_level_changes_total", prometheus_label("cause", name_of(static_cast<LevelCause>(cause))),
+              stats.level_changes[cause]);
+  if (const auto quality = table.quality(stats.tokens_by_plan))
+    out.gauge("layerboost_quality_served", "",
+              "Perplexity of the levels as measured, of the unchanged model's: the mean over all tokens written.",
+              *quality);
+}
+
 }  // namespace
 
 int Metrics::seconds_to_wait(const EngineStats& stats) const {
@@ -111,6 +145,7 @@ std::string prometheus_text(const Metrics& metrics, const std::map<int, std::uin
   out.gauge("layerboost_max_positions", "", "Tokens of prompt and answer together.", info.positions);
   write_engine(out, shared, stats);
   write_cache(out, shared, stats);
+  if (info.levels.is_ladder()) write_levels(out, stats, info.levels);
   shared.histogram("time_to_first_token_seconds", "time_to_first_token_seconds", "From the request to its first token.",
                    metrics.first_token);
   shared.histogram("inter_token_latency_seconds", "inter_token_latency_seconds", "From a token to the next.",

@@ -67,6 +67,7 @@ constexpr Field kRequestFields[] = {
     {"stream", kBoth, Use::effect},
     {"stream_options", kBoth, Use::effect},
     {"response_format", kBoth, Use::effect},
+    {"layerboost", kBoth, Use::effect},  // what only this server has
     {"tools", kChat | kTokenize, Use::effect},
     {"tool_choice", kChat | kTokenize, Use::effect},
 
@@ -178,6 +179,8 @@ constexpr Field kStreamOptions[] = {
     {"continuous_usage_stats", kBoth, Use::harmless},  // the usage comes once, at the end
 };
 
+constexpr Field kOwnOptions[] = {{"level", kBoth, Use::effect}};
+
 constexpr const char* path_of(Endpoint endpoint) {
   switch (endpoint) {
     case Endpoint::completions:
@@ -233,6 +236,10 @@ void check_fields(const Json& body, Endpoint endpoint) {
 
 void check_stream_options(const Json& options) {
   check_names(options, kStreamOptions, kBoth, "\"stream_options\"", "stream_options.");
+}
+
+void check_own_options(const Json& options) {
+  check_names(options, kOwnOptions, kBoth, "\"layerboost\"", "layerboost.");
 }
 
 }  // namespace layerboost

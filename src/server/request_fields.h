@@ -12,7 +12,8 @@ enum class Endpoint { completions = 1, chat = 2, tokenize = 4, detokenize = 8 };
 /// as good as missing for every name.
 void check_fields(const Json& body, Endpoint endpoint);
 
-/// The same for the body's "stream_options".
+/// The same for the body's "stream_options" and "layerboost".
 void check_stream_options(const Json& options);
+void check_own_options(const Json& options);
 
 }  // namespace layerboost

@@ -33,14 +33,17 @@ std::string utc(std::time_t time) {
 
 }  // namespace
 
-std::string request_line(const RequestRecord& record, std::time_t now) {
+std::string request_line(const RequestRecord& record, std::time_t now, bool with_levels) {
   const RequestFigures& figures = record.figures;
-  return fmt::format(
+  std::string line = fmt::format(
       "request time={} id={} method={} path={} status={} queued_s={} first_token_s={} total_s={:.3f} "
       "prompt_tokens={} generated_tokens={}",
       utc(now), as_one_word(record.id), as_one_word(record.method), as_one_word(record.path), record.status,
       seconds_or_none(figures.queued), seconds_or_none(figures.first_token), record.seconds,
       count_or_none(figures.prompt_tokens), count_or_none(figures.generated_tokens));
+  if (!with_levels) return line;
+  return line += figures.levels ? fmt::format(" first_level={} level={}", figures.levels->first, figures.levels->last)
+                                : " first_level=- level=-";
 }
 
 }  // namespace layerboost

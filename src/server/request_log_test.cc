@@ -18,6 +18,13 @@ TEST(RequestLog, OneLineWithWhatThereIs) {
             "total_s=0.000 prompt_tokens=- generated_tokens=-");
 }
 
+TEST(RequestLog, LevelsWhereThereAreSome) {
+  RequestRecord record{"abc", "POST", "/v1/completions", 200, 0.9304, {}};
+  EXPECT_TRUE(request_line(record, 0, true).ends_with(" generated_tokens=- first_level=- level=-"));
+  record.figures.levels = LevelSpan{0, 12};
+  EXPECT_TRUE(request_line(record, 0, true).ends_with(" generated_tokens=- first_level=0 level=12"));
+}
+
 TEST(RequestLog, WhatClientsChooseIsPrintableAndBounded) {
   const std::string line =
       request_line({"x", "GET", "/a\nrequest id=\x1b[31m\xc3\xa9 \"" + std::string(100000, 'a'), 404, 0, {}}, 0);

@@ -1,7 +1,9 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <ctime>
 #include <map>
+#include <utility>
 
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -10,17 +12,6 @@
 
 namespace layerboost {
 namespace {
-
-/// "10 softmax, 20 window:64+4", most frequent first.
-std::string in_words(const MixerList& mixers) {
-  std::map<std::string, int> counts;
-  for (const Mixer* mixer : mixers) ++counts[mixer->name()];
-  std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-  std::string words;
-  for (const auto& [name, count] : sorted) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, name);
-  return words;
-}
 
 /// The limits with as many positions as the model has and the memory holds.
 Limits limits_for(Limits limits, const Model& model, const Engine& engine) {
@@ -61,26 +52,43 @@ AllowedHosts allowed_hosts(const ServerOptions& options, bool on_loopback) {
   return AllowedHosts(names);
 }
 
-void log_request(const RequestRecord& record) { note("{}", request_line(record, std::time(nullptr))); }
+std::function<void(const RequestRecord&)> request_logger(bool with_levels) {
+  return
+      [with_levels](const RequestRecord& record) { note("{}", request_line(record, std::time(nullptr), with_levels)); };
+}
 
 }  // namespace
+
+std::string mixers_in_words(const MixerList& mixers) {
+  std::map<std::string, int> counts;
+  for (const Mixer* mixer : mixers) ++counts[mixer->name()];
+  std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::string words;
+  for (const auto& [name, count] : sorted) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, name);
+  return words;
+}
 
 Server::Server(Engine& engine, const Model& model, const MixerList& mixers, const ServerOptions& options)
     : engine_(engine),
       http_(options.host, options.port, options.limits),
       chat_(chat_template(model.text(), options.chat_template)) {
+  LB_CHECK(!options.levels.is_ladder() || options.levels.levels.size() == engine.stats().running_by_plan.size());
   ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model, engine)};
   const bool own = options.model_sampling && model.config.sampling.any();
   if (own) reader.sampling = usual_sampling(model.config, reader.sampling);
+  for (int level = 0; options.levels.is_ladder() && level <= options.levels.highest(); ++level)
+    reader.level_positions.push_back(engine.longest_text(reader.limits.positions, level));
   const ServerInfo info{.model = options.name,
                         .model_hash = model.hash,
                         .plan = options.plan,
-                        .mixers = in_words(mixers),
+                        .mixers = mixers_in_words(mixers),
                         .precision = name_of(model.precision),
                         .kv = name_of(kept_as(options.kv, model.precision)),
                         .positions = reader.limits.positions,
                         .own_sampling = own,
-                        .started = std::time(nullptr)};
+                        .started = std::time(nullptr),
+                        .levels = options.levels};
   api_ = std::make_unique<Api>(
       http_, engine, reader, info,
       ApiAccess{options.api_key, allowed_hosts(options, http_.on_loopback()), options.allow_origins});
@@ -90,7 +98,7 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
                .with_body = [this](const HttpRequest& request,
                                    const std::shared_ptr<HttpReply>& reply) { api_->work(request, reply); },
                .headers = [this](const HttpRequest& request) { return api_->headers_for_page(request); },
-               .ended = options.log_requests ? log_request : nullptr});
+               .ended = options.log_requests ? request_logger(options.levels.is_ladder()) : nullptr});
 }
 
 void Server::look_for_the_end() {

@@ -9,8 +9,12 @@
 
 #include "kernels/kv_segment.h"
 #include "server/api.h"
+#include "server/level_table.h"
 
 namespace layerboost {
+
+/// "10 softmax, 20 window:64+4", most frequent first.
+std::string mixers_in_words(const MixerList& mixers);
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
@@ -26,13 +30,15 @@ struct ServerOptions {
   KvType kv = KvType::bf16;                // of the mixers, to be named
   bool model_sampling = true;              // what a request doesn't say of sampling, the model's makers do
   Limits limits;                           // positions 0: the model's, or what the memory holds
+  LevelTable levels = {};                  // where the engine's plans are a ladder: one entry for each
 };
 
 /// The event loop runs in a thread of its own from the constructor to the destructor; Engine::run() is called by
 /// another one, the compute thread.
 class Server {
  public:
-  /// Listens and answers at once. All three must outlive it. Throws Error when host and port can't be had.
+  /// Listens and answers at once. All three must outlive it. `mixers`: of the engine's first plan. Throws Error when
+  /// host and port can't be had.
   Server(Engine& engine, const Model& model, const MixerList& mixers, const ServerOptions& options);
 
   /// Not while a thread is in Engine::run(). What isn't answered is cut off.

@@ -4,6 +4,7 @@
 #include <functional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "engine/model_for_tests.h"
 #include "server/client_for_tests.h"
@@ -22,14 +23,17 @@ inline const Model& served_model() {
 
 class ServerForTests {
  public:
-  /// `then`: happens after the last layer's mixer.
+  /// `then`: happens after the last layer's mixer. `higher`: levels above the model's own mixers, which leave the last
+  /// layer as it is.
   explicit ServerForTests(ServerOptions options = {}, const EngineOptions& engine = {{.memory = std::size_t{64} << 20}},
-                          std::function<void(const MixerRows&)> then = {})
+                          std::function<void(const MixerRows&)> then = {},
+                          const std::vector<std::vector<MixerSpec>>& higher = {})
       : mixers_(served_model()),
         last_(*mixers_.list(native_specs(served_model().config)).back(), std::move(then)),
         list_(with_last(mixers_.list(native_specs(served_model().config)), last_)),
-        engine_(served_model(), list_, engine),
-        server_(engine_, served_model(), list_, with_port(std::move(options))),
+        higher_(higher_lists(higher)),
+        engine_(served_model(), plans(), engine),
+        server_(engine_, served_model(), list_, completed(std::move(options), engine.levels)),
         compute_([this] { engine_.run(); }) {}
   ~ServerForTests() {
     engine_.stop();
@@ -66,11 +70,39 @@ class ServerForTests {
   }
 
  private:
-  static ServerOptions with_port(ServerOptions options) {
+  [[nodiscard]] ServerOptions completed(ServerOptions options, const LevelOptions& levels) const {
+    if (!higher_.empty()) options.levels = level_table(levels);
     options.port = 0;
     if (options.name.empty()) options.name = "tiny";
     if (options.chat_template.empty()) options.chat_template = chat_template_for_tests;
     return options;
+  }
+
+  /// What is measured of level n is made up: 1 + n / 8, n / 4 and 1 / (1 + n).
+  [[nodiscard]] LevelTable level_table(const LevelOptions& options) const {
+    LevelTable table{{{.mixers = mixers_in_words(list_), .perplexity_ratio = 1, .kl = 0, .kv_fraction = 1}}, options};
+    for (std::size_t i = 0; i < higher_.size(); ++i) {
+      const double level = static_cast<double>(i + 1);
+      table.levels.push_back({.plan = fmt::format("sha256:plan{}", level),
+                              .mixers = mixers_in_words(higher_[i]),
+                              .rung = fmt::format("rung {}", level),
+                              .perplexity_ratio = 1 + level / 8,
+                              .kl = level / 4,
+                              .kv_fraction = 1 / (1 + level)});
+    }
+    return table;
+  }
+
+  [[nodiscard]] std::vector<MixerList> higher_lists(const std::vector<std::vector<MixerSpec>>& higher) {
+    std::vector<MixerList> lists;
+    for (const auto& plan : higher) lists.push_back(with_last(mixers_.list(plan), last_));
+    return lists;
+  }
+
+  [[nodiscard]] std::vector<const MixerList*> plans() const {
+    std::vector<const MixerList*> plans = {&list_};
+    for (const MixerList& list : higher_) plans.push_back(&list);
+    return plans;
   }
 
   static MixerList with_last(MixerList list, const Mixer& last) {
@@ -81,6 +113,7 @@ class ServerForTests {
   MixerSet mixers_;
   const Watched last_;
   const MixerList list_;
+  const std::vector<MixerList> higher_;
   Engine engine_;
   Server server_;
   std::thread compute_;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "server/level_table.h"
+
 namespace layerboost {
 
 struct ServerInfo {
@@ -16,8 +18,12 @@ struct ServerInfo {
   int positions = 0;          // prompt and new tokens together
   bool own_sampling = false;  // the model's makers say how to sample where requests don't
   std::int64_t started = 0;   // seconds since 1970
-  /// Model and plan in a few characters, for `system_fingerprint`.
-  [[nodiscard]] std::string fingerprint() const;
+  LevelTable levels = {};     // of a ladder, if there is one; level 0 is the plan above
+
+  /// The hash of a level's plan.
+  [[nodiscard]] const std::string& plan_of(int level) const;
+  /// Model and a level's plan in a few characters, for `system_fingerprint`.
+  [[nodiscard]] std::string fingerprint(int level = 0) const;
 };
 
 }  // namespace layerboost
