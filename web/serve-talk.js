@@ -30,11 +30,13 @@ async function* events(body) {
 
 const authorization = () => byId('key').value ? {Authorization: 'Bearer ' + byId('key').value} : {};
 
-/** Says how the server samples what isn't said here. Where the model's makers have a temperature of their own in mind, none is sent unless somebody types one. */
-async function showSampling() {
+/** Says what levels there are, and how the server samples what isn't said here. Where the model's makers have a temperature of their own in mind, none is sent unless somebody types one. */
+async function showModel() {
   const response = await fetch('/v1/models', {headers: authorization()});
   if (!response.ok) return;  // the key is missing yet
-  const {from, ...sampling} = (await response.json()).data[0].sampling;
+  const model = (await response.json()).data[0];
+  if (!ladder) showLadder(model);
+  const {from, ...sampling} = model.sampling;
   const temperature = byId('temperature');
   if (from === 'model' && temperature.value === temperature.defaultValue) temperature.value = '';
   temperature.placeholder = sampling.temperature;
@@ -45,10 +47,11 @@ async function showSampling() {
 function request() {
   const system = byId('system').value.trim();
   const headers = {'Content-Type': 'application/json', ...authorization()};
-  const temperature = byId('temperature').value;
+  const temperature = byId('temperature').value, level = byId('level').value;
   const body = {
     messages: [...(system ? [{role: 'system', content: system}] : []), ...conversation],
     stream: true, stream_options: {include_usage: true},
+    layerboost: level === '' ? undefined : {level: Number(level)},
     temperature: temperature === '' ? undefined : Number(temperature), max_completion_tokens: Number(byId('most').value),
   };
   return {method: 'POST', headers, body: JSON.stringify(body), signal: asking.signal};
@@ -68,6 +71,7 @@ async function answer(item) {
     item.textContent = text;
     conversation[conversation.length - 1].content = text;
   }
+  if (usage?.layerboost) item.append(levelMark(usage.layerboost));
   const tokens = usage ? usage.completion_tokens : 0;
   const speed = first && tokens > 1 ? `, ${(1000 * (tokens - 1) / (performance.now() - first)).toFixed(1)} tokens/s` : '';
   say(`${tokens} tokens; the first after ${((first ?? performance.now()) - start).toFixed(0)} ms${speed}`);
@@ -120,5 +124,5 @@ byId('clear').addEventListener('click', () => {
   byId('messages').replaceChildren();
   say('');
 });
-byId('key').addEventListener('change', () => showSampling().catch(() => {}));
-showSampling().catch(() => {});
+byId('key').addEventListener('change', () => showModel().catch(() => {}));
+showModel().catch(() => {});

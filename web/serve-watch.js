@@ -88,6 +88,7 @@ async function look() {
     if (readings.length > kept) readings.shift();
     const {values} = readings[readings.length - 1];
     byId('tiles').replaceChildren(...tiles.map(tile));
+    drawLevels(values);
     drawCache(values);
     drawFacts(values);
     byId('state').textContent = 'live';
