@@ -401,7 +401,7 @@ class LadderMaker {
     what["cpu"] = cpu_name();
     what["threads"] = run_.threads;
     Json found = ladder.measured_on;
-    const Json unchanged = get_or<Json>(found, "unchanged", Json(), file_.string());
+    Json unchanged = get_or<Json>(found, "unchanged", Json(), file_.string());
     found.erase("unchanged");
     const bool same = found == what;
     ladder.measured_on = what;
@@ -427,7 +427,7 @@ class LadderMaker {
   /// Not what chose: another file, or text of another seed.
   fs::path text_to_measure_on() {
     if (!options_.quality.text.empty()) return options_.quality.text;
-    const fs::path path = directory_ / "written.txt";
+    fs::path path = directory_ / "written.txt";
     if (fs::exists(path)) return path;
     const Model& model = *opened_.opened.model;
     const UnchangedModel other(opened_.opened);

@@ -247,27 +247,27 @@ void check_ladder(const Ladder& ladder, const Config& config, const std::string&
   }
 }
 
-Ladder read_ladder(const fs::path& path) {
-  const std::string file = path.string();
-  const Json json = read_json(path);
-  check_format(json, ladder_format, ladder_version, file);
+Ladder read_ladder(const fs::path& file) {
+  const std::string where = file.string();
+  const Json json = read_json(file);
+  check_format(json, ladder_format, ladder_version, where);
   refuse_unknown_keys(
       json, {"format", "version", "model", "level_0", "rungs", "context", "quality", "measured_on", "options", "run"},
-      file);
-  const Json model = get<Json>(json, "model", file);
-  refuse_unknown_keys(model, {"name", "path", "hash"}, file + ": model");
+      where);
+  const Json model = get<Json>(json, "model", where);
+  refuse_unknown_keys(model, {"name", "path", "hash"}, where + ": model");
   Ladder ladder;
-  ladder.model_name = get<std::string>(model, "name", file + ": model");
-  ladder.model_path = get_or<std::string>(model, "path", "", file + ": model");
-  ladder.model_hash = get<std::string>(model, "hash", file + ": model");
-  read_level_0(get<Json>(json, "level_0", file), file + ": level_0", ladder);
-  read_rungs(json, file, ladder);
-  ladder.context = get_or<int>(json, "context", ladder.context, file);
-  if (ladder.context < 1) fail("{}: \"context\" is {}; it must be at least 1", file, ladder.context);
-  read_quality(json, file, ladder);
-  ladder.measured_on = object_or_none(json, "measured_on", file);
-  ladder.options = object_or_none(json, "options", file);
-  ladder.run = object_or_none(json, "run", file);
+  ladder.model_name = get<std::string>(model, "name", where + ": model");
+  ladder.model_path = get_or<std::string>(model, "path", "", where + ": model");
+  ladder.model_hash = get<std::string>(model, "hash", where + ": model");
+  read_level_0(get<Json>(json, "level_0", where), where + ": level_0", ladder);
+  read_rungs(json, where, ladder);
+  ladder.context = get_or<int>(json, "context", ladder.context, where);
+  if (ladder.context < 1) fail("{}: \"context\" is {}; it must be at least 1", where, ladder.context);
+  read_quality(json, where, ladder);
+  ladder.measured_on = object_or_none(json, "measured_on", where);
+  ladder.options = object_or_none(json, "options", where);
+  ladder.run = object_or_none(json, "run", where);
   return ladder;
 }
 
