@@ -98,13 +98,17 @@ void complete(ServeFlags& options) {
   AllowedHosts(options.server.allow_hosts);  // what isn't a name is told before the model is opened
 }
 
+bool follows_load(const LevelOptions& options) {
+  return options.mode == LevelMode::automatic || options.mode == LevelMode::per_request;
+}
+
 /// What the flags say of levels, but for what only the ladder knows.
 LevelOptions level_options(const ServeFlags& flags) {
   LevelOptions options = flags.level_options;
   const LevelOptions words = parse_levels(flags.level ? fmt::format("fixed:{}", *flags.level) : flags.levels);
   options.mode = words.mode;
   options.level = words.level;
-  const bool adapts = options.mode == LevelMode::automatic || options.mode == LevelMode::per_request;
+  const bool adapts = follows_load(options);
   if (flags.quality && !adapts)
     fail("--quality says how far levels may rise: use it with --levels auto or per-request");
   if (options.by_length && !adapts) fail("--caps-by-length: use it with --levels auto or per-request");
@@ -122,8 +126,8 @@ void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityL
   } else if (levels.cap == 0) {
     note("warning: no level but 0 keeps the limit of quality ({}): none will be given unasked", to_string(limit));
   } else {
-    note("levels 0 to {} of {} are given by load: beyond is more loss than {}", levels.cap, ladder.top(),
-         to_string(limit));
+    const std::string others = levels.cap == ladder.top() ? "" : fmt::format("; those up to {} don't", ladder.top());
+    note("levels 0 to {}, given by load, keep the limit of quality ({}){}", levels.cap, to_string(limit), others);
   }
 }
 
@@ -153,15 +157,37 @@ Served open_served(const ServeFlags& flags) {
   return served;
 }
 
+/// What the server tells of the levels.
+LevelTable level_table(const Served& served, const LevelOptions& options) {
+  const Ladder& ladder = *served.ladder;
+  LevelTable table{{}, options};
+  for (std::size_t level = 0; level < served.plans.size(); ++level) {
+    LevelFacts& facts = table.levels.emplace_back();
+    facts.plan = served.hashes[level];
+    facts.mixers = mixers_in_words(*served.plans[level]);
+    if (level > 0) facts.rung = to_string(ladder.rungs[level - 1]);
+    const std::optional<LevelQuality>& quality = ladder.quality[level];
+    if (!quality) continue;
+    facts.perplexity_ratio = quality->perplexity_ratio;
+    facts.kl = quality->kl;
+    facts.kv_fraction = quality->kv_fraction;
+  }
+  return table;
+}
+
 void run_serve(ServeFlags options) {
   complete(options);
   start_run(options.common);
   options.engine.levels = level_options(options);
   const QualityLimit limit = options.quality ? parse_quality_limit(*options.quality) : QualityLimit{};
-  const Served served = open_served(options);
+  Served served = open_served(options);
   const OpenedModel& opened = served.opened;
   if (served.ladder) {
     options.engine.levels = with_ladder(options.engine.levels, *served.ladder, limit);
+    // What loses more than the limit can't be asked for either.
+    if (follows_load(options.engine.levels))
+      served.plans.resize(static_cast<std::size_t>(options.engine.levels.cap) + 1);
+    options.server.levels = level_table(served, options.engine.levels);
     say_levels(*served.ladder, options.engine.levels, limit);
   }
   options.server.plan = opened.plan_hash;

@@ -162,7 +162,7 @@ PlanRange Engine::Impl::levels_for(int prompt_tokens) const {
 }
 
 PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
-  if (!request.plan && request.prompt_logprobs && options_.levels.mode != LevelMode::fixed) return {0, 0};
+  if (!request.plan && request.prompt_logprobs) return {0, 0};
   if (!request.plan) return levels_for(static_cast<int>(std::ssize(request.prompt)));
   if (*request.plan < 0 || *request.plan >= std::ssize(plans_))
     fail("plan {}: there are plans 0 to {}", *request.plan, std::ssize(plans_) - 1);
