@@ -1,4 +1,4 @@
-// What all charts share: colours from the style sheet, whiskers, redrawing when the theme changes.
+// What all charts share: colours from the style sheet, whiskers and ribbons, redrawing when the theme changes.
 
 const charts = [];
 
@@ -37,6 +37,34 @@ const whiskers = {
         ctx.lineTo(point.x, Math.max(area.top, pixel(error[1])));
       });
       ctx.stroke();
+      ctx.restore();
+    });
+  },
+};
+
+/** Chart.js plug-in: shades what lies within one standard error of a line, on datasets with `ribbon` (as `errors`). */
+const ribbons = {
+  id: 'ribbons',
+  beforeDatasetsDraw(chart) {
+    const {ctx, chartArea: area, scales: {y}} = chart;
+    const pixel = (value) => Math.min(area.bottom, Math.max(area.top, y.getPixelForValue(value)));
+    chart.data.datasets.forEach((dataset, index) => {
+      if (!dataset.ribbon || !chart.isDatasetVisible(index)) return;
+      const points = chart.getDatasetMeta(index).data;
+      const there = (i) => Boolean(dataset.ribbon[i]) && !points[i].skip;
+      ctx.save();
+      ctx.fillStyle = dataset.borderColor;
+      ctx.globalAlpha = 0.2;
+      for (let first = 0; first < points.length; first++) {
+        if (!there(first)) continue;
+        let end = first;
+        while (end < points.length && there(end)) end++;
+        ctx.beginPath();
+        for (let i = first; i < end; i++) ctx.lineTo(points[i].x, pixel(dataset.ribbon[i][1]));
+        for (let i = end - 1; i >= first; i--) ctx.lineTo(points[i].x, pixel(dataset.ribbon[i][0]));
+        ctx.fill();
+        first = end;
+      }
       ctx.restore();
     });
   },
@@ -112,7 +140,7 @@ function makeChart(container, title, describe) {
     Object.assign(options, {scales, onClick});
     canvas.setAttribute('aria-label', label);
     if (chart) chart.destroy();
-    chart = new Chart(canvas, {type, data, options, plugins: [whiskers, bands]});
+    chart = new Chart(canvas, {type, data, options, plugins: [whiskers, ribbons, bands]});
   };
   charts.push({draw, resize: () => chart.resize()});
   draw();

@@ -1,7 +1,10 @@
-// Numbers and lengths of time as people write them. A missing number is a dash.
+// Numbers and lengths of time as people write them, and whether they are there. A missing number is a dash.
 
 const minus = (text) => text.replace('-', '\u2212');
 const isNumber = (x) => typeof x === 'number' && Number.isFinite(x);
+
+/** A member of an object that may be missing, where it is of that type. */
+const memberOf = (object, key, type) => (object && typeof object[key] === type ? object[key] : undefined);
 
 /** `x` with `digits` decimals and thousands apart: 1,234.5. */
 function decimal(x, digits = 0) {

@@ -74,11 +74,14 @@ function mixerStateBytes(mixer, model, length) {
   return known && there[known.state] ? 4 * model.heads * model.head_size * (model.head_size + 1) : 0;
 }
 
-/** [{mixer, count}], most reach first. Mixers that differ in which heads are whole, not in how many, count as one. */
+/** What countMixers() takes as one: mixers may differ in which heads are whole, not in how many. */
+const mixerKey = ({written, full}) => `${written.split('/')[0]}/${full.length}`;
+
+/** [{mixer, count}], most reach first. Mixers of one mixerKey() count as one. */
 function countMixers(mixers) {
   const counts = new Map();
   for (const mixer of mixers) {
-    const key = `${mixer.written.split('/')[0]}/${mixer.full.length}`;
+    const key = mixerKey(mixer);
     const entry = counts.get(key) || {mixer, count: 0};
     entry.count++;
     counts.set(key, entry);

@@ -28,18 +28,22 @@ function keepBalanced(strip, count) {
   new ResizeObserver(() => requestAnimationFrame(() => balanceRows(strip, count))).observe(strip);
 }
 
-/** A strip to look at: draw(mixers) shows other ones; cells that differ from `reference` are marked. */
+/**
+ * A strip to look at: draw(mixers, now) shows other ones. Cells that differ from `reference` are marked, and that of the
+ * layer `now`, if given, is outlined.
+ */
 function plainStrip(container, reference) {
   const strip = h('div', {class: 'strip plain', role: 'img'});
   container.replaceChildren(strip);
   keepBalanced(strip, reference.length);
-  return (mixers) => {
+  return (mixers, now) => {
     const words = countMixers(mixers).map(({mixer, count}) => `${count} ${mixerName(mixer)}`);
     strip.setAttribute('aria-label', 'Layers: ' + listed(words));
     strip.replaceChildren(...mixers.map((mixer, layer) => {
       const differs = reference[layer] && reference[layer].written !== mixer.written;
+      const marks = (differs ? ' differs' : '') + (layer === now ? ' selected' : '');
       return h('div', {class: 'slot'},
-          h('div', {class: cellClass(mixer) + (differs ? ' differs' : '')}, cellLook(mixer)), h('span', {}, String(layer)));
+          h('div', {class: cellClass(mixer) + marks}, cellLook(mixer)), h('span', {}, String(layer)));
     }));
   };
 }
