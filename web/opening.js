@@ -78,6 +78,10 @@ function textFigure(report) {
 function drawOpening(report) {
   const {plan, name} = report;
   byId('model-name').textContent = name;
+  if (!plan && report.ladder) {
+    drawLadderOpening(report);
+    return;
+  }
   if (!plan) {
     byId('headline').textContent = `${name}, measured`;
     return;

@@ -3,6 +3,8 @@
 function readReport() {
   const data = JSON.parse(byId('data').textContent);
   const find = (list, name) => (list.find((entry) => entry.name === name) || {}).result;
+  // Where there is a ladder alone, the model is all that would be known of a boost.
+  if (!data.boost) data.boost = {model: {name: data.ladder.model.name, hash: data.ladder.model.hash}};
   // Of a plan that was changed by hand nothing was predicted.
   const made = data.boost.plan && data.boost.plan.hash;
   if (data.plan && made && made !== data.plan_hash) delete data.plan.predicted;
@@ -71,7 +73,8 @@ function drawReport() {
   const report = readReport();
   kvHeads = report.analysis && report.analysis.model.kv_heads;
   prepareCharts();
-  const parts = [drawOpening, drawLayers, drawQuality, drawHealing, drawSpeed, drawSensitivity, drawCurve, drawCorrelation, drawRuns];
+  const parts = [drawOpening, drawLayers, drawQuality, drawHealing, drawSpeed, drawLadder, drawSensitivity, drawCurve,
+    drawCorrelation, drawRuns];
   for (const draw of parts) {
     try {
       draw(report);

@@ -6,6 +6,7 @@ function allRuns(report) {
   const times = report.boost.runs;
   const runs = [{what: times > 1 ? `Everything, ${times} runs together` : partNames.boost, run: report.boost.run}, {what: partNames.analysis, run: report.analysis && report.analysis.run}];
   if (report.healing) runs.push({what: 'Healing', run: report.healing.run});
+  if (report.ladder) runs.push({what: 'Ladder', run: report.ladder.run});
   for (const part of ['quality', 'speed']) {
     for (const {name, result} of report[part]) runs.push({what: `${partNames[part]}, ${stateName(name)}`, run: result.run});
   }
@@ -13,10 +14,13 @@ function allRuns(report) {
 }
 
 function runEntry({what, run}) {
-  const facts = [duration(run.seconds), run.cpu, isNumber(run.threads) && plural(run.threads, 'thread', 'threads'), run.precision,
-    isNumber(run.seed) && `seed ${run.seed}`, run.version && `layerboost ${run.version}`];
+  const [cpu, precision, version, command] =
+      ['cpu', 'precision', 'version', 'command'].map((key) => memberOf(run, key, 'string'));
+  const facts = [isNumber(run.seconds) && duration(run.seconds), cpu,
+    isNumber(run.threads) && plural(run.threads, 'thread', 'threads'), precision, isNumber(run.seed) && `seed ${run.seed}`,
+    version && `layerboost ${version}`];
   return h('div', {class: 'run'}, h('p', {}, h('b', {}, what), h('span', {}, facts.filter(Boolean).join(' \u00b7 '))),
-      run.command ? h('code', {}, commandWords(run.command)) : null);
+      command ? h('code', {}, commandWords(command)) : null);
 }
 
 function measuredText(report) {
@@ -30,7 +34,8 @@ function measuredText(report) {
   const result = report.quality.length ? report.quality[0].result : {};
   const source = isWrittenByModel(result) ? 'of text that it wrote itself ' : textName(result) ? `of ${textName(result)} ` : '';
   if (perplexity) texts.push(`Perplexity was measured on ${decimal(perplexity.tokens)} tokens ${source}in ${decimal(perplexity.windows)} windows.`);
-  return texts.join(' ');
+  if (report.ladder) texts.push(ladderMeasuredText(report));
+  return texts.filter(Boolean).join(' ');
 }
 
 /** The files that quality was measured on. */
@@ -44,6 +49,7 @@ function drawRuns(report) {
   byId('measured-text').textContent = measuredText(report);
   byId('runs').replaceChildren(...allRuns(report).map(runEntry));
   const hashes = [['Model', report.boost.model.hash], ['Plan', report.plan_hash],
+    ...ladderHashes(report),
     ['What healing learnt', report.healing && report.healing.adapter],
     ['Text that layers were measured on', report.analysis && report.analysis.data.hash], ...dataHashes(report)];
   byId('hashes').replaceChildren(...hashes.filter(([, hash]) => hash).flatMap(([name, hash]) => [h('dt', {}, name), h('dd', {}, h('code', {}, hash))]));

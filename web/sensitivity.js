@@ -24,16 +24,19 @@ function floorOf(means) {
   return 10 ** Math.floor(Math.log10(Math.max(Math.min(...positive), Math.max(...positive) / 3000)));
 }
 
-/** Whether the plan gives the layer this mixer, be it in some of its heads. */
-function chosenIn(plan, layer, choice) {
+/** Whether the plan, or where there is none a rung of the ladder, gives the layer this mixer, be it in some heads. */
+function isChosen({plan, ladder}, layer, choice) {
+  const without = (mixer) => mixer.written.split('/')[0];
+  const gives = (rung) => rung.layer === layer && without(parseMixer(rung.mixer)) === choice;
+  if (!plan && ladder) return ladder.rungs.some(gives);
   const entry = plan && plan.layers.find((one) => one.layer === layer);
-  return Boolean(entry) && mixerOfEntry(entry).written.split('/')[0] === choice;
+  return Boolean(entry) && without(mixerOfEntry(entry)) === choice;
 }
 
 /** The layers measured so far, in order. */
 const measuredLayers = (analysis) => [...analysis.layers].sort((a, b) => a.layer - b.layer);
 
-function sensitivityDataset({choice, values}, index, layers, floor, plan) {
+function sensitivityDataset({choice, values}, index, layers, floor, report) {
   const look = choiceLooks[index % choiceLooks.length];
   const main = colour(look.colour);
   const cross = ['crossRot', 'star'].includes(look.point);
@@ -44,7 +47,7 @@ function sensitivityDataset({choice, values}, index, layers, floor, plan) {
     errors: values.map((value) => value && isNumber(value.stderr) && !low(value) && [value.mean - value.stderr, value.mean + value.stderr]),
     trueValues: values, showLine: false, pointStyle: look.point, borderWidth: 1.5,
     pointBackgroundColor: values.map((value) => (low(value) ? colour('--paper') : main)), pointBorderColor: main,
-    pointBorderWidth: cross ? 2 : 1.5, pointRadius: layers.map((layer) => (chosenIn(plan, layer, choice) ? 6 : 3.5)), pointHoverRadius: 7,
+    pointBorderWidth: cross ? 2 : 1.5, pointRadius: layers.map((layer) => (isChosen(report, layer, choice) ? 6 : 3.5)), pointHoverRadius: 7,
   };
 }
 
@@ -55,10 +58,10 @@ function sensitivityChart(report, key) {
   const logarithmic = means.filter((mean) => mean > 0).length >= means.length / 2;
   const floor = logarithmic ? floorOf(means) : 0;
   const layers = measuredLayers(analysis).map(({layer}) => layer);
-  const datasets = series.map((one, index) => sensitivityDataset(one, index, layers, floor, plan));
+  const datasets = series.map((one, index) => sensitivityDataset(one, index, layers, floor, report));
   const count = analysis.model.layers;
   const label = (item) => `${item.dataset.label}: ${withError(item.dataset.trueValues[item.dataIndex])}` +
-      (chosenIn(plan, layers[item.dataIndex], series[item.datasetIndex].choice) ? ' (chosen)' : '');
+      (isChosen(report, layers[item.dataIndex], series[item.datasetIndex].choice) ? ' (chosen)' : '');
   const kept = plan ? plan.layers.filter((entry) => entry.mixer === 'softmax').map(({layer}) => layer) : null;
   const tick = (value) => (logarithmic && value <= floor * 1.001 ? '\u2264 ' : '') + significant(value);
   return {
@@ -91,16 +94,19 @@ function sensitivityNumbers(analysis, key) {
 function drawSensitivity(report) {
   const {analysis} = report;
   if (!analysis) return;
+  const rungs = !report.plan && report.ladder;
+  if (rungs) byId('chosen-title').textContent = 'How the rungs were chosen';
   byId('chosen').hidden = byId('sensitivity').hidden = false;
   const keys = analysis.measures;
   let key = keys[0];
   const text = () => {
     const long = measures[key] ? measures[key].long : key;
     const ofChoices = sensitivitySeries(analysis, key)[0].choice !== null;
+    const large = rungs ? 'rungs of the ladder' : 'what the plan chose';
     byId('sensitivity-text').textContent = (ofChoices ? `Each mark is one change, made in one layer alone, and shows ${long}. ` :
       `Each mark is one layer of the unchanged model, and shows ${long}. `) + 'Higher means that the layer needs its attention more. ' +
-        (ofChoices ? 'Large marks are what the plan chose; hollow marks at the bottom are too small to show, or below zero. ' : '') +
-        'Shaded layers keep full attention.';
+        (ofChoices ? `Large marks are ${large}; hollow marks at the bottom are too small to show, or below zero. ` : '') +
+        (rungs ? 'The order of the rungs comes from changes made together.' : 'Shaded layers keep full attention.');
     byId('sensitivity-numbers').replaceChildren(sensitivityNumbers(analysis, key));
   };
   text();

@@ -31,11 +31,13 @@ Json mixer_kinds() {
 
 }  // namespace
 
-void write_report(const fs::path& dir) {
-  const Json data = collect_report(dir);
-  const std::string where = (dir / "boost.json").string();
-  const auto name = get_or<std::string>(get<Json>(data["boost"], "model", where), "name", "a model", where);
-  write_file(dir / "report.html", make_page(data, name + ", boosted"));
+void write_report(const fs::path& dir, const fs::path& ladder) {
+  const Json data = collect_report(dir, ladder);
+  const bool boosted = data.contains("boost");
+  const std::string where = (dir / (boosted ? "boost.json" : "ladder.json")).string();
+  const auto model = get<Json>(data[boosted ? "boost" : "ladder"], "model", where);
+  const auto name = get_or<std::string>(model, "name", "a model", where);
+  write_file(dir / "report.html", make_page(data, name + (boosted ? ", boosted" : ", a ladder")));
 }
 
 std::string json_for_script(const Json& json) {

@@ -1,4 +1,4 @@
-// The report: one self-contained HTML page about one run of `layerboost boost`.
+// The report: one self-contained HTML page about one run of `layerboost boost`, or about a ladder.
 #pragma once
 
 #include <span>
@@ -11,10 +11,10 @@
 
 namespace layerboost {
 
-/// Reads the JSON files of `dir` (report_data.h says which) and writes dir/report.html, complete or not at all. The
-/// page needs no network and no other file. Throws Error when `dir` is missing, wasn't written by boost, or holds files
-/// that don't belong together.
-void write_report(const fs::path& dir);
+/// Reads the JSON files of `dir` (report_data.h says which), and the ladder of the directory `ladder` if it isn't
+/// empty, and writes dir/report.html, complete or not at all. The page needs no network and no other file. Throws Error
+/// when `dir` is missing, was written by neither boost nor ladder, or there are files that don't belong together.
+void write_report(const fs::path& dir, const fs::path& ladder = {});
 
 /// The files of web/ and Chart.js, built into the program.
 std::span<const Asset> embedded_assets();

@@ -1,6 +1,8 @@
 #include "report/report_data.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -8,7 +10,9 @@
 #include <vector>
 
 #include "artifact/analysis_file.h"
+#include "artifact/ladder.h"
 #include "artifact/plan.h"
+#include "base/error.h"
 #include "layerboost/version.h"
 
 namespace layerboost {
@@ -16,19 +20,18 @@ namespace {
 
 /// boost.json. Throws Error when it isn't one.
 Json read_boost(const fs::path& path) {
-  if (!fs::exists(path))
-    fail("{}: no boost.json in it; give a directory that layerboost boost wrote", path.parent_path().string());
   Json json = read_json(path);
   const std::string where = path.string();
   check_format(json, "layerboost-boost", 1, where);
   return json;
 }
 
-/// Throws Error when a file names a model, and another one than boost.json does.
-void check_model(const std::string& found, const std::string& expected, const fs::path& path) {
+/// Throws Error when a file names a model, and another one than that of the file `whose`.
+void check_model(const std::string& found, const std::string& expected, const fs::path& path,
+                 const std::string& whose = "boost.json") {
   if (found.empty() || expected.empty() || found == expected) return;
-  fail("{}: made from model {}, but boost.json is of model {}; run layerboost boost again", path.string(), found,
-       expected);
+  fail("{}: made from model {}, but {} is of model {}; run layerboost {} again", path.string(), found, whose, expected,
+       whose == "boost.json" ? "boost" : "ladder");
 }
 
 std::string model_hash(const Json& json, const fs::path& path) {
@@ -77,9 +80,9 @@ void drop_differences(Json& json) {
   }
 }
 
-void add_analysis(Json& data, const fs::path& path, const std::string& model) {
+void add_analysis(Json& data, const fs::path& path, const std::string& model, const std::string& whose) {
   if (!fs::exists(path)) return;
-  check_model(read_analysis(path).model.hash, model, path);
+  check_model(read_analysis(path).model.hash, model, path, whose);
   data["analysis"] = read_json(path);
   drop_differences(data["analysis"]);
 }
@@ -112,6 +115,40 @@ void check_plan(const Json& data, const fs::path& dir) {
              expected);
     }
   }
+}
+
+// ---- the ladder
+
+/// ladder.json with its mixers as they are written everywhere, and without figures of levels that have changed since.
+Json read_ladder_data(const fs::path& path) {
+  const Ladder ladder = read_ladder(path);
+  Json json = read_json(path);
+  json["context"] = ladder.context;
+  Json mixers = Json::array(), rungs = Json::array(), quality = Json::array();
+  for (const MixerSpec& spec : ladder.level_0) mixers.push_back(to_string(spec));
+  json["level_0"]["mixers"] = std::move(mixers);
+  for (const Rung& rung : ladder.rungs) rungs.push_back({{"layer", rung.layer}, {"mixer", to_string(rung.mixer)}});
+  json["rungs"] = std::move(rungs);
+  for (Json& figures : get_or<Json>(json, "quality", Json::array(), path.string())) {
+    const auto level = get<std::int64_t>(figures, "level", path.string());
+    if (level < 0 || level > ladder.top()) continue;
+    const std::optional<LevelQuality>& valid = ladder.quality[static_cast<std::size_t>(level)];
+    if (!valid || valid->mixers != figures["mixers"]) continue;
+    figures["level"] = level;
+    quality.push_back(std::move(figures));
+  }
+  json["quality"] = std::move(quality);
+  return json;
+}
+
+/// Throws Error when there is no ladder in `dir`, or it is of another model than boost.json.
+void add_ladder(Json& data, const fs::path& dir, const std::string& model) {
+  if (!is_ladder_directory(dir)) fail("{}: no ladder.json in it; give one that layerboost ladder wrote", dir.string());
+  const fs::path path = ladder_file(dir);
+  data["ladder"] = read_ladder_data(path);
+  const std::string found = model_hash(data["ladder"], path);
+  if (!model.empty() && found != model)
+    fail("{}: of model {}, but boost.json is of model {}; a page shows one model", path.string(), found, model);
 }
 
 // ---- healing
@@ -180,15 +217,30 @@ Json collect_healing(const fs::path& dir, const std::string& plan_hash) {
 
 }  // namespace
 
-Json collect_report(const fs::path& dir) {
+Json collect_report(const fs::path& dir, const fs::path& ladder) {
   std::error_code ignored;
   if (!fs::is_directory(dir, ignored))
-    fail("{}: no such directory; give one that layerboost boost wrote", dir.string());
+    fail("{}: no such directory; give one that layerboost boost or ladder wrote", dir.string());
   const fs::path boost = dir / "boost.json";
+  const bool boosted = fs::exists(boost), has_ladder = is_ladder_directory(dir);
+  if (!boosted && !has_ladder)
+    fail("{}: no boost.json or ladder.json in it; give a directory that layerboost boost or ladder wrote",
+         dir.string());
+  if (!boosted && !ladder.empty())
+    fail("{}: a ladder itself, so {} can't be shown with it; give a directory that layerboost boost wrote",
+         dir.string(), ladder.string());
+
   Json data = {{"format", "layerboost-report"}, {"version", 1}, {"written_by", LAYERBOOST_VERSION}};
+  data["quality"] = data["speed"] = Json::array();
+  if (!boosted) {
+    add_ladder(data, dir, "");
+    add_analysis(data, dir / "analysis.json", model_hash(data["ladder"], ladder_file(dir)), "ladder.json");
+    return data;
+  }
   data["boost"] = read_boost(boost);
   const std::string model = model_hash(data["boost"], boost);
-  add_analysis(data, dir / "analysis.json", model);
+  if (!ladder.empty() || has_ladder) add_ladder(data, ladder.empty() ? dir : ladder, model);
+  add_analysis(data, dir / "analysis.json", model, "boost.json");
   add_plan(data, dir / "plan.json", model);
   add_curve(data, dir / "curve.json");
   if (Json healing = collect_healing(dir, get_or<std::string>(data, "plan_hash", "", "plan")); !healing.is_null())

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "artifact/ladder.h"
 #include "artifact/plan.h"
 #include "base/error_for_tests.h"
 #include "base/temporary_path_for_tests.h"
@@ -68,6 +69,75 @@ void add_healing(const fs::path& dir, const std::string& plan_hash) {
   log += R"({"step": 1000, "valid": {"kl": 0.01, "perplexity": 13.1}})"
          "\n{\"step\": 1001, \"tok";
   write_file(dir / "log.jsonl", log);
+}
+
+/// A ladder of 30 layers and 24 rungs, four of which change a layer again, as `layerboost ladder` leaves it. Levels 7
+/// to 9 weren't measured.
+void make_ladder(const fs::path& dir, const std::string& model_hash) {
+  fs::create_directories(dir);
+  Ladder ladder;
+  ladder.model_name = "SmolLM2-135M-Instruct";
+  ladder.model_hash = model_hash;
+  ladder.level_0.assign(30, parse_mixer("softmax"));
+  for (int i = 0; i < 24; ++i)
+    ladder.rungs.push_back({(7 * (i % 20) + 3) % 30, parse_mixer(i < 20   ? "window:512+4"
+                                                                 : i < 23 ? "window:128+4"
+                                                                          : "none")});
+  ladder.quality.resize(25);
+  for (int level = 0; level <= 24; ++level) {
+    if (level >= 7 && level <= 9) continue;
+    LevelQuality quality;
+    quality.mixers = ladder.level_hash(level);
+    quality.kl = 4e-4 * level * level;
+    quality.kl_error = 0.05 * quality.kl;
+    quality.perplexity_ratio = 1 + 3e-4 * level * level;
+    quality.perplexity_ratio_error = 1e-3 * level;
+    quality.perplexity = 15.7 * quality.perplexity_ratio;
+    for (const int length : {1024, 4096}) {
+      const double kept = 1 - 6e-6 * level * length;
+      quality.retrieval.push_back({length, 0.6 * kept, kept, 0.01 * level});
+    }
+    quality.kv_fraction = 1 - 0.03 * level;
+    quality.kv_bytes = static_cast<std::int64_t>(47'185'920 * quality.kv_fraction);
+    quality.speedup = 1 + 0.02 * level;
+    if (level % 2 == 0) quality.decode_speed = 1200 * (1 + 0.018 * level);
+    ladder.quality[static_cast<std::size_t>(level)] = quality;
+  }
+  ladder.measured_on = {{"text", "valid.jsonl"}, {"text_hash", "sha256:12"},
+                        {"windows", 16},         {"window", 1024},
+                        {"decode", "64x1024"},   {"unchanged", {{"perplexity", 15.7}, {"decode_speed", 1200.0}}}};
+  ladder.run = {{"version", "0.1.0"}, {"command", "layerboost ladder smollm2-135m -o ladder"}, {"seconds", 4000}};
+  write_ladder(ladder_file(dir), ladder);
+}
+
+/// What a ladder.json may say that no ladder says: names that are markup, numbers at the ends, and objects of other
+/// forms where nothing reads them.
+void make_hostile(const fs::path& file) {
+  const std::string name =
+      "</script><script>alert(1)</script><img src=x onerror=alert(2)> {{data}} " + std::string(500, 'w');
+  Json json = read_json(file);
+  json["model"]["name"] = name;
+  for (Json& figures : json["quality"]) figures["perplexity_ratio_stderr"] = -1;
+  Json& figures = json["quality"][3];
+  figures["kl"] = 1e308;
+  figures["kl_stderr"] = 1e308;
+  figures["perplexity_ratio"] = 1e308;
+  figures["perplexity_ratio_stderr"] = 1e308;
+  figures["kv_fraction"] = 1e300;
+  figures["speedup"] = 1e-300;
+  figures["retrieval"][0]["kept"] = 1e308;
+  json["quality"][4]["kl"] = -5;
+  json["measured_on"] = {{"text", name},
+                         {"windows", "many"},
+                         {"window", {1}},
+                         {"decode", Json::object()},
+                         {"unchanged", {{"decode_speed", "fast"}}},
+                         {"text_hash", {name}},
+                         {"__proto__", {{"text", 1}}}};
+  json["run"] = {
+      {"command", {name}}, {"cpu", {{"toString", 1}}}, {"threads", name}, {"seconds", "long"}, {"version", name}};
+  json["options"] = {{"constructor", name}};
+  write_json(file, json);
 }
 
 /// As where boost had no --eval-text, for a model of few positions, in several runs.
@@ -205,7 +275,7 @@ TEST_F(Report, RefusesWhatBoostDidNotWrite) {
   edit("analysis.json", [](Json& json) { json["version"] = 2; });
   EXPECT_THAT(test::error_of(write), HasSubstr("analysis.json: \"version\" is 2"));
   fs::remove(dir_ / "boost.json");
-  EXPECT_THAT(test::error_of(write), HasSubstr("no boost.json in it"));
+  EXPECT_THAT(test::error_of(write), HasSubstr("no boost.json or ladder.json in it"));
   EXPECT_FALSE(fs::exists(dir_ / "report.html"));
 }
 
@@ -217,12 +287,81 @@ TEST_F(Report, RefusesWhatDoesNotBelongTogether) {
   EXPECT_THAT(test::error_of(write), HasSubstr("analysis.json: made from model 5678, but boost.json is of model "));
 }
 
-// Writes the pages that scripts/check-page.sh opens: one with everything, one with three states of the model, and one
-// with little more than a plan; see cmake/embed.cmake.
+TEST_F(Report, ShowsALadderAlone) {
+  const std::string model = read_plan(dir_ / "plan.json").model_hash;
+  keep_only(dir_, {"analysis.json"});
+  make_ladder(dir_, model);
+  const std::string html = page();
+  EXPECT_THAT(html, HasSubstr("<title>SmolLM2-135M-Instruct, a ladder</title>"));
+  const Json data = data_of(html);
+  EXPECT_FALSE(data.contains("boost"));
+  EXPECT_EQ(data["analysis"]["layers"].size(), 30u);
+  EXPECT_EQ(data["ladder"]["level_0"]["mixers"].size(), 30u);
+  EXPECT_EQ(data["ladder"]["rungs"].size(), 24u);
+  EXPECT_EQ(data["ladder"]["rungs"][23], (Json{{"layer", 24}, {"mixer", "none"}}));
+  ASSERT_EQ(data["ladder"]["quality"].size(), 22u);
+  EXPECT_EQ(data["ladder"]["quality"][7]["level"], 10);  // 7 to 9 are missing, not zero
+  EXPECT_EQ(data["ladder"]["quality"][7]["kl"], 0.04);
+}
+
+TEST_F(Report, ShowsABoostsLadder) {
+  const fs::path elsewhere = dir_ / "elsewhere";
+  const std::string model = read_plan(dir_ / "plan.json").model_hash;
+  EXPECT_FALSE(collect_report(dir_).contains("ladder"));
+  make_ladder(elsewhere, model);
+  const Json data = collect_report(dir_, elsewhere);
+  EXPECT_EQ(data["ladder"]["rungs"].size(), 24u);
+  EXPECT_EQ(data["plan"]["layers"].size(), 30u);
+  make_ladder(dir_, model);
+  EXPECT_EQ(collect_report(dir_)["ladder"], data["ladder"]);
+}
+
+TEST_F(Report, LeavesOutFiguresOfLevelsThatHaveChanged) {
+  make_ladder(dir_, read_plan(dir_ / "plan.json").model_hash);
+  edit("ladder.json", [](Json& json) {
+    json["rungs"].erase(22);
+    json["quality"].push_back(json["quality"][2]);
+    json["quality"].back()["level"] = 99;
+  });
+  const Json ladder = collect_report(dir_)["ladder"];
+  EXPECT_EQ(ladder["rungs"].size(), 23u);
+  EXPECT_EQ(ladder["quality"].size(), 20u);  // 0 to 6 and 10 to 22
+  EXPECT_EQ(ladder["quality"].back()["level"], 22);
+}
+
+TEST_F(Report, AHostileLadderCannotBreakOut) {
+  const std::size_t scripts = count(page(), "</script");
+  make_ladder(dir_, read_plan(dir_ / "plan.json").model_hash);
+  make_hostile(dir_ / "ladder.json");
+  fs::remove(dir_ / "boost.json");
+  const std::string html = page();
+  EXPECT_EQ(count(html, "</script"), scripts);
+  EXPECT_EQ(count(html, "<img"), 0u);
+  EXPECT_EQ(data_of(html)["ladder"]["quality"].size(), 22u);
+}
+
+TEST_F(Report, RefusesLaddersThatDoNotBelong) {
+  const fs::path elsewhere = dir_ / "elsewhere";
+  EXPECT_THAT(test::error_of([&] { write_report(dir_, elsewhere); }), HasSubstr("elsewhere: no ladder.json in it"));
+  make_ladder(elsewhere, "sha256:5678");
+  EXPECT_THAT(test::error_of([&] { write_report(dir_, elsewhere); }),
+              HasSubstr("ladder.json: of model sha256:5678, but boost.json is of model sha256:"));
+  EXPECT_THAT(test::error_of([&] { write_report(elsewhere, dir_); }), HasSubstr("elsewhere: a ladder itself"));
+  fs::copy(dir_ / "analysis.json", elsewhere / "analysis.json");
+  EXPECT_THAT(test::error_of([&] { write_report(elsewhere); }),
+              HasSubstr("but ladder.json is of model sha256:5678; run layerboost ladder again"));
+  write_file(elsewhere / "ladder.json", "[]");
+  EXPECT_THAT(test::error_of([&] { write_report(elsewhere); }), HasSubstr("ladder.json: "));
+  EXPECT_FALSE(fs::exists(elsewhere / "report.html"));
+}
+
+// Writes the pages that scripts/check-page.sh opens: one with everything, one with three states of the model and a
+// ladder, one with little more than a plan, a ladder alone, and one that wants to break the page; see
+// cmake/embed.cmake.
 TEST(Page, IsWrittenForTheBrowser) {
   const char* const folder = std::getenv("LAYERBOOST_PAGE_DIR");
   if (folder == nullptr) GTEST_SKIP() << "LAYERBOOST_PAGE_DIR says where; set by ctest's page.write";
-  for (const std::string name : {"full", "healed", "sparse"}) {
+  for (const std::string name : {"full", "healed", "sparse", "ladder", "hostile"}) {
     const fs::path dir = fs::path(folder) / name;
     fs::remove_all(dir);
     make_boosted(dir);
@@ -233,6 +372,10 @@ TEST(Page, IsWrittenForTheBrowser) {
       add_healing(dir, read_plan(dir / "plan.json").hash());
       use_own_text(dir);
     }
+    const std::string model = read_plan(dir / "plan.json").model_hash;
+    if (name == "ladder" || name == "hostile") keep_only(dir, {"analysis.json"});
+    if (name == "healed" || name == "ladder" || name == "hostile") make_ladder(dir, model);
+    if (name == "hostile") make_hostile(dir / "ladder.json");
     write_report(dir);
     EXPECT_GT(fs::file_size(dir / "report.html"), 200'000u);
   }
