@@ -25,7 +25,7 @@ TEST(Manual, SaysWhatHelpSays) {
 TEST(Manual, CompletesEachCommandsFlags) {
   const ProgramResult script = run_and_read({"manual", "bash"});
   EXPECT_EQ(script.code, 0);
-  EXPECT_THAT(script.out, HasSubstr("    report) words='--help -h' ;;\n"));
+  EXPECT_THAT(script.out, HasSubstr("    report) words='--help -h --ladder' ;;\n"));
   EXPECT_THAT(script.out, HasSubstr("words='analyze bench boost"));
   EXPECT_THAT(script.out, Not(HasSubstr("manual)")));
 }
