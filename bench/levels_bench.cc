@@ -174,7 +174,7 @@ int number(const char* word, const char* what, int least) {
 void run(int argc, char** argv) {
   const OpenedLadder ladder = open_ladder(argv[1], Precision::bf16);
   const int high = argc > 2 ? number(argv[2], "HIGH", 1) : std::min(15, ladder.ladder.top());
-  ladder.check_level(high);
+  check_level(ladder.ladder, high);
   time_steps(ladder, high, argc > 3 ? number(argv[3], "BATCH", 2) : 64,
              argc > 4 ? number(argv[4], "CONTEXT", 1) : 1024);
   time_folds(ladder, high);

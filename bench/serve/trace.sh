@@ -5,7 +5,7 @@
 #   bench/serve/trace.sh --trace CSV [--model MODEL] [--fixed 15,22] [--memory 1.5G] [--ttft 10] [--tpot 0.3] [--duration 180] [--loads 0.7,1,1.3]
 #                        [--search 0.1,0.15,..] [--capacity X] [--servers level-0,auto,..] [--out DIR]
 # Capacity is the highest of the rates --search (times the trace's own) at which level 0 keeps 90 % of requests within both targets; --capacity says it.
-# llama-server takes part where bench/peers/setup.sh has built it. What is in DIR already isn't measured again. Wants an idle machine: half a minute more than
+# QUALITY is the limit of auto and per-request (1.05). llama-server takes part where bench/peers/setup.sh has built it, with LLAMA_CONTEXT positions (65536). What is in DIR already isn't measured again. Wants an idle machine: half a minute more than
 # --duration for each server and load. Prints a table; DIR/trace.svg shows load, level and latency over time where matplotlib is there.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -27,14 +27,15 @@ while [ $# -gt 0 ]; do
     --capacity) capacity=$2 ;;
     --servers) servers=$2 ;;
     --out) out=$2 ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift 2
 done
 [ -f "$trace" ] || fail "--trace: give the CSV file of a trace (docs/chat.md, \"Replaying a trace\")" 2
 binary=${LAYERBOOST:-$root/build/release/layerboost}
 [ -n "$out" ] || out=$(mktemp -d)
-begin_in "serve/trace.sh $ladder $memory $ttft $tpot $duration, $(sha256sum <"$trace" | cut -c1-12), $(binary_stamp)"
+quality=${QUALITY:-1.05}
+begin_in "serve/trace.sh $ladder $memory $ttft $tpot $duration $quality ${capacity:-$search}, $(sha256sum <"$trace" | cut -c1-12), $(binary_stamp)"
 check_idle
 server=
 trap '[ -z "$server" ] || kill $server 2>/dev/null' EXIT
@@ -48,8 +49,8 @@ start() {
   local tries=0
   case $1 in
     level-*) set -- "$1" "$binary" serve "$ladder" --levels "fixed:${1#level-}" ;;
-    auto) set -- "$1" "$binary" serve "$ladder" --levels auto --quality "${QUALITY:-1.05}" --ttft "$ttft" --tpot "$tpot" ;;
-    per-request) set -- "$1" "$binary" serve "$ladder" --levels per-request --quality "${QUALITY:-1.05}" ;;
+    auto) set -- "$1" "$binary" serve "$ladder" --levels auto --quality "$quality" --ttft "$ttft" --tpot "$tpot" ;;
+    per-request) set -- "$1" "$binary" serve "$ladder" --levels per-request --quality "$quality" ;;
     llama-server) set -- "$1" "$llama_bin/llama-server" -m "$(model_file BF16)" -t "$(nproc)" -fa on -np 32 -kvu -c "${LLAMA_CONTEXT:-65536}" --no-webui ;;
     *) fail "--servers: $1 isn't level-N, auto, per-request or llama-server" 2 ;;
   esac

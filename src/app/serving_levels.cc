@@ -96,10 +96,11 @@ LevelOptions with_ladder(LevelOptions options, const Ladder& ladder, const Quali
   if (options.level > ladder.top()) fail("level {}: the ladder has levels 0 to {}", options.level, ladder.top());
   options.cap = highest_level(ladder, limit);
   options.cost.clear();
+  double base = 1;  // the speed of level 0
   for (const std::optional<LevelQuality>& quality : ladder.quality) {
-    if (!quality || !quality->speedup || !(*quality->speedup > 0)) break;
-    const double cost = 1 / *quality->speedup;
-    options.cost.push_back(options.cost.empty() ? 1 : cost * *ladder.quality.front()->speedup);
+    const bool known = quality && quality->speedup && *quality->speedup > 0;
+    if (options.cost.empty() && known) base = *quality->speedup;
+    options.cost.push_back(known ? base / *quality->speedup : options.cost.empty() ? 1 : options.cost.back());
   }
   return options;
 }

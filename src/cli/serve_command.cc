@@ -123,8 +123,11 @@ void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityL
     note("level 0 of 0 to {}, unless a request asks for another; --levels auto follows the load", ladder.top());
   } else if (levels.mode == LevelMode::fixed) {
     note("level {} of 0 to {}, unless a request asks for another", levels.level, ladder.top());
+  } else if (!ladder.quality.front() || !limit.met_by(*ladder.quality.front())) {
+    note("warning: level 0 itself doesn't keep the limit of quality ({}), or wasn't measured: there is only level 0",
+         to_string(limit));
   } else if (levels.cap == 0) {
-    note("warning: no level but 0 keeps the limit of quality ({}): none will be given unasked", to_string(limit));
+    note("warning: no level but 0 keeps the limit of quality ({}): there is only level 0", to_string(limit));
   } else {
     const std::string others = levels.cap == ladder.top() ? "" : fmt::format("; those up to {} don't", ladder.top());
     note("levels 0 to {}, given by load, keep the limit of quality ({}){}", levels.cap, to_string(limit), others);

@@ -93,7 +93,8 @@ class Engine::Impl {
  private:
   void preallocate();
   [[nodiscard]] PlanRange plans_of(const GenerationRequest& request) const;
-  [[nodiscard]] PlanRange levels_for(int prompt_tokens) const;
+  [[nodiscard]] PlanRange levels_for(int tokens) const;
+  bool fail_stuck();
   void choose_level();
   void measure_step(const std::vector<StepItem>& items, double seconds);
   void take_inbox();
@@ -146,8 +147,8 @@ void Engine::Impl::preallocate() {
   memory_.preallocate(mixers, options_.max_sequences, options_.preallocate);
 }
 
-/// Where a request names no plan.
-PlanRange Engine::Impl::levels_for(int prompt_tokens) const {
+/// Of a text that names no plan, and may come to so many tokens.
+PlanRange Engine::Impl::levels_for(int tokens) const {
   const LevelOptions& levels = options_.levels;
   switch (levels.mode) {
     case LevelMode::off:
@@ -156,14 +157,14 @@ PlanRange Engine::Impl::levels_for(int prompt_tokens) const {
       return {levels.level, levels.level};
     case LevelMode::automatic:
     case LevelMode::per_request:
-      return {0, levels.by_length ? std::min(levels.cap, length_cap(prompt_tokens, model_.config.layers)) : levels.cap};
+      return {0, levels.by_length ? std::min(levels.cap, length_cap(tokens, model_.config.layers)) : levels.cap};
   }
   LB_CHECK(false);
 }
 
 PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
   if (!request.plan && request.prompt_logprobs) return {0, 0};
-  if (!request.plan) return levels_for(static_cast<int>(std::ssize(request.prompt)));
+  if (!request.plan) return levels_for(static_cast<int>(std::ssize(request.prompt)) + request.max_tokens);
   if (*request.plan < 0 || *request.plan >= std::ssize(plans_))
     fail("plan {}: there are plans 0 to {}", *request.plan, std::ssize(plans_) - 1);
   return {*request.plan, *request.plan};
@@ -193,17 +194,27 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
 
 int Engine::Impl::longest_text(int most, int plan) const {
   LB_CHECK(plan >= -1 && plan < std::ssize(plans_));
-  const auto fits = [&](int length) {
-    const int highest = plan >= 0 ? plan : levels_for(length).highest;
-    return sequence_bytes(*plans_[static_cast<std::size_t>(highest)], length) <= options_.memory;
+  const auto fits = [&](int length, int of) {
+    return sequence_bytes(*plans_[static_cast<std::size_t>(of)], length) <= options_.memory;
   };
-  int longest = 1, too_long = most;
-  if (fits(most)) return most;
-  while (too_long - longest > 1) {
-    const int middle = longest + (too_long - longest) / 2;
-    (fits(middle) ? longest : too_long) = middle;
+  const auto longest = [&](int to, int of) {
+    int low = 1, too_long = to + 1;
+    while (too_long - low > 1) {
+      const int middle = low + (too_long - low) / 2;
+      (fits(middle, of) ? low : too_long) = middle;
+    }
+    return low;
+  };
+  if (plan >= 0) return longest(most, plan);
+  // Longer texts may have a higher cap: what fits is one range for each cap.
+  for (int to = most; to > 1;) {
+    const int highest = levels_for(to).highest;
+    int from = to;
+    while (from > 1 && levels_for(from - 1).highest == highest) --from;
+    if (const int found = longest(to, highest); found >= from) return found;
+    to = from - 1;
   }
-  return longest;
+  return 1;
 }
 
 void Engine::Impl::cancel(RequestId id) {
@@ -231,7 +242,7 @@ bool Engine::Impl::make_step() {
   choose_level();
   const Stopwatch watch(*options_.clock);
   const std::vector<StepItem>& items = scheduler_.schedule();
-  if (items.empty()) return false;
+  if (items.empty()) return fail_stuck();
   const float* const hidden = forward(items);
   std::vector<Prediction> predictions = predictions_of(items);
   {
@@ -252,15 +263,25 @@ bool Engine::Impl::make_step() {
   return true;
 }
 
+/// The only text that runs has outgrown the memory and can't be folded any more: it fails. False without such a one.
+bool Engine::Impl::fail_stuck() {
+  Job* const job = scheduler_.first_running();
+  if (job == nullptr) return false;
+  fail_text(*job, "the text has outgrown the memory for caches, and its caches can't be made smaller");
+  publish();
+  deliver();
+  return true;
+}
+
 /// Gives those that begin from now on the level that the load asks for.
 void Engine::Impl::choose_level() {
   const int before = own_.level;
   if (controller_) {
     LevelSignals signals{scheduler_.demand(options_.levels.cap), 0, 0};
     if (prompt_speed_ > 0) signals.first_token = scheduler_.unread() / prompt_speed_;
-    if (const Job* const job = scheduler_.first_waiting(); job != nullptr && job->first_plan < 0)
-      signals.first_token = std::max(signals.first_token, job->since.seconds());
-    if (scheduler_.running() > 0) signals.between_tokens = between_tokens_;
+    signals.first_token = std::max(signals.first_token, scheduler_.longest_wait());
+    if (scheduler_.running() == 0) between_tokens_ = 0;  // what was once says nothing of those that come
+    signals.between_tokens = between_tokens_;
     own_.level = controller_->tick(options_.clock->seconds(), signals);
     own_.level_changes = controller_->changes();
   }
@@ -274,13 +295,15 @@ void Engine::Impl::choose_level() {
 /// Of late: the last steps count most, each a fifth of all that came before.
 void Engine::Impl::measure_step(const std::vector<StepItem>& items, double seconds) {
   const auto follow = [](double& mean, double value) { mean = mean > 0 ? mean + 0.2 * (value - mean) : value; };
-  int rows = 0, written = 0;
+  int rows = 0, prompts = 0;
+  bool goes_on = false;  // whether a text had its next token by it, not its first
   for (const StepItem& item : items) {
     rows += item.count;
-    written += item.job->pending() == 0 ? 1 : 0;
+    goes_on = goes_on || (item.job->generated > 0 && item.job->pending() == 0);
+    if (item.job->generated == 0) prompts += item.count;
   }
-  if (written > 0) follow(between_tokens_, seconds);
-  if (rows >= 2 * written && rows >= options_.step_tokens / 4 && seconds > 0) follow(prompt_speed_, rows / seconds);
+  if (goes_on) follow(between_tokens_, seconds);
+  if (2 * prompts >= rows && rows >= options_.step_tokens / 4 && seconds > 0) follow(prompt_speed_, rows / seconds);
 }
 
 void Engine::Impl::run() {
@@ -294,7 +317,7 @@ void Engine::Impl::run() {
     if (own_.level == 0 || !controller_)
       news_.wait(lock, has_news);
     else  // the level goes on falling
-      news_.wait_for(lock, std::chrono::duration<double>(options_.levels.cooldown), has_news);
+      news_.wait_for(lock, std::chrono::duration<double>(std::min(options_.levels.cooldown, 3600.0)), has_news);
   }
 }
 
@@ -438,7 +461,7 @@ void Engine::Impl::fail_running(const char* why) {
 void Engine::Impl::publish() {
   const Scheduler::Counts& counts = scheduler_.counts();
   own_.running = scheduler_.running();
-  own_.running_by_plan = scheduler_.running_by_plan();
+  scheduler_.count_by_plan(own_.running_by_plan);
   own_.cache_softmax = memory_.in_use(CacheAccount::softmax);
   own_.cache_window = memory_.in_use(CacheAccount::window);
   own_.cache_state = memory_.in_use(CacheAccount::state);

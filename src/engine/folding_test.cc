@@ -6,6 +6,7 @@
 #include "base/error_for_tests.h"
 #include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
+#include "engine/scheduler.h"
 
 namespace layerboost {
 namespace {
@@ -245,6 +246,122 @@ TEST_F(Folding, TextsThatFitAtTheCapAloneAreTaken) {
     engine.submit(request_for_tests(300 - 100 * static_cast<int>(i), 200, i), results[i].sink());
   while (engine.step()) ASSERT_LE(engine.stats().cache_used(), tiny.memory);
   for (const Collected& result : results) EXPECT_EQ(result.tokens.size(), 200U);
+}
+
+TEST_F(Folding, NoShortageOfMemoryBreaksIt) {
+  // Many sizes, so that folds fall on lengths at which a ring is about to grow while a step is being made.
+  for (int positions = 310; positions < 700; positions += 13) {
+    for (const LevelMode mode : {LevelMode::automatic, LevelMode::per_request}) {
+      const EngineOptions tight = options(positions, mode);
+      Engine engine(*model_, plans_, tight);
+      Random random(static_cast<std::uint64_t>(positions));
+      std::vector<Collected> results(9);
+      for (Collected& result : results) {
+        GenerationRequest request = request_for_tests(1 + static_cast<int>(random.below(140)),
+                                                      1 + static_cast<int>(random.below(160)), random.next());
+        if (random.below(4) == 0) request.plan = static_cast<int>(random.below(5));
+        engine.submit(request, result.sink());
+        engine.step();
+      }
+      while (engine.step()) ASSERT_LE(engine.stats().cache_used(), tight.memory);
+      for (const Collected& result : results) ASSERT_EQ(result.last.finish, FinishReason::length);
+    }
+  }
+}
+
+TEST_F(Folding, ATextThatCannotBeFoldedFailsAlone) {
+  const std::vector<const MixerList*> plans = {plans_[0],
+                                               &mixers_.list(specs({"gated:16", "gated:16", "gated:16", "gated:16"}))};
+  EngineOptions tight = options(0);
+  tight.memory = sequence_bytes(*plans[0], 300);
+  tight.levels.cap = 1;
+  tight.prefix_cache = false;
+  ASSERT_LT(sequence_bytes(*plans[1], 500), tight.memory);
+  Engine engine(*model_, plans, tight);
+  Collected result, other;
+  engine.submit(request_for_tests(100, 400, 1), result.sink());
+  while (engine.step()) ASSERT_LE(engine.stats().cache_used(), tight.memory);
+  EXPECT_EQ(result.last.finish, FinishReason::failed);
+  EXPECT_THAT(result.last.error, testing::HasSubstr("outgrown"));
+  engine.submit(request_for_tests(100, 20, 2), other.sink());
+  while (engine.step()) {
+  }
+  EXPECT_EQ(other.last.finish, FinishReason::length);
+}
+
+TEST_F(Folding, SnapshotsDoNotCountAsWantOfRoom) {
+  EngineOptions roomy = options(1000, LevelMode::per_request);
+  Engine engine(*model_, plans_, roomy);
+  for (std::uint64_t i = 0; i < 6; ++i) {  // more than there is memory for
+    Collected result;
+    engine.submit(request_for_tests(300, 5, i), result.sink());
+    while (engine.step()) {
+    }
+    EXPECT_EQ(result.last.first_plan, 0) << i;
+    EXPECT_EQ(result.last.plan, 0) << i;
+  }
+  EXPECT_GT(engine.stats().snapshots, 1);
+}
+
+TEST_F(Folding, WhoNamesALevelGetsNothingThatWasFolded) {
+  // A text that is folded to the cap while it runs, whose beginnings are kept so.
+  EngineOptions tight = options(460);
+  tight.memory = sequence_bytes(*plans_[0], 300);
+  Engine folding(*model_, plans_, tight);
+  GenerationRequest request = request_for_tests(100, 250, 5);
+  Collected folded, pinned;
+  folding.submit(request, folded.sink());
+  while (folding.step()) {
+  }
+  ASSERT_GT(folded.last.plan, folded.last.first_plan);
+  GenerationRequest again = request;
+  again.prompt.insert(again.prompt.end(), folded.tokens.begin(), folded.tokens.end());
+  again.max_tokens = 5;
+  again.plan = folded.last.plan;
+  folding.submit(again, pinned.sink());
+  while (folding.step()) {
+  }
+  again.plan.reset();
+  EXPECT_EQ(pinned.tokens, alone(*model_, *plans_[static_cast<std::size_t>(folded.last.plan)], again).tokens);
+  EXPECT_EQ(pinned.last.cached_tokens, 0);
+}
+
+TEST_F(Folding, OnlyPrefixesThatAreSharedCountOnce) {
+  const auto demand_of = [&](std::uint64_t seed, std::uint64_t other) {
+    CacheMemory memory(std::size_t{64} << 20);
+    PrefixCache prefixes;
+    Scheduler scheduler(memory, &prefixes, plans_, 600, 4);
+    RequestId id = 0;
+    for (const std::uint64_t of : {seed, other}) {
+      const GenerationRequest request = request_for_tests(300, 50, of);
+      Sequence known = memory.make_sequence(*plans_[0]);
+      known.advance(256);  // nothing looks at what it has kept
+      prefixes.store(std::span(request.prompt).first(256), known);
+      scheduler.add(std::make_unique<Job>(
+          ++id, request, [](Output&&) {}, PlanRange{}, model_->text(), std::vector<TokenId>{}, Clock::steady()));
+    }
+    EXPECT_EQ(scheduler.schedule().size(), 2U);
+    EXPECT_EQ(scheduler.counts().prefix_hit_tokens, 512U);
+    return scheduler.demand(0).front() * static_cast<double>(memory.limit());
+  };
+  const auto bytes = [&](int positions) { return static_cast<double>(sequence_bytes(*plans_[0], positions)); };
+  EXPECT_DOUBLE_EQ(demand_of(1, 2), 2 * bytes(349));
+  EXPECT_DOUBLE_EQ(demand_of(1, 1), 2 * bytes(349) - bytes(256));
+}
+
+TEST_F(Folding, CapsByLengthLeaveLongTextsRoom) {
+  EngineOptions by_length = options(200);
+  by_length.levels.by_length = true;  // four layers: level 0 below 2048 tokens
+  Engine engine(*model_, plans_, by_length);
+  const int longest = engine.longest_text(3000);
+  EXPECT_GE(longest, 192);
+  GenerationRequest request = request_for_tests(100, 0);
+  request.max_tokens = std::min(longest, 500) - 100;
+  Collected result;
+  engine.submit(request, result.sink());
+  while (engine.step()) {
+  }
+  EXPECT_EQ(result.last.finish, FinishReason::length);
 }
 
 TEST_F(Folding, LevelsThatAreNotThereAreRefused) {

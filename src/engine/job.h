@@ -48,6 +48,7 @@ struct Job {
   int cached = -1;                                           // prompt tokens found in the prefix cache; -1: not yet run
   double waited = 0;                                         // seconds until it was first run
   int most_read = 0;                                         // the longest its sequence ever was
+  std::size_t prefix = 0;                                    // hash of the tokens found, for those that share them
 
   /// Tokens that the sequence hasn't read. One: the last sampled.
   [[nodiscard]] int pending() const { return static_cast<int>(tokens.size()) - sequence->length(); }

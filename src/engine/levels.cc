@@ -8,8 +8,8 @@
 
 namespace layerboost {
 
-int length_cap(int prompt_tokens, int layers) {
-  const int eighths = prompt_tokens < 2048 ? 1 : prompt_tokens < 4096 ? 2 : prompt_tokens < 8192 ? 3 : 4;
+int length_cap(int tokens, int layers) {
+  const int eighths = tokens < 2048 ? 1 : tokens < 4096 ? 2 : tokens < 8192 ? 3 : 4;
   return layers * eighths / 8;
 }
 
@@ -43,7 +43,8 @@ int LevelController::tick(double now, const LevelSignals& signals) {
 }
 
 double LevelController::cost(int level) const {
-  return level < std::ssize(options_.cost) ? options_.cost[static_cast<std::size_t>(level)] : 1;
+  if (options_.cost.empty()) return 1;
+  return options_.cost[std::min(static_cast<std::size_t>(level), options_.cost.size() - 1)];
 }
 
 /// The lowest level at which the memory is enough, or the cap.
@@ -73,16 +74,16 @@ void LevelController::step_up(double now, const LevelSignals& signals) {
     }
     return levels;
   };
-  const auto needed = enough(1);
-  const auto most = std::ranges::max_element(needed);
-  if (*most <= level_) return;
+  if (std::ranges::max(enough(1)) <= level_) return;
   std::erase_if(raised_, [&](double when) { return now - when >= options_.cooldown; });
   if (raised_.size() >= 2) return;
   raised_.push_back(now);
-  const auto cause = static_cast<LevelCause>(most - needed.begin());
-  if (cause != LevelCause::memory) raised_for_time_ = now;
-  ++changes_[static_cast<std::size_t>(cause)];
-  level_ = std::ranges::max(enough(margin));
+  const auto wanted = enough(margin);
+  const auto most = std::ranges::max_element(wanted);
+  level_ = *most;
+  ++changes_[static_cast<std::size_t>(most - wanted.begin())];
+  for (const LevelCause time : {LevelCause::first_token, LevelCause::between_tokens})
+    if (wanted[static_cast<std::size_t>(time)] == level_) raised_for_time_ = now;
   low_since_ = std::numeric_limits<double>::infinity();
 }
 

@@ -25,7 +25,7 @@ struct LevelOptions {
   LevelMode mode = LevelMode::off;
   int level = 0;           // fixed: the level
   int cap = 0;             // automatic, per_request: the highest level
-  bool by_length = false;  // short prompts' caps are lower: length_cap()
+  bool by_length = false;  // short texts' caps are lower: length_cap()
   // Automatic:
   double first_token = 0;     // seconds that a request may wait for its first token; 0: any time
   double between_tokens = 0;  // seconds between a text's tokens; 0: any time
@@ -33,10 +33,10 @@ struct LevelOptions {
   std::vector<double> cost;   // [levels] the time of a step against level 0's, as far as it is known
 };
 
-/// The highest level of a prompt of this length in a model of so many layers, as DSLA-Serve's experiment has it
-/// (arXiv 2506.09316, table 4): an eighth of the layers below 2048 tokens, a quarter below 4096, three eighths below
-/// 8192, half beyond.
-int length_cap(int prompt_tokens, int layers);
+/// The highest level of a text of so many tokens, prompt and answer, in a model of so many layers, as DSLA-Serve's
+/// experiment has it for prompts (arXiv 2506.09316, table 4): an eighth of the layers below 2048 tokens, a quarter
+/// below 4096, three eighths below 8192, half beyond.
+int length_cap(int tokens, int layers);
 
 /// What makes a level change.
 enum class LevelCause { memory, first_token, between_tokens, idle };

@@ -155,6 +155,27 @@ TEST(Levels, TimesThatFollowSlowlyDoNotRaiseItTwice) {
   EXPECT_GT(controller.tick(5, signals), level);
 }
 
+TEST(Levels, ATimeThatDecidesCountsOnceAlsoBesideMemory) {
+  LevelController controller(options_for_tests());
+  LevelSignals signals = memory_load(1.05);  // level 2 would do
+  signals.first_token = 10.3;                // and here, too
+  const int level = controller.tick(0, signals);
+  EXPECT_GT(level, 2);  // with the margin the time needs more
+  EXPECT_EQ(controller.changes()[static_cast<std::size_t>(LevelCause::first_token)], 1);
+  for (int i = 1; i < 50; ++i) EXPECT_EQ(controller.tick(0.1 * i, signals), level);
+}
+
+TEST(Levels, ALevelOfUnknownCostCostsAsTheLastKnown) {
+  LevelOptions options = options_for_tests();
+  options.cost.resize(6);
+  LevelController controller(options);
+  LevelSignals signals = memory_load(0.1);
+  signals.between_tokens = 0.9;  // no level would do
+  EXPECT_EQ(controller.tick(0, signals), cap);
+  signals.between_tokens = 0.29;  // at the cap
+  for (int i = 1; i < 200; ++i) EXPECT_EQ(controller.tick(i, signals), cap);
+}
+
 TEST(Levels, WithoutTargetsTimesDoNotCount) {
   LevelOptions options = options_for_tests();
   options.first_token = options.between_tokens = 0;

@@ -30,7 +30,8 @@ std::vector<std::uint64_t> PrefixCache::hashes(std::span<const TokenId> tokens) 
   return result;
 }
 
-const Sequence* PrefixCache::find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens) {
+const Sequence* PrefixCache::find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens,
+                                  bool as_read) {
   const std::vector<std::uint64_t> pages = hashes(tokens);
   for (auto hash = pages.rbegin(); hash != pages.rend(); ++hash) {
     auto best = snapshots_.end();
@@ -40,6 +41,7 @@ const Sequence* PrefixCache::find(std::span<const MixerList* const> plans, std::
       const std::vector<TokenId>& known = entry->second->tokens;
       const auto plan = std::ranges::find(plans, &entry->second->sequence.mixers());
       if (plan == plans.end() || known.size() >= tokens.size()) continue;
+      if (as_read && entry->second->sequence.folded()) continue;
       const std::pair rank(known.size(), plan - plans.begin());
       if ((best == snapshots_.end() || rank > best_rank) &&
           std::equal(known.rbegin(), known.rend(), tokens.first(known.size()).rbegin())) {
@@ -82,7 +84,8 @@ void PrefixCache::store(std::span<const TokenId> tokens, const Sequence& sequenc
   const std::uint64_t hash = hashes(tokens).back();
   const auto [first, last] = by_hash_.equal_range(hash);
   for (auto entry = first; entry != last; ++entry)
-    if (&entry->second->sequence.mixers() == &sequence.mixers() && std::ranges::equal(entry->second->tokens, tokens))
+    if (&entry->second->sequence.mixers() == &sequence.mixers() &&
+        entry->second->sequence.folded() == sequence.folded() && std::ranges::equal(entry->second->tokens, tokens))
       return;
   snapshots_.push_front({{tokens.begin(), tokens.end()}, hash, sequence});
   by_hash_.emplace(hash, snapshots_.begin());

@@ -26,9 +26,9 @@ class PrefixCache {
   static constexpr std::size_t most_snapshots = 4096;
 
   /// The longest snapshot with one of `plans` that is a prefix of `tokens` and shorter; of equally long ones, that of
-  /// the last such plan; nullptr if there is none. It is valid until the next call that isn't const, and now the most
-  /// recently used.
-  const Sequence* find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens);
+  /// the last such plan; nullptr if there is none. `as_read`: none that was folded will do. It is valid until the next
+  /// call that isn't const, and now the most recently used.
+  const Sequence* find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens, bool as_read = false);
 
   /// Where a prompt, read up to position `from`, should leave snapshots, ascending: where it parts with another prompt
   /// that was here before; at multiples of `interval`; at the last boundary of a page before its end, which serves the

@@ -1,6 +1,9 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "base/error.h"
@@ -11,6 +14,10 @@ namespace {
 /// Tokens for which a text that begins wants memory beside its own needs and everybody else's: about a page each, so
 /// that it isn't pre-empted at once.
 constexpr int headroom_tokens = 64;
+
+std::size_t hash_of(std::span<const TokenId> tokens) {
+  return std::hash<std::string_view>()({reinterpret_cast<const char*>(tokens.data()), tokens.size_bytes()});
+}
 
 }  // namespace
 
@@ -36,7 +43,7 @@ const std::vector<StepItem>& Scheduler::schedule() {
   for (auto job = running_.begin(); job != running_.end(); ++job)
     if (job->second->pending() > 1) plan(*job->second);
   admit();
-  LB_CHECK(!items_.empty() || (running_.empty() && waiting_.empty()));
+  LB_CHECK(!items_.empty() || running_.size() == 1 || (running_.empty() && waiting_.empty()));
   memory_.prepare(growth_);
   return items_;
 }
@@ -72,12 +79,30 @@ bool Scheduler::fold_one(int highest) {
     if (job->plan < std::min(highest, job->plans.highest)) jobs.push_back(job.get());
   std::ranges::stable_sort(jobs, {}, [](const Job* job) { return std::pair(job->plan, -job->sequence->length()); });
   for (Job* const job : jobs) {
-    // As far as the level that new ones get, or, if it is there already, a step.
-    const int last = std::min(highest, job->plans.highest);
-    for (int plan = std::clamp(level_, job->plan + 1, last); plan <= last; ++plan)
-      if (CacheMemory::freed_by_fold(*job->sequence, mixers(plan)) > 0 && fold(*job, plan)) return true;
+    const std::optional<int> plan = plan_to_fold_to(*job, highest);
+    if (plan && fold(*job, *plan)) return true;
   }
   return false;
+}
+
+std::optional<int> Scheduler::plan_to_fold_to(const Job& job, int highest) {
+  // As far as the level that new ones get, or, if it is there already, a step.
+  const int last = std::min(highest, job.plans.highest);
+  if (job.plan >= last) return std::nullopt;
+  for (int plan = std::clamp(level_, job.plan + 1, last); plan <= last; ++plan)
+    if (freed_by_fold(job, plan) > 0) return plan;
+  return std::nullopt;
+}
+
+std::ptrdiff_t Scheduler::freed_by_fold(const Job& job, int plan) {
+  const std::ptrdiff_t freed = CacheMemory::freed_by_fold(*job.sequence, mixers(plan));
+  const auto planned = std::ranges::find(items_, &job, &StepItem::job);
+  if (planned == items_.end()) return freed;
+  const int length = job.sequence->length(), after = length + planned->count;
+  const auto growth = [&](const MixerList& list) {
+    return static_cast<std::ptrdiff_t>(memory_.bytes(list, after) - memory_.bytes(list, length));
+  };
+  return freed - std::max(std::ptrdiff_t{0}, growth(mixers(plan)) - growth(mixers(job.plan)));
 }
 
 bool Scheduler::fold_to_read(Job& job, int count) {
@@ -125,14 +150,16 @@ void Scheduler::preempt_newest() {
 void Scheduler::admit() {
   while (!waiting_.empty() && budget_ > 0 && running() < max_sequences_ && !short_of_memory_) {
     Job& job = *waiting_.begin()->second;
-    job.plan = plan_to_begin(job);
+    const int before = std::exchange(job.plan, plan_to_begin(job));
     if (!begin_with_room(job)) {
+      job.plan = before;
       job.sequence.reset();
       return;
     }
     const int found = job.sequence->length();
     if (job.cached < 0) {
       job.cached = found;
+      job.prefix = hash_of(std::span(job.tokens).first(static_cast<std::size_t>(found)));
       job.first_plan = job.plan;
       job.waited = job.since.seconds();
       if (prefixes_ != nullptr) counts_.prefix_queried_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
@@ -147,8 +174,9 @@ void Scheduler::admit() {
 
 int Scheduler::plan_to_begin(const Job& job) {
   const int positions = reserved_positions(job);
-  std::size_t room = memory_.limit();
-  if (begins_where_room_is_) room = memory_.room() - std::min(memory_.room(), reserved_by_running());
+  // Snapshots go where there is need.
+  const std::size_t taken = begins_where_room_is_ ? held_by_running() + reserved_by_running() : 0;
+  const std::size_t room = memory_.limit() - std::min(memory_.limit(), taken);
   const int lowest = job.first_plan < 0 ? job.plans.lowest : job.plan;
   int plan = std::clamp(level_, lowest, job.plans.highest);
   while (plan < job.plans.highest && memory_.bytes(mixers(plan), positions) > room) ++plan;
@@ -158,33 +186,45 @@ int Scheduler::plan_to_begin(const Job& job) {
 void Scheduler::begin(Job& job, int lowest_known) {
   const auto first = static_cast<std::size_t>(lowest_known);
   const auto usable = plans_.subspan(first, static_cast<std::size_t>(job.plan) + 1 - first);
-  // A prefix that isn't run has no logits.
+  // A prefix that isn't run has no logits; and who names a plan gets what that plan reads.
+  const bool as_read = job.plans.lowest == job.plans.highest;
   const Sequence* const known =
-      prefixes_ == nullptr || job.wants_prompt_logprobs() ? nullptr : prefixes_->find(usable, job.tokens);
+      prefixes_ == nullptr || job.wants_prompt_logprobs() ? nullptr : prefixes_->find(usable, job.tokens, as_read);
   job.sequence = known != nullptr ? *known : memory_.make_sequence(mixers(job.plan));
 }
 
 bool Scheduler::begin_with_room(Job& job) {
   begin(job, job.plans.lowest);
-  if (!make_room_to_begin(job)) return false;
-  if (&job.sequence->mixers() == &mixers(job.plan)) return true;
-  if (memory_.fold(*job.sequence, mixers(job.plan))) {
-    ++counts_.folded_prefixes;
-    return true;
+  if (&job.sequence->mixers() != &mixers(job.plan)) {
+    if (make_room_to_begin(job) && memory_.fold(*job.sequence, mixers(job.plan))) {
+      ++counts_.folded_prefixes;
+      return true;
+    }
+    begin(job, job.plan);  // there is no room for both, or it can't be folded
   }
-  begin(job, job.plan);
   return make_room_to_begin(job);
 }
 
-/// Whether there is room; what is to be folded for it has been, so that false may leave others with more room, too.
 bool Scheduler::make_room_to_begin(const Job& job) {
-  const auto missing = [&] { return reserved_by_running() + reserved_bytes(job) > memory_.room(); };
-  while (missing()) {
-    // Snapshots go only if that is going to help.
-    const bool helps = prefixes_ != nullptr && held_by_running() + reserved_by_running() +
-                                                       memory_.bytes(mixers(job.plan), reserved_positions(job)) <=
-                                                   memory_.limit();
-    if (!(helps && prefixes_->evict()) && !fold_one(level_)) return false;
+  const auto missing = [&] {
+    return static_cast<std::ptrdiff_t>(reserved_by_running() + reserved_bytes(job)) -
+           static_cast<std::ptrdiff_t>(memory_.room());
+  };
+  // Nothing goes that doesn't help: snapshots first, then others are folded.
+  const auto foldable = [&] {
+    std::ptrdiff_t freed = 0;
+    for (const auto& [id, running] : running_)
+      if (const std::optional<int> plan = plan_to_fold_to(*running, level_)) freed += freed_by_fold(*running, *plan);
+    return freed;
+  };
+  const auto snapshots_suffice = [&] {
+    return prefixes_ != nullptr &&
+           held_by_running() + reserved_by_running() + memory_.bytes(mixers(job.plan), reserved_positions(job)) <=
+               memory_.limit();
+  };
+  while (missing() > 0) {
+    if (snapshots_suffice() && prefixes_->evict()) continue;
+    if (missing() > foldable() || !fold_one(level_)) return false;
   }
   return true;
 }
@@ -211,21 +251,36 @@ std::size_t Scheduler::reserved_bytes(const Job& job) {
          memory_.bytes(own, sequence.length());
 }
 
+class Scheduler::Holdings {
+ public:
+  explicit Holdings(CacheMemory& memory) : memory_(memory) {}
+
+  void add(const MixerList& mixers, int positions, const Job& job) {
+    bytes_ += memory_.bytes(mixers, positions);
+    if (job.cached <= 0) return;
+    const int shared = std::min(job.cached, positions);
+    if (!prefixes_.insert(job.prefix).second) bytes_ -= memory_.bytes(mixers, shared);
+  }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  CacheMemory& memory_;
+  std::unordered_set<std::size_t> prefixes_;
+  std::size_t bytes_ = 0;
+};
+
 std::vector<double> Scheduler::demand(int cap) {
   std::vector<double> result;
   for (int level = 0; level <= cap; ++level) {
-    std::size_t own = 0, shared = 0;
-    const auto add = [&](const Job& job, int found) {
+    Holdings needed(memory_);
+    const auto add = [&](const Job& job) {
       const int lowest = job.first_plan < 0 ? job.plans.lowest : job.plan;
-      const MixerList& list = mixers(std::clamp(level, lowest, job.plans.highest));
-      const std::size_t of_prefix = memory_.bytes(list, found);
-      own += memory_.bytes(list, reserved_positions(job)) - of_prefix;
-      shared = std::max(shared, of_prefix);
+      needed.add(mixers(std::clamp(level, lowest, job.plans.highest)), reserved_positions(job), job);
     };
-    for (const auto& [id, job] : running_) add(*job, std::min(job->cached, job->sequence->length()));
+    for (const auto& [id, job] : running_) add(*job);
     int places = max_sequences_ - running();
-    for (auto job = waiting_.begin(); job != waiting_.end() && places > 0; ++job, --places) add(*job->second, 0);
-    result.push_back(static_cast<double>(own + shared) / static_cast<double>(memory_.limit()));
+    for (auto job = waiting_.begin(); job != waiting_.end() && places > 0; ++job, --places) add(*job->second);
+    result.push_back(static_cast<double>(needed.bytes()) / static_cast<double>(memory_.limit()));
   }
   return result;
 }
@@ -240,21 +295,21 @@ double Scheduler::unread() const {
   return tokens;
 }
 
-std::vector<int> Scheduler::running_by_plan() const {
-  std::vector<int> count(plans_.size());
-  for (const auto& [id, job] : running_) ++count[static_cast<std::size_t>(job->plan)];
-  return count;
+void Scheduler::count_by_plan(std::vector<int>& counts) const {
+  std::ranges::fill(counts, 0);
+  for (const auto& [id, job] : running_) ++counts[static_cast<std::size_t>(job->plan)];
+}
+
+double Scheduler::longest_wait() const {
+  for (const auto& [id, job] : waiting_)
+    if (job->first_plan < 0) return job->since.seconds();
+  return 0;
 }
 
 std::size_t Scheduler::held_by_running() {
-  std::size_t own = 0, shared = 0;
-  for (const auto& [id, job] : running_) {
-    const MixerList& mixers = job->sequence->mixers();
-    const std::size_t found = memory_.bytes(mixers, std::min(job->cached, job->sequence->length()));
-    own += memory_.bytes(mixers, job->sequence->length()) - found;
-    shared = std::max(shared, found);
-  }
-  return own + shared;
+  Holdings held(memory_);
+  for (const auto& [id, job] : running_) held.add(job->sequence->mixers(), job->sequence->length(), *job);
+  return held.bytes();
 }
 
 std::unique_ptr<Job> Scheduler::remove(RequestId id) {

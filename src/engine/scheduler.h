@@ -29,7 +29,8 @@ struct StepItem {
 /// everybody writes soon.
 ///
 /// Jobs that may have several plans (engine/levels.h) are folded before any is pre-empted: first those of the lowest
-/// plan, the longest text of them. A job that begins lets others be folded as far as the level that it begins with.
+/// plan, the longest text of them. For a job that waits others are folded as far as the level that new ones get, if it
+/// can begin then.
 class Scheduler {
  public:
   struct Counts {
@@ -57,7 +58,8 @@ class Scheduler {
   /// Tokens of prompts and of pre-empted texts that are still to be read, less what the prefix cache is likely to have.
   [[nodiscard]] double unread() const;
 
-  /// The rows of the next step; empty only if there are no jobs. Memory for them is ready.
+  /// The rows of the next step, memory for which is ready. Empty only if there are no jobs, or if the only one that
+  /// runs can't go on: it has outgrown the memory, and can't be folded to a plan with which it would fit.
   const std::vector<StepItem>& schedule();
 
   /// Takes a job out, its caches freed; nullptr if there is none of this number.
@@ -69,7 +71,10 @@ class Scheduler {
 
   [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
-  [[nodiscard]] std::vector<int> running_by_plan() const;
+  /// `counts`: [plans], of running jobs.
+  void count_by_plan(std::vector<int>& counts) const;
+  /// How long the first of those that wait for their first step has waited; 0 without one.
+  [[nodiscard]] double longest_wait() const;
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
@@ -85,6 +90,10 @@ class Scheduler {
   /// Folds a job that is about to read `count` tokens to a plan with which that takes less memory, if it has one.
   bool fold_to_read(Job& job, int count);
   bool fold(Job& job, int plan);
+  /// What a fold would free, less what the step that is being made would take more of then.
+  std::ptrdiff_t freed_by_fold(const Job& job, int plan);
+  /// To which plan a running job may be folded now, up to `highest`; nothing where that frees nothing.
+  std::optional<int> plan_to_fold_to(const Job& job, int highest);
   [[nodiscard]] const MixerList& mixers(int plan) const { return *plans_[static_cast<std::size_t>(plan)]; }
 
   void admit();
@@ -103,6 +112,9 @@ class Scheduler {
   std::size_t reserved_bytes(const Job& job);
   /// About what running jobs hold, prefixes that they share counted once.
   std::size_t held_by_running();
+  /// Bytes of texts of so many positions, prefixes that they share counted once, each with the plan that is given for
+  /// it.
+  class Holdings;
 
   CacheMemory& memory_;
   PrefixCache* prefixes_;

@@ -27,6 +27,7 @@ bool Sequence::fold(const MixerList& mixers, const PoolsOf& pools_of) {
     if (!to.fold(from, caches_[layer], length_, caches.back())) return false;
   }
   if (mixers.partner != nullptr && !partner_.front().fold(*mixers.partner, pools_of)) return false;
+  folded_ = folded_ || (mixers_ != &mixers && length_ > 0);
   mixers_ = &mixers;
   caches_ = std::move(caches);
   return true;

@@ -31,6 +31,9 @@ class Sequence {
   /// the one before has kept (Mixer::fold()), a partner's, too. For a moment there is memory for both. False, and all
   /// is as it was, where a mixer can't.
   bool fold(const MixerList& mixers, const PoolsOf& pools_of);
+  /// Whether it has been folded, or is a fork of such a one: what it keeps depends on where that was, for deeper layers
+  /// have read what those before them saw then.
+  [[nodiscard]] bool folded() const { return folded_; }
 
   /// What the mixers' partner keeps of the same text; nullptr without one. Its own model's runner reads for it, before
   /// this sequence's reads the same tokens.
@@ -41,6 +44,7 @@ class Sequence {
   const MixerList* mixers_;
   std::vector<LayerCache> caches_;  // [L]
   int length_ = 0;
+  bool folded_ = false;
   std::vector<Sequence> partner_;  // one or none
 };
 

@@ -78,6 +78,8 @@ class LoadRequest {
   }
 
  private:
+  static constexpr int most_levels = 4096;  // more are no ladder's
+
   // As vLLM's client has it: each chunk with choices counts, its text may be empty.
   void take(std::string_view event) {
     if (event == "[DONE]") return;
@@ -101,6 +103,7 @@ class LoadRequest {
       if (const auto ours = usage->find("layerboost"); ours != usage->end() && ours->is_object()) {
         take_count(*ours, "first_level", outcome_.first_level);
         take_count(*ours, "level", outcome_.level);
+        if (std::max(outcome_.first_level, outcome_.level) > most_levels) outcome_.first_level = outcome_.level = -1;
       }
     }
   }
@@ -218,6 +221,7 @@ ServedModels served_models(const LoadTarget& target) {
     if (models.names.size() > 1) continue;
     if (const auto context = model.find("max_model_len"); context != model.end() && is_count(*context))
       models.context = *context;
+    models.has_levels = model.contains("levels");
     models.perplexity_ratios = perplexity_ratios(model);
     if (!model.contains("meta") || !model["meta"].is_object()) continue;
     models.vocabulary = get_or<int>(model["meta"], "n_vocab", 0, url);

@@ -47,9 +47,10 @@ struct LoadResult {
 /// What a server says of its models.
 struct ServedModels {
   std::vector<std::string> names;
-  int vocabulary = 0;  // of the first one (llama-server tells); 0: unknown
-  int context = 0;     // tokens of the first one's prompt and answer together (vLLM tells); 0: unknown
-  std::vector<double> perplexity_ratios;  // of the first one's levels to the unchanged model (layerboost tells)
+  int vocabulary = 0;       // of the first one (llama-server tells); 0: unknown
+  int context = 0;          // tokens of the first one's prompt and answer together (vLLM tells); 0: unknown
+  bool has_levels = false;  // of a ladder, the first one (layerboost tells)
+  std::vector<double> perplexity_ratios;  // of its levels to the unchanged model; empty: not all are known
 };
 
 /// Throws Error when the server can't be asked.

@@ -66,7 +66,7 @@ Json replay_trace(TraceLoadOptions options, std::uint64_t seed, const Print& pri
   print(fmt::format("{} at {}: requests of {}, of up to {} tokens with their answers{}\n{}\n",
                     printable(options.target.model, 200), options.target.url, printable(options.trace, 200), context,
                     options.rules.turns ? ", in sessions that send what was said again" : "",
-                    replay_table_header(options.targets, !served.perplexity_ratios.empty())));
+                    replay_table_header(options.targets, served.has_levels)));
   Json results = Json::array();
   for (const auto& [rules, replay] : levels) {
     // Other prompts for each level: nothing of the one before may be found in the server's cache.
