@@ -30,8 +30,6 @@
 namespace layerboost {
 namespace {
 
-constexpr int written_texts = 16;  // that levels are measured on where no text is given
-
 std::vector<MixerSpec> mixers_of(const std::vector<std::string>& words) {
   std::vector<MixerSpec> mixers;
   for (const std::string& word : words) {
@@ -187,8 +185,11 @@ class LadderMaker {
   void look_at_directory() {
     std::error_code ignored;
     Ladder& ladder = opened_.ladder;
-    const bool own_source =
-        !files_.where.empty() && fs::equivalent(fs::path(files_.where).parent_path(), directory_, ignored);
+    const auto lies_here = [&](const fs::path& file) {
+      return !file.empty() && fs::equivalent(file.parent_path(), directory_, ignored);
+    };
+    // A plan that was given lies elsewhere, whatever the model's directory is.
+    const bool own_source = lies_here(files_.where) && (files_.plan.empty() || lies_here(files_.plan));
     copies_ = level_0_ && !own_source;
     if (!fs::exists(file_, ignored)) {
       for (const char* name : {"boost.json", "heal.json", "plan.json"})
@@ -201,11 +202,14 @@ class LadderMaker {
     if (found.model_hash != ladder.model_hash) fail("{} is of another model: {}", file_.string(), advice);
     if (found.plan_hash != ladder.plan_hash || found.adapter_hash != ladder.adapter_hash)
       fail("{} begins with another plan: {}", file_.string(), advice);
+    if (found.level_0 != ladder.level_0)
+      fail("{}: \"level_0\" has other mixers than the model that the ladder stands on; {}", file_.string(), advice);
     const auto was = [&](const char* key) { return get_or<Json>(found.options, key, Json(), file_.string()); };
     // Another number of rungs is the same ladder, a longer or a shorter one.
     const bool by_hand = was("chosen") != hash_of(found.rungs);
+    const bool written_by_hand = found.options.empty();
     for (const auto& [key, value] : ladder.options.items())
-      if (was(key.c_str()) != value && (key != "rungs" || by_hand))
+      if (!written_by_hand && was(key.c_str()) != value && (key != "rungs" || by_hand))
         fail("{} was made with other options (\"{}\" is {}, not {}): {}", file_.string(), key,
              printable(was(key.c_str()).dump(), 80), printable(value.dump(), 80), advice);
     check_ladder(found, files_.checkpoint->config(), ladder.model_hash, file_.string());
@@ -214,7 +218,7 @@ class LadderMaker {
     if (found.context != ladder.context)
       for (auto& quality : found.quality) quality.reset();
     found.context = ladder.context;
-    there_ = was("rungs") == ladder.options["rungs"];
+    there_ = written_by_hand || was("rungs") == ladder.options["rungs"];
     if (!there_) {
       measured_before_ = std::move(found.quality);
       ladder.measured_on = found.measured_on;
@@ -361,11 +365,12 @@ class LadderMaker {
 
   void measure() {
     Ladder& ladder = opened_.ladder;
-    const Json unchanged = look_at_measured();
+    const fs::path text = text_to_measure_on();
+    const Json unchanged = look_at_measured(text);
     TimeLeft time(ladder.top() + 1);
     note("2/2 the levels: what each loses and wins");
     const std::optional<CostModel> cost = find_cost();
-    LadderQuality quality(opened_, options_.quality, text_to_measure_on(), cost ? &*cost : nullptr, unchanged);
+    LadderQuality quality(opened_, options_.quality, text, cost ? &*cost : nullptr, unchanged);
     for (int level = 0; level <= ladder.top(); ++level) {
       std::optional<LevelQuality>& place = ladder.quality[static_cast<std::size_t>(level)];
       if (place) {
@@ -385,11 +390,11 @@ class LadderMaker {
 
   /// Figures of other texts, or of another machine, are measured anew. Returns those of the unchanged model, null where
   /// there are none.
-  Json look_at_measured() {
+  Json look_at_measured(const fs::path& text) {
     Ladder& ladder = opened_.ladder;
     const LadderQualityOptions& quality = options_.quality;
     Json what = {{"text", quality.text.empty() ? "self" : fs::path(quality.text).filename().string()},
-                 {"text_hash", content_of(quality.text)},
+                 {"text_hash", content_of(text.string())},
                  {"windows", quality.windows},
                  {"window", quality.window},
                  {"retrieval", quality.retrieval},
@@ -409,6 +414,9 @@ class LadderMaker {
       if (!unchanged.is_null()) ladder.measured_on["unchanged"] = unchanged;
       return unchanged;
     }
+    if (std::ranges::any_of(ladder.quality, [](const auto& level) { return level.has_value(); }))
+      note("{}: its figures are of another text, of other options or of another machine; all levels are measured anew",
+           file_.string());
     for (auto& level : ladder.quality) level.reset();
     return {};
   }
@@ -424,10 +432,13 @@ class LadderMaker {
     return known;
   }
 
-  /// Not what chose: another file, or text of another seed.
+  /// Not what chose: another file, or text of another seed, named by what made it.
   fs::path text_to_measure_on() {
-    if (!options_.quality.text.empty()) return options_.quality.text;
-    fs::path path = directory_ / "written.txt";
+    const LadderQualityOptions& quality = options_.quality;
+    if (!quality.text.empty()) return quality.text;
+    const SelfTextOptions written = {quality.windows, quality.window, options_.compute.seed + 1};
+    const fs::path path =
+        directory_ / fmt::format("written-{}-{}x{}.txt", written.seed, quality.windows, quality.window);
     if (fs::exists(path)) return path;
     const Model& model = *opened_.opened.model;
     const UnchangedModel other(opened_.opened);
@@ -435,7 +446,6 @@ class LadderMaker {
         other.get() != nullptr ? *other.get() : ModelWithMixers{model, opened_.opened.unchanged()};
     Subject subject(unchanged.model, unchanged.mixers);
     std::string text;
-    const SelfTextOptions written = {written_texts, options_.quality.window, options_.compute.seed + 1};
     for (const auto& tokens : self_text(subject, written)) text += model.text().decode(tokens, true) + "\n";
     write_file(path, text);
     return path;

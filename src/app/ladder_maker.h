@@ -17,7 +17,7 @@ struct LadderOptions {
   std::string output;  // the directory
   // The rungs.
   std::vector<std::string> to = {"window:128+4"};  // from the most to the least that they keep
-  std::optional<int> rungs;                        // none: three quarters of the layers
+  std::optional<int> rungs;                        // none: three quarters of what is possible
   std::vector<int> keep;                           // layers that don't change
   double retrieval_weight = 1;                     // as PlanOptions
   int context = 2048;                              // positions at which memory is counted

@@ -105,14 +105,17 @@ std::string draw_ladder(const Ladder& ladder, bool color) {
   return text;
 }
 
+std::string rungs_text(int rungs) { return fmt::format("{} rung{}", rungs, rungs == 1 ? "" : "s"); }
+
 std::string describe_measured(const Ladder& ladder) {
   const Json& on = ladder.measured_on;
   if (on.empty()) return {};
   const std::string where = "measured_on";
   const auto name = get_or<std::string>(on, "text", "", where);
-  std::string text = fmt::format("measured  on {}, {} windows of {} tokens",
-                                 name == "self" ? "text that the model wrote" : printable(name, 80),
-                                 get_or<int>(on, "windows", 0, where), get_or<int>(on, "window", 0, where));
+  const int windows = get_or<int>(on, "windows", 0, where);
+  std::string text = fmt::format("measured  on {}, {} window{} of {} tokens",
+                                 name == "self" ? "text that the model wrote" : printable(name, 80), windows,
+                                 windows == 1 ? "" : "s", get_or<int>(on, "window", 0, where));
   const auto lengths = get_or<std::vector<int>>(on, "retrieval", {}, where);
   if (!lengths.empty())
     text += fmt::format("; facts in texts of {} tokens, in wordings that no rung was chosen by",

@@ -16,4 +16,7 @@ std::string draw_ladder(const Ladder& ladder, bool color);
 /// that end with a newline.
 std::string describe_measured(const Ladder& ladder);
 
+/// "1 rung", "22 rungs"
+std::string rungs_text(int rungs);
+
 }  // namespace layerboost

@@ -35,7 +35,9 @@ bool QualityLimit::met_by(const LevelQuality& quality) const {
   LB_CHECK(false);
 }
 
-QualityLimit parse_quality_limit(const std::string& text) {
+namespace {
+
+QualityLimit parse_limit(std::string_view text) {
   QualityLimit limit;
   std::string_view rest = text;
   if (rest.starts_with(kl_prefix)) {
@@ -51,22 +53,47 @@ QualityLimit parse_quality_limit(const std::string& text) {
       (limit.measure == QualityLimit::Measure::found && *value > 1))
     fail(
         "{} isn't a limit of quality: give a perplexity of at least 1 times the unchanged model's (1.05), kl:NATS "
-        "(kl:0.02) or found:SHARE of the facts that it finds (found:0.9)",
-        in_quotes(text));
+        "(kl:0.02), found:SHARE of the facts that it finds (found:0.9), or several with commas between",
+        in_quotes(std::string(text)));
   limit.value = *value;
   return limit;
 }
 
-std::string to_string(const QualityLimit& limit) {
+std::string written(const QualityLimit& limit) {
   switch (limit.measure) {
     case QualityLimit::Measure::perplexity:
       return fmt::format("perplexity {:g} times", limit.value);
     case QualityLimit::Measure::kl:
       return fmt::format("KL {:g}", limit.value);
     case QualityLimit::Measure::found:
-      return fmt::format("{:g} of the facts found", limit.value);
+      return fmt::format("{:g} % of the facts found", 100 * limit.value);
   }
   LB_CHECK(false);
+}
+
+}  // namespace
+
+QualityLimits parse_quality_limits(const std::string& text) {
+  QualityLimits limits;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    limits.push_back(parse_limit(std::string_view(text).substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  return limits;
+}
+
+std::string to_string(const QualityLimits& limits) {
+  std::string text;
+  for (const QualityLimit& limit : limits) text += (text.empty() ? "" : ", ") + written(limit);
+  return text;
+}
+
+QualityLimits usual_limits(const Ladder& ladder) {
+  QualityLimits limits = {{QualityLimit::Measure::perplexity, 1.05}};
+  const std::optional<LevelQuality>& base = ladder.quality.front();
+  if (base && !base->retrieval.empty()) limits.push_back({QualityLimit::Measure::found, 0.8});
+  return limits;
 }
 
 LevelOptions parse_levels(const std::string& text) {
@@ -86,15 +113,16 @@ LevelOptions parse_levels(const std::string& text) {
   return options;
 }
 
-int highest_level(const Ladder& ladder, const QualityLimit& limit) {
-  const auto beyond = std::ranges::find_if_not(
-      ladder.quality, [&](const std::optional<LevelQuality>& quality) { return quality && limit.met_by(*quality); });
-  return std::max(0, static_cast<int>(beyond - ladder.quality.begin()) - 1);
+int highest_level(const Ladder& ladder, const QualityLimits& limits) {
+  const auto beyond = std::ranges::find_if_not(ladder.quality, [&](const std::optional<LevelQuality>& quality) {
+    return quality && std::ranges::all_of(limits, [&](const QualityLimit& limit) { return limit.met_by(*quality); });
+  });
+  return static_cast<int>(beyond - ladder.quality.begin()) - 1;
 }
 
-LevelOptions with_ladder(LevelOptions options, const Ladder& ladder, const QualityLimit& limit) {
+LevelOptions with_ladder(LevelOptions options, const Ladder& ladder, const QualityLimits& limits) {
   if (options.level > ladder.top()) fail("level {}: the ladder has levels 0 to {}", options.level, ladder.top());
-  options.cap = highest_level(ladder, limit);
+  options.cap = std::max(0, highest_level(ladder, limits));
   options.cost.clear();
   double base = 1;  // the speed of level 0
   for (const std::optional<LevelQuality>& quality : ladder.quality) {

@@ -24,26 +24,31 @@ Ladder ladder_for_tests(int rungs) {
 }
 
 TEST(ServingLevels, LimitsAreRead) {
-  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limit("1.021")), 2);
-  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limit("kl:0.031")), 3);
-  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limit("found:0.79")), 1);  // of the worst length
-  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limit("2")), 4);
-  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limit("1")), 0);
-  EXPECT_EQ(to_string(parse_quality_limit("kl:0.03")), "KL 0.03");
-  for (const char* wrong : {"", "0.9", "-1", "1.05x", "kl:", "kl:-1", "found:1.1", "found:nan", "inf", "ppl:1.1"})
-    EXPECT_THAT(test::error_of([&] { parse_quality_limit(wrong); }), testing::HasSubstr("isn't a limit of quality"))
+  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limits("1.021")), 2);
+  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limits("kl:0.031")), 3);
+  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limits("found:0.79")), 1);  // of the worst length
+  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limits("2")), 4);
+  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limits("1")), 0);
+  EXPECT_EQ(highest_level(ladder_for_tests(4), parse_quality_limits("1.031,found:0.59,kl:1")), 2);
+  EXPECT_EQ(to_string(parse_quality_limits("kl:0.03,found:0.9")), "KL 0.03, 90 % of the facts found");
+  for (const char* wrong :
+       {"", "0.9", "-1", "1.05x", "kl:", "kl:-1", "found:1.1", "found:nan", "inf", "ppl:1.1", "1.05,", ",1.05"})
+    EXPECT_THAT(test::error_of([&] { parse_quality_limits(wrong); }), testing::HasSubstr("isn't a limit of quality"))
         << wrong;
 }
 
 TEST(ServingLevels, ALevelWithoutFiguresMeetsNoLimit) {
   Ladder ladder = ladder_for_tests(4);
   ladder.quality[2].reset();
-  EXPECT_EQ(highest_level(ladder, parse_quality_limit("9")), 1);
+  EXPECT_EQ(highest_level(ladder, parse_quality_limits("9")), 1);
   ladder.quality[0].reset();
-  EXPECT_EQ(highest_level(ladder, parse_quality_limit("9")), 0);
+  EXPECT_EQ(highest_level(ladder, parse_quality_limits("9")), -1);
+  EXPECT_EQ(with_ladder(parse_levels("auto"), ladder, parse_quality_limits("9")).cap, 0);
   Ladder without = ladder_for_tests(2);
   for (auto& quality : without.quality) quality->retrieval.clear();
-  EXPECT_EQ(highest_level(without, parse_quality_limit("found:0")), 0);
+  EXPECT_EQ(highest_level(without, parse_quality_limits("found:0")), -1);
+  EXPECT_EQ(to_string(usual_limits(without)), "perplexity 1.05 times");
+  EXPECT_EQ(to_string(usual_limits(ladder_for_tests(2))), "perplexity 1.05 times, 80 % of the facts found");
 }
 
 TEST(ServingLevels, WordsAreRead) {
@@ -57,7 +62,7 @@ TEST(ServingLevels, WordsAreRead) {
 }
 
 TEST(ServingLevels, TheLadderSaysCapAndCosts) {
-  const LevelOptions options = with_ladder(parse_levels("auto"), ladder_for_tests(4), parse_quality_limit("1.025"));
+  const LevelOptions options = with_ladder(parse_levels("auto"), ladder_for_tests(4), parse_quality_limits("1.025"));
   EXPECT_EQ(options.cap, 2);
   ASSERT_EQ(options.cost.size(), 5U);
   EXPECT_EQ(options.cost[0], 1);

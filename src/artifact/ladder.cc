@@ -16,6 +16,8 @@ namespace {
 constexpr const char* ladder_format = "layerboost-ladder";
 constexpr int ladder_version = 1;
 constexpr int digits = 6;
+/// More than any model has, so that reading a file takes no longer than its size explains.
+constexpr std::size_t most_layers = 4096, most_rungs = 65536;
 /// Longer than any window can be.
 constexpr int endless = 4 * largest_spec_number;
 
@@ -30,6 +32,19 @@ std::int64_t positions_of(MixerSpec spec) {
 }
 
 bool keeps_everything(const MixerSpec& spec) { return positions_of(spec) == endless; }
+
+bool keeps_state(const MixerSpec& spec) { return descriptor_of(spec.kind).cost.state_bytes != no_state; }
+
+// ---- hashes
+
+std::string hashed_begin(const Ladder& ladder) {
+  return ladder.model_hash + "\n" + ladder.plan_hash + "\n" + ladder.adapter_hash + "\n";
+}
+
+std::string level_hash_of(std::string begin, const std::vector<std::string>& mixers) {
+  for (const std::string& mixer : mixers) begin += mixer + "\n";
+  return "sha256:" + sha256(begin);
+}
 
 // ---- writing
 
@@ -86,6 +101,8 @@ void read_level_0(const Json& json, const std::string& where, Ladder& ladder) {
     fail("{}: \"adapter\" goes with a \"plan\" only", where);
   const auto words = get<std::vector<std::string>>(json, "mixers", where);
   if (words.empty()) fail("{}: \"mixers\" is empty; it must have one mixer for each layer", where);
+  if (words.size() > most_layers)
+    fail("{}: \"mixers\" has {} layers; no more than {} are read", where, words.size(), most_layers);
   for (std::size_t l = 0; l < words.size(); ++l)
     ladder.level_0.push_back(read_mixer(words[l], fmt::format("{}: layer {}", where, l)));
 }
@@ -94,6 +111,8 @@ void read_rungs(const Json& json, const std::string& file, Ladder& ladder) {
   std::vector<MixerSpec> specs = ladder.level_0;
   (void)get<Json>(json, "rungs", file);
   read_list(json, "rungs", file, [&](const Json& item) {
+    if (ladder.rungs.size() == most_rungs)
+      fail("{}: \"rungs\" has more than {}, and no more are read", file, most_rungs);
     const std::string where = fmt::format("{}: rung {}", file, ladder.rungs.size() + 1);
     refuse_unknown_keys(item, {"layer", "mixer"}, where);
     const auto layer = get<std::int64_t>(item, "layer", where);
@@ -157,14 +176,12 @@ LevelQuality read_level(const Json& json, const std::string& where) {
 /// Figures of what is no longer there are left out: whoever edits the rungs by hand needn't remove them.
 void read_quality(const Json& json, const std::string& file, Ladder& ladder) {
   ladder.quality.assign(ladder.rungs.size() + 1, {});
-  std::vector<std::string> hashes;
-  for (int level = 0; level <= ladder.top(); ++level) hashes.push_back(ladder.level_hash(level));
   int stale = 0;
   read_list(json, "quality", file, [&](const Json& item) {
     const auto level = get<std::int64_t>(item, "level", file + ": quality");
     const std::string where = fmt::format("{}: quality of level {}", file, level);
     LevelQuality quality = read_level(item, where);
-    if (level < 0 || level > ladder.top() || quality.mixers != hashes[static_cast<std::size_t>(level)]) {
+    if (level < 0 || level > ladder.top()) {
       ++stale;
       return;
     }
@@ -172,6 +189,15 @@ void read_quality(const Json& json, const std::string& file, Ladder& ladder) {
     if (place) fail("{}: is there twice", where);
     place = std::move(quality);
   });
+  const std::string begin = hashed_begin(ladder);
+  std::vector<std::string> mixers = written(ladder.level_0);
+  for (int level = 0; level <= ladder.top(); ++level) {
+    if (level > 0) mixers[at(ladder.rungs[at(level - 1)].layer)] = to_string(ladder.rungs[at(level - 1)].mixer);
+    std::optional<LevelQuality>& place = ladder.quality[at(level)];
+    if (!place || place->mixers == level_hash_of(begin, mixers)) continue;
+    place.reset();
+    ++stale;
+  }
   if (stale > 0)
     warn(
         "{}: {} level{} changed since {} measured; what was measured is left out (the command that made the ladder "
@@ -202,11 +228,7 @@ std::vector<MixerSpec> Ladder::specs(int level) const {
   return result;
 }
 
-std::string Ladder::level_hash(int level) const {
-  std::string text = model_hash + "\n" + plan_hash + "\n" + adapter_hash + "\n";
-  for (const MixerSpec& spec : specs(level)) text += to_string(spec) + "\n";
-  return "sha256:" + sha256(text);
-}
+std::string Ladder::level_hash(int level) const { return level_hash_of(hashed_begin(*this), written(specs(level))); }
 
 bool is_ladder_directory(const fs::path& path) {
   std::error_code ignored;
@@ -214,12 +236,12 @@ bool is_ladder_directory(const fs::path& path) {
 }
 
 bool may_follow(const MixerSpec& from, const MixerSpec& to) {
-  if (from == to || descriptor_of(to.kind).fitted_map) return false;
+  if (from == to || descriptor_of(to.kind).fitted_map || !descriptor_of(to.kind).folds) return false;
   if (keeps_everything(from)) return true;
-  const std::int64_t before = positions_of(from), after = positions_of(to);
-  const bool heads_come_back = (to.full & ~from.full) != 0;
-  const bool less = after < before || to.full != from.full || to.kind > from.kind;
-  return after <= before && !heads_come_back && less;
+  if (keeps_everything(to) || to.window > from.window || to.sinks > from.sinks) return false;
+  if ((to.full & ~from.full) != 0 || (keeps_state(to) && !keeps_state(from))) return false;
+  const bool less_state = keeps_state(from) && !keeps_state(to);
+  return positions_of(to) < positions_of(from) || to.full != from.full || less_state || to.kind > from.kind;
 }
 
 void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where) {
@@ -227,7 +249,12 @@ void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& w
   if (from == to) fail("{}: changes nothing, the layer has {} already", where, to_string(from));
   if (descriptor_of(to.kind).fitted_map)
     fail("{}: {} has parameters that are fitted for each layer, which ladders don't hold", where, to_string(to));
-  fail("{}: {} comes after {}, and a ladder never gives back what it took", where, to_string(to), to_string(from));
+  if (!descriptor_of(to.kind).folds)
+    fail("{}: {} can't take over what another mixer kept of a text, as running texts do", where, to_string(to));
+  fail(
+      "{}: {} comes after {}, and a ladder never gives back what it took (no wider window, no more sinks, no other "
+      "whole heads, no linear state)",
+      where, to_string(to), to_string(from));
 }
 
 void check_ladder(const Ladder& ladder, const Config& config, const std::string& model_hash, const std::string& where) {

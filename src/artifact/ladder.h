@@ -82,15 +82,17 @@ bool is_ladder_directory(const fs::path& path);
 
 /// Reads a ladder.json without knowing its model. Figures of levels whose mixers aren't those that were measured are
 /// left out, with a warning. Throws Error (one line naming file and key) for another format or version, unknown keys,
-/// mixers that don't exist, layers that level 0 doesn't have, and rungs that check_rung() refuses.
+/// mixers that don't exist, more layers or rungs than any model has, layers that level 0 doesn't have, and rungs that
+/// check_rung() refuses.
 Ladder read_ladder(const fs::path& file);
 
 /// Throws Error, its message beginning with `where`, unless the ladder is for this model, and the model can run all of
 /// its levels.
 void check_ladder(const Ladder& ladder, const Config& config, const std::string& model_hash, const std::string& where);
 
-/// Whether a layer that has `from` may go on to `to`: another mixer, which looks at no more than `from` does, and has
-/// no parameters that would have to be fitted.
+/// Whether a layer that has `from` may go on to `to`: another mixer, without parameters that would have to be fitted,
+/// into which what `from` kept of any text can be folded, and which keeps no more. Unless `from` keeps everything, its
+/// window is no wider, and it has no other whole heads, no more sinks, and no linear state where there was none.
 bool may_follow(const MixerSpec& from, const MixerSpec& to);
 
 /// Throws Error, its message beginning with `where`, that says why not, unless may_follow().

@@ -146,7 +146,48 @@ TEST_F(LadderFile, RefusesRungsThatMakeNoSense) {
   EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"window:99999999999999999999\"}"), HasSubstr("rung 3: "));
   EXPECT_EQ(with("{\"layer\": 1, \"mixer\": \"none\"}"), "no error");
   EXPECT_EQ(with("{\"layer\": 0, \"mixer\": \"window:128+4/full:0\"}"), "no error");
-  EXPECT_EQ(with("{\"layer\": 1, \"mixer\": \"hybrid:512+4\"}"), "no error");
+  EXPECT_EQ(with("{\"layer\": 0, \"mixer\": \"hybrid:512+4\"}"), "no error");
+  // Whatever was kept can be folded, and takes no more memory.
+  EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"window:128+5\"}"), HasSubstr("no more sinks"));
+  EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"window:514+2\"}"), HasSubstr("no wider window"));
+  EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"hybrid:128+4\"}"), HasSubstr("no linear state"));
+  EXPECT_THAT(with("{\"layer\": 0, \"mixer\": \"gated:64\"}"), HasSubstr("rung 3, layer 0: gated:64 can't take"));
+}
+
+TEST(MayFollow, NeverGivesBackWhatWasTaken) {
+  const auto follows = [](const char* from, const char* to) { return may_follow(parse_mixer(from), parse_mixer(to)); };
+  EXPECT_TRUE(follows("softmax", "window:128+9"));
+  EXPECT_TRUE(follows("softmax", "hybrid:128+4"));
+  EXPECT_FALSE(follows("softmax", "gated:128"));
+  EXPECT_FALSE(follows("hybrid:128+4", "gated:64"));
+  EXPECT_TRUE(follows("gated:128", "window:128"));
+  EXPECT_FALSE(follows("gated:128", "window:64+4"));
+  EXPECT_TRUE(follows("hybrid:128+4", "hybrid:64+4"));
+  EXPECT_TRUE(follows("hybrid:128+4", "window:128+4"));
+  EXPECT_FALSE(follows("window:128+4", "hybrid:64+4"));
+  EXPECT_FALSE(follows("window:128+4/full:0", "hybrid:64+4"));
+  EXPECT_TRUE(follows("window:128+4", "window:128"));
+  EXPECT_FALSE(follows("window:128+4", "window:130"));
+  EXPECT_FALSE(follows("window:128+4", "window:64+5"));
+  EXPECT_TRUE(follows("window:128+4/full:0,1", "window:128+4/full:1"));
+  EXPECT_FALSE(follows("window:128+4", "softmax"));
+  EXPECT_TRUE(follows("window:1", "none"));
+  EXPECT_FALSE(follows("none", "window:1"));
+}
+
+TEST_F(LadderFile, IsNoLargerThanAnyModelNeeds) {
+  const auto with = [&](int layers, int rungs) {
+    Ladder ladder = example_ladder();
+    ladder.quality.clear();
+    ladder.rungs.clear();
+    ladder.level_0.assign(static_cast<std::size_t>(layers), full_attention);
+    for (int i = 0; i < rungs; ++i) ladder.rungs.push_back({0, window_of(100000 - i)});
+    write_ladder(path_, ladder);
+    return message_of(read_file(path_));
+  };
+  EXPECT_THAT(with(4097, 0), HasSubstr("level_0: \"mixers\" has 4097 layers"));
+  EXPECT_THAT(with(1, 65537), HasSubstr("\"rungs\" has more than 65536"));
+  EXPECT_EQ(with(4096, 65536), "no error");  // and at once
 }
 
 TEST_F(LadderFile, SaysWhatIsWrongWhere) {
@@ -242,6 +283,13 @@ TEST_F(OpenedLadderTest, StartsFromAHealedPlan) {
   EXPECT_EQ(ladder.list(2)[1]->name(), "window:4+2");
   // With a plan of one's own, it is a model without a ladder.
   EXPECT_EQ(find_model_files(small_.healed, healed_plan(small_.healed)).ladder, nullptr);
+  // A ladder that can't be read spoils only what is done with it.
+  write_file(ladder_file(small_.healed), "{}");
+  EXPECT_TRUE(open_model_argument(small_.healed, "", Precision::f32, KvType::bf16, false).planned());
+  EXPECT_THAT(message(small_.healed), HasSubstr("ladder.json: missing key \"format\""));
+  // Alone, it says what it lacks.
+  write_ladder(ladder_file(directory()), healed());
+  EXPECT_THAT(message(directory()), HasSubstr("heal.json is missing; restore it"));
 }
 
 TEST_F(OpenedLadderTest, StartsFromAPlan) {
@@ -257,6 +305,9 @@ TEST_F(OpenedLadderTest, StartsFromAPlan) {
   other.layers[1].mixer.window = 9;
   write_plan(directory() / "plan.json", other);
   EXPECT_THAT(message(directory()), HasSubstr("another plan or adapter"));
+  EXPECT_THAT(
+      test::error_of([&] { (void)open_model_argument(directory(), "", Precision::f32, KvType::bf16, false); }),
+      AllOf(HasSubstr("plan.json: has changed since"), HasSubstr("make the ladder anew"), Not(HasSubstr("heal"))));
 }
 
 TEST_F(OpenedLadderTest, RefusesWhatIsOfAnotherModel) {

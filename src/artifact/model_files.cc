@@ -51,19 +51,35 @@ ModelFiles of_ladder(const fs::path& directory, const Ladder& ladder) {
   files.plan_hash = ladder.plan_hash;
   files.where = ladder_file(directory).string();
   if (ladder.plan_hash.empty()) return files;
+  if (!ladder.adapter_hash.empty())
+    fail("{}: level 0 is a healed plan, but {} is missing; restore it, and what lay beside it", files.where,
+         healed_file(directory).string());
   files.plan = directory / "plan.json";
   if (!fs::exists(files.plan)) fail("{}: {} is missing; restore it", files.where, files.plan.string());
   return files;
 }
 
-/// With the ladder that may lie in a directory of any of them.
+std::shared_ptr<const Ladder> ladder_of(const fs::path& directory) {
+  return std::make_shared<const Ladder>(read_ladder(ladder_file(directory)));
+}
+
+/// With the ladder that may lie in a directory of any of them. Where it is one beside others, a broken one spoils
+/// nothing but what is done with it.
 ModelFiles find_ours(const fs::path& directory) {
-  const auto ladder =
-      is_ladder_directory(directory) ? std::make_shared<const Ladder>(read_ladder(ladder_file(directory))) : nullptr;
-  ModelFiles files = is_healed_directory(directory)  ? healed_model_files(directory)
-                     : is_boost_directory(directory) ? of_boost(directory)
-                                                     : of_ladder(directory, *ladder);
-  files.ladder = ladder;
+  const bool healed = is_healed_directory(directory);
+  if (!healed && !is_boost_directory(directory)) {
+    const auto ladder = ladder_of(directory);
+    ModelFiles files = of_ladder(directory, *ladder);
+    files.ladder = ladder;
+    return files;
+  }
+  ModelFiles files = healed ? healed_model_files(directory) : of_boost(directory);
+  if (!is_ladder_directory(directory)) return files;
+  try {
+    files.ladder = ladder_of(directory);
+  } catch (const Error& error) {
+    files.ladder_fault = error.what();
+  }
   return files;
 }
 
@@ -116,6 +132,7 @@ ModelFiles find_model_files(const std::string& model) {
 ModelFiles find_ladder_files(const std::string& model) {
   ModelFiles files = find(with_its_ladder(model));
   files.argument = model;
+  check_ladder_fault(files);
   if (files.ladder == nullptr)
     fail("{} has no ladder, and so no levels; layerboost ladder makes one", printable(model, 200));
   return files;
@@ -128,7 +145,12 @@ ModelFiles find_model_files(const std::string& model, const std::string& plan) {
   files.plan = plan;
   files.plan_hash.clear();
   files.ladder.reset();
+  files.ladder_fault.clear();
   return files;
+}
+
+void check_ladder_fault(const ModelFiles& files) {
+  if (!files.ladder_fault.empty()) throw Error(files.ladder_fault);
 }
 
 void check_model_hash(const ModelFiles& files) {
@@ -148,9 +170,13 @@ PlannedFiles read_planned_files(const ModelFiles& files) {
   if (!config.attention.empty()) planned.plan = exported_plan(checkpoint);  // to be right even where it isn't used
   if (!in_config) planned.plan = read_plan(files.plan, config, hash);
   const std::string plan_hash = planned.plan.hash();
-  if (!files.plan_hash.empty() && files.plan_hash != plan_hash)
+  if (!files.plan_hash.empty() && files.plan_hash != plan_hash) {
+    if (fs::path(files.where) == ladder_file(fs::path(files.where).parent_path()))
+      fail("{}: has changed since {} was made on it (expected {}, found {}); restore it, or make the ladder anew",
+           files.plan.string(), files.where, files.plan_hash, plan_hash);
     fail("{}: has changed since it was healed (expected {}, found {}); restore it, or remove it and {}",
          files.plan.string(), files.plan_hash, plan_hash, make_again);
+  }
   if (!files.adapter.empty()) {
     planned.adapter = read_adapter(files.adapter, config, hash, plan_hash);
     planned.change.emplace(*planned.adapter, config, files.adapter_hash);

@@ -21,8 +21,9 @@ struct ModelFiles {
   std::string plan_hash;   // what it must have; empty: anything
   fs::path adapter;        // empty: none
   std::string adapter_hash;
-  std::shared_ptr<const Ladder> ladder;  // that of the directory; nullptr: none
-  std::string where;  // the directory that says all this, for messages; empty: MODEL names the model itself
+  std::shared_ptr<const Ladder> ladder;  // that of the directory; nullptr: none that can be read
+  std::string ladder_fault;  // why the directory's ladder can't be read, where it isn't needed to run what lies there
+  std::string where;         // the directory that says all this, for messages; empty: MODEL names the model itself
 };
 
 /// The files of what find_model() finds, of a directory that boost, heal, ladder or export wrote, or of what comes with
@@ -38,8 +39,11 @@ ModelFiles healed_model_files(const fs::path& directory, std::shared_ptr<const C
 ModelFiles find_model_files(const std::string& model, const std::string& plan);
 
 /// Those of a model with a ladder: of a directory with a ladder.json, or of what with_its_ladder() means. Throws Error
-/// where there is no ladder.
+/// where there is no ladder, or none that can be read.
 ModelFiles find_ladder_files(const std::string& model);
+
+/// Throws ModelFiles::ladder_fault, if there is one.
+void check_ladder_fault(const ModelFiles& files);
 
 /// Throws Error unless the model is the one that the directory was made from.
 void check_model_hash(const ModelFiles& files);

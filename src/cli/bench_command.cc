@@ -48,7 +48,7 @@ OpenedLadder open_levels(const BenchFlags& options, bool needs_text) {
   return open_ladder(files, options.common.precision, options.common.kv, needs_text);
 }
 
-/// Level by level: their rows one after another, each with its "level".
+/// Level by level: their rows one after another, each with its "level", and the hash of its plan.
 Json bench_levels(const OpenedLadder& ladder, const BenchFlags& options) {
   Json report;
   for (const int level : options.levels) {
@@ -58,6 +58,7 @@ Json bench_levels(const OpenedLadder& ladder, const BenchFlags& options) {
       if (!part.contains(list)) continue;
       for (Json& row : part[list]) {
         row["level"] = level;
+        if (const std::string plan = ladder.plan_hash(level); !plan.empty()) row["plan"] = plan;
         if (!report.empty()) report[list].push_back(row);
       }
     }
@@ -78,6 +79,7 @@ void bench_model(BenchFlags& options) {
   else
     ladder = open_levels(options, needs_text);
   (ladder ? ladder->opened : opened).describe(run);
+  if (options.levels.size() == 1) run.plan = ladder->plan_hash(options.levels.front());
   const int most = *std::max_element(options.speed.batches.begin(), options.speed.batches.end());
   if (options.speed.step_tokens < 2 * most)
     note("--step-tokens {}: a step of {} sequences has {}, two for each", options.speed.step_tokens, most, 2 * most);

@@ -70,7 +70,10 @@ void add_plan_option(CLI::App& command, std::string& plan) {
 }
 
 void add_level_option(CLI::App& command, std::optional<int>& level) {
-  command.add_option("--level", level, "Run with the first N rungs of MODEL's ladder (layerboost ladder)")
+  command
+      .add_option("--level", level,
+                  "Run with the first N rungs of MODEL's ladder (layerboost ladder); of smollm2-135m, that of the "
+                  "unchanged model, so 0 isn't the plan that it has otherwise")
       ->check(whole_number(0))
       ->type_name("N");
 }

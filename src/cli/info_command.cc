@@ -166,7 +166,7 @@ void print_healing(const HealedDirectory& healed, const Adapter& adapter, const 
 }
 
 void print_ladder(const Ladder& ladder) {
-  fmt::print("ladder    {} rungs for {} ({})\n\n", ladder.top(), printable(ladder.model_name, 80),
+  fmt::print("ladder    {} for {} ({})\n\n", rungs_text(ladder.top()), printable(ladder.model_name, 80),
              printable(ladder.model_hash, 80));
   fmt::print("{}\n{}", draw_ladder(ladder, color_wanted()), describe_measured(ladder));
 }
@@ -190,6 +190,7 @@ Json describe_ladder(const Ladder& ladder) {
 
 /// A model, alone or with a plan, or healed, or with a ladder.
 Json show_model(const ModelFiles& files, int context) {
+  check_ladder_fault(files);
   check_model_hash(files);
   const Config& config = files.checkpoint->config();
   const std::string hash = files.checkpoint->hash();
@@ -212,14 +213,13 @@ Json show_model(const ModelFiles& files, int context) {
   } else if (files.ladder == nullptr) {
     fmt::print("\n{}\n", draw_plan(specs, color_wanted()));
   }
+  print_memory(config, specs, context);
+  json["memory"] = describe_memory(config, specs, context);
   if (files.ladder != nullptr) {
     check_ladder(*files.ladder, config, hash, ladder_file(fs::path(files.where).parent_path()).string());
     print_ladder(*files.ladder);
     json["ladder"] = describe_ladder(*files.ladder);
-    return json;
   }
-  print_memory(config, specs, context);
-  json["memory"] = describe_memory(config, specs, context);
   return json;
 }
 

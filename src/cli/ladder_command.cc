@@ -26,8 +26,10 @@ void run_ladder(LadderFlags& options) {
   const fs::path& directory = options.ladder.output;
   fmt::print("\n{}\n{}", draw_ladder(ladder, color_wanted()), describe_measured(ladder));
   if (!options.common.json.empty()) write_json(options.common.json, read_json(ladder_file(directory)));
-  fmt::print("\nwritten to {0}; next: layerboost eval {0} --level {1} --text FILE\n", directory.string(),
-             std::max(1, ladder.top() / 2));
+  fmt::print("\nwritten to {}", directory.string());
+  if (ladder.top() > 0)
+    fmt::print("; next: layerboost eval {} --level {} --text FILE", directory.string(), std::max(1, ladder.top() / 2));
+  fmt::print("\n");
 }
 
 void add_choosing_options(CLI::App& command, LadderOptions& options) {

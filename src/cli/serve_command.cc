@@ -118,19 +118,19 @@ LevelOptions level_options(const ServeFlags& flags) {
 }
 
 /// How the ladder is going to be used, in a line.
-void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityLimit& limit) {
+void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityLimits& limits) {
   if (levels.mode == LevelMode::off) {
     note("level 0 of 0 to {}, unless a request asks for another; --levels auto follows the load", ladder.top());
   } else if (levels.mode == LevelMode::fixed) {
     note("level {} of 0 to {}, unless a request asks for another", levels.level, ladder.top());
-  } else if (!ladder.quality.front() || !limit.met_by(*ladder.quality.front())) {
+  } else if (highest_level(ladder, limits) < 0) {
     note("warning: level 0 itself doesn't keep the limit of quality ({}), or wasn't measured: there is only level 0",
-         to_string(limit));
+         to_string(limits));
   } else if (levels.cap == 0) {
-    note("warning: no level but 0 keeps the limit of quality ({}): there is only level 0", to_string(limit));
+    note("warning: no level but 0 keeps the limit of quality ({}): there is only level 0", to_string(limits));
   } else {
     const std::string others = levels.cap == ladder.top() ? "" : fmt::format("; those up to {} don't", ladder.top());
-    note("levels 0 to {}, given by load, keep the limit of quality ({}){}", levels.cap, to_string(limit), others);
+    note("levels 0 to {}, given by load, keep the limit of quality ({}){}", levels.cap, to_string(limits), others);
   }
 }
 
@@ -182,16 +182,18 @@ void run_serve(ServeFlags options) {
   complete(options);
   start_run(options.common);
   options.engine.levels = level_options(options);
-  const QualityLimit limit = options.quality ? parse_quality_limit(*options.quality) : QualityLimit{};
+  QualityLimits limits;
+  if (options.quality) limits = parse_quality_limits(*options.quality);
   Served served = open_served(options);
   const OpenedModel& opened = served.opened;
   if (served.ladder) {
-    options.engine.levels = with_ladder(options.engine.levels, *served.ladder, limit);
+    if (!options.quality) limits = usual_limits(*served.ladder);
+    options.engine.levels = with_ladder(options.engine.levels, *served.ladder, limits);
     // What loses more than the limit can't be asked for either.
     if (follows_load(options.engine.levels))
       served.plans.resize(static_cast<std::size_t>(options.engine.levels.cap) + 1);
     options.server.levels = level_table(served, options.engine.levels);
-    say_levels(*served.ladder, options.engine.levels, limit);
+    say_levels(*served.ladder, options.engine.levels, limits);
   }
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;
@@ -223,10 +225,11 @@ void add_levels(CLI::App& command, ServeFlags& options) {
       ->check(whole_number(0))
       ->excludes(levels);
   command
-      .add_option("--quality", options.quality,
-                  "The most that levels may lose: a perplexity so many times the model's own, kl:NATS, or found:SHARE "
-                  "of the facts that it finds; default: 1.05")
-      ->type_name("LIMIT");
+      .add_option(
+          "--quality", options.quality,
+          "The most that levels may lose: a perplexity so many times the model's own, kl:NATS, found:SHARE of the "
+          "facts that it finds, or several with commas; default: 1.05,found:0.8")
+      ->type_name("LIMIT,..");
   command
       .add_option("--ttft", options.level_options.first_token,
                   "With --levels auto: seconds that a request may wait for its first token; 0: any time")

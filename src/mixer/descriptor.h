@@ -70,6 +70,8 @@ struct MixerDescriptor {
   /// Its parameters are a linear map of the layer's normalised input, weight [D, D] and bias [D], which analysis fits,
   /// plans name a file of, and healing leaves as they are.
   bool fitted_map;
+  /// Whether it can take over what another kind kept of a text: Mixer::fold().
+  bool folds;
 
   /// The serving mixer. parameters: as parameter_shapes() says.
   std::unique_ptr<Mixer> (*make)(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters);

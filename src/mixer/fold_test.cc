@@ -1,6 +1,7 @@
 // A mixer that takes over what another one of its layer has kept goes on as if it had read the text itself.
 #include <cmath>
 
+#include "mixer/descriptor.h"
 #include "mixer/mixers.h"
 #include "mixer/model_for_tests.h"
 
@@ -101,6 +102,7 @@ TEST_P(Fold, IsRefusedWhereKeysAreGone) {
   EXPECT_FALSE(folded(read("window:50+3/full:1", 100), "hybrid:16+3"));
   EXPECT_FALSE(folded(read("window:16+3/full:1", 100), "window:16+3/full:0"));
   EXPECT_FALSE(folded(read("softmax", 100), "gated:16"));
+  EXPECT_FALSE(descriptor_of(MixerKind::gated).folds);
   EXPECT_TRUE(folded(read("window:16+3", 15), "softmax"));  // all of it is there yet
 }
 

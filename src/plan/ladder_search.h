@@ -41,7 +41,7 @@ int most_rungs(const std::vector<MixerSpec>& level_0, const LadderSearchOptions&
 /// Lazily: what a change adds grows slowly with the rungs below, so what it added when it was last measured (at first:
 /// alone, as `first_loss` expects) tells which are worth measuring again. The candidate that seems best is measured on
 /// top of the present rungs, and taken if it still seems best then; else the next one is, up to `tries` for a rung, of
-/// which the best is taken. That is 2 or 3 measurements a rung, where trying all layers would be 30.
+/// which the best is taken. That is a few measurements a rung, where trying all layers would be as many as those.
 ///
 /// `taken`: called when the first rung begins, with nullptr, and with each rung when it is taken, for progress; may be
 /// empty. Requires: rungs is at most most_rungs(), and at least 1.
