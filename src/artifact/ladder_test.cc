@@ -305,9 +305,9 @@ TEST_F(OpenedLadderTest, StartsFromAPlan) {
   other.layers[1].mixer.window = 9;
   write_plan(directory() / "plan.json", other);
   EXPECT_THAT(message(directory()), HasSubstr("another plan or adapter"));
-  EXPECT_THAT(
-      test::error_of([&] { (void)open_model_argument(directory(), "", Precision::f32, KvType::bf16, false); }),
-      AllOf(HasSubstr("plan.json: has changed since"), HasSubstr("make the ladder anew"), Not(HasSubstr("was healed"))));
+  EXPECT_THAT(test::error_of([&] { (void)open_model_argument(directory(), "", Precision::f32, KvType::bf16, false); }),
+              AllOf(HasSubstr("plan.json: has changed since"), HasSubstr("make the ladder anew"),
+                    Not(HasSubstr("was healed"))));
 }
 
 TEST_F(OpenedLadderTest, RefusesWhatIsOfAnotherModel) {
