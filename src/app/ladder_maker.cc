@@ -437,8 +437,7 @@ class LadderMaker {
     const LadderQualityOptions& quality = options_.quality;
     if (!quality.text.empty()) return quality.text;
     const SelfTextOptions written = {quality.windows, quality.window, options_.compute.seed + 1};
-    const fs::path path =
-        directory_ / fmt::format("written-{}-{}x{}.txt", written.seed, quality.windows, quality.window);
+    fs::path path = directory_ / fmt::format("written-{}-{}x{}.txt", written.seed, quality.windows, quality.window);
     if (fs::exists(path)) return path;
     const Model& model = *opened_.opened.model;
     const UnchangedModel other(opened_.opened);
