@@ -308,13 +308,6 @@ std::size_t disk_estimate(const BoostWork& work, const Config& config) {
   return small_files + size(learnt * (2 * 4 * 4 + 2 * 2));
 }
 
-std::string duration_text(double seconds) {
-  if (seconds < 1) return "1 s";
-  if (seconds < 59.5) return fmt::format("{:.0f} s", seconds);
-  const auto minutes = static_cast<std::int64_t>(std::llround(seconds / 60));
-  return minutes < 60 ? fmt::format("{} min", minutes) : fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
-}
-
 std::string to_table(const std::vector<StepEstimate>& steps) {
   std::string table;
   double seconds = 0;

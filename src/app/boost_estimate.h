@@ -59,7 +59,4 @@ Json to_json(const std::vector<StepEstimate>& steps);
 void check_room(const std::vector<StepEstimate>& steps, std::size_t memory, const std::filesystem::path& directory,
                 std::size_t disk);
 
-/// "45 s", "12 min", "3 h 20 min".
-std::string duration_text(double seconds);
-
 }  // namespace layerboost

@@ -336,10 +336,7 @@ class Boost {
     fs::path path = file("written.txt");
     if (fs::exists(path)) return path;
     Subject subject(*opened_.model, opened_.unchanged());
-    std::string text;
-    for (const auto& tokens : self_text(subject, written_options()))
-      text += opened_.model->text().decode(tokens, true) + "\n";
-    write_file(path, text);
+    write_self_text(path, subject, written_options());
     return path;
   }
 

@@ -19,6 +19,7 @@
 #include "base/in_quotes.h"
 #include "base/leftovers.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "eval/self_text.h"
 #include "eval/text_data.h"
 #include "heal/student.h"
@@ -49,12 +50,6 @@ std::vector<MixerSpec> mixers_of(const std::vector<std::string>& words) {
   return mixers;
 }
 
-/// "12 s", "5 min", "1.5 h"
-std::string time_text(double seconds) {
-  if (seconds < 99) return fmt::format("{:.0f} s", seconds);
-  return seconds < 99 * 60 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
-}
-
 /// Says how far a row of like pieces of work has come; those that are there already take no time.
 class TimeLeft {
  public:
@@ -68,7 +63,7 @@ class TimeLeft {
   }
   /// "; about 5 min left"; nothing at the end.
   [[nodiscard]] std::string text() const {
-    return left_ > 0 && done_ > 0 ? fmt::format("; about {} left", time_text(seconds_ / done_ * left_)) : "";
+    return left_ > 0 && done_ > 0 ? fmt::format("; about {} left", duration_text(seconds_ / done_ * left_)) : "";
   }
 
  private:
@@ -444,9 +439,7 @@ class LadderMaker {
     const ModelWithMixers unchanged =
         other.get() != nullptr ? *other.get() : ModelWithMixers{model, opened_.opened.unchanged()};
     Subject subject(unchanged.model, unchanged.mixers);
-    std::string text;
-    for (const auto& tokens : self_text(subject, written)) text += model.text().decode(tokens, true) + "\n";
-    write_file(path, text);
+    write_self_text(path, subject, written);
     return path;
   }
 

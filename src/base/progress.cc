@@ -103,4 +103,11 @@ std::string Progress::line(double elapsed) const {
   return text + fmt::format("  {}", short_time(elapsed));
 }
 
+std::string duration_text(double seconds) {
+  if (seconds < 1) return "1 s";
+  if (seconds < 59.5) return fmt::format("{:.0f} s", seconds);
+  const auto minutes = static_cast<std::int64_t>(std::llround(seconds / 60));
+  return minutes < 60 ? fmt::format("{} min", minutes) : fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
+}
+
 }  // namespace layerboost

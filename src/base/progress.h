@@ -48,4 +48,7 @@ class Progress {
   std::atomic<double> next_draw_;
 };
 
+/// About how long something takes: "12 s", "5 min", "1 h 30 min"; "1 s" for less.
+std::string duration_text(double seconds);
+
 }  // namespace layerboost

@@ -101,5 +101,12 @@ TEST(Progress, CountsFromManyThreads) {
   EXPECT_THAT(recorder.text(), HasSubstr("work  100 %  40.0 k/40.0 k items"));
 }
 
+TEST(Progress, DurationsAreRounded) {
+  EXPECT_EQ(duration_text(0.2), "1 s");
+  EXPECT_EQ(duration_text(59), "59 s");
+  EXPECT_EQ(duration_text(89), "1 min");
+  EXPECT_EQ(duration_text(12 * 60 + 3600), "1 h 12 min");
+}
+
 }  // namespace
 }  // namespace layerboost

@@ -102,4 +102,10 @@ Texts self_text(Subject& subject, const SelfTextOptions& options) {
   return texts;
 }
 
+void write_self_text(const fs::path& file, Subject& subject, const SelfTextOptions& options) {
+  std::string text;
+  for (const auto& tokens : self_text(subject, options)) text += subject.model.text().decode(tokens, true) + "\n";
+  write_file(file, text);
+}
+
 }  // namespace layerboost

@@ -27,4 +27,8 @@ fs::path self_text_path(const Model& model, const SelfTextOptions& options);
 /// when the model has neither BOS nor EOS (chat: no template) or fewer positions than `length`, Interrupted.
 std::vector<std::vector<TokenId>> self_text(Subject& subject, const SelfTextOptions& options);
 
+/// Writes self_text() into `file`, as text: a line for each sequence, where it has no line breaks of its own. Throws as
+/// self_text() does, and Error where `file` can't be written.
+void write_self_text(const fs::path& file, Subject& subject, const SelfTextOptions& options);
+
 }  // namespace layerboost
