@@ -1,5 +1,5 @@
 // What a layer uses to look back, from its written form ("softmax", "window:64+4", "window:64+4/full:0,2",
-// "hybrid:64+4", "gated:128", "map", "none") or a plan's entry. mixerKinds has what each kind says of itself (PageLook
+// "hybrid:64+4", "gated:128", "dual_state:x+norm", "map", "none") or a plan's entry. mixerKinds has what each kind says of itself (PageLook
 // of src/mixer/descriptor.h), from the most reach to the least.
 
 let kvHeads;  // of the report's model; undefined: not known
@@ -7,15 +7,18 @@ let kvHeads;  // of the report's model; undefined: not known
 function parseMixer(written) {
   const [mixer, heads = ''] = String(written).split('/full:');
   const [kind, parameters = ''] = mixer.split(':');
-  const [window, sinks] = parameters.split('+').map(Number);
+  const parts = parameters ? parameters.split('+') : [];
+  const variants = parts.filter((part) => Number.isNaN(Number(part)));
+  const [window, sinks] = variants.length ? [] : parts.map(Number);
   const full = heads ? heads.split(',').map(Number) : [];  // the KV heads that keep everything
-  return {written: String(written), kind, window: window || 0, sinks: sinks || 0, full};
+  return {written: String(written), kind, window: window || 0, sinks: sinks || 0, full, variants};
 }
 
 /** A mixer of an entry in plan.json's "layers". */
 function mixerOfEntry(entry) {
   const sinks = entry.sinks ? `+${entry.sinks}` : '';
   const full = entry.full ? `/full:${entry.full}` : '';
+  if (entry.variants && entry.variants.length) return parseMixer(`${entry.mixer}:${entry.variants.join('+')}`);
   return parseMixer(entry.window ? `${entry.mixer}:${entry.window}${sinks}${full}` : entry.mixer);
 }
 
@@ -67,10 +70,13 @@ function mixerKeeps(mixer, length) {
   return known ? kept[known.keeps] : undefined;
 }
 
-/** Bytes of the summary that it keeps beside tokens: 32-bit numbers, d features of d values and a total for each head. */
+/** Bytes of the summary that it keeps beside tokens, in 32-bit numbers: d features of d values and a total for each
+    head; or two of d by d for each KV head. */
 function mixerStateBytes(mixer, model, length) {
   const known = mixerKinds[mixer.kind];
   const there = {never: false, always: length > 0, behind: length > mixer.window + mixer.sinks};
+  if (known && known.state === 'two')
+    return length > 0 ? 4 * (mixer.variants.includes('one') ? 1 : 2) * (model.kv_heads || model.heads) * model.head_size ** 2 : 0;
   return known && there[known.state] ? 4 * model.heads * model.head_size * (model.head_size + 1) : 0;
 }
 

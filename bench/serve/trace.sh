@@ -2,18 +2,21 @@
 # A real day's arrivals on a server whose memory is small: the default model at level 0 of its ladder, at fixed levels, with levels by load, and llama-server,
 # one after another on this machine, each asked by the same client (`layerboost bench --url --trace`): real lengths and arrivals, sessions that send what was said
 # again, at several times the rate that level 0 keeps up with.
-#   bench/serve/trace.sh --trace CSV [--model MODEL] [--fixed 15,22] [--memory 1.5G] [--ttft 10] [--tpot 0.3] [--duration 180] [--loads 0.7,1,1.3]
-#                        [--search 0.1,0.15,..] [--capacity X] [--servers level-0,auto,..] [--out DIR]
-# Capacity is the highest of the rates --search (times the trace's own) at which level 0 keeps 90 % of requests within both targets; --capacity says it.
-# QUALITY is the limit of auto and per-request (1.05). llama-server takes part where bench/peers/setup.sh has built it, with LLAMA_CONTEXT positions (65536). What is in DIR already isn't measured again. Wants an idle machine: half a minute more than
-# --duration for each server and load. Prints a table; DIR/trace.svg shows load, level and latency over time where matplotlib is there.
+#   bench/serve/trace.sh --trace CSV [--model MODEL] [--fixed 15] [--memory 1.5G] [--ttft 10] [--tpot 0.3] [--duration 120] [--loads 0.7,1,1.3]
+#                        [--search 0,15,22] [--between 0.1,0.4] [--capacity X] [--servers level-0,auto,..] [--skip 600] [--out DIR]
+# Capacity of a level is the highest rate (times the trace's own) at which a server that is fixed to it keeps 90 % of requests within both targets; it is
+# looked for between two rates by halving what is between them, three times, for each level of --search. Loads are times that of level 0, or of --capacity.
+# The trace's first --skip requests are left out: a service was starting.
+# QUALITY is the limit of auto and per-request (1.05). llama-server takes part where bench/peers/setup.sh has built it, with LLAMA_CONTEXT positions (65536).
+# What is in DIR already isn't measured again. Wants an idle machine: about half a minute more than --duration for each server and load.
+# Prints tables; DIR/trace.svg shows load, level and latency over time where matplotlib is there.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 source "$root/bench/peers/common.sh"
-trace= ladder=smollm2-135m fixed=15,22 memory=1.5G ttft=10 tpot=0.3 duration=180 loads=0.7,1,1.3 search=0.1,0.15,0.2,0.25,0.3,0.4,0.5,0.6,0.8 capacity= servers= out=
+trace= ladder=smollm2-135m fixed=15 memory=1.5G ttft=10 tpot=0.3 duration=120 loads=0.7,1,1.3 search=0,15,22 between=0.1,0.4 capacity= servers= skip=600 out=
 while [ $# -gt 0 ]; do
   case $1 in
-    --trace | --model | --fixed | --memory | --ttft | --tpot | --duration | --loads | --search | --capacity | --servers | --out)
+    --trace | --model | --fixed | --memory | --ttft | --tpot | --duration | --loads | --search | --between | --capacity | --servers | --skip | --out)
       [ $# -ge 2 ] || fail "$1 wants a value" 2 ;;&
     --trace) trace=$2 ;;
     --model) ladder=$2 ;;
@@ -24,10 +27,12 @@ while [ $# -gt 0 ]; do
     --duration) duration=$2 ;;
     --loads) loads=$2 ;;
     --search) search=$2 ;;
+    --between) between=$2 ;;
     --capacity) capacity=$2 ;;
     --servers) servers=$2 ;;
+    --skip) skip=$2 ;;
     --out) out=$2 ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
   shift 2
 done
@@ -35,7 +40,8 @@ done
 binary=${LAYERBOOST:-$root/build/release/layerboost}
 [ -n "$out" ] || out=$(mktemp -d)
 quality=${QUALITY:-1.05}
-begin_in "serve/trace.sh $ladder $memory $ttft $tpot $duration $quality ${capacity:-$search}, $(sha256sum <"$trace" | cut -c1-12), $(binary_stamp)"
+begin_in "serve/trace.sh $ladder $memory $ttft $tpot $duration $quality $skip, $(sha256sum <"$trace" | cut -c1-12), $(binary_stamp)"
+awk -v skip="$skip" 'NR == 1 || NR > skip + 1' "$trace" >"$out/trace.csv"
 check_idle
 server=
 trap '[ -z "$server" ] || kill $server 2>/dev/null' EXIT
@@ -75,25 +81,43 @@ stop() {
 
 # replay RATES FILE: what is sent is the same for each server.
 replay() {
-  "$binary" bench --url "$url" --trace "$trace" --rate "$1" --duration "$duration" --turns --ttft "$ttft" --tpot "$tpot" --vocab 49152 --context 8192 \
+  "$binary" bench --url "$url" --trace "$out/trace.csv" --rate "$1" --duration "$duration" --turns --ttft "$ttft" --tpot "$tpot" --vocab 49152 --context 8192 \
     --json "$out/part.json" >&2
   mv "$out/part.json" "$2"
 }
 
-if [ -z "$capacity" ]; then
-  for rate in ${search//,/ }; do
-    file=$out/search.$rate.json
-    if [ ! -s "$file" ]; then
-      start level-0
-      replay "$rate" "$file"
-      stop
-    fi
-    python3 "$root/bench/serve/trace_table.py" --keeps 0.9 "$file" || break
-    capacity=$rate
+# within SERVER RATE: whether the server keeps the targets at this rate; measures it where that hasn't been.
+within() {
+  local file=$out/search.$2.$1.json
+  if [ ! -s "$file" ]; then
+    start "$1"
+    replay "$2" "$file"
+    stop
+  fi
+  python3 "$root/bench/serve/trace_table.py" --keeps 0.9 "$file"
+}
+
+# capacity_of LEVEL: into $found.
+capacity_of() {
+  local low=${between%,*} high=${between#*,} middle try
+  for try in 1 2 3; do
+    middle=$(python3 -c "print(f'{($low * $high) ** 0.5:.3f}')")
+    if within "level-$1" "$middle"; then low=$middle; else high=$middle; fi
   done
-  [ -n "$capacity" ] || fail "level 0 doesn't keep the targets at the lowest rate: give lower ones with --search"
+  found=$low
+  [ "$low" != "${between%,*}" ] || fail "level $1 doesn't keep the targets at any rate tried: give a lower one with --between"
+  [ "$high" != "${between#*,}" ] || fail "level $1 keeps the targets at all rates tried: give a higher one with --between"
+  echo "| level $1 | $low to $high | $(python3 "$root/bench/serve/trace_table.py" --rate "$out/search.$low.level-$1.json") |" >>"$out/capacity.md"
+}
+
+if [ -z "$capacity" ]; then
+  printf '| server | capacity, times the trace | requests/s |\n|---|---|---|\n' >"$out/capacity.md"
+  for level in ${search//,/ }; do
+    capacity_of "$level"
+    [ -n "$capacity" ] || capacity=$found # the first is what loads are counted by
+  done
+  cat "$out/capacity.md"
 fi
-echo "capacity of level 0: $capacity times the trace's own rate" >&2
 for load in ${loads//,/ }; do
   rate=$(python3 -c "print(round($capacity * $load, 4))")
   for name in ${servers//,/ }; do

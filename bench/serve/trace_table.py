@@ -3,6 +3,7 @@
 
     trace_table.py [--out FILE.svg] LOAD.SERVER.json ...     a Markdown table; a plot over time, where matplotlib is there
     trace_table.py --keeps SHARE FILE.json                   exit code 0 if so many of the requests kept the targets
+    trace_table.py --rate FILE.json                          the requests per second that were sent
 """
 
 import argparse
@@ -77,10 +78,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out")
     parser.add_argument("--keeps", type=float)
+    parser.add_argument("--rate", action="store_true")
     parser.add_argument("files", nargs="+")
     options = parser.parse_args()
     if options.keeps is not None:
         sys.exit(0 if result_of(options.files[0])["share_within_targets"] >= options.keeps else 1)
+    if options.rate:
+        print(f"{result_of(options.files[0])['request_rate']:.2f}")
+        return
     table(options.files)
     if options.out:
         try:

@@ -368,7 +368,7 @@ class Estimator {
 }  // namespace
 
 bool is_restriction(const Config& config, const MixerSpec& choice) {
-  return has_attention(choice.kind) && parameter_count(config, choice.kind) == 0;
+  return has_attention(choice.kind) && parameter_count(config, choice) == 0;
 }
 
 EstimatedLosses estimate_losses(const Model& model, MixerSet& mixers, const Calibration& calibration,

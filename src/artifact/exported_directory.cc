@@ -40,9 +40,9 @@ Plan exported_plan(const Checkpoint& checkpoint) {
   }
   check_layers(plan, config, where + ": \"mixers\"");
   for (int layer = 0; layer < config.layers; ++layer) {
-    const MixerKind kind = plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
-    for (const ParameterShape& parameter : parameter_shapes(config, kind))
-      (void)tensor_of(checkpoint, layer, kind, parameter);
+    const MixerSpec& spec = plan.layers[static_cast<std::size_t>(layer)].mixer;
+    for (const ParameterShape& parameter : parameter_shapes(config, spec))
+      (void)tensor_of(checkpoint, layer, spec.kind, parameter);
   }
   return plan;
 }
@@ -51,11 +51,11 @@ MixerParameters exported_parameters(const Checkpoint& checkpoint, const Plan& pl
   const Config& config = checkpoint.config();
   MixerParameters parameters;
   for (int layer = 0; layer < config.layers; ++layer) {
-    const MixerKind kind = plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
-    for (const ParameterShape& parameter : parameter_shapes(config, kind)) {
-      Tensor tensor = tensor_of(checkpoint, layer, kind, parameter);
+    const MixerSpec& spec = plan.layers[static_cast<std::size_t>(layer)].mixer;
+    for (const ParameterShape& parameter : parameter_shapes(config, spec)) {
+      Tensor tensor = tensor_of(checkpoint, layer, spec.kind, parameter);
       tensor.shape = {static_cast<std::int64_t>(parameter.count())};  // any number of dimensions, in one row
-      std::vector<float>& values = parameters[{layer, kind}];
+      std::vector<float>& values = parameters[{layer, spec.kind}];
       values.resize(values.size() + parameter.count());
       read_rows(tensor, 0, 1, values.data() + values.size() - parameter.count());
     }

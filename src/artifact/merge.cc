@@ -44,12 +44,12 @@ MixerProjections own_projections(const Model& model, const std::vector<MixerSpec
   return projections;
 }
 
-MixerParameters merged_parameters(const Config& config, const MixerParameters& planned, const Adapter* adapter,
-                                  const std::string& where) {
+MixerParameters merged_parameters(const Config& config, const MixerParameters& planned,
+                                  std::span<const MixerSpec> specs, const Adapter* adapter, const std::string& where) {
   if (adapter == nullptr || adapter->mixer.empty()) return planned;
-  auto named = named_parameters(config, planned);
+  auto named = named_parameters(config, planned, specs);
   for (const auto& [name, parameter] : adapter->mixer) named[name] = parameter;
-  return parameters_of(config, named, where);
+  return parameters_of(config, named, where, specs);
 }
 
 }  // namespace layerboost

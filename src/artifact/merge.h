@@ -30,8 +30,9 @@ class AdapterChange final : public WeightChange {
 MixerProjections own_projections(const Model& model, const std::vector<MixerSpec>& specs, const WeightChange& change);
 
 /// The parameters of a plan's mixers: the adapter's (nullptr: none) where it has learnt some, else those in the plan's
-/// file. `where` begins messages. Throws Error for tensors that aren't those of mixers of this model.
-MixerParameters merged_parameters(const Config& config, const MixerParameters& planned, const Adapter* adapter,
-                                  const std::string& where);
+/// file. `specs` [L]: the plan's. `where` begins messages. Throws Error for tensors that aren't those of mixers of this
+/// model.
+MixerParameters merged_parameters(const Config& config, const MixerParameters& planned,
+                                  std::span<const MixerSpec> specs, const Adapter* adapter, const std::string& where);
 
 }  // namespace layerboost

@@ -185,7 +185,7 @@ PlannedFiles read_planned_files(const ModelFiles& files) {
     planned.parameters = exported_parameters(checkpoint, planned.plan);
     return planned;
   }
-  planned.parameters = merged_parameters(config, read_plan_maps(planned.plan, files.plan, config),
+  planned.parameters = merged_parameters(config, read_plan_maps(planned.plan, files.plan, config), planned.plan.specs(),
                                          planned.adapter ? &*planned.adapter : nullptr, files.adapter.string());
   return planned;
 }

@@ -10,14 +10,25 @@
 #include "model/safetensors_writer.h"
 
 namespace layerboost {
+namespace {
 
-std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters) {
+/// The layer's, where it is of this kind.
+MixerSpec spec_of(std::span<const MixerSpec> specs, int layer, MixerKind kind) {
+  const auto at = static_cast<std::size_t>(layer);
+  return at < specs.size() && specs[at].kind == kind ? specs[at] : MixerSpec{kind};
+}
+
+}  // namespace
+
+std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters,
+                                                       std::span<const MixerSpec> specs) {
   std::map<std::string, NamedParameter> named;
   for (const auto& [key, values] : parameters) {
     const auto& [layer, kind] = key;
-    LB_CHECK(values.size() == parameter_count(config, kind));
+    const MixerSpec spec = spec_of(specs, layer, kind);
+    LB_CHECK(values.size() == parameter_count(config, spec));
     auto from = values.begin();
-    for (const ParameterShape& shape : parameter_shapes(config, kind)) {
+    for (const ParameterShape& shape : parameter_shapes(config, spec)) {
       const auto end = from + static_cast<std::ptrdiff_t>(shape.count());
       named[fmt::format("layers.{}.{}.{}", layer, name_of(kind), shape.name)] = {shape.shape, {from, end}};
       from = end;
@@ -27,7 +38,7 @@ std::map<std::string, NamedParameter> named_parameters(const Config& config, con
 }
 
 MixerParameters parameters_of(const Config& config, const std::map<std::string, NamedParameter>& named,
-                              const std::string& where) {
+                              const std::string& where, std::span<const MixerSpec> specs) {
   MixerParameters parameters;
   std::size_t used = 0;
   for (int layer = 0; layer < config.layers; ++layer) {
@@ -37,7 +48,7 @@ MixerParameters parameters_of(const Config& config, const std::map<std::string, 
       const auto first = named.lower_bound(prefix);
       if (first == named.end() || !first->first.starts_with(prefix)) continue;
       std::vector<float>& values = parameters[{layer, kind}];
-      for (const ParameterShape& shape : parameter_shapes(config, kind)) {
+      for (const ParameterShape& shape : parameter_shapes(config, spec_of(specs, layer, kind))) {
         const auto tensor = named.find(prefix + shape.name);
         if (tensor == named.end()) fail("{}: has {}, but not {}{}", where, first->first, prefix, shape.name);
         if (tensor->second.shape != shape.shape)
@@ -49,14 +60,15 @@ MixerParameters parameters_of(const Config& config, const std::map<std::string, 
     }
   }
   if (used == named.size()) return parameters;
-  const auto known = named_parameters(config, parameters);
+  const auto known = named_parameters(config, parameters, specs);
   for (const auto& [name, tensor] : named) {
     if (!known.contains(name)) fail("{}: tensor {} is not a parameter of a mixer of this model", where, name);
   }
   LB_CHECK(false);
 }
 
-MixerParameters read_parameters(const std::filesystem::path& path, const Config& config) {
+MixerParameters read_parameters(const std::filesystem::path& path, const Config& config,
+                                std::span<const MixerSpec> specs) {
   const MappedFile file(path);
   std::map<std::string, NamedParameter> named;
   for (auto& [name, tensor] : parse_safetensors(file.bytes(), path.string())) {
@@ -67,12 +79,13 @@ MixerParameters read_parameters(const std::filesystem::path& path, const Config&
     parameter.values.resize(static_cast<std::size_t>(flat.cols()));
     read_rows(flat, 0, 1, parameter.values.data());
   }
-  return parameters_of(config, named, path.string());
+  return parameters_of(config, named, path.string(), specs);
 }
 
-void write_parameters(const std::filesystem::path& path, const Config& config, const MixerParameters& parameters) {
+void write_parameters(const std::filesystem::path& path, const Config& config, const MixerParameters& parameters,
+                      std::span<const MixerSpec> specs) {
   SafetensorsWriter writer;
-  for (const auto& [name, tensor] : named_parameters(config, parameters))
+  for (const auto& [name, tensor] : named_parameters(config, parameters, specs))
     writer.add(name, tensor.shape, tensor.values, DType::f32);
   writer.write(path);
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,15 +16,19 @@ struct NamedParameter {
   std::vector<std::int64_t> shape;
   std::vector<float> values;
 };
-/// "layers.N.KIND.NAME" for each tensor.
-std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters);
+/// "layers.N.KIND.NAME" for each tensor. `specs` [L]: the plan, which says what variants its mixers are; none: all are
+/// as their kinds come.
+std::map<std::string, NamedParameter> named_parameters(const Config& config, const MixerParameters& parameters,
+                                                       std::span<const MixerSpec> specs = {});
 /// The reverse. Throws Error, beginning with `where`, for names that don't exist, tensors that are missing beside
 /// others of the same mixer, and wrong shapes.
 MixerParameters parameters_of(const Config& config, const std::map<std::string, NamedParameter>& named,
-                              const std::string& where);
+                              const std::string& where, std::span<const MixerSpec> specs = {});
 
 /// Reads and writes safetensors with those names, F32. Throws Error.
-MixerParameters read_parameters(const std::filesystem::path& path, const Config& config);
-void write_parameters(const std::filesystem::path& path, const Config& config, const MixerParameters& parameters);
+MixerParameters read_parameters(const std::filesystem::path& path, const Config& config,
+                                std::span<const MixerSpec> specs = {});
+void write_parameters(const std::filesystem::path& path, const Config& config, const MixerParameters& parameters,
+                      std::span<const MixerSpec> specs = {});
 
 }  // namespace layerboost

@@ -25,7 +25,7 @@ MixerParameters some_parameters(const Config& config) {
   MixerParameters parameters;
   for (const auto& [layer, kind] : {std::pair(0, MixerKind::map), std::pair(0, MixerKind::hybrid),
                                     std::pair(1, MixerKind::gated), std::pair(2, MixerKind::hybrid)})
-    for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
+    for (std::size_t i = 0; i < parameter_count(config, {kind}); ++i)
       parameters[{layer, kind}].push_back(static_cast<float>(i) + 1000 * static_cast<float>(layer));
   return parameters;
 }

@@ -68,7 +68,7 @@ MixerParameters read_plan_maps(const Plan& plan, const fs::path& path, const Con
   if (hash != plan.maps->hash)
     fail("{}: has changed since {} was made (\"maps\": expected {}, found {})", file.string(), path.string(),
          printable(plan.maps->hash, 80), hash);
-  MixerParameters maps = read_parameters(file, config);
+  MixerParameters maps = read_parameters(file, config, plan.specs());
   for (std::size_t l = 0; l < plan.layers.size(); ++l) {
     const MixerKind kind = plan.layers[l].mixer.kind;
     if (descriptor_of(kind).fitted_map && !maps.contains({static_cast<int>(l), kind}))

@@ -20,6 +20,7 @@ Json to_json(std::size_t index, const PlanLayer& layer) {
   Json json = {{"layer", index}, {"mixer", name_of(layer.mixer.kind)}};
   for (const SpecField& field : descriptor_of(layer.mixer.kind).fields) json[field.key] = layer.mixer.*field.value;
   if (layer.mixer.full != 0) json["full"] = heads_of(layer.mixer.full);
+  if (layer.mixer.variants != 0) json["variants"] = variant_names(layer.mixer);
   for (const auto& [choice, scores] : layer.scores)
     for (const auto& [measure, loss] : scores) json["scores"][to_string(choice)][measure] = rounded(loss, plan_digits);
   return json;
@@ -69,6 +70,16 @@ HeadSet read_heads(const Json& json, const std::string& where) {
   return heads;
 }
 
+/// "variants": ["x"].
+VariantSet read_variants(const Json& json, MixerKind kind, const std::string& where) {
+  if (descriptor_of(kind).variants.empty()) fail("{}: \"variants\" doesn't go with \"{}\"", where, name_of(kind));
+  try {
+    return variants_of(kind, get<std::vector<std::string>>(json, "variants", where));
+  } catch (const Error& error) {
+    fail("{}: \"variants\": {}", where, error.what());
+  }
+}
+
 MixerSpec read_mixer(const Json& json, const std::string& where) {
   const auto name = get<std::string>(json, "mixer", where);
   const MixerDescriptor* const kind = find_kind(name);
@@ -88,6 +99,7 @@ MixerSpec read_mixer(const Json& json, const std::string& where) {
     if (field.least > 0 || json.contains(field.key))
       spec.*field.value = read_count(json, field.key, field.least, where);
   if (json.contains("full")) spec.full = read_heads(json, where);
+  if (json.contains("variants")) spec.variants = read_variants(json, kind->kind, where);
   return spec;
 }
 
@@ -115,6 +127,7 @@ std::vector<PlanLayer> read_layers(const Json& json, const std::string& file) {
   std::vector<std::string_view> allowed = {"layer", "mixer"};
   for (const SpecField& field : spec_fields()) allowed.emplace_back(field.key);
   allowed.emplace_back("full");
+  allowed.emplace_back("variants");
   allowed.emplace_back("scores");
   for (const Json& item : json) {
     const auto number = get<std::int64_t>(item, "layer", file + ": layers");

@@ -97,8 +97,9 @@ TEST_F(PlanTest, SaysWhatIsWrongWhere) {
   EXPECT_THAT(message_after("\"layer\": 1", "\"layer\": 4"), HasSubstr("layer 4: out of range"));
   EXPECT_THAT(message_after("\"layer\": 1", "\"layer\": 0"), HasSubstr("layer 0: is there twice"));
   EXPECT_THAT(message_after("\"layer\": 1, ", ""), HasSubstr("missing key \"layer\""));
-  EXPECT_THAT(message_after("\"mixer\": \"none\"", "\"mixer\": \"linear\""),
-              HasSubstr("layer 2: \"mixer\" is \"linear\"; allowed: softmax, window, hybrid, gated, map, none"));
+  EXPECT_THAT(
+      message_after("\"mixer\": \"none\"", "\"mixer\": \"linear\""),
+      HasSubstr("layer 2: \"mixer\" is \"linear\"; allowed: softmax, window, hybrid, gated, dual_state, map, none"));
   EXPECT_THAT(message_after("\"window\": 64", "\"window\": 0"), HasSubstr("layer 1: \"window\" is 0; it must be"));
   EXPECT_THAT(message_after("\"window\": 64", "\"window\": 1.5"), HasSubstr("\"window\" is 1.5; it must be"));
   EXPECT_THAT(message_after("\"window\": 64, ", ""), HasSubstr("layer 1: missing key \"window\""));

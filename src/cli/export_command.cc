@@ -21,11 +21,11 @@ struct ExportFlags {
 std::map<std::string, NamedParameter> parameters_of(const PlannedFiles& planned, const Config& config) {
   MixerParameters parameters;
   for (int layer = 0; layer < config.layers; ++layer) {
-    const MixerKind kind = planned.plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
-    if (parameter_count(config, kind) > 0)
-      parameters[{layer, kind}] = parameters_for(config, layer, kind, planned.parameters);
+    const MixerSpec& spec = planned.plan.layers[static_cast<std::size_t>(layer)].mixer;
+    if (parameter_count(config, spec) > 0)
+      parameters[{layer, spec.kind}] = parameters_for(config, layer, spec, planned.parameters);
   }
-  return named_parameters(config, parameters);
+  return named_parameters(config, parameters, planned.plan.specs());
 }
 
 void run_export(const ExportFlags& options) {

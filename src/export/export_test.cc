@@ -125,7 +125,8 @@ TEST_F(Exported, TellsItsPlanWithoutPlanJson) {
   for (const int layer : {0, 3}) {
     const MixerKind kind = plan.layers[static_cast<std::size_t>(layer)].mixer.kind;
     std::vector<float>& values = parameters[{layer, kind}];
-    for (std::size_t i = 0; i < parameter_count(small_.config, kind); ++i) values.push_back(static_cast<float>(i) / 8);
+    for (std::size_t i = 0; i < parameter_count(small_.config, {kind}); ++i)
+      values.push_back(static_cast<float>(i) / 8);
   }
   export_model({*checkpoint_, small_.base, plan, nullptr, named_parameters(small_.config, parameters), ""}, directory_);
   const auto exported = open_checkpoint(directory_);

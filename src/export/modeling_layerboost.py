@@ -8,6 +8,8 @@ Each layer has the mixer that the plan gave it, config.layerboost["mixers"][laye
                   0 and 2 to all of them
     hybrid:W+S    the same, and a linear state of what lies between (LoLCATs)
     gated:W       attention to the last W positions with learned sinks, and a linear state that fades (Lizard)
+    dual_state    linear attention out of two states, of which one fades slowly and one fast (DSLA); dual_state:x+norm:
+                  with two of its variants
     map           a linear map of the normalised input in place of attention
     none          nothing: no norm, no projections, no cache
 
@@ -80,19 +82,23 @@ class MixerSpec(NamedTuple):
     window: int = 0  # of window, hybrid and gated
     sinks: int = 0  # of window and hybrid
     full: tuple = ()  # KV heads with softmax all the same
+    variants: tuple = ()  # of dual_state
 
     @classmethod
     def parse(cls, text: str) -> "MixerSpec":
         mixer, _, heads = text.partition("/full:")
         kind, _, numbers = mixer.partition(":")
-        if kind not in ("softmax", "window", "hybrid", "gated", "map", "none"):
-            raise ValueError(f"unknown mixer {text!r}; this code knows softmax, window, hybrid, gated, map and none")
+        known = ("softmax", "window", "hybrid", "gated", "dual_state", "map", "none")
+        if kind not in known:
+            raise ValueError(f"unknown mixer {text!r}; this code knows {', '.join(known)}")
+        if kind == "dual_state":
+            return cls(kind, variants=tuple(name for name in numbers.split("+") if name))
         window, _, sinks = numbers.partition("+")
         return cls(kind, int(window or 0), int(sinks or 0), tuple(int(head) for head in heads.split(",") if head))
 
     @property
     def attends(self) -> bool:
-        return self.kind in ("softmax", "window", "hybrid", "gated")
+        return self.kind in ("softmax", "window", "hybrid", "gated", "dual_state")
 
 
 class LayerCache:
@@ -100,7 +106,7 @@ class LayerCache:
 
     Softmax keeps all, and so does a window with full heads (in all heads: what the others don't see is masked). Other
     windows keep the last W - 1 and, once they leave it, the first S, in slots of their own. Linear states are kept
-    beside: sums of features times values [B, H, f, d] and of features [B, H, f, 1].
+    beside: sums of features times values [B, H, f, d] and of features [B, H, f, 1]; or dual_state's [B, G, states, d, d].
     """
 
     is_compileable = False
@@ -384,6 +390,71 @@ class Gated(nn.Module):
         return sums / totals.clamp(min=1e-30) * self.linear_scale.float()[:, None, None], after
 
 
+class DualState(nn.Module):
+    """The parameters of a dual_state layer, and what it does between projections (docs/mixers.md of layerboost)."""
+
+    CHUNK = 16  # tokens at a time: with differences of gates as such, so that none is ever too large
+
+    def __init__(self, config, variants):
+        super().__init__()
+        heads, d = config.num_key_value_heads, config.head_dim
+        self.on_x = "x" in variants
+        shape = (config.hidden_size, heads * d) if self.on_x else (heads, d, d)
+        self.history_gate = nn.Parameter(torch.zeros(shape))
+        self.history_bias = nn.Parameter(torch.zeros(heads, d))
+        if "one" not in variants:
+            self.recency_gate = nn.Parameter(torch.zeros(shape))
+            self.recency_bias = nn.Parameter(torch.zeros(heads, d))
+            self.blend = nn.Parameter(torch.zeros(2))
+        self.norm = nn.Parameter(torch.ones(d)) if "norm" in variants else None
+        self.eps = config.rms_norm_eps
+
+    def log_gates(self, x, k):
+        """[B, G, states, T, d]."""
+        batch, heads, length, d = k.shape
+        logits = []
+        for name in ("history", "recency"):
+            gate = getattr(self, name + "_gate", None)
+            if gate is None:
+                continue
+            if self.on_x:
+                z = (x.float() @ gate.float()).view(batch, length, heads, d).transpose(1, 2)
+            else:
+                z = k.float() @ gate.float()
+            logits.append(z + getattr(self, name + "_bias").float()[:, None, :])
+        return (F.logsigmoid(torch.stack(logits, dim=2)) / 16).clamp(min=-50)
+
+    def mix(self, x, q, k, v, step, state):
+        """q [B, H, T, d], k and v [B, G, T, d] before RoPE, of the new positions; x [B, T, D]. Returns the output and
+        the states behind the last position."""
+        batch, heads, length, d = k.shape
+        real = (step.positions >= 0)[:, None, :, None]  # [B, 1, T, 1]
+        logs = self.log_gates(x, k) * real[:, :, None]
+        k, v = k.float() * real, v.float()
+        weights = self.blend.float().softmax(dim=0) if hasattr(self, "blend") else torch.ones(1, device=q.device)
+        q = q.float().view(batch, heads, -1, length, d) / d**0.5  # [B, G, R, T, d]
+        if state is None:
+            state = q.new_zeros(batch, heads, logs.shape[2], d, d)
+        outputs = []
+        for first in range(0, length, self.CHUNK):
+            own = slice(first, first + self.CHUNK)
+            faded, queries, keys, values = logs[:, :, :, own].cumsum(dim=3), q[:, :, :, own], k[:, :, own], v[:, :, own]
+            size = keys.shape[2]
+            causal = torch.ones(size, size, dtype=torch.bool, device=q.device).tril()[:, :, None]
+            decay = (faded[:, :, :, :, None] - faded[:, :, :, None]).masked_fill(~causal, float("-inf")).exp()
+            scores = torch.einsum("s,bgrti,bgui,bgstui->bgrtu", weights, queries, keys, decay)
+            outputs.append(
+                torch.einsum("bgrtu,bguj->bgrtj", scores, values)
+                + torch.einsum("s,bgrti,bgsti,bgsij->bgrtj", weights, queries, faded.exp(), state)
+            )
+            kept = (faded[:, :, :, -1:] - faded).exp() * keys[:, :, None]
+            state = faded[:, :, :, -1, :, None].exp() * state + torch.einsum("bgsui,bguj->bgsij", kept, values)
+        y = torch.cat(outputs, dim=3).view(batch, -1, length, d)
+        if self.norm is not None:
+            y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps) * self.norm.float()
+        return y, (state,)
+
+
 class Attention(nn.Module):
     def __init__(self, config, layer: int, spec: MixerSpec):
         super().__init__()
@@ -400,7 +471,7 @@ class Attention(nn.Module):
             self.k_norm = RMSNorm(d, config.rms_norm_eps)
 
     def forward(self, x, step: Step, cache: Optional[LayerBoostCache], own):
-        """`own`: the layer's Hybrid or Gated, or None."""
+        """`own`: the layer's Hybrid, Gated or DualState, or None."""
         batch, length, _ = x.shape
         kept = cache.layers[self.layer] if cache is not None else None
         q, k, v = (part(x).view(batch, length, -1, self.head_dim) for part in (self.q_proj, self.k_proj, self.v_proj))
@@ -408,6 +479,11 @@ class Attention(nn.Module):
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v, positions = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), step.positions
         state = kept.state if kept is not None else None
+        if self.spec.kind == "dual_state":
+            y, after = own.mix(x, q, k, v, step, None if state is None else state[0])
+            if kept is not None:
+                kept.state = after
+            return self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(batch, length, -1))
         if self.spec.kind == "gated":
             linear, after = own.linear(x, q, self.per_query_head(k), self.per_query_head(v), step, state)
         q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
@@ -457,6 +533,8 @@ class DecoderLayer(nn.Module):
             self.hybrid = Hybrid(config)
         elif self.spec.kind == "gated":
             self.gated = Gated(config)
+        elif self.spec.kind == "dual_state":
+            self.dual_state = DualState(config, self.spec.variants)
         elif self.spec.kind == "map":
             self.map = nn.Linear(config.hidden_size, config.hidden_size)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
@@ -476,7 +554,7 @@ class LayerBoostPreTrainedModel(PreTrainedModel):
     base_model_prefix = "model"
     _no_split_modules = ["DecoderLayer"]
     _skip_keys_device_placement = list(CACHE_NAMES)
-    _keep_in_fp32_modules_strict = ["hybrid", "gated"]
+    _keep_in_fp32_modules_strict = ["hybrid", "gated", "dual_state"]
     _supports_sdpa = True
 
 

@@ -28,10 +28,10 @@ class HealRun {
     const Adapter* const from = plan_.from ? &*plan_.from : nullptr;
     if (from != nullptr && from->alpha != options_.lora.alpha)
       fail("the adapter to begin with has alpha {}: give `alpha` {}", from->alpha, from->alpha);
-    Student student(
-        model_, specs_,
-        merged_parameters(model_.config, read_plan_maps(plan_.plan, plan_.path, model_.config), from, plan_.from_hash),
-        options_.lora, options_.memory);
+    Student student(model_, specs_,
+                    merged_parameters(model_.config, read_plan_maps(plan_.plan, plan_.path, model_.config), specs_,
+                                      from, plan_.from_hash),
+                    options_.lora, options_.memory);
     student_ = &student;
     const std::unique_ptr<HealText> text =
         open_heal_text(model_, {options_.text, options_.valid, options_.length, options_.held_out,
@@ -140,7 +140,7 @@ class HealRun {
     adapter.step = state.best_step;
     adapter.tokens = (plan_.from ? plan_.from->tokens : 0) + state.best_step * options_.tokens_per_step();
     put_pairs(student_->sites(), options_.lora.rank, best, adapter);
-    for (const auto& [name, own] : named_parameters(model_.config, student_->mixer_parameters(best)))
+    for (const auto& [name, own] : named_parameters(model_.config, student_->mixer_parameters(best), specs_))
       adapter.mixer[name] = {own.shape, own.values};
     write_adapter(healed_adapter(directory_), adapter, model_.precision == Precision::f32 ? DType::f32 : DType::bf16);
     adapter_hash_ = adapter_hash(healed_adapter(directory_));

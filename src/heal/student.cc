@@ -40,7 +40,7 @@ Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const 
       mixers_.push_back(nullptr);
     } else if (descriptor_of(spec.kind).fitted_map) {
       mixers_.push_back(
-          make_map_student(model, layer, parameters_for(model.config, layer, spec.kind, parameters), scratch_));
+          make_map_student(model, layer, parameters_for(model.config, layer, spec, parameters), scratch_));
     } else {
       std::unique_ptr<MixerCore> core = make_core(model, layer, spec, parameters);
       const std::span<const float> own = core->parameters();

@@ -23,7 +23,7 @@ MixerParameters random_mixers(const Config& config, int layer) {
   MixerParameters parameters = {{{layer, MixerKind::map}, map}};
   // Of linear states: large enough that the states matter beside the windows.
   for (const auto& [own, kind] : {std::pair(0, MixerKind::hybrid), std::pair(3, MixerKind::gated)})
-    for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
+    for (std::size_t i = 0; i < parameter_count(config, {kind}); ++i)
       parameters[{own, kind}].push_back(static_cast<float>(0.5 * random.normal()));
   return parameters;
 }

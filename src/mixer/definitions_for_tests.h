@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "mixer/dual_state_gates.h"
 #include "mixer/gated_parameters.h"
 #include "mixer/spec.h"
 #include "model/config.h"
@@ -24,7 +25,7 @@ class Definition {
   Definition(const Config& config, const MixerSpec& spec, const Doubles& parameters)
       : config_(config), spec_(spec), parameters_(parameters) {
     std::size_t first = 0;
-    for (const ParameterShape& shape : parameter_shapes(config, spec.kind)) {
+    for (const ParameterShape& shape : parameter_shapes(config, spec)) {
       tensors_.push_back(first);
       first += shape.count();
     }
@@ -32,6 +33,7 @@ class Definition {
 
   /// out [length, H, d]
   [[nodiscard]] Doubles operator()(const DefinitionInputs& in) const {
+    if (spec_.kind == MixerKind::dual_state) return dual_state(in);
     Doubles out;
     for (int i = 0; i < in.length; ++i)
       for (int head = 0; head < config_.heads; ++head) {
@@ -119,6 +121,44 @@ class Definition {
     }
     Doubles out;
     for (int c = 0; c < d(); ++c) out.push_back(near_factor * near[at(c)] + far_factor * far[at(c)]);
+    return out;
+  }
+
+  /// Token after token.
+  [[nodiscard]] Doubles dual_state(const DefinitionInputs& in) const {
+    const int G = config_.kv_heads, ratio = config_.heads / G, states = state_count(spec_);
+    const bool on_x = has_variant(spec_, DualStateVariant::gates_on_x);
+    Doubles out(in.q.size()), state(at(states * G * d() * d())), weights = {1};
+    if (states > 1) {
+      const double a = std::exp(parameters_[tensor(4)]), b = std::exp(parameters_[tensor(4) + 1]);
+      weights = {a / (a + b), b / (a + b)};
+    }
+    for (int t = 0; t < in.length; ++t)
+      for (int s = 0; s < states; ++s)
+        for (int g = 0; g < G; ++g)
+          for (int i = 0; i < d(); ++i) {
+            double z = parameters_[tensor(at(2 * s + 1)) + at(g * d() + i)];
+            for (int j = 0; j < (on_x ? config_.hidden : d()); ++j)
+              z += on_x ? in.x[at(t * config_.hidden + j)] * parameters_[tensor(at(2 * s)) + at((j * G + g) * d() + i)]
+                        : in.k_plain[at((t * G + g) * d() + j)] *
+                              parameters_[tensor(at(2 * s)) + at((g * d() + j) * d() + i)];
+            const double gate = std::exp(std::max(-50.0, -std::log1p(std::exp(-z)) / 16));
+            for (int j = 0; j < d(); ++j) {
+              double& number = state[at(((s * G + g) * d() + i) * d() + j)];
+              number = gate * number + in.k_plain[at((t * G + g) * d() + i)] * in.v[at((t * G + g) * d() + j)];
+              for (int head = g * ratio; head < (g + 1) * ratio; ++head)
+                out[query(t, head) + at(j)] +=
+                    weights[at(s)] / std::sqrt(d()) * in.q_plain[query(t, head) + at(i)] * number;
+            }
+          }
+    for (std::size_t first = 0; has_variant(spec_, DualStateVariant::output_norm) && first < out.size();
+         first += at(d())) {
+      double squares = 0;
+      for (int j = 0; j < d(); ++j) squares += out[first + at(j)] * out[first + at(j)];
+      for (int j = 0; j < d(); ++j)
+        out[first + at(j)] *= parameters_[tensor(tensors_.size() - 1) + at(j)] /
+                              std::sqrt(squares / d() + static_cast<double>(config_.norm_eps));
+    }
     return out;
   }
 

@@ -51,7 +51,8 @@ struct PageLook {
   const char* does;   // a sentence; of kinds with a window, how the sentence about that ends
   const char* style;  // the class of parts.css that its cells have; "other" is there for all
   const char* keeps;  // CostLaw::positions: "all", "window" (and sinks; all in full heads), "nothing"
-  const char* state;  // when CostLaw::state_bytes is that of linear attention: "never", "always", "behind" (the window)
+  const char* state;  // when CostLaw::state_bytes is that of linear attention: "never", "always", "behind" (the
+                      // window); or "two": that of dual_state
 };
 
 struct MixerDescriptor {
@@ -59,14 +60,16 @@ struct MixerDescriptor {
   const char* name;                   // "window"; what its written form begins with
   std::span<const SpecField> fields;  // what follows the name in the written form
   bool full_heads;                    // whether "/full:HEAD,.." may follow: KV heads that keep everything
-  const char* grammar;                // for people: "hybrid:W or hybrid:W+S"
-  bool replacement;                   // whether analysis may try it in place of a layer's own mixer
+  std::span<const char* const>
+      variants;         // names that may follow, "KIND:NAME+NAME"; at most 8; none for kinds with fields
+  const char* grammar;  // for people: "hybrid:W or hybrid:W+S"
+  bool replacement;     // whether analysis may try it in place of a layer's own mixer
 
   AttentionParts weights;  // what it uses of the layer's attention
   /// The tensors of its own parameters, in order; nullptr: it has none.
-  std::vector<ParameterShape> (*parameter_shapes)(const Config& config);
+  std::vector<ParameterShape> (*parameter_shapes)(const Config& config, const MixerSpec& spec);
   /// What they start with before anything is learned, flat; nullptr: it has none, or they are fitted.
-  std::vector<float> (*initial_parameters)(const Config& config);
+  std::vector<float> (*initial_parameters)(const Config& config, const MixerSpec& spec);
   /// Its parameters are a linear map of the layer's normalised input, weight [D, D] and bias [D], which analysis fits,
   /// plans name a file of, and healing leaves as they are.
   bool fitted_map;

@@ -44,7 +44,7 @@ GatedMixer::GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span
       parameters_(parameters.begin(), parameters.end()),
       no_rotation_(std::vector<double>(static_cast<std::size_t>(place.model.config.head_size / 2)), 1) {
   const Config& config = block_.config();
-  LB_CHECK(parameters.size() == parameter_count(config, MixerKind::gated));
+  LB_CHECK(parameters.size() == parameter_count(config, {MixerKind::gated}));
   const GatedParameters<const float> own(config, parameters_);
   q_features_ = own.q_features;
   k_features_ = own.k_features;
@@ -173,7 +173,7 @@ namespace {
 constexpr float initial_gate_bias = 5;
 
 /// In the order of GatedParameters.
-std::vector<ParameterShape> gated_shapes(const Config& config) {
+std::vector<ParameterShape> gated_shapes(const Config& config, const MixerSpec& /*spec*/) {
   const std::int64_t D = config.hidden, H = config.heads;
   std::vector<ParameterShape> shapes = feature_shapes(config);
   shapes.push_back({"gate", {H, D}});
@@ -184,7 +184,7 @@ std::vector<ParameterShape> gated_shapes(const Config& config) {
   return shapes;
 }
 
-std::vector<float> initial_gated(const Config& config) {
+std::vector<float> initial_gated(const Config& config, const MixerSpec& /*spec*/) {
   const auto H = static_cast<std::size_t>(config.heads);
   std::vector<float> values = initial_features(config);
   const auto add = [&](std::size_t count, float value) { values.insert(values.end(), count, value); };
@@ -207,6 +207,7 @@ constinit const MixerDescriptor gated_descriptor = {
     .name = "gated",
     .fields = window_alone,
     .full_heads = false,
+    .variants = {},
     .grammar = "gated:W",
     .replacement = true,
     .weights = AttentionParts::all,

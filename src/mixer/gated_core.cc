@@ -33,7 +33,7 @@ struct GatedCore::Saved {
 
 GatedCore::GatedCore(const Config& config, Precision precision, const MixerSpec& spec, std::vector<float> parameters)
     : config_(config), window_(attention_shape(config, precision, spec)), parameters_(std::move(parameters)) {
-  LB_CHECK(parameters_.size() == parameter_count(config, MixerKind::gated));
+  LB_CHECK(parameters_.size() == parameter_count(config, {MixerKind::gated}));
 }
 
 std::size_t GatedCore::saved_floats(const CoreBatch& batch) const {

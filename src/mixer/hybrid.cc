@@ -35,7 +35,7 @@ HybridMixer::HybridMixer(const MixerPlace& place, const MixerSpec& spec, std::sp
       window_(block_, spec.window, spec.sinks, 1),
       map_size_(feature_map_size(place.model.config)),
       parameters_(parameters.begin(), parameters.end()) {
-  LB_CHECK(parameters.size() == parameter_count(block_.config(), MixerKind::hybrid));
+  LB_CHECK(parameters.size() == parameter_count(block_.config(), {MixerKind::hybrid}));
   const auto H = static_cast<std::size_t>(block_.heads());
   const std::size_t map = static_cast<std::size_t>(block_.config().q_size()) * static_cast<std::size_t>(map_size_);
   const std::span<const float> all = parameters_;
@@ -222,13 +222,13 @@ namespace {
 constexpr float initial_window_weight = 7;
 
 /// q_features [H, d, f], k_features [H, d, f], window_weight [H].
-std::vector<ParameterShape> hybrid_shapes(const Config& config) {
+std::vector<ParameterShape> hybrid_shapes(const Config& config, const MixerSpec& /*spec*/) {
   std::vector<ParameterShape> shapes = feature_shapes(config);
   shapes.push_back({"window_weight", {config.heads}});
   return shapes;
 }
 
-std::vector<float> initial_hybrid(const Config& config) {
+std::vector<float> initial_hybrid(const Config& config, const MixerSpec& /*spec*/) {
   std::vector<float> values = initial_features(config);
   values.insert(values.end(), static_cast<std::size_t>(config.heads), initial_window_weight);
   return values;
@@ -245,6 +245,7 @@ constinit const MixerDescriptor hybrid_descriptor = {
     .name = "hybrid",
     .fields = window_and_sinks,
     .full_heads = false,
+    .variants = {},
     .grammar = "hybrid:W or hybrid:W+S",
     .replacement = true,
     .weights = AttentionParts::all,

@@ -37,7 +37,7 @@ HybridCore::HybridCore(const Config& config, Precision precision, const MixerSpe
     : window_(attention_shape(config, precision, spec)),
       map_size_(feature_map_size(config)),
       parameters_(std::move(parameters)) {
-  LB_CHECK(parameters_.size() == parameter_count(config, MixerKind::hybrid));
+  LB_CHECK(parameters_.size() == parameter_count(config, {MixerKind::hybrid}));
 }
 
 std::size_t HybridCore::saved_floats(const CoreBatch& batch) const {

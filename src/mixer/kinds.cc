@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mixer/dual_state.h"
 #include "mixer/gated.h"
 #include "mixer/hybrid.h"
 #include "mixer/map.h"
@@ -12,8 +13,9 @@
 namespace layerboost {
 namespace {
 
-constexpr const MixerDescriptor* descriptors[] = {&softmax_descriptor, &window_descriptor, &hybrid_descriptor,
-                                                  &gated_descriptor,   &map_descriptor,    &none_descriptor};
+constexpr const MixerDescriptor* descriptors[] = {&softmax_descriptor, &window_descriptor,     &hybrid_descriptor,
+                                                  &gated_descriptor,   &dual_state_descriptor, &map_descriptor,
+                                                  &none_descriptor};
 static_assert(std::size(descriptors) == static_cast<std::size_t>(MixerKind::none) + 1, "one for each kind");
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace layerboost {
 
 /// From the most to the least that a layer keeps of a text; plans and analyses list mixers in this order.
-enum class MixerKind { softmax, window, hybrid, gated, map, none };
+enum class MixerKind { softmax, window, hybrid, gated, dual_state, map, none };
 
 struct MixerDescriptor;
 

@@ -31,7 +31,7 @@ class Kinds : public testing::TestWithParam<const MixerDescriptor*> {
   const Config& config_ = model_->config;
 
   [[nodiscard]] std::unique_ptr<Mixer> mixer() const {
-    return kind_.make({*model_, 0, KvType::bf16}, spec_, std::vector<float>(parameter_count(config_, kind_.kind)));
+    return kind_.make({*model_, 0, KvType::bf16}, spec_, std::vector<float>(parameter_count(config_, spec_)));
   }
 };
 
@@ -53,18 +53,18 @@ TEST_P(Kinds, AreReadAsTheyAreWritten) {
 
 TEST_P(Kinds, HaveParametersThatBeginSomewhere) {
   std::set<std::string> names;
-  for (const ParameterShape& shape : parameter_shapes(config_, kind_.kind)) {
+  for (const ParameterShape& shape : parameter_shapes(config_, spec_)) {
     EXPECT_TRUE(names.insert(shape.name).second) << shape.name;
     EXPECT_GT(shape.count(), 0U) << shape.name;
   }
   EXPECT_EQ(kind_.parameter_shapes != nullptr, kind_.fitted_map || kind_.initial_parameters != nullptr);
   if (kind_.fitted_map) {
-    const auto shapes = parameter_shapes(config_, kind_.kind);
+    const auto shapes = parameter_shapes(config_, spec_);
     ASSERT_EQ(shapes.size(), 2U);
     EXPECT_EQ(shapes[0].shape, (std::vector<std::int64_t>{config_.hidden, config_.hidden}));
     EXPECT_EQ(shapes[1].shape, (std::vector<std::int64_t>{config_.hidden}));
   } else {
-    EXPECT_EQ(initial_parameters(config_, kind_.kind).size(), parameter_count(config_, kind_.kind));
+    EXPECT_EQ(initial_parameters(config_, spec_).size(), parameter_count(config_, spec_));
   }
 }
 
@@ -76,7 +76,7 @@ TEST_P(Kinds, AreTrainedUnlessNothingLearns) {
   }
   EXPECT_FALSE(kind_.fitted_map);
   const auto core = make_core(*model_, 0, spec_);
-  EXPECT_EQ(core->parameters().size(), parameter_count(config_, kind_.kind));
+  EXPECT_EQ(core->parameters().size(), parameter_count(config_, spec_));
 }
 
 TEST_P(Kinds, MakeTheMixerThatTheyDescribe) {
@@ -91,8 +91,8 @@ TEST_P(Kinds, UseProjectionsOfTheirOwn) {
   if (!has_attention(kind_.kind)) return;
   const std::vector<float> before(3 * static_cast<std::size_t>(config_.hidden), 1.0F);
   const auto after = [&](const OwnProjections* own) {
-    const auto made = kind_.make({*model_, 0, KvType::bf16, own}, spec_,
-                                 std::vector<float>(parameter_count(config_, kind_.kind), 0.5F));
+    const auto made =
+        kind_.make({*model_, 0, KvType::bf16, own}, spec_, std::vector<float>(parameter_count(config_, spec_), 0.5F));
     CachePools pools;
     LayerCache cache{&pools, {}};
     const MixerSpan span{0, 3, 0, &cache};
@@ -142,8 +142,10 @@ TEST_P(Kinds, TellThePageTheSameLaw) {
     }
     EXPECT_EQ(kind_.cost.positions(spec_, config_.kv_heads, length), kept) << length;
     const bool there = state == "always" ? length > 0 : state == "behind" && length > window;
-    const auto H = static_cast<std::size_t>(config_.heads), d = static_cast<std::size_t>(config_.head_size);
-    EXPECT_EQ(kind_.cost.state_bytes(config_, spec_, length), there ? 4 * H * d * (d + 1) : 0) << length;
+    const auto H = static_cast<std::size_t>(config_.heads), d = static_cast<std::size_t>(config_.head_size),
+               G = static_cast<std::size_t>(config_.kv_heads);
+    const std::size_t two = state == "two" && length > 0 ? 4 * 2 * G * d * d : 0;
+    EXPECT_EQ(kind_.cost.state_bytes(config_, spec_, length), there ? 4 * H * d * (d + 1) : two) << length;
   }
   EXPECT_EQ(keeps == "nothing", kind_.cost.positions(spec_, config_.kv_heads, 500) == 0);
   EXPECT_EQ(state == "never", kind_.cost.state_bytes(config_, spec_, 500) == 0);

@@ -40,7 +40,7 @@ void MapMixer::forward(const MixerRows& rows, Workspace& workspace) const {
 
 namespace {
 
-std::vector<ParameterShape> map_shapes(const Config& config) {
+std::vector<ParameterShape> map_shapes(const Config& config, const MixerSpec& /*spec*/) {
   const std::int64_t D = config.hidden;
   return {{"weight", {D, D}}, {"bias", {D}}};
 }
@@ -52,6 +52,7 @@ constinit const MixerDescriptor map_descriptor = {
     .name = "map",
     .fields = {},
     .full_heads = false,
+    .variants = {},
     .grammar = "map",
     .replacement = true,
     .weights = AttentionParts::norm,

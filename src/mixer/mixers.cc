@@ -29,7 +29,7 @@ const Mixer& MixerSet::mixer(int layer, const MixerSpec& spec) {
     check_weights(model_.config, layer, spec);
     const auto own = projections_.find({layer, spec.kind});
     slot = descriptor_of(spec.kind).make({model_, layer, kv_, own == projections_.end() ? nullptr : &own->second}, spec,
-                                         parameters_for(model_.config, layer, spec.kind, parameters_));
+                                         parameters_for(model_.config, layer, spec, parameters_));
   }
   return *slot;
 }

@@ -24,7 +24,8 @@ const std::vector<std::vector<MixerSpec>>& plans() {
       specs({"window:16+3/full:0", "window:5/full:1", "window:64+4/full:1", "window:100+70/full:0"}),
       specs({"none", "none", "none", "none"}),
       specs({"hybrid:16+3", "hybrid:5", "hybrid:64+4", "hybrid:200"}),
-      specs({"gated:16", "gated:5", "hybrid:1+1", "gated:80"})};
+      specs({"gated:16", "gated:5", "hybrid:1+1", "gated:80"}),
+      specs({"dual_state", "softmax", "dual_state", "window:5"})};
   return all;
 }
 

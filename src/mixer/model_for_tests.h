@@ -63,8 +63,8 @@ inline MixerParameters random_parameters(const Config& config) {
   MixerParameters parameters;
   Random random(11);
   for (int layer = 0; layer < config.layers; ++layer)
-    for (const MixerKind kind : {MixerKind::map, MixerKind::hybrid, MixerKind::gated})
-      for (std::size_t i = 0; i < parameter_count(config, kind); ++i)
+    for (const MixerKind kind : {MixerKind::map, MixerKind::hybrid, MixerKind::gated, MixerKind::dual_state})
+      for (std::size_t i = 0; i < parameter_count(config, {kind}); ++i)
         parameters[{layer, kind}].push_back(static_cast<float>((kind == MixerKind::map ? 0.1 : 0.6) * random.normal()));
   return parameters;
 }

@@ -7,6 +7,7 @@ constinit const MixerDescriptor none_descriptor = {
     .name = "none",
     .fields = {},
     .full_heads = false,
+    .variants = {},
     .grammar = "none",
     .replacement = true,
     .weights = AttentionParts::none,

@@ -22,17 +22,17 @@ struct ParameterShape {
   [[nodiscard]] std::size_t count() const;
 };
 
-/// The tensors of one layer's mixer of this kind, as its descriptor has them; none for kinds without parameters.
-std::vector<ParameterShape> parameter_shapes(const Config& config, MixerKind kind);
+/// The tensors of one layer's mixer, as its kind's descriptor has them; none for kinds without parameters.
+std::vector<ParameterShape> parameter_shapes(const Config& config, const MixerSpec& spec);
 
 /// Numbers in all of them.
-std::size_t parameter_count(const Config& config, MixerKind kind);
+std::size_t parameter_count(const Config& config, const MixerSpec& spec);
 
 /// What a layer starts with before anything is learned: nearly the window alone. Empty for kinds without parameters.
 /// Requires: the kind's parameters aren't a fitted map.
-std::vector<float> initial_parameters(const Config& config, MixerKind kind);
+std::vector<float> initial_parameters(const Config& config, const MixerSpec& spec);
 
 /// The parameters of a layer's mixer: those given, or initial ones. Throws Error for a fitted map that isn't given.
-std::vector<float> parameters_for(const Config& config, int layer, MixerKind kind, const MixerParameters& given);
+std::vector<float> parameters_for(const Config& config, int layer, const MixerSpec& spec, const MixerParameters& given);
 
 }  // namespace layerboost

@@ -9,6 +9,7 @@ constinit const MixerDescriptor softmax_descriptor = {
     .name = "softmax",
     .fields = {},
     .full_heads = false,
+    .variants = {},
     .grammar = "softmax",
     .replacement = false,
     .weights = AttentionParts::all,

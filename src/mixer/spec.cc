@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "mixer/descriptor.h"
 
 namespace layerboost {
@@ -33,6 +34,17 @@ HeadSet take_heads(std::string_view& text) {
   } while (true);
 }
 
+/// "x+norm"
+VariantSet take_variants(MixerKind kind, std::string_view text) {
+  std::vector<std::string> names;
+  while (true) {
+    const std::size_t end = text.find('+');
+    names.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return variants_of(kind, names);
+    text.remove_prefix(end + 1);
+  }
+}
+
 /// The names of the kinds that are `wanted`, as a list for people.
 template <typename Wanted>
 std::string listed(const Wanted& wanted, std::string_view last) {
@@ -49,6 +61,26 @@ std::string listed(const Wanted& wanted, std::string_view last) {
 bool has_field(MixerKind kind, const SpecField& field) {
   const std::span<const SpecField> fields = descriptor_of(kind).fields;
   return std::any_of(fields.begin(), fields.end(), [&](const SpecField& own) { return own.value == field.value; });
+}
+
+std::vector<std::string> variant_names(const MixerSpec& spec) {
+  std::vector<std::string> names;
+  const std::span<const char* const> all = descriptor_of(spec.kind).variants;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if ((spec.variants >> i & 1) != 0) names.emplace_back(all[i]);
+  return names;
+}
+
+VariantSet variants_of(MixerKind kind, std::span<const std::string> names) {
+  const std::span<const char* const> all = descriptor_of(kind).variants;
+  VariantSet variants = 0;
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(all, name);
+    if (found == all.end())
+      fail("{} has no variant {}; there are: {}", name_of(kind), in_quotes(name), fmt::join(all, ", "));
+    variants = static_cast<VariantSet>(variants | 1U << (found - all.begin()));
+  }
+  return variants;
 }
 
 bool has_attention(MixerKind kind) { return descriptor_of(kind).weights == AttentionParts::all; }
@@ -76,6 +108,7 @@ std::string to_string(const MixerSpec& spec) {
   std::string text = name_of(spec.kind);
   for (const SpecField& field : descriptor_of(spec.kind).fields)
     if (field.least > 0 || spec.*field.value > 0) text += fmt::format("{}{}", field.mark, spec.*field.value);
+  if (spec.variants != 0) text += fmt::format(":{}", fmt::join(variant_names(spec), "+"));
   if (spec.full != 0) text += fmt::format("{}{}", full_heads_mark, fmt::join(heads_of(spec.full), ","));
   return text;
 }
@@ -91,6 +124,10 @@ MixerSpec parse_mixer(std::string_view text) {
         spec.*field.value = take_number(rest);
       }
       valid = valid && spec.*field.value >= field.least;
+    }
+    if (!kind->variants.empty() && rest.starts_with(':')) {
+      spec.variants = take_variants(kind->kind, rest.substr(1));
+      rest = {};
     }
     if (kind->full_heads && rest.starts_with(full_heads_mark)) {
       rest.remove_prefix(full_heads_mark.size());

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,8 +13,12 @@
 
 namespace layerboost {
 
+/// Some of a kind's named variants, a bit for each in the order of MixerDescriptor::variants.
+using VariantSet = std::uint8_t;
+
 /// Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks), "window:64+4/full:0,2" (the same, but
-/// KV heads 0 and 2 keep all positions), "map", ...: the kind's descriptor has the grammar. The numbers of all kinds
+/// KV heads 0 and 2 keep all positions), "dual_state:x+norm" (with two of its variants), "map", ...: the kind's
+/// descriptor has the grammar. The numbers of all kinds
 /// stand side by side, those that a kind doesn't have being 0, so that specs are compared, ordered and used as keys as
 /// the plain values that they are.
 struct MixerSpec {
@@ -20,6 +26,7 @@ struct MixerSpec {
   int window = 0;    // w
   int sinks = 0;     // s
   HeadSet full = 0;  // the KV heads that keep everything, whatever the window
+  VariantSet variants = 0;
 
   auto operator<=>(const MixerSpec&) const = default;
 };
@@ -59,6 +66,10 @@ bool has_attention(MixerKind kind);
 
 /// "softmax", "window", ...
 const char* name_of(MixerKind kind);
+/// The names of a spec's variants, in the order of its kind's.
+std::vector<std::string> variant_names(const MixerSpec& spec);
+/// The set of a kind's variants that have these names. Throws Error naming those that there are.
+VariantSet variants_of(MixerKind kind, std::span<const std::string> names);
 /// The heads of a set, rising: {0, 2}.
 std::vector<int> heads_of(HeadSet heads);
 

@@ -9,7 +9,7 @@ std::unique_ptr<MixerCore> make_core(const Model& model, int layer, const MixerS
                                      const MixerParameters& parameters) {
   const auto make = descriptor_of(spec.kind).make_core;
   LB_CHECK(make != nullptr);
-  return make(model, spec, parameters_for(model.config, layer, spec.kind, parameters));
+  return make(model, spec, parameters_for(model.config, layer, spec, parameters));
 }
 
 }  // namespace layerboost

@@ -10,6 +10,7 @@
 #include "mixer/attention_block.h"
 #include "mixer/attention_core.h"
 #include "mixer/definitions_for_tests.h"
+#include "mixer/dual_state_core.h"
 #include "mixer/gated_core.h"
 #include "mixer/hybrid_core.h"
 #include "mixer/model_for_tests.h"
@@ -128,7 +129,7 @@ TEST(GatedReference, OutputAndGradients) {
   config.hidden = config.heads;  // the gates' logits are the input themselves, through the identity
   const auto H = static_cast<std::size_t>(config.heads);
   const std::size_t sinks = reference["sinks"];
-  std::vector<float> parameters(parameter_count(config, MixerKind::gated));
+  std::vector<float> parameters(parameter_count(config, {MixerKind::gated}));
   const GatedParameters<float> own(config, parameters);
   std::ranges::copy(floats(given["Wq"]["data"]), own.q_features.begin());
   std::ranges::copy(floats(given["Wk"]["data"]), own.k_features.begin());
@@ -166,12 +167,54 @@ TEST(GatedReference, OutputAndGradients) {
   expect_near({dalpha}, gradients["alpha"], "dalpha");
 }
 
+TEST(DualStateReference, OutputAndGradients) {
+  const fs::path file = shared_path() / "reference/mixers/dual_state.json";
+  LB_SKIP_WITHOUT(file);
+  const Json reference = read_json(file), &given = reference["inputs"];
+  Config config = config_of(reference);
+  // The gates' logits are the input themselves, through the identity: [z1, z2].
+  const auto kv = static_cast<std::size_t>(config.kv_size());
+  config.hidden = 2 * config.kv_size();
+  const MixerSpec spec = {.kind = MixerKind::dual_state,
+                          .variants = static_cast<VariantSet>(DualStateVariant::gates_on_x)};
+  std::vector<float> parameters(parameter_count(config, spec));
+  const DualStateParameters<float> own(config, spec, parameters);
+  for (std::size_t s = 0; s < 2; ++s)
+    for (std::size_t i = 0; i < kv; ++i) own.gates[s][(s * kv + i) * kv + i] = 1;
+  std::ranges::copy(floats(given["a"]["data"]), own.blend.begin());
+  const std::vector<float> z[] = {floats(given["z1"]["data"]), floats(given["z2"]["data"])};
+  const int length = reference["T"];
+  std::vector<float> x;
+  for (int t = 0; t < length; ++t)
+    for (const auto& of_state : z)
+      x.insert(x.end(), of_state.begin() + std::ssize(of_state) / length * t,
+               of_state.begin() + std::ssize(of_state) / length * (t + 1));
+  DualStateCore core(config, spec, parameters);
+  const auto q = floats(given["q"]["data"]), k = floats(given["k"]["data"]), v = floats(given["v"]["data"]);
+  const CoreInputs inputs{{1, length}, x.data(), q.data(), k.data(), nullptr, nullptr, v.data()};
+  const Outcome got = run(core, inputs, config, floats(reference["output_gradient"]));
+  const Json& gradients = reference["input_gradients"];
+  expect_near(got.out, reference["output"]["data"], "output");
+  expect_near(got.q_plain, gradients["q"], "dq");
+  expect_near(got.k_plain, gradients["k"], "dk");
+  expect_near(got.v, gradients["v"], "dv");
+  std::vector<float> dz[2];
+  for (std::size_t t = 0; t < static_cast<std::size_t>(length); ++t)
+    for (std::size_t s = 0; s < 2; ++s)
+      for (std::size_t i = 0; i < kv; ++i) dz[s].push_back(got.x[(2 * t + s) * kv + i]);
+  expect_near(dz[0], gradients["z1"], "dz1");
+  expect_near(dz[1], gradients["z2"], "dz2");
+  std::vector<float> slopes = got.parameters;
+  const DualStateParameters<float> named(config, spec, slopes);
+  expect_near({named.blend.begin(), named.blend.end()}, gradients["a"], "da");
+}
+
 class Cores : public testing::TestWithParam<const char*> {
  protected:
   /// Random parameters of a layer of the random model.
   MixerParameters random_parameters() const {
     Random random(3);
-    std::vector<float> values(parameter_count(model_->config, spec_.kind));
+    std::vector<float> values(parameter_count(model_->config, spec_));
     for (float& x : values) x = static_cast<float>(0.5 * random.normal());
     return {{{layer, spec_.kind}, values}};
   }
@@ -298,7 +341,8 @@ TEST_P(Cores, ThreadsDontChangeIt) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Cores,
                          testing::Values("softmax", "window:16+3", "window:16+3/full:1", "window:16+3/full:1,2",
-                                         "window:16/full:0,3", "hybrid:16+3", "hybrid:20", "gated:16"));
+                                         "window:16/full:0,3", "hybrid:16+3", "hybrid:20", "gated:16", "dual_state",
+                                         "dual_state:x", "dual_state:one+norm", "dual_state:x+norm+short"));
 
 }  // namespace
 }  // namespace layerboost

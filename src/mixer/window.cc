@@ -9,6 +9,7 @@ constinit const MixerDescriptor window_descriptor = {
     .name = "window",
     .fields = window_and_sinks,
     .full_heads = true,
+    .variants = {},
     .grammar =
         "window:W or window:W+S (W >= 1 recent positions, S sinks), with /full:HEAD,.. for KV heads that keep "
         "everything",

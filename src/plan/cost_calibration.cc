@@ -192,7 +192,7 @@ CostModel measure_cost(const Model& model, const CostGrid& grid) {
   MixerParameters parameters;
   for (const MixerDescriptor* kind : mixer_descriptors()) {
     for (const Part& part : parts_of(*kind, grid)) parts.push_back(part);
-    if (kind->fitted_map) parameters[{0, kind->kind}] = std::vector<float>(parameter_count(model.config, kind->kind));
+    if (kind->fitted_map) parameters[{0, kind->kind}] = std::vector<float>(parameter_count(model.config, {kind->kind}));
   }
   MixerSet mixers(model, std::move(parameters));
   std::vector<CostSample> rest;

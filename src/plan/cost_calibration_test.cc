@@ -37,6 +37,7 @@ TEST_F(CostCalibrationTest, KeepsTimesByKey) {
                     {"window", {6, 7, 8}},
                     {"hybrid", {11, 12, 13}},
                     {"gated", {14, 15, 16}},
+                    {"dual_state", {17, 18, 0}},
                     {"map", {9, 10, 0}}}});
   const auto read = read_cost(key);
   ASSERT_TRUE(read);
@@ -45,6 +46,7 @@ TEST_F(CostCalibrationTest, KeepsTimesByKey) {
   EXPECT_EQ(read->mixers.at("window").fixed, 6);
   EXPECT_EQ(read->mixers.at("hybrid").row, 12);
   EXPECT_EQ(read->mixers.at("gated").position, 16);
+  EXPECT_EQ(read->mixers.at("dual_state").fixed, 17);
   EXPECT_EQ(read->mixers.at("map").row, 10);
   EXPECT_FALSE(read_cost(cost_key("sha256:other", Precision::bf16)));
   EXPECT_FALSE(read_cost(cost_key("sha256:m", Precision::int8)));

@@ -156,6 +156,18 @@ struct SmallProduct {
   bool accumulate = false;
 };
 
+/// One token of a state that fades by row (kernels/decaying_states.h): S[i] = gates[i] S[i] + k[i] v, then
+/// out[r] = or += sum_i q[r, i] S[i].
+struct StateStep {
+  float* state = nullptr;                                    // [d, width]
+  int d = 0, width = 0;                                      // width: a multiple of 16
+  int heads = 0;                                             // R
+  const float *gates = nullptr, *k = nullptr, *v = nullptr;  // [d], [d], [width]
+  const float* q = nullptr;                                  // [R, d]
+  float* out = nullptr;                                      // [R, width]
+  bool accumulate = false;
+};
+
 struct LinearKernels {
   void (*multiply)(const SmallProduct& product);
   /// to[j, i] = from[i, j], from [n, m]. Strides in floats.
@@ -164,6 +176,11 @@ struct LinearKernels {
   void (*features)(const float* u, int n, float* out);
   /// a[j] *= e^(own - logs[j]), j < n.
   void (*decay_row)(float* a, const float* logs, float own, int n);
+  /// out = factor * x * e^(sign * logs), n numbers; sign * logs <= 88.
+  void (*times_exp)(const float* x, const float* logs, float sign, float factor, int n, float* out);
+  /// out = max(least, factor * log(sigmoid(z + bias))), n numbers.
+  void (*log_gates)(const float* z, const float* bias, float factor, float least, int n, float* out);
+  void (*state_step)(const StateStep& step);
 };
 
 /// All of one level.
