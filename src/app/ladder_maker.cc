@@ -40,8 +40,7 @@ std::vector<MixerSpec> mixers_of(const std::vector<std::string>& words) {
       fail("`to`: {}", error.what());
     }
     const MixerSpec& mixer = mixers.back();
-    if (descriptor_of(mixer.kind).fitted_map)
-      fail("`to` {}: it has parameters that are fitted for each layer, which ladders don't hold", word);
+    check_rung(full_attention, mixer, "`to`");
     if (mixers.size() > 1 && !may_follow(mixers[mixers.size() - 2], mixer))
       fail("`to`: {} doesn't come after {}: name them from the most to the least that they keep", word,
            to_string(mixers[mixers.size() - 2]));

@@ -33,6 +33,12 @@ std::int64_t positions_of(MixerSpec spec) {
 
 bool keeps_everything(const MixerSpec& spec) { return positions_of(spec) == endless; }
 
+/// Whether its parameters say nothing before they are fitted or trained.
+bool must_be_trained(MixerKind kind) {
+  const MixerDescriptor& descriptor = descriptor_of(kind);
+  return descriptor.fitted_map || (descriptor.parameter_shapes != nullptr && !descriptor.replacement);
+}
+
 bool keeps_state(const MixerSpec& spec) { return descriptor_of(spec.kind).cost.state_bytes != no_state; }
 
 // ---- hashes
@@ -236,7 +242,7 @@ bool is_ladder_directory(const fs::path& path) {
 }
 
 bool may_follow(const MixerSpec& from, const MixerSpec& to) {
-  if (from == to || descriptor_of(to.kind).fitted_map || !descriptor_of(to.kind).folds) return false;
+  if (from == to || must_be_trained(to.kind) || !descriptor_of(to.kind).folds) return false;
   if (keeps_everything(from)) return true;
   if (keeps_everything(to) || to.window > from.window || to.sinks > from.sinks) return false;
   if ((to.full & ~from.full) != 0 || (keeps_state(to) && !keeps_state(from))) return false;
@@ -247,8 +253,8 @@ bool may_follow(const MixerSpec& from, const MixerSpec& to) {
 void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where) {
   if (may_follow(from, to)) return;
   if (from == to) fail("{}: changes nothing, the layer has {} already", where, to_string(from));
-  if (descriptor_of(to.kind).fitted_map)
-    fail("{}: {} has parameters that are fitted for each layer, which ladders don't hold", where, to_string(to));
+  if (must_be_trained(to.kind))
+    fail("{}: {} has parameters that are learnt for each layer, which ladders don't hold", where, to_string(to));
   if (!descriptor_of(to.kind).folds)
     fail("{}: {} can't take over what another mixer kept of a text, as running texts do", where, to_string(to));
   fail(

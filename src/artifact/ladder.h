@@ -90,8 +90,8 @@ Ladder read_ladder(const fs::path& file);
 /// its levels.
 void check_ladder(const Ladder& ladder, const Config& config, const std::string& model_hash, const std::string& where);
 
-/// Whether a layer that has `from` may go on to `to`: another mixer, without parameters that would have to be fitted,
-/// into which what `from` kept of any text can be folded, and which keeps no more. Unless `from` keeps everything, its
+/// Whether a layer that has `from` may go on to `to`: another mixer, without parameters that would have to be fitted
+/// or trained, into which what `from` kept of any text can be folded, and which keeps no more. Unless `from` keeps everything, its
 /// window is no wider, and it has no other whole heads, no more sinks, and no linear state where there was none.
 bool may_follow(const MixerSpec& from, const MixerSpec& to);
 

@@ -142,7 +142,8 @@ TEST_F(LadderFile, RefusesRungsThatMakeNoSense) {
   EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"window:128+4/full:0\"}"), HasSubstr("never gives back"));
   EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"softmax\"}"), HasSubstr("never gives back"));
   EXPECT_THAT(with("{\"layer\": 3, \"mixer\": \"window:1\"}"), HasSubstr("never gives back"));
-  EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"map\"}"), HasSubstr("fitted"));
+  EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"map\"}"), HasSubstr("learnt for each layer"));
+  EXPECT_THAT(with("{\"layer\": 0, \"mixer\": \"dual_state\"}"), HasSubstr("learnt for each layer"));
   EXPECT_THAT(with("{\"layer\": 1, \"mixer\": \"window:99999999999999999999\"}"), HasSubstr("rung 3: "));
   EXPECT_EQ(with("{\"layer\": 1, \"mixer\": \"none\"}"), "no error");
   EXPECT_EQ(with("{\"layer\": 0, \"mixer\": \"window:128+4/full:0\"}"), "no error");

@@ -196,7 +196,8 @@ TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {
   expect_refused({"--to", "linear"}, "--to: unknown mixer \"linear\"");
   expect_refused({"--to", "window:8+2,window:16+2"}, "name them from the most to the least");
   expect_refused({"--to", "window:8+2,window:8+2"}, "--to: window:8+2 doesn't come after");
-  expect_refused({"--to", "map"}, "--to map: it has parameters that are fitted");
+  expect_refused({"--to", "map"}, "--to: map has parameters that are learnt for each layer");
+  expect_refused({"--to", "dual_state"}, "--to: dual_state has parameters that are learnt for each layer");
   expect_refused({"--to", "softmax"}, "no layer is left that it would change");
   expect_refused({"--to", "window:8+999"}, "\"sinks\" is 999");
   expect_refused({"--rungs", "4", "--to", "window:8+2"}, "--rungs 4: with window:8+2, at most 3 are possible");
