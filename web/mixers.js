@@ -76,7 +76,7 @@ function mixerStateBytes(mixer, model, length) {
   const known = mixerKinds[mixer.kind];
   const there = {never: false, always: length > 0, behind: length > mixer.window + mixer.sinks};
   if (known && known.state === 'two')
-    return length > 0 ? 4 * (mixer.variants.includes('one') ? 1 : 2) * (model.kv_heads || model.heads) * model.head_size ** 2 : 0;
+    return length > 0 ? 4 * (mixer.variants.includes('one') ? 1 : 2) * model.kv_heads * model.head_size ** 2 : 0;
   return known && there[known.state] ? 4 * model.heads * model.head_size * (model.head_size + 1) : 0;
 }
 

@@ -57,7 +57,7 @@ def model_info(work):
 
 def write_plan(directory, model, random):
     """All kinds of mixers, several widths of windows, sinks or none; the map is a small random one."""
-    kinds = ["softmax", "window:32+4", "hybrid:48+2", "none", "window:16+1", "gated:40", "window:64", "hybrid:24", "window:32+4/full:1"]
+    kinds = ["softmax", "window:32+4", "hybrid:48+2", "none", "window:16+1", "gated:40", "window:64", "hybrid:24", "window:32+4/full:1", "dual_state", "dual_state:one+norm"]
     mixers = [kinds[layer % len(kinds)] if layer > 2 else "softmax" for layer in range(model["layers"])]
     mixers[7] = "map"
     size = model["hidden"]
@@ -67,8 +67,11 @@ def write_plan(directory, model, random):
     for layer, mixer in enumerate(mixers):
         written, _, full = mixer.partition("/full:")
         kind, _, numbers = written.partition(":")
-        window, _, sinks = numbers.partition("+")
         layers.append({"layer": layer, "mixer": kind})
+        if kind == "dual_state":
+            layers[-1]["variants"] = [name for name in numbers.split("+") if name]
+            continue
+        window, _, sinks = numbers.partition("+")
         if window:
             layers[-1]["window"] = int(window)
         if sinks:
@@ -82,8 +85,8 @@ def write_plan(directory, model, random):
 
 
 def mixer_parameters(mixers, model, random):
-    """Random ones of hybrid and gated, near what healing might find."""
-    H, d, tensors = model["heads"], model["head_size"], {}
+    """Random ones of hybrid, gated and dual_state, near what healing might find."""
+    H, G, d, tensors = model["heads"], model["kv_heads"], model["head_size"], {}
 
     def put(name, shape, mean, spread):
         tensors[name] = random.normal(mean, spread, shape).astype(np.float32)
@@ -96,6 +99,15 @@ def mixer_parameters(mixers, model, random):
             put(prefix + "k_features", (H, d, d // 2), 0, 0.2)
         if kind == "hybrid":
             put(prefix + "window_weight", H, 4, 0.5)
+        if kind == "dual_state":
+            put(prefix + "history_gate", (G, d, d), 0, 0.1)
+            put(prefix + "history_bias", (G, d), 3, 1)
+            if "one" not in mixer:
+                put(prefix + "recency_gate", (G, d, d), 0, 0.1)
+                put(prefix + "recency_bias", (G, d), 0, 1)
+                put(prefix + "blend", 2, 0, 1)
+            if "norm" in mixer:
+                put(prefix + "norm", d, 0.3, 0.02)
         if kind == "gated":
             put(prefix + "gate", (H, model["hidden"]), 0, 0.02)
             put(prefix + "gate_bias", H, 3, 0.5)

@@ -82,7 +82,7 @@ stop() {
 # replay RATES FILE: what is sent is the same for each server.
 replay() {
   "$binary" bench --url "$url" --trace "$out/trace.csv" --rate "$1" --duration "$duration" --turns --ttft "$ttft" --tpot "$tpot" --vocab 49152 --context 8192 \
-    --json "$out/part.json" >&2
+    --json "$out/part.json" >&2 || fail "this replay failed: $2 is missing"
   mv "$out/part.json" "$2"
 }
 
@@ -106,11 +106,12 @@ capacity_of() {
   done
   found=$low
   [ "$low" != "${between%,*}" ] || fail "level $1 doesn't keep the targets at any rate tried: give a lower one with --between"
-  [ "$high" != "${between#*,}" ] || fail "level $1 keeps the targets at all rates tried: give a higher one with --between"
-  echo "| level $1 | $low to $high | $(python3 "$root/bench/serve/trace_table.py" --rate "$out/search.$low.level-$1.json") |" >>"$out/capacity.md"
+  [ "$high" != "${between#*,}" ] && high="to $high" || high="or more"
+  echo "| level $1 | $low $high | $(python3 "$root/bench/serve/trace_table.py" --rate "$out/search.$low.level-$1.json") |" >>"$out/capacity.md"
 }
 
 if [ -z "$capacity" ]; then
+  [[ $search == 0 || $search == 0,* ]] || fail "--search: begins with 0, the level that loads are counted by" 2
   printf '| server | capacity, times the trace | requests/s |\n|---|---|---|\n' >"$out/capacity.md"
   for level in ${search//,/ }; do
     capacity_of "$level"
@@ -118,6 +119,9 @@ if [ -z "$capacity" ]; then
   done
   cat "$out/capacity.md"
 fi
+[ ! -e "$out/counted-by" ] || [ "$(cat "$out/counted-by")" = "$capacity" ] ||
+  fail "$out holds loads that are counted by a capacity of $(cat "$out/counted-by"), not of $capacity: give another --out" 2
+echo "$capacity" >"$out/counted-by"
 for load in ${loads//,/ }; do
   rate=$(python3 -c "print(round($capacity * $load, 4))")
   for name in ${servers//,/ }; do
@@ -128,4 +132,4 @@ for load in ${loads//,/ }; do
     stop
   done
 done
-python3 "$root/bench/serve/trace_table.py" --out "$out/trace.svg" "$out"/[0-9]*.json
+"$([ -x "$python" ] && echo "$python" || echo python3)" "$root/bench/serve/trace_table.py" --out "$out/trace.svg" "$out"/[0-9]*.json

@@ -11,6 +11,7 @@
 #include "app/check_files.h"
 #include "artifact/boosted_directory.h"
 #include "artifact/healed_directory.h"
+#include "artifact/ladder_weights.h"
 #include "artifact/model_store.h"
 #include "artifact/opened_ladder.h"
 #include "base/cpu.h"
@@ -22,6 +23,7 @@
 #include "base/progress.h"
 #include "eval/self_text.h"
 #include "eval/text_data.h"
+#include "heal/heal_text.h"
 #include "heal/student.h"
 #include "mixer/descriptor.h"
 #include "plan/cost_calibration.h"
@@ -40,7 +42,9 @@ std::vector<MixerSpec> mixers_of(const std::vector<std::string>& words) {
       fail("`to`: {}", error.what());
     }
     const MixerSpec& mixer = mixers.back();
-    check_rung(full_attention, mixer, "`to`");
+    check_rung(full_attention, mixer, "`to`", true);
+    if (must_be_trained(mixer.kind) && words.size() > 1)
+      fail("`to`: {} stands alone: layers that learn it go on to nothing else", word);
     if (mixers.size() > 1 && !may_follow(mixers[mixers.size() - 2], mixer))
       fail("`to`: {} doesn't come after {}: name them from the most to the least that they keep", word,
            to_string(mixers[mixers.size() - 2]));
@@ -92,7 +96,8 @@ class LadderMaker {
     remove_leftovers(directory_);
     load();
     copy_level_0();
-    if (!there_) choose();
+    if (!there_) chain() ? train() : choose();
+    use_learnt();
     measure();
     return std::move(opened_.ladder);
   }
@@ -141,11 +146,13 @@ class LadderMaker {
     search_.tries = options_.tries;
     for (const int layer : options_.keep)
       if (layer >= config.layers) fail("`keep` {}: the model's layers are 0 to {}", layer, config.layers - 1);
-    const int most = most_rungs(opened_.ladder.level_0, search_);
+    const int most =
+        chain() ? static_cast<int>(trainable_layers().size()) : most_rungs(opened_.ladder.level_0, search_);
     if (most == 0) fail("`to` {}: no layer is left that it would change", fmt::join(options_.to, ","));
     search_.rungs = options_.rungs.value_or(std::max(1, most * 3 / 4));
     if (search_.rungs > most)
       fail("`rungs` {}: with {}, at most {} are possible", search_.rungs, fmt::join(options_.to, ","), most);
+    if (chain()) return look_at_training(config);
     Ladder all = opened_.ladder;  // whether each mixer is one of this model
     for (int layer = 0; layer < config.layers; ++layer) {
       MixerSpec now = all.level_0[static_cast<std::size_t>(layer)];
@@ -158,21 +165,47 @@ class LadderMaker {
     check_ladder(all, config, all.model_hash, "`to`");
   }
 
+  /// Whether the rungs' mixer must be trained: then it is the only one.
+  [[nodiscard]] bool chain() const { return must_be_trained(search_.to.front().kind); }
+
+  [[nodiscard]] std::vector<int> trainable_layers() const {
+    std::vector<int> layers;
+    const std::vector<MixerSpec>& specs = opened_.ladder.level_0;
+    for (int layer = 0; layer < static_cast<int>(specs.size()); ++layer)
+      if (!search_.keep.contains(layer) && may_follow(specs[static_cast<std::size_t>(layer)], search_.to.front(), true))
+        layers.push_back(layer);
+    return layers;
+  }
+
+  void look_at_training(const Config& config) const {
+    const std::string mixer = to_string(search_.to.front());
+    if (level_0_) fail("`to` {}: layers learn from the unchanged model; give that, not a plan", mixer);
+    if (options_.compute.precision == Precision::int8)
+      fail("`to` {}: layers learn in bf16 or f32: give `precision` bf16", mixer);
+    check_sizes_for_healing(config);
+    for (const std::string& file : files_of(options_.chain.text)) check_input(file, "train-text");
+  }
+
   /// What identifies a text: its content.
   static std::string content_of(const std::string& file) { return file.empty() ? "self" : read_text(file).hash; }
 
   [[nodiscard]] Json what_chooses() const {
-    return {{"to", options_.to},
-            {"rungs", search_.rungs},
-            {"keep", options_.keep},
-            {"retrieval_weight", options_.retrieval_weight},
-            {"tries", options_.tries},
-            {"text", content_of(options_.text)},
-            {"tokens", options_.tokens},
-            {"length", options_.length},
-            {"retrieval_items", options_.retrieval_items},
-            {"precision", name_of(options_.compute.precision)},
-            {"seed", options_.compute.seed}};
+    Json json = {{"to", options_.to},
+                 {"rungs", search_.rungs},
+                 {"keep", options_.keep},
+                 {"retrieval_weight", options_.retrieval_weight},
+                 {"tries", options_.tries},
+                 {"text", content_of(options_.text)},
+                 {"tokens", options_.tokens},
+                 {"length", options_.length},
+                 {"retrieval_items", options_.retrieval_items},
+                 {"precision", name_of(options_.compute.precision)},
+                 {"seed", options_.compute.seed}};
+    if (chain()) {
+      json["train_text"] = options_.chain.text;
+      json["train_tokens"] = options_.chain.tokens;
+    }
+    return json;
   }
 
   /// Nobody else's work is overwritten.
@@ -212,14 +245,19 @@ class LadderMaker {
     if (found.context != ladder.context)
       for (auto& quality : found.quality) quality.reset();
     found.context = ladder.context;
-    there_ = written_by_hand || was("rungs") == ladder.options["rungs"];
-    if (!there_) {
+    if (chain()) {
+      there_ = found.top() >= search_.rungs;
+      found.options["rungs"] = ladder.options["rungs"];
+    } else {
+      there_ = written_by_hand || was("rungs") == ladder.options["rungs"];
+    }
+    if (!there_ && !chain()) {
       measured_before_ = std::move(found.quality);
       ladder.measured_on = found.measured_on;
       return;
     }
     ladder = std::move(found);
-    note("{} has its {} rungs already", file_.string(), ladder.top());
+    note("{} has {} rungs already", file_.string(), ladder.top());
   }
 
   /// Whether a directory has the files of this level 0, left by a run that was stopped.
@@ -268,14 +306,44 @@ class LadderMaker {
 
   // ---- the rungs
 
+  Calibration calibration() const {
+    const bool questions = options_.retrieval_weight > 0 && options_.retrieval_items > 0;
+    return make_calibration(*opened_.opened.model, {options_.text, options_.tokens, options_.length,
+                                                    questions ? options_.retrieval_items : 0, options_.compute.seed});
+  }
+
+  void train() {
+    options_.chain.length = options_.length;
+    note("1/2 the rungs: {} of {}, {} tokens each", search_.rungs, to_string(search_.to.front()),
+         options_.chain.tokens);
+    Ladder& ladder = opened_.ladder;
+    const Calibration chosen_by = calibration();
+    train_rungs({opened_.opened, options_.chain, search_.to.front(), search_.rungs, trainable_layers(),
+                 options_.retrieval_weight, chosen_by, options_.compute.seed, directory_,
+                 [&] {
+                   ladder.options["chosen"] = hash_of(ladder.rungs);
+                   save();
+                 }},
+                ladder);
+  }
+
+  /// The opened model has a set of mixers without what layers have learnt since.
+  void use_learnt() {
+    const Ladder& ladder = opened_.ladder;
+    if (ladder.weights_hash.empty()) return;
+    const Model& model = *opened_.opened.model;
+    opened_.opened.mixers = std::make_unique<MixerSet>(model);
+    use_weights(*opened_.opened.mixers, model,
+                read_ladder_weights(ladder_weights_file(directory_), model.config, ladder.specs(ladder.top()),
+                                    ladder.weights_hash));
+  }
+
   void choose() {
     note("1/2 the rungs: {} of {}", search_.rungs, fmt::join(options_.to, ", "));
     const Model& model = *opened_.opened.model;
     Ladder& ladder = opened_.ladder;
     const bool questions = options_.retrieval_weight > 0 && options_.retrieval_items > 0;
-    const Calibration calibration =
-        make_calibration(model, {options_.text, options_.tokens, options_.length,
-                                 questions ? options_.retrieval_items : 0, options_.compute.seed});
+    const Calibration calibration = this->calibration();
     // Losses are counted from level 0; where that is the unchanged model, it is the same.
     std::optional<JointLoss> joint;
     const std::string key = fmt::format("{} {} {} {} {}", model.hash, ladder.plan_hash, ladder.adapter_hash,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/compute_options.h"
+#include "app/ladder_chain.h"
 #include "app/ladder_quality.h"
 #include "artifact/ladder.h"
 
@@ -27,6 +28,7 @@ struct LadderOptions {
   int tokens = 12 * 1024;
   int length = 1024;
   int retrieval_items = 18;
+  LadderChainOptions chain;  // of mixers that must be trained
   // What the levels are measured on.
   LadderQualityOptions quality;
   bool retrieval_given = false;  // else the lengths are cut to the model's positions

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "artifact/json_layout.h"
+#include "artifact/ladder_weights.h"
 #include "artifact/plan.h"
 #include "base/error.h"
 #include "base/in_quotes.h"
@@ -33,10 +34,9 @@ std::int64_t positions_of(MixerSpec spec) {
 
 bool keeps_everything(const MixerSpec& spec) { return positions_of(spec) == endless; }
 
-/// Whether its parameters say nothing before they are fitted or trained.
-bool must_be_trained(MixerKind kind) {
-  const MixerDescriptor& descriptor = descriptor_of(kind);
-  return descriptor.fitted_map || (descriptor.parameter_shapes != nullptr && !descriptor.replacement);
+/// Parameters that are fitted are in no ladder.
+bool may_be_had(MixerKind kind, bool learnt) {
+  return !must_be_trained(kind) || (learnt && !descriptor_of(kind).fitted_map);
 }
 
 bool keeps_state(const MixerSpec& spec) { return descriptor_of(spec.kind).cost.state_bytes != no_state; }
@@ -44,7 +44,8 @@ bool keeps_state(const MixerSpec& spec) { return descriptor_of(spec.kind).cost.s
 // ---- hashes
 
 std::string hashed_begin(const Ladder& ladder) {
-  return ladder.model_hash + "\n" + ladder.plan_hash + "\n" + ladder.adapter_hash + "\n";
+  std::string begin = ladder.model_hash + "\n" + ladder.plan_hash + "\n" + ladder.adapter_hash + "\n";
+  return ladder.weights_hash.empty() ? begin : begin + ladder.weights_hash + "\n";
 }
 
 std::string level_hash_of(std::string begin, const std::vector<std::string>& mixers) {
@@ -126,7 +127,7 @@ void read_rungs(const Json& json, const std::string& file, Ladder& ladder) {
       fail("{}: \"layer\" is {}; the model's layers are 0 to {}", where, layer, specs.size() - 1);
     const Rung rung{static_cast<int>(layer), read_mixer(get<std::string>(item, "mixer", where), where)};
     MixerSpec& now = specs[at(rung.layer)];
-    check_rung(now, rung.mixer, fmt::format("{}, layer {}", where, rung.layer));
+    check_rung(now, rung.mixer, fmt::format("{}, layer {}", where, rung.layer), !ladder.weights_hash.empty());
     now = rung.mixer;
     ladder.rungs.push_back(rung);
   });
@@ -241,8 +242,8 @@ bool is_ladder_directory(const fs::path& path) {
   return fs::is_regular_file(ladder_file(path), ignored);
 }
 
-bool may_follow(const MixerSpec& from, const MixerSpec& to) {
-  if (from == to || must_be_trained(to.kind) || !descriptor_of(to.kind).folds) return false;
+bool may_follow(const MixerSpec& from, const MixerSpec& to, bool learnt) {
+  if (from == to || !may_be_had(to.kind, learnt) || !descriptor_of(to.kind).folds(to)) return false;
   if (keeps_everything(from)) return true;
   if (keeps_everything(to) || to.window > from.window || to.sinks > from.sinks) return false;
   if ((to.full & ~from.full) != 0 || (keeps_state(to) && !keeps_state(from))) return false;
@@ -250,12 +251,12 @@ bool may_follow(const MixerSpec& from, const MixerSpec& to) {
   return positions_of(to) < positions_of(from) || to.full != from.full || less_state || to.kind > from.kind;
 }
 
-void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where) {
-  if (may_follow(from, to)) return;
+void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where, bool learnt) {
+  if (may_follow(from, to, learnt)) return;
   if (from == to) fail("{}: changes nothing, the layer has {} already", where, to_string(from));
-  if (must_be_trained(to.kind))
-    fail("{}: {} has parameters that are learnt for each layer, which ladders don't hold", where, to_string(to));
-  if (!descriptor_of(to.kind).folds)
+  if (!may_be_had(to.kind, learnt))
+    fail("{}: {} has parameters that are learnt for each layer, which this ladder doesn't hold", where, to_string(to));
+  if (!descriptor_of(to.kind).folds(to))
     fail("{}: {} can't take over what another mixer kept of a text, as running texts do", where, to_string(to));
   fail(
       "{}: {} comes after {}, and a ladder never gives back what it took (no wider window, no more sinks, no other "
@@ -284,9 +285,10 @@ Ladder read_ladder(const fs::path& file) {
   const std::string where = file.string();
   const Json json = read_json(file);
   check_format(json, ladder_format, ladder_version, where);
-  refuse_unknown_keys(
-      json, {"format", "version", "model", "level_0", "rungs", "context", "quality", "measured_on", "options", "run"},
-      where);
+  refuse_unknown_keys(json,
+                      {"format", "version", "model", "level_0", "weights", "rungs", "context", "quality", "measured_on",
+                       "options", "run"},
+                      where);
   const Json model = get<Json>(json, "model", where);
   refuse_unknown_keys(model, {"name", "path", "hash"}, where + ": model");
   Ladder ladder;
@@ -294,6 +296,7 @@ Ladder read_ladder(const fs::path& file) {
   ladder.model_path = get_or<std::string>(model, "path", "", where + ": model");
   ladder.model_hash = get<std::string>(model, "hash", where + ": model");
   read_level_0(get<Json>(json, "level_0", where), where + ": level_0", ladder);
+  ladder.weights_hash = get_or<std::string>(json, "weights", "", where);
   read_rungs(json, where, ladder);
   ladder.context = get_or<int>(json, "context", ladder.context, where);
   if (ladder.context < 1) fail("{}: \"context\" is {}; it must be at least 1", where, ladder.context);
@@ -316,6 +319,7 @@ void write_ladder(const fs::path& file, const Ladder& ladder) {
       {"level_0", level_0},
       {"rungs", Json::array()},
       {"context", ladder.context}};
+  if (!ladder.weights_hash.empty()) json["weights"] = ladder.weights_hash;
   for (const Rung& rung : ladder.rungs) json["rungs"].push_back(to_json(rung));
   for (std::size_t level = 0; level < ladder.quality.size(); ++level)
     if (ladder.quality[level]) json["quality"].push_back(to_json(static_cast<int>(level), *ladder.quality[level]));

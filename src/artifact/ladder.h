@@ -59,6 +59,7 @@ struct Ladder {
   std::string plan_hash;           // of plan.json; empty: none
   std::string adapter_hash;        // of adapter.safetensors; empty: none
   std::vector<MixerSpec> level_0;  // [L]
+  std::string weights_hash;        // of ladder.safetensors, what its layers have learnt; empty: none
   std::vector<Rung> rungs;
   /// [rungs + 1] by level; nothing where it wasn't measured, or its mixers have changed since.
   std::vector<std::optional<LevelQuality>> quality;
@@ -90,13 +91,14 @@ Ladder read_ladder(const fs::path& file);
 /// its levels.
 void check_ladder(const Ladder& ladder, const Config& config, const std::string& model_hash, const std::string& where);
 
-/// Whether a layer that has `from` may go on to `to`: another mixer, without parameters that would have to be fitted
-/// or trained, into which what `from` kept of any text can be folded, and which keeps no more. Unless `from` keeps everything, its
-/// window is no wider, and it has no other whole heads, no more sinks, and no linear state where there was none.
-bool may_follow(const MixerSpec& from, const MixerSpec& to);
+/// Whether a layer that has `from` may go on to `to`: another mixer, without parameters that would have to be fitted or
+/// (unless `learnt`: there are weights) trained, into which what `from` kept of any text can be folded, and which keeps
+/// no more. Unless `from` keeps everything, its window is no wider, and it has no other whole heads, no more sinks, and
+/// no linear state where there was none.
+bool may_follow(const MixerSpec& from, const MixerSpec& to, bool learnt = false);
 
 /// Throws Error, its message beginning with `where`, that says why not, unless may_follow().
-void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where);
+void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& where, bool learnt = false);
 
 /// One line for each rung and for each level's figures. Completely or not at all. Throws Error.
 void write_ladder(const fs::path& file, const Ladder& ladder);

@@ -9,6 +9,7 @@
 #include "artifact/model_store.h"
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "base/log.h"
 
 namespace layerboost {
 namespace {
@@ -160,6 +161,19 @@ void check_model_hash(const ModelFiles& files) {
          files.checkpoint->path().string(), hash);
 }
 
+namespace {
+
+void warn_of_untrained(const PlannedFiles& planned, const fs::path& plan) {
+  for (std::size_t layer = 0; layer < planned.plan.layers.size(); ++layer) {
+    const MixerSpec& mixer = planned.plan.layers[layer].mixer;
+    if (!must_be_trained(mixer.kind) || planned.parameters.contains({static_cast<int>(layer), mixer.kind})) continue;
+    return warn("{}: {} of layer {} hasn't been trained, and says nothing as it is: heal the plan first", plan.string(),
+                to_string(mixer), layer);
+  }
+}
+
+}  // namespace
+
 PlannedFiles read_planned_files(const ModelFiles& files) {
   PlannedFiles planned;
   const Checkpoint& checkpoint = *files.checkpoint;
@@ -187,6 +201,7 @@ PlannedFiles read_planned_files(const ModelFiles& files) {
   }
   planned.parameters = merged_parameters(config, read_plan_maps(planned.plan, files.plan, config), planned.plan.specs(),
                                          planned.adapter ? &*planned.adapter : nullptr, files.adapter.string());
+  warn_of_untrained(planned, files.plan);
   return planned;
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "artifact/ladder_weights.h"
 #include "base/error.h"
 #include "base/in_quotes.h"
 
@@ -41,7 +42,7 @@ std::string OpenedLadder::plan_hash(int level) const {
   Plan changed = plan;
   const std::vector<MixerSpec> specs = ladder.specs(level);
   for (std::size_t l = 0; l < specs.size(); ++l) changed.layers[l].mixer = specs[l];
-  return changed.hash();
+  return ladder.weights_hash.empty() ? changed.hash() : "sha256:" + sha256(changed.hash() + ladder.weights_hash);
 }
 
 void check_level(const Ladder& ladder, int level) {
@@ -72,6 +73,12 @@ OpenedLadder open_ladder(const ModelFiles& files, Precision precision, KvType kv
     fail("{}: \"level_0\" has other mixers than {}", where,
          files.plan.empty() ? files.checkpoint->config().name : files.plan.string());
   result.opened = open_model(files, precision, kv, needs_text);
+  if (const Ladder& ladder = result.ladder; !ladder.weights_hash.empty()) {
+    const Model& model = *result.opened.model;
+    const fs::path file = ladder_weights_file(fs::path(where).parent_path());
+    use_weights(*result.opened.mixers, model,
+                read_ladder_weights(file, model.config, ladder.specs(ladder.top()), ladder.weights_hash));
+  }
   return result;
 }
 

@@ -67,19 +67,23 @@ MixerParameters parameters_of(const Config& config, const std::map<std::string, 
   LB_CHECK(false);
 }
 
-MixerParameters read_parameters(const std::filesystem::path& path, const Config& config,
-                                std::span<const MixerSpec> specs) {
-  const MappedFile file(path);
+std::map<std::string, NamedParameter> read_named(const std::map<std::string, Tensor>& tensors) {
   std::map<std::string, NamedParameter> named;
-  for (auto& [name, tensor] : parse_safetensors(file.bytes(), path.string())) {
+  for (const auto& [name, tensor] : tensors) {
     NamedParameter& parameter = named[name];
     parameter.shape = tensor.shape;
-    Tensor flat = tensor;  // any number of dimensions
+    Tensor flat = tensor;
     flat.shape = {std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1}, std::multiplies<>())};
     parameter.values.resize(static_cast<std::size_t>(flat.cols()));
     read_rows(flat, 0, 1, parameter.values.data());
   }
-  return parameters_of(config, named, path.string(), specs);
+  return named;
+}
+
+MixerParameters read_parameters(const std::filesystem::path& path, const Config& config,
+                                std::span<const MixerSpec> specs) {
+  const MappedFile file(path);
+  return parameters_of(config, read_named(parse_safetensors(file.bytes(), path.string())), path.string(), specs);
 }
 
 void write_parameters(const std::filesystem::path& path, const Config& config, const MixerParameters& parameters,

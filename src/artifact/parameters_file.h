@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mixer/parameters.h"
+#include "model/checkpoint.h"
 
 namespace layerboost {
 
@@ -24,6 +25,9 @@ std::map<std::string, NamedParameter> named_parameters(const Config& config, con
 /// others of the same mixer, and wrong shapes.
 MixerParameters parameters_of(const Config& config, const std::map<std::string, NamedParameter>& named,
                               const std::string& where, std::span<const MixerSpec> specs = {});
+
+/// Tensors of any number of dimensions, read.
+std::map<std::string, NamedParameter> read_named(const std::map<std::string, Tensor>& tensors);
 
 /// Reads and writes safetensors with those names, F32. Throws Error.
 MixerParameters read_parameters(const std::filesystem::path& path, const Config& config,

@@ -43,6 +43,17 @@ TEST_F(ParametersFile, RoundTrips) {
   EXPECT_EQ(read_parameters(file_, config_), parameters);
 }
 
+TEST_F(ParametersFile, VariantsHaveTheirOwnShapes) {
+  for (const char* written : {"dual_state", "dual_state:x", "dual_state:one+norm"}) {
+    const MixerSpec spec = parse_mixer(written);
+    const std::vector<MixerSpec> specs = {full_attention, spec, full_attention};
+    const MixerParameters parameters = {{{1, spec.kind}, initial_parameters(config_, spec)}};
+    write_parameters(file_, config_, parameters, specs);
+    EXPECT_EQ(read_parameters(file_, config_, specs), parameters) << written;
+  }
+  EXPECT_THROW(read_parameters(file_, config_), Error) << "of another variant";
+}
+
 TEST_F(ParametersFile, IsRefusedWhenDamaged) {
   write_parameters(file_, config_, some_parameters(config_));
   const std::string content = read_file(file_);

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
+#include "cli/quantity.h"
 
 namespace layerboost {
 namespace {
@@ -16,12 +17,14 @@ namespace {
 struct LadderFlags {
   CommonOptions common;
   LadderOptions ladder;
+  std::string train_tokens = "300K";
 };
 
 void run_ladder(LadderFlags& options) {
   check_output(options.common.json, "json");
   options.ladder.compute = options.common;
   options.ladder.quality.seed = options.common.seed;
+  options.ladder.chain.tokens = parse_count(options.train_tokens, "--train-tokens");
   const Ladder ladder = make_ladder(options.ladder);
   const fs::path& directory = options.ladder.output;
   fmt::print("\n{}\n{}", draw_ladder(ladder, color_wanted()), describe_measured(ladder));
@@ -76,6 +79,18 @@ void add_choosing_options(CLI::App& command, LadderOptions& options) {
       ->capture_default_str();
 }
 
+void add_training_options(CLI::App& command, LadderFlags& options) {
+  command
+      .add_option("--train-text", options.ladder.chain.text,
+                  "What mixers that must be trained (dual_state) learn from: sources as of heal --text")
+      ->delimiter(',')
+      ->type_name("SOURCE,..")
+      ->capture_default_str();
+  command.add_option("--train-tokens", options.train_tokens, "Tokens that each rung of theirs learns from")
+      ->type_name("N")
+      ->capture_default_str();
+}
+
 void add_quality_options(CLI::App& command, LadderQualityOptions& options) {
   command
       .add_option("--eval-text", options.text,
@@ -124,6 +139,7 @@ void add_ladder_command(CLI::App& app) {
       ->type_name("DIR");
   command->add_option("--plan", options->ladder.plan, "Level 0 is this plan")->type_name("FILE");
   add_choosing_options(*command, options->ladder);
+  add_training_options(*command, *options);
   add_quality_options(*command, options->ladder.quality);
   add_common_options(*command, options->common);
   command->footer(

@@ -192,13 +192,42 @@ TEST_F(LadderCommand, StartsFromAHealedModel) {
   EXPECT_EQ(run({"generate", path("healed"), "ab", "--level", "1", "--tokens", "3", "--threads", "1"}), 0);
 }
 
+TEST_F(LadderCommand, TrainsRungs) {
+  const std::vector<std::string> flags = {"--to", "dual_state", "--train-text", text_, "--train-tokens", "512"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), flags.begin(), flags.end());
+    return ladder(more);
+  };
+  const ProgramResult first = with({"--rungs", "1"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  const ProgramResult longer = with({"--rungs", "2"});
+  ASSERT_EQ(longer.code, 0) << longer.err;
+  EXPECT_THAT(longer.err, Not(HasSubstr("each layer alone")));
+  const ProgramResult at_once = with({"--rungs", "2", "-o", path("other")});
+  ASSERT_EQ(at_once.code, 0) << at_once.err;
+  EXPECT_EQ(read_file(folder_.path("out/ladder.safetensors")), read_file(folder_.path("other/ladder.safetensors")));
+  const Ladder made = read_ladder(file());
+  ASSERT_EQ(made.top(), 2);
+  EXPECT_EQ(made.rungs, read_ladder(ladder_file(path("other"))).rungs);
+  for (const auto& level : made.quality) EXPECT_TRUE(level);
+  EXPECT_GT(made.quality[1]->kl, 0);
+  EXPECT_LT(made.quality[1]->kl, 2);
+
+  for (const char* level : {"0", "1", "2"})
+    EXPECT_EQ(run({"eval", path("out"), "--level", level, "--text", other_, "--context", "64"}), 0) << level;
+  write_file(folder_.path("out/ladder.safetensors"), read_file(folder_.path("out/ladder.safetensors")) + "x");
+  EXPECT_EQ(run({"eval", path("out"), "--level", "1", "--text", other_}), 2);
+}
+
 TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {
   expect_refused({"--to", "linear"}, "--to: unknown mixer \"linear\"");
   expect_refused({"--to", "window:8+2,window:16+2"}, "name them from the most to the least");
   expect_refused({"--to", "window:8+2,window:8+2"}, "--to: window:8+2 doesn't come after");
   expect_refused({"--to", "map"}, "--to: map has parameters that are learnt for each layer");
-  expect_refused({"--to", "dual_state"}, "--to: dual_state has parameters that are learnt for each layer");
-  expect_refused({"--to", "softmax"}, "no layer is left that it would change");
+  expect_refused({"--to", "dual_state:x"}, "--to: dual_state:x can't take over what another mixer kept");
+  expect_refused({"--to", "window:16+2,dual_state"}, "--to: dual_state stands alone");
+  expect_refused({"--to", "dual_state", "--precision", "int8"}, "give --precision bf16");
+  expect_refused({"--to", "softmax"}, "--to: changes nothing, the layer has softmax already");
   expect_refused({"--to", "window:8+999"}, "\"sinks\" is 999");
   expect_refused({"--rungs", "4", "--to", "window:8+2"}, "--rungs 4: with window:8+2, at most 3 are possible");
   expect_refused({"--rungs", "0"}, "--rungs: must be");

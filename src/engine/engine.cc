@@ -121,8 +121,9 @@ class Engine::Impl {
   Scheduler scheduler_;
   KernelScratch scratch_;  // of sampling
   std::optional<LevelController> controller_;
-  double prompt_speed_ = 0;    // tokens/s of late, in steps that mostly read prompts; 0: not known
-  double between_tokens_ = 0;  // s, of late, of steps that write
+  double prompt_speed_ = 0;  // tokens/s of late, in steps that mostly read prompts; 0: not known
+  double decode_step_ = 0;   // s, of late, of steps that read no prompts; 0: not known
+  double decoding_ = 0;      // the share of the time of late that steps would have taken without prompts
   EngineStats own_;
   std::vector<std::pair<const Job*, Output>> outputs_;  // of this step
   std::vector<std::unique_ptr<Job>> ended_;             // jobs of outputs_ that the scheduler no longer has
@@ -277,11 +278,11 @@ bool Engine::Impl::fail_stuck() {
 void Engine::Impl::choose_level() {
   const int before = own_.level;
   if (controller_) {
-    LevelSignals signals{scheduler_.demand(options_.levels.cap), 0, 0};
+    LevelSignals signals{scheduler_.demand(options_.levels.cap)};
     if (prompt_speed_ > 0) signals.first_token = scheduler_.unread() / prompt_speed_;
     signals.first_token = std::max(signals.first_token, scheduler_.longest_wait());
-    if (scheduler_.running() == 0) between_tokens_ = 0;  // what was once says nothing of those that come
-    signals.between_tokens = between_tokens_;
+    signals.between_tokens = scheduler_.between_tokens();
+    signals.decoding = decoding_;
     own_.level = controller_->tick(options_.clock->seconds(), signals);
     own_.level_changes = controller_->changes();
   }
@@ -296,13 +297,13 @@ void Engine::Impl::choose_level() {
 void Engine::Impl::measure_step(const std::vector<StepItem>& items, double seconds) {
   const auto follow = [](double& mean, double value) { mean = mean > 0 ? mean + 0.2 * (value - mean) : value; };
   int rows = 0, prompts = 0;
-  bool goes_on = false;  // whether a text had its next token by it, not its first
   for (const StepItem& item : items) {
     rows += item.count;
-    goes_on = goes_on || (item.job->generated > 0 && item.job->pending() == 0);
     if (item.job->generated == 0) prompts += item.count;
   }
-  if (goes_on) follow(between_tokens_, seconds);
+  if (prompts == 0) follow(decode_step_, seconds);
+  const bool writes = rows > prompts;
+  decoding_ += 0.2 * ((writes && seconds > 0 ? std::min(1.0, decode_step_ / seconds) : 0) - decoding_);
   if (2 * prompts >= rows && rows >= options_.step_tokens / 4 && seconds > 0) follow(prompt_speed_, rows / seconds);
 }
 
@@ -399,6 +400,7 @@ void Engine::Impl::write(Prediction& prediction) {
   const GenerationRequest& request = job.request;
   const bool first = job.generated == 0;
   if (request.max_tokens > 0) {
+    if (first) job.first_token = job.since.seconds();
     ++job.generated;
     ++own_.generated_tokens;
     ++own_.tokens_by_plan[static_cast<std::size_t>(job.plan)];

@@ -47,6 +47,7 @@ struct Job {
   int generated = 0;                                         // tokens sampled, the stopping one among them
   int cached = -1;                                           // prompt tokens found in the prefix cache; -1: not yet run
   double waited = 0;                                         // seconds until it was first run
+  double first_token = 0;                                    // seconds until its first token was sampled
   int most_read = 0;                                         // the longest its sequence ever was
   std::size_t prefix = 0;                                    // hash of the tokens found, for those that share them
 

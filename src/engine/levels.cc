@@ -7,6 +7,11 @@
 #include "base/error.h"
 
 namespace layerboost {
+namespace {
+
+constexpr double hardly_shorter = 0.95;
+
+}  // namespace
 
 int length_cap(int tokens, int layers) {
   const int eighths = tokens < 2048 ? 1 : tokens < 4096 ? 2 : tokens < 8192 ? 3 : 4;
@@ -53,12 +58,14 @@ int LevelController::enough_memory(const LevelSignals& signals, double share) co
   return std::min(options_.cap, static_cast<int>(enough - signals.memory.begin()));
 }
 
-/// The same of a time.
-int LevelController::enough_time(double seconds, double target) const {
+/// The same of a time; 0 where no level would be of help.
+int LevelController::enough_time(double seconds, double target, double decoding) const {
   if (target <= 0) return 0;
+  const auto share_left = [&](int level) { return 1 - decoding + decoding * cost(level) / cost(level_); };
   int level = 0;
-  while (level < options_.cap && seconds * cost(level) > target * cost(level_)) ++level;
-  return level;
+  while (level < options_.cap && seconds * share_left(level) > target) ++level;
+  const bool missed = seconds * share_left(level) > target;
+  return missed && share_left(options_.cap) > hardly_shorter * share_left(0) ? 0 : level;
 }
 
 void LevelController::step_up(double now, const LevelSignals& signals) {
@@ -68,9 +75,9 @@ void LevelController::step_up(double now, const LevelSignals& signals) {
     levels[static_cast<std::size_t>(LevelCause::memory)] = enough_memory(signals, share);
     if (times_count) {
       levels[static_cast<std::size_t>(LevelCause::first_token)] =
-          enough_time(signals.first_token, share * options_.first_token);
+          enough_time(signals.first_token, share * options_.first_token, signals.decoding);
       levels[static_cast<std::size_t>(LevelCause::between_tokens)] =
-          enough_time(signals.between_tokens, share * options_.between_tokens);
+          enough_time(signals.between_tokens, share * options_.between_tokens, signals.decoding);
     }
     return levels;
   };
@@ -89,8 +96,9 @@ void LevelController::step_up(double now, const LevelSignals& signals) {
 
 void LevelController::step_down(double now, const LevelSignals& signals) {
   const int enough =
-      std::max({enough_memory(signals, margin), enough_time(signals.first_token, margin * options_.first_token),
-                enough_time(signals.between_tokens, margin * options_.between_tokens)});
+      std::max({enough_memory(signals, margin),
+                enough_time(signals.first_token, margin * options_.first_token, signals.decoding),
+                enough_time(signals.between_tokens, margin * options_.between_tokens, signals.decoding)});
   if (enough >= level_) {
     low_since_ = std::numeric_limits<double>::infinity();
     return;

@@ -49,16 +49,18 @@ struct LevelSignals {
   std::vector<double>
       memory;              // [cap + 1] what running and waiting texts need at each level, of the memory that is there
   double first_token = 0;  // seconds until a request that comes now would have its first token
-  double between_tokens = 0;  // seconds that a step takes
+  double between_tokens = 0;  // seconds that running texts have waited for each of their tokens but the first
+  double decoding = 1;        // the share of such time, of late, that levels make shorter: all but reading prompts
 };
 
 /// Chooses the level for LevelMode::automatic. A pure function of what it is told and when: it has no clock.
 ///
 /// A level is *enough* for a share s of the targets if the memory needed at it is at most s of what is there, and the
-/// two times, scaled by its cost against the present level's, are at most s of theirs. Where the present level isn't
-/// enough for all of the targets, it becomes the lowest that is enough for `margin` of them, or the cap: at once, but
-/// no more than twice in a cool-down, and for the times' sake once, since they follow the level later. Where a lower
-/// level has been enough for `margin` of the targets through a whole cool-down, it steps down by one.
+/// two times, of which the decoding share is scaled by its cost against the present level's, are at most s of theirs.
+/// Where the present level isn't enough for all of the targets, it becomes the lowest that is enough for `margin` of
+/// them, or the cap: at once, but no more than twice in a cool-down, and for the times' sake once, since they follow
+/// the level later. A time that even the cap would make hardly shorter (by less than a twentieth) doesn't count. Where
+/// a lower level has been enough for `margin` of the targets through a whole cool-down, it steps down by one.
 class LevelController {
  public:
   static constexpr double margin = 0.8;
@@ -76,7 +78,7 @@ class LevelController {
  private:
   [[nodiscard]] double cost(int level) const;
   [[nodiscard]] int enough_memory(const LevelSignals& signals, double share) const;
-  [[nodiscard]] int enough_time(double seconds, double target) const;
+  [[nodiscard]] int enough_time(double seconds, double target, double decoding) const;
   void step_up(double now, const LevelSignals& signals);
   void step_down(double now, const LevelSignals& signals);
 

@@ -144,6 +144,21 @@ TEST(Levels, TimesRaiseItByWhatTheLevelsCost) {
   EXPECT_EQ(controller.changes()[static_cast<std::size_t>(LevelCause::between_tokens)], 1);
 }
 
+TEST(Levels, TimesThatNoLevelShortensDoNotRaiseIt) {
+  for (const bool first : {false, true}) {
+    LevelController controller(options_for_tests());
+    LevelSignals signals = memory_load(0.1);
+    (first ? signals.first_token : signals.between_tokens) = first ? 20 : 0.6;
+    signals.decoding = 0.1;  // the cap would save 4 %
+    EXPECT_EQ(controller.tick(0, signals), 0);
+    signals.decoding = 0.5;  // and now 20 %, which isn't enough, but something
+    EXPECT_EQ(controller.tick(1, signals), cap);
+    signals.decoding = 0.06;  // what 10 % become at the cap
+    for (int i = 2; i < 200; ++i) controller.tick(i, signals);
+    EXPECT_EQ(controller.level(), 0);
+  }
+}
+
 TEST(Levels, TimesThatFollowSlowlyDoNotRaiseItTwice) {
   LevelController controller(options_for_tests());
   LevelSignals signals = memory_load(0.1);

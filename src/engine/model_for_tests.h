@@ -49,8 +49,11 @@ inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
 /// The plans that tests of the engine go through: each kind of mixer, alone and together.
 inline std::vector<std::vector<MixerSpec>> plans_for_tests() {
   return {specs({"softmax", "softmax", "softmax", "softmax"}),
-          specs({"window:16+3", "window:70+4", "window:64", "none"}), specs({"softmax", "none", "window:7+2", "map"}),
-          specs({"hybrid:16+3", "softmax", "gated:20", "hybrid:64+4"}), specs({"none", "map", "none", "none"})};
+          specs({"window:16+3", "window:70+4", "window:64", "none"}),
+          specs({"softmax", "none", "window:7+2", "map"}),
+          specs({"hybrid:16+3", "softmax", "gated:20", "hybrid:64+4"}),
+          specs({"none", "map", "none", "none"}),
+          specs({"dual_state", "window:16+3", "dual_state", "softmax"})};
 }
 
 /// A layer's mixer after which something happens: `then`, unless empty, is given the rows that it has worked on.

@@ -306,6 +306,17 @@ double Scheduler::longest_wait() const {
   return 0;
 }
 
+double Scheduler::between_tokens() const {
+  constexpr int some = 16;
+  double seconds = 0, tokens = 0;
+  for (const auto& [id, job] : running_) {
+    if (job->generated < 2) continue;
+    seconds += job->since.seconds() - job->first_token;
+    tokens += std::max(job->generated - 1, some);
+  }
+  return tokens > 0 ? seconds / tokens : 0;
+}
+
 std::size_t Scheduler::held_by_running() {
   Holdings held(memory_);
   for (const auto& [id, job] : running_) held.add(job->sequence->mixers(), job->sequence->length(), *job);

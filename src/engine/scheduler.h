@@ -75,6 +75,9 @@ class Scheduler {
   void count_by_plan(std::vector<int>& counts) const;
   /// How long the first of those that wait for their first step has waited; 0 without one.
   [[nodiscard]] double longest_wait() const;
+  /// How long running texts have waited for each of their tokens but the first, the mean; 0 without one. A text counts
+  /// as having had some at least, so that a few slow ones are no verdict.
+  [[nodiscard]] double between_tokens() const;
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:

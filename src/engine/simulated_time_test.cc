@@ -87,10 +87,28 @@ TEST(SimulatedTime, AFirstTokenIsNoNextOne) {
     while (engine.step()) EXPECT_EQ(engine.stats().level, 0);
     EXPECT_EQ(result.last.plan, 0);
   }
-  Collected first, second;  // the second one's prompt is read between tokens of the first
-  engine.submit(request_for_tests(99, 10, 7), first.sink());
-  engine.step();
-  engine.submit(request_for_tests(99, 10, 8), second.sink());
+}
+
+TEST(SimulatedTime, TokensThatKeepComingLateRaiseTheLevel) {
+  const auto model = text_model();
+  MixerSet mixers(*model);
+  SetClock clock;
+  EngineOptions options;
+  options.memory = std::size_t{64} << 20;
+  options.max_sequences = 2;
+  options.step_tokens = 100;
+  options.clock = &clock;
+  options.levels.mode = LevelMode::automatic;
+  options.levels.cap = 1;
+  options.levels.cost = {1, 0.5};
+  options.levels.between_tokens = 0.9;
+  const std::vector plans = {&mixers.list(native_specs(model->config)),
+                             &mixers.list(specs({"window:16+3", "softmax", "softmax", "softmax"}))};
+  Engine engine(*model, plans, options, std::make_unique<TimedRunner>(clock, model->config.vocab));
+  Collected few, many;
+  engine.submit(request_for_tests(99, 10, 7), few.sink());
+  while (engine.step()) EXPECT_EQ(engine.stats().level, 0) << "ten tokens of 1 s";
+  engine.submit(request_for_tests(99, 40, 8), many.sink());
   while (engine.step()) {
   }
   EXPECT_GT(engine.stats().level_changes[static_cast<std::size_t>(LevelCause::between_tokens)], 0);

@@ -21,13 +21,18 @@ float* zeroed(AlignedBuffer& buffer, std::size_t count) {
 class AttentionStudent final : public StudentMixer {
  public:
   AttentionStudent(const Model& model, int layer, std::unique_ptr<MixerCore> core, std::size_t core_parameters,
-                   const LoraSite& qkv, const LoraSite& o, const LoraOptions& options, StudentScratch& scratch)
+                   const LoraSite& qkv, const LoraSite& o, const LoraOptions& options, StudentScratch& scratch,
+                   std::span<const float> own_o)
       : model_(model),
         weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
         core_(std::move(core)),
         core_parameters_(core_parameters),
+        own_o_(packed_o(model, own_o)),
         qkv_(weights_.qkv, transposed_matrix(model, layer, {LayerPart::q, LayerPart::k, LayerPart::v}), qkv, options),
-        o_(weights_.o, transposed_matrix(model, layer, {LayerPart::o}), o, options),
+        o_(own_o.empty() ? weights_.o : own_o_,
+           own_o.empty() ? transposed_matrix(model, layer, {LayerPart::o})
+                         : transposed_matrix(own_o, model.config.hidden, model.config.q_size(), model.precision),
+           o, options),
         scratch_(scratch) {
     const Config& config = model.config;
     const auto optional = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
@@ -106,6 +111,14 @@ class AttentionStudent final : public StudentMixer {
   }
 
  private:
+  static PackedMatrix packed_o(const Model& model, std::span<const float> o) {
+    if (o.empty()) return {};
+    const std::int64_t in = model.config.q_size();
+    return {model.config.hidden, in, model.precision, [&](std::int64_t first, std::int64_t count, float* rows) {
+              std::copy_n(o.begin() + first * in, count * in, rows);
+            }};
+  }
+
   /// The core's gradients, in the scratch memory.
   CoreGradients core_backward(const MixerSaved& saved, const CoreBatch& batch, const float* d_out,
                               std::span<float> gradients) const {
@@ -272,6 +285,7 @@ class AttentionStudent final : public StudentMixer {
   std::unique_ptr<MixerCore> core_;
   std::size_t core_parameters_;
   QkvShape shape_;
+  PackedMatrix own_o_;
   LoraProduct qkv_, o_;
   StudentScratch& scratch_;
 };
@@ -281,8 +295,9 @@ class AttentionStudent final : public StudentMixer {
 std::unique_ptr<StudentMixer> make_attention_student(const Model& model, int layer, std::unique_ptr<MixerCore> core,
                                                      std::size_t core_parameters, const LoraSite& qkv,
                                                      const LoraSite& o, const LoraOptions& options,
-                                                     StudentScratch& scratch) {
-  return std::make_unique<AttentionStudent>(model, layer, std::move(core), core_parameters, qkv, o, options, scratch);
+                                                     StudentScratch& scratch, std::span<const float> own_o) {
+  return std::make_unique<AttentionStudent>(model, layer, std::move(core), core_parameters, qkv, o, options, scratch,
+                                            own_o);
 }
 
 }  // namespace layerboost

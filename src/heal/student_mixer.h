@@ -43,11 +43,11 @@ class StudentMixer {
 };
 
 /// Softmax attention and what replaces it (a MixerCore). Where the core's own parameters lie among the flat ones:
-/// `core_parameters`.
+/// `core_parameters`. `own_o`: Wo [D, H d] in place of the layer's; empty: that.
 std::unique_ptr<StudentMixer> make_attention_student(const Model& model, int layer, std::unique_ptr<MixerCore> core,
                                                      std::size_t core_parameters, const LoraSite& qkv,
                                                      const LoraSite& o, const LoraOptions& options,
-                                                     StudentScratch& scratch);
+                                                     StudentScratch& scratch, std::span<const float> own_o = {});
 
 /// A map, its parameters as parameter_shapes() says; nothing in it learns.
 std::unique_ptr<StudentMixer> make_map_student(const Model& model, int layer, std::span<const float> map,

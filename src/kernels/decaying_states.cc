@@ -2,29 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory_resource>
+#include <vector>
 
-#include "kernels/dispatch.h"
+#include "kernels/small_products.h"
 
 namespace layerboost {
 namespace {
 
-constexpr int chunk_size = 64;
+constexpr int most_tokens = 64;
 // So few tokens are read one by one.
 constexpr int fewest_of_a_chunk = 6;
 // exp(60) times 64 products of numbers in the thousands is finite.
 constexpr float lowest_log = -60;
 constexpr float gate_root = 16, least_log_gate = -50;
-
-int padded(int n) { return (n + 15) / 16 * 16; }
-
-void multiply(int rows, int cols, int steps, const float* a, std::ptrdiff_t a_stride, const float* b,
-              std::ptrdiff_t b_stride, float* c, std::ptrdiff_t c_stride, bool accumulate) {
-  kernels().linear.multiply({rows, cols, steps, a, a_stride, b, b_stride, c, c_stride, accumulate});
-}
-
-void transpose(const float* from, std::ptrdiff_t from_stride, int n, int m, float* to, std::ptrdiff_t to_stride) {
-  kernels().linear.transpose(from, from_stride, n, m, to, to_stride);
-}
 
 /// out = factor * x * exp(sign * logs), n numbers.
 void times_exp(const float* x, const float* logs, float sign, float factor, int n, float* out) {
@@ -40,20 +31,19 @@ void scale_rows_by_exp(float* rows, const float* logs, int n, int width) {
 }
 
 /// What a chunk computes forward. Rows of d' numbers, those behind d zeros; (r, t) is row r * count + t.
-class Chunk {
+class Fading {
  public:
-  Chunk(const DecayingHeads& heads, ScratchStack& scratch)
-      : heads_(heads), d_(heads.head_size), width_(padded(heads.head_size)), frame_(scratch) {
-    const std::ptrdiff_t rows = std::ptrdiff_t{chunk_size} * heads.heads;
-    v_ = take(chunk_size, width_);
-    weights_ = take(rows, chunk_size);
+  Fading(const DecayingHeads& heads, ScratchStack& scratch)
+      : heads_(heads), d_(heads.head_size), width_(padded_to_16(heads.head_size)), frame_(scratch) {
+    const std::ptrdiff_t rows = std::ptrdiff_t{most_tokens} * heads.heads;
+    v_ = take(most_tokens, width_);
+    weights_ = take(rows, most_tokens);
     out_ = take(rows, width_);
-    turned_ = take(std::max(width_, chunk_size), std::max<std::ptrdiff_t>(rows, width_));
+    turned_ = take(std::max(width_, most_tokens), std::max<std::ptrdiff_t>(rows, width_));
     for (int s = 0; s < heads.states; ++s) {
-      logs_[s] = take(chunk_size, width_);
+      logs_[s] = take(most_tokens, width_);
       q_[s] = take(rows, width_);
-      k_[s] = take(chunk_size, width_);
-      std::fill_n(logs_[s], chunk_size * width_, 0.0F);
+      k_[s] = take(most_tokens, width_);
     }
   }
 
@@ -65,7 +55,7 @@ class Chunk {
   void prepare(int first) {
     first_ = first;
     count_ = 0;
-    const int most = std::min(chunk_size, heads_.count - first);
+    const int most = std::min(most_tokens, heads_.count - first);
     while (count_ < most && add_logs(count_)) ++count_;
     rows_ = count_ * heads_.heads;
     copy_rows(heads_.v + first * heads_.v_stride, heads_.v_stride, v_);
@@ -77,7 +67,8 @@ class Chunk {
                            q_[s] + (std::ptrdiff_t{r} * count_ + t) * width_);
         padded_times_exp(heads_.k + (first + t) * heads_.k_stride, logs, -1, k_[s] + std::ptrdiff_t{t} * width_);
       }
-      std::fill_n(k_[s] + std::ptrdiff_t{count_} * width_, std::ptrdiff_t{padded(count_) - count_} * width_, 0.0F);
+      std::fill_n(k_[s] + std::ptrdiff_t{count_} * width_, std::ptrdiff_t{padded_to_16(count_) - count_} * width_,
+                  0.0F);
     }
   }
 
@@ -88,19 +79,21 @@ class Chunk {
 
   /// Adds the chunk to a state that begin_state() has seen.
   void end_state(int s, float* state) const {
-    transpose(k_[s], width_, padded(count_), width_, turned_, chunk_size);
-    multiply(d_, width_, count_, turned_, chunk_size, v_, width_, state, width_, true);
+    transpose_small(k_[s], width_, padded_to_16(count_), width_, turned_, most_tokens);
+    multiply_small(d_, width_, count_, turned_, most_tokens, v_, width_, state, width_, true);
     scale_rows_by_exp(state, last_logs(s), d_, width_);
   }
 
   /// weights_ = sum_s w_s mask(Q' K'^T).
   void find_weights() const {
     for (int s = 0; s < heads_.states; ++s) {
-      transpose(k_[s], width_, padded(count_), width_, turned_, chunk_size);
+      transpose_small(k_[s], width_, padded_to_16(count_), width_, turned_, most_tokens);
       // w_s goes into the turned keys: Q' stays what backward wants.
       for (int i = 0; i < d_; ++i)
-        for (int t = 0; t < padded(count_); ++t) turned_[std::ptrdiff_t{i} * chunk_size + t] *= heads_.weights[s];
-      multiply(rows_, padded(count_), d_, q_[s], width_, turned_, chunk_size, weights_, chunk_size, s > 0);
+        for (int t = 0; t < padded_to_16(count_); ++t)
+          turned_[std::ptrdiff_t{i} * most_tokens + t] *= heads_.weights[s];
+      multiply_small(rows_, padded_to_16(count_), d_, q_[s], width_, turned_, most_tokens, weights_, most_tokens,
+                     s > 0);
     }
     mask(weights_);
   }
@@ -108,8 +101,8 @@ class Chunk {
   /// Zero above the diagonal, of each head.
   void mask(float* weights) const {
     for (int row = 0; row < rows_; ++row) {
-      float* const begin = weights + std::ptrdiff_t{row} * chunk_size;
-      std::fill(begin + row % count_ + 1, begin + padded(count_), 0.0F);
+      float* const begin = weights + std::ptrdiff_t{row} * most_tokens;
+      std::fill(begin + row % count_ + 1, begin + padded_to_16(count_), 0.0F);
     }
   }
 
@@ -118,10 +111,10 @@ class Chunk {
     for (int s = 0; s < heads_.states; ++s) {
       std::copy_n(states + s * state_floats(), state_floats(), turned_);
       for (std::ptrdiff_t i = 0; i < state_floats(); ++i) turned_[i] *= heads_.weights[s];
-      multiply(rows_, width_, d_, q_[s], width_, turned_, width_, out_, width_, s > 0);
+      multiply_small(rows_, width_, d_, q_[s], width_, turned_, width_, out_, width_, s > 0);
     }
     find_weights();
-    multiply(rows_, width_, count_, weights_, chunk_size, v_, width_, out_, width_, true);
+    multiply_small(rows_, width_, count_, weights_, most_tokens, v_, width_, out_, width_, true);
     return out_;
   }
 
@@ -134,7 +127,7 @@ class Chunk {
 
   /// Rows of d numbers into rows of d'; zeros behind, and in those behind the last.
   void copy_rows(const float* from, std::ptrdiff_t stride, float* to) const {
-    for (int t = 0; t < padded(count_); ++t, to += width_) {
+    for (int t = 0; t < padded_to_16(count_); ++t, to += width_) {
       const int filled = t < count_ ? d_ : 0;
       if (filled > 0) std::copy_n(from + t * stride, filled, to);
       std::fill(to + filled, to + width_, 0.0F);
@@ -175,16 +168,16 @@ class Chunk {
 };
 
 /// A chunk with its gradients.
-class BackwardChunk : public Chunk {
+class BackwardFading : public Fading {
  public:
-  BackwardChunk(const DecayingHeads& heads, const DecayingGradients& gradients, ScratchStack& scratch)
-      : Chunk(heads, scratch), gradients_(gradients) {
-    const std::ptrdiff_t rows = std::ptrdiff_t{chunk_size} * heads.heads;
+  BackwardFading(const DecayingHeads& heads, const DecayingGradients& gradients, ScratchStack& scratch)
+      : Fading(heads, scratch), gradients_(gradients) {
+    const std::ptrdiff_t rows = std::ptrdiff_t{most_tokens} * heads.heads;
     dout_ = take(rows, width_);
-    dweights_ = take(rows, chunk_size);
+    dweights_ = take(rows, most_tokens);
     dq_ = take(rows, width_);
-    dk_ = take(chunk_size, width_);
-    dv_ = take(chunk_size, width_);
+    dk_ = take(most_tokens, width_);
+    dv_ = take(most_tokens, width_);
     dstates_ = take(state_floats() * heads.states);
     std::fill_n(dstates_, state_floats() * heads.states, 0.0F);
   }
@@ -199,8 +192,8 @@ class BackwardChunk : public Chunk {
         std::fill(to + d_, to + width_, 0.0F);
       }
     find_weights();
-    transpose(v_, width_, padded(count_), width_, turned_, chunk_size);
-    multiply(rows_, padded(count_), d_, dout_, width_, turned_, chunk_size, dweights_, chunk_size, false);
+    transpose_small(v_, width_, padded_to_16(count_), width_, turned_, most_tokens);
+    multiply_small(rows_, padded_to_16(count_), d_, dout_, width_, turned_, most_tokens, dweights_, most_tokens, false);
     mask(dweights_);
     std::fill_n(dv_, std::ptrdiff_t{count_} * width_, 0.0F);
     add_turned(weights_, dout_, dv_);
@@ -209,7 +202,7 @@ class BackwardChunk : public Chunk {
       scale_rows_by_exp(dstate, last_logs(s), d_, width_);  // now of what the chunk's end scales
       find_dq(s, states + s * state_floats());
       find_dk(s, dstate);
-      multiply(count_, width_, d_, k_[s], width_, dstate, width_, dv_, width_, true);
+      multiply_small(count_, width_, d_, k_[s], width_, dstate, width_, dv_, width_, true);
       add_gradients(s, dlogs[s]);
       add_to_dstate(s, dstate);
     }
@@ -224,17 +217,16 @@ class BackwardChunk : public Chunk {
   void add_turned(const float* weights, const float* rows, float* to) const {
     for (int r = 0; r < heads_.heads; ++r) {
       const std::ptrdiff_t first = std::ptrdiff_t{r} * count_;
-      transpose(weights + first * chunk_size, chunk_size, count_, count_, turned_, chunk_size);
-      multiply(count_, width_, count_, turned_, chunk_size, rows + first * width_, width_, to, width_, true);
+      transpose_small(weights + first * most_tokens, most_tokens, count_, count_, turned_, most_tokens);
+      multiply_small(count_, width_, count_, turned_, most_tokens, rows + first * width_, width_, to, width_, true);
     }
   }
 
   /// dq_ = dO S^T + dA K', without w_s.
   void find_dq(int s, const float* state) const {
-    transpose(state, width_, d_, width_, turned_, width_);  // columns behind d of the result aren't used
-    for (int j = 0; j < width_; ++j) std::fill_n(turned_ + std::ptrdiff_t{j} * width_ + d_, width_ - d_, 0.0F);
-    multiply(rows_, width_, d_, dout_, width_, turned_, width_, dq_, width_, false);
-    multiply(rows_, width_, count_, dweights_, chunk_size, k_[s], width_, dq_, width_, true);
+    transpose_small(state, width_, d_, width_, turned_, width_);  // columns behind d of the result aren't used
+    multiply_small(rows_, width_, d_, dout_, width_, turned_, width_, dq_, width_, false);
+    multiply_small(rows_, width_, count_, dweights_, most_tokens, k_[s], width_, dq_, width_, true);
   }
 
   /// dk_ = w_s dA^T Q' + V dS^T.
@@ -242,9 +234,8 @@ class BackwardChunk : public Chunk {
     std::fill_n(dk_, std::ptrdiff_t{count_} * width_, 0.0F);
     add_turned(dweights_, q_[s], dk_);
     for (std::ptrdiff_t i = 0; i < std::ptrdiff_t{count_} * width_; ++i) dk_[i] *= heads_.weights[s];
-    transpose(dstate, width_, d_, width_, turned_, width_);
-    for (int j = 0; j < width_; ++j) std::fill_n(turned_ + std::ptrdiff_t{j} * width_ + d_, width_ - d_, 0.0F);
-    multiply(count_, width_, d_, v_, width_, turned_, width_, dk_, width_, true);
+    transpose_small(dstate, width_, d_, width_, turned_, width_);
+    multiply_small(count_, width_, d_, v_, width_, turned_, width_, dk_, width_, true);
   }
 
   /// Of Q' and K' to those of q, k, w_s and the gates.
@@ -276,8 +267,8 @@ class BackwardChunk : public Chunk {
   /// The gradient of the state before the chunk.
   void add_to_dstate(int s, float* dstate) const {
     for (std::ptrdiff_t i = 0; i < std::ptrdiff_t{rows_} * width_; ++i) dq_[i] = heads_.weights[s] * q_[s][i];
-    transpose(dq_, width_, rows_, width_, turned_, rows_);
-    multiply(d_, width_, rows_, turned_, rows_, dout_, width_, dstate, width_, true);
+    transpose_small(dq_, width_, rows_, width_, turned_, rows_);
+    multiply_small(d_, width_, rows_, turned_, rows_, dout_, width_, dstate, width_, true);
     scale_rows_by_exp(dstate, heads_.log_gates[s] + first_ * heads_.gate_stride, d_, width_);
   }
 
@@ -288,19 +279,21 @@ class BackwardChunk : public Chunk {
 /// A token after the other: decay, write and read in one pass over each state.
 void read_one_by_one(const DecayingHeads& heads, int first, float* state, float* out, std::ptrdiff_t out_stride,
                      ScratchStack& scratch) {
-  const int d = heads.head_size, width = padded(d);
+  const int d = heads.head_size, width = padded_to_16(d);
   ScratchStack::Frame frame(scratch);
   const auto wide = static_cast<std::size_t>(width), R = static_cast<std::size_t>(heads.heads);
   float* const v = frame.take<float>(wide);
   float* const gates = frame.take<float>(wide);
+  float* const ones = frame.take<float>(wide);
   float* const q = frame.take<float>(R * wide);
   float* const sums = frame.take<float>(R * wide);
   std::fill(v + d, v + width, 0.0F);
+  std::fill_n(ones, width, 1.0F);
   for (int t = first; t < heads.count; ++t) {
     std::copy_n(heads.v + t * heads.v_stride, d, v);
     for (int s = 0; s < heads.states; ++s) {
       const float* const logs = heads.log_gates[s] + t * heads.gate_stride;
-      for (int i = 0; i < d; ++i) gates[i] = std::exp(logs[i]);
+      times_exp(ones, logs, 1, 1, d, gates);
       for (int i = 0; i < heads.heads * d; ++i) q[i] = heads.weights[s] * heads.q[t * heads.q_stride + i];
       kernels().linear.state_step({state + s * std::ptrdiff_t{d} * width, d, width, heads.heads, gates,
                                    heads.k + t * heads.k_stride, v, q, sums, s > 0});
@@ -313,14 +306,14 @@ void read_one_by_one(const DecayingHeads& heads, int first, float* state, float*
 }  // namespace
 
 std::size_t decaying_state_floats(int head_size, int states) {
-  return static_cast<std::size_t>(states * head_size * padded(head_size));
+  return static_cast<std::size_t>(states * head_size * padded_to_16(head_size));
 }
 
 void decaying_states(const DecayingHeads& heads, float* state, float* out, std::ptrdiff_t out_stride,
                      ScratchStack& scratch) {
   int first = 0;
   if (heads.count >= fewest_of_a_chunk) {
-    Chunk chunk(heads, scratch);
+    Fading chunk(heads, scratch);
     const int d = heads.head_size, width = chunk.width();
     for (; heads.count - first >= fewest_of_a_chunk; first += chunk.count()) {
       chunk.prepare(first);
@@ -338,32 +331,30 @@ void decaying_states(const DecayingHeads& heads, float* state, float* out, std::
 
 void decaying_states_backward(const DecayingHeads& heads, const float* dout, std::ptrdiff_t dout_stride,
                               const DecayingGradients& gradients, ScratchStack& scratch) {
-  BackwardChunk chunk(heads, gradients, scratch);
+  BackwardFading chunk(heads, gradients, scratch);
   ScratchStack::Frame frame(scratch);
   const int d = heads.head_size;
   const std::ptrdiff_t size = chunk.state_floats() * heads.states;
   // Where chunks begin, and the states there after the first token's gate. A chunk has at least one token.
   const auto most = static_cast<std::size_t>(heads.count);
-  int* const begins = frame.take<int>(most + 1);
+  int* const begins = frame.take<int>(most);
+  std::pmr::vector<float*> states({frame.take<float>(static_cast<std::size_t>(size))}, &frame);
+  std::fill_n(states.front(), size, 0.0F);
   int count = 0;
-  for (int first = 0; first < heads.count; first += chunk.count()) {
+  for (int first = 0; first < heads.count; first += chunk.count(), ++count) {
     chunk.prepare(first);
-    begins[count++] = first;
-  }
-  float* const states = frame.take<float>(static_cast<std::size_t>(size) * static_cast<std::size_t>(count + 1));
-  std::fill_n(states, size, 0.0F);
-  for (int c = 0; c < count; ++c) {
-    chunk.prepare(begins[c]);
-    float *const before = states + size * c, *const after = before + size;
+    begins[count] = first;
+    float *const before = states.back(), *const after = frame.take<float>(static_cast<std::size_t>(size));
     for (int s = 0; s < heads.states; ++s) chunk.begin_state(s, before + s * chunk.state_floats());
     std::copy_n(before, size, after);
     for (int s = 0; s < heads.states; ++s) chunk.end_state(s, after + s * chunk.state_floats());
+    states.push_back(after);
   }
   float* dlogs[most_states] = {};
   for (int s = 0; s < heads.states; ++s) dlogs[s] = frame.take<float>(most * static_cast<std::size_t>(d));
   for (int c = count - 1; c >= 0; --c) {
     chunk.prepare(begins[c]);
-    chunk.backward(states + size * c, dout, dout_stride, dlogs);
+    chunk.backward(states[static_cast<std::size_t>(c)], dout, dout_stride, dlogs);
   }
   // A gate is in the sums of its token and of all later ones.
   double* const later = frame.take<double>(static_cast<std::size_t>(d));
@@ -382,7 +373,7 @@ void log_gates(const float* z, const float* bias, int n, float* out) {
 }
 
 float log_gate_slope(float log_gate) {
-  return log_gate <= least_log_gate ? 0 : (1 - std::exp(gate_root * log_gate)) / gate_root;
+  return log_gate <= least_log_gate ? 0 : -std::expm1(gate_root * log_gate) / gate_root;
 }
 
 }  // namespace layerboost

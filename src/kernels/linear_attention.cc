@@ -3,37 +3,30 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/dispatch.h"
+#include "kernels/small_products.h"
 
 namespace layerboost {
 namespace {
 
 constexpr int chunk_size = 64;
 
-int padded(int n) { return (n + 15) / 16 * 16; }
-
 /// The sizes of a head: of numbers d -> d', of features 2 f -> F.
 struct Sizes {
   explicit Sizes(int head_size, int map_size)
-      : d(head_size), f(map_size), width(padded(head_size)), map(padded(map_size)), features(padded(2 * map_size)) {}
+      : d(head_size),
+        f(map_size),
+        width(padded_to_16(head_size)),
+        map(padded_to_16(map_size)),
+        features(padded_to_16(2 * map_size)) {}
   int d, f, width, map, features;
 
   [[nodiscard]] std::ptrdiff_t state() const { return std::ptrdiff_t{features} * (width + 1); }
   [[nodiscard]] int widest() const { return std::max({chunk_size, width, features}); }
 };
 
-void multiply(int rows, int cols, int steps, const float* a, std::ptrdiff_t a_stride, const float* b,
-              std::ptrdiff_t b_stride, float* c, std::ptrdiff_t c_stride, bool accumulate) {
-  kernels().linear.multiply({rows, cols, steps, a, a_stride, b, b_stride, c, c_stride, accumulate});
-}
-
-void transpose(const float* from, std::ptrdiff_t from_stride, int n, int m, float* to, std::ptrdiff_t to_stride) {
-  kernels().linear.transpose(from, from_stride, n, m, to, to_stride);
-}
-
-/// Rows of `n` numbers into rows of `wide`, zeros behind and in rows count .. padded(count) - 1.
+/// Rows of `n` numbers into rows of `wide`, zeros behind and in rows count .. padded_to_16(count) - 1.
 void copy_rows(const float* from, std::ptrdiff_t stride, int count, int n, int wide, float* to) {
-  for (int i = 0; i < padded(count); ++i, to += wide) {
+  for (int i = 0; i < padded_to_16(count); ++i, to += wide) {
     const int filled = i < count ? n : 0;
     if (filled > 0) std::copy_n(from + i * stride, n, to);
     std::fill(to + filled, to + wide, 0.0F);
@@ -91,15 +84,15 @@ class Head {
   void prepare(int first, int count) {
     const int F = sizes_.features;
     chunk_.count = count;
-    chunk_.padded_count = padded(count);
+    chunk_.padded_count = padded_to_16(count);
     make_features(head_.q + first * head_.q_stride, head_.q_stride, chunk_.q);
     make_features(head_.k + first * head_.k_stride, head_.k_stride, chunk_.k);
     copy_rows(head_.v + first * head_.v_stride, head_.v_stride, count, sizes_.d, sizes_.width, chunk_.v);
     std::copy_n(chunk_.q.features, std::ptrdiff_t{count} * F, chunk_.q_scaled);
     std::copy_n(chunk_.k.features, std::ptrdiff_t{chunk_.padded_count} * F, chunk_.k_scaled);
-    transpose(chunk_.k.features, F, chunk_.padded_count, F, turned_, chunk_size);
-    multiply(count, chunk_.padded_count, F, chunk_.q.features, F, turned_, chunk_size, chunk_.weights, chunk_size,
-             false);
+    transpose_small(chunk_.k.features, F, chunk_.padded_count, F, turned_, chunk_size);
+    multiply_small(count, chunk_.padded_count, F, chunk_.q.features, F, turned_, chunk_size, chunk_.weights, chunk_size,
+                   false);
     if (head_.log_decay != nullptr) make_decays(first);
     mask(chunk_.weights);
   }
@@ -116,8 +109,9 @@ class Head {
   /// sums [chunk, d'] of a prepared chunk, and its totals.
   void read(const float* state, float* totals, std::ptrdiff_t totals_stride) const {
     const int F = sizes_.features, width = sizes_.width;
-    multiply(chunk_.count, width, chunk_.count, chunk_.weights, chunk_size, chunk_.v, width, chunk_.sums, width, false);
-    multiply(chunk_.count, width, F, chunk_.q_scaled, F, state, width, chunk_.sums, width, true);
+    multiply_small(chunk_.count, width, chunk_.count, chunk_.weights, chunk_size, chunk_.v, width, chunk_.sums, width,
+                   false);
+    multiply_small(chunk_.count, width, F, chunk_.q_scaled, F, state, width, chunk_.sums, width, true);
     const float* const z = state + std::ptrdiff_t{F} * width;
     for (int i = 0; i < chunk_.count; ++i) {
       const float* const weights = chunk_.weights + std::ptrdiff_t{i} * chunk_size;
@@ -134,8 +128,8 @@ class Head {
     const int F = sizes_.features, width = sizes_.width;
     if (head_.log_decay != nullptr)
       for (std::ptrdiff_t i = 0; i < sizes_.state(); ++i) state[i] *= chunk_.decay;
-    transpose(chunk_.k_scaled, F, chunk_.padded_count, F, turned_, chunk_size);
-    multiply(F, width, chunk_.count, turned_, chunk_size, chunk_.v, width, state, width, true);
+    transpose_small(chunk_.k_scaled, F, chunk_.padded_count, F, turned_, chunk_size);
+    multiply_small(F, width, chunk_.count, turned_, chunk_size, chunk_.v, width, state, width, true);
     float* const z = state + std::ptrdiff_t{F} * width;
     for (int j = 0; j < chunk_.count; ++j)
       for (int c = 0; c < F; ++c) z[c] += chunk_.k_scaled[std::ptrdiff_t{j} * F + c];
@@ -164,7 +158,8 @@ class Head {
 
   void make_features(const float* rows, std::ptrdiff_t stride, const Side& side) const {
     const int F = sizes_.features;
-    multiply(chunk_.count, sizes_.map, sizes_.d, rows, stride, side.map, sizes_.map, projected_, sizes_.map, false);
+    multiply_small(chunk_.count, sizes_.map, sizes_.d, rows, stride, side.map, sizes_.map, projected_, sizes_.map,
+                   false);
     for (int i = 0; i < chunk_.padded_count; ++i) {
       float* const features = side.features + std::ptrdiff_t{i} * F;
       if (i < chunk_.count) kernels().linear.features(projected_ + std::ptrdiff_t{i} * sizes_.map, sizes_.f, features);
@@ -227,8 +222,8 @@ class BackwardHead : public Head {
   /// dw_ij = dsums_i . v_j + dtotals_i, times the decay between.
   void find_dweights() {
     const int n = chunk_.count, width = sizes_.width;
-    transpose(chunk_.v, width, chunk_.padded_count, width, turned_, chunk_size);
-    multiply(n, chunk_.padded_count, width, dsums_, width, turned_, chunk_size, dweights_, chunk_size, false);
+    transpose_small(chunk_.v, width, chunk_.padded_count, width, turned_, chunk_size);
+    multiply_small(n, chunk_.padded_count, width, dsums_, width, turned_, chunk_size, dweights_, chunk_size, false);
     for (int i = 0; i < n; ++i)
       for (int j = 0; j <= i; ++j) dweights_[std::ptrdiff_t{i} * chunk_size + j] += dtotals_[i];
     mask(dweights_);
@@ -237,31 +232,31 @@ class BackwardHead : public Head {
   void find_dq(const float* state) {
     const int n = chunk_.count, width = sizes_.width, F = sizes_.features;
     const float* const z = state + std::ptrdiff_t{F} * width;
-    transpose(state, width, F, width, turned_, F);
-    multiply(n, F, width, dsums_, width, turned_, F, dq_, F, false);
+    transpose_small(state, width, F, width, turned_, F);
+    multiply_small(n, F, width, dsums_, width, turned_, F, dq_, F, false);
     for (int i = 0; i < n; ++i)
       for (int c = 0; c < F; ++c) dq_[std::ptrdiff_t{i} * F + c] += dtotals_[i] * z[c];
     if (decays()) scale_rows(dq_, n, F, chunk_.since);
-    multiply(n, F, n, dweights_, chunk_size, chunk_.k.features, F, dq_, F, true);
+    multiply_small(n, F, n, dweights_, chunk_size, chunk_.k.features, F, dq_, F, true);
   }
 
   void find_dk() {
     const int n = chunk_.count, width = sizes_.width, F = sizes_.features;
     const float* const dz = dstate_ + std::ptrdiff_t{F} * width;
-    transpose(dstate_, width, F, width, turned_, F);
-    multiply(n, F, width, chunk_.v, width, turned_, F, dk_, F, false);
+    transpose_small(dstate_, width, F, width, turned_, F);
+    multiply_small(n, F, width, chunk_.v, width, turned_, F, dk_, F, false);
     for (int j = 0; j < n; ++j)
       for (int c = 0; c < F; ++c) dk_[std::ptrdiff_t{j} * F + c] += dz[c];
     if (decays()) scale_rows(dk_, n, F, chunk_.until);
-    transpose(dweights_, chunk_size, n, chunk_.padded_count, turned_, chunk_size);
-    multiply(n, F, n, turned_, chunk_size, chunk_.q.features, F, dk_, F, true);
+    transpose_small(dweights_, chunk_size, n, chunk_.padded_count, turned_, chunk_size);
+    multiply_small(n, F, n, turned_, chunk_size, chunk_.q.features, F, dk_, F, true);
   }
 
   void find_dv(int first) {
     const int n = chunk_.count, width = sizes_.width, F = sizes_.features;
-    transpose(chunk_.weights, chunk_size, n, chunk_.padded_count, turned_, chunk_size);
-    multiply(n, width, n, turned_, chunk_size, dsums_, width, dv_, width, false);
-    multiply(n, width, F, chunk_.k_scaled, F, dstate_, width, dv_, width, true);
+    transpose_small(chunk_.weights, chunk_size, n, chunk_.padded_count, turned_, chunk_size);
+    multiply_small(n, width, n, turned_, chunk_size, dsums_, width, dv_, width, false);
+    multiply_small(n, width, F, chunk_.k_scaled, F, dstate_, width, dv_, width, true);
     for (int j = 0; j < n; ++j) {
       float* const to = gradients_.v + (first + j) * gradients_.v_stride;
       for (int c = 0; c < sizes_.d; ++c) to[c] += dv_[std::ptrdiff_t{j} * width + c];
@@ -273,8 +268,8 @@ class BackwardHead : public Head {
     const int n = chunk_.count, width = sizes_.width, F = sizes_.features;
     if (decays())
       for (std::ptrdiff_t i = 0; i < sizes_.state(); ++i) dstate_[i] *= chunk_.decay;
-    transpose(chunk_.q_scaled, F, n, F, turned_, chunk_size);
-    multiply(F, width, n, turned_, chunk_size, dsums_, width, dstate_, width, true);
+    transpose_small(chunk_.q_scaled, F, n, F, turned_, chunk_size);
+    multiply_small(F, width, n, turned_, chunk_size, dsums_, width, dstate_, width, true);
     float* const dz = dstate_ + std::ptrdiff_t{F} * width;
     for (int i = 0; i < n; ++i)
       for (int c = 0; c < F; ++c) dz[c] += dtotals_[i] * chunk_.q_scaled[std::ptrdiff_t{i} * F + c];
@@ -305,12 +300,12 @@ class BackwardHead : public Head {
       std::fill(du + f, du + map, 0.0F);
     }
     const int width = sizes_.width;
-    transpose(side.map, map, d, map, turned_, width);  // [map, d'], whatever is behind d isn't used
-    multiply(n, width, map, projected_, map, turned_, width, dv_, width, false);
+    transpose_small(side.map, map, d, map, turned_, width);  // [map, d'], whatever is behind d isn't used
+    multiply_small(n, width, map, projected_, map, turned_, width, dv_, width, false);
     for (int i = 0; i < n; ++i)
       for (int c = 0; c < d; ++c) dx[i * dx_stride + c] += dv_[std::ptrdiff_t{i} * width + c];
-    transpose(x, x_stride, n, d, turned_, chunk_size);
-    multiply(d, map, n, turned_, chunk_size, projected_, map, dweights_, map, false);
+    transpose_small(x, x_stride, n, d, turned_, chunk_size);
+    multiply_small(d, map, n, turned_, chunk_size, projected_, map, dweights_, map, false);
     for (int c = 0; c < d; ++c)
       for (int j = 0; j < f; ++j) dmap[std::ptrdiff_t{c} * f + j] += dweights_[std::ptrdiff_t{c} * map + j];
   }

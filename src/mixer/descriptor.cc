@@ -19,6 +19,10 @@ double mean_positions(const MixerSpec& spec, int kv_heads, int length) {
   return static_cast<double>(descriptor_of(spec.kind).cost.positions(spec, kv_heads, length)) / kv_heads;
 }
 
+bool always_folds(const MixerSpec& /*spec*/) { return true; }
+
+bool never_folds(const MixerSpec& /*spec*/) { return false; }
+
 std::size_t no_state(const Config& /*config*/, const MixerSpec& /*spec*/, int /*length*/) { return 0; }
 
 }  // namespace layerboost

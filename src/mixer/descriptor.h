@@ -74,7 +74,7 @@ struct MixerDescriptor {
   /// plans name a file of, and healing leaves as they are.
   bool fitted_map;
   /// Whether it can take over what another kind kept of a text: Mixer::fold().
-  bool folds;
+  bool (*folds)(const MixerSpec& spec);
 
   /// The serving mixer. parameters: as parameter_shapes() says.
   std::unique_ptr<Mixer> (*make)(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters);
@@ -93,6 +93,9 @@ struct MixerDescriptor {
 std::int64_t all_positions(const MixerSpec& spec, int kv_heads, int length);
 std::int64_t window_positions(const MixerSpec& spec, int kv_heads, int length);
 std::int64_t no_positions(const MixerSpec& spec, int kv_heads, int length);
+/// MixerDescriptor::folds of kinds that always can, and that never can.
+bool always_folds(const MixerSpec& spec);
+bool never_folds(const MixerSpec& spec);
 /// CostLaw::positions of the spec's kind, the mean over KV heads.
 double mean_positions(const MixerSpec& spec, int kv_heads, int length);
 /// CostLaw::state_bytes of kinds that keep keys and values only.

@@ -178,43 +178,36 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
   if (has_variant(spec(), DualStateVariant::gates_on_x)) return false;
   constexpr int chunk = 64;
   const Config& config = block_.config();
-  const int d = config.head_size, half = d / 2;
+  const int d = config.head_size;
   const auto kv = static_cast<std::size_t>(config.kv_size());
   std::vector<float> k(chunk * kv), v(chunk * kv), gates(static_cast<std::size_t>(state_count(spec())) * chunk * kv);
   KernelScratch scratch;
   RopeTable rope = model_.rope();
   rope.grow(length);
   const auto factor = static_cast<float>(config.rope.attention_factor);
+  // Cosines and sines both have the factor, so keys have it once, and would twice.
+  const auto rotate_back = [&](float* key, int position) {
+    const float *const cosines = rope.cosines(position), *const sines = rope.sines(position);
+    for (int i = 0; i < d / 2; ++i) {
+      const float first = key[i], second = key[i + d / 2];
+      key[i] = (first * cosines[i] + second * sines[i]) / (factor * factor);
+      key[i + d / 2] = (second * cosines[i] - first * sines[i]) / (factor * factor);
+    }
+  };
   reserve(to, length);
-  bool any = false;
-  for (int position = 0; position < length;) {
-    int count = 0;
-    for (; count < chunk && position < length; ++position) {
-      const std::size_t at = static_cast<std::size_t>(count) * kv;
-      int there = 0;
-      for (int head = 0; head < config.kv_heads; ++head) {
-        const std::optional<KvPlace> place = from.place_of(cache, length, position, head);
-        if (!place) continue;
-        ++there;
-        float* const own = k.data() + at + static_cast<std::size_t>(head * d);
-        load_kv(place->head_layout(), place->head_block(), place->slot, own,
-                v.data() + at + static_cast<std::size_t>(head * d));
-        // The rotation back: cosines and sines both have the factor, so keys have it once, and would twice.
-        const float *const cosines = rope.cosines(position), *const sines = rope.sines(position);
-        for (int i = 0; i < half; ++i) {
-          const float first = own[i], second = own[i + half];
-          own[i] = (first * cosines[i] + second * sines[i]) / (factor * factor);
-          own[i + half] = (second * cosines[i] - first * sines[i]) / (factor * factor);
-        }
-      }
-      if (there > 0 && there < config.kv_heads) {  // some heads' states would lack what others have
+  for (int first = 0; first < length; first += chunk) {
+    const int count = std::min(chunk, length - first);
+    for (int i = 0; i < count * config.kv_heads; ++i) {
+      const int position = first + i / config.kv_heads, head = i % config.kv_heads;
+      const std::optional<KvPlace> place = from.place_of(cache, length, position, head);
+      if (!place) {
         to.blocks.clear();
         return false;
       }
-      if (there > 0) ++count;
+      const std::size_t at = static_cast<std::size_t>(i) * static_cast<std::size_t>(d);
+      load_kv(place->head_layout(), place->head_block(), place->slot, k.data() + at, v.data() + at);
+      rotate_back(k.data() + at, position);
     }
-    if (count == 0) continue;
-    any = true;
     dual_state_log_gates(config, spec(), parameters_, {count, nullptr, k.data()}, gates.data(), scratch);
     const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for
@@ -228,8 +221,7 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
                       threads.mine());
     }
   }
-  if (!any) to.blocks.clear();
-  return any;
+  return true;
 }
 
 namespace {
@@ -257,7 +249,7 @@ constinit const MixerDescriptor dual_state_descriptor = {
     .parameter_shapes = dual_state_shapes,
     .initial_parameters = initial_dual_state,
     .fitted_map = false,
-    .folds = true,
+    .folds = [](const MixerSpec& spec) { return !has_variant(spec, DualStateVariant::gates_on_x); },
     .make = [](const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
         -> std::unique_ptr<Mixer> { return std::make_unique<DualStateMixer>(place, spec, parameters); },
     .make_core = [](const Model& model, const MixerSpec& spec,
@@ -271,9 +263,8 @@ constinit const MixerDescriptor dual_state_descriptor = {
                  .meaning = "dual_state: linear attention out of two states, of which one fades slowly and one fast"},
     .terminal = {.letters = "D", .numbered = false, .color = "30;41"},  // red
     .page = {.letter = "D",
-             .name = "two fading summaries",
-             .does = "It keeps two summaries of fixed size, in which what is older fades: in one slowly, in the other "
-                     "fast.",
+             .name = "fading summaries",
+             .does = "It keeps summaries of fixed size in which what is older fades: in one slowly, in another fast.",
              .style = "dual",
              .keeps = "nothing",
              .state = "two"},

@@ -25,8 +25,8 @@ class DualStateMixer final : public DescribedMixer {
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
   void reserve(LayerCache& cache, int length) const override;
-  /// The states that the keys and values which `from` still has give: exact up to the rounding of its cache, where it
-  /// keeps all. Of gates on x texts without positions only.
+  /// The states that the keys and values of all positions give, exact up to the rounding of `from`'s cache. Where it
+  /// has lost some, there is no telling how far the others have faded. Of gates on x texts without positions only.
   [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override;
 
  private:

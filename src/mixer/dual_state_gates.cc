@@ -5,15 +5,13 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "kernels/dispatch.h"
+#include "kernels/small_products.h"
 
 namespace layerboost {
 namespace {
 
 constexpr float long_history_bias = 4;
-constexpr int tile = 64;  // rows that are multiplied at a time
-
-int padded(int n) { return (n + 15) / 16 * 16; }
+constexpr int gate_rows = 64;  // rows that are multiplied at a time
 
 /// Where each gate's inputs and its matrix lie: of KV head g of state s, [inputs, d].
 class Gates {
@@ -42,7 +40,7 @@ class Gates {
   /// The matrix with rows of d' numbers: a copy in `room` where d isn't d'.
   [[nodiscard]] std::pair<const float*, std::ptrdiff_t> wide_matrix(int s, int g, float* room) const {
     const float* const matrix = own.gates[s].data() + matrix_at(g);
-    const int width = padded(d);
+    const int width = padded_to_16(d);
     if (width == d) return {matrix, matrix_stride()};
     for (int i = 0; i < inputs; ++i) {
       std::copy_n(matrix + i * matrix_stride(), d, room + std::ptrdiff_t{i} * width);
@@ -67,6 +65,7 @@ DualStateParameters<Number>::DualStateParameters(const Config& config, const Mix
   const auto d = static_cast<std::size_t>(config.head_size), kv = static_cast<std::size_t>(config.kv_size());
   const bool on_x = has_variant(spec, DualStateVariant::gates_on_x);
   const auto take = [&](std::size_t count) {
+    LB_CHECK(count <= all.size());
     const std::span<Number> part = all.first(count);
     all = all.subspan(count);
     return part;
@@ -128,17 +127,17 @@ std::vector<float> blend_weights(std::span<const float> blend) {
 void dual_state_log_gates(const Config& config, const MixerSpec& spec, std::span<const float> parameters,
                           const GateInputs& inputs, float* log_gates, KernelScratch& scratch) {
   const Gates gates(config, spec, parameters, inputs);
-  const int tiles = (inputs.rows + tile - 1) / tile, width = padded(gates.d);
+  const int tiles = (inputs.rows + gate_rows - 1) / gate_rows, width = padded_to_16(gates.d);
   const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(3) schedule(dynamic)
   for (int t = 0; t < tiles; ++t) {
     for (int s = 0; s < gates.states; ++s) {
       for (int g = 0; g < gates.G; ++g) {
         ScratchStack::Frame frame(threads.mine());
-        float* const z = frame.take<float>(static_cast<std::size_t>(tile * width));
+        float* const z = frame.take<float>(static_cast<std::size_t>(gate_rows * width));
         const auto [matrix, stride] = gates.wide_matrix(
             s, g, frame.take<float>(width == gates.d ? 0 : static_cast<std::size_t>(gates.inputs * width)));
-        const int first = t * tile, count = std::min(tile, inputs.rows - first);
+        const int first = t * gate_rows, count = std::min(gate_rows, inputs.rows - first);
         kernels().linear.multiply(
             {count, width, gates.inputs, gates.input(first, g), gates.input_stride(), matrix, stride, z, width, false});
         for (int i = 0; i < count; ++i)
@@ -154,7 +153,7 @@ void dual_state_gates_backward(const Config& config, const MixerSpec& spec, std:
                                float* dk_plain, std::span<float> parameter_gradients, KernelScratch& scratch) {
   const Gates gates(config, spec, parameters, inputs);
   const DualStateParameters<float> gradients(config, spec, parameter_gradients);
-  const int d = gates.d, width = padded(d), in_width = padded(gates.inputs), rows = inputs.rows;
+  const int d = gates.d, width = padded_to_16(d), in_width = padded_to_16(gates.inputs), rows = inputs.rows;
   const auto wide_in = static_cast<std::size_t>(in_width);
   const std::ptrdiff_t all = std::ptrdiff_t{gates.states} * rows * gates.G * d, turned = std::ptrdiff_t{d} * in_width;
 #pragma omp parallel for schedule(static)
@@ -174,10 +173,10 @@ void dual_state_gates_backward(const Config& config, const MixerSpec& spec, std:
       // The matrix and the bias, tile by tile, so that no order of threads matters.
       ScratchStack::Frame frame(threads.mine());
       float* const dmatrix = frame.take<float>(static_cast<std::size_t>(gates.inputs * width));
-      float* const wide_dz = frame.take<float>(static_cast<std::size_t>(tile * width));
-      float* const turned_input = frame.take<float>(static_cast<std::size_t>(gates.inputs * tile));
-      for (int first = 0; first < rows; first += tile) {
-        const int count = std::min(tile, rows - first);
+      float* const wide_dz = frame.take<float>(static_cast<std::size_t>(gate_rows * width));
+      float* const turned_input = frame.take<float>(static_cast<std::size_t>(gates.inputs * gate_rows));
+      for (int first = 0; first < rows; first += gate_rows) {
+        const int count = std::min(gate_rows, rows - first);
         for (int i = 0; i < count; ++i) {
           const float* const row = dz + gates.gate_at(s, first + i, g);
           std::copy_n(row, d, wide_dz + std::ptrdiff_t{i} * width);
@@ -185,21 +184,21 @@ void dual_state_gates_backward(const Config& config, const MixerSpec& spec, std:
           for (int j = 0; j < d; ++j) gradients.biases[s][static_cast<std::size_t>(g * d + j)] += row[j];
         }
         kernels().linear.transpose(gates.input(first, g), gates.input_stride(), count, gates.inputs, turned_input,
-                                   tile);
+                                   gate_rows);
         kernels().linear.multiply(
-            {gates.inputs, width, count, turned_input, tile, wide_dz, width, dmatrix, width, first > 0});
+            {gates.inputs, width, count, turned_input, gate_rows, wide_dz, width, dmatrix, width, first > 0});
       }
       float* const to = gradients.gates[s].data() + gates.matrix_at(g);
       for (int i = 0; i < gates.inputs; ++i)
         for (int j = 0; j < d; ++j) to[i * gates.matrix_stride() + j] += dmatrix[std::ptrdiff_t{i} * width + j];
     }
   }
-  const int tiles = (rows + tile - 1) / tile;
+  const int tiles = (rows + gate_rows - 1) / gate_rows;
 #pragma omp parallel for schedule(dynamic)
   for (int t = 0; t < tiles; ++t) {
     ScratchStack::Frame frame(threads.mine());
-    float* const dinput = frame.take<float>(static_cast<std::size_t>(tile) * wide_in);
-    const int first = t * tile, count = std::min(tile, rows - first);
+    float* const dinput = frame.take<float>(static_cast<std::size_t>(gate_rows) * wide_in);
+    const int first = t * gate_rows, count = std::min(gate_rows, rows - first);
     for (int g = 0; g < gates.G; ++g) {
       for (int s = 0; s < gates.states; ++s)
         kernels().linear.multiply({count, in_width, d, dz + gates.gate_at(s, first, g), std::ptrdiff_t{gates.G} * d,

@@ -42,8 +42,8 @@ struct DualStateParameters {
 /// history_gate, history_bias; recency_gate, recency_bias, blend; norm: those that there are.
 std::vector<ParameterShape> dual_state_shapes(const Config& config, const MixerSpec& spec);
 
-/// The history's matrix is the identity and its bias 4 (half a memory of 611 tokens); the other's matrix is random of
-/// variance 1 / (3 inputs), without bias; the blend is even.
+/// The history's matrix is the identity and its bias 4 (where k is 0, a memory is halved in 611 tokens); the other's
+/// matrix is random of variance 1 / (3 inputs), without bias; the blend is even.
 std::vector<float> initial_dual_state(const Config& config, const MixerSpec& spec);
 
 /// w_s [states], 1 where there is one.

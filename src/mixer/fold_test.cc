@@ -102,7 +102,7 @@ TEST_P(Fold, IsRefusedWhereKeysAreGone) {
   EXPECT_FALSE(folded(read("window:50+3/full:1", 100), "hybrid:16+3"));
   EXPECT_FALSE(folded(read("window:16+3/full:1", 100), "window:16+3/full:0"));
   EXPECT_FALSE(folded(read("softmax", 100), "gated:16"));
-  EXPECT_FALSE(descriptor_of(MixerKind::gated).folds);
+  EXPECT_FALSE(descriptor_of(MixerKind::gated).folds({MixerKind::gated}));
   EXPECT_FALSE(folded(read("none", 100), "dual_state"));
   EXPECT_FALSE(folded(read("dual_state", 100), "softmax"));
   EXPECT_TRUE(folded(read("window:16+3", 15), "softmax"));  // all of it is there yet

@@ -214,7 +214,7 @@ constinit const MixerDescriptor gated_descriptor = {
     .parameter_shapes = gated_shapes,
     .initial_parameters = initial_gated,
     .fitted_map = false,
-    .folds = false,
+    .folds = never_folds,
     .make = [](const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
         -> std::unique_ptr<Mixer> { return std::make_unique<GatedMixer>(place, spec, parameters); },
     .make_core = [](const Model& model, const MixerSpec& spec,

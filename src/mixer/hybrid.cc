@@ -252,7 +252,7 @@ constinit const MixerDescriptor hybrid_descriptor = {
     .parameter_shapes = hybrid_shapes,
     .initial_parameters = initial_hybrid,
     .fitted_map = false,
-    .folds = true,
+    .folds = always_folds,
     .make = [](const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
         -> std::unique_ptr<Mixer> { return std::make_unique<HybridMixer>(place, spec, parameters); },
     .make_core = [](const Model& model, const MixerSpec& spec,

@@ -2,10 +2,13 @@
 // is another kind's.
 #include "mixer/kinds.h"
 
+#include <gmock/gmock.h>
+
 #include <algorithm>
 #include <set>
 #include <string>
 
+#include "base/error_for_tests.h"
 #include "mixer/attention_block.h"
 #include "mixer/descriptor.h"
 #include "mixer/model_for_tests.h"
@@ -13,6 +16,8 @@
 
 namespace layerboost {
 namespace {
+
+using testing::HasSubstr;
 
 /// A spec of the kind whose numbers differ.
 MixerSpec some_spec(const MixerDescriptor& kind) {
@@ -157,6 +162,24 @@ TEST_P(Kinds, TellThePageTheSameLaw) {
 
 INSTANTIATE_TEST_SUITE_P(All, Kinds, testing::ValuesIn(mixer_descriptors().begin(), mixer_descriptors().end()),
                          [](const auto& kind) { return std::string(kind.param->name); });
+
+TEST(AllKinds, AreReadWithTheirVariants) {
+  for (const MixerDescriptor* kind : mixer_descriptors()) {
+    for (unsigned variants = 1; variants < 1U << kind->variants.size(); ++variants) {
+      MixerSpec spec = {.kind = kind->kind};
+      spec.variants = static_cast<VariantSet>(variants);
+      EXPECT_EQ(parse_mixer(to_string(spec)), spec) << to_string(spec);
+      std::size_t count = 0;
+      for (const ParameterShape& shape : parameter_shapes(test::small_config(), spec)) count += shape.count();
+      EXPECT_EQ(initial_parameters(test::small_config(), spec).size(), count) << to_string(spec);
+    }
+  }
+  EXPECT_EQ(to_string(parse_mixer("dual_state:norm+x")), "dual_state:x+norm");
+  EXPECT_THAT(test::error_of([] { parse_mixer("dual_state:y"); }),
+              HasSubstr("dual_state has no variant \"y\"; there are: x, one, norm, short"));
+  EXPECT_THAT(test::error_of([] { parse_mixer("dual_state:x+x"); }), HasSubstr("the variant x is named twice"));
+  EXPECT_THAT(test::error_of([] { parse_mixer("window:8:x"); }), HasSubstr("unknown mixer"));
+}
 
 TEST(AllKinds, ShareNoNameAndNoLetter) {
   std::set<std::string> names, cost_names, page_letters, colors;

@@ -59,7 +59,7 @@ constinit const MixerDescriptor map_descriptor = {
     .parameter_shapes = map_shapes,
     .initial_parameters = nullptr,
     .fitted_map = true,
-    .folds = true,
+    .folds = always_folds,
     .make = [](const MixerPlace& place, const MixerSpec& /*spec*/, std::span<const float> parameters)
         -> std::unique_ptr<Mixer> { return std::make_unique<MapMixer>(place, parameters); },
     .make_core = nullptr,

@@ -47,10 +47,19 @@ const MixerList& MixerSet::list(const std::vector<MixerSpec>& specs) {
 }
 
 void MixerSet::set_parameters(int layer, MixerKind kind, std::vector<float> values) {
-  LB_CHECK(std::none_of(mixers_.begin(), mixers_.end(), [&](const auto& made) {
-    return made.second != nullptr && made.first.first == layer && made.first.second.kind == kind;
-  }));
+  LB_CHECK(!made(layer, kind));
   parameters_[{layer, kind}] = std::move(values);
+}
+
+void MixerSet::set_projections(int layer, MixerKind kind, OwnProjections projections) {
+  LB_CHECK(!made(layer, kind));
+  projections_.insert_or_assign({layer, kind}, std::move(projections));
+}
+
+bool MixerSet::made(int layer, MixerKind kind) const {
+  return std::any_of(mixers_.begin(), mixers_.end(), [&](const auto& entry) {
+    return entry.second != nullptr && entry.first.first == layer && entry.first.second.kind == kind;
+  });
 }
 
 std::size_t MixerSet::projection_bytes() const {

@@ -35,10 +35,15 @@ class MixerSet {
   /// Adds or replaces the parameters of a layer's mixer of some kind, before such a mixer is made.
   void set_parameters(int layer, MixerKind kind, std::vector<float> values);
 
+  /// The same of its projections.
+  void set_projections(int layer, MixerKind kind, OwnProjections projections);
+
   /// Bytes of projections that it keeps beside the model's.
   [[nodiscard]] std::size_t projection_bytes() const;
 
  private:
+  [[nodiscard]] bool made(int layer, MixerKind kind) const;
+
   const Model& model_;
   MixerParameters parameters_;
   KvType kv_;

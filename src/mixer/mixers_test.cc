@@ -75,7 +75,7 @@ TEST(MixersOfFourHeads, AnyCutGivesTheSame) {
 }
 
 TEST_F(Mixers, AnyCompanyGivesTheSame) {
-  // Three texts under different plans share each step, cut at different places.
+  // Four texts under different plans share each step, cut at different places.
   struct Text {
     std::vector<TokenId> tokens;
     const MixerList* list;
@@ -84,7 +84,8 @@ TEST_F(Mixers, AnyCompanyGivesTheSame) {
   };
   std::vector<Text> texts = {{random_tokens(100, 96, 2), &mixers_.list(plans()[0]), {40, 59, 1}, {}},
                              {random_tokens(90, 96, 3), &mixers_.list(plans()[1]), {1, 88, 1}, {}},
-                             {random_tokens(70, 96, 4), &mixers_.list(plans()[2]), {30, 30, 10}, {}}};
+                             {random_tokens(70, 96, 4), &mixers_.list(plans()[2]), {30, 30, 10}, {}},
+                             {random_tokens(80, 96, 5), &mixers_.list(plans().back()), {9, 70, 1}, {}}};
   const auto D = static_cast<std::size_t>(model_->config.hidden);
   CachePools pools;
   Runner runner(*model_);

@@ -14,7 +14,7 @@ constinit const MixerDescriptor none_descriptor = {
     .parameter_shapes = nullptr,
     .initial_parameters = nullptr,
     .fitted_map = false,
-    .folds = true,
+    .folds = always_folds,
     .make = [](const MixerPlace& /*place*/, const MixerSpec& /*spec*/,
                std::span<const float> /*parameters*/) -> std::unique_ptr<Mixer> { return std::make_unique<NoMixer>(); },
     .make_core = nullptr,

@@ -28,7 +28,7 @@ std::vector<ParameterShape> parameter_shapes(const Config& config, const MixerSp
 /// Numbers in all of them.
 std::size_t parameter_count(const Config& config, const MixerSpec& spec);
 
-/// What a layer starts with before anything is learned: nearly the window alone. Empty for kinds without parameters.
+/// What a layer starts with before anything is learned. Empty for kinds without parameters.
 /// Requires: the kind's parameters aren't a fitted map.
 std::vector<float> initial_parameters(const Config& config, const MixerSpec& spec);
 

@@ -16,7 +16,7 @@ constinit const MixerDescriptor softmax_descriptor = {
     .parameter_shapes = nullptr,
     .initial_parameters = nullptr,
     .fitted_map = false,
-    .folds = true,
+    .folds = always_folds,
     .make = [](const MixerPlace& place, const MixerSpec& /*spec*/, std::span<const float> /*parameters*/)
         -> std::unique_ptr<Mixer> { return std::make_unique<SoftmaxMixer>(place); },
     .make_core = make_attention_core,

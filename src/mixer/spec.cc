@@ -78,12 +78,19 @@ VariantSet variants_of(MixerKind kind, std::span<const std::string> names) {
     const auto found = std::ranges::find(all, name);
     if (found == all.end())
       fail("{} has no variant {}; there are: {}", name_of(kind), in_quotes(name), fmt::join(all, ", "));
-    variants = static_cast<VariantSet>(variants | 1U << (found - all.begin()));
+    const auto bit = static_cast<VariantSet>(1U << (found - all.begin()));
+    if ((variants & bit) != 0) fail("{}: the variant {} is named twice", name_of(kind), name);
+    variants = static_cast<VariantSet>(variants | bit);
   }
   return variants;
 }
 
 bool has_attention(MixerKind kind) { return descriptor_of(kind).weights == AttentionParts::all; }
+
+bool must_be_trained(MixerKind kind) {
+  const MixerDescriptor& descriptor = descriptor_of(kind);
+  return descriptor.fitted_map || (descriptor.parameter_shapes != nullptr && !descriptor.replacement);
+}
 
 bool has_full_heads(MixerKind kind) { return descriptor_of(kind).full_heads; }
 

@@ -64,6 +64,9 @@ bool has_full_heads(MixerKind kind);
 /// Whether it projects queries, keys and values, and its output, with the layer's own weights.
 bool has_attention(MixerKind kind);
 
+/// Whether its parameters say nothing before they are fitted or trained.
+bool must_be_trained(MixerKind kind);
+
 /// "softmax", "window", ...
 const char* name_of(MixerKind kind);
 /// The names of a spec's variants, in the order of its kind's.

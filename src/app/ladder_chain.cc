@@ -1,0 +1,161 @@
+#include "app/ladder_chain.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "analyze/joint_loss.h"
+#include "artifact/ladder_weights.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "heal/chain.h"
+#include "model/safetensors_file.h"
+#include "model/safetensors_writer.h"
+
+namespace layerboost {
+namespace {
+
+using States = std::map<int, LayerStage::State>;
+
+/// What layers have learnt alone, kept for the rungs to begin with.
+fs::path states_file(const fs::path& directory) { return directory / "alone.safetensors"; }
+
+void write_states(const fs::path& file, const States& states) {
+  SafetensorsWriter writer;
+  for (const auto& [layer, state] : states) {
+    writer.add(fmt::format("layers.{}.x", layer), {std::ssize(state.x)}, state.x, DType::f32);
+    writer.add(fmt::format("layers.{}.o", layer), {std::ssize(state.o)}, state.o, DType::f32);
+  }
+  writer.write(file);
+}
+
+States read_states(const fs::path& file, const std::vector<int>& layers) {
+  const MappedFile mapped(file);
+  const std::map<std::string, Tensor> tensors = parse_safetensors(mapped.bytes(), file.string());
+  const auto read = [&](int layer, char part) {
+    const auto found = tensors.find(fmt::format("layers.{}.{}", layer, part));
+    if (found == tensors.end())
+      fail("{}: has nothing of layer {}; remove it to have all learn again", file.string(), layer);
+    std::vector<float> values(static_cast<std::size_t>(found->second.cols()));
+    read_rows(found->second, 0, 1, values.data());
+    return values;
+  };
+  States states;
+  for (const int layer : layers) {
+    LayerStage::State& state = states[layer];
+    state.x = read(layer, 'x');
+    state.o = read(layer, 'o');
+  }
+  return states;
+}
+
+class RungTrainer {
+ public:
+  RungTrainer(const LadderChainTask& task, Ladder& ladder)
+      : task_(task), ladder_(ladder), model_(*task.opened.model), native_(native_specs(model_.config)) {
+    chain_options_.tokens = chain_options_.alone_tokens = task.options.tokens;
+    chain_options_.length = task.options.length;
+    chain_options_.stage.seed = task.seed;
+    chain_options_.fit_tokens =
+        static_cast<int>(std::min<std::int64_t>(chain_options_.fit_tokens, task.options.tokens));
+  }
+
+  void run() {
+    if (ladder_.top() >= task_.rungs) return;
+    const std::int64_t sequences = chain_options_.tokens / chain_options_.length + 64;
+    const auto text =
+        open_heal_text(model_, {task_.options.text, "", chain_options_.length, 16, sequences, task_.seed});
+    Chain chain(model_, *text, chain_options_);
+    const States states = learn_alone(chain);
+    const std::vector<int> order = find_order(states);
+    if (!ladder_.weights_hash.empty()) read_weights();
+    while (ladder_.top() < task_.rungs) {
+      const auto next = std::ranges::find_if(order, [&](int layer) { return !weights_.contains(layer); });
+      LB_CHECK(next != order.end());
+      train(chain, *next, states.at(*next));
+    }
+  }
+
+ private:
+  States learn_alone(Chain& chain) {
+    const fs::path file = states_file(task_.directory);
+    if (fs::exists(file)) return read_states(file, task_.layers);
+    note("each layer alone: {} tokens", chain_options_.alone_tokens);
+    Progress progress("layers alone", chain_options_.alone_tokens, "tokens");
+    std::int64_t before = 0;
+    States states = chain.train_alone(task_.layers, task_.mixer, [&](std::int64_t tokens, double distance) {
+      progress.advance(tokens - before);
+      before = tokens;
+      progress.remark(fmt::format("distance {:.4f}", distance));
+    });
+    write_states(file, states);
+    return states;
+  }
+
+  /// By what each layer loses alone, as it has learnt alone.
+  std::vector<int> find_order(const States& states) {
+    if (ladder_.options.contains("order"))
+      return get<std::vector<int>>(ladder_.options, "order", "ladder.json: options");
+    LadderWeights alone;
+    for (const auto& [layer, state] : states)
+      alone.emplace(layer, LayerStage(model_, layer, task_.mixer, chain_options_.stage, state).learnt());
+    MixerSet mixers(model_);
+    use_weights(mixers, model_, alone);
+    JointLoss joint(model_, mixers, task_.calibration);
+    std::map<int, double> losses;
+    for (const int layer : task_.layers) {
+      std::vector<MixerSpec> specs = native_;
+      specs[static_cast<std::size_t>(layer)] = task_.mixer;
+      const JointOutcome outcome = joint.measure(specs);
+      losses[layer] = outcome.kl + task_.retrieval_weight * outcome.retrieval;
+      note("layer {} alone: kl {:.4f}, retrieval {:.3f}", layer, outcome.kl, outcome.retrieval);
+    }
+    std::vector<int> order = task_.layers;
+    std::ranges::stable_sort(order, {}, [&](int layer) { return losses.at(layer); });
+    ladder_.options["order"] = order;
+    task_.save();
+    return order;
+  }
+
+  void read_weights() {
+    weights_ = read_ladder_weights(ladder_weights_file(task_.directory), model_.config, ladder_.specs(ladder_.top()),
+                                   ladder_.weights_hash);
+  }
+
+  void train(Chain& chain, int layer, LayerStage::State state) {
+    MixerSet mixers(model_);
+    use_weights(mixers, model_, weights_);
+    const MixerList& below = mixers.list(ladder_.specs(ladder_.top()));
+    Progress progress(fmt::format("rung {} of {}: layer {}", ladder_.top() + 1, task_.rungs, layer),
+                      chain_options_.tokens, "tokens");
+    std::int64_t before = 0;
+    double last = 0;
+    weights_[layer] =
+        chain.train(layer, task_.mixer, std::move(state), below, [&](std::int64_t tokens, double distance) {
+          progress.advance(tokens - before);
+          before = tokens;
+          last = distance;
+          progress.remark(fmt::format("distance {:.4f}", distance));
+        });
+    ladder_.rungs.push_back({layer, task_.mixer});
+    ladder_.quality.assign(ladder_.rungs.size() + 1, {});
+    ladder_.weights_hash = write_ladder_weights(ladder_weights_file(task_.directory), model_.config, weights_);
+    read_weights();  // rounded as they are on disk
+    task_.save();
+    note("rung {} of {}: layer {}: distance {:.4f}", ladder_.top(), task_.rungs, layer, last);
+  }
+
+  const LadderChainTask& task_;
+  Ladder& ladder_;
+  const Model& model_;
+  const std::vector<MixerSpec> native_;
+  ChainOptions chain_options_;
+  LadderWeights weights_;
+};
+
+}  // namespace
+
+void train_rungs(const LadderChainTask& task, Ladder& ladder) { RungTrainer(task, ladder).run(); }
+
+}  // namespace layerboost

@@ -1,0 +1,108 @@
+#include "artifact/ladder_weights.h"
+
+#include <algorithm>
+
+#include "artifact/parameters_file.h"
+#include "base/error.h"
+#include "model/safetensors_file.h"
+#include "model/safetensors_writer.h"
+#include "model/tensor_names.h"
+
+namespace layerboost {
+namespace {
+
+/// "layers.3.q_proj"
+std::string projection_name(int layer, const char* part) { return fmt::format("layers.{}.{}_proj", layer, part); }
+
+/// Rows of two weights of one layer in place of the checkpoint's.
+class LearntProjections final : public WeightChange {
+ public:
+  LearntProjections(int layer, const LearntLayer& learnt)
+      : q_(weight_name(layer, LayerPart::q)), o_(weight_name(layer, LayerPart::o)), learnt_(learnt) {}
+
+  void apply(const std::string& tensor, std::int64_t row, std::span<float> values) const override {
+    if (!changes(tensor)) return;
+    const std::vector<float>& matrix = tensor == q_ ? learnt_.q : learnt_.o;
+    std::copy_n(matrix.begin() + row * std::ssize(values), values.size(), values.begin());
+  }
+  [[nodiscard]] bool changes(const std::string& tensor) const override { return tensor == q_ || tensor == o_; }
+  [[nodiscard]] std::string hash() const override { return "learnt"; }
+
+ private:
+  const std::string q_, o_;
+  const LearntLayer& learnt_;
+};
+
+std::vector<float> take_projection(std::map<std::string, Tensor>& tensors, int layer, const char* part,
+                                   const MatrixShape& shape, const std::string& where) {
+  const std::string name = projection_name(layer, part);
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) fail("{}: has no {}", where, name);
+  const std::vector<std::int64_t> expected = {shape.out, shape.in};
+  if (found->second.shape != expected)
+    fail("{}: tensor {} has shape [{}]; expected [{}]", where, name, fmt::join(found->second.shape, ", "),
+         fmt::join(expected, ", "));
+  std::vector<float> matrix(static_cast<std::size_t>(shape.out * shape.in));
+  read_rows(found->second, 0, shape.out, matrix.data());
+  tensors.erase(found);
+  return matrix;
+}
+
+}  // namespace
+
+std::string write_ladder_weights(const fs::path& file, const Config& config, const LadderWeights& weights) {
+  SafetensorsWriter writer;
+  MixerParameters parameters;
+  std::vector<MixerSpec> specs(static_cast<std::size_t>(config.layers), full_attention);
+  for (const auto& [layer, learnt] : weights) {
+    specs[static_cast<std::size_t>(layer)] = learnt.mixer;
+    parameters[{layer, learnt.mixer.kind}] = learnt.parameters;
+    const MatrixShape q = shape_of(config, LayerPart::q), o = shape_of(config, LayerPart::o);
+    writer.add(projection_name(layer, "q"), {q.out, q.in}, learnt.q, DType::bf16);
+    writer.add(projection_name(layer, "o"), {o.out, o.in}, learnt.o, DType::bf16);
+  }
+  for (const auto& [name, tensor] : named_parameters(config, parameters, specs))
+    writer.add(name, tensor.shape, tensor.values, DType::f32);
+  const std::string bytes = writer.file();
+  write_file(file, bytes);
+  return "sha256:" + sha256(bytes);
+}
+
+LadderWeights read_ladder_weights(const fs::path& file, const Config& config, std::span<const MixerSpec> specs,
+                                  const std::string& hash) {
+  const std::string where = file.string();
+  const MappedFile mapped(file);
+  if (const std::string found = "sha256:" + sha256(mapped.text()); found != hash)
+    fail("{}: isn't what ladder.json was made with (expected {}, found {})", where, hash, found);
+  std::map<std::string, Tensor> tensors = parse_safetensors(mapped.bytes(), where);
+  LadderWeights weights;
+  for (int layer = 0; layer < config.layers; ++layer) {
+    const MixerSpec& spec = specs[static_cast<std::size_t>(layer)];
+    if (!must_be_trained(spec.kind)) continue;
+    LearntLayer& learnt = weights[layer];
+    learnt.mixer = spec;
+    learnt.q = take_projection(tensors, layer, "q", shape_of(config, LayerPart::q), where);
+    learnt.o = take_projection(tensors, layer, "o", shape_of(config, LayerPart::o), where);
+  }
+  MixerParameters parameters = parameters_of(config, read_named(tensors), where, specs);
+  for (auto& [layer, learnt] : weights) {
+    const auto found = parameters.find({layer, learnt.mixer.kind});
+    if (found == parameters.end())
+      fail("{}: has no parameters of {} for layer {}", where, to_string(learnt.mixer), layer);
+    learnt.parameters = std::move(found->second);
+    parameters.erase(found);
+  }
+  if (!parameters.empty())
+    fail("{}: has parameters of layer {}, which doesn't learn", where, parameters.begin()->first.first);
+  return weights;
+}
+
+void use_weights(MixerSet& mixers, const Model& model, const LadderWeights& weights) {
+  for (const auto& [layer, learnt] : weights) {
+    mixers.set_parameters(layer, learnt.mixer.kind, learnt.parameters);
+    mixers.set_projections(layer, learnt.mixer.kind,
+                           load_projections(model.weights, layer, LearntProjections(layer, learnt)));
+  }
+}
+
+}  // namespace layerboost

@@ -1,0 +1,123 @@
+// A layer learns what it is to add; what is served is what was learnt; a stage of a chain sees the layers before it.
+#include "heal/layer_stage.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "heal/chain.h"
+#include "heal/model_for_tests.h"
+#include "model/runner.h"
+
+namespace layerboost {
+namespace {
+
+constexpr int taught_layer = 1;
+constexpr CoreBatch two_texts = {2, 70};
+
+class LayerStageTest : public testing::TestWithParam<const char*> {
+ protected:
+  std::vector<float> random_rows(std::uint64_t seed) const {
+    Random random(seed);
+    std::vector<float> rows(static_cast<std::size_t>(two_texts.rows() * model_.config.hidden));
+    for (float& x : rows) x = static_cast<float>(random.normal());
+    return rows;
+  }
+
+  /// What the layer adds to `hidden` as it is served.
+  std::vector<float> served(const LearntLayer& learnt, const std::vector<float>& hidden) const {
+    MixerSet mixers(model_);
+    use_weights(mixers, model_, {{taught_layer, learnt}});
+    const Mixer& mixer = mixers.mixer(taught_layer, learnt.mixer);
+    CachePools pools;
+    std::vector<LayerCache> caches(static_cast<std::size_t>(two_texts.sequences), LayerCache{&pools, {}});
+    std::vector<MixerSpan> spans;
+    for (int i = 0; i < two_texts.sequences; ++i)
+      spans.push_back({i * two_texts.length, two_texts.length, 0, &caches[static_cast<std::size_t>(i)]});
+    Workspace workspace(model_.rope());
+    workspace.rope.grow(two_texts.length);
+    std::vector<float> added = hidden;
+    mixer.forward({added.data(), {}, spans, static_cast<int>(two_texts.rows())}, workspace);
+    for (std::size_t i = 0; i < added.size(); ++i) added[i] -= hidden[i];
+    return added;
+  }
+
+  LayerStage stage(std::uint64_t seed = 0) {
+    StageOptions options;
+    options.lora = {4, 8};
+    options.seed = seed;
+    return {model_, taught_layer, spec_, options};
+  }
+
+  test::HealFolder folder_{"layer-stage-test"};
+  const Model& model_ = folder_.model();
+  const MixerSpec spec_ = parse_mixer(GetParam());
+};
+
+TEST_P(LayerStageTest, LearnsAndIsServedAsItLearnt) {
+  const std::vector<float> hidden = random_rows(1), target = random_rows(2);
+  LayerStage own = stage();
+  const double before = own.distance(hidden.data(), target.data(), two_texts);
+  own.gather(hidden.data(), target.data(), two_texts);
+  own.fit();
+  const double fitted = own.distance(hidden.data(), target.data(), two_texts);
+  EXPECT_LT(fitted, before);
+  for (int i = 0; i < 30; ++i) {
+    own.learn(hidden.data(), target.data(), two_texts);
+    own.update(5e-3);
+  }
+  const double learnt = own.distance(hidden.data(), target.data(), two_texts);
+  EXPECT_LT(learnt, 0.98 * fitted);
+  EXPECT_LT(own.distance(hidden.data(), served(own.learnt(), hidden).data(), two_texts), 1e-8);
+}
+
+TEST_P(LayerStageTest, GoesOnFromItsState) {
+  const std::vector<float> hidden = random_rows(1), target = random_rows(2);
+  LayerStage first = stage();
+  first.learn(hidden.data(), target.data(), two_texts);
+  first.update(5e-3);
+  StageOptions options;
+  options.lora = {4, 8};
+  LayerStage second(model_, taught_layer, spec_, options, first.state());
+  EXPECT_EQ(second.distance(hidden.data(), target.data(), two_texts),
+            first.distance(hidden.data(), target.data(), two_texts));
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, LayerStageTest,
+                         testing::Values("dual_state", "dual_state:one+norm", "dual_state:x"));
+
+class ChainTest : public testing::Test {
+ protected:
+  test::HealFolder folder_{"chain-test"};
+};
+
+TEST_F(ChainTest, AStageSeesTheLayersBeforeIt) {
+  const Model& model = folder_.model();
+  const auto text = open_heal_text(model, {{folder_.corpus("text.jsonl", 60, 80)}, "", 32, 2, 64, 0});
+  ChainOptions options;
+  options.tokens = options.alone_tokens = 1024;
+  options.length = 32;
+  options.batch = 256;
+  options.fit_tokens = 512;
+  options.stage.lora = {4, 8};
+  Chain chain(model, *text, options);
+  const MixerSpec spec = parse_mixer("dual_state");
+  double last = 0;
+  const auto report = [&](std::int64_t /*tokens*/, double distance) { last = distance; };
+  const auto alone = chain.train_alone({0, 2}, spec, report);
+  EXPECT_EQ(alone.size(), 2U);
+  EXPECT_TRUE(std::isfinite(last));
+
+  MixerSet unchanged(model), changed(model);
+  const std::vector<MixerSpec> native = native_specs(model.config);
+  std::vector<MixerSpec> below = native;
+  below[0] = spec;
+  use_weights(changed, model, {{0, chain.train(0, spec, alone.at(0), unchanged.list(native), report)}});
+  const LearntLayer in_the_chain = chain.train(2, spec, alone.at(2), changed.list(below), report);
+  const LearntLayer by_itself = chain.train(2, spec, alone.at(2), unchanged.list(native), report);
+  EXPECT_NE(in_the_chain.o, by_itself.o);
+  EXPECT_EQ(by_itself.o, chain.train(2, spec, alone.at(2), unchanged.list(native), report).o) << "the same again";
+}
+
+}  // namespace
+}  // namespace layerboost
