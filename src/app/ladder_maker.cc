@@ -257,7 +257,7 @@ class LadderMaker {
       return;
     }
     ladder = std::move(found);
-    note("{} has {} rungs already", file_.string(), ladder.top());
+    note("{} has its {} rungs already", file_.string(), ladder.top());
   }
 
   /// Whether a directory has the files of this level 0, left by a run that was stopped.

@@ -22,14 +22,14 @@ class EnginePlans : public ::testing::Test {
 TEST_F(EnginePlans, ShareStepsAndChangeNoToken) {
   const std::vector<TokenId> system = random_tokens(140, 258, 77);  // so that all begin alike, whatever their plan
   std::vector<GenerationRequest> requests;
-  for (std::uint64_t i = 0; i < 10; ++i) {
+  for (std::uint64_t i = 0; i < 2 * plans_.size(); ++i) {
     requests.push_back(request_for_tests(5 + 3 * static_cast<int>(i), 100, i));
     requests.back().prompt.insert(requests.back().prompt.begin(), system.begin(), system.end());
     requests.back().plan = static_cast<int>(i % plans_.size());
   }
   std::uint64_t pre_empted = 0;
   std::uint64_t found = 0;
-  for (const int positions : {460, 1000}) {  // little enough to pre-empt, and enough to keep prefixes
+  for (const int positions : {400, 1000}) {  // little enough to pre-empt, and enough to keep prefixes
     EngineOptions options;
     options.memory = sequence_bytes(*plans_[0], positions);
     options.step_tokens = 60;
@@ -72,11 +72,11 @@ TEST_F(EnginePlans, MemoryIsAskedOfTheRequestsOwnPlan) {
 
 TEST_F(EnginePlans, APlanThatIsNotThereIsRefused) {
   Engine engine(*model_, plans_);
-  for (const int plan : {-1, 5}) {
+  for (const int plan : {-1, 6}) {
     GenerationRequest request = request_for_tests(5, 5);
     request.plan = plan;
     EXPECT_EQ(test::error_of([&] { engine.submit(request, [](Output&&) {}); }),
-              fmt::format("plan {}: there are plans 0 to 4", plan));
+              fmt::format("plan {}: there are plans 0 to 5", plan));
   }
 }
 
