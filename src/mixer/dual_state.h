@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "mixer/attention_block.h"
 #include "mixer/described_mixer.h"
 #include "mixer/dual_state_gates.h"
 
