@@ -1,7 +1,6 @@
 #include "app/ladder_chain.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "analyze/joint_loss.h"

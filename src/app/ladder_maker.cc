@@ -97,7 +97,9 @@ class LadderMaker {
     load();
     copy_level_0();
     if (!there_) chain() ? train() : choose();
-    use_learnt();
+    if (chain())
+      opened_.opened.mixers = std::make_unique<MixerSet>(*opened_.opened.model);  // of none that learnt since
+    use_learnt(*opened_.opened.mixers, *opened_.opened.model, opened_.ladder, directory_);
     measure();
     return std::move(opened_.ladder);
   }
@@ -325,17 +327,6 @@ class LadderMaker {
                    save();
                  }},
                 ladder);
-  }
-
-  /// The opened model has a set of mixers without what layers have learnt since.
-  void use_learnt() {
-    const Ladder& ladder = opened_.ladder;
-    if (ladder.weights_hash.empty()) return;
-    const Model& model = *opened_.opened.model;
-    opened_.opened.mixers = std::make_unique<MixerSet>(model);
-    use_weights(*opened_.opened.mixers, model,
-                read_ladder_weights(ladder_weights_file(directory_), model.config, ladder.specs(ladder.top()),
-                                    ladder.weights_hash));
   }
 
   void choose() {

@@ -57,6 +57,13 @@ OpenedModel OpenedLadder::at(int level) && {
   return std::move(opened);
 }
 
+void use_learnt(MixerSet& mixers, const Model& model, const Ladder& ladder, const fs::path& directory) {
+  if (ladder.weights_hash.empty()) return;
+  use_weights(mixers, model,
+              read_ladder_weights(ladder_weights_file(directory), model.config, ladder.specs(ladder.top()),
+                                  ladder.weights_hash));
+}
+
 OpenedLadder open_ladder(const std::string& model, Precision precision, KvType kv, bool needs_text) {
   return open_ladder(find_ladder_files(model), precision, kv, needs_text);
 }
@@ -73,12 +80,7 @@ OpenedLadder open_ladder(const ModelFiles& files, Precision precision, KvType kv
     fail("{}: \"level_0\" has other mixers than {}", where,
          files.plan.empty() ? files.checkpoint->config().name : files.plan.string());
   result.opened = open_model(files, precision, kv, needs_text);
-  if (const Ladder& ladder = result.ladder; !ladder.weights_hash.empty()) {
-    const Model& model = *result.opened.model;
-    const fs::path file = ladder_weights_file(fs::path(where).parent_path());
-    use_weights(*result.opened.mixers, model,
-                read_ladder_weights(file, model.config, ladder.specs(ladder.top()), ladder.weights_hash));
-  }
+  use_learnt(*result.opened.mixers, *result.opened.model, result.ladder, fs::path(where).parent_path());
   return result;
 }
 

@@ -66,10 +66,8 @@ TEST(SimulatedTime, WaitsAreWhatTheClockSays) {
   EXPECT_DOUBLE_EQ(results[2].last.waited, 3 + 1.04);
 }
 
-TEST(SimulatedTime, AFirstTokenIsNoNextOne) {
-  const auto model = text_model();
-  MixerSet mixers(*model);
-  SetClock clock;
+/// Of an engine that follows the load, with two places.
+EngineOptions two_levels(const Clock& clock) {
   EngineOptions options;
   options.memory = std::size_t{64} << 20;
   options.max_sequences = 2;
@@ -77,6 +75,14 @@ TEST(SimulatedTime, AFirstTokenIsNoNextOne) {
   options.clock = &clock;
   options.levels.mode = LevelMode::automatic;
   options.levels.cap = 1;
+  return options;
+}
+
+TEST(SimulatedTime, AFirstTokenIsNoNextOne) {
+  const auto model = text_model();
+  MixerSet mixers(*model);
+  SetClock clock;
+  EngineOptions options = two_levels(clock);
   options.levels.between_tokens = 1.5;
   const std::vector plans = {&mixers.list(native_specs(model->config)),
                              &mixers.list(specs({"window:16+3", "softmax", "softmax", "softmax"}))};
@@ -93,13 +99,7 @@ TEST(SimulatedTime, TokensThatKeepComingLateRaiseTheLevel) {
   const auto model = text_model();
   MixerSet mixers(*model);
   SetClock clock;
-  EngineOptions options;
-  options.memory = std::size_t{64} << 20;
-  options.max_sequences = 2;
-  options.step_tokens = 100;
-  options.clock = &clock;
-  options.levels.mode = LevelMode::automatic;
-  options.levels.cap = 1;
+  EngineOptions options = two_levels(clock);
   options.levels.cost = {1, 0.5};
   options.levels.between_tokens = 0.9;
   const std::vector plans = {&mixers.list(native_specs(model->config)),
