@@ -1,5 +1,5 @@
 // What levels cost while serving: steps of sequences of two levels against steps of one, folding a sequence, and what a
-// folded text says next against a text that was read at that level.
+// folded sequence says next against a sequence that was read at that level.
 //   levels_bench MODEL [HIGH [BATCH [CONTEXT [TEXT]]]]
 // MODEL has a ladder; HIGH: a level of it (15), BATCH sequences (64) of CONTEXT positions (1024). With TEXT, a file:
 // pieces of 4096 of its tokens are read at level 0, folded to HIGH at 2048, 3072 and 3840, and go on for 64 tokens.

@@ -25,6 +25,7 @@ dpkg-deb -x "$package" "$work/root"
 "$work/root/usr/bin/layerboost" --version
 for file in bin/layerboost include/layerboost/layerboost.h share/man/man1/layerboost.1 share/doc/layerboost/copyright \
   share/bash-completion/completions/layerboost share/layerboost/models/smollm2-135m{,-recall}/adapter.safetensors \
+  share/layerboost/models/smollm2-135m-ladder/ladder.json \
   share/layerboost/scripts/get-model.sh lib/systemd/system/layerboost.service; do
   [ -s "$work/root/usr/$file" ] || give_up "$file is missing"
 done

@@ -13,7 +13,7 @@ function levelColour(level) {
   return part < 100 ? `color-mix(in oklab, var(--softmax), var(--healed) ${part.toFixed(0)}%)` : `color-mix(in oklab, var(--healed), var(--window) ${(part - 100).toFixed(0)}%)`;
 }
 const levelDot = (level) => h('i', {style: `background: ${levelColour(level)}`});
-const texts = (count) => `${whole(count)} ${count === 1 ? 'text' : 'texts'}`;
+const sequences = (count) => `${whole(count)} ${count === 1 ? 'sequence' : 'sequences'}`;
 const ratio = (value) => `\u00d7${value.toFixed(3)}`;
 
 /** What is known of a level, in a line. */
@@ -64,7 +64,7 @@ function levelPlot(values) {
   ]);
 }
 
-/** Texts that run, stacked by level, and those that wait on top of them. */
+/** Sequences that run, stacked by level, and those that wait on top of them. */
 function loadPlot(values) {
   const waiting = readings.map((reading) => reading.values.layerboost_requests_waiting || 0);
   const layers = levelNumbers().map((level) => ({fill: levelColour(level), counts: readings.map((reading) => runningAt(reading.values, level))}));
@@ -80,19 +80,19 @@ function loadPlot(values) {
     below = above;
     return path;
   });
-  return plot(`${texts(values.layerboost_requests_running)} being written, ${whole(values.layerboost_requests_waiting)} waiting`, most, areas.filter(Boolean));
+  return plot(`${sequences(values.layerboost_requests_running)} being written, ${whole(values.layerboost_requests_waiting)} waiting`, most, areas.filter(Boolean));
 }
 
 function levelStrip(values) {
   const present = levelNumbers().filter((level) => runningAt(values, level) > 0);
   const all = present.reduce((sum, level) => sum + runningAt(values, level), 0);
   return [
-    h('div', {class: 'bar', role: 'img', 'aria-label': present.map((level) => `${texts(runningAt(values, level))} at level ${level}`).join(', ') || 'no text is being written'},
+    h('div', {class: 'bar', role: 'img', 'aria-label': present.map((level) => `${sequences(runningAt(values, level))} at level ${level}`).join(', ') || 'no sequence is being written'},
         present.map((level) => h('i', {title: aboutLevel(level), style: `background: ${levelColour(level)}; width: ${(100 * runningAt(values, level) / all).toFixed(2)}%`}))),
     h('ul', {class: 'legend'},
-        present.map((level) => h('li', {title: aboutLevel(level)}, levelDot(level), `level ${level}: ${texts(runningAt(values, level))}`)),
-        !all && h('li', {}, 'no text is being written'),
-        values.layerboost_requests_waiting > 0 && h('li', {}, h('i', {class: 'waiting'}), `waiting: ${texts(values.layerboost_requests_waiting)}`)),
+        present.map((level) => h('li', {title: aboutLevel(level)}, levelDot(level), `level ${level}: ${sequences(runningAt(values, level))}`)),
+        !all && h('li', {}, 'no sequence is being written'),
+        values.layerboost_requests_waiting > 0 && h('li', {}, h('i', {class: 'waiting'}), `waiting: ${sequences(values.layerboost_requests_waiting)}`)),
   ];
 }
 
@@ -103,7 +103,7 @@ function levelFacts(values) {
   const none = values.layerboost_generated_tokens_total > 0 ? 'not measured' : 'nothing';
   return [
     ['Given up so far', served === undefined ? none : `perplexity ${ratio(served)}, the mean of all tokens`],
-    ['Folded', `${texts(values.layerboost_folds_total)}, ${bytes(values.layerboost_folded_bytes_total)} freed; beginnings: ${whole(values.layerboost_folded_prefixes_total)}`],
+    ['Folded', `${whole(values.layerboost_folds_total)} times, ${bytes(values.layerboost_folded_bytes_total)} freed; beginnings: ${whole(values.layerboost_folded_prefixes_total)}`],
     ['Changes', changes.map(([count, words]) => `${whole(count)} ${words}`).join(', ') || 'none yet'],
   ].flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]);
 }
@@ -115,7 +115,7 @@ function drawLevels(values) {
   byId('level-mode').textContent = ladder ? `${modes[ladder.level_mode]}${ladder.level_cap < highestLevel ? `, up to ${ladder.level_cap} of ${highestLevel}` : ''}` : '';
   byId('level-history').replaceChildren(
       h('p', {}, 'Level of those that begin'), levelPlot(values),
-      h('p', {}, 'Texts being written, by level, and waiting'), loadPlot(values),
+      h('p', {}, 'Sequences being written, by level, and waiting'), loadPlot(values),
       h('p', {class: 'time'}, h('span', {}, '2 minutes ago'), h('span', {}, 'now')));
   byId('level-strip').replaceChildren(...levelStrip(values));
   byId('level-facts').replaceChildren(...levelFacts(values));

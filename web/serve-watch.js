@@ -17,8 +17,8 @@ const perSecond = (value) => [value < 10 ? value.toFixed(1) : whole(value), '/s'
 
 /** What is shown: a figure of the last second with its course, or one over the last minute. */
 const tiles = [
-  {title: 'Writing now', value: gauge('layerboost_requests_running'), text: (value) => [whole(value), 'texts']},
-  {title: 'Waiting', value: gauge('layerboost_requests_waiting'), text: (value) => [whole(value), 'texts']},
+  {title: 'Writing now', value: gauge('layerboost_requests_running'), text: (value) => [whole(value), 'sequences']},
+  {title: 'Waiting', value: gauge('layerboost_requests_waiting'), text: (value) => [whole(value), 'sequences']},
   {title: 'Tokens written', value: rate('layerboost_generated_tokens_total'), text: perSecond},
   {title: 'Prompt tokens read', value: rate('layerboost_prompt_tokens_total'), text: perSecond},
   {title: 'First token, median', histogram: 'layerboost_time_to_first_token_seconds', part: 0.5, text: seconds},

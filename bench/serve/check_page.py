@@ -8,7 +8,7 @@ import sys
 
 import aiohttp
 
-url, work, out = sys.argv[1:]
+url, work, served, out = sys.argv[1:]  # served: "plan" or "levels"
 
 
 class Page:
@@ -78,13 +78,15 @@ async def use(page, session):
     await page.until("byId('said').textContent === 'stopped' && !byId('send').disabled", "it doesn't stop")
     await others
     await page.until("/[1-9]/.test(byId('tiles').children[4].textContent)", "no latency is shown")
+    if await page.value("byId('levels').hidden") != (served == "plan"):
+        sys.exit(f"check_page.py: levels are shown of a server without, or aren't of one that has some: {served}")
     for theme in ("light", "dark"):
         for width, height in ((1280, 900), (390, 844)):
             await page.look(width, height, theme)
     await page.value("byId('clear').click()")
     if page.errors or await page.value("document.documentElement.dataset.errors") != "0":
         sys.exit(f"check_page.py: errors: {page.errors}")
-    print(f"page: answered ({await page.value('byId(`state`).textContent')}), stopped, drawn in two widths and two themes")
+    print(f"page of {served}: answered ({await page.value('byId(`state`).textContent')}), stopped, drawn in two widths and two themes")
 
 
 async def main():

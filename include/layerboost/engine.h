@@ -1,4 +1,9 @@
-// Many texts written at once by one model: continuous batching.
+// Many sequences written at once by one model: continuous batching, for programs that serve several people. A request
+// is submitted with a sink, waits until there are a place and memory for it, and then runs: each step takes all running
+// sequences on by a token. Its sink is handed an Output for each new token; the last one says why the sequence ended.
+// The program gives one thread to run(), or calls step() itself, and submits from where it likes. ServingOptions bound
+// the memory, the queue and how many run at the same time. An engine has the one plan that its model was opened with.
+// It takes tokens, not messages (LanguageModel::encode() makes them), and speaks no HTTP: `layerboost serve` does.
 #pragma once
 
 #include <cstddef>
@@ -14,21 +19,21 @@ namespace layerboost {
 
 /// An engine as of its last step.
 struct ServingStats {
-  int waiting = 0, running = 0;  // texts
+  int waiting = 0, running = 0;  // sequences
   std::size_t cache_limit = 0;   // bytes
   std::size_t cache_used = 0;    // bytes
 };
 
-/// Requests come at any time; each step goes on with all running texts by a token, and reads prompts beside them. What
-/// one text becomes doesn't depend on what else runs, beyond rounding.
+/// Requests come at any time; each step goes on with all running sequences by a token, and reads prompts beside them.
+/// What one sequence becomes doesn't depend on what else runs, beyond rounding.
 ///
 /// One thread at a time, the compute thread, calls step() or run(); all other members may be called by any thread, and
 /// by sinks. Members throw Error as they say, and std::bad_alloc where there is no memory.
 class LAYERBOOST_API ServingEngine {
  public:
-  /// `model` must outlive the engine and not be moved from. Throws Error for options that make no sense.
+  /// Throws Error for options that make no sense. Requires: `model` outlives this and isn't moved from.
   explicit ServingEngine(const LanguageModel& model, const ServingOptions& options = {});
-  /// Requires: no thread is in step() or run(). Texts that haven't ended are dropped, and their sinks not called.
+  /// Requires: no thread is in step() or run(). Sequences that haven't ended are dropped, and their sinks not called.
   ~ServingEngine();
   ServingEngine(const ServingEngine&) = delete;
   ServingEngine& operator=(const ServingEngine&) = delete;
@@ -38,13 +43,13 @@ class LAYERBOOST_API ServingEngine {
   /// Error, when too many are waiting.
   RequestId submit(GenerationRequest request, Sink sink);
 
-  /// Ends a text: before the next step its memory is free and its sink has been given finish = cancelled. Nothing
+  /// Ends a sequence: before the next step its memory is free and its sink has been given finish = cancelled. Nothing
   /// happens if it has ended.
   void cancel(RequestId id);
 
-  /// One step: schedules, computes, samples and calls sinks. False when there was nothing to do. A text that can't go
-  /// on fails alone, and its sink is told so; where the whole step fails (no memory), all running texts do, and the
-  /// engine goes on.
+  /// One step: schedules, computes, samples and calls sinks. False when there was nothing to do. A sequence that can't
+  /// go on fails alone, and its sink is told so; where the whole step fails (no memory), all running sequences do, and
+  /// the engine goes on.
   bool step();
 
   /// Steps until stop(), sleeping while there is nothing to do.

@@ -1,4 +1,7 @@
-// The errors that the library throws.
+// The errors that the library throws. An Error is about what it was given, or can't get: a file, an option, a plan, a
+// request. Its one line is for people; there are no codes. QueueFull is the one that programs tell apart, for the same
+// request may be taken later. Beside these only std::bad_alloc is thrown. A call that breaks a `Requires:` isn't
+// answered with an error: it may end the process.
 #pragma once
 
 #include <stdexcept>

@@ -1,10 +1,11 @@
 // The library's face. layerboost runs pretrained decoder-only language models on CPUs, each layer with the mixer that a
-// plan gives it: softmax attention, or what replaces it and keeps less of a text. LanguageModel opens a model with its
-// plan, measures it and lets it write; ServingEngine writes many texts at once.
+// plan gives it: softmax attention, or what replaces it and keeps less of a sequence. LanguageModel opens a model with
+// its plan, measures it and lets it write; ServingEngine writes many sequences at once.
 //
 //   cmake: find_package(layerboost REQUIRED), target_link_libraries(program PRIVATE layerboost::layerboost)
 //
-// examples/generate/ is a whole program. Nothing here prints, and nothing ends the process.
+// examples/generate/ is a whole program. Nothing here prints, and nothing ends the process but a call that breaks a
+// `Requires:`.
 #pragma once
 
 #include "layerboost/engine.h"

@@ -1,4 +1,9 @@
-// A language model with a plan: open it, measure it, let it write.
+// A language model with a plan: open it, measure it, let it write. A *plan* names one *mixer* for each layer: softmax
+// attention, as the model was trained with, or what replaces it and keeps less of a sequence (a window, a linear state,
+// nothing). A LanguageModel is weights, mixers and tokenizer together: opened once, which takes seconds, and then used
+// by any number of threads until it goes. It keeps nothing between calls. It makes and heals no plans, which is done
+// with the program (`layerboost boost`, `plan`, `heal`); sequences that come and go at any time are for ServingEngine
+// (layerboost/engine.h).
 #pragma once
 
 #include <cstddef>
@@ -33,7 +38,7 @@ struct ModelShape {
   int head_size = 0;  // d
   int ffn = 0;        // F
   int vocab = 0;      // V
-  int positions = 0;  // the most tokens of one text; 0: any number
+  int positions = 0;  // the most tokens of one sequence; 0: any number
 };
 
 /// A mean over the tokens of a text, cut into windows.
@@ -69,8 +74,8 @@ class LAYERBOOST_API LanguageModel {
   /// The mixer of each layer [L], as plans write it: "softmax", "window:256+4", "none", ...
   [[nodiscard]] std::vector<std::string> mixers() const;
 
-  /// What the layers' caches keep of one text of this length. Requires: 0 <= tokens, at most shape().positions unless
-  /// that is 0.
+  /// What the layers' caches keep of one sequence of this length. Requires: 0 <= tokens, at most shape().positions
+  /// unless that is 0.
   [[nodiscard]] std::size_t cache_bytes(int tokens) const;
 
   /// The model's makers' own sampling, as far as its files tell; otherwise Sampling's defaults (the likeliest token).

@@ -1,4 +1,7 @@
-// What an engine is asked for and what it answers.
+// What an engine is asked for and what it answers. A GenerationRequest is a prompt, in tokens, and how to go on from
+// it: how far, sampled how, stopped by what. The answer comes as Outputs, each with what is new and with counts from
+// the beginning on, which are handed to the request's Sink; the last one has a FinishReason. An engine keeps a request
+// of its own: after submit() it can't be changed, only cancelled by its RequestId.
 #pragma once
 
 #include <cstdint>
@@ -17,21 +20,22 @@ namespace layerboost {
 /// Counts up from 1 in order of arrival.
 using RequestId = std::uint64_t;
 
-/// Why a text ended. stop: an end token, a stop token or a stop string; length: max_tokens; failed: it couldn't be
+/// Why a sequence ended. stop: an end token, a stop token or a stop string; length: max_tokens; failed: it couldn't be
 /// written on, Output::error says why.
 enum class FinishReason { none, stop, length, cancelled, failed };
 
 /// OpenAI's words: "stop", "length"; and "cancelled", "failed", "none".
 LAYERBOOST_API const char* name_of(FinishReason reason);
 
-/// A text to be written on.
+/// A sequence to be written on.
 struct GenerationRequest {
   std::vector<TokenId> prompt;  // at least one token
   int max_tokens = 16;          // 0: the prompt is only read
   int min_tokens = 0;           // before so many, end and stop tokens can't be sampled and stop strings don't count
-  bool ignore_eos = false;      // the model's own end tokens don't end the text
-  /// Which of the engine's plans the text is read and written with, to its end. None: the engine's choice, which is the
-  /// first unless it has levels (engine/levels.h).
+  bool ignore_eos = false;      // the model's own end tokens don't end the sequence
+  /// The plan that the sequence is read and written with, to its end: an index into the engine's plans. A ServingEngine
+  /// has one plan, 0, and uses it where none is named, too. (The server's engine may have several, ordered from the one
+  /// that loses nothing to the one that keeps the least; without a name here it chooses among them by its load.)
   std::optional<int> plan = {};
   Sampling sampling;
   std::uint64_t seed = 0;            // the same seed gives the same text whatever else is in the batch
@@ -50,7 +54,7 @@ struct TokenLogprob {
   std::vector<std::pair<TokenId, float>> top;  // likeliest first
 };
 
-/// A piece of a text, as it is written.
+/// A piece of a sequence, as it is written.
 struct Output {
   std::string text;  // new text: whole UTF-8 characters, without control tokens; may be empty while something
                      // is held back that may become a character or a stop string
@@ -59,18 +63,18 @@ struct Output {
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt], if asked for, with the first output only; [0]
                                                              // is empty
   FinishReason finish = FinishReason::none;
-  const char* error = nullptr;  // of a text that failed: one line, for good
+  const char* error = nullptr;  // of a sequence that failed: one line, for good
   // So far:
   int prompt_tokens = 0;
   int cached_tokens = 0;     // of the prompt, found in the prefix cache
   int generated_tokens = 0;  // sampled, the stopping token among them
-  double waited = 0;         // seconds in the queue before the text was first run
-  int first_plan = 0;        // the plan that the text began with
+  double waited = 0;         // seconds in the queue before the sequence was first run
+  int first_plan = 0;        // the plan that the sequence began with
   int plan = 0;              // that it has now
 };
 
 /// Is handed each Output on the compute thread, in order; the last one has finish != none, and nothing comes after it.
-/// Must be quick and must not throw; may call the submit() and cancel() of its engine.
+/// It may call the submit() and cancel() of its engine. Requires: it is quick and doesn't throw.
 using Sink = std::function<void(Output&&)>;
 
 }  // namespace layerboost

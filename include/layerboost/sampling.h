@@ -1,4 +1,7 @@
-// How the next token of a text is chosen.
+// How the next token of a sequence is chosen. A model gives each token of its vocabulary a logit; Sampling says how
+// these are changed, which tokens are left out, and whether one of the others is sampled or the likeliest taken. It is
+// plain numbers and holds no randomness: seeds are given where sequences are asked for. Values out of range are refused
+// there, too, with an Error.
 #pragma once
 
 #include <utility>

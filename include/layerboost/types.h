@@ -1,4 +1,7 @@
-// Small types that all of the library's headers use.
+// Small types that all of the library's headers use: a token's id, and in which numbers is computed and cached.
+// Precision and KvType are chosen when a model is opened and stay with it; between matrix products numbers are f32
+// whatever is chosen. The format of the weights in the file is another matter: they are converted when the model is
+// opened.
 #pragma once
 
 #include <cstdint>

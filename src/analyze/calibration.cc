@@ -53,7 +53,7 @@ std::string hash_of(const std::vector<CalibrationSequence>& sequences) {
     bytes.append(reinterpret_cast<const char*>(sequence.tokens.data()), sequence.tokens.size() * sizeof(TokenId));
     bytes.append("\n");
   }
-  return "sha256:" + sha256(bytes);
+  return content_hash(bytes);
 }
 
 }  // namespace

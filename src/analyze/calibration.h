@@ -28,7 +28,7 @@ struct Calibration {
   int retrieval_length = 0;  // of each question with its filler, at most
 };
 
-/// So many tokens fewer than a sequence have the questions: their answers stand behind them.
+/// Questions have so many tokens fewer than a sequence of text, so that their answers fit behind them.
 inline constexpr int retrieval_room = 24;
 
 struct CalibrationOptions {

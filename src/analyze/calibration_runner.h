@@ -33,7 +33,8 @@ double retrieval_loss(std::vector<double> losses);
 /// The hidden states of all sequences lie one after another, [rows(), D]. Not thread-safe.
 class CalibrationRunner {
  public:
-  /// Both must outlive the runner. Throws Error when the unchanged model's predictions wouldn't fit in memory.
+  /// Throws Error when the unchanged model's predictions wouldn't fit in memory. Requires: `model` and `calibration`
+  /// outlive this.
   CalibrationRunner(const Model& model, const Calibration& calibration);
 
   [[nodiscard]] std::size_t rows() const { return rows_; }

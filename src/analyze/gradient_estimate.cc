@@ -24,7 +24,7 @@ namespace {
 constexpr int step_tokens = 2048;
 constexpr std::size_t kept_by_step = std::size_t{2} << 30;
 
-/// Of activations that a forward keeps for its backward passes.
+/// The most bytes of activations that a forward keeps for its backward passes.
 constexpr std::size_t kept_bytes_at_most = std::size_t{6} << 30;
 
 /// The sum of a[i] b[i] over `count` rows of `width` numbers, rows `stride` numbers apart; the same whatever the
@@ -98,7 +98,7 @@ class Estimator {
   }
 
  private:
-  /// Of all layers: the inputs, and a gradient for each pass.
+  /// Returns the bytes that a step keeps of all layers: the inputs, and a gradient for each pass.
   [[nodiscard]] std::size_t bytes_of(std::ptrdiff_t rows, int passes) const {
     return static_cast<std::size_t>(rows * model_.config.hidden * model_.config.layers * (1 + passes)) * sizeof(float);
   }

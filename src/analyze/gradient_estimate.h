@@ -11,14 +11,14 @@
 
 namespace layerboost {
 
-/// Of one change of one layer, as a sweep would measure it; nats.
+/// What is lost by one change of one layer, as a sweep would measure it; nats.
 struct EstimatedLoss {
   std::vector<double> kl;         // [texts] KL(unchanged || changed), mean over tokens
   std::vector<double> nll;        // [texts] change of -log p of the text's own tokens, mean over tokens; if asked for
   std::vector<double> retrieval;  // [questions] drop of the mean log p of the answer's tokens
 };
 
-/// By layer and by what its mixer is changed to.
+/// The losses by layer, and by what its mixer is changed to.
 using EstimatedLosses = std::vector<std::map<MixerSpec, EstimatedLoss>>;
 
 /// Whether a change only restricts what a layer's heads look at. Such changes are small, and the estimate is good for

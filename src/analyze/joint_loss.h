@@ -19,8 +19,8 @@ struct JointOutcome {
 
 class JointLoss {
  public:
-  /// All must outlive the object. Runs the unchanged model once; or the plan `from` [L], where losses are counted from
-  /// that.
+  /// Runs the unchanged model once; or the plan `from` [L], where losses are counted from that. Requires: `model`,
+  /// `mixers` and `calibration` outlive this.
   JointLoss(const Model& model, MixerSet& mixers, const Calibration& calibration,
             const std::vector<MixerSpec>& from = {});
 

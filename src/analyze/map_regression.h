@@ -15,8 +15,8 @@ class MapRegression {
   /// x, y: [rows, D].
   void add(const float* x, const float* y, int rows);
 
-  /// W [D, D], then b [D]: the parameters of a map. ridge = `relative_ridge` * mean variance of x. At least one row
-  /// must have been added.
+  /// W [D, D], then b [D]: the parameters of a map. ridge = `relative_ridge` * mean variance of x. Requires: at least
+  /// one row was added.
   [[nodiscard]] std::vector<float> solve(double relative_ridge = 1e-3) const;
 
  private:

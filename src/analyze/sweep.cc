@@ -39,7 +39,7 @@ fs::path path_of_rank(fs::path path, const Ranks* ranks) {
   return path.replace_extension(fmt::format(".rank{}{}", ranks->rank(), path.extension().string()));
 }
 
-/// Of the estimate, for each text.
+/// Backward passes that the estimate makes for the KL on each text.
 constexpr int samples_of_text = 3;
 
 /// One sweep under way.
@@ -219,7 +219,7 @@ class Sweep {
   void save() {
     if (!maps_.empty()) {
       write_parameters(maps_path(), model_.config, maps_);
-      analysis_.maps = MapsFile{maps_path().filename().string(), "sha256:" + sha256(read_file(maps_path()))};
+      analysis_.maps = MapsFile{maps_path().filename().string(), file_hash(maps_path())};
     }
     analysis_.run = run_();
     analysis_.run["seconds"] = get_or<double>(analysis_.run, "seconds", 0, "run") + seconds_before_;

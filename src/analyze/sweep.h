@@ -1,4 +1,10 @@
-// The sensitivity sweep: how much the model loses when one layer's mixer is changed.
+// The sensitivity sweep: how much the model loses when one layer's mixer is changed, for each layer and each choice. A
+// Calibration (analyze/calibration.h) is what it reads: texts, and questions about facts far back. Its measures are
+// losses of the whole model (kl, nll, task, retrieval), and two that look at a layer alone (cosine, entropy). Changes
+// that only restrict what heads see can be estimated from gradients instead (analyze/gradient_estimate.h), and several
+// processes can share the layers. The result is an Analysis, which the planner reads. Its file is written after every
+// layer, so that a sweep that was stopped goes on. A sweep changes one layer at a time, chooses nothing, and leaves the
+// weights as they are.
 #pragma once
 
 #include <cstdint>

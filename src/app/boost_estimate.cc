@@ -73,8 +73,9 @@ class Estimator {
             seconds, weights() + sweep_bytes()};
   }
 
-  /// Of a forward pass with the mixers run once more, and of the backward passes, each of which takes about as long as
-  /// two forward passes: of text for each sample and for its own tokens, of questions for their answers.
+  /// Returns the seconds that the estimate by gradients takes: a forward pass with the mixers run once more, and the
+  /// backward passes, each about as long as two forward passes. Text has one for each sample and one for its own
+  /// tokens, questions have one for their answers.
   [[nodiscard]] double gradients() const {
     const double passes = EstimateOptions().samples + (options_.analyze.asks_for("nll") ? 1 : 0);
     return times_.row * (1.5 * rows_ + 2 * (passes * scored_ + (rows_ - scored_))) + passes * scored_ * times_.head;
@@ -159,7 +160,7 @@ class Estimator {
       }
     }
     return {"5/6 bench",
-            fmt::format("{} texts of {} tokens", fmt::join(speed.batches, ", "), fmt::join(speed.prompts, ", ")),
+            fmt::format("{} sequences of {} tokens", fmt::join(speed.batches, ", "), fmt::join(speed.prompts, ", ")),
             seconds, 2 * weights() + most + step_bytes()};
   }
 

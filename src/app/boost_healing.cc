@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "artifact/boosted_directory.h"
 #include "artifact/healed_directory.h"
 #include "artifact/model_files.h"
 #include "base/error.h"
@@ -14,7 +15,7 @@ namespace {
 /// go on.
 std::int64_t tokens_in(double minutes, const Model& model, const HealPlan& plan, HealOptions options,
                        const fs::path& directory, const RunInfo& run) {
-  const fs::path file = directory / "heal-budget.json";
+  const fs::path file = directory / boost_name::healing_budget;
   const std::string plan_hash = plan.plan.hash();
   if (fs::exists(file)) {
     const Json known = read_json(file);

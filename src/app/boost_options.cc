@@ -27,7 +27,7 @@ void fit_prompts(BoostOptions& options, int positions) {
   std::vector<int>& prompts = options.speed.prompts;
   for (const int prompt : prompts) {
     if (options.prompts_given && bench_positions(options.speed, prompt) > positions)
-      fail("`prompt` {}: with {} generated tokens for {} texts that comes to {} positions, and the model has {}",
+      fail("`prompt` {}: with {} generated tokens for {} sequences that comes to {} positions, and the model has {}",
            prompt, options.speed.generate,
            *std::max_element(options.speed.batches.begin(), options.speed.batches.end()),
            bench_positions(options.speed, prompt), positions);

@@ -1,5 +1,7 @@
 #include "app/boost_plan.h"
 
+#include "artifact/boosted_directory.h"
+#include "artifact/healed_directory.h"
 #include "artifact/plan.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -68,7 +70,7 @@ Json plan_options_json(const BoostOptions& options, const std::optional<std::str
 }
 
 bool keeps_plan(const fs::path& directory, const PlanRecord& made, const Json& wanted, bool asked) {
-  const std::string file = (directory / "plan.json").string();
+  const std::string file = (directory / boost_name::plan).string();
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return false;
   const std::string hash = read_plan(file).hash();
@@ -85,7 +87,7 @@ bool keeps_plan(const fs::path& directory, const PlanRecord& made, const Json& w
   } else if (made.options != wanted) {
     const std::string advice =
         fmt::format("give the same options, another `output`, or remove it{} to have another made",
-                    fs::exists(directory / "heal.json", ignored) ? ", heal.json and checkpoint" : "");
+                    is_healed_directory(directory) ? ", heal.json and checkpoint" : "");
     if (made.options.contains("ready-made")) fail("{} is the plan that comes ready-made: {}", file, advice);
     if (wanted.contains("ready-made"))
       fail("{} isn't the plan that comes ready-made, which this command asks for: {}", file, advice);

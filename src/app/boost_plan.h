@@ -9,13 +9,13 @@
 
 namespace layerboost {
 
-/// By the names of options, all that decides which plan boost makes: the budget, what is analysed, precision and seed;
-/// or {"ready-made": HASH} where the plan with this hash, which comes with the program, is used.
+/// Returns all that decides which plan boost makes, by the names of options: the budget, what is analysed, precision
+/// and seed; or {"ready-made": HASH} where the plan with this hash, which comes with the program, is used.
 Json plan_options_json(const BoostOptions& options, const std::optional<std::string>& ready_made);
 
-/// Throws Error, naming what differs and what can be done, where `directory` holds a plan that was made with other
-/// options than `wanted`, or that boost didn't make while `asked` for one. Whether there is a plan, which is then kept;
-/// one that was changed by hand is said to be.
+/// Returns whether `directory` holds a plan, which is then kept; tells the user where that was changed by hand. Throws
+/// Error, naming what differs and what can be done, where it was made with other options than `wanted`, or boost didn't
+/// make it while `asked` for one.
 bool keeps_plan(const fs::path& directory, const PlanRecord& made, const Json& wanted, bool asked);
 
 }  // namespace layerboost

@@ -71,13 +71,13 @@ class Boost {
 
   // ---- before it begins
 
-  /// At the model's files and at what the directory holds, before anything is loaded.
+  /// Looks at the model's files and at what the directory holds, before anything is loaded.
   void look() {
     files_ = find_model_files(options_.model);
     const Config& config = files_.checkpoint->config();
     const std::string hash = files_.checkpoint->hash();
     about_ = {config.name, fs::absolute(files_.checkpoint->path()), hash, config.max_positions, {}, 0, 0};
-    if (has("boost.json")) {
+    if (has(boost_name::record)) {
       const BoostDirectory found = read_boost_directory(directory_);
       if (found.model_hash != hash)
         fail("{} was made from another model: give another `output`, or remove it", directory_.string());
@@ -99,10 +99,10 @@ class Boost {
 
   /// What was healed there must be whole, or be made again.
   void look_at_healing() const {
-    if (!has("heal.json") || options_.unhealed()) return;
+    if (!is_healed_directory(directory_) || options_.unhealed()) return;
     const bool heals = options_.heal.has_value();
     if (plan_is_there_) {
-      const std::string plan = read_plan(file("plan.json")).hash();
+      const std::string plan = read_plan(file(boost_name::plan)).hash();
       if (heals) check_healing(directory_, plan);
       if (read_healed_directory(directory_).plan_hash != plan) return;
     }
@@ -145,13 +145,14 @@ class Boost {
     BoostWork work;
     if (options_.heal) work.heal = *options_.heal;
     work.ready_made = ready_made_.has_value();
-    work.healed = work.ready_made || options_.heals() || (!options_.unhealed() && has("heal.json"));
+    work.healed = work.ready_made || options_.heals() || (!options_.unhealed() && is_healed_directory(directory_));
     const int texts = std::max(1, (options_.analyze.tokens + options_.analyze.length - 1) / options_.analyze.length);
     work.self_text_is_kept = fs::exists(self_text_path(model, {texts, options_.analyze.length, options_.compute.seed}));
     work.written_text_is_kept = has("written.txt") || fs::exists(self_text_path(model, written_options()));
-    work.done = {analysis_is_done(), plan_is_there_, has("heal.json") && has("quality.healed.json"),
-                 has("quality.base.json") && has("quality.plan.json"),
-                 has("speed.base.json") && has("speed.plan.json")};
+    work.done = {analysis_is_done(), plan_is_there_,
+                 is_healed_directory(directory_) && has(boost_name::quality_of_healed),
+                 has(boost_name::quality_of_base) && has(boost_name::quality_of_plan),
+                 has(boost_name::speed_of_base) && has(boost_name::speed_of_plan)};
     const auto steps =
         estimate_boost(options_, work, model, opened_.unchanged(), measure_times(model, *opened_.mixers, cost_));
     say("boost {} on this machine ({} threads, {}), by short runs of the model just now:\n{}", options_.model,
@@ -167,7 +168,7 @@ class Boost {
 
   [[nodiscard]] bool analysis_is_done() const {
     try {
-      return has("analysis.json") && read_analysis(file("analysis.json")).complete();
+      return has(boost_name::analysis) && read_analysis(file(boost_name::analysis)).complete();
     } catch (const Error&) {  // the analysis itself will say what is wrong
       return false;
     }
@@ -207,7 +208,7 @@ class Boost {
 
   void analyze() {
     note("1/6 analyze: what each layer's attention is worth");
-    run_analysis(opened_, options_.analyze, options_.compute.seed, file("analysis.json"), run_of_step());
+    run_analysis(opened_, options_.analyze, options_.compute.seed, file(boost_name::analysis), run_of_step());
     record();
   }
 
@@ -219,17 +220,17 @@ class Boost {
     if (own) about_.plan = {"", wanted_plan_};
     record();
     if (ready_made_) use_ready_made();
-    if (!has("plan.json")) {
+    if (!has(boost_name::plan)) {
       PlanOptions options = plan_options();
-      make_plan(file("analysis.json"), options, file("plan.json"), options_.compute.precision, run_of_step(),
+      make_plan(file(boost_name::analysis), options, file(boost_name::plan), options_.compute.precision, run_of_step(),
                 opened_.model);
     }
-    const Plan chosen = read_plan(file("plan.json"), opened_.model->config, run_.model);
+    const Plan chosen = read_plan(file(boost_name::plan), opened_.model->config, run_.model);
     if (own) about_.plan.hash = chosen.hash();
     record();
     run_.plan = chosen.hash();
     draw_curve(chosen.specs());
-    planned_ = with_plan(opened_, file("plan.json"));
+    planned_ = with_plan(opened_, file(boost_name::plan));
     say("\nthe plan:\n{}\n", draw_plan(chosen.specs(), color_wanted()));
     record();
   }
@@ -244,7 +245,7 @@ class Boost {
   /// What healing learnt comes with its plan; not over what somebody has healed here since.
   void use_ready_made() {
     const HealedDirectory ready = read_healed_directory(*ready_made_);
-    if (plan_is_there_ && read_plan(file("plan.json")).hash() != ready.plan_hash) return;
+    if (plan_is_there_ && read_plan(file(boost_name::plan)).hash() != ready.plan_hash) return;
     if (is_intact(directory_) && read_healed_directory(directory_).adapter_hash != ready.adapter_hash) {
       note("{}: healed anew since it was copied, and kept", directory_.string());
       return;
@@ -256,18 +257,18 @@ class Boost {
 
   /// The curve of loss against memory, with the plan on it.
   void draw_curve(const std::vector<MixerSpec>& specs) {
-    const Json layers = read_json(file("analysis.json"))["layers"];
+    const Json layers = read_json(file(boost_name::analysis))["layers"];
     const std::string inputs = inputs_of({layers, wanted_plan_, run_.plan});
-    if (made_from(file("curve.json"), inputs)) return;
-    fs::remove(file("curve.json"));  // of another plan
+    if (made_from(file(boost_name::curve), inputs)) return;
+    fs::remove(file(boost_name::curve));  // of another plan
     std::optional<Json> curve =
-        make_curve(file("analysis.json"), plan_options(), specs, options_.compute.precision, run_, opened_.model);
+        make_curve(file(boost_name::analysis), plan_options(), specs, options_.compute.precision, run_, opened_.model);
     if (!curve) {
       note("no curve of loss against memory: the analysis leaves out mixers that the plan has");
       return;
     }
     (*curve)["inputs"] = inputs;
-    write_json(file("curve.json"), *curve);
+    write_json(file(boost_name::curve), *curve);
   }
 
   /// A directory that is healed already, by the program or by hand, stays so unless the options say otherwise.
@@ -296,21 +297,21 @@ class Boost {
     std::vector<std::string> contents;
     for (const std::string& text : quality.texts) contents.push_back(content_of(text));
     const Json what = {self_written_, contents, quality.tasks, quality.retrieval, quality.limit, quality.context};
-    step("quality.base.json", "quality of the unchanged model", {run_.model, what}, [&] {
+    step(boost_name::quality_of_base, "quality of the unchanged model", {run_.model, what}, [&] {
       return show(measure_quality({*opened_.model, opened_.unchanged()}, nullptr, quality));
     });
-    step("quality.plan.json", "quality with the plan", {run_.plan, what}, [&] {
+    step(boost_name::quality_of_plan, "quality with the plan", {run_.plan, what}, [&] {
       const ModelWithMixers unchanged{*planned_.model, planned_.unchanged()};
       return show(measure_quality(planned_.run(), &unchanged, quality));
     });
     if (!healed_) {
-      fs::remove(file("quality.healed.json"));
+      fs::remove(file(boost_name::quality_of_healed));
       return;
     }
     const OpenedModel healed =
         open_model(healed_model_files(directory_, files_.checkpoint), options_.compute.precision);
     run_.adapter = healed.adapter_hash;
-    step("quality.healed.json", "quality with the plan, healed", {run_.plan, run_.adapter, what}, [&] {
+    step(boost_name::quality_of_healed, "quality with the plan, healed", {run_.plan, run_.adapter, what}, [&] {
       const ModelWithMixers unchanged{*opened_.model, opened_.unchanged()};
       return show(measure_quality(healed.run(), &unchanged, quality));
     });
@@ -320,13 +321,13 @@ class Boost {
   void speed() {
     note("5/6 bench: what is won");
     const Json what = {options_.speed.batches, options_.speed.prompts, options_.speed.generate};
-    step("speed.base.json", "speed of the unchanged model", {run_.model, what},
+    step(boost_name::speed_of_base, "speed of the unchanged model", {run_.model, what},
          [&] { return measure_speed(opened_, opened_.unchanged(), options_.speed, print_); });
-    step("speed.plan.json", "speed with the plan", {run_.plan, what},
+    step(boost_name::speed_of_plan, "speed with the plan", {run_.plan, what},
          [&] { return measure_speed(planned_, planned_.list(), options_.speed, print_); });
   }
 
-  /// Of another seed than the calibration's.
+  /// The text that the model writes to be measured on; its seed is another than the calibration's.
   [[nodiscard]] SelfTextOptions written_options() const {
     return {written_texts, options_.quality.context, options_.compute.seed + 1};
   }
@@ -365,12 +366,12 @@ class Boost {
 
   /// What identifies a file of the user's: its content; its name where it can't be read twice.
   static std::string content_of(const fs::path& path) {
-    return fs::is_regular_file(path) ? "sha256:" + sha256(MappedFile(path).text()) : path.string();
+    return fs::is_regular_file(path) ? file_hash(path) : path.string();
   }
 
   /// The identity of what a file is made from: its inputs, the precision and the version.
   [[nodiscard]] std::string inputs_of(const Json& what) const {
-    return "sha256:" + sha256(Json{what, run_.precision, run_.seed, LAYERBOOST_VERSION}.dump());
+    return content_hash(Json{what, run_.precision, run_.seed, LAYERBOOST_VERSION}.dump());
   }
 
   static bool made_from(const fs::path& path, const std::string& inputs) {
@@ -379,8 +380,8 @@ class Boost {
 
   [[nodiscard]] Json summary() const {
     Json json = {{"run", run_.to_json()}};
-    for (const char* name : {"plan.json", "quality.base.json", "quality.plan.json", "quality.healed.json",
-                             "speed.base.json", "speed.plan.json"})
+    for (const char* name : {boost_name::plan, boost_name::quality_of_base, boost_name::quality_of_plan,
+                             boost_name::quality_of_healed, boost_name::speed_of_base, boost_name::speed_of_plan})
       if (has(name)) json[fs::path(name).stem().string()] = read_json(file(name));
     return json;
   }

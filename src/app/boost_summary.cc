@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "artifact/boosted_directory.h"
 #include "base/json.h"
 
 namespace layerboost {
@@ -17,14 +18,14 @@ struct Results {
 Json read_if_there(const fs::path& path) { return fs::exists(path) ? read_json(path) : Json::object(); }
 
 Results quality_of(const fs::path& directory) {
-  const fs::path healed = directory / "quality.healed.json";
-  return {read_if_there(directory / "quality.base.json"),
-          read_if_there(fs::exists(healed) ? healed : directory / "quality.plan.json")};
+  const fs::path healed = directory / boost_name::quality_of_healed;
+  return {read_if_there(directory / boost_name::quality_of_base),
+          read_if_there(fs::exists(healed) ? healed : directory / boost_name::quality_of_plan)};
 }
 
 std::string summary_line(const char* what, const std::string& text) { return fmt::format("  {:<10} {}\n", what, text); }
 
-/// Of one text, numbers of two bytes, as the plan and the page count it.
+/// The line about memory: of one sequence, numbers of two bytes, as the plan and the page count it.
 std::string memory_line(const OpenedModel& unchanged, const OpenedModel& planned) {
   const Config& config = unchanged.model->config;
   const int length = config.max_positions > 0 ? std::min(2048, config.max_positions) : 2048;
@@ -37,13 +38,14 @@ std::string memory_line(const OpenedModel& unchanged, const OpenedModel& planned
   const bool large = before >= 1 << 20;
   const double unit = large ? 1 << 20 : 1 << 10;
   return summary_line("memory",
-                      fmt::format("{:.1f} -> {:.1f} {} of cache for a text of {} tokens ({:.0f} %)", before / unit,
+                      fmt::format("{:.1f} -> {:.1f} {} of cache for a sequence of {} tokens ({:.0f} %)", before / unit,
                                   after / unit, large ? "MiB" : "KiB", length, 100 * after / before));
 }
 
-/// Of the most texts at once, with prompts nearest to 1024 tokens.
+/// The line about speed: of the most sequences at once, with prompts nearest to 1024 tokens.
 std::string speed_line(const fs::path& directory) {
-  const Json base = read_if_there(directory / "speed.base.json"), plan = read_if_there(directory / "speed.plan.json");
+  const Json base = read_if_there(directory / boost_name::speed_of_base),
+             plan = read_if_there(directory / boost_name::speed_of_plan);
   const Json *before = nullptr, *after = nullptr;
   double best = -std::numeric_limits<double>::infinity();
   if (!base.contains("rows") || !plan.contains("rows")) return {};
@@ -59,11 +61,11 @@ std::string speed_line(const fs::path& directory) {
   }
   if (before == nullptr) return {};
   const double old_speed = before->at("speed_tg").get<double>(), new_speed = after->at("speed_tg").get<double>();
-  const int texts = before->at("pl").get<int>();
+  const int sequences = before->at("pl").get<int>();
   return summary_line(
       "speed",
-      fmt::format("{:.0f} -> {:.0f} tokens a second, writing {} text{} of {} tokens ({:.2f} times)", old_speed,
-                  new_speed, texts, texts == 1 ? "" : "s", before->at("pp").get<int>(), new_speed / old_speed));
+      fmt::format("{:.0f} -> {:.0f} tokens a second, writing {} sequence{} of {} tokens ({:.2f} times)", old_speed,
+                  new_speed, sequences, sequences == 1 ? "" : "s", before->at("pp").get<int>(), new_speed / old_speed));
 }
 
 /// A model's perplexity of what it wrote itself says little: the change of the NLL is what counts there.
@@ -102,7 +104,7 @@ std::string boost_summary(const fs::path& directory, const OpenedModel& unchange
   return fmt::format("{}, before -> after:\n", unchanged.model->config.name) + memory_line(unchanged, planned) +
          speed_line(directory) + text_line(quality) + retrieval_line(quality) +
          summary_line("serve it", "layerboost serve " + name) +
-         summary_line("the page", fs::absolute(directory / "report.html").string());
+         summary_line("the page", fs::absolute(directory / boost_name::page).string());
 }
 
 }  // namespace layerboost

@@ -31,7 +31,7 @@ struct ChatAnswer {
 
 class ChatSession {
  public:
-  /// All must outlive the session, which is alone in using the engine.
+  /// Requires: `engine`, `model` and `chat` outlive this, and nobody else uses the engine.
   ChatSession(Engine& engine, const Model& model, const ChatTemplate& chat, ChatOptions options);
 
   /// Answers `question`; both are part of the conversation from then on. `on_text` is given the text as it is written;

@@ -16,8 +16,8 @@ struct ComputeOptions {
   std::uint64_t seed = 0;  // of everything random
 };
 
-/// To call before a job begins: checks the CPU, sets OpenMP's threads, and starts the clock of the `run` object, with
-/// everything but the hashes of model and plan. Throws Error.
+/// Begins a job: checks the CPU, sets OpenMP's threads, and starts the clock of the `run` object, with everything but
+/// the hashes of model and plan. Throws Error.
 RunInfo start_run(const ComputeOptions& options);
 
 }  // namespace layerboost

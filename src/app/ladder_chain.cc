@@ -92,7 +92,8 @@ class RungTrainer {
     return states;
   }
 
-  /// By what each layer loses alone, as it has learnt alone.
+  /// Returns the layers in the order in which they are changed: those first that lose least when each is changed alone,
+  /// with what it has learnt alone. The order is kept in ladder.json.
   std::vector<int> find_order(const States& states) {
     if (ladder_.options.contains("order"))
       return get<std::vector<int>>(ladder_.options, "order", "ladder.json: options");

@@ -18,7 +18,7 @@ struct LadderChainOptions {
   int length = 1024;                         // tokens of a sequence; LadderOptions::length
 };
 
-/// What it works on. References must outlive the call.
+/// What it works on. Requires: what references lead to outlives the call.
 struct LadderChainTask {
   const OpenedModel& opened;  // the unchanged model
   const LadderChainOptions& options;

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "eval/self_text.h"
+#include "eval/task_file.h"
 #include "eval/text_data.h"
 #include "heal/heal_text.h"
 #include "heal/student.h"
@@ -79,10 +80,10 @@ class TimeLeft {
 std::string hash_of(const std::vector<Rung>& rungs) {
   std::string text;
   for (const Rung& rung : rungs) text += to_string(rung) + "\n";
-  return "sha256:" + sha256(text);
+  return content_hash(text);
 }
 
-/// Of one directory.
+/// Makes the ladder of one directory.
 class LadderMaker {
  public:
   explicit LadderMaker(LadderOptions options)
@@ -107,7 +108,7 @@ class LadderMaker {
  private:
   // ---- before it begins
 
-  /// At the model's files and at what the directory holds, before anything is loaded.
+  /// Looks at the model's files and at what the directory holds, before anything is loaded.
   void look() {
     files_ = options_.plan.empty() ? find_model_files(options_.model) : find_model_files(options_.model, options_.plan);
     const Checkpoint& checkpoint = *files_.checkpoint;
@@ -221,9 +222,10 @@ class LadderMaker {
     const bool own_source = lies_here(files_.where) && (files_.plan.empty() || lies_here(files_.plan));
     copies_ = level_0_ && !own_source;
     if (!fs::exists(file_, ignored)) {
-      for (const char* name : {"boost.json", "heal.json", "plan.json"})
-        if (!own_source && fs::exists(directory_ / name, ignored) && !is_level_0(directory_))
-          fail("{} holds something else already ({}): give another `output`", directory_.string(), name);
+      for (const fs::path& there : {directory_ / boost_name::record, healed_file(directory_), healed_plan(directory_)})
+        if (!own_source && fs::exists(there, ignored) && !is_level_0(directory_))
+          fail("{} holds something else already ({}): give another `output`", directory_.string(),
+               there.filename().string());
       return;
     }
     Ladder found = read_ladder(file_);
@@ -265,10 +267,10 @@ class LadderMaker {
   /// Whether a directory has the files of this level 0, left by a run that was stopped.
   [[nodiscard]] bool is_level_0(const fs::path& directory) const {
     std::error_code ignored;
-    if (!level_0_ || fs::exists(directory / "boost.json", ignored)) return false;
+    if (!level_0_ || is_boost_directory(directory)) return false;
     try {
-      if (fs::exists(directory / "plan.json", ignored) &&
-          read_plan(directory / "plan.json").hash() != opened_.ladder.plan_hash)
+      if (fs::exists(healed_plan(directory), ignored) &&
+          read_plan(healed_plan(directory)).hash() != opened_.ladder.plan_hash)
         return false;
       return !is_healed_directory(directory) ||
              read_healed_directory(directory).adapter_hash == opened_.ladder.adapter_hash;
@@ -301,7 +303,7 @@ class LadderMaker {
   void copy_level_0() const {
     if (!copies_) return;
     if (!files_.adapter.empty()) return copy_healed(files_.adapter.parent_path(), directory_, files_.checkpoint);
-    write_file(directory_ / "plan.json", read_file(files_.plan));
+    write_file(healed_plan(directory_), read_file(files_.plan));
     if (level_0_->maps)
       write_file(directory_ / level_0_->maps->file, read_file(files_.plan.parent_path() / level_0_->maps->file));
   }
@@ -374,8 +376,8 @@ class LadderMaker {
     save();
   }
 
-  /// From an analysis of the unchanged model, by gradients where that can be; changes of a plan are measured one by
-  /// one.
+  /// Returns what each change loses alone: from an analysis of the unchanged model, by gradients where that can be;
+  /// changes of a plan are measured one by one.
   FirstLoss first_losses(const Calibration& calibration, bool questions, MeasuredPlans& plans) {
     const Ladder& ladder = opened_.ladder;
     if (level_0_) {
@@ -424,6 +426,9 @@ class LadderMaker {
     note("2/2 the levels: what each loses and wins");
     const std::optional<CostModel> cost = find_cost();
     LadderQuality quality(opened_, options_.quality, text, cost ? &*cost : nullptr, unchanged);
+    for (int level = 0; level <= ladder.top(); ++level)
+      if (std::optional<LevelQuality>& place = ladder.quality[static_cast<std::size_t>(level)])
+        quality.count(level, *place);
     for (int level = 0; level <= ladder.top(); ++level) {
       std::optional<LevelQuality>& place = ladder.quality[static_cast<std::size_t>(level)];
       if (place) {
@@ -439,39 +444,66 @@ class LadderMaker {
            level, ladder.top(), place->perplexity_ratio, place->kl, 100 * place->kept(), 100 * place->kv_fraction,
            time.text());
     }
+    if (options_.quality.bench) measure_speeds(quality);
   }
 
-  /// Figures of other texts, or of another machine, are measured anew. Returns those of the unchanged model, null where
-  /// there are none.
+  /// One after another, so that all have the machine as it is now.
+  void measure_speeds(const LadderQuality& quality) {
+    Ladder& ladder = opened_.ladder;
+    TimeLeft time(ladder.top() + 1);
+    for (int level = 0; level <= ladder.top(); ++level) {
+      LevelQuality& place = *ladder.quality[static_cast<std::size_t>(level)];
+      if (place.decode_speed) {
+        time.skip();
+        continue;
+      }
+      time.begin();
+      place.decode_speed = quality.decode_speed(level);
+      time.end();
+      save();
+      note("level {} of {}: {:.0f} tokens/s{}", level, ladder.top(), *place.decode_speed, time.text());
+    }
+  }
+
+  /// Figures of another text or of other options are measured anew, and speeds of another machine. Returns those of the
+  /// unchanged model, null where there are none.
   Json look_at_measured(const fs::path& text) {
     Ladder& ladder = opened_.ladder;
     const LadderQualityOptions& quality = options_.quality;
-    Json what = {{"text", quality.text.empty() ? "self" : fs::path(quality.text).filename().string()},
-                 {"text_hash", content_of(text.string())},
-                 {"windows", quality.windows},
-                 {"window", quality.window},
-                 {"retrieval", quality.retrieval},
-                 {"places", quality.places},
-                 {"seed", options_.compute.seed},
-                 {"precision", run_.precision},
-                 {"decode", fmt::format("{}x{}", decode_.batch, decode_.context)},
-                 {"bench", quality.bench}};
-    what["cpu"] = cpu_name();
-    what["threads"] = run_.threads;
-    Json found = ladder.measured_on;
-    Json unchanged = get_or<Json>(found, "unchanged", Json(), file_.string());
-    found.erase("unchanged");
-    const bool same = found == what;
-    ladder.measured_on = what;
-    if (same) {
-      if (!unchanged.is_null()) ladder.measured_on["unchanged"] = unchanged;
-      return unchanged;
+    std::vector<std::string> tasks;  // by content
+    for (const std::string& file : quality.tasks) tasks.push_back(file_hash(file));
+    Json losses = {{"text", quality.text.empty() ? "self" : fs::path(quality.text).filename().string()},
+                   {"text_hash", content_of(text.string())},
+                   {"windows", quality.windows},
+                   {"window", quality.window},
+                   {"retrieval", quality.retrieval},
+                   {"places", quality.places},
+                   {"seed", options_.compute.seed},
+                   {"precision", run_.precision}};
+    if (!tasks.empty()) losses.update({{"tasks", tasks}, {"task_items", quality.task_items}});
+    const Json speeds = {{"decode", fmt::format("{}x{}", decode_.batch, decode_.context)},
+                         {"cpu", cpu_name()},
+                         {"threads", run_.threads}};
+    const Json found = std::exchange(ladder.measured_on, losses);
+    const bool other_tasks = found.contains("tasks") && tasks.empty();
+    ladder.measured_on.update(speeds);
+    const auto is_in_found = [&](const Json& what) {
+      return std::ranges::all_of(what.items(), [&](const auto& one) {
+        return get_or<Json>(found, one.key().c_str(), Json(), file_.string()) == one.value();
+      });
+    };
+    if (!is_in_found(losses) || other_tasks) {
+      if (std::ranges::any_of(ladder.quality, [](const auto& level) { return level.has_value(); }))
+        note("{}: its figures are of another text or of other options; all levels are measured anew", file_.string());
+      for (auto& level : ladder.quality) level.reset();
+      return {};
     }
-    if (std::ranges::any_of(ladder.quality, [](const auto& level) { return level.has_value(); }))
-      note("{}: its figures are of another text, of other options or of another machine; all levels are measured anew",
-           file_.string());
-    for (auto& level : ladder.quality) level.reset();
-    return {};
+    if (!is_in_found(speeds))
+      for (auto& level : ladder.quality)
+        if (level) level->decode_speed.reset();
+    Json unchanged = get_or<Json>(found, "unchanged", Json(), file_.string());
+    if (!unchanged.is_null()) ladder.measured_on["unchanged"] = unchanged;
+    return unchanged;
   }
 
   std::optional<CostModel> find_cost() const {
@@ -485,7 +517,8 @@ class LadderMaker {
     return known;
   }
 
-  /// Not what chose: another file, or text of another seed, named by what made it.
+  /// Returns the file that levels are measured on: the user's, or text that the model writes with another seed than
+  /// that of the text that rungs are chosen by. It is named by what made it.
   fs::path text_to_measure_on() {
     const LadderQualityOptions& quality = options_.quality;
     if (!quality.text.empty()) return quality.text;
@@ -526,6 +559,8 @@ void check_ladder_options(const LadderOptions& options) {
   (void)mixers_of(options.to);
   (void)decode_target(options.quality, 0);
   check_input(options.plan, "plan");
+  for (const std::string& file : options.quality.tasks) check_input(file, "tasks");
+  (void)read_tasks(options.quality.tasks, options.quality.task_items);
   for (const auto& [file, option] : {std::pair{options.text, "text"}, {options.quality.text, "eval-text"}}) {
     check_input(file, option);
     std::error_code ignored;

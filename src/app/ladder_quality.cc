@@ -97,9 +97,9 @@ QualityOptions LadderQuality::what() const {
   return what;
 }
 
-std::optional<double> LadderQuality::decode_speed(const ModelWithMixers& run) const {
-  if (!options_.bench) return {};
-  return run_throughput(run.model, run.mixers, decode_.batch, decode_.context, generated_tokens, step_tokens)
+double LadderQuality::decode_speed(int level) const {
+  return run_throughput(*ladder_.opened.model, ladder_.list(level), decode_.batch, decode_.context, generated_tokens,
+                        step_tokens)
       .generate_speed();
 }
 
@@ -111,11 +111,10 @@ void LadderQuality::measure_unchanged() {
   for (const RetrievalResult& result : report.retrieval)
     found["retrieval"].push_back(
         {{"length", result.length}, {"found", found_in(result)}, {"logprob", log_prob_in(result)}});
-  if (const auto speed = decode_speed(run)) found["decode_speed"] = *speed;
   unchanged_ = found;
 }
 
-void LadderQuality::count_memory(int level, LevelQuality& quality) const {
+void LadderQuality::count(int level, LevelQuality& quality) const {
   const Config& config = ladder_.opened.model->config;
   const auto bytes = [&](const std::vector<MixerSpec>& specs) {
     std::int64_t sum = 0;
@@ -131,11 +130,24 @@ void LadderQuality::count_memory(int level, LevelQuality& quality) const {
                       cost_->step_seconds(specs, decode_.batch, decode_.context);
 }
 
+std::vector<LevelTask> LadderQuality::task_accuracies(const ModelWithMixers& run) const {
+  if (options_.tasks.empty()) return {};
+  QualityOptions what;
+  what.tasks = options_.tasks;
+  what.limit = options_.task_items;
+  std::vector<LevelTask> accuracies;
+  for (const TaskResult& task : measure_quality(run, nullptr, what).tasks)
+    accuracies.push_back({task.name, (task.kind == TaskKind::multiple_choice ? task.acc_norm : task.acc).mean});
+  return accuracies;
+}
+
 LevelQuality LadderQuality::measure(int level) {
   measure_unchanged();
   LevelQuality quality;
   quality.mixers = ladder_.ladder.level_hash(level);
-  count_memory(level, quality);
+  count(level, quality);
+  const ModelWithMixers run = {*ladder_.opened.model, ladder_.list(level)};
+  quality.tasks = task_accuracies(run);
   const std::string where = "the unchanged model";
   const auto before = get_or<std::vector<Json>>(unchanged_, "retrieval", {}, where);
   const auto retrieval_of = [&](int length, double found, double log_prob) {
@@ -151,10 +163,9 @@ LevelQuality LadderQuality::measure(int level) {
     for (const Json& row : before)
       retrieval_of(get<int>(row, "length", where), get<double>(row, "found", where),
                    get<double>(row, "logprob", where));
-    if (options_.bench) quality.decode_speed = get<double>(unchanged_, "decode_speed", where);
     return quality;
   }
-  const ModelWithMixers unchanged = unchanged_run(), run = {*ladder_.opened.model, ladder_.list(level)};
+  const ModelWithMixers unchanged = unchanged_run();
   const QualityReport report = measure_quality(run, &unchanged, what());
   const TextQuality& text = report.texts.front();
   quality.perplexity = text.perplexity.ppl();
@@ -165,7 +176,6 @@ LevelQuality LadderQuality::measure(int level) {
   quality.perplexity_ratio_error = std::isfinite(error) ? quality.perplexity_ratio * error : 0;
   for (const RetrievalResult& result : report.retrieval)
     retrieval_of(result.length, found_in(result), log_prob_in(result));
-  quality.decode_speed = decode_speed(run);
   return quality;
 }
 

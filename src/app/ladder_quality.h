@@ -18,8 +18,10 @@ struct LadderQualityOptions {
   int window = 1024;                         // tokens of each
   std::vector<int> retrieval = {512, 1024};  // tokens of the texts that facts are hidden in; empty: none
   int places = 3;                            // in which each wording's facts stand
+  std::vector<std::string> tasks;            // files
+  int task_items = 0;                        // the first so many items of each; 0: all
   std::string decode;                        // "64x1024": sequences and positions of the decode steps; empty: what fits
-  bool bench = true;                         // whether decode steps are measured, too, not only predicted
+  bool bench = true;                         // whether decode steps are to be timed, too, not only predicted
   std::uint64_t seed = 0;
 };
 
@@ -33,23 +35,27 @@ void fit_to_model(LadderQualityOptions& options, bool retrieval_given, const Mod
 class LadderQuality {
  public:
   /// `text`: the file to measure on. `cost`: nullptr: no speed is predicted. `unchanged`: what unchanged() gave before
-  /// for the same options; null: it is measured when it is needed. All must outlive the object.
+  /// for the same options; null: it is measured when it is needed.
+  /// Requires: `ladder`, `options` and `cost` outlive this.
   LadderQuality(const OpenedLadder& ladder, const LadderQualityOptions& options, const fs::path& text,
                 const CostModel* cost, Json unchanged);
 
-  /// Throws Error, Interrupted.
+  /// All but the time of decode steps. Throws Error, Interrupted.
   LevelQuality measure(int level);
+  /// What is counted and predicted of a level: memory and speedup.
+  void count(int level, LevelQuality& quality) const;
+  /// Times decode steps: tokens per second.
+  [[nodiscard]] double decode_speed(int level) const;
 
-  /// What the unchanged model has: {"perplexity", "retrieval": [{"length", "found", "logprob"}], "decode_speed"?}; null
-  /// before the first measure().
+  /// What the unchanged model has: {"perplexity", "retrieval": [{"length", "found", "logprob"}]}; null before the first
+  /// measure().
   [[nodiscard]] const Json& unchanged() const { return unchanged_; }
 
  private:
   [[nodiscard]] ModelWithMixers unchanged_run() const;
-  [[nodiscard]] std::optional<double> decode_speed(const ModelWithMixers& run) const;
   [[nodiscard]] QualityOptions what() const;
   void measure_unchanged();
-  void count_memory(int level, LevelQuality& quality) const;
+  [[nodiscard]] std::vector<LevelTask> task_accuracies(const ModelWithMixers& run) const;
 
   const OpenedLadder& ladder_;
   const LadderQualityOptions& options_;

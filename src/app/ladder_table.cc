@@ -31,6 +31,7 @@ class Columns {
     for (const auto& quality : ladder.quality) {
       if (!quality) continue;
       measured_ = true;
+      tasks_ = tasks_ || !quality->tasks.empty();
       predicted_ = predicted_ || quality->speedup;
       timed_ = timed_ || quality->decode_speed;
     }
@@ -40,6 +41,7 @@ class Columns {
     if (!measured_) return {};
     std::string text = column("memory") + column("perplexity") + column("KL");
     for (const int length : lengths_) text += column(fmt::format("facts/{}", length));
+    if (tasks_) text += column("tasks");
     if (predicted_) text += column("speed");
     if (timed_) text += column("tokens/s");
     return text;
@@ -54,6 +56,7 @@ class Columns {
                                     [&](const LevelRetrieval& one) { return one.length == length; });
       text += column(row == quality.retrieval.end() ? "" : fmt::format("{:.0f} %", 100 * row->found));
     }
+    if (tasks_) text += column(quality.tasks.empty() ? "" : fmt::format("{:.1f} %", 100 * quality.mean_accuracy()));
     if (predicted_) text += column(quality.speedup ? fmt::format("x {:.2f}", *quality.speedup) : "");
     if (timed_) text += column(quality.decode_speed ? fmt::format("{:.0f}", *quality.decode_speed) : "");
     return text;
@@ -63,7 +66,7 @@ class Columns {
   static std::string column(const std::string& text) { return fmt::format("{:>{}}", text, number_width); }
 
   const std::set<int> lengths_;
-  bool measured_ = false, predicted_ = false, timed_ = false;
+  bool measured_ = false, tasks_ = false, predicted_ = false, timed_ = false;
 };
 
 std::string without_trailing_spaces(std::string line) {
@@ -132,7 +135,7 @@ std::string describe_measured(const Ladder& ladder) {
   if (const auto decode = get_or<std::string>(on, "decode", "", where); !decode.empty())
     text += fmt::format(
         "speed     decoding {} (sequences x positions): predicted{}\n", printable(decode, 40),
-        get_or<bool>(on, "bench", false, where)
+        std::ranges::any_of(ladder.quality, [](const auto& level) { return level && level->decode_speed; })
             ? fmt::format(", and measured on {}, {} threads", printable(get_or<std::string>(on, "cpu", "?", where), 80),
                           get_or<int>(on, "threads", 0, where))
             : "");

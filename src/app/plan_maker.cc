@@ -154,7 +154,7 @@ class PlanMaker {
     return planner_.best(budget_, cost()).specs;
   }
 
-  /// Without a budget: the memory of the knee.
+  /// Runs the joint search. Without a budget it may use the memory of the knee.
   std::vector<MixerSpec> search() {
     Budget budget = budget_;
     if (!limited()) budget.kv = planner_.kv_fraction(choose()) + 1e-9;
@@ -204,12 +204,8 @@ class PlanMaker {
     Plan plan;
     plan.model_name = analysis_.model.config.name;
     plan.model_hash = analysis_.model.hash;
-    plan.made_from = MadeFrom{"sha256:" + sha256(read_file(path_)),
-                              options_.by,
-                              by_score() ? 0 : rule_.retrieval_weight,
-                              budget_text(),
-                              options_.search,
-                              get<std::string>(run_.to_json(), "command", "run")};
+    plan.made_from = MadeFrom{file_hash(path_), options_.by,     by_score() ? 0 : rule_.retrieval_weight,
+                              budget_text(),    options_.search, get<std::string>(run_.to_json(), "command", "run")};
     for (const auto& [layer, scores] : analysis_.layers) {
       PlanLayer& planned = plan.layers.emplace_back(PlanLayer{specs[static_cast<std::size_t>(layer)], {}});
       for (const auto& [choice, losses] : scores.choices)
@@ -262,7 +258,7 @@ class PlanMaker {
     }
     const fs::path file = fs::path(output).replace_extension(".maps.safetensors");
     write_parameters(file, planner_.config(), used);
-    plan.maps = MapsFile{file.filename().string(), "sha256:" + sha256(read_file(file))};
+    plan.maps = MapsFile{file.filename().string(), file_hash(file)};
   }
 
   /// The command for a point of the curve, without its --kv.

@@ -1,4 +1,9 @@
-// Making a plan from an analysis, for `plan` and `boost`.
+// Making a plan from an analysis: what `plan` and a step of `boost` do, without their flags. PlanOptions are what the
+// flags say: a budget, or the paper's thresholds or ranks of removal; without either, the plan is at the knee of the
+// curve. make_plan() reads the analysis, lets the planner choose (plan/planner.h) or, with `search` joint, measures
+// whole plans on the opened model, and writes the plan with what is predicted of it. It gives the curve of all plans,
+// too, for the report. check_plan_options() finds out before a long analysis whether any plan can meet the options. The
+// analysis itself is made by app/analysis.h, and the plan is healed by others.
 #pragma once
 
 #include <cstdint>

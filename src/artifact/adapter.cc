@@ -171,6 +171,4 @@ void write_adapter(const fs::path& path, const Adapter& adapter, DType dtype) {
   writer.write(path);
 }
 
-std::string adapter_hash(const fs::path& path) { return "sha256:" + sha256(MappedFile(path).text()); }
-
 }  // namespace layerboost

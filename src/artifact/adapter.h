@@ -47,7 +47,4 @@ Adapter read_adapter(const fs::path& path, const Config& config, const std::stri
 /// Error.
 void write_adapter(const fs::path& path, const Adapter& adapter, DType dtype);
 
-/// "sha256:<64 hex digits>" of an adapter's file. Throws Error when it can't be read.
-std::string adapter_hash(const fs::path& path);
-
 }  // namespace layerboost

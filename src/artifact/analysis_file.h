@@ -21,7 +21,7 @@ struct Measured {
   std::vector<double> differences;  // per sequence, task or item: the paired differences behind a score; may be empty
 };
 
-/// By measure: "kl", "nll", "task", "retrieval".
+/// What was measured, by measure: "kl", "nll", "task", "retrieval".
 using Scores = std::map<std::string, Measured>;
 
 /// What was measured of one layer. Everything but `cosine` and `entropy` is a loss: more is worse.

@@ -7,9 +7,7 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* boost_format = "layerboost-boost";
-
-fs::path file_in(const fs::path& directory) { return directory / "boost.json"; }
+fs::path file_in(const fs::path& directory) { return directory / boost_name::record; }
 
 /// Earlier versions wrote options as the command line's flags: "--kv".
 Json by_name(const Json& options) {

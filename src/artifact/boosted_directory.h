@@ -24,6 +24,17 @@ struct BoostDirectory {
   int runs = 0;        // that many
 };
 
+inline constexpr const char* boost_format = "layerboost-boost";  // boost.json's "format"
+
+/// The names of the files in such a directory. Where the plan was healed, those of a healed directory are there, too.
+namespace boost_name {
+inline constexpr const char *record = "boost.json", *analysis = "analysis.json", *plan = "plan.json",
+                            *curve = "curve.json", *healing_budget = "heal-budget.json", *page = "report.html";
+inline constexpr const char *quality_of_base = "quality.base.json", *quality_of_plan = "quality.plan.json",
+                            *quality_of_healed = "quality.healed.json";
+inline constexpr const char *speed_of_base = "speed.base.json", *speed_of_plan = "speed.plan.json";
+}  // namespace boost_name
+
 /// Whether `path` is a directory with a boost.json.
 bool is_boost_directory(const fs::path& path);
 

@@ -7,7 +7,6 @@
 namespace layerboost {
 namespace {
 
-constexpr const char* heal_format = "layerboost-heal";
 constexpr int heal_version = 1;
 
 }  // namespace
@@ -21,8 +20,8 @@ bool is_intact(const fs::path& path) {
   try {
     const HealedDirectory healed = read_healed_directory(path);
     const Plan plan = read_plan(healed_plan(path));
-    if (plan.hash() != healed.plan_hash || adapter_hash(healed_adapter(path)) != healed.adapter_hash) return false;
-    return !plan.maps || "sha256:" + sha256(MappedFile(path / plan.maps->file).text()) == plan.maps->hash;
+    if (plan.hash() != healed.plan_hash || file_hash(healed_adapter(path)) != healed.adapter_hash) return false;
+    return !plan.maps || file_hash(path / plan.maps->file) == plan.maps->hash;
   } catch (const Error&) {  // a file is missing, or not what it should be
     return false;
   }

@@ -9,13 +9,15 @@
 
 namespace layerboost {
 
+inline constexpr const char* heal_format = "layerboost-heal";  // heal.json's "format"
+
 /// What heal.json says.
 struct HealedDirectory {
   std::string model_name;         // MODEL as it was given: "smollm2-135m", ORG/NAME or a path
   fs::path model_path;            // absolute, of the base model
   std::string model_hash;         // Checkpoint::hash() of the base model
   std::string plan_hash;          // Plan::hash() of plan.json
-  std::string adapter_hash;       // adapter_hash() of adapter.safetensors
+  std::string adapter_hash;       // file_hash() of adapter.safetensors
   Json options = Json::object();  // what it was healed with, for people and for resuming
   Json figures = Json::object();  // how it went: tokens, steps, losses before and after, for people and the report
 };

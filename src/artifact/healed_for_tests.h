@@ -90,7 +90,7 @@ struct SmallHealed {
     record.model_path = base;
     record.model_hash = model_hash;
     record.plan_hash = plan.hash();
-    record.adapter_hash = adapter_hash(healed_adapter(healed));
+    record.adapter_hash = file_hash(healed_adapter(healed));
     record.figures = {{"tokens", 1000}};
     write_healed_directory(healed, record, Json::object());
   }

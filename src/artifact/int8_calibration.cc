@@ -16,7 +16,7 @@
 namespace layerboost {
 namespace {
 
-constexpr int text_count = 16, text_length = 160;
+constexpr int sequence_count = 16, sequence_length = 160;
 constexpr float smoothing_alpha = 0.5F;
 
 float value_at(const Activations& input, int row, int column) {
@@ -38,9 +38,9 @@ InputRanges empty_ranges(const Config& config) {
   return {std::vector<InputRanges::Layer>(static_cast<std::size_t>(config.layers), layer), zeros(config.hidden)};
 }
 
-/// A token drawn from softmax(logits): the largest of logits + Gumbel noise. Another way than the sampler's would find
-/// other ranges, and int8 with them other results than it has had.
-TokenId draw(const LogitsBlock& block, std::size_t row, Random& random) {
+/// A token sampled from softmax(logits): the largest of logits + Gumbel noise. Another way than the sampler's would
+/// find other ranges, and int8 with them other results than it has had.
+TokenId sample_token(const LogitsBlock& block, std::size_t row, Random& random) {
   if (argmax(block.row(row), block.vocab) < 0) return -1;
   TokenId best = 0;
   double best_value = -1e300;
@@ -131,12 +131,12 @@ bool read_ranges(const fs::path& path, const std::string& hash, InputRanges& ran
   }
 }
 
-/// As the model was trained, unless `use` says otherwise.
+/// Returns the ranges that the products' inputs have in the model as it was trained, or as `use` says.
 InputRanges observe(const std::shared_ptr<const Checkpoint>& checkpoint, const ModelUse* use) {
   const auto model = load_model(checkpoint, Precision::bf16, nullptr, use != nullptr ? use->change : nullptr);
   const auto mixers = use != nullptr ? use->make_mixers(*model) : std::make_unique<MixerSet>(*model);
   const auto& list = mixers->list(use != nullptr ? use->specs : native_specs(model->config));
-  return observe_ranges(*model, list, text_count, text_length);
+  return observe_ranges(*model, list, sequence_count, sequence_length);
 }
 
 InputRanges ranges_of(const std::shared_ptr<const Checkpoint>& checkpoint, const ModelUse* use, bool needs_text) {
@@ -185,7 +185,7 @@ InputRanges observe_ranges(const Model& model, const MixerList& mixers, int sequ
   const int positions = model.config.max_positions;
   options.tokens = positions > 0 ? std::min(length, positions - 1) : length;
   options.choose = [&](std::size_t i, const LogitsBlock& block, std::size_t row) {
-    return draw(block, row, randoms[i]);
+    return sample_token(block, row, randoms[i]);
   };
   generate(subject, prompts, options);
   return ranges;

@@ -20,7 +20,7 @@ struct InputRanges {
   std::vector<float> head;    // [D]
 };
 
-/// Observes the model (any precision but int8, no smoothing) with these mixers [L] while it writes `sequences` texts of
+/// Observes the model (any precision but int8, no smoothing) with these mixers [L] while it writes `sequences` of
 /// `length` tokens by sampling at temperature 1 (fewer, where it has fewer positions). Throws Error where its logits
 /// aren't numbers, Interrupted.
 InputRanges observe_ranges(const Model& model, const MixerList& mixers, int sequences, int length);

@@ -26,7 +26,7 @@ std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 // ---- what a mixer looks at
 
-/// Positions of an endless text whose keys and values a KV head that isn't whole keeps.
+/// Positions of an endless sequence whose keys and values a KV head that isn't whole keeps.
 std::int64_t positions_of(MixerSpec spec) {
   spec.full = 0;
   return descriptor_of(spec.kind).cost.positions(spec, 1, endless);
@@ -50,7 +50,7 @@ std::string hashed_begin(const Ladder& ladder) {
 
 std::string level_hash_of(std::string begin, const std::vector<std::string>& mixers) {
   for (const std::string& mixer : mixers) begin += mixer + "\n";
-  return "sha256:" + sha256(begin);
+  return content_hash(begin);
 }
 
 // ---- writing
@@ -74,6 +74,8 @@ Json to_json(int level, const LevelQuality& quality) {
   for (const LevelRetrieval& row : quality.retrieval)
     json["retrieval"].push_back(
         {{"length", row.length}, {"found", number(row.found)}, {"kept", number(row.kept)}, {"loss", number(row.loss)}});
+  for (const LevelTask& task : quality.tasks)
+    json["tasks"].push_back({{"name", task.name}, {"accuracy", number(task.accuracy)}});
   json["kv_bytes"] = quality.kv_bytes;
   json["kv_fraction"] = number(quality.kv_fraction);
   if (quality.speedup) json["speedup"] = number(*quality.speedup);
@@ -161,7 +163,7 @@ LevelRetrieval read_retrieval(const Json& json, const std::string& level) {
 LevelQuality read_level(const Json& json, const std::string& where) {
   refuse_unknown_keys(json,
                       {"level", "kl", "kl_stderr", "perplexity", "perplexity_ratio", "perplexity_ratio_stderr",
-                       "retrieval", "kv_bytes", "kv_fraction", "speedup", "decode_speed", "mixers"},
+                       "retrieval", "tasks", "kv_bytes", "kv_fraction", "speedup", "decode_speed", "mixers"},
                       where);
   LevelQuality quality;
   quality.mixers = get<std::string>(json, "mixers", where);
@@ -172,6 +174,11 @@ LevelQuality read_level(const Json& json, const std::string& where) {
   quality.perplexity_ratio_error = get_or<double>(json, "perplexity_ratio_stderr", 0, where);
   read_list(json, "retrieval", where,
             [&](const Json& row) { quality.retrieval.push_back(read_retrieval(row, where)); });
+  read_list(json, "tasks", where, [&](const Json& task) {
+    const std::string of = where + ": tasks";
+    refuse_unknown_keys(task, {"name", "accuracy"}, of);
+    quality.tasks.push_back({get<std::string>(task, "name", of), read_number(task, "accuracy", 0, of)});
+  });
   quality.kv_bytes = get<std::int64_t>(json, "kv_bytes", where);
   if (quality.kv_bytes < 0) fail("{}: \"kv_bytes\" is {}; it must be at least 0", where, quality.kv_bytes);
   quality.kv_fraction = read_number(json, "kv_fraction", 0, where);
@@ -228,6 +235,12 @@ double LevelQuality::kept() const {
   return least;
 }
 
+double LevelQuality::mean_accuracy() const {
+  double sum = 0;
+  for (const LevelTask& task : tasks) sum += task.accuracy;
+  return sum / static_cast<double>(tasks.size());
+}
+
 std::vector<MixerSpec> Ladder::specs(int level) const {
   LB_CHECK(level >= 0 && level <= top());
   std::vector<MixerSpec> result = level_0;
@@ -257,7 +270,7 @@ void check_rung(const MixerSpec& from, const MixerSpec& to, const std::string& w
   if (!may_be_had(to.kind, learnt))
     fail("{}: {} has parameters that are learnt for each layer, which this ladder doesn't hold", where, to_string(to));
   if (!descriptor_of(to.kind).folds(to))
-    fail("{}: {} can't take over what another mixer kept of a text, as running texts do", where, to_string(to));
+    fail("{}: {} can't take over what another mixer kept of a sequence, as running ones do", where, to_string(to));
   fail(
       "{}: {} comes after {}, and a ladder never gives back what it took (no wider window, no more sinks, no other "
       "whole heads, no linear state)",

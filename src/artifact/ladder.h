@@ -33,6 +33,12 @@ struct LevelRetrieval {
   double loss = 0;   // drop of the answers' log-probability against the unchanged model, nats
 };
 
+/// How well a level does in a task (docs/formats/tasks.md).
+struct LevelTask {
+  std::string name;
+  double accuracy = 0;  // of multiple choice the length-normalised one
+};
+
 /// What was measured of one level; all but kv_bytes and kv_fraction is measured, or left at what stands here.
 struct LevelQuality {
   std::string mixers;           // Ladder::level_hash() of what was measured
@@ -41,6 +47,7 @@ struct LevelQuality {
   double perplexity_ratio = 1;  // to the unchanged model's
   double perplexity_ratio_error = 0;
   std::vector<LevelRetrieval> retrieval;
+  std::vector<LevelTask> tasks;
   std::int64_t kv_bytes = 0;           // of one sequence at Ladder::context, numbers of 2 bytes
   double kv_fraction = 1;              // of the unchanged model's
   std::optional<double> speedup;       // of a decode step, predicted by the cost model, against the unchanged model
@@ -48,6 +55,8 @@ struct LevelQuality {
 
   /// The least LevelRetrieval::kept; 1 where none was measured.
   [[nodiscard]] double kept() const;
+  /// The mean over tasks. Requires: there are some.
+  [[nodiscard]] double mean_accuracy() const;
 };
 
 /// Level n is level 0 with the first n rungs in force.
@@ -92,9 +101,9 @@ Ladder read_ladder(const fs::path& file);
 void check_ladder(const Ladder& ladder, const Config& config, const std::string& model_hash, const std::string& where);
 
 /// Whether a layer that has `from` may go on to `to`: another mixer, without parameters that would have to be fitted or
-/// (unless `learnt`: there are weights) trained, into which what `from` kept of any text can be folded, and which keeps
-/// no more. Unless `from` keeps everything, its window is no wider, and it has no other whole heads, no more sinks, and
-/// no linear state where there was none.
+/// (unless `learnt`: there are weights) trained, into which what `from` kept of any sequence can be folded, and which
+/// keeps no more. Unless `from` keeps everything, its window is no wider, and it has no other whole heads, no more
+/// sinks, and no linear state where there was none.
 bool may_follow(const MixerSpec& from, const MixerSpec& to, bool learnt = false);
 
 /// Throws Error, its message beginning with `where`, that says why not, unless may_follow().

@@ -232,7 +232,7 @@ class OpenedLadderTest : public testing::Test {
   [[nodiscard]] Ladder healed() const {
     Ladder ladder = unchanged();
     ladder.plan_hash = small_.plan.hash();
-    ladder.adapter_hash = adapter_hash(healed_adapter(small_.healed));
+    ladder.adapter_hash = file_hash(healed_adapter(small_.healed));
     ladder.level_0 = small_.plan.specs();
     ladder.rungs = {{0, window_of(16)}, {1, window_of(4, 2)}};
     return ladder;

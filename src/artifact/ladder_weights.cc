@@ -14,25 +14,6 @@ namespace {
 /// "layers.3.q_proj"
 std::string projection_name(int layer, const char* part) { return fmt::format("layers.{}.{}_proj", layer, part); }
 
-/// Rows of two weights of one layer in place of the checkpoint's.
-class LearntProjections final : public WeightChange {
- public:
-  LearntProjections(int layer, const LearntLayer& learnt)
-      : q_(weight_name(layer, LayerPart::q)), o_(weight_name(layer, LayerPart::o)), learnt_(learnt) {}
-
-  void apply(const std::string& tensor, std::int64_t row, std::span<float> values) const override {
-    if (!changes(tensor)) return;
-    const std::vector<float>& matrix = tensor == q_ ? learnt_.q : learnt_.o;
-    std::copy_n(matrix.begin() + row * std::ssize(values), values.size(), values.begin());
-  }
-  [[nodiscard]] bool changes(const std::string& tensor) const override { return tensor == q_ || tensor == o_; }
-  [[nodiscard]] std::string hash() const override { return "learnt"; }
-
- private:
-  const std::string q_, o_;
-  const LearntLayer& learnt_;
-};
-
 std::vector<float> take_projection(std::map<std::string, Tensor>& tensors, int layer, const char* part,
                                    const MatrixShape& shape, const std::string& where) {
   const std::string name = projection_name(layer, part);
@@ -65,14 +46,14 @@ std::string write_ladder_weights(const fs::path& file, const Config& config, con
     writer.add(name, tensor.shape, tensor.values, DType::f32);
   const std::string bytes = writer.file();
   write_file(file, bytes);
-  return "sha256:" + sha256(bytes);
+  return content_hash(bytes);
 }
 
 LadderWeights read_ladder_weights(const fs::path& file, const Config& config, std::span<const MixerSpec> specs,
                                   const std::string& hash) {
   const std::string where = file.string();
   const MappedFile mapped(file);
-  if (const std::string found = "sha256:" + sha256(mapped.text()); found != hash)
+  if (const std::string found = content_hash(mapped.text()); found != hash)
     fail("{}: isn't what ladder.json was made with (expected {}, found {})", where, hash, found);
   std::map<std::string, Tensor> tensors = parse_safetensors(mapped.bytes(), where);
   LadderWeights weights;
@@ -97,11 +78,34 @@ LadderWeights read_ladder_weights(const fs::path& file, const Config& config, st
   return weights;
 }
 
+LearntChange::LearntChange(std::shared_ptr<const LadderWeights> weights, std::shared_ptr<const WeightChange> below,
+                           const std::string& weights_hash)
+    : weights_(std::move(weights)),
+      below_(std::move(below)),
+      hash_(below_ == nullptr ? weights_hash : content_hash(below_->hash() + weights_hash)) {
+  for (const auto& [layer, learnt] : *weights_) {
+    matrices_[weight_name(layer, LayerPart::q)] = &learnt.q;
+    matrices_[weight_name(layer, LayerPart::o)] = &learnt.o;
+  }
+}
+
+void LearntChange::apply(const std::string& tensor, std::int64_t row, std::span<float> values) const {
+  if (const auto found = matrices_.find(tensor); found != matrices_.end())
+    std::copy_n(found->second->begin() + row * std::ssize(values), values.size(), values.begin());
+  else if (below_ != nullptr)
+    below_->apply(tensor, row, values);
+}
+
+bool LearntChange::changes(const std::string& tensor) const {
+  return matrices_.contains(tensor) || (below_ != nullptr && below_->changes(tensor));
+}
+
 void use_weights(MixerSet& mixers, const Model& model, const LadderWeights& weights) {
+  const auto not_owned = std::shared_ptr<const LadderWeights>(std::shared_ptr<void>(), &weights);
+  const LearntChange change(not_owned, nullptr, "");
   for (const auto& [layer, learnt] : weights) {
     mixers.set_parameters(layer, learnt.mixer.kind, learnt.parameters);
-    mixers.set_projections(layer, learnt.mixer.kind,
-                           load_projections(model.weights, layer, LearntProjections(layer, learnt)));
+    mixers.set_projections(layer, learnt.mixer.kind, load_projections(model.weights, layer, change));
   }
 }
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/file.h"
@@ -19,7 +21,7 @@ struct LearntLayer {
   std::vector<float> q, o;        // Wq [H d, D], Wo [D, H d]
 };
 
-/// By layer.
+/// What layers have learnt, by layer.
 using LadderWeights = std::map<int, LearntLayer>;
 
 inline fs::path ladder_weights_file(const fs::path& directory) { return directory / "ladder.safetensors"; }
@@ -28,10 +30,28 @@ inline fs::path ladder_weights_file(const fs::path& directory) { return director
 /// file. Throws Error.
 std::string write_ladder_weights(const fs::path& file, const Config& config, const LadderWeights& weights);
 
-/// Those of layers that `specs` [L], a ladder's highest level, gives a mixer that must be trained. Throws Error, also
-/// where one is missing, a tensor is none of theirs, or `hash` isn't the file's.
+/// Reads what those layers have learnt to which `specs` [L], a ladder's highest level, gives a mixer that must be
+/// trained. Throws Error, also where a layer is missing, a tensor is none of theirs, or `hash` isn't the file's.
 LadderWeights read_ladder_weights(const fs::path& file, const Config& config, std::span<const MixerSpec> specs,
                                   const std::string& hash);
+
+/// The learnt projections in place of the model's own, on top of another change of the weights.
+class LearntChange final : public WeightChange {
+ public:
+  /// `below`: the other change; nullptr: none. `weights_hash`: of the file that `weights` were read from.
+  LearntChange(std::shared_ptr<const LadderWeights> weights, std::shared_ptr<const WeightChange> below,
+               const std::string& weights_hash);
+
+  void apply(const std::string& tensor, std::int64_t row, std::span<float> values) const override;
+  [[nodiscard]] bool changes(const std::string& tensor) const override;
+  [[nodiscard]] std::string hash() const override { return hash_; }
+
+ private:
+  const std::shared_ptr<const LadderWeights> weights_;
+  const std::shared_ptr<const WeightChange> below_;
+  const std::string hash_;
+  std::unordered_map<std::string, const std::vector<float>*> matrices_;  // by the weight's Hugging Face name
+};
 
 /// Has `mixers` of `model` use them. Requires: no mixer of their kinds has been made of their layers; the model's files
 /// are still open.

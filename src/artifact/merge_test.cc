@@ -16,7 +16,7 @@
 namespace layerboost {
 namespace {
 
-/// The largest difference of a text's log-probabilities.
+/// The largest difference of a sequence's log-probabilities.
 double distance(const Model& a, const Model& b, const std::vector<MixerSpec>& specs) {
   MixerSet mixers_a(a), mixers_b(b);
   const auto tokens = random_tokens(60, a.config.vocab);
@@ -103,8 +103,8 @@ struct BesideAndMerged {
   std::unique_ptr<MixerSet> own;                                  // on `base`
 };
 
-/// The hidden states of two texts that share steps, which `lists` are for: of a step of 40 tokens each, then of single
-/// ones. [2][rows, D]
+/// The hidden states of two sequences that share steps, which `lists` are for: of a step of 40 tokens each, then of
+/// single ones. [2][rows, D]
 std::array<std::vector<float>, 2> hidden_of_both(const Model& model, std::array<const MixerList*, 2> lists) {
   CachePools pools;
   Runner runner(model);

@@ -113,7 +113,7 @@ ModelFiles healed_model_files(const fs::path& directory, std::shared_ptr<const C
   files.adapter = healed_adapter(directory);
   for (const fs::path& file : {files.plan, files.adapter})
     if (!fs::exists(file)) fail("{}: {} is missing; {}", files.where, file.string(), make_again);
-  files.adapter_hash = adapter_hash(files.adapter);
+  files.adapter_hash = file_hash(files.adapter);
   if (files.adapter_hash != healed.adapter_hash)
     fail("{}: has changed since {} was written (expected {}, found {}); restore it, or {}", files.adapter.string(),
          files.where, healed.adapter_hash, files.adapter_hash, make_again);
@@ -193,7 +193,7 @@ PlannedFiles read_planned_files(const ModelFiles& files) {
   }
   if (!files.adapter.empty()) {
     planned.adapter = read_adapter(files.adapter, config, hash, plan_hash);
-    planned.change.emplace(*planned.adapter, config, files.adapter_hash);
+    planned.change = std::make_shared<AdapterChange>(*planned.adapter, config, files.adapter_hash);
   }
   if (in_config) {
     planned.parameters = exported_parameters(checkpoint, planned.plan);

@@ -32,14 +32,14 @@ struct ModelFiles {
 /// has changed.
 ModelFiles find_model_files(const std::string& model);
 
-/// Those of a directory that heal wrote, whose base model is `base`; nullptr: it is looked for.
+/// The files of a directory that heal wrote, whose base model is `base`; nullptr: it is looked for.
 ModelFiles healed_model_files(const fs::path& directory, std::shared_ptr<const Checkpoint> base = nullptr);
 
 /// The same to be run: with `plan` in place of the directory's own; or, where `plan` is empty, as_it_comes().
 ModelFiles find_model_files(const std::string& model, const std::string& plan);
 
-/// Those of a model with a ladder: of a directory with a ladder.json, or of what with_its_ladder() means. Throws Error
-/// where there is no ladder, or none that can be read.
+/// The files of a model with a ladder: of a directory with a ladder.json, or of what with_its_ladder() means. Throws
+/// Error where there is no ladder, or none that can be read.
 ModelFiles find_ladder_files(const std::string& model);
 
 /// Throws ModelFiles::ladder_fault, if there is one.
@@ -52,8 +52,8 @@ void check_model_hash(const ModelFiles& files);
 struct PlannedFiles {
   Plan plan;
   std::optional<Adapter> adapter;
-  std::optional<AdapterChange> change;  // the adapter's
-  MixerParameters parameters;           // of the plan's mixers, those that the adapter has learnt in place of others
+  std::shared_ptr<const WeightChange> change;  // of the weights: the adapter's; nullptr: none
+  MixerParameters parameters;  // of the plan's mixers, those that the adapter has learnt in place of others
 };
 
 /// Reads the files, among which a plan, and checks that they belong together. Throws Error.

@@ -45,6 +45,10 @@ OpenedLadder open_ladder(const std::string& model, Precision precision, KvType k
 OpenedLadder open_ladder(const ModelFiles& files, Precision precision, KvType kv = KvType::bf16,
                          bool needs_text = true);
 
+/// A level's plan with all that changes the model's weights and is learnt by its mixers, read but not loaded. `files`:
+/// as find_ladder_files() found them. Throws Error.
+PlannedFiles read_level_files(const ModelFiles& files, int level);
+
 /// What a MODEL argument, a plan and a level name together: open_model_argument(), or, where a level is asked for, the
 /// model at this level of its ladder, which takes no plan. Throws Error.
 OpenedModel open_model_argument(const std::string& model, const std::string& plan, std::optional<int> level,

@@ -19,7 +19,7 @@ OpenedModel open_planned(const ModelFiles& files, Precision precision, KvType kv
   opened.plan_hash = planned.plan.hash();
   opened.adapter_hash = files.adapter_hash;
   const auto make_mixers = [&](const Model& model) { return std::make_unique<MixerSet>(model, planned.parameters); };
-  const WeightChange* const change = planned.change ? &*planned.change : nullptr;
+  const WeightChange* const change = planned.change.get();
   const ModelUse use{change, opened.plan_hash + " " + opened.adapter_hash, make_mixers, opened.specs};
   // A plan alone leaves the model as it is, and so its calibration.
   const bool changed = change != nullptr || !config.attention.empty();

@@ -1,4 +1,9 @@
-// What a MODEL argument and --plan name, opened and ready to run.
+// Opening what a MODEL argument and --plan name. ModelFiles (artifact/model_files.h) say what was found on disk: a
+// checkpoint, and perhaps a plan, an adapter and a ladder. open_model() reads them, merges the adapter into the weights
+// while these are packed, calibrates where the precision is int8, and makes the mixers. The result, an OpenedModel, is
+// all that is needed to run: the model, its mixers, and which mixer each layer has. UnchangedModel is what it was made
+// from, to compare with. A ladder's levels are opened by artifact/opened_ladder.h. Models are found, and never fetched,
+// here.
 #pragma once
 
 #include <memory>
@@ -29,9 +34,9 @@ struct OpenedModel {
   [[nodiscard]] bool original() const { return adapter_hash.empty() && !exported(); }
   /// The mixers to run with: the plan's, or the model's own.
   [[nodiscard]] const MixerList& list() const { return mixers->list(specs); }
-  /// The unchanged model's; only of an original().
+  /// The unchanged model's mixers. Requires: original().
   [[nodiscard]] const MixerList& unchanged() const { return mixers->list(native_specs(model->config)); }
-  /// To run as it was opened.
+  /// What runs the model as it was opened.
   [[nodiscard]] ModelWithMixers run() const { return {*model, list()}; }
   /// Says in `info` what was opened.
   void describe(RunInfo& info) const;
@@ -46,14 +51,14 @@ OpenedModel open_model_argument(const std::string& model, const std::string& pla
 /// The same of files that find_model_files() found.
 OpenedModel open_model(const ModelFiles& files, Precision precision, KvType kv = KvType::bf16, bool needs_text = true);
 
-/// As open_model() of a model without a plan, for what must start from an unchanged one: throws Error for a healed or
-/// exported one. `command` begins the message.
+/// Opens a model without a plan as open_model() does, for what must start from an unchanged one: throws Error for a
+/// healed or exported one. `command` begins the message.
 OpenedModel open_original_model(const ModelFiles& files, Precision precision, const char* command);
 
 /// A model as it was trained, with mixers of its own to run it.
 OpenedModel as_trained(std::shared_ptr<Model> model, KvType kv = KvType::bf16);
 
-/// An original() with the plan in a file: the same weights in memory. Throws Error.
+/// `original` with the plan in a file: the same weights in memory. Throws Error. Requires: original.original().
 OpenedModel with_plan(const OpenedModel& original, const fs::path& plan);
 
 /// The model that an opened one was made from, to compare with: the same weights with the model's own mixers or, where

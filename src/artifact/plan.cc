@@ -33,7 +33,7 @@ std::string Plan::hash() const {
   std::string text = model_hash + "\n";
   for (const PlanLayer& layer : layers) text += to_string(layer.mixer) + "\n";
   if (maps) text += maps->hash + "\n";
-  return "sha256:" + sha256(text);
+  return content_hash(text);
 }
 
 Plan read_plan(const fs::path& path, const Config& config, const std::string& model_hash) {
@@ -64,7 +64,7 @@ void check_layers(const Plan& plan, const Config& config, const std::string& whe
 MixerParameters read_plan_maps(const Plan& plan, const fs::path& path, const Config& config) {
   if (!plan.maps) return {};
   const fs::path file = path.parent_path() / plan.maps->file;
-  const std::string hash = "sha256:" + sha256(MappedFile(file).text());
+  const std::string hash = file_hash(file);
   if (hash != plan.maps->hash)
     fail("{}: has changed since {} was made (\"maps\": expected {}, found {})", file.string(), path.string(),
          printable(plan.maps->hash, 80), hash);

@@ -15,7 +15,7 @@ namespace layerboost {
 
 struct PlanLayer {
   MixerSpec mixer;
-  /// By what the layer could be changed to, then by measure: the mean loss. For people; nothing reads them back.
+  /// The mean losses by what the layer could be changed to, then by measure. For people; nothing reads them back.
   std::map<MixerSpec, std::map<std::string, double>> scores;
 };
 

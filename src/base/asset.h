@@ -14,7 +14,7 @@ struct Asset {
   std::string_view bytes;  // live as long as the program
 };
 
-/// The bytes of the one called `name`, which must be there.
+/// The bytes of the one called `name`. Requires: there is such a one.
 inline std::string_view bytes_of(std::span<const Asset> assets, std::string_view name) {
   const auto found = std::ranges::find(assets, name, &Asset::name);
   LB_CHECK(found != assets.end());

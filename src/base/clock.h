@@ -28,7 +28,7 @@ class Clock {
 class Stopwatch {
  public:
   Stopwatch() : Stopwatch(Clock::steady()) {}
-  /// `clock` must outlive it.
+  /// Requires: `clock` outlives this.
   explicit Stopwatch(const Clock& clock) : clock_(&clock), start_(clock.seconds()) {}
 
   [[nodiscard]] double seconds() const { return clock_->seconds() - start_; }

@@ -17,8 +17,8 @@ std::string_view name_of(Isa isa);
 /// level or one the CPU lacks.
 Isa best_isa();
 
-/// As best_isa() decides, for a machine whose highest level is `highest` and a variable of value `asked` (empty: not
-/// set).
+/// Decides as best_isa() does, for a machine whose highest level is `highest` and a variable of value `asked` (empty:
+/// not set).
 Isa choose_isa(Isa highest, std::string_view asked);
 
 /// "AMD EPYC", as the system names it; "unknown CPU" when it doesn't.

@@ -1,5 +1,8 @@
-// Errors of two kinds: the user's (Error, of the library's face: one line, exit code 2) and ours (LB_CHECK: a broken
-// invariant, aborts).
+// Errors of two kinds, and a request to stop. An Error (layerboost/error.h) is the user's: what was given is wrong or
+// can't be had. fail() throws it with one line that says what is wrong, where, and what would be right; a command then
+// ends with exit code 2, a server answers with it and goes on. A broken invariant is ours: LB_CHECK says which, and
+// aborts, in release builds too. No input alone can bring that about; a call that breaks a `Requires:` can. Interrupted
+// says that the user asked to stop. Memory that can't be had is std::bad_alloc, as ever.
 #pragma once
 
 #include <fmt/format.h>

@@ -118,6 +118,7 @@ void MappedFile::check_unchanged() const {
 }
 
 void MappedFile::release() noexcept {
+  // munmap() takes a void*, although the mapping can only be read: hence the const_cast.
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
@@ -157,5 +158,9 @@ std::string sha256(std::string_view bytes) {
   for (unsigned int i = 0; i < length; ++i) hex += fmt::format("{:02x}", digest[i]);
   return hex;
 }
+
+std::string content_hash(std::string_view bytes) { return "sha256:" + sha256(bytes); }
+
+std::string file_hash(const fs::path& path) { return content_hash(MappedFile(path).text()); }
 
 }  // namespace layerboost

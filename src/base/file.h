@@ -55,7 +55,7 @@ class MappedFile {
 /// A regular file's bytes. Throws Error when it can't be read, isn't one, or is larger than half of the free memory.
 std::string read_file(const fs::path& path);
 
-/// As read_file(), but also of a FIFO or pipe, read to its end: for texts that a command makes, <(zcat corpus.gz).
+/// Reads as read_file() does, and also a FIFO or pipe to its end: for texts that a command makes, <(zcat corpus.gz).
 std::string read_file_or_pipe(const fs::path& path);
 
 /// Writes `content` as FileWriter does, all at once. Throws Error when that fails (a full disk, no permission).
@@ -71,5 +71,11 @@ std::string message_of(const fs::filesystem_error& error);
 
 /// SHA-256 of the bytes, in lower-case hex.
 std::string sha256(std::string_view bytes);
+
+/// "sha256:<64 hex digits>" of the bytes: how this project's files name the content of others.
+std::string content_hash(std::string_view bytes);
+
+/// content_hash() of a file. Throws Error when it can't be read.
+std::string file_hash(const fs::path& path);
 
 }  // namespace layerboost

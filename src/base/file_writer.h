@@ -32,7 +32,7 @@ class FileWriter {
     write(std::string_view(reinterpret_cast<const char*>(values.data()), values.size_bytes()));
   }
 
-  /// To call once, after the last write. Throws Error.
+  /// Puts the file in its place. Throws Error. Requires: this is the first call, and no write() follows.
   void finish();
 
  private:

@@ -93,7 +93,7 @@ T get(const Json& object, const char* key, std::string_view where) {
   return it->template get<T>();
 }
 
-/// As get(), but `fallback` when the key is missing or null.
+/// Does as get(), but returns `fallback` when the key is missing or null.
 template <typename T>
 T get_or(const Json& object, const char* key, T fallback, std::string_view where) {
   const auto it = object.is_object() ? object.find(key) : object.end();

@@ -11,8 +11,8 @@
 namespace layerboost {
 
 /// From now on each line goes to `handler`, and none to stderr, where no progress is shown any more either: for a
-/// program that has the library in it. An empty one drops them. Must not throw; is called by one thread at a time.
-/// Thread-safe.
+/// program that has the library in it. An empty one drops them. It is called by one thread at a time. Thread-safe.
+/// Requires: `handler` doesn't throw.
 void redirect_lines(std::function<void(const std::string&)> handler);
 
 /// Whether stderr is the place for lines, and for progress: until redirect_lines() is called.

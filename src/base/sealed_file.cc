@@ -60,7 +60,7 @@ std::optional<std::string_view> unsealed(std::string_view file) {
 
 Json sealed_json(Json object) {
   object.erase("hash");
-  object["hash"] = "sha256:" + sha256(object.dump());
+  object["hash"] = content_hash(object.dump());
   return object;
 }
 

@@ -28,7 +28,8 @@ class SealedWriter {
     write(std::string_view(reinterpret_cast<const char*>(values.data()), values.size_bytes()));
   }
 
-  /// To call once, after the last write. Throws Error.
+  /// Adds the hash and puts the file in its place. Throws Error. Requires: this is the first call, and no write()
+  /// follows.
   void finish();
 
  private:

@@ -20,8 +20,8 @@ struct Utf8Char {
       0;  // bytes; where not valid: the maximal subpart (Unicode 15, section 3.9), which one U+FFFD replaces
 };
 
-/// Decodes the first character of `text`, which must not be empty. Surrogates, overlong forms and code points above
-/// U+10FFFF are invalid.
+/// Decodes the first character of `text`. Surrogates, overlong forms and code points above U+10FFFF are invalid.
+/// Requires: `text` isn't empty.
 Utf8Char decode_utf8(std::string_view text);
 
 /// Bytes of the longest prefix of `text` that is valid UTF-8.

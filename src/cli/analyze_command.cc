@@ -69,7 +69,7 @@ void analyze(AnalyzeFlags options) {
   fmt::print("written to {}; next: layerboost plan {} -o plan.json\n", options.output, options.output);
 }
 
-/// Those that what was asked for has no use for.
+/// Refuses the flags that what was asked for has no use for.
 void refuse_idle_flags(const CLI::App& command, const AnalyzeOptions& options) {
   const auto has = [](const std::vector<std::string>& words, std::initializer_list<const char*> wanted) {
     return std::find_first_of(words.begin(), words.end(), wanted.begin(), wanted.end()) != words.end();

@@ -134,7 +134,7 @@ void add_server_options(CLI::App& command, ServerLoadOptions& load) {
   add("--served-model", load.target.model, "Name of the model to ask for; default: the server's first", "NAME");
   add("--tokenizer", load.tokenizer, "Send prompts as text, made with this model's tokenizer, not as token ids",
       "MODEL");
-  add("--vocab", load.vocabulary, "Tokens are drawn below it; default: what the server says, or 32000", "N")
+  add("--vocab", load.vocabulary, "Tokens are sampled below it; default: what the server says, or 32000", "N")
       ->check(whole_number(1, 1 << 24));
   add("--api-key", load.target.api_key, "The server's key (or set OPENAI_API_KEY)", "KEY");
 }

@@ -149,9 +149,9 @@ TEST_F(BoostCommand, SaysWhatItCameTo) {
   };
   const auto speed = [&](const char* name, double factor) {
     Json rows = Json::array();
-    for (const int texts : {1, 64})
+    for (const int sequences : {1, 64})
       for (const int prompt : {256, 1024})
-        rows.push_back({{"pp", prompt}, {"pl", texts}, {"speed_tg", factor * (texts + prompt)}});
+        rows.push_back({{"pp", prompt}, {"pl", sequences}, {"speed_tg", factor * (sequences + prompt)}});
     write_json(out / name, {{"rows", rows}});
   };
   quality("quality.base.json", 10, 1, {{"file", "a/book.txt"}});
@@ -160,7 +160,7 @@ TEST_F(BoostCommand, SaysWhatItCameTo) {
   speed("speed.plan.json", 1.5);
   const std::string text = boost_summary(out, unchanged, planned);
   EXPECT_THAT(text, HasSubstr("  memory     "));
-  EXPECT_THAT(text, HasSubstr("1088 -> 1632 tokens a second, writing 64 texts of 1024 tokens (1.50 times)"));
+  EXPECT_THAT(text, HasSubstr("1088 -> 1632 tokens a second, writing 64 sequences of 1024 tokens (1.50 times)"));
   EXPECT_THAT(text, HasSubstr("perplexity 10.000 -> 11.000 on book.txt (NLL +0.0125 ± 0.0020 nats a token)"));
   EXPECT_THAT(text, HasSubstr("100 -> 90 % in 512 tokens"));
   EXPECT_THAT(text, HasSubstr("layerboost serve " + out.string()));

@@ -106,11 +106,11 @@ void add_sampling_options(CLI::App& command, SamplingFlags& flags, const Samplin
       ->check(number())
       ->type_name("T")
       ->default_str(unless(otherwise.temperature));
-  command.add_option("--top-p", flags.top_p, "Draw among the likeliest that have this probability")
+  command.add_option("--top-p", flags.top_p, "Sample among the likeliest that have this probability")
       ->check(number())
       ->type_name("P")
       ->default_str(unless(otherwise.top_p));
-  command.add_option("--top-k", flags.top_k, "Draw among so many of the likeliest; 0: all")
+  command.add_option("--top-k", flags.top_k, "Sample among so many of the likeliest; 0: all")
       ->check(whole_number(0))
       ->type_name("K")
       ->default_str(unless(otherwise.top_k));

@@ -43,7 +43,7 @@ void run_profile(const HealFlags& options, const Model& model, const HealPlan& p
   write_json(options.common.json, json);
 }
 
-/// Before anything is opened: all that can be seen of the flags alone.
+/// Checks, before anything is opened, all that can be seen of the flags alone.
 void check_flags(const HealFlags& options) {
   const HealOptions& heal_options = options.heal;
   if (!options.profile && options.output.empty()) fail("-o DIR is missing: where to write the healed model");
@@ -55,7 +55,8 @@ void check_flags(const HealFlags& options) {
   if (!options.profile) check_output_directory(options.output, "output");
 }
 
-/// Of a healed model: its plan and adapter, to begin with. Sets what belongs to its base model.
+/// Returns the plan and the adapter of a healed model, for a run that begins with them. Sets what follows from that in
+/// `options`.
 HealPlan earlier_run(const ModelFiles& files, HealFlags& options) {
   if (!options.plan.empty())
     fail("--plan: {} is healed already, for a plan of its own; to heal another, give the model that it was made from",

@@ -110,7 +110,7 @@ void print_memory(const Config& config, const std::vector<MixerSpec>& specs, int
   fmt::print("\n");
 }
 
-/// In words, where any are known: plans written by hand may say less than the planner's.
+/// Says how a plan was made, as far as that is known: plans written by hand may say less than the planner's.
 std::string describe(const MadeFrom& made) {
   std::vector<std::string> parts;
   if (!made.analysis.empty()) parts.push_back("from " + made.analysis);

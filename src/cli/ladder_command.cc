@@ -113,6 +113,13 @@ void add_quality_options(CLI::App& command, LadderQualityOptions& options) {
       ->check(whole_number(1, 100))
       ->type_name("N")
       ->capture_default_str();
+  command.add_option("--tasks", options.tasks, "Measure accuracy on these task files, too (docs/formats/tasks.md)")
+      ->delimiter(',')
+      ->type_name("FILE,..");
+  command.add_option("--task-items", options.task_items, "The first so many items of each; 0: all")
+      ->check(whole_number(0))
+      ->type_name("N")
+      ->capture_default_str();
   command
       .add_option("--decode", options.decode,
                   "Sequences and positions of the decode steps whose speed is given; default: 64x1024, or what fits")

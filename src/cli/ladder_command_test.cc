@@ -8,6 +8,7 @@
 #include "artifact/ladder.h"
 #include "cli/run_for_tests.h"
 #include "heal/model_for_tests.h"
+#include "model/safetensors_file.h"
 
 namespace layerboost {
 namespace {
@@ -134,6 +135,29 @@ TEST_F(LadderCommand, GoesOnWhereItWasAndKeepsWhatWasEdited) {
   otherwise.insert(otherwise.end(), {"--windows", "2"});
   EXPECT_THAT(ladder(otherwise).err, HasSubstr("level 0 of 3"));
   EXPECT_EQ(read_ladder(file()).measured_on["windows"], 2);
+
+  // Where all else is there, speeds alone are measured.
+  std::erase(otherwise, "--no-bench");
+  const ProgramResult timed = ladder(otherwise);
+  EXPECT_EQ(timed.code, 0) << timed.err;
+  EXPECT_THAT(timed.err, AllOf(HasSubstr("level 3 of 3"), HasSubstr("tokens/s"), Not(HasSubstr("perplexity"))));
+  for (const auto& level : read_ladder(file()).quality) EXPECT_TRUE(level->decode_speed);
+
+  // Tasks are more to judge by; without them again, too.
+  const std::string task = path("bees.jsonl");
+  write_file(task, R"({"context": "b", "choices": ["a", "ab"], "gold": 0})"
+                   "\n");
+  std::vector<std::string> with_task = otherwise;
+  with_task.insert(with_task.end(), {"--tasks", task});
+  const ProgramResult judged = ladder(with_task);
+  EXPECT_EQ(judged.code, 0) << judged.err;
+  EXPECT_THAT(judged.out, HasSubstr("tasks"));
+  for (const auto& level : read_ladder(file()).quality) {
+    ASSERT_EQ(level->tasks.size(), 1U);
+    EXPECT_EQ(level->tasks.front().name, "bees");
+  }
+  EXPECT_THAT(ladder(otherwise).err, HasSubstr("measured anew"));
+  EXPECT_THAT(ladder({"--to", "window:8+2", "--rungs", "3", "--tasks", path("missing")}).err, HasSubstr("--tasks"));
 }
 
 TEST_F(LadderCommand, StartsFromAPlan) {
@@ -215,6 +239,30 @@ TEST_F(LadderCommand, TrainsRungs) {
 
   for (const char* level : {"0", "1", "2"})
     EXPECT_EQ(run({"eval", path("out"), "--level", level, "--text", other_, "--context", "64"}), 0) << level;
+
+  // A level exported has what its layers have learnt, and no more.
+  const MappedFile learnt(folder_.path("out/ladder.safetensors"));
+  const auto learnt_tensors = parse_safetensors(learnt.bytes(), "learnt");
+  for (const int level : {0, 1, 2}) {
+    const std::string exported = path(fmt::format("exported-{}", level).c_str());
+    ASSERT_EQ(run({"export", path("out"), "--level", std::to_string(level), "-o", exported}), 0) << level;
+    EXPECT_EQ(run({"eval", exported, "--text", other_, "--context", "64"}), 0);
+    const MappedFile weights(fs::path(exported) / "model.safetensors");
+    const auto tensors = parse_safetensors(weights.bytes(), exported);
+    for (int rung = 0; rung < 2; ++rung) {
+      const int layer = made.rungs[static_cast<std::size_t>(rung)].layer;
+      for (const char* const part : {"q_proj", "o_proj"}) {
+        const Tensor &ours = learnt_tensors.at(fmt::format("layers.{}.{}", layer, part)),
+                     &theirs = tensors.at(fmt::format("model.layers.{}.self_attn.{}.weight", layer, part));
+        EXPECT_EQ(std::ranges::equal(ours.data, theirs.data), rung < level) << level << " " << layer << part;
+      }
+      EXPECT_EQ(tensors.contains(fmt::format("model.layers.{}.dual_state.blend", layer)), rung < level);
+    }
+  }
+  EXPECT_THAT(read_file(path("exported-1/README.md")), HasSubstr("Measured when the ladder was made"));
+  EXPECT_THAT(run_and_read({"export", path("out"), "--level", "3", "-o", path("x")}).err,
+              HasSubstr("--level 3: the ladder of"));
+
   write_file(folder_.path("out/ladder.safetensors"), read_file(folder_.path("out/ladder.safetensors")) + "x");
   EXPECT_EQ(run({"eval", path("out"), "--level", "1", "--text", other_}), 2);
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "artifact/boosted_directory.h"
 #include "base/file.h"
 #include "cli/commands.h"
 #include "report/report.h"
@@ -29,7 +30,7 @@ void add_report_command(CLI::App& app) {
       "  layerboost report out/smollm2 --ladder ladder");
   command->callback([dir, ladder] {
     write_report(*dir, *ladder);
-    fmt::print("{}\n", (fs::path(*dir) / "report.html").string());
+    fmt::print("{}\n", (fs::path(*dir) / boost_name::page).string());
   });
 }
 

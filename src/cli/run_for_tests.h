@@ -22,7 +22,7 @@ struct ProgramResult {
   std::string out, err;
 };
 
-/// As run(), with what it printed.
+/// Runs as run() does; returns what was printed, too.
 inline ProgramResult run_and_read(const std::vector<std::string>& words) {
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();

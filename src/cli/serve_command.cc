@@ -109,20 +109,18 @@ LevelOptions level_options(const ServeFlags& flags) {
   options.mode = words.mode;
   options.level = words.level;
   const bool adapts = follows_load(options);
-  if (flags.quality && !adapts)
-    fail("--quality says how far levels may rise: use it with --levels auto or per-request");
   if (options.by_length && !adapts) fail("--caps-by-length: use it with --levels auto or per-request");
   if ((options.first_token > 0 || options.between_tokens > 0) && options.mode != LevelMode::automatic)
     fail("--ttft and --tpot are targets for --levels auto; without it nothing would follow them");
   return options;
 }
 
-/// How the ladder is going to be used, in a line.
-void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityLimits& limits) {
+/// Says in a line how the ladder is going to be used. `highest`: the highest level that requests can ask for.
+void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityLimits& limits, int highest) {
   if (levels.mode == LevelMode::off) {
-    note("level 0 of 0 to {}, unless a request asks for another; --levels auto follows the load", ladder.top());
+    note("level 0 of 0 to {}, unless a request asks for another; --levels auto follows the load", highest);
   } else if (levels.mode == LevelMode::fixed) {
-    note("level {} of 0 to {}, unless a request asks for another", levels.level, ladder.top());
+    note("level {} of 0 to {}, unless a request asks for another", levels.level, highest);
   } else if (highest_level(ladder, limits) < 0) {
     note("warning: level 0 itself doesn't keep the limit of quality ({}), or wasn't measured: there is only level 0",
          to_string(limits));
@@ -186,14 +184,19 @@ void run_serve(ServeFlags options) {
   if (options.quality) limits = parse_quality_limits(*options.quality);
   Served served = open_served(options);
   const OpenedModel& opened = served.opened;
+  if (options.quality && !served.ladder)
+    fail("--quality says which levels may be served, and {} has no ladder", options.model);
   if (served.ladder) {
     if (!options.quality) limits = usual_limits(*served.ladder);
     options.engine.levels = with_ladder(options.engine.levels, *served.ladder, limits);
+    const LevelOptions& levels = options.engine.levels;
+    if (options.quality && levels.mode == LevelMode::fixed && levels.level > levels.cap)
+      fail("--levels fixed:{}: only levels 0 to {} keep the limit of quality ({})", levels.level, levels.cap,
+           to_string(limits));
     // What loses more than the limit can't be asked for either.
-    if (follows_load(options.engine.levels))
-      served.plans.resize(static_cast<std::size_t>(options.engine.levels.cap) + 1);
+    if (follows_load(levels) || options.quality) served.plans.resize(static_cast<std::size_t>(levels.cap) + 1);
     options.server.levels = level_table(served, options.engine.levels);
-    say_levels(*served.ladder, options.engine.levels, limits);
+    say_levels(*served.ladder, options.engine.levels, limits, static_cast<int>(std::ssize(served.plans)) - 1);
   }
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;
@@ -238,7 +241,7 @@ void add_levels(CLI::App& command, ServeFlags& options) {
       ->capture_default_str();
   command
       .add_option("--tpot", options.level_options.between_tokens,
-                  "With --levels auto: seconds between the tokens of a text; 0: any time")
+                  "With --levels auto: seconds between the tokens of a sequence; 0: any time")
       ->type_name("SECONDS")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -255,7 +258,7 @@ void add_levels(CLI::App& command, ServeFlags& options) {
 
 void add_limits(CLI::App& command, ServeFlags& options) {
   Limits& limits = options.server.limits;
-  command.add_option("--max-queue", options.engine.max_queue, "Texts that may wait; more are refused with 429")
+  command.add_option("--max-queue", options.engine.max_queue, "Sequences that may wait; more are refused with 429")
       ->type_name("N")
       ->check(whole_number(1))
       ->capture_default_str();
@@ -279,13 +282,13 @@ void add_limits(CLI::App& command, ServeFlags& options) {
 void add_engine_options(CLI::App& command, ServeFlags& options) {
   command.add_option("--memory", options.memory, "Memory for all caches, such as 4G; default: half of what is free")
       ->type_name("BYTES");
-  command.add_option("--max-sequences", options.engine.max_sequences, "Texts written at the same time")
+  command.add_option("--max-sequences", options.engine.max_sequences, "Sequences written at the same time")
       ->type_name("N")
       ->check(whole_number(1))
       ->capture_default_str();
   command
       .add_option("--preallocate", options.engine.preallocate,
-                  "Tokens of each of these texts whose memory is taken at once, so that no request waits for it")
+                  "Tokens of each of these sequences whose memory is taken at once, so that no request waits for it")
       ->type_name("N")
       ->check(whole_number(0))
       ->capture_default_str();
@@ -295,7 +298,7 @@ void add_engine_options(CLI::App& command, ServeFlags& options) {
       ->capture_default_str();
   command.add_flag_callback(
       "--no-prefix-cache", [&options] { options.engine.prefix_cache = false; },
-      "Read beginnings that texts share each time anew");
+      "Read beginnings that sequences share each time anew");
 }
 
 }  // namespace

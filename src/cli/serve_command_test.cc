@@ -36,7 +36,6 @@ TEST(ServeCommand, FlagsOfLevelsThatWouldDoNothingAreRefused) {
     EXPECT_NE(result.code, 0);
     return result.err;
   };
-  EXPECT_THAT(error({"--quality", "1.1"}), HasSubstr("--quality says how far levels may rise"));
   EXPECT_THAT(error({"--levels", "fixed:2", "--caps-by-length"}), HasSubstr("--caps-by-length"));
   EXPECT_THAT(error({"--levels", "per-request", "--ttft", "3"}), HasSubstr("--ttft and --tpot are targets"));
   EXPECT_THAT(error({"--levels", "sometimes"}), HasSubstr("isn't a way to choose levels"));

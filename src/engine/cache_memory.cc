@@ -14,6 +14,12 @@ std::size_t sequence_bytes(const MixerList& mixers, int length) {
 
 namespace {
 
+std::size_t sequence_finished_bytes(const MixerList& mixers, int length) {
+  std::size_t bytes = mixers.partner == nullptr ? 0 : sequence_finished_bytes(*mixers.partner, length);
+  for (const Mixer* mixer : mixers) bytes += mixer->finished_bytes(length);
+  return bytes;
+}
+
 void reserve(Sequence& sequence, int length) {
   const MixerList& mixers = sequence.mixers();
   for (std::size_t layer = 0; layer < mixers.size(); ++layer)
@@ -62,15 +68,23 @@ std::ptrdiff_t CacheMemory::freed_by_fold(const Sequence& sequence, const MixerL
 }
 
 std::size_t CacheMemory::bytes(const MixerList& mixers, int length) {
-  std::vector<std::size_t>& known = bytes_[&mixers];
+  std::vector<std::size_t>& known = known_[&mixers].bytes;
   while (std::ssize(known) <= length) known.push_back(sequence_bytes(mixers, static_cast<int>(std::ssize(known))));
+  return known[static_cast<std::size_t>(length)];
+}
+
+std::size_t CacheMemory::finished_bytes(const MixerList& mixers, int length) {
+  std::vector<std::size_t>& known = known_[&mixers].finished;
+  while (std::ssize(known) <= length)
+    known.push_back(sequence_finished_bytes(mixers, static_cast<int>(std::ssize(known))));
   return known[static_cast<std::size_t>(length)];
 }
 
 std::size_t CacheMemory::growth(const Sequence& sequence, int count) {
   const MixerList& mixers = sequence.mixers();
   const int length = sequence.length();
-  return bytes(mixers, length + count) - bytes(mixers, length) + bytes_to_copy(sequence);
+  const std::size_t before = bytes(mixers, length), after = bytes(mixers, length + count);
+  return (after > before ? after - before : 0) + bytes_to_copy(sequence);  // what a step frees, it frees at its end
 }
 
 void CacheMemory::prepare(std::size_t growth) {

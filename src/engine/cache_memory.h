@@ -14,7 +14,7 @@ namespace layerboost {
 std::size_t sequence_bytes(const MixerList& mixers, int length);
 
 /// Sequences may have different plans: what one needs is asked of its own mixers. What is said of a sequence is said of
-/// it and its partner together. Must outlive its sequences. Not thread-safe.
+/// it and its partner together. Not thread-safe. Requires: it outlives its sequences.
 class CacheMemory {
  public:
   /// `limit`: bytes of all blocks together.
@@ -23,11 +23,13 @@ class CacheMemory {
   /// Takes memory for `count` sequences of `length` positions from the system now, and touches it.
   void preallocate(const MixerList& mixers, int count, int length);
 
-  /// A sequence without positions. `mixers` [L] must outlive the memory, here and below.
+  /// A sequence without positions. Requires: `mixers` [L] outlive this, here and below.
   Sequence make_sequence(const MixerList& mixers);
 
   /// Bytes of a sequence of `length` positions that shares nothing.
   std::size_t bytes(const MixerList& mixers, int length);
+  /// Bytes of it that all who read on from such a sequence share: Mixer::finished_bytes().
+  std::size_t finished_bytes(const MixerList& mixers, int length);
 
   /// The most that reading `count` more positions may take: new blocks, and copies of those that are written and that
   /// somebody else holds, too.
@@ -36,7 +38,8 @@ class CacheMemory {
   /// Makes the sequence one with `mixers` that has read the same: Sequence::fold().
   bool fold(Sequence& sequence, const MixerList& mixers);
 
-  /// By how many bytes less would be in use after it: fewer than 0 where blocks are shared, or the text is short.
+  /// Returns by how many bytes less would be in use after fold(): fewer than 0 where blocks are shared, or the sequence
+  /// is short.
   static std::ptrdiff_t freed_by_fold(const Sequence& sequence, const MixerList& mixers);
 
   /// Before a step that may take `growth` bytes (at most room()): sees to it that what is reserved stays within the
@@ -57,8 +60,12 @@ class CacheMemory {
   [[nodiscard]] Sequence::PoolsOf pools_by_account();
 
   std::size_t limit_;
-  std::array<CachePools, 3> pools_;                             // by CacheAccount
-  std::map<const MixerList*, std::vector<std::size_t>> bytes_;  // of a plan's sequences, by length as far as asked for
+  std::array<CachePools, 3> pools_;  // by CacheAccount
+  /// Bytes of a plan's sequences, by length as far as asked for.
+  struct Known {
+    std::vector<std::size_t> bytes, finished;
+  };
+  std::map<const MixerList*, Known> known_;
 };
 
 }  // namespace layerboost

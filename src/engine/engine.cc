@@ -29,9 +29,9 @@ void check_levels(const LevelOptions& levels, int plans) {
 }
 
 EngineOptions checked(EngineOptions options, int plans) {
-  if (options.max_sequences < 1) fail("{} texts at the same time: must be at least 1", options.max_sequences);
+  if (options.max_sequences < 1) fail("{} sequences at the same time: must be at least 1", options.max_sequences);
   if (options.step_tokens <= options.max_sequences)
-    fail("{} tokens in a step: must be more than the texts at the same time ({})", options.step_tokens,
+    fail("{} tokens in a step: must be more than the sequences at the same time ({})", options.step_tokens,
          options.max_sequences);
   if (options.preallocate < 0) fail("{} positions to preallocate: must be 0 or more", options.preallocate);
   if (options.max_queue < 1) fail("{} waiting requests: must be at least 1", options.max_queue);
@@ -83,7 +83,8 @@ class Engine::Impl {
   }
 
   RequestId submit(GenerationRequest request, Sink sink);
-  [[nodiscard]] int longest_text(int most, int plan) const;
+  [[nodiscard]] int longest_sequence(int most, int plan) const;
+  [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
   void cancel(RequestId id);
   bool step();
   void run();
@@ -93,7 +94,7 @@ class Engine::Impl {
  private:
   void preallocate();
   [[nodiscard]] PlanRange plans_of(const GenerationRequest& request) const;
-  [[nodiscard]] PlanRange levels_for(int tokens) const;
+  [[nodiscard]] PlanRange levels_for(int prompt) const;
   bool fail_stuck();
   void choose_level();
   void measure_step(const std::vector<StepItem>& items, double seconds);
@@ -104,7 +105,7 @@ class Engine::Impl {
   void keep_snapshots(const std::vector<StepItem>& items);
   void write(Prediction& prediction);
   void end(Job& job, Output& output);
-  void fail_text(Job& job, const char* why);
+  void fail_sequence(Job& job, const char* why);
   void fail_running(const char* why);
   void publish();
   void deliver();
@@ -122,7 +123,8 @@ class Engine::Impl {
   KernelScratch scratch_;  // of sampling
   std::optional<LevelController> controller_;
   double prompt_speed_ = 0;  // tokens/s of late, in steps that mostly read prompts; 0: not known
-  double decode_step_ = 0;   // s, of late, of steps that read no prompts; 0: not known
+  double prompt_row_ = 0;    // s of late for a row of a prompt, in steps that read nothing else; 0: not known
+  double decode_step_ = 0;   // s of late for all rows of a step but those of prompts; 0: not known
   double decoding_ = 0;      // the share of the time of late that steps would have taken without prompts
   EngineStats own_;
   std::vector<std::pair<const Job*, Output>> outputs_;  // of this step
@@ -143,13 +145,13 @@ void Engine::Impl::preallocate() {
   const MixerList& mixers = *plans_.front();
   const std::size_t bytes = options_.max_sequences * sequence_bytes(mixers, options_.preallocate);
   if (bytes > options_.memory)
-    fail("{} positions of {} texts need {} MiB of cache, and there are {} MiB: preallocate fewer", options_.preallocate,
-         options_.max_sequences, (bytes >> 20) + 1, options_.memory >> 20);
+    fail("{} positions of {} sequences need {} MiB of cache, and there are {} MiB: preallocate fewer",
+         options_.preallocate, options_.max_sequences, (bytes >> 20) + 1, options_.memory >> 20);
   memory_.preallocate(mixers, options_.max_sequences, options_.preallocate);
 }
 
-/// Of a text that names no plan, and may come to so many tokens.
-PlanRange Engine::Impl::levels_for(int tokens) const {
+/// The levels that a sequence may have whose prompt has so many tokens, and which names no plan.
+PlanRange Engine::Impl::levels_for(int prompt) const {
   const LevelOptions& levels = options_.levels;
   switch (levels.mode) {
     case LevelMode::off:
@@ -158,14 +160,14 @@ PlanRange Engine::Impl::levels_for(int tokens) const {
       return {levels.level, levels.level};
     case LevelMode::automatic:
     case LevelMode::per_request:
-      return {0, levels.by_length ? std::min(levels.cap, length_cap(tokens, model_.config.layers)) : levels.cap};
+      return {0, levels.by_length ? std::min(levels.cap, length_cap(prompt, model_.config.layers)) : levels.cap};
   }
   LB_CHECK(false);
 }
 
 PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
   if (!request.plan && request.prompt_logprobs) return {0, 0};
-  if (!request.plan) return levels_for(static_cast<int>(std::ssize(request.prompt)) + request.max_tokens);
+  if (!request.plan) return levels_for(static_cast<int>(std::ssize(request.prompt)));
   if (*request.plan < 0 || *request.plan >= std::ssize(plans_))
     fail("plan {}: there are plans 0 to {}", *request.plan, std::ssize(plans_) - 1);
   return {*request.plan, *request.plan};
@@ -193,7 +195,7 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
   return id;
 }
 
-int Engine::Impl::longest_text(int most, int plan) const {
+int Engine::Impl::longest_sequence(int most, int plan) const {
   LB_CHECK(plan >= -1 && plan < std::ssize(plans_));
   const auto fits = [&](int length, int of) {
     return sequence_bytes(*plans_[static_cast<std::size_t>(of)], length) <= options_.memory;
@@ -207,7 +209,7 @@ int Engine::Impl::longest_text(int most, int plan) const {
     return low;
   };
   if (plan >= 0) return longest(most, plan);
-  // Longer texts may have a higher cap: what fits is one range for each cap.
+  // Longer prompts may have a higher cap: what fits is one range for each cap.
   for (int to = most; to > 1;) {
     const int highest = levels_for(to).highest;
     int from = to;
@@ -230,7 +232,7 @@ bool Engine::Impl::step() {
   } catch (const std::bad_alloc&) {
     fail_running(out_of_memory);
   } catch (const std::exception& error) {  // of oneDNN, for instance, which has its own for want of memory
-    warn("unexpected error in a step, its texts have failed: {}", error.what());
+    warn("unexpected error in a step, its sequences have failed: {}", error.what());
     fail_running("unexpected error");
   }
   return true;
@@ -252,7 +254,7 @@ bool Engine::Impl::make_step() {
   }
   measure_step(items, watch.seconds());
   for (const Prediction& prediction : predictions)
-    if (prediction.error != nullptr) fail_text(*prediction.job, prediction.error);
+    if (prediction.error != nullptr) fail_sequence(*prediction.job, prediction.error);
   keep_snapshots(items);
   const StepTimes::Scope putting_out(times, StepPhase::output);
   for (Prediction& prediction : predictions)
@@ -264,11 +266,12 @@ bool Engine::Impl::make_step() {
   return true;
 }
 
-/// The only text that runs has outgrown the memory and can't be folded any more: it fails. False without such a one.
+/// The only sequence that runs has outgrown the memory and can't be folded any more: it fails. False without such a
+/// one.
 bool Engine::Impl::fail_stuck() {
   Job* const job = scheduler_.first_running();
   if (job == nullptr) return false;
-  fail_text(*job, "the text has outgrown the memory for caches, and its caches can't be made smaller");
+  fail_sequence(*job, "the sequence has outgrown the memory for caches, and its caches can't be made smaller");
   publish();
   deliver();
   return true;
@@ -286,25 +289,29 @@ void Engine::Impl::choose_level() {
     own_.level = controller_->tick(options_.clock->seconds(), signals);
     own_.level_changes = controller_->changes();
   }
-  scheduler_.set_level(own_.level);
+  scheduler_.set_level(own_.level, controller_ ? std::max(own_.level, controller_->memory_level()) : own_.level);
   if (own_.level == before) return;
   const std::lock_guard lock(mutex_);  // for those who ask while there is nothing to do
   stats_.level = own_.level;
   stats_.level_changes = own_.level_changes;
 }
 
-/// Of late: the last steps count most, each a fifth of all that came before.
+/// Updates what is known of steps of late: each step counts for a fifth, all before it together for the rest.
 void Engine::Impl::measure_step(const std::vector<StepItem>& items, double seconds) {
+  if (seconds <= 0) return;
   const auto follow = [](double& mean, double value) { mean = mean > 0 ? mean + 0.2 * (value - mean) : value; };
   int rows = 0, prompts = 0;
   for (const StepItem& item : items) {
     rows += item.count;
-    if (item.job->generated == 0) prompts += item.count;
+    if (item.count > 1 || item.job->generated == 0) prompts += item.count;
   }
-  if (prompts == 0) follow(decode_step_, seconds);
-  const bool writes = rows > prompts;
-  decoding_ += 0.2 * ((writes && seconds > 0 ? std::min(1.0, decode_step_ / seconds) : 0) - decoding_);
-  if (2 * prompts >= rows && rows >= options_.step_tokens / 4 && seconds > 0) follow(prompt_speed_, rows / seconds);
+  const bool long_step = rows >= options_.step_tokens / 4;
+  if (prompts == rows && long_step) follow(prompt_row_, seconds / rows);
+  // What prompts leave of a step is the time of its other rows.
+  const double decoding = std::max(0.0, seconds - prompts * prompt_row_);
+  if (rows > prompts && (prompts == 0 || prompt_row_ > 0)) follow(decode_step_, decoding);
+  decoding_ += 0.2 * ((rows > prompts ? std::min(1.0, decode_step_ / seconds) : 0) - decoding_);
+  if (2 * prompts >= rows && long_step) follow(prompt_speed_, rows / seconds);
 }
 
 void Engine::Impl::run() {
@@ -368,8 +375,8 @@ const float* Engine::Impl::forward(const std::vector<StepItem>& items) {
   return runner_->forward(batch);
 }
 
-/// Of the rows that have been run: the last one of each text that was read to its end, and those of prompts whose
-/// log-probabilities are wanted.
+/// Returns what is to be predicted from the rows that have been run: the next token of each sequence that was read to
+/// its end, and the tokens of prompts whose log-probabilities are wanted.
 std::vector<Prediction> Engine::Impl::predictions_of(const std::vector<StepItem>& items) {
   std::vector<Prediction> predictions;
   int row = 0;
@@ -394,7 +401,7 @@ void Engine::Impl::keep_snapshots(const std::vector<StepItem>& items) {
   }
 }
 
-/// A job's text goes on by the token that was sampled.
+/// A job's sequence goes on by the token that was sampled.
 void Engine::Impl::write(Prediction& prediction) {
   Job& job = *prediction.job;
   const GenerationRequest& request = job.request;
@@ -427,7 +434,7 @@ void Engine::Impl::write(Prediction& prediction) {
   outputs_.emplace_back(&job, std::move(output));
 }
 
-/// Frees what the job holds; the prefix cache keeps it for a text that goes on from this one.
+/// Frees what the job holds; the prefix cache keeps it for a sequence that goes on from this one.
 void Engine::Impl::end(Job& job, Output& output) {
   output.text += job.text.finish();
   const auto read = static_cast<std::size_t>(job.sequence->length());
@@ -438,7 +445,7 @@ void Engine::Impl::end(Job& job, Output& output) {
 }
 
 /// Frees what the job holds; nothing of it is worth keeping.
-void Engine::Impl::fail_text(Job& job, const char* why) {
+void Engine::Impl::fail_sequence(Job& job, const char* why) {
   if (job.failed) return;
   job.failed = true;
   Output output = counted(job);
@@ -449,13 +456,14 @@ void Engine::Impl::fail_text(Job& job, const char* why) {
   outputs_.emplace_back(&job, std::move(output));
 }
 
-/// A step could not be made: the texts that it was made of fail, or, where there are none, the one that was to begin.
+/// A step could not be made: the sequences that it was made of fail, or, where there are none, the one that was to
+/// begin.
 void Engine::Impl::fail_running(const char* why) {
   while (prefixes_ != nullptr && prefixes_->evict()) {
   }
-  while (Job* const job = scheduler_.first_running()) fail_text(*job, why);
+  while (Job* const job = scheduler_.first_running()) fail_sequence(*job, why);
   if (ended_.empty())
-    if (Job* const job = scheduler_.first_waiting()) fail_text(*job, why);
+    if (Job* const job = scheduler_.first_waiting()) fail_sequence(*job, why);
   publish();
   deliver();
 }
@@ -500,7 +508,9 @@ Engine::~Engine() = default;
 RequestId Engine::submit(GenerationRequest request, Sink sink) {
   return impl_->submit(std::move(request), std::move(sink));
 }
-int Engine::longest_text(int most, int plan) const { return impl_->longest_text(most, plan); }
+int Engine::longest_sequence(int most, int plan) const { return impl_->longest_sequence(most, plan); }
+
+int Engine::highest_plan(int prompt) const { return impl_->highest_plan(prompt); }
 void Engine::cancel(RequestId id) { impl_->cancel(id); }
 bool Engine::step() { return impl_->step(); }
 void Engine::run() { impl_->run(); }

@@ -1,4 +1,10 @@
-// Many texts written at once by one model: continuous batching.
+// The engine: many sequences written at once by one model (continuous batching). A request, a prompt in tokens and how
+// to go on from it, waits in a queue until there are a place and memory for it; then it runs as a sequence. Each step
+// takes the running sequences on by a token and reads prompts beside them, up to a budget of rows. Whatever is written
+// goes to the request's sink, until the sequence ends: by an end token, a stop string, its length, cancel() or a
+// failure. The scheduler decides who runs, and pre-empts or folds sequences where memory is short (engine/scheduler.h,
+// engine/levels.h); the prefix cache keeps what was read for requests that begin alike. One thread computes; any thread
+// may submit and cancel. The engine knows no HTTP, no JSON and no chat templates.
 #pragma once
 
 #include <array>
@@ -21,8 +27,8 @@ namespace layerboost {
 
 struct EngineOptions : ServingOptions {
   LevelOptions levels = {};
-  int preallocate = 0;  // positions of each text that may run whose memory is taken from the system at once
-  const Clock* clock = &Clock::steady();  // by which requests wait; must outlive the engine
+  int preallocate = 0;  // positions of each sequence that may run whose memory is taken from the system at once
+  const Clock* clock = &Clock::steady();  // by which requests wait. Requires: it outlives the engine
 };
 
 /// Counters only grow; gauges are of the last step.
@@ -47,7 +53,7 @@ struct EngineStats {
   std::uint64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;  // of prompts that the prefix cache was asked for
   std::vector<std::uint64_t> finished_by_plan;                     // [plans] by what they had in the end
   std::vector<std::uint64_t> tokens_by_plan;                       // [plans] of the generated tokens
-  std::uint64_t folds = 0;                                         // of running texts, for want of memory
+  std::uint64_t folds = 0;                                         // of running sequences, for want of memory
   std::uint64_t folded_bytes = 0;                                  // that these have freed
   std::uint64_t folded_prefixes = 0;                               // found by requests of a higher level
   std::array<int, level_causes> level_changes{};                   // by LevelCause
@@ -58,16 +64,16 @@ struct EngineStats {
 /// The compute thread is the one that calls run() or step(); everything else may come from any thread.
 class Engine {
  public:
-  /// For requests of several plans, at least one: GenerationRequest::plan is an index into `plans`, whose sequences
-  /// share steps and memory; each is as it would be with its plan alone. Options may make levels of them. Memory that
-  /// is preallocated is for the first one's. `runner`: what runs the steps; nullptr: the model. `model` and the plans'
-  /// mixers [L] must outlive the engine. Throws Error for options that make no sense.
+  /// An engine for requests of several plans: GenerationRequest::plan is an index into `plans`, whose sequences share
+  /// steps and memory; each is as it would be with its plan alone. Options may make levels of them. Memory that is
+  /// preallocated is for the first one's. `runner`: what runs the steps; nullptr: the model. Throws Error for options
+  /// that make no sense. Requires: there is at least one plan; `model` and the plans' mixers [L] outlive this.
   Engine(const Model& model, std::vector<const MixerList*> plans, const EngineOptions& options = {},
          std::unique_ptr<StepRunner> runner = nullptr);
-  /// For one plan.
+  /// An engine for one plan.
   Engine(const Model& model, const MixerList& mixers, const EngineOptions& options = {})
       : Engine(model, std::vector{&mixers}, options) {}
-  /// Not while a thread is in run(). What isn't finished is dropped, its sinks aren't called.
+  /// Drops what isn't finished, and doesn't call its sinks. Requires: no thread is in run() or step().
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -77,17 +83,21 @@ class Engine {
   /// when too many are waiting. Thread-safe.
   RequestId submit(GenerationRequest request, Sink sink);
 
-  /// The most positions, up to `most`, that the memory holds of one text with this plan, or, for -1, of one that leaves
-  /// the plan to the engine; at least 1. Thread-safe.
-  [[nodiscard]] int longest_text(int most, int plan = -1) const;
+  /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
+  /// leaves the plan to the engine and is prompt all over; at least 1. Thread-safe. Requires: the engine has the plan.
+  [[nodiscard]] int longest_sequence(int most, int plan = -1) const;
+
+  /// The highest plan that a sequence may come to have whose prompt has so many tokens, and which leaves the plan to
+  /// the engine. Thread-safe.
+  [[nodiscard]] int highest_plan(int prompt) const;
 
   /// Ends a request: before the next step its memory is free and its sink has been given finish = cancelled. Nothing
   /// happens if it has ended. Thread-safe.
   void cancel(RequestId id);
 
-  /// One step: schedule, run, sample, hand out. False when there was nothing to do. A text whose logits aren't numbers
-  /// fails alone; where the step itself fails (no memory), all running texts do, and the engine goes on. Compute
-  /// thread.
+  /// One step: schedule, run, sample, hand out. False when there was nothing to do. A sequence whose logits aren't
+  /// numbers fails alone; where the step itself fails (no memory), all running sequences do, and the engine goes on.
+  /// Compute thread.
   bool step();
 
   /// Steps until stop(), sleeping while there is nothing to do. Compute thread.
@@ -96,7 +106,7 @@ class Engine {
   /// Makes run() return after its current step; what isn't finished stays, and run() may be called again. Thread-safe.
   void stop();
 
-  /// As of the last step; `waiting` counts what came since. Thread-safe.
+  /// The counters and gauges as of the last step; `waiting` and `requests` count what came since, too. Thread-safe.
   [[nodiscard]] EngineStats stats() const;
 
  private:

@@ -1,7 +1,9 @@
-// Texts whose plan changes while they run, because memory is short.
+// Sequences whose plan changes while they run, because memory is short.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <numeric>
+#include <thread>
 
 #include "base/error_for_tests.h"
 #include "engine/cache_memory.h"
@@ -94,7 +96,7 @@ TEST_F(Folding, AFoldThatCannotBeChangesNothing) {
   EXPECT_EQ(&sequence.mixers(), plans_[0]);
 }
 
-TEST_F(Folding, RunningTextsGiveWayBeforeAnyIsPreEmpted) {
+TEST_F(Folding, RunningSequencesGiveWayBeforeAnyIsPreEmpted) {
   for (const bool prefix_cache : {false, true}) {
     EngineOptions with = options(560), without = options(560, LevelMode::off);
     with.prefix_cache = without.prefix_cache = prefix_cache;
@@ -235,12 +237,12 @@ TEST_F(Folding, PrefixesOfLowerLevelsAreUsed) {
   EXPECT_GT(many.back().last.cached_tokens, 300);
 }
 
-TEST_F(Folding, TextsThatFitAtTheCapAloneAreTaken) {
+TEST_F(Folding, SequencesThatFitAtTheCapAloneAreTaken) {
   EngineOptions tiny = options(0);
   tiny.memory = sequence_bytes(*plans_[4], 500);
   Engine engine(*model_, plans_, tiny);
-  EXPECT_EQ(engine.longest_text(500), 500);
-  EXPECT_LT(engine.longest_text(500, 0), 200);
+  EXPECT_EQ(engine.longest_sequence(500), 500);
+  EXPECT_LT(engine.longest_sequence(500, 0), 200);
   std::vector<Collected> results(3);
   for (std::uint64_t i = 0; i < 3; ++i)
     engine.submit(request_for_tests(300 - 100 * static_cast<int>(i), 200, i), results[i].sink());
@@ -269,7 +271,7 @@ TEST_F(Folding, NoShortageOfMemoryBreaksIt) {
   }
 }
 
-TEST_F(Folding, ATextThatCannotBeFoldedFailsAlone) {
+TEST_F(Folding, ASequenceThatCannotBeFoldedFailsAlone) {
   const std::vector<const MixerList*> plans = {plans_[0],
                                                &mixers_.list(specs({"gated:16", "gated:16", "gated:16", "gated:16"}))};
   EngineOptions tight = options(0);
@@ -304,7 +306,7 @@ TEST_F(Folding, SnapshotsDoNotCountAsWantOfRoom) {
 }
 
 TEST_F(Folding, WhoNamesALevelGetsNothingThatWasFolded) {
-  // A text that is folded to the cap while it runs, whose beginnings are kept so.
+  // A sequence that is folded to the cap while it runs, whose beginnings are kept so.
   EngineOptions tight = options(460);
   tight.memory = sequence_bytes(*plans_[0], 300);
   Engine folding(*model_, plans_, tight);
@@ -349,11 +351,70 @@ TEST_F(Folding, OnlyPrefixesThatAreSharedCountOnce) {
   EXPECT_DOUBLE_EQ(demand_of(1, 1), 2 * bytes(349) - bytes(256));
 }
 
-TEST_F(Folding, CapsByLengthLeaveLongTextsRoom) {
+TEST_F(Folding, ACopyOfARingIsNobodyElses) {
+  // Two sequences with one beginning: pages that are full stay shared, a window's ring is copied as soon as they go on.
+  CacheMemory memory(std::size_t{64} << 20);
+  PrefixCache prefixes;
+  const std::vector<const MixerList*> plan = {plans_[2]};
+  Scheduler scheduler(memory, &prefixes, plan, 600, 4);
+  const GenerationRequest request = request_for_tests(300, 50, 1);
+  Sequence known = memory.make_sequence(*plan[0]);
+  known.advance(256);
+  prefixes.store(std::span(request.prompt).first(256), known);
+  for (RequestId id = 1; id <= 2; ++id)
+    scheduler.add(std::make_unique<Job>(
+        id, request, [](Output&&) {}, PlanRange{}, model_->text(), std::vector<TokenId>{}, Clock::steady()));
+  EXPECT_EQ(scheduler.schedule().size(), 2U);
+  const MixerList& pages = mixers_.list(specs({"softmax", "none", "softmax", "none"}));
+  EXPECT_DOUBLE_EQ(scheduler.demand(0).front() * static_cast<double>(memory.limit()),
+                   static_cast<double>(2 * sequence_bytes(*plan[0], 349) - sequence_bytes(pages, 256)));
+}
+
+TEST_F(Folding, OneThatWaitsBeginsWhereFoldsAndSnapshotsTogetherMakeRoom) {
+  for (const LevelMode mode : {LevelMode::automatic, LevelMode::per_request}) {
+    for (const bool prefix_cache : {false, true}) {
+      EngineOptions tight = options(740, mode);
+      tight.step_tokens = 400;
+      tight.prefix_cache = prefix_cache;  // snapshots hold the pages that a fold would free
+      Engine engine(*model_, plans_, tight);
+      Collected first, second, third;
+      engine.submit(request_for_tests(300, 200, 1), first.sink());
+      engine.submit(request_for_tests(300, 200, 2), second.sink());
+      for (int i = 0; i < 4; ++i) engine.step();
+      ASSERT_EQ(second.last.plan, 0);
+      engine.submit(request_for_tests(300, 50, 3), third.sink());
+      for (int i = 0; i < 4; ++i) engine.step();
+      EXPECT_GT(third.tokens.size(), 0U) << static_cast<int>(mode) << prefix_cache;
+      EXPECT_GT(engine.stats().folds, 0U);
+      while (engine.step()) ASSERT_LE(engine.stats().cache_used(), tight.memory);
+      EXPECT_EQ(engine.stats().preemptions, 0U);
+    }
+  }
+}
+
+TEST_F(Folding, TheLevelFallsWhileThereIsNothingToDo) {
+  EngineOptions quick = options(560);
+  quick.levels.cooldown = 0.02;
+  Engine engine(*model_, plans_, quick);
+  const std::vector<GenerationRequest> requests = requests_for_tests(12);
+  std::vector<Collected> results(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) engine.submit(requests[i], results[i].sink());
+  ASSERT_TRUE(engine.step());
+  EXPECT_GT(engine.stats().level, 0);
+  std::thread compute([&] { engine.run(); });
+  const Stopwatch watch;
+  while ((engine.stats().running > 0 || engine.stats().level > 0) && watch.seconds() < 60)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  engine.stop();
+  compute.join();
+  EXPECT_EQ(engine.stats().level, 0);
+}
+
+TEST_F(Folding, CapsByLengthLeaveLongSequencesRoom) {
   EngineOptions by_length = options(200);
   by_length.levels.by_length = true;  // four layers: level 0 below 2048 tokens
   Engine engine(*model_, plans_, by_length);
-  const int longest = engine.longest_text(3000);
+  const int longest = engine.longest_sequence(3000);
   EXPECT_GE(longest, 192);
   GenerationRequest request = request_for_tests(100, 0);
   request.max_tokens = std::min(longest, 500) - 100;
@@ -362,6 +423,21 @@ TEST_F(Folding, CapsByLengthLeaveLongTextsRoom) {
   while (engine.step()) {
   }
   EXPECT_EQ(result.last.finish, FinishReason::length);
+}
+
+TEST_F(Folding, CapsByLengthAreThoseOfPrompts) {
+  EngineOptions by_length = options(560);
+  by_length.levels.by_length = true;
+  Engine engine(*model_, plans_, by_length);
+  for (const auto& [prompt, highest] : {std::pair{1, 0}, {2047, 0}, {2048, 1}, {4096, 1}, {8192, 2}})
+    EXPECT_EQ(engine.highest_plan(prompt), highest) << prompt;
+  std::vector<GenerationRequest> requests = requests_for_tests(12);
+  std::vector<Collected> results(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) engine.submit(requests[i], results[i].sink());
+  while (engine.step()) {
+  }
+  for (const Collected& result : results) EXPECT_EQ(result.last.plan, 0);
+  EXPECT_GT(engine.stats().level, 0);
 }
 
 TEST_F(Folding, LevelsThatAreNotThereAreRefused) {

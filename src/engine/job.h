@@ -14,8 +14,8 @@
 
 namespace layerboost {
 
-/// The plans that a text may have, indices into the engine's: it begins with one of them, and may be folded to higher
-/// ones.
+/// The plans that a sequence may have, indices into the engine's: it begins with one of them, and may be folded to
+/// higher ones.
 struct PlanRange {
   int lowest = 0, highest = 0;
 };
@@ -30,7 +30,7 @@ struct Job {
   const Sink sink;
   const PlanRange plans;
   const int prompt_tokens;
-  const std::vector<TokenId> ends;  // tokens that end the text
+  const std::vector<TokenId> ends;  // tokens that end the sequence
   const Stopwatch since;            // it was submitted
 
   std::vector<TokenId> tokens;       // the prompt, and what was sampled so far
@@ -49,7 +49,8 @@ struct Job {
   double waited = 0;                                         // seconds until it was first run
   double first_token = 0;                                    // seconds until its first token was sampled
   int most_read = 0;                                         // the longest its sequence ever was
-  std::size_t prefix = 0;                                    // hash of the tokens found, for those that share them
+  int shared = 0;                                            // positions of the prefix that it was last begun with
+  std::size_t prefix = 0;                                    // hash of their tokens, for those that share them
 
   /// Tokens that the sequence hasn't read. One: the last sampled.
   [[nodiscard]] int pending() const { return static_cast<int>(tokens.size()) - sequence->length(); }

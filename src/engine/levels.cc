@@ -42,6 +42,7 @@ LevelController::LevelController(LevelOptions options)
 int LevelController::tick(double now, const LevelSignals& signals) {
   LB_CHECK(std::ssize(signals.memory) == options_.cap + 1);
   const int before = level_;
+  memory_level_ = enough_memory(signals, 1);
   step_up(now, signals);
   if (level_ == before) step_down(now, signals);
   return level_;
@@ -82,9 +83,9 @@ void LevelController::step_up(double now, const LevelSignals& signals) {
     return levels;
   };
   if (std::ranges::max(enough(1)) <= level_) return;
-  std::erase_if(raised_, [&](double when) { return now - when >= options_.cooldown; });
-  if (raised_.size() >= 2) return;
-  raised_.push_back(now);
+  std::erase_if(changed_, [&](double when) { return now - when >= options_.cooldown; });
+  if (changed_.size() >= 2) return;
+  changed_.push_back(now);
   const auto wanted = enough(margin);
   const auto most = std::ranges::max_element(wanted);
   level_ = *most;
@@ -106,6 +107,7 @@ void LevelController::step_down(double now, const LevelSignals& signals) {
   low_since_ = std::min(low_since_, now);
   for (; level_ > enough && now - low_since_ >= options_.cooldown; low_since_ += options_.cooldown) {
     --level_;
+    changed_.push_back(low_since_ + options_.cooldown);
     ++changes_[static_cast<std::size_t>(LevelCause::idle)];
   }
 }

@@ -3,7 +3,7 @@
 //
 // Plan n is level n: it differs from level n - 1 in a layer or some, whose mixer keeps less. A request that names a
 // plan keeps it to its end, and one that wants log-probabilities of its prompt is of level 0. All others begin at the
-// level that there is when their turn comes. A text that runs may later be *folded*: between two steps its caches
+// level that there is when their turn comes. A sequence that runs may later be *folded*: between two steps its caches
 // become those of a higher level (Sequence::fold()), which frees memory without reading anything again. It never comes
 // back to a lower one: what was dropped is gone.
 #pragma once
@@ -17,7 +17,7 @@ namespace layerboost {
 enum class LevelMode {
   off,          // level 0
   fixed,        // one level
-  automatic,    // one level for all, by load; running texts are folded where memory is short
+  automatic,    // one level for all, by load; running sequences are folded where memory is short
   per_request,  // each request the lowest level at which there is memory for it beside those that run
 };
 
@@ -25,15 +25,15 @@ struct LevelOptions {
   LevelMode mode = LevelMode::off;
   int level = 0;           // fixed: the level
   int cap = 0;             // automatic, per_request: the highest level
-  bool by_length = false;  // short texts' caps are lower: length_cap()
+  bool by_length = false;  // short sequences' caps are lower: length_cap()
   // Automatic:
   double first_token = 0;     // seconds that a request may wait for its first token; 0: any time
-  double between_tokens = 0;  // seconds between a text's tokens; 0: any time
+  double between_tokens = 0;  // seconds between a sequence's tokens; 0: any time
   double cooldown = 5;        // seconds between steps down, and for at most two steps up
   std::vector<double> cost;   // [levels] the time of a step against level 0's, as far as it is known
 };
 
-/// The highest level of a text of so many tokens, prompt and answer, in a model of so many layers, as DSLA-Serve's
+/// The highest level of a sequence of so many tokens, prompt and answer, in a model of so many layers, as DSLA-Serve's
 /// experiment has it for prompts (arXiv 2506.09316, table 4): an eighth of the layers below 2048 tokens, a quarter
 /// below 4096, three eighths below 8192, half beyond.
 int length_cap(int tokens, int layers);
@@ -47,9 +47,9 @@ const char* name_of(LevelCause cause);
 /// The load, as it is.
 struct LevelSignals {
   std::vector<double>
-      memory;              // [cap + 1] what running and waiting texts need at each level, of the memory that is there
-  double first_token = 0;  // seconds until a request that comes now would have its first token
-  double between_tokens = 0;  // seconds that running texts have waited for each of their tokens but the first
+      memory;                 // [cap + 1] what running and waiting sequences need at each level, of the memory there is
+  double first_token = 0;     // seconds until a request that comes now would have its first token
+  double between_tokens = 0;  // seconds that running sequences have waited for each of their tokens but the first
   double decoding = 1;        // the share of such time, of late, that levels make shorter: all but reading prompts
 };
 
@@ -58,9 +58,10 @@ struct LevelSignals {
 /// A level is *enough* for a share s of the targets if the memory needed at it is at most s of what is there, and the
 /// two times, of which the decoding share is scaled by its cost against the present level's, are at most s of theirs.
 /// Where the present level isn't enough for all of the targets, it becomes the lowest that is enough for `margin` of
-/// them, or the cap: at once, but no more than twice in a cool-down, and for the times' sake once, since they follow
-/// the level later. A time that even the cap would make hardly shorter (by less than a twentieth) doesn't count. Where
-/// a lower level has been enough for `margin` of the targets through a whole cool-down, it steps down by one.
+/// them, or the cap: at once, but a cool-down sees no more than two changes up or down, and one up for the times' sake,
+/// since they follow the level later. A time that even the cap would make hardly shorter (by less than a twentieth)
+/// doesn't count. Where a lower level has been enough for `margin` of the targets through a whole cool-down, it steps
+/// down by one.
 class LevelController {
  public:
   static constexpr double margin = 0.8;
@@ -68,10 +69,13 @@ class LevelController {
   /// Requires: mode automatic.
   explicit LevelController(LevelOptions options);
 
-  /// The level from now on, `now` in seconds from any start and not less than the last time's.
+  /// Returns the level from now on; `now` is in seconds from any start. Requires: it isn't less than the last time's.
   int tick(double now, const LevelSignals& signals);
 
   [[nodiscard]] int level() const { return level_; }
+  /// The lowest level for which the memory would have been enough at the last tick; may be above level() until the next
+  /// change is allowed.
+  [[nodiscard]] int memory_level() const { return memory_level_; }
   /// Steps up by what made them, and down (idle), so far.
   [[nodiscard]] const std::array<int, level_causes>& changes() const { return changes_; }
 
@@ -83,10 +87,10 @@ class LevelController {
   void step_down(double now, const LevelSignals& signals);
 
   const LevelOptions options_;
-  int level_ = 0;
-  std::vector<double> raised_;  // when: the last two times
-  double raised_for_time_;      // when a time made it step up last
-  double low_since_;            // since when a lower level has been enough, or the last step down
+  int level_ = 0, memory_level_ = 0;
+  std::vector<double> changed_;  // when the level changed, in the last cool-down
+  double raised_for_time_;       // when a time made it step up last
+  double low_since_;             // since when a lower level has been enough, or the last step down
   std::array<int, level_causes> changes_{};
 };
 

@@ -85,11 +85,16 @@ TEST(Levels, NoiseAroundALimitDoesNotFlap) {
 
 TEST(Levels, StepsBurstsAndSawteethChangeItAtMostTwiceInACoolDown) {
   const std::function<double(double)> loads[] = {
-      [](double t) { return t < 60 ? 0.5 : t < 120 ? 1.6 : 0.7; },
+      [](double t) { return t < 60    ? 0.5
+                            : t < 120 ? 1.6
+                                      : 0.7; },
       [](double t) { return std::fmod(t, 20) < 2 ? 1.9 : 0.4; },
       [](double t) { return 0.3 + 1.7 * std::fmod(t, 40) / 40; },
       [](double t) { return 2 - 1.7 * std::fmod(t, 7) / 7; },
       [](double t) { return std::fmod(t, 1) < 0.5 ? 0.2 : 3; },
+      [](double t) {
+        return t < 0.05 ? 1.2 : t < 5.15 ? 0.5 : t < 5.25 ? 1.6 : 2.2;
+      },  // up, down, up and up
   };
   for (const auto& load : loads) {
     LevelController controller(options_for_tests());
@@ -97,6 +102,17 @@ TEST(Levels, StepsBurstsAndSawteethChangeItAtMostTwiceInACoolDown) {
     EXPECT_LE(course.most_in_cooldown, 2);
     EXPECT_GT(std::ranges::max(course.levels), 0);
   }
+}
+
+TEST(Levels, WhatMemoryAsksForIsToldBeforeTheNextChangeIsAllowed) {
+  LevelController controller(options_for_tests());
+  controller.tick(0, memory_load(1.1));
+  controller.tick(0.1, memory_load(1.5));
+  const int level = controller.level();
+  EXPECT_EQ(controller.memory_level(), 12);  // 1.5 (1 - 0.03 n) <= 1
+  EXPECT_EQ(controller.tick(0.2, memory_load(2.2)), level);
+  EXPECT_EQ(controller.memory_level(), 19);
+  EXPECT_EQ(controller.tick(5.2, memory_load(2.2)), cap);
 }
 
 TEST(Levels, ARampNeverLeavesMemoryShortForLong) {

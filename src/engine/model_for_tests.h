@@ -69,6 +69,7 @@ class Watched final : public Mixer {
     if (then_) then_(rows);
   }
   [[nodiscard]] std::size_t cache_bytes(int length) const override { return mixer_.cache_bytes(length); }
+  [[nodiscard]] std::size_t finished_bytes(int length) const override { return mixer_.finished_bytes(length); }
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const override {
     return mixer_.bytes_to_copy(cache, length);
   }

@@ -134,7 +134,7 @@ TEST_F(Partner, SnapshotsHaveBoth) {
   EXPECT_EQ(memory.in_use(), 0U);
 }
 
-TEST_F(Partner, TextsArePreemptedWithTheirsWhenMemoryIsShort) {
+TEST_F(Partner, SequencesArePreemptedWithTheirsWhenMemoryIsShort) {
   std::vector<MixerList> lists = plans();
   for (const std::size_t which : {0U, 1U, 3U}) {
     const MixerList& list = lists[which];
@@ -152,7 +152,7 @@ TEST_F(Partner, TextsArePreemptedWithTheirsWhenMemoryIsShort) {
       options.max_sequences = 6;
       options.memory = sequence_bytes(list, 460);
       Engine engine(*model_, std::vector{&list}, options, std::make_unique<BothRunner>(*model_, *partner_));
-      EXPECT_LE(sequence_bytes(list, engine.longest_text(2000, 0)), options.memory);
+      EXPECT_LE(sequence_bytes(list, engine.longest_sequence(2000, 0)), options.memory);
       std::vector<Collected> results(requests.size());
       for (std::size_t i = 0; i < requests.size(); ++i) engine.submit(requests[i], results[i].sink());
       while (engine.step()) EXPECT_LE(engine.stats().cache_used(), options.memory);

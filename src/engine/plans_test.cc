@@ -55,11 +55,11 @@ TEST_F(EnginePlans, ShareStepsAndChangeNoToken) {
 
 TEST_F(EnginePlans, MemoryIsAskedOfTheRequestsOwnPlan) {
   EngineOptions options;
-  options.memory = sequence_bytes(*plans_[1], 400);  // of windows, which long texts don't make larger
+  options.memory = sequence_bytes(*plans_[1], 400);  // of windows, which long sequences don't make larger
   Engine engine(*model_, plans_, options);
-  EXPECT_EQ(engine.longest_text(400, 1), 400);
-  EXPECT_LT(engine.longest_text(400, 0), 400);
-  EXPECT_EQ(engine.longest_text(400, 4), 400);
+  EXPECT_EQ(engine.longest_sequence(400, 1), 400);
+  EXPECT_LT(engine.longest_sequence(400, 0), 400);
+  EXPECT_EQ(engine.longest_sequence(400, 4), 400);
   GenerationRequest request = request_for_tests(300, 50);
   EXPECT_THAT(test::error_of([&] { engine.submit(request, [](Output&&) {}); }), testing::HasSubstr("MiB of cache"));
   request.plan = 1;

@@ -17,7 +17,8 @@ struct Row {
   int vocab;
 };
 
-/// Of the raw softmax; not a number where the logits aren't.
+/// Returns a token's log-probability by the raw softmax, and the `likeliest` likeliest tokens. It is no number where
+/// the logits aren't.
 TokenLogprob logprob_of(const Row& row, TokenId token, int likeliest) {
   const float total = log_sum_exp(row.logits, row.scale, row.vocab);
   TokenLogprob result{token, row.logits[token] * row.scale - total, {}};
@@ -26,7 +27,7 @@ TokenLogprob logprob_of(const Row& row, TokenId token, int likeliest) {
   return result;
 }
 
-TokenId draw(const Row& row, Job& job, ScratchStack& scratch) {
+TokenId sample_token(const Row& row, Job& job, ScratchStack& scratch) {
   const bool too_early = job.generated < job.request.min_tokens;
   return sample(row.logits, row.scale, row.vocab, job.request.sampling, job.processors,
                 too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random, scratch);
@@ -39,7 +40,7 @@ void predict_row(const Row& row, Prediction& prediction, ScratchStack& scratch) 
     const TokenId token = job.tokens[static_cast<std::size_t>(prediction.prompt_token)];
     prediction.logprob = logprob_of(row, token, std::max(0, job.request.logprobs));
   } else {
-    prediction.sampled = draw(row, job, scratch);
+    prediction.sampled = sample_token(row, job, scratch);
     if (prediction.sampled >= 0 && job.request.logprobs >= 0)
       prediction.logprob = logprob_of(row, prediction.sampled, job.request.logprobs);
   }

@@ -9,8 +9,8 @@
 
 namespace layerboost {
 
-/// What to say of a text that there was no memory for.
-inline constexpr const char* out_of_memory = "the machine has no memory left to write this text; try again later";
+/// What to say of a sequence that there was no memory for.
+inline constexpr const char* out_of_memory = "the machine has no memory left for this sequence; try again later";
 
 /// Row `row` of a step's hidden states.
 struct Prediction {
@@ -22,9 +22,9 @@ struct Prediction {
   const char* error = nullptr;          // why there is no result
 };
 
-/// Fills in what is predicted from hidden [*, D], rows in parallel: draws with each job's own random numbers, and puts
-/// prompts' log-probabilities into their jobs. A job has at most one token to be sampled. What goes wrong with one row,
-/// be it memory, is that row's error alone.
+/// Fills in what is predicted from hidden [*, D], rows in parallel: samples with each job's own random numbers, and
+/// puts prompts' log-probabilities into their jobs. A job has at most one token to be sampled. What goes wrong with one
+/// row, be it memory, is that row's error alone.
 void predict(StepRunner& runner, const float* hidden, std::span<Prediction> predictions, KernelScratch& scratch);
 
 }  // namespace layerboost

@@ -1,4 +1,4 @@
-// Caches of texts that have been read, kept for texts that begin alike.
+// Caches of sequences that have been read, kept for sequences that begin alike.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace layerboost {
 /// softmax layer's full pages are never written again, so a snapshot of it costs nothing beside the sequence itself; a
 /// window or a state is copied once the sequence goes on. Hence few snapshots, where they are likely to be wanted (see
 /// snapshot_points()). A snapshot is found by the chained hashes of its pages of 64 tokens; then its tokens are
-/// compared, so that no hash can confuse two texts, and its plan, which its sequence knows. The least recently used go
-/// first. Not thread-safe.
+/// compared, so that no hash can confuse two sequences, and its plan, which its sequence knows. The least recently used
+/// go first. Not thread-safe.
 class PrefixCache {
  public:
   static constexpr int page = 64;           // tokens that are hashed together

@@ -24,8 +24,8 @@ class PrefixCacheTest : public ::testing::Test {
   const MixerList none_{};
   CacheMemory memory_{1};
   PrefixCache cache_;
-  const std::vector<TokenId> text_ = random_tokens(3000, 100);
-  const std::span<const TokenId> all_ = text_;
+  const std::vector<TokenId> tokens_ = random_tokens(3000, 100);
+  const std::span<const TokenId> all_ = tokens_;
 };
 
 TEST_F(PrefixCacheTest, FindsTheLongestThatIsShorter) {
@@ -40,7 +40,7 @@ TEST_F(PrefixCacheTest, FindsTheLongestThatIsShorter) {
   EXPECT_EQ(found(all_.first(230)), 200);
   EXPECT_EQ(found(all_.first(200)), 64);
   EXPECT_EQ(found(all_.first(64)), 0);
-  std::vector<TokenId> other = text_;
+  std::vector<TokenId> other = tokens_;
   other[220] ^= 1;
   EXPECT_EQ(found(other), 200);
   other[199] ^= 1;
@@ -61,32 +61,32 @@ TEST_F(PrefixCacheTest, ASnapshotServesItsOwnPlanOnly) {
   Sequence sequence = memory_.make_sequence(other);
   sequence.advance(200);
   cache_.store(all_.first(200), sequence);
-  EXPECT_EQ(cache_.size(), 2U);  // the same text with each plan
+  EXPECT_EQ(cache_.size(), 2U);  // the same tokens with each plan
   ASSERT_NE(cache_.find(std::array{&other}, all_), nullptr);
   EXPECT_EQ(&cache_.find(std::array{&other}, all_)->mixers(), &other);
   EXPECT_EQ(found(all_), 200);
 }
 
 TEST_F(PrefixCacheTest, TheLeastRecentlyUsedGoFirst) {
-  std::vector<std::vector<TokenId>> texts;
-  for (std::uint64_t i = 0; i < 3; ++i) texts.push_back(random_tokens(100, 100, 50 + i));
-  for (const auto& text : texts) store(std::span(text).first(80));
-  EXPECT_EQ(found(texts[0]), 80);
+  std::vector<std::vector<TokenId>> sequences;
+  for (std::uint64_t i = 0; i < 3; ++i) sequences.push_back(random_tokens(100, 100, 50 + i));
+  for (const auto& sequence : sequences) store(std::span(sequence).first(80));
+  EXPECT_EQ(found(sequences[0]), 80);
   EXPECT_TRUE(cache_.evict());
-  EXPECT_EQ(found(texts[1]), 0);
-  EXPECT_EQ(found(texts[0]), 80);
+  EXPECT_EQ(found(sequences[1]), 0);
+  EXPECT_EQ(found(sequences[0]), 80);
   EXPECT_TRUE(cache_.evict());
-  EXPECT_EQ(found(texts[2]), 0);
+  EXPECT_EQ(found(sequences[2]), 0);
   EXPECT_TRUE(cache_.evict());
   EXPECT_FALSE(cache_.evict());
-  EXPECT_EQ(found(texts[0]), 0);
+  EXPECT_EQ(found(sequences[0]), 0);
 }
 
 TEST_F(PrefixCacheTest, SnapshotsAreWantedWherePromptsPart) {
   using Points = std::vector<int>;
   EXPECT_EQ(cache_.snapshot_points(all_.first(200), 0), Points{});  // short and new
   EXPECT_EQ(cache_.snapshot_points(all_.first(200), 0), Points{192});
-  std::vector<TokenId> other(text_.begin(), text_.begin() + 256);
+  std::vector<TokenId> other(tokens_.begin(), tokens_.begin() + 256);
   other[150] ^= 1;
   EXPECT_EQ(cache_.snapshot_points(other, 0), (Points{128, 192}));
   EXPECT_EQ(cache_.snapshot_points(other, 128), Points{192});

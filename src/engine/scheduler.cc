@@ -11,8 +11,8 @@
 namespace layerboost {
 namespace {
 
-/// Tokens for which a text that begins wants memory beside its own needs and everybody else's: about a page each, so
-/// that it isn't pre-empted at once.
+/// Tokens for which a sequence that begins wants memory beside its own needs and everybody else's: about a page each,
+/// so that it isn't pre-empted at once.
 constexpr int headroom_tokens = 64;
 
 std::size_t hash_of(std::span<const TokenId> tokens) {
@@ -86,7 +86,7 @@ bool Scheduler::fold_one(int highest) {
 }
 
 std::optional<int> Scheduler::plan_to_fold_to(const Job& job, int highest) {
-  // As far as the level that new ones get, or, if it is there already, a step.
+  // To the level that new ones get or, if the job has that already, to the next; further where that frees nothing.
   const int last = std::min(highest, job.plans.highest);
   if (job.plan >= last) return std::nullopt;
   for (int plan = std::clamp(level_, job.plan + 1, last); plan <= last; ++plan)
@@ -157,9 +157,10 @@ void Scheduler::admit() {
       return;
     }
     const int found = job.sequence->length();
+    job.shared = found;
+    job.prefix = hash_of(std::span(job.tokens).first(static_cast<std::size_t>(found)));
     if (job.cached < 0) {
       job.cached = found;
-      job.prefix = hash_of(std::span(job.tokens).first(static_cast<std::size_t>(found)));
       job.first_plan = job.plan;
       job.waited = job.since.seconds();
       if (prefixes_ != nullptr) counts_.prefix_queried_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
@@ -210,23 +211,29 @@ bool Scheduler::make_room_to_begin(const Job& job) {
     return static_cast<std::ptrdiff_t>(reserved_by_running() + reserved_bytes(job)) -
            static_cast<std::ptrdiff_t>(memory_.room());
   };
-  // Nothing goes that doesn't help: snapshots first, then others are folded.
+  // Nothing goes that doesn't help: snapshots first, then others are folded. What a fold frees of what a snapshot
+  // holds, too, is only free without the snapshot.
+  const int highest = highest_to_fold_to();
   const auto foldable = [&] {
     std::ptrdiff_t freed = 0;
     for (const auto& [id, running] : running_)
-      if (const std::optional<int> plan = plan_to_fold_to(*running, level_)) freed += freed_by_fold(*running, *plan);
+      if (const std::optional<int> plan = plan_to_fold_to(*running, highest)) freed += freed_by_fold(*running, *plan);
     return freed;
   };
-  const auto snapshots_suffice = [&] {
-    return prefixes_ != nullptr &&
-           held_by_running() + reserved_by_running() + memory_.bytes(mixers(job.plan), reserved_positions(job)) <=
-               memory_.limit();
+  const auto suffices_without_snapshots = [&] {
+    return prefixes_ != nullptr && held_when_folded(highest) + reserved_by_running() +
+                                           memory_.bytes(mixers(job.plan), reserved_positions(job)) <=
+                                       memory_.limit();
   };
   while (missing() > 0) {
-    if (snapshots_suffice() && prefixes_->evict()) continue;
-    if (missing() > foldable() || !fold_one(level_)) return false;
+    if (suffices_without_snapshots() && prefixes_->evict()) continue;
+    if (missing() > foldable() || !fold_one(highest)) return false;
   }
   return true;
+}
+
+int Scheduler::highest_to_fold_to() const {
+  return begins_where_room_is_ ? static_cast<int>(std::ssize(plans_)) - 1 : fold_level_;
 }
 
 std::size_t Scheduler::reserved_by_running() {
@@ -257,9 +264,8 @@ class Scheduler::Holdings {
 
   void add(const MixerList& mixers, int positions, const Job& job) {
     bytes_ += memory_.bytes(mixers, positions);
-    if (job.cached <= 0) return;
-    const int shared = std::min(job.cached, positions);
-    if (!prefixes_.insert(job.prefix).second) bytes_ -= memory_.bytes(mixers, shared);
+    if (job.shared == 0) return;
+    if (!prefixes_.insert(job.prefix).second) bytes_ -= memory_.finished_bytes(mixers, std::min(job.shared, positions));
   }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
@@ -315,6 +321,18 @@ double Scheduler::between_tokens() const {
     tokens += std::max(job->generated - 1, some);
   }
   return tokens > 0 ? seconds / tokens : 0;
+}
+
+std::size_t Scheduler::held_when_folded(int highest) {
+  Holdings held(memory_);
+  for (const auto& [id, job] : running_) {
+    const int length = job->sequence->length(), last = std::min(highest, job->plans.highest);
+    const MixerList *mixers_then = &job->sequence->mixers(), *folded = nullptr;
+    if (job->plan < last) folded = &mixers(std::clamp(level_, job->plan + 1, last));
+    if (folded != nullptr && memory_.bytes(*folded, length) < memory_.bytes(*mixers_then, length)) mixers_then = folded;
+    held.add(*mixers_then, length, *job);
+  }
+  return held.bytes();
 }
 
 std::size_t Scheduler::held_by_running() {

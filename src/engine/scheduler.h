@@ -21,16 +21,16 @@ struct StepItem {
   std::size_t growth = 0;  // of memory, at most
 };
 
-/// Owns the jobs. A step has a budget of tokens: first each running text reads the token it drew last, then what is
-/// left goes to prompts, cut where it ends: those begun before, then waiting ones, all in order of arrival.
+/// Owns the jobs. A step has a budget of tokens: first each running sequence reads the token it sampled last, then what
+/// is left goes to prompts, cut where it ends: those begun before, then waiting ones, all in order of arrival.
 /// Memory goes by arrival, too: what a job needs is taken from the prefix cache first, then from the newest running job
 /// if that is newer than itself (it waits again and is read anew later). So the oldest job always goes on, and as each
 /// fits alone, everyone's turn comes. A waiting job begins when there is memory for all that it has, and for what
 /// everybody writes soon.
 ///
 /// Jobs that may have several plans (engine/levels.h) are folded before any is pre-empted: first those of the lowest
-/// plan, the longest text of them. For a job that waits others are folded as far as the level that new ones get, if it
-/// can begin then.
+/// plan, the longest sequence of them. For a job that waits others are folded as far as the level that new ones get, if
+/// it can begin then.
 class Scheduler {
  public:
   struct Counts {
@@ -38,16 +38,20 @@ class Scheduler {
     std::uint64_t folds = 0, folded_bytes = 0, folded_prefixes = 0;
   };
 
-  /// `plans`: the engine's, by index. `prefixes`: nullptr for none. All must outlive the scheduler. `step_tokens` >
+  /// `plans`: the engine's, by index. `prefixes`: nullptr for none. Requires: all of them outlive this; `step_tokens` >
   /// `max_sequences`, so that a budget for prompts is always left.
   Scheduler(CacheMemory& memory, PrefixCache* prefixes, std::span<const MixerList* const> plans, int step_tokens,
             int max_sequences);
 
-  /// Its tokens, read to their end, must fit into the memory with the highest of its plans.
+  /// Takes a job. Requires: its tokens, read to their end, fit into the memory with the highest of its plans.
   void add(std::unique_ptr<Job> job);
 
-  /// The plan with which jobs begin from now on, as far as it is one of theirs; at the start 0.
-  void set_level(int level) { level_ = level; }
+  /// The plan with which jobs begin from now on, as far as it is one of theirs, and the one to which others are folded
+  /// so that one that waits can begin; at the start both are 0. Requires: level <= fold_level.
+  void set_level(int level, int fold_level) {
+    level_ = level;
+    fold_level_ = fold_level;
+  }
   /// From now on each begins with the first of its plans with which there is memory for it beside those that run.
   void begin_where_room_is() { begins_where_room_is_ = true; }
 
@@ -55,7 +59,8 @@ class Scheduler {
   /// a higher one that they have already: [cap + 1], 1 is all of it.
   [[nodiscard]] std::vector<double> demand(int cap);
 
-  /// Tokens of prompts and of pre-empted texts that are still to be read, less what the prefix cache is likely to have.
+  /// Tokens of prompts and of pre-empted sequences that are still to be read, less what the prefix cache is likely to
+  /// have.
   [[nodiscard]] double unread() const;
 
   /// The rows of the next step, memory for which is ready. Empty only if there are no jobs, or if the only one that
@@ -75,8 +80,8 @@ class Scheduler {
   void count_by_plan(std::vector<int>& counts) const;
   /// How long the first of those that wait for their first step has waited; 0 without one.
   [[nodiscard]] double longest_wait() const;
-  /// How long running texts have waited for each of their tokens but the first, the mean; 0 without one. A text counts
-  /// as having had some at least, so that a few slow ones are no verdict.
+  /// How long running sequences have waited for each of their tokens but the first, the mean; 0 without one. A sequence
+  /// counts as having had some at least, so that a few slow ones are no verdict.
   [[nodiscard]] double between_tokens() const;
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -95,7 +100,7 @@ class Scheduler {
   bool fold(Job& job, int plan);
   /// What a fold would free, less what the step that is being made would take more of then.
   std::ptrdiff_t freed_by_fold(const Job& job, int plan);
-  /// To which plan a running job may be folded now, up to `highest`; nothing where that frees nothing.
+  /// Returns the plan that a running job may be folded to now, up to `highest`; nothing where that frees nothing.
   std::optional<int> plan_to_fold_to(const Job& job, int highest);
   [[nodiscard]] const MixerList& mixers(int plan) const { return *plans_[static_cast<std::size_t>(plan)]; }
 
@@ -115,19 +120,23 @@ class Scheduler {
   std::size_t reserved_bytes(const Job& job);
   /// About what running jobs hold, prefixes that they share counted once.
   std::size_t held_by_running();
-  /// Bytes of texts of so many positions, prefixes that they share counted once, each with the plan that is given for
-  /// it.
+  /// The same after each that can be has been folded once, to a plan up to `highest`.
+  std::size_t held_when_folded(int highest);
+  /// The plan to which running jobs may be folded for one that waits.
+  [[nodiscard]] int highest_to_fold_to() const;
+  /// Bytes of sequences of so many positions, prefixes that they share counted once, each with the plan that is given
+  /// for it.
   class Holdings;
 
   CacheMemory& memory_;
   PrefixCache* prefixes_;
   const std::span<const MixerList* const> plans_;
   const int step_tokens_, max_sequences_;
-  int level_ = 0;
+  int level_ = 0, fold_level_ = 0;
   bool begins_where_room_is_ = false;
   Jobs waiting_, running_;
   Counts counts_;
-  // Of the step being made.
+  // The step being made.
   std::vector<StepItem> items_;
   int budget_ = 0;
   std::size_t growth_ = 0;

@@ -1,4 +1,4 @@
-// What must hold when memory is short: everybody's text is what it would be alone, nobody starves, limits are kept.
+// What must hold when memory is short: everybody's sequence is what it would be alone, nobody starves, limits are kept.
 #include "engine/scheduler.h"
 
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ class ShortMemory : public ::testing::Test {
   }
 };
 
-TEST_F(ShortMemory, PreemptedTextsGoOnAsIfNothingHadHappened) {
+TEST_F(ShortMemory, PreemptedSequencesGoOnAsIfNothingHadHappened) {
   for (const std::size_t which : {0U, 1U, 3U}) {
     const auto plan = plans_for_tests()[which];
     const MixerList& list = mixers_.list(plan);
@@ -107,7 +107,7 @@ TEST_F(ShortMemory, FreedMemoryIsUsedAgainWhateverItWasBefore) {
   }
 }
 
-TEST(Scheduler, RunningTextsComeFirstAndPromptsShareTheRest) {
+TEST(Scheduler, RunningSequencesComeFirstAndPromptsShareTheRest) {
   const auto model = text_model();
   MixerSet mixers(*model);
   const MixerList& list = mixers.list(native_specs(model->config));

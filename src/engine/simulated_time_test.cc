@@ -15,16 +15,23 @@ class SetClock final : public Clock {
   double seconds_ = 0;
 };
 
-/// Takes a second for each step and a hundredth for each token that it reads; always writes the same token.
+/// Seconds of each step, of each token of a prompt, and of each token that is sampled in turn.
+struct Speed {
+  double step = 1, prompt = 0.01, decode = 0.01;
+};
+
+/// Always writes the same token.
 class TimedRunner final : public StepRunner {
  public:
-  TimedRunner(SetClock& clock, int vocab) : clock_(clock), logits_(static_cast<std::size_t>(vocab)) {
+  TimedRunner(SetClock& clock, int vocab, Speed speed = {})
+      : clock_(clock), speed_(speed), logits_(static_cast<std::size_t>(vocab)) {
     logits_[written] = 1;
   }
   const float* forward(std::span<const BatchItem> items) override {
-    clock_.advance(1);
+    clock_.advance(speed_.step);
     for (const BatchItem& item : items) {
-      clock_.advance(0.01 * static_cast<double>(item.tokens.size()));
+      const std::size_t count = item.tokens.size();
+      clock_.advance(count == 1 ? speed_.decode : speed_.prompt * static_cast<double>(count));
       item.sequence->advance(static_cast<int>(item.tokens.size()));
     }
     return nullptr;
@@ -40,6 +47,7 @@ class TimedRunner final : public StepRunner {
 
  private:
   SetClock& clock_;
+  const Speed speed_;
   std::vector<float> logits_;
   StepTimes times_;
 };
@@ -112,6 +120,27 @@ TEST(SimulatedTime, TokensThatKeepComingLateRaiseTheLevel) {
   while (engine.step()) {
   }
   EXPECT_GT(engine.stats().level_changes[static_cast<std::size_t>(LevelCause::between_tokens)], 0);
+}
+
+TEST(SimulatedTime, WhatDecodingTakesIsSeenBesidePrompts) {
+  // Three sequences write while prompts are read: 0.3 of 0.494 s are theirs, in each of all steps but the first.
+  const auto model = text_model();
+  MixerSet mixers(*model);
+  SetClock clock;
+  EngineOptions options = two_levels(clock);
+  options.max_sequences = 4;
+  options.levels.cost = {1, 0.5};
+  options.levels.between_tokens = 0.35;
+  const std::vector plans = {&mixers.list(native_specs(model->config)),
+                             &mixers.list(specs({"window:16+3", "softmax", "softmax", "softmax"}))};
+  Engine engine(*model, plans, options,
+                std::make_unique<TimedRunner>(clock, model->config.vocab, Speed{0, 0.002, 0.1}));
+  std::vector<Collected> results(13);
+  for (std::uint64_t i = 0; i < 3; ++i) engine.submit(request_for_tests(20, 60, i), results[i].sink());
+  for (std::uint64_t i = 3; i < results.size(); ++i) engine.submit(request_for_tests(480, 1, i), results[i].sink());
+  while (results.back().tokens.empty() && engine.stats().level == 0) ASSERT_TRUE(engine.step());
+  EXPECT_EQ(engine.stats().level, 1);
+  EXPECT_EQ(engine.stats().level_changes[static_cast<std::size_t>(LevelCause::between_tokens)], 1);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ class StepRunner {
   /// items' tokens, valid until the next call.
   virtual const float* forward(std::span<const BatchItem> items) = 0;
 
-  /// As Runner::logits(): of the named rows of hidden.
+  /// Hands over the logits of the named rows of hidden, as Runner::logits() does.
   virtual void logits(const float* hidden, std::span<const int> rows,
                       const std::function<void(const LogitsBlock&)>& consume) = 0;
 
@@ -31,7 +31,7 @@ class StepRunner {
 /// Runs the model itself.
 class ModelStepRunner final : public StepRunner {
  public:
-  /// `model` must outlive it.
+  /// Requires: `model` outlives this.
   explicit ModelStepRunner(const Model& model) : runner_(model) {}
   const float* forward(std::span<const BatchItem> items) override { return runner_.forward(items); }
   void logits(const float* hidden, std::span<const int> rows,

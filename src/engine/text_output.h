@@ -13,10 +13,10 @@ namespace layerboost {
 /// Pratt).
 class StopSearch {
  public:
-  /// `stop`: not empty.
+  /// Requires: `stop` isn't empty.
   explicit StopSearch(std::string stop);
 
-  /// Reads the next byte; true where it completes the stop string. Not to be called again after that.
+  /// Reads the next byte; true where it completes the stop string. Requires: it hasn't been completed since reset().
   bool read(char byte);
   /// How many of the last bytes are the beginning of the stop string.
   [[nodiscard]] std::size_t matched() const { return matched_; }
@@ -33,7 +33,7 @@ class StopSearch {
 /// Control tokens give no text.
 class TextOutput {
  public:
-  /// `tokenizer` must outlive the output. `stop`: not empty strings, UTF-8.
+  /// `stop`: UTF-8. Requires: `tokenizer` outlives this; no string in `stop` is empty.
   TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop);
 
   /// The text that is certain after `token`: whole characters, without what may still become a stop string. A stop

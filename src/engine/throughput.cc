@@ -11,8 +11,8 @@
 namespace layerboost {
 namespace {
 
-/// An engine for runs of up to `most`'s texts and lengths, with memory that has been used before: in service only the
-/// first texts pay for taking it from the system.
+/// An engine for runs of up to `most`'s sequences and lengths, with memory that has been used before: in service only
+/// the first sequences pay for taking it from the system.
 class Bench {
  public:
   Bench(const Model& model, const MixerList& mixers, const ThroughputRow& most, int step_tokens)
@@ -20,13 +20,13 @@ class Bench {
         longest_(throughput_positions(most.batch, most.prompt, most.generate, step_tokens) - most.prompt) {
     const int positions = model.config.max_positions, length = most.prompt + longest_;
     if (positions > 0 && length > positions)
-      fail("prompts of {} and {} generated tokens for {} texts come to {} positions, and the model has {}", most.prompt,
-           most.generate, most.batch, length, positions);
+      fail("prompts of {} and {} generated tokens for {} sequences come to {} positions, and the model has {}",
+           most.prompt, most.generate, most.batch, length, positions);
     EngineOptions options;
     const std::size_t bytes = static_cast<std::size_t>(most.batch) * sequence_bytes(mixers, length);
     if (const std::size_t free = free_memory(); bytes > free)
-      fail("{} texts of {} tokens need {} MiB of cache, and {} MiB are free", most.batch, most.prompt + most.generate,
-           bytes >> 20, free >> 20);
+      fail("{} sequences of {} tokens need {} MiB of cache, and {} MiB are free", most.batch,
+           most.prompt + most.generate, bytes >> 20, free >> 20);
     options.memory = 2 * bytes;  // a limit, not reached
     options.step_tokens = step_tokens;
     options.max_sequences = options.max_queue = most.batch;
@@ -38,7 +38,7 @@ class Bench {
   /// Adds to the row how long its work took.
   void run(ThroughputRow& row) {
     const EngineStats begin = engine_->stats();
-    const std::vector<RequestId> texts = submit(row.batch, row.prompt);
+    const std::vector<RequestId> sequences = submit(row.batch, row.prompt);
     const Stopwatch prompt_watch;
     const std::uint64_t tokens = begin.prompt_tokens + static_cast<std::uint64_t>(row.batch) * row.prompt;
     while (engine_->stats().prompt_tokens < tokens) step();
@@ -54,26 +54,26 @@ class Bench {
     row.rss_bytes = resident_memory();
     row.scratch_bytes = end.scratch;
     ++row.runs;
-    for (const RequestId text : texts) engine_->cancel(text);
+    for (const RequestId sequence : sequences) engine_->cancel(sequence);
     engine_->step();
   }
 
  private:
   std::vector<RequestId> submit(int batch, int prompt) {
-    std::vector<RequestId> texts;
+    std::vector<RequestId> sequences;
     Random random(1);
-    for (int text = 0; text < batch; ++text) {
+    for (int sequence = 0; sequence < batch; ++sequence) {
       GenerationRequest request;
       for (int i = 0; i < prompt; ++i)
         request.prompt.push_back(static_cast<TokenId>(random.below(static_cast<std::uint64_t>(vocab_))));
       request.max_tokens = longest_;
       request.ignore_eos = true;
       request.sampling.temperature = 0;
-      texts.push_back(engine_->submit(std::move(request), [this](Output&& output) {
+      sequences.push_back(engine_->submit(std::move(request), [this](Output&& output) {
         if (output.error != nullptr) error_ = output.error;
       }));
     }
-    return texts;
+    return sequences;
   }
 
   void step() {
@@ -82,9 +82,9 @@ class Bench {
     if (!error_.empty()) fail("{}", error_);
   }
 
-  std::string error_;  // of a text that failed
+  std::string error_;  // of a sequence that failed
   int vocab_;
-  int longest_;  // tokens that a text may come to generate
+  int longest_;  // tokens that a sequence may come to generate
   std::optional<Engine> engine_;
 };
 

@@ -22,7 +22,7 @@ struct RowComparison {
   TokenId base_best = -1, changed_best = -1;
 };
 
-/// Of one target.
+/// Both models' losses on one target.
 struct TargetLoss {
   float base = 0, changed = 0;  // negative log-likelihoods
 };
@@ -148,7 +148,7 @@ struct Sums {
  private:
   static constexpr int first_part = 256;
 
-  /// Of one window, at some positions.
+  /// Sums over the tokens at some positions of one window.
   struct Part {
     double kl = 0, nll_change = 0;
     int tokens = 0;

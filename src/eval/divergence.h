@@ -7,7 +7,7 @@
 
 namespace layerboost {
 
-/// Of the tokens at positions from .. to - 1 of their windows; errors are over windows.
+/// How far the models differ on tokens at positions from .. to - 1 of their windows; errors are over windows.
 struct PositionDivergence {
   int from = 0, to = 0;
   Estimate kl, nll_change;

@@ -1,4 +1,9 @@
-// All that `eval` measures of a model with a plan, and its JSON.
+// What `layerboost eval` measures of a model with its mixers. QualityOptions say what: perplexity on texts; how far the
+// model is from the unchanged one there (KL divergence, change of the NLL, agreement of greedy texts); tasks; passkeys;
+// retrieval, which is questions about facts far back. Each of these has its own header in this folder; this one reads
+// and checks all files first, then measures one thing after another into a QualityReport, with standard errors, and
+// writes that as JSON or as a table. It opens no model (the caller passes one, and perhaps the unchanged one), and it
+// judges nothing: what loss is too much is the reader's business.
 #pragma once
 
 #include <cstdint>

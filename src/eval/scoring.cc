@@ -13,7 +13,7 @@
 namespace layerboost {
 namespace {
 
-/// Of one target.
+/// What was found for one target.
 struct TokenScore {
   float log_prob;
   bool greedy;

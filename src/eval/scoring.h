@@ -19,8 +19,8 @@ struct Score {
                                                             // the likeliest other token, nats; below 0: not greedy
 };
 
-/// By how much log p(token) exceeds that of the likeliest other token, nats. `best`: argmax() of logits [vocab],
-/// which are to be multiplied by `scale`. NaN where they aren't numbers.
+/// Returns by how much log p(token) exceeds that of the likeliest other token, nats. `best`: argmax() of logits
+/// [vocab], which are to be multiplied by `scale`. NaN where they aren't numbers.
 float margin_of(const float* logits, float scale, int vocab, int best, TokenId token);
 
 /// The score of each request, in their order; independent of the other requests beyond rounding. Shared prefixes are

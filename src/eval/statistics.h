@@ -18,7 +18,7 @@ struct Estimate {
 
 Estimate estimate(std::span<const double> values);
 
-/// The estimate of after[i] - before[i]: pairs remove what both have in common. The spans have the same size.
+/// The estimate of after[i] - before[i]: pairs remove what both have in common. Requires: the spans have the same size.
 Estimate paired_difference(std::span<const double> before, std::span<const double> after);
 
 /// The mean over all tokens of windows, with the error of the windows' means (tokens of one window depend on each
@@ -29,7 +29,7 @@ struct WindowMean {
   std::vector<double> windows;  // each window's own mean
 };
 
-/// From each window's sum and its number of tokens (at least one). The spans have the same size.
+/// The mean over windows with these sums and numbers of tokens (at least one). Requires: the spans have the same size.
 WindowMean window_mean(std::span<const double> sums, std::span<const int> tokens);
 
 }  // namespace layerboost

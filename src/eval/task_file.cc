@@ -94,7 +94,7 @@ Task read_task(const fs::path& path, int limit) {
   const std::string content = read_file_or_pipe(path);
   Task task;
   task.name = path.stem().string();
-  task.hash = "sha256:" + sha256(content);
+  task.hash = content_hash(content);
   for (const FileLine& text : split_lines(content, path)) {
     if (limit > 0 && task.items.size() == static_cast<std::size_t>(limit)) break;
     const Json line = parse_json(text.text, text.where);

@@ -46,7 +46,7 @@ TextData read_text(const fs::path& path) {
   data.text = read_file_or_pipe(path);
   if (is_json_lines(data.text, path)) data.text = join_texts(data.text, path);
   if (data.text.empty()) fail("{}: no text in it", path.string());
-  data.hash = "sha256:" + sha256(data.text);
+  data.hash = content_hash(data.text);
   return data;
 }
 

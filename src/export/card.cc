@@ -77,8 +77,8 @@ std::string memory(const ExportSource& source, const Config& exported) {
   const double kept = bytes(source.plan.specs()), all = bytes(native_specs(base));
   constexpr double mega = 1e6;
   return fmt::format(
-      "Keys and values of a text of {} tokens take {:.2f} MB, {:.1f} % of the unchanged model's {:.2f} MB (numbers of "
-      "16 bits).\n",
+      "Keys and values of a sequence of {} tokens take {:.2f} MB, {:.1f} % of the unchanged model's {:.2f} MB (numbers "
+      "of 16 bits).\n",
       context, kept / mega, kept / all * 100, all / mega);
 }
 
@@ -112,6 +112,16 @@ std::string figures(const Json& healing) {
       where, rows);
 }
 
+std::string level_figures(const LevelQuality& quality) {
+  std::string rows = fmt::format("| perplexity | {:.4g}, {:.4g} times the unchanged model's |\n", quality.perplexity,
+                                 quality.perplexity_ratio) +
+                     fmt::format("| KL from the unchanged model, nats per token | {:.4g} |\n", quality.kl);
+  for (const LevelRetrieval& one : quality.retrieval)
+    rows += fmt::format("| facts found in {} tokens | {:.0f} %, {:.0f} % of what the unchanged model finds |\n",
+                        one.length, 100 * one.found, 100 * one.kept);
+  return "## Figures\nMeasured when the ladder was made:\n\n| | |\n|---|---|\n" + rows + "\n";
+}
+
 std::string licensing(const std::string& base, const BaseLicense& license) {
   std::string text = "## Licence\nThese weights are made from those of " + base;
   if (license.id.empty() && license.files.empty())
@@ -130,12 +140,13 @@ std::string model_card(const ExportSource& source, const Config& exported, const
   const auto& layers = source.plan.layers;
   const auto changed =
       std::count_if(layers.begin(), layers.end(), [](const PlanLayer& layer) { return layer.mixer != full_attention; });
-  const bool healed = !source.adapter_hash.empty();
+  const bool healed = !source.adapter_hash.empty() || !source.learnt_hash.empty();
   return metadata(source, license) +
          fmt::format("# {}, {} by layerboost\n{} with another mixer than full attention in {} of its {} layers{}.\n\n",
                      base, healed ? "planned and healed" : "planned", base, changed, layers.size(),
                      healed ? ", distilled from the unchanged model" : "") +
-         memory(source, exported) + "\n" + mixers(source) + "\n" + figures(source.healing) +
+         memory(source, exported) + "\n" + mixers(source) + "\n" +
+         (source.quality != nullptr ? level_figures(*source.quality) : figures(source.healing)) +
          "## Use\n"
          "With transformers, which runs `modeling_layerboost.py` of this directory (read it first); its releases " +
          std::string(tested_transformers) +

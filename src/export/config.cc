@@ -14,6 +14,7 @@ Json own_keys(const ExportSource& source, const Config& config) {
   for (const PlanLayer& layer : source.plan.layers) mixers.push_back(to_string(layer.mixer));
   Json made_from = {{"name", source.plan.model_name}, {"model", source.plan.model_hash}, {"plan", source.plan.hash()}};
   if (!source.adapter_hash.empty()) made_from["adapter"] = source.adapter_hash;
+  if (!source.learnt_hash.empty()) made_from["learnt"] = source.learnt_hash;
   return {{"version", 1},
           {"base_model_type", config.arch},
           {"mixers", mixers},

@@ -24,7 +24,7 @@ void export_plan(const ExportSource& source, const fs::path& directory) {
       writer.add(name, parameter.shape, parameter.values, DType::f32);
     const fs::path file = directory / "plan.maps.safetensors";
     writer.write(file);
-    plan.maps = MapsFile{file.filename().string(), "sha256:" + sha256(read_file(file))};
+    plan.maps = MapsFile{file.filename().string(), file_hash(file)};
   }
   write_plan(directory / "plan.json", plan);
 }

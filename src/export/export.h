@@ -6,6 +6,7 @@
 #include <string>
 
 #include "artifact/adapter.h"
+#include "artifact/ladder.h"
 #include "artifact/parameters_file.h"
 #include "artifact/plan.h"
 #include "base/json.h"
@@ -22,6 +23,8 @@ struct ExportSource {
   std::map<std::string, NamedParameter> parameters;  // of the plan's mixers, by "layers.N.KIND.NAME"
   std::string adapter_hash;                          // empty: none
   Json healing = Json::object();                     // heal.json's figures; empty: none
+  std::string learnt_hash = "";                      // of what a ladder's layers have learnt; empty: none
+  const LevelQuality* quality = nullptr;             // of a level of a ladder; nullptr: none, or not measured
 };
 
 /// Writes `directory`, config.json and plan.json last:

@@ -22,7 +22,7 @@ void check_prompts(const Model& model, std::span<const std::vector<TokenId>> pro
   }
 }
 
-/// Texts being written.
+/// Sequences being written.
 class Writer {
  public:
   Writer(Subject& subject, std::size_t count, const GenerateOptions& options, const OnToken& on_token)
@@ -33,7 +33,7 @@ class Writer {
     }
   }
 
-  /// Reads the prompts in steps of limited size and draws each text's first token.
+  /// Reads the prompts in steps of limited size and samples each sequence's first token.
   void read(std::span<const std::vector<TokenId>> prompts) {
     for (const std::vector<TokenId>& prompt : prompts) processors_.emplace_back(options_.sampling, prompt);
     std::vector<TokenRun> runs(prompts.size());
@@ -44,28 +44,28 @@ class Writer {
       clear_step();
       int row = 0;
       for (const RunPiece& piece : pieces) {
-        const auto text = static_cast<std::size_t>(piece.run);
-        const std::span<const TokenId> tokens = prompts[text];
-        items_.push_back({&sequences_[text], tokens.subspan(static_cast<std::size_t>(piece.first),
-                                                            static_cast<std::size_t>(piece.count))});
+        const auto sequence = static_cast<std::size_t>(piece.run);
+        const std::span<const TokenId> tokens = prompts[sequence];
+        items_.push_back({&sequences_[sequence], tokens.subspan(static_cast<std::size_t>(piece.first),
+                                                                static_cast<std::size_t>(piece.count))});
         row += piece.count;
         if (static_cast<std::size_t>(piece.first + piece.count) < tokens.size()) continue;
         rows_.push_back(row - 1);
-        ends_.push_back(text);
+        ends_.push_back(sequence);
       }
       step();
     }
   }
 
-  /// One more token for each text that hasn't ended; false when all have.
+  /// One more token for each sequence that hasn't ended; false when all have.
   bool write() {
     clear_step();
     for (std::size_t i = 0; i < results_.size(); ++i) {
-      Generation& text = results_[i];
-      if (text.stopped || text.tokens.size() >= static_cast<std::size_t>(options_.tokens)) continue;
+      Generation& result = results_[i];
+      if (result.stopped || result.tokens.size() >= static_cast<std::size_t>(options_.tokens)) continue;
       rows_.push_back(static_cast<int>(items_.size()));
       ends_.push_back(i);
-      items_.push_back({&sequences_[i], std::span(text.tokens).last(1)});
+      items_.push_back({&sequences_[i], std::span(result.tokens).last(1)});
     }
     if (items_.empty()) return false;
     step();
@@ -81,7 +81,7 @@ class Writer {
     ends_.clear();
   }
 
-  /// Runs items_ and draws a token for text ends_[i] from the logits of row rows_[i].
+  /// Runs items_ and samples a token for sequence ends_[i] from the logits of row rows_[i].
   void step() {
     const float* hidden = subject_.runner.forward(items_);
     std::size_t done = 0;
@@ -91,28 +91,29 @@ class Writer {
 #pragma omp parallel for schedule(dynamic)
       for (int i = 0; i < count; ++i) {
         const auto at = static_cast<std::size_t>(i);
-        const std::size_t text = ends_[done + at];
-        append(text, options_.choose ? options_.choose(text, block, at) : draw(text, block, at, threads.mine()));
+        const std::size_t sequence = ends_[done + at];
+        append(sequence, options_.choose ? options_.choose(sequence, block, at)
+                                         : sample_token(sequence, block, at, threads.mine()));
       }
       done += block.rows.size();
     });
-    for (const std::size_t text : ends_) {
-      if (!results_[text].stopped && results_[text].tokens.back() < 0) fail("{}", damaged_model);
-      if (on_token_ && !results_[text].stopped) on_token_(text, results_[text].tokens.back());
+    for (const std::size_t sequence : ends_) {
+      if (!results_[sequence].stopped && results_[sequence].tokens.back() < 0) fail("{}", damaged_model);
+      if (on_token_ && !results_[sequence].stopped) on_token_(sequence, results_[sequence].tokens.back());
     }
   }
 
-  TokenId draw(std::size_t text, const LogitsBlock& block, std::size_t row, ScratchStack& scratch) {
-    return sample(block.row(row), block.scale(row), block.vocab, options_.sampling, processors_[text], {},
-                  random_[text], scratch);
+  TokenId sample_token(std::size_t sequence, const LogitsBlock& block, std::size_t row, ScratchStack& scratch) {
+    return sample(block.row(row), block.scale(row), block.vocab, options_.sampling, processors_[sequence], {},
+                  random_[sequence], scratch);
   }
 
-  void append(std::size_t text, TokenId token) {
-    Generation& result = results_[text];
+  void append(std::size_t sequence, TokenId token) {
+    Generation& result = results_[sequence];
     result.stopped = std::find(options_.stop.begin(), options_.stop.end(), token) != options_.stop.end();
     if (result.stopped) return;
     result.tokens.push_back(token);
-    processors_[text].see(token);
+    processors_[sequence].see(token);
   }
 
   Subject& subject_;
@@ -123,7 +124,7 @@ class Writer {
   std::vector<Random> random_;
   std::vector<LogitsProcessors> processors_;
   KernelScratch scratch_;
-  // Of the current step.
+  // The current step.
   std::vector<BatchItem> items_;
   std::vector<int> rows_;
   std::vector<std::size_t> ends_;

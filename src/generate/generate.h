@@ -1,4 +1,9 @@
-// Writing on from prompts, all of them in one ragged batch.
+// Writing on from prompts, all of them in one ragged batch and without an engine: for commands, evaluation and
+// LanguageModel::generate(). generate() reads the prompts in steps of limited size, then takes every sequence on by a
+// token a step, until it has enough or one of `stop` comes. A next token is sampled (generate/sampler.h,
+// generate/logits_processors.h), or chosen by the caller; each prompt draws from a random stream of its own. What was
+// read is forgotten when the call returns. No prompt can join later, caches have no limit, and stop strings aren't
+// known: engine/engine.h has all that, with the same sampler.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +21,7 @@ struct GenerateOptions {
   Sampling sampling;
   std::uint64_t seed = 0;  // prompt number i draws from stream `first_stream` + i of it
   std::uint64_t first_stream = 0;
-  std::vector<TokenId> stop;  // a text ends with one of these, which is not part of it
+  std::vector<TokenId> stop;  // a sequence ends with one of these, which is not part of it
   /// In place of sampling: the next token of prompt number i, by row `row` of a block; -1 where those logits aren't
   /// numbers. Called for several prompts at once.
   std::function<TokenId(std::size_t i, const LogitsBlock& block, std::size_t row)> choose = {};
@@ -27,7 +32,7 @@ struct Generation {
   bool stopped = false;  // by one of options.stop rather than by the number of tokens
 };
 
-/// The tokens that end a text of this model.
+/// The tokens that end a sequence of this model.
 std::vector<TokenId> end_tokens(const Model& model);
 
 /// `otherwise` with what the model's makers say in its place. Throws Error where they say what makes no sense.

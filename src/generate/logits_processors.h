@@ -1,4 +1,4 @@
-// What changes a text's logits before a token is sampled: bias, penalties, tokens that may not be sampled yet.
+// What changes a sequence's logits before a token is sampled: bias, penalties, tokens that may not be sampled yet.
 #pragma once
 
 #include <span>
@@ -10,7 +10,7 @@
 
 namespace layerboost {
 
-/// One per text; steps 1 and 2 of Sampling. Remembers the tokens seen as far as the penalties need them.
+/// One per sequence; steps 1 and 2 of Sampling. Remembers the tokens seen as far as the penalties need them.
 class LogitsProcessors {
  public:
   LogitsProcessors(const Sampling& sampling, std::span<const TokenId> prompt);

@@ -17,10 +17,10 @@ struct RunPiece {
 };
 
 /// Hands out every token of every run once, a run's pieces in order and a parent's before its children's, which come in
-/// a later step. Begun texts are finished before new ones begin, so few caches are alive at a time.
+/// a later step. Begun sequences are finished before new ones begin, so few caches are alive at a time.
 class RunSchedule {
  public:
-  /// `runs` must outlive the schedule, parents before children. A run of up to `rows` tokens isn't cut.
+  /// A run of up to `rows` tokens isn't cut. Requires: `runs` outlive this, and parents come before children.
   explicit RunSchedule(std::span<const TokenRun> runs, int rows = rows_per_step);
 
   /// The pieces of the next step, at most `rows` tokens; empty when all is read.

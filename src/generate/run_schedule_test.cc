@@ -49,7 +49,7 @@ TEST(RunSchedule, ChildrenFollowTheirParents) {
   EXPECT_EQ(check({run_of(-1, 40), run_of(0, 30), run_of(0, 30), run_of(2, 5)}, 100), 3);
 }
 
-TEST(RunSchedule, BegunTextsComeFirst) {
+TEST(RunSchedule, BegunSequencesComeFirst) {
   const std::vector<TokenRun> runs = {run_of(-1, 60), run_of(0, 40), run_of(-1, 60), run_of(2, 40)};
   RunSchedule schedule(runs, 60);
   EXPECT_EQ(schedule.next().front().run, 0);

@@ -89,8 +89,8 @@ std::vector<Candidate> nucleus_of_all(const float* logits, float scale, int voca
   return candidates;
 }
 
-/// Draws within what min_p, top_k and top_p leave. `uniform`: in [0, 1).
-TokenId draw_among_few(const float* logits, float scale, int vocab, const Sampling& sampling, double uniform) {
+/// Samples within what min_p, top_k and top_p leave. `uniform`: in [0, 1).
+TokenId sample_among_few(const float* logits, float scale, int vocab, const Sampling& sampling, double uniform) {
   const TokenId best = argmax(logits, vocab);
   if (best < 0) return -1;
   const float most = logits[best];
@@ -141,7 +141,7 @@ TokenId sample(const float* logits, float scale, int vocab, const Sampling& samp
   const double uniform = random.uniform();
   const bool all = sampling.top_k == 0 || sampling.top_k >= vocab;
   if (sampling.top_p >= 1 && all && sampling.min_p == 0) return find_mass(logits, sharper, vocab, uniform);
-  return draw_among_few(logits, sharper, vocab, sampling, uniform);
+  return sample_among_few(logits, sharper, vocab, sampling, uniform);
 }
 
 }  // namespace layerboost

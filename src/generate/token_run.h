@@ -22,7 +22,7 @@ struct Target {
 
 /// Tokens read one after another, after those of the parent run.
 struct TokenRun {
-  int parent = -1;  // index of a run before this one; -1: the text begins here
+  int parent = -1;  // index of a run before this one; -1: the sequence begins here
   std::vector<TokenId> tokens;
   std::vector<Target> targets;  // by row
 };

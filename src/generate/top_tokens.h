@@ -13,7 +13,7 @@ struct ScoredToken {
   float logit = 0;
 };
 
-/// By logit, largest first; equal ones by id.
+/// The order of tokens by logit, largest first; equal ones by id.
 inline bool likelier(const ScoredToken& a, const ScoredToken& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }

@@ -17,9 +17,9 @@ namespace layerboost {
 /// Then they are lost.
 class AllReduce {
  public:
-  /// `ranks` must outlive it. `save` saves the run's state, where it isn't yet, and returns what to tell the user. It
-  /// is called on the first rank only, as soon as that is asked to stop, even while it waits (mpirun leaves little
-  /// time), and when all stop.
+  /// `save` saves the run's state, where it isn't yet, and returns what to tell the user. It is called on the first
+  /// rank only, as soon as that is asked to stop, even while it waits (mpirun leaves little time), and when all stop.
+  /// Requires: `ranks` outlive this.
   AllReduce(const Ranks& ranks, std::function<std::string()> save);
 
   /// Sums `values` over the ranks, unless one of them ends. `problem`: what ends this one, Interrupted or another

@@ -26,7 +26,7 @@ struct ChainOptions {
 /// Runs the unchanged model, and the one with the layers so far, and hands each stage its inputs and targets.
 class Chain {
  public:
-  /// References must outlive it.
+  /// Requires: `model` and `text` outlive this.
   Chain(const Model& model, HealText& text, const ChainOptions& options);
 
   /// What a stage has come to, for people and for files; called after each step.

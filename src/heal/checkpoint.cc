@@ -32,7 +32,7 @@ std::string_view bytes_of(const std::vector<float>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
 }
 
-/// In the order in which they lie in the file.
+/// The vectors of a state, in the order in which they lie in the file.
 template <typename State>
 auto parts_of(State& state) {
   return std::array{&state.x, &state.m, &state.v, &state.best_x};

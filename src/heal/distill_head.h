@@ -15,7 +15,7 @@ namespace layerboost {
 
 class DistillHead {
  public:
-  /// `model` must outlive it. Packs the head's transpose.
+  /// Packs the head's transpose. Requires: `model` outlives this.
   explicit DistillHead(const Model& model);
 
   /// Hidden states after the last layer, teacher, student [N, D]; targets [N], the next tokens, -1 where there is none.

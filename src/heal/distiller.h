@@ -32,7 +32,7 @@ struct LossSums {
 /// Runs the base weights' teacher (the model's own mixers) and a student. Owns scratch memory.
 class Distiller {
  public:
-  /// References must outlive it.
+  /// Requires: `model` and `student` outlive this.
   Distiller(const Model& model, Student& student, const LossWeights& weights);
 
   /// Adds the gradient of the sum over tokens of the loss to `gradients`. tokens [sequences * length].

@@ -57,13 +57,13 @@ class HealRun {
   /// Whether this process is the one that writes and tells.
   [[nodiscard]] bool first() const { return options_.ranks->first(); }
 
-  /// That are read, in both stages.
+  /// Returns how many sequences are read, in both stages.
   [[nodiscard]] std::int64_t sequences() const {
     const std::int64_t first_stage = student_->cores().empty() ? 0 : options_.match_steps();
     return (first_stage + options_.steps()) * options_.sequences_per_step();
   }
 
-  /// Of the text, by earlier runs, where it was the same: this one reads on behind them.
+  /// Returns how many sequences of the text earlier runs have read, if it was the same: this one reads on behind them.
   [[nodiscard]] std::int64_t read_before() const { return plan_.from ? plan_.from->tokens / options_.length : 0; }
 
   void tell(const HealText& text) const {
@@ -128,7 +128,8 @@ class HealRun {
     return json;
   }
 
-  /// Only now the plan, too: a run that is refused changes nothing of what another left there.
+  /// Writes the best parameters as the directory's adapter. Only now the plan, too: a run that is refused changes
+  /// nothing of what another left there.
   void save(const TrainState& state, const HealText& text) {
     copy_plan();
     const std::vector<float>& best = state.best_x.empty() ? state.x : state.best_x;
@@ -143,7 +144,7 @@ class HealRun {
     for (const auto& [name, own] : named_parameters(model_.config, student_->mixer_parameters(best), specs_))
       adapter.mixer[name] = {own.shape, own.values};
     write_adapter(healed_adapter(directory_), adapter, model_.precision == Precision::f32 ? DType::f32 : DType::bf16);
-    adapter_hash_ = adapter_hash(healed_adapter(directory_));
+    adapter_hash_ = file_hash(healed_adapter(directory_));
     write_directory(state, text);
   }
 

@@ -1,4 +1,9 @@
-// A healing run as a whole: from a model, a plan and text to a directory that can be used as a model.
+// Healing: a planned model, the *student*, learns to predict what the unchanged model, the *teacher*, predicts. Both
+// use the same base weights, which stay as they are; what learns are pairs of low-rank matrices beside the products
+// (LoRA), and the mixers' own parameters. heal() is a run as a whole. It reads text, trains (heal/trainer.h), measures
+// on text that was held out, saves checkpoints, and keeps the best parameters as an Adapter in a directory that other
+// commands take for MODEL. A run that was stopped goes on from its checkpoint. Healing doesn't choose the plan, and
+// doesn't merge the adapter into the weights: that is done when the directory is opened (artifact/merge.h).
 #pragma once
 
 #include <optional>
@@ -20,7 +25,7 @@ struct HealPlan {
   /// The run begins with this one and reads on where it ended; none: with a new one, which changes nothing. A profile
   /// doesn't look at it.
   std::optional<Adapter> from = {};
-  std::string from_hash = {};  // adapter_hash() of it
+  std::string from_hash = {};  // file_hash() of it
 };
 
 struct HealResult {

@@ -39,7 +39,7 @@ struct HealOptions {
   /// Processes that share each step's sequences; the first alone measures and writes.
   const Ranks* ranks = &Ranks::alone();
 
-  /// Of this rank, as of every other.
+  /// Sequences of a step that each rank takes: as many on every one.
   [[nodiscard]] int own_sequences() const { return std::max(1, (batch + length / 2) / length); }
   [[nodiscard]] int sequences_per_step() const { return ranks->size() * own_sequences(); }
   [[nodiscard]] std::int64_t tokens_per_step() const { return std::int64_t{sequences_per_step()} * length; }
@@ -50,8 +50,8 @@ struct HealOptions {
     const std::int64_t wanted = match_tokens >= 0 ? match_tokens : tokens / 10;
     return (wanted + tokens_per_step() - 1) / tokens_per_step();
   }
-  /// As wanted, or a twentieth of the run but at least eight times the held-out part, so that measuring takes a tenth
-  /// of the time at most.
+  /// Tokens from one measurement to the next: as wanted, or a twentieth of the run but at least eight times the
+  /// held-out part, so that measuring takes a tenth of the time at most.
   [[nodiscard]] std::int64_t tokens_between_measurements() const {
     return measure_every > 0 ? measure_every : std::max(tokens / 20, std::int64_t{8} * held_out * length);
   }

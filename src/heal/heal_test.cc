@@ -42,7 +42,7 @@ class HealTest : public testing::Test {
   /// To heal on what was healed there.
   HealPlan healed_in(const char* directory) {
     const fs::path path = folder_.path(directory);
-    return {read_plan(healed_plan(path)), healed_plan(path), adapter_in(directory), adapter_hash(healed_adapter(path))};
+    return {read_plan(healed_plan(path)), healed_plan(path), adapter_in(directory), file_hash(healed_adapter(path))};
   }
 
   test::HealFolder folder_{"heal-test"};
@@ -58,7 +58,7 @@ TEST_F(HealTest, WritesAModelThatIsBetter) {
 
   const fs::path out = folder_.path("out");
   const HealedDirectory healed = read_healed_directory(out);
-  EXPECT_EQ(healed.adapter_hash, adapter_hash(healed_adapter(out)));
+  EXPECT_EQ(healed.adapter_hash, file_hash(healed_adapter(out)));
   EXPECT_EQ(healed.figures["tokens"], 2048);
   const Config& config = folder_.model().config;
   const Plan plan = read_plan(healed_plan(out), config, folder_.model().hash);

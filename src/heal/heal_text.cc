@@ -34,7 +34,7 @@ class Cuts {
       first_.push_back(count_);
       count_ += static_cast<std::int64_t>(texts_.back().tokens.size() / length_);
     }
-    hash_ = "sha256:" + sha256(hashes);
+    hash_ = content_hash(hashes);
     if (count_ == 0)
       fail("{} has {} tokens of text: one sequence needs {} (`length`)", fmt::join(files, ", "), tokens, length);
   }
@@ -85,7 +85,7 @@ class FileText final : public HealText {
       const Cuts valid(model, {options.valid}, options.length);
       held_out_ = valid.spread(0, options.held_out);
       held_out_name_ = names_of({options.valid});
-      hash_ = "sha256:" + sha256(hash_ + valid.hash());
+      hash_ = content_hash(hash_ + valid.hash());
     }
   }
 
@@ -133,7 +133,7 @@ class SelfText final : public HealText {
       held_out_ = self_text(subject_, {options.held_out, options.length, seed_of(-1), chat});
       held_out_name_ = name_;
     }
-    hash_ = "sha256:" + sha256(fmt::format("{} {} {} {}", model.hash, name_, options.seed, options.length));
+    hash_ = content_hash(fmt::format("{} {} {} {}", model.hash, name_, options.seed, options.length));
   }
 
   [[nodiscard]] std::int64_t size() const override { return size_; }
@@ -185,7 +185,7 @@ class FactsText final : public HealText {
       for (int i = 0; i < options.held_out; ++i) held_out_.push_back(make(-1 - i));
       held_out_name_ = name_;
     }
-    hash_ = "sha256:" + sha256(fmt::format("{} facts {} {} {}", model.hash, options.seed, options.length, hashes));
+    hash_ = content_hash(fmt::format("{} facts {} {} {}", model.hash, options.seed, options.length, hashes));
   }
 
   [[nodiscard]] std::int64_t size() const override { return size_; }
@@ -225,7 +225,7 @@ class Mixture final : public HealText {
     held_out_names.erase(std::unique(held_out_names.begin(), held_out_names.end()), held_out_names.end());
     name_ = fmt::format("{}", fmt::join(names, ", "));
     held_out_name_ = fmt::format("{}", fmt::join(held_out_names, ", "));
-    hash_ = "sha256:" + sha256(hashes);
+    hash_ = content_hash(hashes);
   }
 
   [[nodiscard]] std::int64_t size() const override { return size_; }

@@ -26,7 +26,7 @@ class HeldOut {
   /// tokenizer and the length allow.
   HeldOut(const Model& model, std::vector<std::vector<TokenId>> texts, int questions, std::uint64_t seed);
 
-  /// In batches of `sequences`. Throws Interrupted.
+  /// Measures, in batches of `sequences`. Throws Interrupted.
   [[nodiscard]] HeldOutResult measure(Distiller& distiller, int sequences) const;
 
  private:

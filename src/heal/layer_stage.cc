@@ -126,7 +126,7 @@ void LayerStage::gather(const float* hidden, const float* target, const CoreBatc
   add_moments(target, batch);
 }
 
-/// Of the batch that was run last.
+/// Adds the moments of the batch that was run last.
 void LayerStage::add_moments(const float* target, const CoreBatch& batch) {
   const Config& config = model_.config;
   const int n = static_cast<int>(batch.rows()), out = config.q_size(), D = config.hidden;

@@ -32,15 +32,15 @@ class LayerStage {
     std::int64_t step = 0;
   };
 
-  /// Begins with the layer's own projections and the mixer's initial parameters. `model` must outlive it. Throws as
-  /// Student does.
+  /// Begins with the layer's own projections and the mixer's initial parameters. Throws as Student does. Requires:
+  /// `model` outlives this.
   LayerStage(const Model& model, int layer, const MixerSpec& spec, const StageOptions& options);
   /// Goes on from a state of the same layer, mixer and options.
   LayerStage(const Model& model, int layer, const MixerSpec& spec, const StageOptions& options, State state);
   ~LayerStage();
 
-  /// Of a batch: hidden [N, D] is the layer's input in the residual stream, target [N, D] what is to be added to it.
-  /// gather() adds to the moments that fit() then solves for Wo.
+  /// Runs a batch, whose hidden [N, D] is the layer's input in the residual stream and target [N, D] what is to be
+  /// added to it, and adds to the moments that fit() then solves for Wo.
   void gather(const float* hidden, const float* target, const CoreBatch& batch);
   void fit();
 

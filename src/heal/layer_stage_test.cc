@@ -13,13 +13,13 @@ namespace layerboost {
 namespace {
 
 constexpr int taught_layer = 1;
-constexpr CoreBatch two_texts = {2, 70};
+constexpr CoreBatch two_sequences = {2, 70};
 
 class LayerStageTest : public testing::TestWithParam<const char*> {
  protected:
   std::vector<float> random_rows(std::uint64_t seed) const {
     Random random(seed);
-    std::vector<float> rows(static_cast<std::size_t>(two_texts.rows() * model_.config.hidden));
+    std::vector<float> rows(static_cast<std::size_t>(two_sequences.rows() * model_.config.hidden));
     for (float& x : rows) x = static_cast<float>(random.normal());
     return rows;
   }
@@ -30,14 +30,14 @@ class LayerStageTest : public testing::TestWithParam<const char*> {
     use_weights(mixers, model_, {{taught_layer, learnt}});
     const Mixer& mixer = mixers.mixer(taught_layer, learnt.mixer);
     CachePools pools;
-    std::vector<LayerCache> caches(static_cast<std::size_t>(two_texts.sequences), LayerCache{&pools, {}});
+    std::vector<LayerCache> caches(static_cast<std::size_t>(two_sequences.sequences), LayerCache{&pools, {}});
     std::vector<MixerSpan> spans;
-    for (int i = 0; i < two_texts.sequences; ++i)
-      spans.push_back({i * two_texts.length, two_texts.length, 0, &caches[static_cast<std::size_t>(i)]});
+    for (int i = 0; i < two_sequences.sequences; ++i)
+      spans.push_back({i * two_sequences.length, two_sequences.length, 0, &caches[static_cast<std::size_t>(i)]});
     Workspace workspace(model_.rope());
-    workspace.rope.grow(two_texts.length);
+    workspace.rope.grow(two_sequences.length);
     std::vector<float> added = hidden;
-    mixer.forward({added.data(), {}, spans, static_cast<int>(two_texts.rows())}, workspace);
+    mixer.forward({added.data(), {}, spans, static_cast<int>(two_sequences.rows())}, workspace);
     for (std::size_t i = 0; i < added.size(); ++i) added[i] -= hidden[i];
     return added;
   }
@@ -57,30 +57,30 @@ class LayerStageTest : public testing::TestWithParam<const char*> {
 TEST_P(LayerStageTest, LearnsAndIsServedAsItLearnt) {
   const std::vector<float> hidden = random_rows(1), target = random_rows(2);
   LayerStage own = stage();
-  const double before = own.distance(hidden.data(), target.data(), two_texts);
-  own.gather(hidden.data(), target.data(), two_texts);
+  const double before = own.distance(hidden.data(), target.data(), two_sequences);
+  own.gather(hidden.data(), target.data(), two_sequences);
   own.fit();
-  const double fitted = own.distance(hidden.data(), target.data(), two_texts);
+  const double fitted = own.distance(hidden.data(), target.data(), two_sequences);
   EXPECT_LT(fitted, before);
   for (int i = 0; i < 30; ++i) {
-    own.learn(hidden.data(), target.data(), two_texts);
+    own.learn(hidden.data(), target.data(), two_sequences);
     own.update(5e-3);
   }
-  const double learnt = own.distance(hidden.data(), target.data(), two_texts);
+  const double learnt = own.distance(hidden.data(), target.data(), two_sequences);
   EXPECT_LT(learnt, 0.98 * fitted);
-  EXPECT_LT(own.distance(hidden.data(), served(own.learnt(), hidden).data(), two_texts), 1e-8);
+  EXPECT_LT(own.distance(hidden.data(), served(own.learnt(), hidden).data(), two_sequences), 1e-8);
 }
 
 TEST_P(LayerStageTest, GoesOnFromItsState) {
   const std::vector<float> hidden = random_rows(1), target = random_rows(2);
   LayerStage first = stage();
-  first.learn(hidden.data(), target.data(), two_texts);
+  first.learn(hidden.data(), target.data(), two_sequences);
   first.update(5e-3);
   StageOptions options;
   options.lora = {4, 8};
   LayerStage second(model_, taught_layer, spec_, options, first.state());
-  EXPECT_EQ(second.distance(hidden.data(), target.data(), two_texts),
-            first.distance(hidden.data(), target.data(), two_texts));
+  EXPECT_EQ(second.distance(hidden.data(), target.data(), two_sequences),
+            first.distance(hidden.data(), target.data(), two_sequences));
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, LayerStageTest,

@@ -53,7 +53,7 @@ void take_pairs(std::span<const LoraSite> sites, int rank, const Adapter& adapte
 /// One product of a layer with its pairs, forward and backward, on tiles of up to 256 rows.
 class LoraProduct {
  public:
-  /// `base` must outlive it. `transposed`: of the base, or empty where gradients of inputs aren't wanted.
+  /// `transposed`: of the base, or empty where gradients of inputs aren't wanted. Requires: `base` outlives this.
   LoraProduct(const PackedMatrix& base, PackedMatrix transposed, const LoraSite& site, const LoraOptions& options);
 
   /// Takes the values of its pairs; to call whenever parameters change.

@@ -29,9 +29,9 @@ struct CoreSlot {
 class Student {
  public:
   /// Learns from layer `lowest` on; nullopt: the lowest changed one, and `specs` [L] change at least one. `parameters`:
-  /// of mixers that have some; maps need them, others have initial ones.
-  /// `memory`: bytes that kept activations may take. What doesn't fit is computed again in backward. `model` must
-  /// outlive it. Throws Error where a product's sizes aren't multiples of 16 or the precision is int8.
+  /// of mixers that have some; maps need them, others have initial ones. `memory`: bytes that kept activations may
+  /// take. What doesn't fit is computed again in backward. Throws Error where a product's sizes aren't multiples of 16
+  /// or the precision is int8. Requires: `model` outlives this.
   Student(const Model& model, const std::vector<MixerSpec>& specs, const MixerParameters& parameters,
           const LoraOptions& options, std::size_t memory, std::optional<int> lowest = std::nullopt);
 

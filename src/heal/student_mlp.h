@@ -17,7 +17,7 @@ struct MlpSaved {
 
 class StudentMlp {
  public:
-  /// References must outlive it.
+  /// Requires: what references lead to outlives this.
   StudentMlp(const Model& model, int layer, const LoraSite& gate_up, const LoraSite& down, const LoraOptions& options,
              StudentScratch& scratch);
 

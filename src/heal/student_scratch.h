@@ -12,11 +12,11 @@
 namespace layerboost {
 
 struct StudentScratch {
-  /// `model` must outlive it.
+  /// Requires: `model` outlives this.
   explicit StudentScratch(const Model& model)
       : rope(model.rope()), rope_back(turned(model, -1)), no_rope({std::vector<double>(half(model), 0.0), 1}) {}
 
-  /// For batches of this shape.
+  /// Makes room for batches of this shape.
   void prepare(const CoreBatch& batch) {
     rope.grow(batch.length);
     rope_back.grow(batch.length);

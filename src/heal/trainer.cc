@@ -158,7 +158,7 @@ void Trainer::learn(const LossSums& sums) {
   state_.seconds = seconds_before_ + since_start_.seconds();
 }
 
-/// Of the step just taken.
+/// Writes the step just taken to the log and to the progress line.
 void Trainer::report(const LossSums& sums, Progress& progress) {
   if (!ranks_.first()) return;
   const auto tokens = static_cast<double>(sums.tokens);
@@ -216,7 +216,7 @@ void Trainer::check_divergence(double loss, double norm) {
   state_.recent_loss = 0.9 * state_.recent_loss + 0.1 * loss;
 }
 
-/// Before the first step, after the last, and at intervals.
+/// Whether to measure now: before the first step, after the last, and at intervals.
 bool Trainer::measurement_due() const {
   const std::int64_t interval =
       std::max<std::int64_t>(1, options_.tokens_between_measurements() / options_.tokens_per_step());

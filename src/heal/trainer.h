@@ -31,7 +31,7 @@ struct TrainFiles {
 
 class Trainer {
  public:
-  /// References must outlive it.
+  /// Requires: what references lead to outlives this.
   Trainer(const Model& model, Student& student, HealText& text, const HealOptions& options, TrainFiles files);
 
   /// Trains to the end, from the checkpoint where there is one, and returns the last state (its measurements on the
@@ -77,8 +77,8 @@ class Trainer {
   double seconds_before_ = 0;     // of the runs before this one
 };
 
-/// Of one rank's sequences, those that go through the models at once: as options say, or about 2048 tokens, fewer where
-/// activations would have to be computed again.
+/// Returns how many of one rank's sequences go through the models at once: as options say, or about 2048 tokens, fewer
+/// where activations would have to be computed again.
 int micro_batch_sequences(const HealOptions& options, const Student& student);
 
 }  // namespace layerboost

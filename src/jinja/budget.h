@@ -31,15 +31,15 @@ class Budget {
 /// while no template runs: what a template is given isn't its doing.
 void charge(std::size_t units);
 
-/// As charge(), for a text of so many bytes that is only copied or compared.
+/// Does as charge(), for a text of so many bytes that is only copied or compared.
 void charge_copy(std::size_t bytes);
 
-/// As charge(), for `count` values about to be put into a list; throws TemplateError, too, when there is no memory for
-/// them.
+/// Does as charge(), for `count` values about to be put into a list; throws TemplateError, too, when there is no memory
+/// for them.
 void charge_values(std::size_t count);
 
-/// Memory that is taken as long as this lives, from the budget of the render that it was made in. Must not outlive
-/// that.
+/// Memory that is taken as long as this lives, from the budget of the render that it was made in. Requires: that budget
+/// outlives this.
 class Held {
  public:
   Held();

@@ -36,8 +36,8 @@ class Printed {
 /// One render. A tree is shared by many; an evaluator is used once.
 class Evaluator {
  public:
-  /// `line`: always the line of the template that runs. `globals`: the variables and functions it begins with. Both
-  /// references outlive the evaluator.
+  /// `line`: always the line of the template that runs. `globals`: the variables and functions it begins with.
+  /// Requires: `context` and `line` outlive this.
   Evaluator(Context& context, int& line, std::vector<std::pair<std::string, Value>> globals);
 
   /// The text of `body`. Throws TemplateError.
@@ -47,7 +47,7 @@ class Evaluator {
   enum class Flow { next, break_loop, continue_loop };
   using ScopePointer = std::shared_ptr<Scope>;
 
-  // Statements, in jinja_evaluator.cc. `out` grows by what they print.
+  // Statements, in evaluator.cc. `out` grows by what they print.
   Flow execute(const Body& body, const ScopePointer& scope, Printed& out);
   Flow execute(const Statement& statement, const ScopePointer& scope, Printed& out);
   Flow execute_for(const For& loop, const ScopePointer& scope, Printed& out);
@@ -57,7 +57,7 @@ class Evaluator {
   Value call_macro(const Macro& macro, const ScopePointer& scope, const Arguments& arguments);
   ScopePointer inside(const ScopePointer& scope);
 
-  // Expressions, in jinja_expressions.cc.
+  // Expressions, in expressions.cc.
   Value evaluate(const Expression& expression, const Scope& scope);
   Value evaluate_filtered(const Expression& filters, std::string text, const Scope& scope);
   Arguments evaluate_arguments(const CallArguments& arguments, const Scope& scope);

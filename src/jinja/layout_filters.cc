@@ -9,7 +9,7 @@ namespace layerboost::jinja {
 
 namespace {
 
-// As many lists as asked for, their lengths as equal as can be.
+// Cuts a list into as many as asked for, their lengths as equal as can be.
 Value slice_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("slice", 2, {"slices", "fill_with"});
   const Value* const given = arguments.find(0, "slices");

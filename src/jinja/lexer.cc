@@ -234,7 +234,7 @@ class Lexer {
     advance(end + 1 - at_);
   }
 
-  // As Python reads a literal; escapes that it doesn't know stay.
+  // Replaces a literal's escapes as Python does; those that it doesn't know stay.
   static std::string unescaped(std::string_view text) {
     static constexpr std::string_view simple = "\\'\"abfnrtv", meaning = "\\'\"\a\b\f\n\r\t\v";
     std::string out;

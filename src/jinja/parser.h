@@ -33,7 +33,7 @@ class ExpressionParser {
 
   /// An expression, with "if" and "else" after it unless `conditional` is false.
   Expr parse_expression(bool conditional = true);
-  /// As parse_expression(), but "a, b" makes a list.
+  /// An expression as parse_expression() reads it, but "a, b" makes a list.
   Expr parse_tuple(bool conditional = true);
   /// "| name(...)" any number of times; `value`: nullptr for the text of a block, whose first filter has no "|".
   Expr parse_filters(Expr value);

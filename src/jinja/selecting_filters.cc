@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t item_cost = 64;  // of looking up what is applied to an item, in units of charge()
 
-// As Jinja's filters have it, none is empty too.
+// The items of a value. As in Jinja's filters, none has no items, like all that counts as false.
 std::vector<Value> items_if_any(const Value& value) { return truth(value) ? items_of(value) : std::vector<Value>(); }
 
 Arguments without_first(const Arguments& arguments, std::size_t count) {

@@ -46,7 +46,7 @@ enum class Side { left, right, both };
 std::string_view strip(std::string_view text, Side side, const std::optional<std::string>& characters = {});
 
 enum class LetterCase { lower, upper, title, capitalized, swapped };
-/// By the simple mappings of Unicode (one character for each).
+/// Changes letters by the simple mappings of Unicode (one character for each).
 std::string with_case(std::string_view text, LetterCase form);
 /// str.casefold(): by Unicode's full case folding.
 std::string without_case(std::string_view text);

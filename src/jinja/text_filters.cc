@@ -73,7 +73,7 @@ Value case_filter(Context&, const Value& value, const Arguments& arguments) {
   return Value::text(with_case(to_text(value), form), value.is_markup());
 }
 
-// As Jinja has it: words begin after white space, "-" and opening brackets.
+// Capitalises words. As in Jinja, they begin after white space, "-" and opening brackets.
 Value title_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("title", 0);
   const std::string text = to_text(value);

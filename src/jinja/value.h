@@ -71,7 +71,7 @@ class Value {
   [[nodiscard]] bool is_integer() const { return is(Kind::integer) || is(Kind::boolean); }
   [[nodiscard]] bool is_number() const { return is_integer() || is(Kind::real); }
 
-  // Of this kind only.
+  // Requires of each: the value is of that kind, but where another is named.
   [[nodiscard]] const std::string& undefined_name() const;
   [[nodiscard]] bool as_boolean() const { return std::get<bool>(data_); }
   [[nodiscard]] std::int64_t as_integer() const;  // boolean or integer

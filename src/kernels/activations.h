@@ -23,7 +23,7 @@ class AlignedBuffer {
   T* reserve_as(std::size_t count) {
     return reinterpret_cast<T*>(reserve(count * sizeof(T)));
   }
-  /// For the result of a matrix product: [rows, cols] with its spare rows.
+  /// Memory for the result of a matrix product: [rows, cols] with its spare rows.
   float* reserve_product(std::ptrdiff_t rows, std::ptrdiff_t cols) {
     return reserve_as<float>(static_cast<std::size_t>(rows + spare_rows) * static_cast<std::size_t>(cols));
   }

@@ -179,7 +179,7 @@ class Call {
     return static_cast<std::ptrdiff_t>(rows) * (padded_value_ + 3);
   }
 
-  /// Those of a task without a list: query head n with KV head n / (H / G).
+  /// Adds the heads of a task without a list: query head n with KV head n / (H / G).
   void add_plain_heads(Schedule& schedule) const {
     const int kv_heads = shape_.keys.kv_heads, ratio = shape_.heads / kv_heads;
     LB_CHECK(shape_.heads % kv_heads == 0 && shape_.values.kv_heads == kv_heads);
@@ -222,7 +222,7 @@ class Call {
     }
   }
 
-  /// Of a task of a single tile.
+  /// Cuts the segments of a task of a single tile into ranges, whose results are merged.
   void plan_ranges(const AttentionTask& task, const Band& band, Schedule& schedule,
                    std::ptrdiff_t& partial_floats_used) const {
     cut_into_ranges(task, band.segments, schedule.cuts);

@@ -22,7 +22,7 @@ enum class KvContent { both, keys, values };
 ///   f32:  K [d'][slots],      V [slots][d']
 ///   int8: as bf16, each number a byte; then the scales of the slots' keys [slots] and of their values [slots] in bf16:
 ///         a number is its byte times its slot's scale, the largest of a key or value +-127
-/// A block must be zeroed (clear_kv) before its first use, so that unused slots hold numbers.
+/// Requires: a block is zeroed (clear_kv) before its first use, so that unused slots hold numbers.
 struct KvLayout {
   KvType type = KvType::bf16;
   int kv_heads = 0;   // G
@@ -47,7 +47,7 @@ struct KvLayout {
   }
   [[nodiscard]] std::size_t bytes() const { return head_bytes() * static_cast<std::size_t>(kv_heads); }
 
-  /// Of the part of the block that one head has: head g's begins at g * head_bytes().
+  /// The layout of the part of the block that one head has: head g's begins at g * head_bytes().
   [[nodiscard]] KvLayout of_one_head() const {
     KvLayout one = *this;
     one.kv_heads = 1;
@@ -89,7 +89,7 @@ struct AttentionHead {
 
 /// The queries of one sequence in one step: positions first_position .. first_position + count - 1.
 /// Query i sees a key at position j if j <= i, and i - j < window or window == 0 or the segment is pinned.
-/// Every query must see at least one key. Segments must not show one position twice.
+/// Requires: every query sees at least one key, and segments show no position twice.
 struct AttentionTask {
   const float* q = nullptr;  // [count, H, d]
   float* out = nullptr;      // [count, A, d of the values], A the number of heads of attention

@@ -30,7 +30,7 @@ struct Places {
   [[nodiscard]] std::size_t value(std::size_t slot, std::size_t j) const {
     return padded_key * slots + (pairs ? (slot / 2 * padded_value + j) * 2 + slot % 2 : slot * padded_value + j);
   }
-  /// Of int8: where the scale of a slot's key lies, and that of its value, in bytes.
+  /// Where, in a block of int8, the scale of a slot's key lies, and that of its value, in bytes.
   [[nodiscard]] std::size_t key_scale(std::size_t slot) const { return (padded_key + padded_value) * slots + 2 * slot; }
   [[nodiscard]] std::size_t value_scale(std::size_t slot) const { return key_scale(value_scales + slot); }
 };

@@ -1,5 +1,5 @@
 // Attention beyond pairs of keys and values: blocks of either, heads as a list, heads that see different parts of a
-// text, and the weights themselves. On every level that this machine has, against its definition in double.
+// sequence, and the weights themselves. On every level that this machine has, against its definition in double.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ std::vector<float> normal(std::ptrdiff_t n, unsigned seed, float spread = 1.0f) 
   return values;
 }
 
-/// Some positions of a text that lie in one block.
+/// Some positions of a sequence that lie in one block.
 struct Part {
   int slots, count, first_position;
   bool pinned = false;
@@ -40,10 +40,10 @@ std::vector<Part> parts_of(int length) {
   return parts;
 }
 
-/// Keys and values of a text, the same numbers however they are kept.
-class Text {
+/// Keys and values of a sequence, the same numbers however they are kept.
+class Sequence {
  public:
-  Text(int length, int kv_heads, int key_size, int value_size)
+  Sequence(int length, int kv_heads, int key_size, int value_size)
       : kv_heads_(kv_heads),
         key_size_(key_size),
         value_size_(value_size),
@@ -67,9 +67,9 @@ class Text {
     return segments;
   }
 
-  /// From this KV head on, as if it were the first of a text's.
-  Text from_head(int head) const {
-    Text part = *this;
+  /// From this KV head on, as if it were the first of a sequence's.
+  Sequence from_head(int head) const {
+    Sequence part = *this;
     part.first_head_ = head;
     part.blocks_.clear();
     return part;
@@ -103,7 +103,7 @@ struct Results {
   bool operator==(const Results&) const = default;
 };
 
-/// Queries at the last `count` positions of a text of `length`.
+/// Queries at the last `count` positions of a sequence of `length`.
 struct Queries {
   int length, count, window = 0;
 };
@@ -198,12 +198,12 @@ TEST_P(AttentionHeads, BlocksOfKeysAndOfValuesGiveWhatPairsGive) {
   for (const int d : {64, 50}) {
     for (const Queries& queries : many_queries()) {
       SCOPED_TRACE(testing::Message() << d << ": " << queries.count << " of " << queries.length);
-      Text text(queries.length, 3, d, d);
+      Sequence sequence(queries.length, 3, d, d);
       const std::vector<Part> parts = parts_of(queries.length);
       const KvLayout both = pairs(3, d), only_keys = keys(3, d), only_values = values(3, d);
-      const Results expected = results(shape(both, both, 9), queries, text.segments(both, both, parts));
+      const Results expected = results(shape(both, both, 9), queries, sequence.segments(both, both, parts));
       const auto got = [&](const KvLayout& keys, const KvLayout& values) {
-        return results(shape(keys, values, 9), queries, text.segments(keys, values, parts));
+        return results(shape(keys, values, 9), queries, sequence.segments(keys, values, parts));
       };
       EXPECT_EQ(got(only_keys, only_values), expected);
       EXPECT_EQ(got(both, only_values), expected) << "another layer's pairs for their keys";
@@ -217,13 +217,13 @@ TEST_P(AttentionHeads, KeysAndValuesOfDifferentSizes) {
   for (const auto& [key_size, value_size] : sizes) {
     for (const Queries& queries : many_queries()) {
       SCOPED_TRACE(testing::Message() << key_size << ", " << value_size << ": " << queries.count);
-      Text text(queries.length, 2, key_size, value_size);
+      Sequence sequence(queries.length, 2, key_size, value_size);
       const std::vector<Part> parts = parts_of(queries.length);
       const KvLayout both = pairs(2, key_size, value_size), only_keys = keys(2, key_size),
                      only_values = values(2, value_size);
-      const std::vector<KvSegment> together = text.segments(both, both, parts);
+      const std::vector<KvSegment> together = sequence.segments(both, both, parts);
       expect_right(shape(both, both, 4), queries, together);
-      EXPECT_EQ(results(shape(only_keys, only_values, 4), queries, text.segments(only_keys, only_values, parts)),
+      EXPECT_EQ(results(shape(only_keys, only_values, 4), queries, sequence.segments(only_keys, only_values, parts)),
                 results(shape(both, both, 4), queries, together));
     }
   }
@@ -235,9 +235,9 @@ TEST_P(AttentionHeads, APermutedListPermutesTheResults) {
   for (const int n : {4, 0, 5, 2, 1, 3}) list.push_back({n, n / 3, n / 3, {}});
   for (const Queries& queries : many_queries()) {
     SCOPED_TRACE(testing::Message() << queries.count << " of " << queries.length);
-    Text text(queries.length, 2, d, d);
+    Sequence sequence(queries.length, 2, d, d);
     const KvLayout both = pairs(2, d);
-    const std::vector<KvSegment> segments = text.segments(both, both, parts_of(queries.length));
+    const std::vector<KvSegment> segments = sequence.segments(both, both, parts_of(queries.length));
     const Results plain = results(shape(both, both, heads), queries, segments);
     const Results listed = results(shape(both, both, heads), queries, segments, list);
     const auto expect_permuted = [&](const std::vector<float>& got, const std::vector<float>& expected) {
@@ -261,7 +261,7 @@ TEST_P(AttentionHeads, AListMayRepeatHeadsAndLeaveSomeOut) {
   for (const Queries& queries : many_queries()) {
     SCOPED_TRACE(testing::Message() << queries.count << " of " << queries.length);
     const std::vector<Part> parts = parts_of(queries.length);
-    Text one(queries.length, 2, 16, 48), other(queries.length, 3, 16, 48);
+    Sequence one(queries.length, 2, 16, 48), other(queries.length, 3, 16, 48);
     const KvLayout own_keys = keys(2, 16), own_values = values(3, 48);
     std::vector<KvSegment> segments = one.segments(own_keys, own_keys, parts);
     const std::vector<KvSegment> beside = other.segments(own_values, own_values, parts);
@@ -270,7 +270,7 @@ TEST_P(AttentionHeads, AListMayRepeatHeadsAndLeaveSomeOut) {
   }
 }
 
-TEST_P(AttentionHeads, HeadsMaySeeDifferentPartsOfAText) {
+TEST_P(AttentionHeads, HeadsMaySeeDifferentPartsOfASequence) {
   // KV head 0 sees everything, the others the sinks and the last page or two, which they keep in blocks of their own.
   constexpr int heads = 6, d = 32;
   const KvLayout all_heads = pairs(3, d), one_head = pairs(1, d);
@@ -279,25 +279,25 @@ TEST_P(AttentionHeads, HeadsMaySeeDifferentPartsOfAText) {
     const std::vector<Part> whole = parts_of(queries.length);
     std::vector<Part> rest = {whole.front()};
     rest.insert(rest.end(), whole.end() - 2, whole.end());
-    Text text(queries.length, 3, d, d);
+    Sequence sequence(queries.length, 3, d, d);
     std::vector<std::vector<KvSegment>> own;
-    std::vector<Text> kept;
+    std::vector<Sequence> kept;
     for (int g = 0; g < 3; ++g)
-      own.push_back(kept.emplace_back(text.from_head(g)).segments(one_head, one_head, g == 0 ? whole : rest));
+      own.push_back(kept.emplace_back(sequence.from_head(g)).segments(one_head, one_head, g == 0 ? whole : rest));
     std::vector<AttentionHead> list;
     for (int n = 0; n < heads; ++n) list.push_back({n, 0, 0, own[at(n / 2)]});
     expect_right(shape(one_head, one_head, heads), queries, {}, list);
 
     const Results got = results(shape(one_head, one_head, heads), queries, {}, list);
     const AttentionShape plain = shape(all_heads, all_heads, heads);
-    const Results everything = results(plain, queries, text.segments(all_heads, all_heads, whole));
-    const Results little = results(plain, queries, text.segments(all_heads, all_heads, rest));
+    const Results everything = results(plain, queries, sequence.segments(all_heads, all_heads, whole));
+    const Results little = results(plain, queries, sequence.segments(all_heads, all_heads, rest));
     for (std::size_t i = 0; i < got.out.size(); ++i)
       ASSERT_EQ(got.out[i], (i / d % heads < 2 ? everything : little).out[i]) << i;
     // Heads without segments of their own see the task's.
     std::vector<AttentionHead> mixed;
-    const std::vector<KvSegment> shared = text.segments(all_heads, all_heads, whole);
-    const std::vector<KvSegment> narrow = text.segments(all_heads, all_heads, rest);
+    const std::vector<KvSegment> shared = sequence.segments(all_heads, all_heads, whole);
+    const std::vector<KvSegment> narrow = sequence.segments(all_heads, all_heads, rest);
     for (int n = 0; n < heads; ++n) {
       mixed.push_back({n, n / 2, n / 2, {}});
       if (n >= 2) mixed.back().segments = narrow;
@@ -309,17 +309,17 @@ TEST_P(AttentionHeads, HeadsMaySeeDifferentPartsOfAText) {
 TEST_P(AttentionHeads, WeightsAreTheReferences) {
   for (const Queries& queries : many_queries()) {
     SCOPED_TRACE(testing::Message() << queries.count << " of " << queries.length << ", window " << queries.window);
-    Text text(queries.length, 3, 64, 64);
+    Sequence sequence(queries.length, 3, 64, 64);
     const KvLayout both = pairs(3, 64);
-    expect_right(shape(both, both, 9), queries, text.segments(both, both, parts_of(queries.length)));
+    expect_right(shape(both, both, 9), queries, sequence.segments(both, both, parts_of(queries.length)));
   }
 }
 
 TEST_P(AttentionHeads, TasksOfOneCallMayHaveDifferentLists) {
   constexpr int heads = 4, d = 16, length = 700;
-  Text text(length, 2, d, d);
+  Sequence sequence(length, 2, d, d);
   const KvLayout both = pairs(2, d);
-  const std::vector<KvSegment> segments = text.segments(both, both, parts_of(length));
+  const std::vector<KvSegment> segments = sequence.segments(both, both, parts_of(length));
   const std::vector<float> q = normal(heads * d, 3);
   const std::vector<AttentionHead> reversed = {{3, 1, 1, {}}, {2, 1, 1, {}}, {1, 0, 0, {}}, {0, 0, 0, {}}};
   const std::vector<AttentionHead> one = {{2, 1, 1, {}}};

@@ -12,7 +12,7 @@ namespace {
 constexpr int tile = 64;
 constexpr float log2_e = 1.44269504088896341F;
 
-/// One KV head of one text.
+/// One KV head of one sequence.
 class KeyHead {
  public:
   /// k [length, d], tokens `stride` floats apart.
@@ -69,9 +69,9 @@ void training_maxima(const TrainingAttention& shape, const float* q, const float
   const std::ptrdiff_t q_stride = static_cast<std::ptrdiff_t>(shape.heads) * d;
   const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
-  for (int text = 0; text < shape.sequences; ++text) {
+  for (int sequence = 0; sequence < shape.sequences; ++sequence) {
     for (int kv_head = 0; kv_head < shape.kv_heads; ++kv_head) {
-      const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(text) * shape.length;
+      const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(sequence) * shape.length;
       const KeyHead head(shape, k + (row * shape.kv_heads + kv_head) * d,
                          static_cast<std::ptrdiff_t>(shape.kv_heads) * d, threads.mine());
       for (int first = 0; first < shape.length; first += tile) {

@@ -38,7 +38,7 @@ Gathered gather(const AttentionShape& shape, std::span<const KvSegment> segments
   return all;
 }
 
-/// Of [n, heads, d]: numbers [d] of entry j and one head.
+/// Returns the d numbers of entry j and one head in an array [n, heads, d].
 const double* numbers(const std::vector<double>& all, std::size_t j, int heads, int head, int d) {
   return all.data() +
          (j * static_cast<std::size_t>(heads) + static_cast<std::size_t>(head)) * static_cast<std::size_t>(d);

@@ -370,8 +370,8 @@ TEST_P(Attention, NumberOfThreadsAndBatchChangeNothing) {
 }
 
 TEST_P(Attention, WhatComesLaterChangesNothing) {
-  // The same tokens in a chunk, with what follows them in their page, and one by one, as texts are cut in one way or
-  // another: to the bit.
+  // The same tokens in a chunk, with what follows them in their page, and one by one, as sequences are cut in one way
+  // or another: to the bit.
   Random random(15);
   const KvLayout shape = layout(1, 64);
   constexpr int heads = 3, length = 200, asked = 60;

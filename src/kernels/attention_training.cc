@@ -15,12 +15,12 @@ namespace layerboost {
 namespace {
 
 constexpr int page_slots = 64;
-// With fewer texts' KV heads than this, the query heads of each are items of their own, so that threads share the work
-// evenly.
+// With fewer sequences' KV heads than this, the query heads of each are items of their own, so that threads share the
+// work evenly.
 constexpr int enough_items = 16;
 
-/// Keys and values of all texts in the pages that the serving kernel reads: for each text a page of sinks, if any, and
-/// pages of the positions behind them.
+/// Keys and values of all sequences in the pages that the serving kernel reads: for each sequence a page of sinks, if
+/// any, and pages of the positions behind them.
 class Pages {
  public:
   Pages(const TrainingAttention& shape, const float* k, const float* v, KernelScratch& scratch)
@@ -28,52 +28,53 @@ class Pages {
     const int behind = std::max(0, shape.length - shape.sinks);
     pages_ = (behind + page_slots - 1) / page_slots;
     sink_layout_ = layout((shape.sinks + 15) / 16 * 16);
-    text_bytes_ = static_cast<std::size_t>(pages_) * layout().bytes() + sink_layout_.bytes();
-    memory_ = frame_.take<std::byte>(text_bytes_ * static_cast<std::size_t>(shape.sequences));
+    sequence_bytes_ = static_cast<std::size_t>(pages_) * layout().bytes() + sink_layout_.bytes();
+    memory_ = frame_.take<std::byte>(sequence_bytes_ * static_cast<std::size_t>(shape.sequences));
     const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(static)
-    for (int text = 0; text < shape.sequences; ++text)
-      for (int page = -1; page < pages_; ++page) fill(text, page, k, v, threads.mine());
+    for (int sequence = 0; sequence < shape.sequences; ++sequence)
+      for (int page = -1; page < pages_; ++page) fill(sequence, page, k, v, threads.mine());
   }
 
   [[nodiscard]] KvLayout layout(int slots = page_slots) const {
     return {shape_.bf16 ? KvType::bf16 : KvType::f32, shape_.kv_heads, shape_.head_size, slots};
   }
 
-  /// The segments that queries first .. last of a text may see; with `everything`, whatever their window.
-  void add_segments(int text, int first, int last, bool everything, std::vector<KvSegment>& segments) const {
+  /// The segments that queries first .. last of a sequence may see; with `everything`, whatever their window.
+  void add_segments(int sequence, int first, int last, bool everything, std::vector<KvSegment>& segments) const {
     const int low = shape_.window == 0 || everything ? 0 : std::max(0, first - shape_.window + 1);
     if (shape_.sinks > 0)
-      segments.push_back({page(text, -1), sink_layout_.slots, std::min(shape_.sinks, shape_.length), 0, nullptr, true});
+      segments.push_back(
+          {page(sequence, -1), sink_layout_.slots, std::min(shape_.sinks, shape_.length), 0, nullptr, true});
     for (int p = std::max(0, low - shape_.sinks) / page_slots; p < pages_; ++p) {
       const int position = shape_.sinks + p * page_slots;
       if (position > last) break;
-      segments.push_back(
-          {page(text, p), page_slots, std::min(page_slots, shape_.length - position), position, nullptr, everything});
+      segments.push_back({page(sequence, p), page_slots, std::min(page_slots, shape_.length - position), position,
+                          nullptr, everything});
     }
   }
 
  private:
-  [[nodiscard]] std::byte* page(int text, int number) const {
-    std::byte* const first = memory_ + text_bytes_ * static_cast<std::size_t>(text);
+  [[nodiscard]] std::byte* page(int sequence, int number) const {
+    std::byte* const first = memory_ + sequence_bytes_ * static_cast<std::size_t>(sequence);
     return number < 0 ? first : first + sink_layout_.bytes() + static_cast<std::size_t>(number) * layout().bytes();
   }
 
-  void fill(int text, int number, const float* k, const float* v, ScratchStack& scratch) const {
+  void fill(int sequence, int number, const float* k, const float* v, ScratchStack& scratch) const {
     const int position = number < 0 ? 0 : shape_.sinks + number * page_slots;
     const int count = std::min(number < 0 ? shape_.sinks : page_slots, shape_.length - position);
     const KvLayout own = number < 0 ? sink_layout_ : layout();
-    if (count < own.slots || own.padded_key() > own.head_size) clear_kv(own, page(text, number));
+    if (count < own.slots || own.padded_key() > own.head_size) clear_kv(own, page(sequence, number));
     const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(shape_.kv_heads) * shape_.head_size;
-    const std::ptrdiff_t offset = (static_cast<std::ptrdiff_t>(text) * shape_.length + position) * stride;
-    store_kv(own, page(text, number), 0, count, k + offset, v + offset, stride, scratch);
+    const std::ptrdiff_t offset = (static_cast<std::ptrdiff_t>(sequence) * shape_.length + position) * stride;
+    store_kv(own, page(sequence, number), 0, count, k + offset, v + offset, stride, scratch);
   }
 
   const TrainingAttention& shape_;
   ScratchStack::Frame frame_;
   int pages_ = 0;
   KvLayout sink_layout_;
-  std::size_t text_bytes_ = 0;
+  std::size_t sequence_bytes_ = 0;
   std::byte* memory_ = nullptr;
 };
 
@@ -103,15 +104,15 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
   std::vector<std::vector<KvSegment>> segments;
   std::vector<std::vector<AttentionHead>> heads;  // where shape.full isn't empty
   std::vector<AttentionTask> tasks;
-  for (int text = 0; text < shape.sequences; ++text) {
+  for (int sequence = 0; sequence < shape.sequences; ++sequence) {
     for (int first = 0; first < shape.length; first += page_slots) {
       const int count = std::min(page_slots, shape.length - first);
-      const std::ptrdiff_t row = (static_cast<std::ptrdiff_t>(text) * shape.length + first) * shape.heads;
-      pages.add_segments(text, first, first + count - 1, false, segments.emplace_back());
+      const std::ptrdiff_t row = (static_cast<std::ptrdiff_t>(sequence) * shape.length + first) * shape.heads;
+      pages.add_segments(sequence, first, first + count - 1, false, segments.emplace_back());
       tasks.push_back({q + row * shape.head_size, out + row * shape.head_size, count, first, shape.window,
                        segments.back(), log_sums + row, nullptr});
       if (shape.full == 0) continue;
-      pages.add_segments(text, first, first + count - 1, true, segments.emplace_back());
+      pages.add_segments(sequence, first, first + count - 1, true, segments.emplace_back());
       tasks.back().heads = heads.emplace_back(heads_of(shape, segments.back()));
     }
   }
@@ -133,9 +134,9 @@ void training_attention_backward(const TrainingAttention& shape, const float* q,
   const auto& kernel = kernels().attention_training;
   const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
-  for (int text = 0; text < shape.sequences; ++text) {
+  for (int sequence = 0; sequence < shape.sequences; ++sequence) {
     for (int head = 0; head < shape.heads; head += heads) {
-      const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(text) * length;
+      const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(sequence) * length;
       const std::ptrdiff_t query = (first * shape.heads + head) * d, key = (first * shape.kv_heads + head / ratio) * d,
                            part = (first * shape.heads + static_cast<std::ptrdiff_t>(head) * length) * d;
       ScratchStack::Frame item(threads.mine());

@@ -9,8 +9,9 @@
 
 namespace layerboost {
 
-/// `sequences` texts of `length` tokens each, one after another; N = sequences * length rows.
-/// Query i of a text sees key j if j <= i, and i - j < window or window == 0 or j < sinks or its KV head is in `full`.
+/// `sequences` of `length` tokens each, one after another; N = sequences * length rows.
+/// Query i of a sequence sees key j if j <= i, and i - j < window or window == 0 or j < sinks or its KV head is in
+/// `full`.
 struct TrainingAttention {
   int sequences = 0, length = 0;
   int heads = 0, kv_heads = 0, head_size = 0;  // H, G, d (even); query head n uses KV head n / (H / G)

@@ -26,15 +26,16 @@ struct Inputs {
 Doubles definition(const TrainingAttention& s, const Inputs& in, Doubles* log_sums = nullptr) {
   const int d = s.head_size;
   Doubles out(in.q.size());
-  for (int text = 0; text < s.sequences; ++text)
+  for (int sequence = 0; sequence < s.sequences; ++sequence)
     for (int i = 0; i < s.length; ++i)
       for (int head = 0; head < s.heads; ++head) {
-        const auto row = static_cast<std::size_t>((text * s.length + i) * s.heads + head);
+        const auto row = static_cast<std::size_t>((sequence * s.length + i) * s.heads + head);
         const bool full = has_head(s.full, head / (s.heads / s.kv_heads));
         double total = 0;
         for (int j = 0; j <= i; ++j) {
           if (!(full || s.window == 0 || i - j < s.window || j < s.sinks)) continue;
-          const auto key = static_cast<std::size_t>((text * s.length + j) * s.kv_heads + head / (s.heads / s.kv_heads));
+          const auto key =
+              static_cast<std::size_t>((sequence * s.length + j) * s.kv_heads + head / (s.heads / s.kv_heads));
           double score = 0;
           for (std::size_t c = 0; c < static_cast<std::size_t>(d); ++c)
             score += in.q[row * static_cast<std::size_t>(d) + c] * in.k[key * static_cast<std::size_t>(d) + c];
@@ -107,11 +108,11 @@ struct Case {
   Doubles dout;
 };
 
-Case make_case(int texts, int length, int heads, int kv_heads, int d, int window, int sinks, bool bf16,
+Case make_case(int sequences, int length, int heads, int kv_heads, int d, int window, int sinks, bool bf16,
                HeadSet full = 0) {
   std::mt19937 engine(static_cast<unsigned>(length * 31 + window));
-  TrainingAttention s{texts, length, heads, kv_heads, d, window, sinks, 1 / std::sqrt(static_cast<float>(d)),
-                      bf16,  full};
+  TrainingAttention s{sequences, length, heads, kv_heads, d, window, sinks, 1 / std::sqrt(static_cast<float>(d)),
+                      bf16,      full};
   const std::ptrdiff_t q = s.rows() * heads * d, kv = s.rows() * kv_heads * d;
   return {s, {normal(q, engine), normal(kv, engine), normal(kv, engine)}, normal(q, engine)};
 }
@@ -125,17 +126,17 @@ class TrainingAttentionTest : public testing::TestWithParam<Isa> {
   void TearDown() override { use_isa(best_isa()); }
 };
 
-const std::vector<std::array<int, 8>> shapes = {  // texts, length, H, G, d, window, sinks, full
+const std::vector<std::array<int, 8>> shapes = {  // sequences, length, H, G, d, window, sinks, full
     {1, 1, 2, 1, 8, 0, 0, 0},        {2, 13, 6, 2, 8, 0, 0, 0},       {1, 70, 3, 1, 16, 0, 0, 0},
     {1, 150, 2, 1, 6, 20, 0, 0},     {2, 90, 4, 4, 8, 7, 3, 0},       {1, 200, 2, 1, 8, 64, 70, 0},
     {9, 40, 4, 2, 10, 16, 40, 0},    {1, 140, 1, 1, 64, 1, 5, 0},     {2, 90, 4, 4, 8, 7, 3, 0b1010},
     {1, 150, 6, 3, 6, 20, 0, 0b100}, {9, 140, 4, 2, 10, 16, 70, 0b01}};
 
 TEST_P(TrainingAttentionTest, IsTheDefinitionAndItsGradient) {
-  for (const auto& [texts, length, heads, kv_heads, d, window, sinks, full] : shapes) {
+  for (const auto& [sequences, length, heads, kv_heads, d, window, sinks, full] : shapes) {
     for (const bool bf16 : {false, true}) {
       SCOPED_TRACE(testing::Message() << "length " << length << " window " << window << (bf16 ? " bf16" : " f32"));
-      Case c = make_case(texts, length, heads, kv_heads, d, window, sinks, bf16, static_cast<HeadSet>(full));
+      Case c = make_case(sequences, length, heads, kv_heads, d, window, sinks, bf16, static_cast<HeadSet>(full));
       const Gradients got = run(c.shape, c.in, c.dout);
       const double tolerance = bf16 ? 4e-2 : 2e-5;
       Doubles log_sums;
@@ -184,18 +185,19 @@ TEST_P(TrainingAttentionTest, LogSumsHaveGradients) {
 }
 
 TEST_P(TrainingAttentionTest, FindsTheLargestScores) {
-  for (const auto& [texts, length, heads, kv_heads, d, window, sinks, full] : shapes) {
+  for (const auto& [sequences, length, heads, kv_heads, d, window, sinks, full] : shapes) {
     if (full != 0) continue;
-    const Case c = make_case(texts, length, heads, kv_heads, d, window, sinks, false);
+    const Case c = make_case(sequences, length, heads, kv_heads, d, window, sinks, false);
     const TrainingAttention& s = c.shape;
     std::vector<float> maxima(static_cast<std::size_t>(s.rows() * heads)), keys(maxima.size());
     training_maxima(s, floats(c.in.q).data(), floats(c.in.k).data(), maxima.data(), keys.data(), test::scratch());
     for (std::size_t row = 0; row < maxima.size(); ++row) {
       const int head = static_cast<int>(row) % heads, i = static_cast<int>(row) / heads % length,
-                text = static_cast<int>(row) / heads / length;
+                sequence = static_cast<int>(row) / heads / length;
       const auto width = static_cast<std::size_t>(s.head_size);
       const auto score = [&](int j) {
-        const auto key = static_cast<std::size_t>((text * s.length + j) * s.kv_heads + head / (s.heads / s.kv_heads));
+        const auto key =
+            static_cast<std::size_t>((sequence * s.length + j) * s.kv_heads + head / (s.heads / s.kv_heads));
         double sum = 0;
         for (std::size_t n = 0; n < width; ++n) sum += c.in.q[row * width + n] * c.in.k[key * width + n];
         return sum * static_cast<double>(s.scale) / std::log(2.0);

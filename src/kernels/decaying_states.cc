@@ -183,7 +183,7 @@ class BackwardFading : public Fading {
   }
 
   /// A prepared chunk, from the last to the first. `states`: those before it, after the first token's gate.
-  /// dlogs[s] [count, d]: the gradient of the sum of all log gates up to each token, of the whole text.
+  /// dlogs[s] [count, d]: the gradient of the sum of all log gates up to each token, of the whole sequence.
   void backward(const float* states, const float* dout, std::ptrdiff_t dout_stride, float* const* dlogs) {
     for (int r = 0; r < heads_.heads; ++r)
       for (int t = 0; t < count_; ++t) {
@@ -238,7 +238,7 @@ class BackwardFading : public Fading {
     multiply_small(count_, width_, d_, v_, width_, turned_, width_, dk_, width_, true);
   }
 
-  /// Of Q' and K' to those of q, k, w_s and the gates.
+  /// Makes of the gradients of Q' and K' (dq_, dk_) those of q, k, w_s and the gates.
   void add_gradients(int s, float* dlogs) const {
     double dweight = 0;
     for (int t = 0; t < count_; ++t) {

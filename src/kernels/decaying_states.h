@@ -47,7 +47,7 @@ struct DecayingGradients {
   double* weights = nullptr;  // [states]
 };
 
-/// The gradients for dout [count, R, d] of a text from its beginning (no state before).
+/// The gradients for dout [count, R, d] of a sequence from its beginning (no state before).
 void decaying_states_backward(const DecayingHeads& heads, const float* dout, std::ptrdiff_t dout_stride,
                               const DecayingGradients& gradients, ScratchStack& scratch);
 

@@ -6,13 +6,13 @@
 
 namespace layerboost {
 
-/// The kernels of one level. Calling them on a machine below it is an illegal instruction.
+/// The kernels of one level. Requires: they are called only where the CPU has that level.
 const Kernels& kernels_of(Isa isa);
 
 /// The kernels in use: those of best_isa() unless use_isa() has said otherwise.
 const Kernels& kernels();
 
-/// Makes kernels() return those of `isa` from now on; for tests. Not while kernels run.
+/// Makes kernels() return those of `isa` from now on; for tests. Requires: no kernel is running.
 void use_isa(Isa isa);
 
 }  // namespace layerboost

@@ -3,8 +3,8 @@
 
 namespace layerboost {
 
-/// sums [texts * length, G, d] += for each KV head the sum over its R query heads, in order, of parts
-/// [texts, H, length, d]. On all threads.
-void add_head_parts(const float* parts, int texts, int length, int heads, int kv_heads, int head_size, float* sums);
+/// sums [sequences * length, G, d] += for each KV head the sum over its R query heads, in order, of parts
+/// [sequences, H, length, d]. On all threads.
+void add_head_parts(const float* parts, int sequences, int length, int heads, int kv_heads, int head_size, float* sums);
 
 }  // namespace layerboost

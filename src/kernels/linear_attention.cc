@@ -199,7 +199,7 @@ class BackwardHead : public Head {
   }
 
   /// A chunk that was prepared, given the state before it; from the last chunk to the first. dlogs [count]: the
-  /// gradient of the cumulative log decay at each token (of the whole text).
+  /// gradient of the cumulative log decay at each token (of the whole sequence).
   void backward(int first, const float* state, const float* dsums, std::ptrdiff_t dsums_stride, const float* dtotals,
                 std::ptrdiff_t dtotals_stride, float* dlogs) {
     copy_rows(dsums, dsums_stride, chunk_.count, sizes_.d, sizes_.width, dsums_);

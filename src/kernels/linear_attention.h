@@ -39,7 +39,7 @@ struct LinearGradients {
   float* log_decay = nullptr;  // [count]; nullptr without decay
 };
 
-/// The gradients for dsums [count, d] and dtotals [count] of a text from its beginning (no state before).
+/// The gradients for dsums [count, d] and dtotals [count] of a sequence from its beginning (no state before).
 void linear_attention_backward(const LinearHead& head, const float* dsums, std::ptrdiff_t dsums_stride,
                                const float* dtotals, std::ptrdiff_t dtotals_stride, const LinearGradients& gradients,
                                ScratchStack& scratch);

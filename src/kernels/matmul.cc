@@ -192,6 +192,7 @@ Product PackedMatrix::multiply(const Activations& x, float* y, KernelScratch& sc
       {DNNL_ARG_WEIGHTS, memory(impl_->layout, engine(), impl_->packed.get())},
       {DNNL_ARG_DST, memory({{rows, impl_->out}, memory::data_type::f32, memory::format_tag::ab}, engine(), y)},
       {DNNL_ARG_SCRATCHPAD, memory(scratchpad_layout, engine(), frame.take<std::byte>(scratchpad_layout.get_size()))}};
+  // oneDNN only reads the scales, but takes memory as void* for inputs, too: hence the const_cast.
   if (impl_->precision == Precision::int8)
     arguments[DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1] =
         memory(scale_layout(impl_->out), engine(), const_cast<float*>(impl_->channel_scales.data()));

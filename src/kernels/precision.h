@@ -4,7 +4,7 @@
 
 namespace layerboost {
 
-/// As users write it: "f32", "bf16", "int8".
+/// The word that users write: "f32", "bf16", "int8".
 constexpr const char* name_of(Precision precision) {
   switch (precision) {
     case Precision::f32:

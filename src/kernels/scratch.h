@@ -72,7 +72,7 @@ class KernelScratch {
     const std::vector<std::unique_ptr<ScratchStack>>& stacks_;
   };
 
-  /// For the region that the owner's thread is about to begin, as large as that may be.
+  /// The stacks for the region that the owner's thread is about to begin, as large as that may be.
   [[nodiscard]] Threads threads();
 
   /// The owner's own; in a region that it begins, also that of thread 0.

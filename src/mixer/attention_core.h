@@ -9,7 +9,7 @@ namespace layerboost {
 /// The attention of a mixer's window (kind softmax: all positions), of no rows yet.
 TrainingAttention attention_shape(const Config& config, Precision precision, const MixerSpec& spec);
 
-/// As SoftmaxMixer and WindowMixer. Keeps the log-sum-exp of each query's scores: saved [N, H].
+/// The training side of SoftmaxMixer and WindowMixer. Keeps the log-sum-exp of each query's scores: saved [N, H].
 class AttentionCore final : public MixerCore {
  public:
   AttentionCore(const Config& config, Precision precision, const MixerSpec& spec)

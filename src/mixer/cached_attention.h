@@ -20,6 +20,7 @@ class CachedAttention : public DescribedMixer {
   }
   [[nodiscard]] std::size_t cache_bytes(int length) const final { return cache_.bytes(length); }
   void reserve(LayerCache& cache, int length) const final { cache_.reserve(cache, length); }
+  [[nodiscard]] std::size_t finished_bytes(int length) const final { return cache_.finished_bytes(length); }
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const final {
     return cache_.bytes_to_copy(cache, length);
   }

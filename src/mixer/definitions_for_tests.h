@@ -14,7 +14,7 @@ namespace layerboost::test {
 
 using Doubles = std::vector<double>;
 
-/// As CoreInputs, of one text.
+/// The CoreInputs of one sequence.
 struct DefinitionInputs {
   int length = 0;
   Doubles x, q_plain, k_plain, q, k, v;

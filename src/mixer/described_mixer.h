@@ -16,7 +16,8 @@ class DescribedMixer : public Mixer {
   [[nodiscard]] std::string name() const final { return to_string(spec_); }
   [[nodiscard]] bool has_attention() const final { return descriptor_.weights == AttentionParts::all; }
   [[nodiscard]] std::optional<CacheAccount> account() const final { return descriptor_.account; }
-  /// All blocks that somebody else holds: right for mixers that before long write to each of theirs.
+  // Right for mixers that before long write to each of their blocks: nothing is finished, and all is copied.
+  [[nodiscard]] std::size_t finished_bytes(int /*length*/) const override { return 0; }
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const override;
   /// Nothing: a kind that keeps keys and values says where.
   [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,

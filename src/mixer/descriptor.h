@@ -1,5 +1,9 @@
-// All that the rest of the program needs to know of a kind of mixer. Each kind has one descriptor, in the files of its
-// own name; planner, cost model, caches, healing, export and report read it and know no kind by name.
+// All that the rest of the program needs to know of a kind of mixer. Each kind has one MixerDescriptor, in the files of
+// its own name, and mixer/kinds.h lists them all; planner, cost model, caches, healing, export and report read
+// descriptors and know no kind by name. A plan has for each layer a MixerSpec (mixer/spec.h), a kind and its numbers,
+// written "window:64+4". Of a spec the descriptor makes the serving side (Mixer) and the training side (MixerCore), and
+// says which weights it uses, what it costs and keeps, and how it is drawn and described. Descriptors are constants:
+// they know nothing of a particular model or sequence, whose mixers a MixerSet makes and keeps (mixer/mixers.h).
 #pragma once
 
 #include <cstddef>
@@ -31,7 +35,7 @@ struct CostLaw {
 
 /// What exported models say of the kind.
 struct ExportWords {
-  const char* layer_type;  // in Hugging Face's "layer_types": for what it keeps of a text
+  const char* layer_type;  // in Hugging Face's "layer_types": for what it keeps of a sequence
   const char* meaning;     // in the model card, after the mixer's written form
 };
 
@@ -73,7 +77,7 @@ struct MixerDescriptor {
   /// Its parameters are a linear map of the layer's normalised input, weight [D, D] and bias [D], which analysis fits,
   /// plans name a file of, and healing leaves as they are.
   bool fitted_map;
-  /// Whether it can take over what another kind kept of a text: Mixer::fold().
+  /// Whether it can take over what another kind kept of a sequence: Mixer::fold().
   bool (*folds)(const MixerSpec& spec);
 
   /// The serving mixer. parameters: as parameter_shapes() says.

@@ -86,7 +86,7 @@ AttentionBlock::SeeTile DualStateMixer::see_tile(const Parts& parts, KernelScrat
   };
 }
 
-/// Those that read k.
+/// Fills parts.log_gates where gates read k. Where they read x, see_tile() has done it.
 void DualStateMixer::find_gates(const Parts& parts, KernelScratch& scratch) const {
   if (parts.z != nullptr) return;
   dual_state_log_gates(block_.config(), spec(), parameters_, {parts.rows, nullptr, parts.k}, parts.log_gates, scratch);

@@ -26,8 +26,9 @@ class DualStateMixer final : public DescribedMixer {
   void forward(const MixerRows& rows, Workspace& workspace) const override;
   [[nodiscard]] std::size_t cache_bytes(int length) const override;
   void reserve(LayerCache& cache, int length) const override;
-  /// The states that the keys and values of all positions give, exact up to the rounding of `from`'s cache. Where it
-  /// has lost some, there is no telling how far the others have faded. Of gates on x texts without positions only.
+  /// Makes the states that the keys and values of all positions give, exact up to the rounding of `from`'s cache. False
+  /// where that has lost some, for there is no telling how far the others have faded. Gates on x read inputs that
+  /// nobody keeps: with them only caches without positions are taken over.
   [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override;
 
  private:

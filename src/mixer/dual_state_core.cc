@@ -31,10 +31,10 @@ std::size_t DualStateCore::saved_floats(const CoreBatch& batch) const {
   return gate_floats(batch) + static_cast<std::size_t>(before);
 }
 
-DecayingHeads DualStateCore::heads_of(const CoreInputs& inputs, const float* log_gates, int text, int head) const {
+DecayingHeads DualStateCore::heads_of(const CoreInputs& inputs, const float* log_gates, int sequence, int head) const {
   const int d = config_.head_size;
-  const std::ptrdiff_t row = std::ptrdiff_t{text} * inputs.batch.length, q = config_.q_size(), kv = config_.kv_size(),
-                       key = row * kv + std::ptrdiff_t{head} * d;
+  const std::ptrdiff_t row = std::ptrdiff_t{sequence} * inputs.batch.length, q = config_.q_size(),
+                       kv = config_.kv_size(), key = row * kv + std::ptrdiff_t{head} * d;
   DecayingHeads heads;
   heads.count = inputs.batch.length;
   heads.head_size = d;
@@ -63,9 +63,9 @@ void DualStateCore::forward(const CoreInputs& inputs, float* out, float* saved, 
   float* const before = norm.empty() ? out : saved + gate_floats(batch);
   const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
-  for (int text = 0; text < batch.sequences; ++text) {
+  for (int sequence = 0; sequence < batch.sequences; ++sequence) {
     for (int head = 0; head < config_.kv_heads; ++head) {
-      const DecayingHeads heads = heads_of(inputs, log_gates, text, head);
+      const DecayingHeads heads = heads_of(inputs, log_gates, sequence, head);
       ScratchStack::Frame frame(threads.mine());
       const std::size_t size = decaying_state_floats(heads.head_size, heads.states);
       float* const state = frame.take<float>(size);
@@ -123,13 +123,13 @@ void DualStateCore::backward(const CoreInputs& inputs, const float* /*out*/, con
   float* const dlog_gates = outer.take<float>(gate_floats(batch));
   std::fill_n(dlog_gates, gate_floats(batch), 0.0F);
   const auto parts = static_cast<std::size_t>(batch.sequences * config_.kv_heads * most_states);
-  double* const dweights = outer.take<double>(parts);  // by text and head first: then no order of threads matters
+  double* const dweights = outer.take<double>(parts);  // by sequence and head first: then no order of threads matters
   std::fill_n(dweights, parts, 0.0);
   const KernelScratch::Threads threads = scratch.threads();
 #pragma omp parallel for collapse(2) schedule(dynamic)
-  for (int text = 0; text < batch.sequences; ++text) {
+  for (int sequence = 0; sequence < batch.sequences; ++sequence) {
     for (int head = 0; head < config_.kv_heads; ++head) {
-      const DecayingHeads heads = heads_of(inputs, log_gates, text, head);
+      const DecayingHeads heads = heads_of(inputs, log_gates, sequence, head);
       const std::ptrdiff_t query = heads.q - inputs.q_plain, key = heads.k - inputs.k_plain;
       DecayingGradients own = {gradients.q_plain + query,
                                gradients.k_plain + key,
@@ -139,7 +139,7 @@ void DualStateCore::backward(const CoreInputs& inputs, const float* /*out*/, con
                                kv,
                                {},
                                kv,
-                               dweights + (text * config_.kv_heads + head) * most_states};
+                               dweights + (sequence * config_.kv_heads + head) * most_states};
       for (int s = 0; s < states; ++s) own.log_gates[s] = dlog_gates + s * rows * kv + key;
       decaying_states_backward(heads, dout + query, q, own, threads.mine());
     }

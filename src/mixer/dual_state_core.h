@@ -27,7 +27,7 @@ class DualStateCore final : public MixerCore {
  private:
   [[nodiscard]] DualStateParameters<const float> own() const { return {config_, spec_, parameters_}; }
   [[nodiscard]] std::size_t gate_floats(const CoreBatch& batch) const;
-  [[nodiscard]] DecayingHeads heads_of(const CoreInputs& inputs, const float* log_gates, int text, int head) const;
+  [[nodiscard]] DecayingHeads heads_of(const CoreInputs& inputs, const float* log_gates, int sequence, int head) const;
   void backward_norm(const float* before, const float* dout, std::ptrdiff_t heads, float* dbefore,
                      std::span<float> dnorm) const;
 

@@ -32,7 +32,7 @@ class Gates {
   [[nodiscard]] std::ptrdiff_t matrix_at(int g) const { return on_x ? g * d : std::ptrdiff_t{g} * d * d; }
   [[nodiscard]] std::ptrdiff_t matrix_stride() const { return on_x ? std::ptrdiff_t{G} * d : d; }
   [[nodiscard]] const float* bias(int s, int g) const { return own.biases[s].data() + std::ptrdiff_t{g} * d; }
-  /// Of log gates and their gradients.
+  /// Returns where the d log gates of one state, row and KV head begin, and where their gradients do.
   [[nodiscard]] std::ptrdiff_t gate_at(int s, std::ptrdiff_t row, int g) const {
     return ((std::ptrdiff_t{s} * from_.rows + row) * G + g) * d;
   }

@@ -1,4 +1,4 @@
-// A mixer that takes over what another one of its layer has kept goes on as if it had read the text itself.
+// A mixer that takes over what another one of its layer has kept goes on as if it had read the sequence itself.
 #include <cmath>
 
 #include "mixer/descriptor.h"

@@ -172,7 +172,7 @@ namespace {
 // A gate of 0.993: half of what was written is left after a hundred positions.
 constexpr float initial_gate_bias = 5;
 
-/// In the order of GatedParameters.
+/// The tensors of the kind's parameters, in the order of GatedParameters.
 std::vector<ParameterShape> gated_shapes(const Config& config, const MixerSpec& /*spec*/) {
   const std::int64_t D = config.hidden, H = config.heads;
   std::vector<ParameterShape> shapes = feature_shapes(config);

@@ -25,7 +25,7 @@ class GatedMixer final : public DescribedMixer {
   void reserve(LayerCache& cache, int length) const override;
   [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,
                                                 int head) const override;
-  /// Of texts without positions only: the state is made of inputs that nobody keeps.
+  /// Takes over only caches without positions: the state is made of inputs that nobody keeps.
   [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override;
 
  private:

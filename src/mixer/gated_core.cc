@@ -18,7 +18,7 @@ float dot(const float* a, const float* b, std::ptrdiff_t n) {
 
 }  // namespace
 
-/// What forward leaves: [N, H] twice, [N, H, d] twice, [texts, H, length].
+/// What forward leaves: [N, H] twice, [N, H, d] twice, [sequences, H, length].
 template <typename Float>
 struct GatedCore::Saved {
   Float *log_sums, *totals, *window_out, *sums, *log_decays;
@@ -47,7 +47,7 @@ TrainingAttention GatedCore::window(const CoreBatch& batch) const {
   return shape;
 }
 
-LinearTexts GatedCore::linear(const CoreInputs& inputs, const float* log_decays) const {
+LinearSequences GatedCore::linear(const CoreInputs& inputs, const float* log_decays) const {
   const GatedParameters<const float> parameters = own();
   return {inputs.batch,
           window_.heads,
@@ -64,7 +64,7 @@ LinearTexts GatedCore::linear(const CoreInputs& inputs, const float* log_decays)
           log_decays};
 }
 
-/// log_decays [texts, H, length]
+/// log_decays [sequences, H, length]
 void GatedCore::make_log_decays(const CoreInputs& inputs, float* log_decays) const {
   const GatedParameters<const float> parameters = own();
   const std::ptrdiff_t D = config_.hidden, length = inputs.batch.length, H = window_.heads;
@@ -83,7 +83,7 @@ void GatedCore::forward(const CoreInputs& inputs, float* out, float* memory, Ker
   const GatedParameters<const float> parameters = own();
   training_attention(window(inputs.batch), inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums, scratch);
   make_log_decays(inputs, saved.log_decays);
-  linear_texts(linear(inputs, saved.log_decays), saved.sums, saved.totals, scratch);
+  linear_sequences(linear(inputs, saved.log_decays), saved.sums, saved.totals, scratch);
 #pragma omp parallel for schedule(static)
   for (std::ptrdiff_t at = 0; at < heads; ++at) {
     const auto head = static_cast<std::size_t>(at % window_.heads);
@@ -127,10 +127,10 @@ void GatedCore::backward(const CoreInputs& inputs, const float* /*out*/, const f
   }
   training_attention_backward(window(inputs.batch), inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums,
                               dwindow, gradients.q, gradients.k, gradients.v, dlog_sums, scratch);
-  linear_texts_backward(linear(inputs, saved.log_decays), dsums, dtotals,
-                        {gradients.q_plain, gradients.k_plain, gradients.v, dparameters.q_features.data(),
-                         dparameters.k_features.data(), dlog_decays},
-                        scratch);
+  linear_sequences_backward(linear(inputs, saved.log_decays), dsums, dtotals,
+                            {gradients.q_plain, gradients.k_plain, gradients.v, dparameters.q_features.data(),
+                             dparameters.k_features.data(), dlog_decays},
+                            scratch);
   backward_gates(inputs, saved.log_decays, dlog_decays, gradients, dparameters);
 
   for (int head = 0; head < window_.heads; ++head) {

@@ -5,7 +5,7 @@
 
 #include "kernels/attention_training.h"
 #include "mixer/gated_parameters.h"
-#include "mixer/linear_texts.h"
+#include "mixer/linear_sequences.h"
 #include "mixer/training.h"
 
 namespace layerboost {
@@ -31,7 +31,7 @@ class GatedCore final : public MixerCore {
   struct Saved;
   [[nodiscard]] TrainingAttention window(const CoreBatch& batch) const;
   [[nodiscard]] GatedParameters<const float> own() const { return {config_, parameters_}; }
-  [[nodiscard]] LinearTexts linear(const CoreInputs& inputs, const float* log_decays) const;
+  [[nodiscard]] LinearSequences linear(const CoreInputs& inputs, const float* log_decays) const;
   void make_log_decays(const CoreInputs& inputs, float* log_decays) const;
   void backward_gates(const CoreInputs& inputs, const float* log_decays, float* dlog_decays,
                       const CoreGradients& gradients, const GatedParameters<float>& dparameters) const;

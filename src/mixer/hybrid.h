@@ -16,7 +16,7 @@ namespace layerboost {
 /// where o^window_i is softmax attention over P_i, W_i = sum_{P_i} e^(s_ij - c_i), r = e^window_weight per head: the
 /// ratio gamma / lambda of LoLCATs, which has gamma = sigmoid(a) and lambda = 1, or 1 - gamma (then window_weight = a).
 /// Features are per query head, also where heads share keys.
-/// The cache: a state of fixed size (H times linear_state_floats(), f32, there once the text is longer than w + s),
+/// The cache: a state of fixed size (H times linear_state_floats(), f32, there once the sequence is longer than w + s),
 /// then a WindowCache. A position enters the state when it leaves the ring.
 class HybridMixer final : public DescribedMixer {
  public:

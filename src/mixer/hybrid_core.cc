@@ -51,7 +51,7 @@ TrainingAttention HybridCore::window(const CoreBatch& batch) const {
   return shape;
 }
 
-LinearTexts HybridCore::linear(const CoreInputs& inputs) const {
+LinearSequences HybridCore::linear(const CoreInputs& inputs) const {
   const std::ptrdiff_t map = std::ptrdiff_t{window_.heads} * window_.head_size * map_size_;
   return {inputs.batch, window_.heads,  window_.kv_heads,   window_.head_size,
           map_size_,    window_.window, window_.sinks,      inputs.q,
@@ -72,7 +72,7 @@ void HybridCore::forward(const CoreInputs& inputs, float* out, float* memory, Ke
   const TrainingAttention shape = window(inputs.batch);
   training_attention(shape, inputs.q, inputs.k, inputs.v, saved.window_out, saved.log_sums, scratch);
   training_maxima(shape, inputs.q, inputs.k, saved.maxima, saved.largest_keys, scratch);
-  linear_texts(linear(inputs), out, saved.totals, scratch);
+  linear_sequences(linear(inputs), out, saved.totals, scratch);
 #pragma omp parallel for schedule(static)
   for (std::ptrdiff_t at = 0; at < heads; ++at) {
     const bool alone = saved.totals[at] == 0;  // nothing behind the window
@@ -111,8 +111,8 @@ void HybridCore::backward(const CoreInputs& inputs, const float* out, const floa
 
   float* const dparameters = parameter_gradients.data();
   const std::ptrdiff_t map = std::ptrdiff_t{window_.heads} * d * map_size_;
-  linear_texts_backward(linear(inputs), dsums, dtotals,
-                        {gradients.q, gradients.k, gradients.v, dparameters, dparameters + map, nullptr}, scratch);
+  linear_sequences_backward(linear(inputs), dsums, dtotals,
+                            {gradients.q, gradients.k, gradients.v, dparameters, dparameters + map, nullptr}, scratch);
   for (int head = 0; head < window_.heads; ++head) {
     double sum = 0;
     for (std::ptrdiff_t at = head; at < heads; at += window_.heads) sum += static_cast<double>(dlog_sums[at]);
@@ -126,12 +126,12 @@ void HybridCore::add_to_largest(const CoreInputs& inputs, const Saved<const floa
   const std::ptrdiff_t d = window_.head_size, H = window_.heads, G = window_.kv_heads, ratio = H / G;
   const std::ptrdiff_t length = inputs.batch.length;
 #pragma omp parallel for collapse(2) schedule(static)
-  for (std::ptrdiff_t text = 0; text < inputs.batch.sequences; ++text) {
+  for (std::ptrdiff_t sequence = 0; sequence < inputs.batch.sequences; ++sequence) {
     for (std::ptrdiff_t kv_head = 0; kv_head < G; ++kv_head) {
       for (std::ptrdiff_t i = 0; i < length; ++i) {
         for (std::ptrdiff_t r = 0; r < ratio; ++r) {
-          const std::ptrdiff_t at = (text * length + i) * H + kv_head * ratio + r;
-          const std::ptrdiff_t key = text * length + static_cast<std::ptrdiff_t>(saved.largest_keys[at]);
+          const std::ptrdiff_t at = (sequence * length + i) * H + kv_head * ratio + r;
+          const std::ptrdiff_t key = sequence * length + static_cast<std::ptrdiff_t>(saved.largest_keys[at]);
           const std::ptrdiff_t k = (key * G + kv_head) * d;
           const float slope = -dlog_sums[at] * window_.scale;
           for (std::ptrdiff_t c = 0; c < d; ++c) {

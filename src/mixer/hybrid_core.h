@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/attention_training.h"
-#include "mixer/linear_texts.h"
+#include "mixer/linear_sequences.h"
 #include "mixer/training.h"
 
 namespace layerboost {
@@ -28,7 +28,7 @@ class HybridCore final : public MixerCore {
   template <typename Float>
   struct Saved;
   [[nodiscard]] TrainingAttention window(const CoreBatch& batch) const;
-  [[nodiscard]] LinearTexts linear(const CoreInputs& inputs) const;
+  [[nodiscard]] LinearSequences linear(const CoreInputs& inputs) const;
   [[nodiscard]] float factor(std::ptrdiff_t at, const Saved<const float>& saved) const;
   void add_to_largest(const CoreInputs& inputs, const Saved<const float>& saved, const float* dlog_sums,
                       const CoreGradients& gradients) const;

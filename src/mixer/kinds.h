@@ -6,7 +6,7 @@
 
 namespace layerboost {
 
-/// From the most to the least that a layer keeps of a text; plans and analyses list mixers in this order.
+/// From the most to the least that a layer keeps of a sequence; plans and analyses list mixers in this order.
 enum class MixerKind { softmax, window, hybrid, gated, dual_state, map, none };
 
 struct MixerDescriptor;

@@ -13,16 +13,16 @@
 
 namespace layerboost {
 
-/// By layer and kind: what mixers have in place of the layer's projections.
+/// The projections that mixers have in place of their layer's, by layer and kind.
 using MixerProjections = std::map<std::pair<int, MixerKind>, OwnProjections>;
 
 /// Makes and keeps mixers of one model: one object per layer and spec, made on first use. Sequences of several sets of
 /// a model can share steps.
 class MixerSet {
  public:
-  /// `model` must outlive the set. `parameters`: of mixers that have some. Kinds that learn start from
-  /// initial_parameters() where they have none here. kv: see AttentionBlock. `projections`: in the model's precision,
-  /// for kinds that have attention.
+  /// `parameters`: of mixers that have some. Kinds that learn start from initial_parameters() where they have none
+  /// here. kv: see AttentionBlock. `projections`: in the model's precision. Requires: `model` outlives this;
+  /// `projections` are of kinds that use all of a layer's attention.
   explicit MixerSet(const Model& model, MixerParameters parameters = {}, KvType kv = KvType::bf16,
                     MixerProjections projections = {});
 
@@ -32,7 +32,7 @@ class MixerSet {
   /// The mixers of a whole plan, `specs` [L]; the list lives as long as the set.
   const MixerList& list(const std::vector<MixerSpec>& specs);
 
-  /// Adds or replaces the parameters of a layer's mixer of some kind, before such a mixer is made.
+  /// Adds or replaces the parameters of a layer's mixers of some kind. Requires: no such mixer has been made yet.
   void set_parameters(int layer, MixerKind kind, std::vector<float> values);
 
   /// The same of its projections.

@@ -1,5 +1,5 @@
-// What must hold of every mixer: results don't depend on how a text is cut or on what else is in the batch, and memory
-// is what is promised.
+// What must hold of every mixer: results don't depend on how a sequence is cut or on what else is in the batch, and
+// memory is what is promised.
 #include "mixer/mixers.h"
 
 #include <unistd.h>
@@ -75,44 +75,44 @@ TEST(MixersOfFourHeads, AnyCutGivesTheSame) {
 }
 
 TEST_F(Mixers, AnyCompanyGivesTheSame) {
-  // Four texts under different plans share each step, cut at different places.
-  struct Text {
+  // Four sequences under different plans share each step, cut at different places.
+  struct Input {
     std::vector<TokenId> tokens;
     const MixerList* list;
     std::vector<int> cuts;
     std::vector<float> last;  // hidden state of the last token
   };
-  std::vector<Text> texts = {{random_tokens(100, 96, 2), &mixers_.list(plans()[0]), {40, 59, 1}, {}},
-                             {random_tokens(90, 96, 3), &mixers_.list(plans()[1]), {1, 88, 1}, {}},
-                             {random_tokens(70, 96, 4), &mixers_.list(plans()[2]), {30, 30, 10}, {}},
-                             {random_tokens(80, 96, 5), &mixers_.list(plans().back()), {9, 70, 1}, {}}};
+  std::vector<Input> inputs = {{random_tokens(100, 96, 2), &mixers_.list(plans()[0]), {40, 59, 1}, {}},
+                               {random_tokens(90, 96, 3), &mixers_.list(plans()[1]), {1, 88, 1}, {}},
+                               {random_tokens(70, 96, 4), &mixers_.list(plans()[2]), {30, 30, 10}, {}},
+                               {random_tokens(80, 96, 5), &mixers_.list(plans().back()), {9, 70, 1}, {}}};
   const auto D = static_cast<std::size_t>(model_->config.hidden);
   CachePools pools;
   Runner runner(*model_);
-  for (Text& text : texts) {
-    Sequence alone(*text.list, pools);
-    const BatchItem item{&alone, text.tokens};
+  for (Input& input : inputs) {
+    Sequence alone(*input.list, pools);
+    const BatchItem item{&alone, input.tokens};
     const float* const hidden = runner.forward({&item, 1});
-    text.last.assign(hidden + (text.tokens.size() - 1) * D, hidden + text.tokens.size() * D);
+    input.last.assign(hidden + (input.tokens.size() - 1) * D, hidden + input.tokens.size() * D);
   }
   std::vector<Sequence> sequences;
-  for (const Text& text : texts) sequences.emplace_back(*text.list, pools);
+  for (const Input& input : inputs) sequences.emplace_back(*input.list, pools);
   for (std::size_t step = 0; step < 3; ++step) {
     std::vector<BatchItem> items;
     std::vector<std::size_t> ends;
     std::size_t rows = 0;
-    for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
       const auto begin = static_cast<std::size_t>(sequences[i].length());
       items.push_back(
           {&sequences[i],
-           std::span<const TokenId>(texts[i].tokens).subspan(begin, static_cast<std::size_t>(texts[i].cuts[step]))});
+           std::span<const TokenId>(inputs[i].tokens).subspan(begin, static_cast<std::size_t>(inputs[i].cuts[step]))});
       rows += items.back().tokens.size();
       ends.push_back(rows);
     }
     const float* const hidden = runner.forward(items);
-    for (std::size_t i = 0; step == 2 && i < texts.size(); ++i)
+    for (std::size_t i = 0; step == 2 && i < inputs.size(); ++i)
       for (std::size_t j = 0; j < D; ++j)
-        ASSERT_NEAR(hidden[(ends[i] - 1) * D + j], texts[i].last[j], 2e-3) << "text " << i;
+        ASSERT_NEAR(hidden[(ends[i] - 1) * D + j], inputs[i].last[j], 2e-3) << "sequence " << i;
   }
 }
 
@@ -263,7 +263,7 @@ TEST_F(Mixers, Bf16IsCloseToF32) {
   }
 }
 
-TEST_F(Mixers, Int8CachesAreCloseToF32HoweverTheTextIsCut) {
+TEST_F(Mixers, Int8CachesAreCloseToF32HoweverTheSequenceIsCut) {
   MixerSet mixers(*model_, random_parameters(model_->config), KvType::int8);
   for (const auto& plan : plans()) {
     const auto distance = [](const std::vector<double>& a, const std::vector<double>& b) {

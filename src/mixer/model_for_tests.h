@@ -58,7 +58,8 @@ inline std::vector<MixerSpec> specs(const std::vector<const char*>& names) {
   return result;
 }
 
-/// Of all layers and kinds. Maps that are small beside their input; features, gates and weights that matter.
+/// Random parameters for all layers and kinds: maps that are small beside their input; features, gates and weights that
+/// matter.
 inline MixerParameters random_parameters(const Config& config) {
   MixerParameters parameters;
   Random random(11);
@@ -77,8 +78,8 @@ inline std::vector<TokenId> random_tokens(int count, int vocab, std::uint64_t se
   return tokens;
 }
 
-/// Log-probability of tokens[i] given those before, for i >= 1 (entry 0 is 0), cutting the text into steps of `chunk`
-/// tokens.
+/// Log-probability of tokens[i] given those before, for i >= 1 (entry 0 is 0), cutting the sequence into steps of
+/// `chunk` tokens.
 inline std::vector<double> token_log_probs(const Model& model, const MixerList& mixers, std::span<const TokenId> tokens,
                                            int chunk) {
   CachePools pools;

@@ -63,6 +63,10 @@ void PageCache::reserve(LayerCache& cache, int length) const {
     cache.blocks.push_back(cache.pools->allocate(layout_.bytes()));
 }
 
+std::size_t PageCache::finished_bytes(int length) const {
+  return static_cast<std::size_t>(length / page_slots) * layout_.bytes();
+}
+
 std::size_t PageCache::bytes_to_copy(const LayerCache& cache, int length) const {
   if (cache.blocks.empty() || length % page_slots == 0) return 0;
   return CachePools::bytes_to_copy(cache.blocks[first_block_ + static_cast<std::size_t>(length / page_slots)]);

@@ -1,4 +1,5 @@
-// The keys and values of all positions of a text: what softmax keeps in all KV heads, and a window in its full ones.
+// The keys and values of all positions of a sequence: what softmax keeps in all KV heads, and a window in its full
+// ones.
 #pragma once
 
 #include <optional>
@@ -8,10 +9,10 @@
 
 namespace layerboost {
 
-/// In a layer's cache from block `first_block` on: pages of 64 positions, allocated as the text reaches them.
+/// In a layer's cache from block `first_block` on: pages of 64 positions, allocated as the sequence reaches them.
 class PageCache {
  public:
-  /// heads: the KV heads that are kept; empty: all. `block` must outlive it.
+  /// heads: the KV heads that are kept; empty: all. Requires: `block` outlives this.
   explicit PageCache(const AttentionBlock& block, std::size_t first_block = 0, std::vector<int> heads = {});
 
   [[nodiscard]] std::size_t first_block() const { return first_block_; }
@@ -25,13 +26,15 @@ class PageCache {
   /// All that the span's queries may see. pinned: they do so whatever their window.
   void add_segments(const MixerSpan& span, bool pinned, std::vector<KvSegment>& segments) const;
 
-  /// As that of Mixer. index: of the head in `heads`.
+  /// Returns what Mixer::place_of() does, for one of the heads that are kept: number `index` of `heads`.
   [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position, int index) const;
 
   /// Bytes kept of `length` positions.
   [[nodiscard]] std::size_t bytes(int length) const;
   /// Allocates those that `cache` doesn't have; its first `first_block` blocks are there already.
   void reserve(LayerCache& cache, int length) const;
+  /// Bytes of the pages that `length` positions fill.
+  [[nodiscard]] std::size_t finished_bytes(int length) const;
   /// Bytes that reading on copies: the last page, if somebody else holds it and it has room.
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const;
 

@@ -12,7 +12,7 @@
 
 namespace layerboost {
 
-/// By layer and kind, flat: the tensors of parameter_shapes() one after another.
+/// The parameters of mixers, by layer and kind: flat, the tensors of parameter_shapes() one after another.
 using MixerParameters = std::map<std::pair<int, MixerKind>, std::vector<float>>;
 
 struct ParameterShape {

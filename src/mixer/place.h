@@ -8,10 +8,10 @@ namespace layerboost {
 
 /// The layer that a serving mixer is made for.
 struct MixerPlace {
-  const Model& model;  // must outlive the mixer
+  const Model& model;  // Requires: it outlives the mixer
   int layer;
   KvType kv = KvType::bf16;             // see AttentionBlock
-  const OwnProjections* own = nullptr;  // used in place of the layer's, where it has some; must outlive the mixer
+  const OwnProjections* own = nullptr;  // in place of the layer's, where it has some. Requires: it outlives the mixer
 
   [[nodiscard]] const LayerWeights& weights() const { return model.weights.layers[static_cast<std::size_t>(layer)]; }
 };

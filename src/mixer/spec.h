@@ -16,11 +16,10 @@ namespace layerboost {
 /// Some of a kind's named variants, a bit for each in the order of MixerDescriptor::variants.
 using VariantSet = std::uint8_t;
 
-/// Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks), "window:64+4/full:0,2" (the same, but
-/// KV heads 0 and 2 keep all positions), "dual_state:x+norm" (with two of its variants), "map", ...: the kind's
-/// descriptor has the grammar. The numbers of all kinds
-/// stand side by side, those that a kind doesn't have being 0, so that specs are compared, ordered and used as keys as
-/// the plain values that they are.
+/// Written "softmax", "window:64+4" (w = 64 recent positions and s = 4 sinks), "window:64+4/full:0,2" (the same, but KV
+/// heads 0 and 2 keep all positions), "dual_state:x+norm" (with two of its variants), "map", ...: the kind's descriptor
+/// has the grammar. The numbers of all kinds stand side by side, those that a kind doesn't have being 0, so that specs
+/// are compared, ordered and used as keys as the plain values that they are.
 struct MixerSpec {
   MixerKind kind = MixerKind::softmax;
   int window = 0;    // w

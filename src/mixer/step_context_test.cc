@@ -20,6 +20,7 @@ class Borrowing final : public Mixer {
   [[nodiscard]] bool has_attention() const override { return true; }
   [[nodiscard]] std::span<const int> sources() const override { return sources_; }
   [[nodiscard]] std::optional<CacheAccount> account() const override { return CacheAccount::softmax; }
+  [[nodiscard]] std::size_t finished_bytes(int /*length*/) const override { return 0; }
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& /*cache*/, int /*length*/) const override { return 0; }
   [[nodiscard]] std::size_t cache_bytes(int length) const override {
     return static_cast<std::size_t>((length + page_slots - 1) / page_slots) * layout().bytes();
@@ -92,6 +93,7 @@ class Watched final : public Mixer {
   [[nodiscard]] bool has_attention() const override { return mixer_.has_attention(); }
   [[nodiscard]] std::span<const int> sources() const override { return mixer_.sources(); }
   [[nodiscard]] std::optional<CacheAccount> account() const override { return mixer_.account(); }
+  [[nodiscard]] std::size_t finished_bytes(int length) const override { return mixer_.finished_bytes(length); }
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const override {
     return mixer_.bytes_to_copy(cache, length);
   }
@@ -203,7 +205,7 @@ TEST_F(Step, AnyCutGivesTheSame) {
 }
 
 TEST_F(Step, AnyCompanyGivesTheSame) {
-  // Rows of the borrowing texts lie between others', whose layers 1 and 3 are others.
+  // Rows of the borrowing sequences lie between others', whose layers 1 and 3 are others.
   const Borrowing from_first(*model_, 2, 0);
   const MixerList one = borrowing();
   MixerList other = mixers_.list(specs({"softmax", "window:16+3", "none", "softmax"}));
@@ -213,29 +215,30 @@ TEST_F(Step, AnyCompanyGivesTheSame) {
   const auto last_row = [&](const float* hidden, std::size_t row) {
     return std::vector<float>(hidden + (row - 1) * hidden_size(), hidden + row * hidden_size());
   };
-  std::vector<std::vector<TokenId>> texts;
+  std::vector<std::vector<TokenId>> tokens;
   std::vector<std::vector<float>> alone;
   std::vector<Sequence> sequences;
   for (const MixerList* const list : lists) {
-    texts.push_back(random_tokens(90 + static_cast<int>(texts.size()), 96, 5 + texts.size()));
+    tokens.push_back(random_tokens(90 + static_cast<int>(tokens.size()), 96, 5 + tokens.size()));
     Sequence sequence(*list, pools_);
-    const BatchItem item{&sequence, texts.back()};
-    alone.push_back(last_row(runner_.forward({&item, 1}), texts.back().size()));
+    const BatchItem item{&sequence, tokens.back()};
+    alone.push_back(last_row(runner_.forward({&item, 1}), tokens.back().size()));
     sequences.emplace_back(*list, pools_);
   }
   for (const std::size_t end : {40U, 41U, 0U}) {
     std::vector<BatchItem> items;
     std::size_t rows = 0;
     std::vector<std::size_t> ends;
-    for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
       const auto begin = static_cast<std::size_t>(sequences[i].length());
-      items.push_back({&sequences[i], std::span(texts[i]).subspan(begin, (end == 0 ? texts[i].size() : end) - begin)});
+      items.push_back(
+          {&sequences[i], std::span(tokens[i]).subspan(begin, (end == 0 ? tokens[i].size() : end) - begin)});
       ends.push_back(rows += items.back().tokens.size());
     }
     const float* const hidden = runner_.forward(items);
-    for (std::size_t i = 0; end == 0 && i < texts.size(); ++i) {
+    for (std::size_t i = 0; end == 0 && i < tokens.size(); ++i) {
       const std::vector<float> got = last_row(hidden, ends[i]);
-      for (std::size_t j = 0; j < got.size(); ++j) ASSERT_NEAR(got[j], alone[i][j], 2e-3) << "text " << i;
+      for (std::size_t j = 0; j < got.size(); ++j) ASSERT_NEAR(got[j], alone[i][j], 2e-3) << "sequence " << i;
     }
   }
 }

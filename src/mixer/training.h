@@ -1,5 +1,5 @@
-// The training side of a mixer: what lies between the projections, forward over whole texts and backward. The product
-// of the output with Wo, RoPE and what comes before it belong to the trainer.
+// The training side of a mixer: what lies between the projections, forward over whole sequences and backward. The
+// product of the output with Wo, RoPE and what comes before it belong to the trainer.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@
 
 namespace layerboost {
 
-/// `sequences` texts of `length` tokens each, one after another, positions 0 .. length-1; N = sequences * length rows.
+/// `sequences` of `length` tokens each, one after another, positions 0 .. length-1; N = sequences * length
+/// rows.
 struct CoreBatch {
   int sequences = 0, length = 0;
 

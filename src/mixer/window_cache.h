@@ -11,12 +11,12 @@
 namespace layerboost {
 
 /// In a layer's cache from block `first_block` on: a block of s sinks (positions 0 .. s-1), if any, and a ring of w
-/// (position p >= s in slot (p - s) mod w) in pages of 64 slots, allocated as the text reaches them. With full heads,
-/// sinks and ring are those of the other heads, the ring has places for all of its pages from the first position on
-/// (empty until the text reaches them), and behind them lie the full heads' pages.
+/// (position p >= s in slot (p - s) mod w) in pages of 64 slots, allocated as the sequence reaches them. With full
+/// heads, sinks and ring are those of the other heads, the ring has places for all of its pages from the first position
+/// on (empty until the sequence reaches them), and behind them lie the full heads' pages.
 class WindowCache {
  public:
-  /// full: the KV heads that keep everything. `block` must outlive it.
+  /// full: the KV heads that keep everything. Requires: `block` outlives this.
   WindowCache(const AttentionBlock& block, int window, int sinks, std::size_t first_block = 0, HeadSet full = 0);
 
   /// Fills projected.output with each query's softmax attention over its window and the sinks, and keeps the new keys
@@ -27,14 +27,18 @@ class WindowCache {
   /// Keys and values [G, d] of a position p >= s that the ring still holds. Requires: no full heads.
   void load(const LayerCache& cache, int position, float* k, float* v) const;
 
-  /// As that of Mixer, for the keys and values of the window and the sinks.
+  /// Returns what Mixer::place_of() does, for all KV heads: those with the window and the sinks, and the full ones.
   [[nodiscard]] std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position, int head) const;
 
   /// Bytes kept of `length` positions.
   [[nodiscard]] std::size_t bytes(int length) const;
   /// Allocates those that `cache` doesn't have; its first `first_block` blocks are there already.
   void reserve(LayerCache& cache, int length) const;
-  /// As that of Mixer: of the sinks, the ring, and the full heads' last page.
+  /// Returns what Mixer::finished_bytes() does: the bytes of the full heads' whole pages.
+  [[nodiscard]] std::size_t finished_bytes(int length) const {
+    return has_full() ? full_pages_->finished_bytes(length) : 0;
+  }
+  /// Returns what Mixer::bytes_to_copy() does, for the sinks, the ring, and the full heads' last page.
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const;
 
  private:

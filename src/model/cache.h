@@ -15,8 +15,8 @@ using Block = std::shared_ptr<std::byte>;
 
 /// Pools of blocks, one for each size in use (pages for softmax, rings for windows, ...). Memory is taken from the
 /// system in slabs that belong to one size, and a pool fills its slabs at low addresses first, so that the others
-/// empty: once empty, release_unused() makes their memory usable for other sizes. Must outlive its blocks. Not
-/// thread-safe.
+/// empty: once empty, release_unused() makes their memory usable for other sizes. Not thread-safe.
+/// Requires: it outlives its blocks.
 class CachePools {
  public:
   CachePools();

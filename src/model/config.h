@@ -31,7 +31,7 @@ struct RopeConfig {
 /// everything in exported models only.
 enum class AttentionParts { all, norm, none };
 
-/// How a model's makers mean its text to be drawn, as far as its files say it (generation_config.json;
+/// How a model's makers mean its text to be sampled, as far as its files say it (generation_config.json;
 /// general.sampling.* in GGUF); not checked. top_k -1 or 0: all tokens.
 struct SamplingDefaults {
   std::optional<double> temperature, top_p, top_k, min_p, repetition_penalty;
@@ -57,7 +57,7 @@ struct Config {
   bool qk_norm = false;                   // qwen3: RMSNorm over d on each head of q and k, before RoPE
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention
-  std::vector<int> eos;      // token ids that end a text
+  std::vector<int> eos;      // token ids that end a sequence
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
   SamplingDefaults sampling;
 

@@ -60,7 +60,8 @@ std::string hugging_face_name(std::string_view name) {
   return std::string(name);
 }
 
-/// Of arch llama, the converter interleaves the rows of q and k; the number of their heads, or 0.
+/// Returns the number of heads whose rows lie interleaved in this tensor, as the converter leaves q and k of arch
+/// llama; 0: none do.
 int interleaved_heads(std::string_view name, const Config& config) {
   if (config.arch != "llama") return 0;
   const auto parts = split_layer_name(name);

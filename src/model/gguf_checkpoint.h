@@ -19,7 +19,7 @@ Config gguf_config(const GgufFile& file);
 /// The tokenizer from `tokenizer.*`. Throws Error unless it is byte-level BPE with a known pre-tokenizer.
 TokenizerData gguf_tokenizer(const GgufFile& file);
 
-/// A model in `bytes`, which must outlive it; `where` begins every message.
+/// A model in `bytes`; `where` begins every message. Requires: `bytes` outlive it.
 std::unique_ptr<Checkpoint> read_gguf(std::span<const std::byte> bytes, const std::string& where);
 
 /// A model in a mapped file.

@@ -27,13 +27,13 @@ struct GgufValue {
 
 class GgufFile {
  public:
-  /// Parses `bytes`, which must outlive the object and all tensors; `where` (the file's name) begins every message.
-  /// Throws Error for anything that isn't a well-formed GGUF file of supported tensor types; allocates no more than a
-  /// small multiple of its size.
+  /// Parses `bytes`; `where` (the file's name) begins every message. Throws Error for anything that isn't a well-formed
+  /// GGUF file of supported tensor types; allocates no more than a small multiple of its size. Requires: `bytes`
+  /// outlive this and all tensors.
   GgufFile(std::span<const std::byte> bytes, std::string where);
 
   [[nodiscard]] const std::string& where() const { return where_; }
-  /// By GGUF's names; shapes outermost first; rope_heads not yet set.
+  /// The tensors by the names that GGUF gives them. Their shapes are outermost first; rope_heads isn't set yet.
   [[nodiscard]] const std::map<std::string, Tensor, std::less<>>& tensors() const { return tensors_; }
 
   [[nodiscard]] bool has(std::string_view key) const { return metadata_.contains(key); }

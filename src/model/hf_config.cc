@@ -38,7 +38,7 @@ SamplingDefaults read_sampling_defaults(const JsonFields& fields) {
   return {number("temperature"), number("top_p"), number("top_k"), number("min_p"), number("repetition_penalty")};
 }
 
-/// Which layers have the sliding window of size `window`.
+/// Returns each layer's sliding window: `window` where it has one, else 0.
 std::vector<int> windows_by_type(const JsonFields& fields, int layers, int window) {
   std::vector<int> windows(static_cast<std::size_t>(layers), 0);
   const SortedJson* types = fields.find("layer_types");

@@ -61,13 +61,13 @@ class Mixer {
  public:
   virtual ~Mixer() = default;
 
-  /// As plans write it, such as "window:64+4".
+  /// The written form, as plans have it, such as "window:64+4".
   [[nodiscard]] virtual std::string name() const = 0;
 
   /// Whether it multiplies by Wq, Wk, Wv and Wo, the layer's or some of its own.
   [[nodiscard]] virtual bool has_attention() const = 0;
 
-  /// Earlier layers whose queries it reads in each step (StepContext). Their mixers must have attention.
+  /// Earlier layers whose queries it reads in each step (StepContext). Requires: their mixers have attention.
   [[nodiscard]] virtual std::span<const int> sources() const { return {}; }
 
   /// hidden[row] += mixer(norm(hidden[row])) for its rows, and every span's cache then holds position + count
@@ -80,6 +80,9 @@ class Mixer {
   /// Bytes that this layer keeps of one sequence of `length` positions, as allocated.
   [[nodiscard]] virtual std::size_t cache_bytes(int length) const = 0;
 
+  /// Those of these bytes that reading on never writes: what forks of one sequence go on sharing.
+  [[nodiscard]] virtual std::size_t finished_bytes(int length) const = 0;
+
   /// The most that is copied when the layer reads on: bytes of blocks of `cache`, which holds `length` positions, that
   /// will be written and that somebody else holds, too.
   [[nodiscard]] virtual std::size_t bytes_to_copy(const LayerCache& cache, int length) const = 0;
@@ -87,22 +90,23 @@ class Mixer {
   /// Allocates those that `cache` doesn't have yet. forward() does so itself.
   virtual void reserve(LayerCache& cache, int length) const = 0;
 
-  /// Where `cache`, which holds `length` positions of a text, has a KV head's key and value of `position`; nothing
+  /// Where `cache`, which holds `length` positions of a sequence, has a KV head's key and value of `position`; nothing
   /// where this mixer keeps none, or no longer.
   [[nodiscard]] virtual std::optional<KvPlace> place_of(const LayerCache& cache, int length, int position,
                                                         int head) const = 0;
 
-  /// Takes over what `from`, another mixer of the same layer, has kept of a text's `length` positions in `cache`: `to`,
-  /// a cache without blocks, then holds what this mixer would have kept of the same keys and values. Keys and values
-  /// are moved bit by bit; a linear state is made of the keys and values that `from` still has. False, and `to` without
-  /// blocks, where what this mixer needs isn't there. Requires: mixers of one model that keep numbers of one type.
+  /// Takes over what `from`, another mixer of the same layer, has kept of a sequence's `length` positions in `cache`:
+  /// `to`, a cache without blocks, then holds what this mixer would have kept of the same keys and values. Keys and
+  /// values are moved bit by bit; a linear state is made of the keys and values that `from` still has. False, and `to`
+  /// without blocks, where what this mixer needs isn't there. Requires: mixers of one model that keep numbers of one
+  /// type.
   [[nodiscard]] virtual bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const = 0;
 };
 
 /// Which mixer each layer uses: [L], not owned.
 struct MixerList : std::vector<const Mixer*> {
   using std::vector<const Mixer*>::vector;
-  const MixerList* partner = nullptr;  // of another model, which reads the same text beside this one; not owned
+  const MixerList* partner = nullptr;  // of another model, which reads the same sequence beside this one; not owned
 };
 
 }  // namespace layerboost

@@ -1,4 +1,9 @@
-// A pretrained model ready to run.
+// A pretrained model ready to run: its shape (Config), its weights packed for one precision (Weights), and its
+// tokenizer. It is made from a Checkpoint, the model as it lies in a GGUF file or a Hugging Face directory;
+// load_model() reads and packs all of it. From then on one set of weights serves everybody: plans, runners and threads
+// share it. A model has no mixers and knows no plan: a MixerSet (mixer/mixers.h) makes its mixers, a Sequence keeps
+// what was read, and a Runner computes. Its files stay open, for those who want the weights once more, until
+// close_files().
 #pragma once
 
 #include <filesystem>
@@ -31,6 +36,7 @@ struct Model {
   [[nodiscard]] RopeTable rope() const;
 
  private:
+  // Mutable because text() is const: it builds the tokenizer for whichever thread asks first, and never again.
   mutable std::once_flag tokenizer_made_;
   mutable std::unique_ptr<const Tokenizer> tokenizer_;
 };

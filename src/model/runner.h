@@ -1,4 +1,10 @@
-// The forward pass: a ragged batch of rows through the layers. One for evaluation, analysis and serving.
+// The forward pass: takes a ragged batch of rows through a model's layers, for evaluation, analysis and serving alike.
+// A BatchItem is a Sequence with the tokens that it reads in this step, a whole prompt or a single one; all items'
+// rows, one after another, are the hidden states [N, D]. A layer adds to them what each sequence's mixer gives and then
+// what the MLP gives, and the sequences' caches of the layer grow by the rows. forward() does it all; embed(),
+// run_layers(), mix() and mlp() are its parts, for who stops between layers. logits() makes scores of the next token
+// from chosen rows. A runner owns memory to compute in and nothing else: it samples nothing, schedules nothing, and
+// keeps nothing of a sequence.
 #pragma once
 
 #include <functional>
@@ -28,7 +34,7 @@ struct LogitsBlock {
 /// Runs steps of one model. Owns scratch memory: one per thread of control.
 class Runner {
  public:
-  /// `model` must outlive the runner.
+  /// Requires: `model` outlives this.
   explicit Runner(const Model& model) : model_(model), workspace_(model.rope()) {}
 
   /// The embeddings of `tokens` into hidden [tokens.size(), D]. Throws Error for an id outside the vocabulary.
@@ -44,15 +50,15 @@ class Runner {
   void mix(std::span<const BatchItem> items, float* hidden, int layer);
   void mlp(float* hidden, int rows, int layer);
 
-  /// embed() and all layers. Returns hidden [N, D], valid until the next call. How a text is cut into steps and what
-  /// else is in the batch doesn't change its rows beyond rounding.
+  /// embed() and all layers. Returns hidden [N, D], valid until the next call. How a sequence is cut into steps and
+  /// what else is in the batch doesn't change its rows beyond rounding.
   const float* forward(std::span<const BatchItem> items);
 
   /// Logits of the named rows of hidden [*, D] (final norm and head), handed over in blocks of at most 64 rows. The
   /// consumer may run rows in parallel; the block is valid during the call.
   void logits(const float* hidden, std::span<const int> rows, const std::function<void(const LogitsBlock&)>& consume);
 
-  /// For observers of the inputs of products.
+  /// The memory that it computes in, for those who observe the inputs of products.
   Workspace& workspace() { return workspace_; }
 
   /// Bytes of scratch memory.

@@ -11,8 +11,8 @@
 
 namespace layerboost {
 
-/// A model of one safetensors file in `bytes`, which must outlive it, with the text of its config.json; it has no
-/// tokenizer. `where` begins every message.
+/// A model of one safetensors file in `bytes`, with the text of its config.json; it has no tokenizer. `where` begins
+/// every message. Requires: `bytes` outlive it.
 std::unique_ptr<Checkpoint> read_safetensors(std::string_view config_json, std::span<const std::byte> bytes,
                                              const std::string& where);
 

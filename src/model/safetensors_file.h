@@ -10,9 +10,9 @@
 
 namespace layerboost {
 
-/// The tensors in `bytes` (which must outlive them) by name. Throws Error, beginning with `where` (the file's name),
-/// unless the header is as the format says, at most 100 MB, every tensor is F32, F16 or BF16, and their data fill the
-/// rest of the file without gaps or overlaps.
+/// The tensors in `bytes` by name. Throws Error, beginning with `where` (the file's name), unless the header is as the
+/// format says, at most 100 MB, every tensor is F32, F16 or BF16, and their data fill the rest of the file without gaps
+/// or overlaps. Requires: `bytes` outlive the tensors.
 std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes, const std::string& where);
 
 /// The file's "__metadata__", texts by key; empty when it has none. Throws Error as parse_safetensors() for a file

@@ -16,8 +16,8 @@ namespace layerboost {
 /// Collects tensors in memory and writes them as one file, in the order in which they were added.
 class SafetensorsWriter {
  public:
-  /// `values` (as many as `shape` asks for) stored as `dtype`, f32 or bf16 (rounded to nearest even). The name must be
-  /// new.
+  /// Adds `values`, stored as `dtype` (bf16 rounds to nearest even). Requires: the name is new, dtype is f32 or bf16,
+  /// and there are as many values as `shape` asks for.
   void add(const std::string& name, const std::vector<std::int64_t>& shape, std::span<const float> values, DType dtype);
 
   /// The file's "__metadata__": texts by key.

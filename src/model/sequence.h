@@ -1,4 +1,4 @@
-// One text being read by a model: which mixers it uses and what their layers keep of it.
+// One sequence being read by a model: which mixers it uses and what their layers keep of it.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ namespace layerboost {
 /// Copying makes a fork: both read on from the same positions, sharing memory until they write.
 class Sequence {
  public:
-  /// `mixers` [L] and `pools` must outlive the sequence.
+  /// Requires: `mixers` [L] and `pools` outlive this.
   Sequence(const MixerList& mixers, CachePools& pools);
   /// Each layer's cache in pools of its own choice; nullptr for mixers that keep nothing.
   using PoolsOf = std::function<CachePools*(const Mixer& mixer)>;
@@ -27,16 +27,16 @@ class Sequence {
   LayerCache& cache(int layer) { return caches_[static_cast<std::size_t>(layer)]; }
   [[nodiscard]] const LayerCache& cache(int layer) const { return caches_[static_cast<std::size_t>(layer)]; }
 
-  /// Goes on with `mixers` [L] of the same model, which must outlive it: where a layer's differs, it takes over what
-  /// the one before has kept (Mixer::fold()), a partner's, too. For a moment there is memory for both. False, and all
-  /// is as it was, where a mixer can't.
+  /// Goes on with `mixers` [L] of the same model: where a layer's differs, it takes over what the one before has kept
+  /// (Mixer::fold()), a partner's, too. For a moment there is memory for both. False, and all is as it was, where a
+  /// mixer can't. Requires: `mixers` outlive this.
   bool fold(const MixerList& mixers, const PoolsOf& pools_of);
   /// Whether it has been folded, or is a fork of such a one: what it keeps depends on where that was, for deeper layers
   /// have read what those before them saw then.
   [[nodiscard]] bool folded() const { return folded_; }
 
-  /// What the mixers' partner keeps of the same text; nullptr without one. Its own model's runner reads for it, before
-  /// this sequence's reads the same tokens.
+  /// What the mixers' partner keeps of the same sequence; nullptr without one. Its own model's runner reads for it,
+  /// before this sequence's reads the same tokens.
   Sequence* partner() { return partner_.empty() ? nullptr : partner_.data(); }
   [[nodiscard]] const Sequence* partner() const { return partner_.empty() ? nullptr : partner_.data(); }
 

@@ -11,9 +11,10 @@ struct ModelWithMixers {
   const MixerList& mixers;
 };
 
-/// What is being evaluated. Not thread-safe: one per thread of control. Sequences made with it must not outlive it.
+/// What is being evaluated. Not thread-safe: one per thread of control. Requires: it outlives the sequences made with
+/// it.
 struct Subject {
-  /// `model` and `mixers` [L] must outlive the subject.
+  /// Requires: `its_model` and `its_mixers` [L] outlive this.
   Subject(const Model& its_model, const MixerList& its_mixers)
       : model(its_model), mixers(its_mixers), runner(its_model) {}
 

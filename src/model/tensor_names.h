@@ -11,7 +11,7 @@
 
 namespace layerboost {
 
-// Of the whole model; the head has a weight of its own only where it isn't tied to the embeddings.
+// Tensors of the whole model. The head has a weight of its own only where it isn't tied to the embeddings.
 inline constexpr const char* embeddings_name = "model.embed_tokens.weight";
 inline constexpr const char* final_norm_name = "model.norm.weight";
 inline constexpr const char* own_head_name = "lm_head.weight";
@@ -33,11 +33,11 @@ std::string layer_tensor_name(int layer, std::string_view rest);
 /// What the names of all that an attention has begin with.
 std::string attention_prefix(int layer);
 
-/// Of a weight matrix.
+/// The shape of a weight matrix, [out, in].
 struct MatrixShape {
   std::int64_t out = 0, in = 0;
 };
-/// Requires: not a norm.
+/// Requires: `part` isn't a norm.
 MatrixShape shape_of(const Config& config, LayerPart part);
 
 /// Calls `visit` with the name and shape of every tensor that a model of this configuration must have, in the order of

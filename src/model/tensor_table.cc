@@ -97,7 +97,7 @@ std::string TensorTable::hash(const Config& config) const {
     digested += bytes.substr(0, sample);
     if (bytes.size() > sample) digested += bytes.substr(std::max(sample, bytes.size() - sample));
   }
-  return "sha256:" + sha256(digested);
+  return content_hash(digested);
 }
 
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,

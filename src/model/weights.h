@@ -39,7 +39,7 @@ class WeightChange {
   [[nodiscard]] virtual std::string hash() const = 0;
 };
 
-/// Of a layer without attention (Config::attention), qkv and o are empty, and so may be mixer_norm.
+/// One layer's weights. Where it has no attention (Config::attention), qkv and o are empty, and mixer_norm may be.
 struct LayerWeights {
   std::vector<float> mixer_norm;       // [D]
   std::vector<float> mixer_smoothing;  // [D] or empty: what mixer_norm has been divided by
@@ -73,7 +73,7 @@ struct Weights {
   std::vector<float> final_norm;                 // [D]
   PackedMatrix head;                             // [V, D]
 
-  /// Of packed matrices.
+  /// Returns the bytes of all packed matrices.
   [[nodiscard]] std::size_t bytes() const;
 };
 

@@ -12,7 +12,7 @@ namespace layerboost::test {
 
 inline void send_event(const StreamingServer::Send& send, const Json& event) { send("data: " + event.dump() + "\n\n"); }
 
-/// As many chunks as tokens are asked for, a millisecond apart, the usage, and the end.
+/// Sends as many chunks as tokens are asked for, a millisecond apart, then the usage, and the end.
 inline void write_text(const StreamingServer::Request& request, const StreamingServer::Send& send) {
   const int tokens = Json::parse(request.body)["max_tokens"];
   send(StreamingServer::stream_head);

@@ -1,4 +1,9 @@
-// HTTP and HTTPS, by libcurl: one request after another, or many at once.
+// An HTTP and HTTPS client, by libcurl: one request after another, or many at once, in one thread. An HttpClient
+// belongs to one server and keeps its connections for later requests. A Request is a GET, or a POST of JSON; its sink
+// takes the answer's bytes as they come, and an HttpOutcome says how it ended and whether asking again may help. get()
+// makes one request and waits for its end. start() begins one under a number of the caller's, and run(), called again
+// and again, moves all of them on. The client never asks twice by itself, and doesn't look into answers: net/hub.h and
+// net/load_client.h do.
 #pragma once
 
 #include <cstdint>
@@ -54,8 +59,8 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// One request, while no other is under way. What the sink throws comes out here. When the user asks to stop, it ends
-  /// at once, incomplete.
+  /// Makes one request and waits for its end. What the sink throws comes out here. When the user asks to stop, it ends
+  /// at once, incomplete. Requires: no other is under way.
   HttpOutcome get(const std::string& path, std::int64_t offset, const Request::Sink& sink);
 
   /// Begins a request. Requires: none of this number is under way; the sink's and the body's data live until it ends.

@@ -80,7 +80,7 @@ class LoadRequest {
  private:
   static constexpr int most_levels = 4096;  // more are no ladder's
 
-  // As vLLM's client has it: each chunk with choices counts, its text may be empty.
+  // Counts as vLLM's client does: each chunk with choices, even if its text is empty.
   void take(std::string_view event) {
     if (event == "[DONE]") return;
     const SortedJson json = json_or_null(event);
@@ -185,7 +185,7 @@ class Load {
 
 namespace {
 
-/// Of all levels, or none.
+/// Returns the perplexity ratio of each level; nothing unless the server tells all of them.
 std::vector<double> perplexity_ratios(const Json& model) {
   std::vector<double> ratios;
   const auto levels = model.find("levels");

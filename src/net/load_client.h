@@ -34,7 +34,7 @@ struct LoadOutcome {
   double start = 0;               // seconds since the load began
   double first = 0, latency = 0;  // seconds from its start to the first and the last chunk of text
   std::vector<double> intervals;  // seconds between neighbouring chunks
-  // The levels of the server's ladder that the text began and ended with, if the server says; -1: it doesn't.
+  // The levels of the server's ladder that the sequence began and ended with, if the server says; -1: it doesn't.
   int first_level = -1, level = -1;
 };
 
@@ -75,11 +75,11 @@ LoadResult run_load_at(const LoadTarget& target, const std::vector<std::string>&
 /// Below it are, as a rule, control tokens and single bytes.
 inline constexpr int first_random_token = 100;
 
-/// Appends `count` tokens drawn at random below `vocabulary`, none of the first hundred.
+/// Appends `count` tokens sampled at random below `vocabulary`, none of the first hundred.
 void append_random_tokens(std::vector<int>& tokens, int count, int vocabulary, Random& random);
 
-/// `count` prompts of `length` tokens drawn at random below `vocabulary`, none of the first hundred (control tokens, as
-/// a rule, and single bytes): the same for the same seed, and no two with a common beginning.
+/// `count` prompts of `length` tokens sampled at random below `vocabulary`, none of the first hundred (control tokens,
+/// as a rule, and single bytes): the same for the same seed, and no two with a common beginning.
 std::vector<std::vector<int>> random_prompts(int count, int length, int vocabulary, std::uint64_t seed);
 
 }  // namespace layerboost

@@ -23,7 +23,7 @@ Json load_report(const LoadResult& result, const LoadLevel& level);
 std::string load_table_header();
 std::string load_table_line(const Json& report);
 
-/// Of a completed request with more than one token, seconds.
+/// Returns the TPOT of a request, in seconds. Requires: it is completed and has more than one token.
 double time_per_output_token(const LoadOutcome& outcome);
 
 /// Adds "mean_NAME_ms" and the like to `report`.

@@ -10,7 +10,7 @@ namespace layerboost {
 
 /// Asks the server for what is left open: an empty `target.model` becomes the first that it has, a `vocabulary` of 0
 /// what it says, else 32000. Returns all that it said. Throws Error when it can't be asked, has no model, or no tokens
-/// can be drawn below the vocabulary.
+/// can be sampled below the vocabulary.
 ServedModels complete_target(LoadTarget& target, int& vocabulary);
 
 /// Sends one request (`body`, whose prompt has so many tokens) for `generate` tokens. Throws Error when it fails, and

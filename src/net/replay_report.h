@@ -23,7 +23,7 @@ struct LatencyTargets {
 /// With targets: "ttft_target_ms" and "tpot_target_ms" (null: not asked for), "within_targets" (requests that kept all
 /// of them; an answer of one token keeps any TPOT) and "share_within_targets" (of all that were sent: what failed keeps
 /// none).
-/// Of a server with levels (engine/levels.h): "requests_by_level" (by the level that they ended with), "mean_level",
+/// With levels (engine/levels.h): "requests_by_level" (by the level that they ended with), "mean_level",
 /// and "mean_perplexity_ratio" over generated tokens (null where the server doesn't tell what its levels lose).
 /// "requests": for each one in the order of arrival, "arrival" (when it was due) and "start" in seconds since the load
 /// began, "prompt_tokens", "generated_tokens", "ttft_ms", "e2el_ms" (both null for one that failed) and "error" (null:

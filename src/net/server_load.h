@@ -16,9 +16,9 @@ struct ServerLoadOptions {
   std::vector<double> rates;     // requests a second; both lists empty: all requests at once
   std::vector<int> concurrency;  // requests under way
   int requests = 100;            // of each level
-  int prompt = 1024;             // tokens of each prompt, drawn at random
+  int prompt = 1024;             // tokens of each prompt, sampled at random
   int generate = 128;            // tokens of each answer
-  int vocabulary = 0;            // tokens are drawn below it; 0: what the server says, else 32000
+  int vocabulary = 0;            // tokens are sampled below it; 0: what the server says, else 32000
   std::string tokenizer;         // a model whose tokenizer turns the prompts into text; empty: they are sent as ids
 };
 

@@ -19,7 +19,7 @@ struct TraceLoadOptions {
   std::vector<double> rates = {1};  // times as fast as recorded, one level each
   ReplayRules rules;                // of every level, but for its rate; context 0: what the server says
   LatencyTargets targets;
-  int vocabulary = 0;  // tokens are drawn below it; 0: what the server says, else 32000
+  int vocabulary = 0;  // tokens are sampled below it; 0: what the server says, else 32000
 };
 
 /// Sends the trace's first request alone, then replays the trace at each rate, with other tokens each time, and prints

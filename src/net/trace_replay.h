@@ -38,14 +38,14 @@ struct Replay {
 inline constexpr double seconds_between_turns = 10;
 
 /// The piece of `trace` that `rules` name. A trace doesn't say which requests belong together, so with turns that is
-/// drawn, the same at each rate: the first request that no session has yet begins one. Three of four sessions are of
+/// sampled, the same at each rate: the first request that no session has yet begins one. Three of four sessions are of
 /// one turn, the others of max(1, Poisson(3)); each further turn is the first request that no session has yet and that
 /// comes at least `seconds_between_turns` after the turn before, as long as the trace has one. A turn sends the whole
 /// of its session before it, prompts and answers, and then the prompt that the trace has. A request that is longer than
 /// the context is dropped; later turns don't have it in their history. Requires: rate > 0.
 Replay plan_replay(const std::vector<TracedRequest>& trace, const ReplayRules& rules, std::uint64_t seed);
 
-/// The token ids of each request's prompt, drawn as random_prompts() does: the same for the same seed. A turn's begin
+/// The token ids of each request's prompt, sampled as random_prompts() does: the same for the same seed. A turn's begin
 /// with all those of the turn before, which random ones follow in place of its answer, as many as it was to have.
 std::vector<std::vector<int>> replay_prompts(const Replay& replay, int vocabulary, std::uint64_t seed);
 

@@ -108,7 +108,8 @@ struct Part {
   int context;
 };
 
-/// What shows how a kind's times grow: its window's width, else the length of the text, unless it keeps nothing of it.
+/// What shows how a kind's times grow: its window's width, else the length of the sequence, unless it keeps nothing of
+/// it.
 std::vector<Part> parts_of(const MixerDescriptor& kind, const CostGrid& grid) {
   std::vector<Part> parts;
   if (kind.cost.name == nullptr) return parts;

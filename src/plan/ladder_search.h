@@ -23,7 +23,7 @@ struct LadderSearchOptions {
 /// What a change of one layer loses on its own, expected; as JointLossValue::total().
 using FirstLoss = std::function<double(int layer, const MixerSpec& mixer)>;
 
-/// Bytes that one layer keeps of a text with this mixer.
+/// Bytes that one layer keeps of a sequence with this mixer.
 using LayerMemory = std::function<double(const MixerSpec& mixer)>;
 
 struct LadderStep {

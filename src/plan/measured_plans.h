@@ -16,7 +16,7 @@ class MeasuredPlans {
   /// another key, or one that can't be understood, is begun anew. `measure` is asked for what isn't there.
   MeasuredPlans(fs::path path, std::string key, MeasurePlan measure);
 
-  /// From memory or measured; what is measured is saved at once.
+  /// Returns a plan's loss, measured now unless it is known; what is measured is saved at once.
   JointLossValue operator()(const std::vector<MixerSpec>& specs);
 
  private:

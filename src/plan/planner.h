@@ -1,4 +1,10 @@
-// Choosing a plan: the least predicted loss under a budget, and the curve of all such plans.
+// The planner: chooses a mixer for each layer, so that the predicted loss is the least under a budget. An analysis
+// (artifact/analysis_file.h) has what the model loses by each change of one layer alone; a LossRule makes one number of
+// its measures, and a plan's predicted loss is the sum over its layers. A Budget limits memory or the time of a step,
+// and counts of layers; the choice is a multiple-choice knapsack, solved exactly (plan/knapsack.h). best() gives one
+// plan, curve() all that no other beats. The functions at the end choose as the paper does, by one score. A planner is
+// made from a finished analysis, doesn't change, and runs no model: what plans lose as a whole is measured elsewhere
+// (plan/joint_search.h).
 #pragma once
 
 #include <optional>
@@ -70,16 +76,16 @@ class Planner {
 
   /// Bytes of cache of one sequence at the context, numbers of 2 bytes.
   [[nodiscard]] std::int64_t kv_bytes(const std::vector<MixerSpec>& specs) const;
-  /// Of the unchanged model's.
+  /// The same as a fraction of the unchanged model's.
   [[nodiscard]] double kv_fraction(const std::vector<MixerSpec>& specs) const;
 
   /// Costs and limits of a budget as a knapsack, items in the order of options(). Costs are bytes of cache, or
-  /// nanoseconds under a speed target (then `cost` is needed). Throws Error for a budget that can't be met whatever the
-  /// losses, saying what can.
+  /// nanoseconds under a speed target. Throws Error for a budget that can't be met whatever the losses, saying what
+  /// can. Requires: `cost` isn't nullptr under a speed target.
   [[nodiscard]] KnapsackProblem problem(const Budget& budget, const CostModel* cost = nullptr) const;
   [[nodiscard]] std::vector<MixerSpec> specs_of(const KnapsackChoice& choice) const;
 
-  /// The plan of least predicted loss within the budget. Throws Error as problem().
+  /// The plan of least predicted loss within the budget. Throws and requires as problem().
   [[nodiscard]] PlanChoice best(const Budget& budget, const CostModel* cost = nullptr) const;
 
   /// Every plan that no other beats in both memory and predicted loss, cheapest first, within the budget's counts and
@@ -107,8 +113,8 @@ class Planner {
 std::vector<MixerSpec> plan_by_thresholds(const Analysis& analysis, const std::string& measure, double high, double low,
                                           const MixerSpec& middle, const std::set<int>& keep = {});
 
-/// As plan_by_thresholds(), with the thresholds where the `softmax` highest layers (those of `keep` first) keep their
-/// mixer and the `none` lowest lose it.
+/// Chooses as plan_by_thresholds() does, with the thresholds where the `softmax` highest layers (those of `keep` first)
+/// keep their mixer and the `none` lowest lose it.
 std::vector<MixerSpec> plan_by_removal(const Analysis& analysis, const std::string& measure, int softmax, int none,
                                        const MixerSpec& middle, const std::set<int>& keep = {});
 

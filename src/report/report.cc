@@ -1,5 +1,7 @@
 #include "report/report.h"
 
+#include "artifact/boosted_directory.h"
+#include "artifact/ladder.h"
 #include "base/error.h"
 #include "mixer/descriptor.h"
 #include "report/report_data.h"
@@ -34,10 +36,10 @@ Json mixer_kinds() {
 void write_report(const fs::path& dir, const fs::path& ladder) {
   const Json data = collect_report(dir, ladder);
   const bool boosted = data.contains("boost");
-  const std::string where = (dir / (boosted ? "boost.json" : "ladder.json")).string();
+  const std::string where = (boosted ? dir / boost_name::record : ladder_file(dir)).string();
   const auto model = get<Json>(data[boosted ? "boost" : "ladder"], "model", where);
   const auto name = get_or<std::string>(model, "name", "a model", where);
-  write_file(dir / "report.html", make_page(data, name + (boosted ? ", boosted" : ", a ladder")));
+  write_file(dir / boost_name::page, make_page(data, name + (boosted ? ", boosted" : ", a ladder")));
 }
 
 std::string json_for_script(const Json& json) {

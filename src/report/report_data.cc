@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "artifact/analysis_file.h"
+#include "artifact/boosted_directory.h"
+#include "artifact/healed_directory.h"
 #include "artifact/ladder.h"
 #include "artifact/plan.h"
 #include "base/error.h"
@@ -22,7 +24,7 @@ namespace {
 Json read_boost(const fs::path& path) {
   Json json = read_json(path);
   const std::string where = path.string();
-  check_format(json, "layerboost-boost", 1, where);
+  check_format(json, boost_format, 1, where);
   return json;
 }
 
@@ -188,11 +190,10 @@ Json curve_of(const std::vector<Json>& steps, const std::string& where) {
 /// The curve is the mean loss of at most 300 stretches of the run. null where there is no healing, or it is of another
 /// plan than `plan_hash`. Throws Error for files that heal didn't write.
 Json collect_healing(const fs::path& dir, const std::string& plan_hash) {
-  const fs::path path = dir / "heal.json", log = dir / "log.jsonl";
+  const fs::path path = healed_file(dir), log = healed_log(dir);
   if (!fs::exists(path)) return {};
   const Json record = read_json(path);
-  if (get<std::string>(record, "format", path.string()) != "layerboost-heal")
-    fail("{}: not a heal.json", path.string());
+  if (get<std::string>(record, "format", path.string()) != heal_format) fail("{}: not a heal.json", path.string());
   if (get<std::string>(record, "plan", path.string()) != plan_hash) return {};
   Json healing = Json::object();
   for (const char* key : {"adapter", "options", "figures", "run"})
@@ -221,7 +222,7 @@ Json collect_report(const fs::path& dir, const fs::path& ladder) {
   std::error_code ignored;
   if (!fs::is_directory(dir, ignored))
     fail("{}: no such directory; give one that layerboost boost or ladder wrote", dir.string());
-  const fs::path boost = dir / "boost.json";
+  const fs::path boost = dir / boost_name::record;
   const bool boosted = fs::exists(boost), has_ladder = is_ladder_directory(dir);
   if (!boosted && !has_ladder)
     fail("{}: no boost.json or ladder.json in it; give a directory that layerboost boost or ladder wrote",
@@ -234,15 +235,15 @@ Json collect_report(const fs::path& dir, const fs::path& ladder) {
   data["quality"] = data["speed"] = Json::array();
   if (!boosted) {
     add_ladder(data, dir, "");
-    add_analysis(data, dir / "analysis.json", model_hash(data["ladder"], ladder_file(dir)), "ladder.json");
+    add_analysis(data, dir / boost_name::analysis, model_hash(data["ladder"], ladder_file(dir)), "ladder.json");
     return data;
   }
   data["boost"] = read_boost(boost);
   const std::string model = model_hash(data["boost"], boost);
   if (!ladder.empty() || has_ladder) add_ladder(data, ladder.empty() ? dir : ladder, model);
-  add_analysis(data, dir / "analysis.json", model, "boost.json");
-  add_plan(data, dir / "plan.json", model);
-  add_curve(data, dir / "curve.json");
+  add_analysis(data, dir / boost_name::analysis, model, "boost.json");
+  add_plan(data, dir / boost_name::plan, model);
+  add_curve(data, dir / boost_name::curve);
   if (Json healing = collect_healing(dir, get_or<std::string>(data, "plan_hash", "", "plan")); !healing.is_null())
     data["healing"] = std::move(healing);
   data["quality"] = read_states(dir, "quality", model);

@@ -1,4 +1,4 @@
-// By which names a server may be asked.
+// The names by which a server may be asked.
 #pragma once
 
 #include <string>
@@ -13,8 +13,9 @@ class AllowedHosts {
  public:
   /// Everybody may ask by any name.
   AllowedHosts() = default;
-  /// By `names`, "localhost", "NAME.localhost", "NAME.internal", any IP address and names without a dot, which no site
-  /// has but a hostile network can give one. Throws Error for names that can't be one (with a port, say).
+  /// Only these names are allowed: `names`, "localhost", "NAME.localhost", "NAME.internal", any IP address, and names
+  /// without a dot, which no site has but a hostile network can give one. Throws Error for names that can't be one
+  /// (with a port, say).
   explicit AllowedHosts(const std::vector<std::string>& names);
 
   /// `host`: as the header has it, perhaps with a port; empty: allowed, because no browser asks so. `by_own_page`: a

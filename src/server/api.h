@@ -25,7 +25,7 @@ struct ApiAccess {
 /// OpenAI's API, health and metrics, and the live page. For the loop's thread; what takes long is done by a worker.
 class Api {
  public:
-  /// `http` and `engine` must outlive it, and so must what `reader` refers to.
+  /// Requires: `http`, `engine` and what `reader` refers to outlive this.
   Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo info, ApiAccess access);
 
   /// All but what generates, tokenises and detokenises, which needs a body: work.

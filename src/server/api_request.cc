@@ -131,8 +131,8 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields) const {
 
 void ApiReader::read_common(const Fields& fields, ApiRequest& request) const {
   request.settings.sampling = read_sampling(fields, tokenizer.size(), sampling);
-  const Sampling& drawn = request.settings.sampling;
-  const bool penalties = drawn.repetition_penalty != 1 || drawn.presence_penalty != 0 || drawn.frequency_penalty != 0;
+  const Sampling& asked = request.settings.sampling;
+  const bool penalties = asked.repetition_penalty != 1 || asked.presence_penalty != 0 || asked.frequency_penalty != 0;
   if (const Json* const last = fields.find("repeat_last_n"); last != nullptr && penalties && *last != -1)
     refuse("repeat_last_n", "\"repeat_last_n\" can only be -1 beside a penalty: penalties look at the whole text");
   read_stops(fields, tokenizer.size(), limits, request.settings);
@@ -159,9 +159,11 @@ int ApiReader::highest_level() const {
   return level_positions.empty() ? 0 : static_cast<int>(std::ssize(level_positions)) - 1;
 }
 
-int ApiReader::positions_of(const ApiRequest& request) const {
-  if (!request.settings.plan) return limits.positions;
-  return level_positions[static_cast<std::size_t>(*request.settings.plan)];
+/// The positions that a sequence with so long a prompt may have.
+int ApiReader::positions_of(const ApiRequest& request, int prompt) const {
+  if (request.settings.plan) return level_positions[static_cast<std::size_t>(*request.settings.plan)];
+  if (!highest_level_of) return limits.positions;
+  return level_positions[static_cast<std::size_t>(highest_level_of(prompt))];
 }
 
 /// The level that is asked for, and level 0 for what tells of the prompt: that is asked in order to judge the model.
@@ -184,10 +186,10 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
 }
 
 void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
-  const int positions = positions_of(request);
   std::size_t longest = 0;
   for (const ApiPrompt& prompt : request.prompts) longest = std::max(longest, prompt.tokens.size());
-  const std::int64_t prompt = static_cast<std::int64_t>(longest);
+  const auto prompt = static_cast<std::int64_t>(longest);
+  const int positions = positions_of(request, static_cast<int>(longest));
   const std::int64_t most = limits.max_tokens > 0 ? limits.max_tokens : positions;
   if (max_tokens && *max_tokens > most) refuse("max_tokens", "\"max_tokens\" must be at most {} on this server", most);
   std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));
@@ -206,7 +208,8 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   check_logprobs(request);
 }
 
-/// Of each token of the texts together, with the alternatives; 0: none are asked for.
+/// Returns how many log-probabilities one token of each of the request's sequences brings, alternatives included; 0:
+/// none are asked for.
 std::size_t ApiReader::logprobs_of_a_token(const ApiRequest& request) const {
   const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
   return choices * static_cast<std::size_t>(request.settings.logprobs + 1);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,9 +39,12 @@ struct ApiReader {
   std::string model_name;
   Limits limits;
   Sampling sampling{.temperature = 1};  // where a request doesn't say it
-  /// [levels] positions of a text that is to have this level from beginning to end, at most limits.positions; empty:
-  /// there is no ladder.
+  /// [levels] positions of a sequence that is to have this level from beginning to end, at most limits.positions;
+  /// empty: there is no ladder.
   std::vector<int> level_positions = {};
+  /// The highest level of a sequence with so long a prompt that names none: Engine::highest_plan(); empty: there is no
+  /// ladder.
+  std::function<int(int prompt)> highest_level_of = {};
 
   /// Read the bodies of /v1/completions, /v1/chat/completions. Any bytes may come: throws ApiError for what isn't a
   /// good request. They take long for long prompts. `level`: what the request's head asks for, where the body doesn't.
@@ -61,7 +65,7 @@ struct ApiReader {
   void read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const;
   void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
   [[nodiscard]] int highest_level() const;
-  [[nodiscard]] int positions_of(const ApiRequest& request) const;
+  [[nodiscard]] int positions_of(const ApiRequest& request, int prompt) const;
   [[nodiscard]] std::size_t logprobs_of_a_token(const ApiRequest& request) const;
   void check_logprobs(const ApiRequest& request) const;
 };

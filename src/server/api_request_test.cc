@@ -324,6 +324,14 @@ TEST_F(ApiRequestTest, ALevelMayHaveFewerPositions) {
   EXPECT_EQ(refusal(R"({"prompt": "a", "max_tokens": 60, "layerboost": {"level": 1}})"), "none");
   EXPECT_TRUE(refusal(R"({"prompt": "a", "max_tokens": 60, "layerboost": {"level": 0}})").starts_with("400"));
   EXPECT_TRUE(refusal(R"({"prompt": "a", "max_tokens": 60, "echo": true})").starts_with("400"));
+
+  // Where caps go by length, a short prompt has the positions of its own.
+  const int as_level_0 = tokens(R"({"level": 0})");
+  for (const int level : {0, 1}) {
+    reader_.highest_level_of = [&](int prompt) { return prompt > 0 ? level : 1; };
+    EXPECT_EQ(tokens("{}") - as_level_0, 40 * level);
+    EXPECT_EQ(refusal(R"({"prompt": "a", "max_tokens": 60})") == "none", level == 1);
+  }
 }
 
 TEST_F(ApiRequestTest, WhatIsNoLevelIsRefused) {

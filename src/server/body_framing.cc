@@ -11,7 +11,7 @@ void expect_byte(char byte, char expected) {
   if (byte != expected) refuse_chunks();
 }
 
-/// Of a hexadecimal digit; -1: it isn't one.
+/// The value of a hexadecimal digit; -1: it isn't one.
 int digit_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;

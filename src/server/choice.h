@@ -18,8 +18,8 @@ class Choice {
   [[nodiscard]] virtual std::size_t logprobs() const = 0;
 };
 
-/// A choice of /v1/completions, or of /v1/chat/completions if the request is a chat. `request`, `prompt` and
-/// `tokenizer` must outlive it.
+/// A choice of /v1/completions, or of /v1/chat/completions if the request is a chat. Requires: `request`, `prompt` and
+/// `tokenizer` outlive it.
 std::unique_ptr<Choice> make_choice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer,
                                     int index);
 

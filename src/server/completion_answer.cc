@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t most_in_loop = 10'000;
 constexpr std::size_t bytes_of_logprob = 64;  // about, as JSON
 
+Json to_json(const LevelSpan& levels) { return {{"first_level", levels.first}, {"level", levels.last}}; }
+
 }  // namespace
 
 CompletionAnswer::CompletionAnswer(AnswerContext& context, ApiRequest request, std::weak_ptr<HttpReply> reply,
@@ -26,8 +28,8 @@ CompletionAnswer::CompletionAnswer(AnswerContext& context, ApiRequest request, s
       since_(since),
       id_(fmt::format("{}-{}", request_.chat ? "chatcmpl" : "cmpl", request_id)),
       created_(std::time(nullptr)),
-      texts_(request_.prompts.size() * static_cast<std::size_t>(request_.choices)),
-      running_(texts_.size()),
+      sequences_(request_.prompts.size() * static_cast<std::size_t>(request_.choices)),
+      running_(sequences_.size()),
       fingerprint_(context_.info.fingerprint()) {}
 
 void CompletionAnswer::start() {
@@ -51,7 +53,7 @@ void CompletionAnswer::submit_all() {
   figures.prompt_tokens = figures.generated_tokens = 0;
   for (const ApiPrompt& prompt : request_.prompts) *figures.prompt_tokens += prompt.tokens.size();
   try {
-    for (std::size_t text = 0; text < texts_.size(); ++text) submit(text);
+    for (std::size_t i = 0; i < sequences_.size(); ++i) submit(i);
   } catch (const QueueFull&) {
     cancel();
     HttpAnswer answer =
@@ -69,33 +71,34 @@ void CompletionAnswer::submit_all() {
   if (request_.stream) reply->begin_stream(std::string(sse_type), headers(), sse_comment);
 }
 
-void CompletionAnswer::submit(std::size_t text) {
+void CompletionAnswer::submit(std::size_t index) {
   const std::size_t choices = static_cast<std::size_t>(request_.choices);
-  const ApiPrompt& prompt = request_.prompts[text / choices];
-  texts_[text].choice = make_choice(request_, prompt, context_.tokenizer, static_cast<int>(text));
+  const ApiPrompt& prompt = request_.prompts[index / choices];
+  Sequence& sequence = sequences_[index];
+  sequence.choice = make_choice(request_, prompt, context_.tokenizer, static_cast<int>(index));
   GenerationRequest asked = request_.settings;
   asked.prompt = prompt.tokens;
-  asked.seed = request_.seed ? *request_.seed + text % choices : unrepeatable_bits();
+  asked.seed = request_.seed ? *request_.seed + index % choices : unrepeatable_bits();
   // On the compute thread: only posts.
-  texts_[text].id = context_.engine.submit(std::move(asked), [self = shared_from_this(), text](Output&& output) {
-    self->context_.post([self, text, output = std::move(output)] { self->guard([&] { self->take(text, output); }); });
+  sequence.id = context_.engine.submit(std::move(asked), [self = shared_from_this(), index](Output&& output) {
+    self->context_.post([self, index, output = std::move(output)] { self->guard([&] { self->take(index, output); }); });
   });
 }
 
 void CompletionAnswer::cancel() {
-  for (const Text& text : texts_) {
-    if (text.id != 0 && !text.ended) context_.engine.cancel(text.id);
+  for (const Sequence& sequence : sequences_) {
+    if (sequence.id != 0 && !sequence.ended) context_.engine.cancel(sequence.id);
   }
   reply_.reset();  // what still comes is for nobody; the connection may be answering its next request
 }
 
 void CompletionAnswer::take(std::size_t index, const Output& output) {
-  Text& text = texts_[index];
-  measure(text, output);
+  Sequence& sequence = sequences_[index];
+  measure(sequence, output);
   measure_levels(output);
-  text.choice->add(output);
-  text.ended = output.finish != FinishReason::none;
-  if (text.ended) {
+  sequence.choice->add(output);
+  sequence.ended = output.finish != FinishReason::none;
+  if (sequence.ended) {
     --running_;
     completion_tokens_ += static_cast<std::size_t>(output.generated_tokens);
     if (index % static_cast<std::size_t>(request_.choices) == 0) {
@@ -109,15 +112,17 @@ void CompletionAnswer::take(std::size_t index, const Output& output) {
   if (!reply) return;
   if (request_.stream) {
     std::string json = begin_json();
-    text.choice->take(true, json);
+    sequence.choice->take(true, json);
     const Json none;
-    end_json(request_.include_usage ? &none : nullptr, json);
+    std::optional<LevelSpan> levels;
+    if (sequence.ended && levels_) levels = LevelSpan{output.first_plan, output.plan};
+    end_json(request_.include_usage ? &none : nullptr, json, levels);
     reply->write(sse_event(json));
   }
   if (running_ == 0) finish();
 }
 
-/// One text that can't be written on is the end of the whole answer.
+/// One sequence that can't be written on is the end of the whole answer.
 void CompletionAnswer::fail_all(const std::string& error) {
   const auto reply = reply_.lock();
   cancel();
@@ -129,14 +134,14 @@ void CompletionAnswer::fail_all(const std::string& error) {
   reply->end_stream();
 }
 
-void CompletionAnswer::measure(Text& text, const Output& output) {
+void CompletionAnswer::measure(Sequence& sequence, const Output& output) {
   if (output.finish == FinishReason::cancelled || output.finish == FinishReason::failed) return;
   const double now = since_.seconds();
-  const int fresh = output.generated_tokens - text.generated;
-  if (fresh > 0 && !text.begun) {
+  const int fresh = output.generated_tokens - sequence.generated;
+  if (fresh > 0 && !sequence.begun) {
     context_.metrics.first_token.observe(now);
   } else if (fresh > 0) {
-    context_.metrics.between_tokens.observe((now - text.last) / fresh, static_cast<std::uint64_t>(fresh));
+    context_.metrics.between_tokens.observe((now - sequence.last) / fresh, static_cast<std::uint64_t>(fresh));
   }
   if (const auto reply = reply_.lock()) {
     RequestFigures& figures = reply->figures();
@@ -145,9 +150,9 @@ void CompletionAnswer::measure(Text& text, const Output& output) {
     *figures.generated_tokens += static_cast<std::size_t>(fresh);
   }
   if (fresh > 0) {
-    text.begun = true;
-    text.last = now;
-    text.generated = output.generated_tokens;
+    sequence.begun = true;
+    sequence.last = now;
+    sequence.generated = output.generated_tokens;
   }
   if (output.finish != FinishReason::none) context_.metrics.whole_request.observe(now);
 }
@@ -198,19 +203,19 @@ void CompletionAnswer::finish_stream(HttpReply& reply) const {
   reply.end_stream();
 }
 
-/// Log-probabilities of all texts that aren't sent yet.
+/// Log-probabilities of all sequences that aren't sent yet.
 std::size_t CompletionAnswer::logprobs() const {
   std::size_t count = 0;
-  for (const Text& text : texts_) count += text.choice->logprobs();
+  for (const Sequence& sequence : sequences_) count += sequence.choice->logprobs();
   return count;
 }
 
 std::string CompletionAnswer::body() const {
   std::string json = begin_json();
   json.reserve(json.size() + logprobs() * bytes_of_logprob);
-  for (std::size_t text = 0; text < texts_.size(); ++text) {
-    if (text > 0) json += ',';
-    texts_[text].choice->take(false, json);
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    if (i > 0) json += ',';
+    sequences_[i].choice->take(false, json);
   }
   const Json used = usage();
   end_json(&used, json);
@@ -237,9 +242,10 @@ std::string CompletionAnswer::begin_json() const {
   return json += R"(,"choices":[)";
 }
 
-/// What follows them; `usage`: nullptr for none.
-void CompletionAnswer::end_json(const Json* usage, std::string& json) {
+/// What follows them. `usage`: nullptr for none. `levels`: those of the sequence whose last piece this is.
+void CompletionAnswer::end_json(const Json* usage, std::string& json, const std::optional<LevelSpan>& levels) {
   json += ']';
+  if (levels) json += R"(,"layerboost":)" + json_line(to_json(*levels));
   if (usage != nullptr) json += R"(,"usage":)" + json_line(*usage);
   json += '}';
 }
@@ -249,12 +255,12 @@ Json CompletionAnswer::usage() const {
                 {"completion_tokens", completion_tokens_},
                 {"total_tokens", prompt_tokens_ + completion_tokens_},
                 {"prompt_tokens_details", {{"cached_tokens", cached_tokens_}}}};
-  if (levels_) usage["layerboost"] = {{"first_level", levels_->first}, {"level", levels_->last}};
+  if (levels_) usage["layerboost"] = to_json(*levels_);
   return usage;
 }
 
-/// The level that the head of the answer names: the last one; of a stream, whose head goes before its texts, the one
-/// that they are sure to have from beginning to end, if there is such a one.
+/// The level that the head of the answer names: the last one; of a stream, whose head goes before its sequences, the
+/// one that they are sure to have from beginning to end, if there is such a one.
 std::optional<int> CompletionAnswer::level_to_name() const {
   const LevelTable& table = context_.info.levels;
   if (!table.is_ladder()) return std::nullopt;
@@ -269,6 +275,8 @@ HttpHeaders CompletionAnswer::headers() const {
   if (request_.stream) headers.emplace_back("X-Accel-Buffering", "no");  // nginx passes pieces on as they come
   const std::optional<int> level = level_to_name();
   if (level) headers.emplace_back("X-Layerboost-Level", std::to_string(*level));
+  if (level && !request_.stream)
+    headers.emplace_back("X-Layerboost-First-Level", std::to_string(levels_.value_or(LevelSpan{}).first));
   const bool one_plan = !context_.info.levels.is_ladder();
   const std::string plan = level || one_plan ? context_.info.plan_of(level.value_or(0)) : "";
   if (!plan.empty()) headers.emplace_back("X-Layerboost-Plan", plan);

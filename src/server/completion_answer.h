@@ -15,7 +15,8 @@
 
 namespace layerboost {
 
-/// What answers are made with; outlives them. `post` and `aside` are thread-safe, the rest is for the loop's thread.
+/// What answers are made with. `post` and `aside` are thread-safe, the rest is for the loop's thread. Requires: it
+/// outlives the answers.
 struct AnswerContext {
   Engine& engine;
   const Tokenizer& tokenizer;
@@ -38,7 +39,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   void start();
 
  private:
-  struct Text {  // one of the answer's choices
+  struct Sequence {  // one of the answer's choices
     std::unique_ptr<Choice> choice;
     RequestId id = 0;
     int generated = 0;   // tokens
@@ -48,11 +49,11 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   };
 
   void submit_all();
-  void submit(std::size_t text);
+  void submit(std::size_t index);
   void cancel();
   void take(std::size_t index, const Output& output);
   void guard(const std::function<void()>& work);
-  void measure(Text& text, const Output& output);
+  void measure(Sequence& sequence, const Output& output);
   void measure_levels(const Output& output);
   void fail_all(const std::string& error);
   void finish();
@@ -61,7 +62,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   [[nodiscard]] std::string body() const;
   void send(std::string body) const;
   [[nodiscard]] std::string begin_json() const;
-  static void end_json(const Json* usage, std::string& json);
+  static void end_json(const Json* usage, std::string& json, const std::optional<LevelSpan>& levels = {});
   [[nodiscard]] Json usage() const;
   [[nodiscard]] std::optional<int> level_to_name() const;
   [[nodiscard]] HttpHeaders headers() const;
@@ -72,10 +73,10 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   Stopwatch since_;
   std::string id_;
   std::int64_t created_;
-  std::vector<Text> texts_;  // [prompts * choices]
+  std::vector<Sequence> sequences_;  // [prompts * choices]
   std::size_t running_ = 0;
   std::size_t prompt_tokens_ = 0, cached_tokens_ = 0, completion_tokens_ = 0;
-  std::optional<LevelSpan> levels_;  // of all texts so far: the lowest first and the highest last one
+  std::optional<LevelSpan> levels_;  // of all sequences so far: the lowest first and the highest last one
   std::string fingerprint_;          // of the level that the first of them began with
 };
 

@@ -75,13 +75,13 @@ TEST(Completions, SeveralPromptsAndChoices) {
   EXPECT_EQ(both["choices"][1]["index"], 1);
   EXPECT_EQ(both["usage"]["completion_tokens"], 12);
 
-  Json drawn = {{"prompt", "ab"}, {"max_tokens", 8}, {"n", 2}, {"seed", 3}, {"ignore_eos", true}};
-  const Json first = server.complete(drawn).json();
+  Json sampled = {{"prompt", "ab"}, {"max_tokens", 8}, {"n", 2}, {"seed", 3}, {"ignore_eos", true}};
+  const Json first = server.complete(sampled).json();
   EXPECT_NE(text_of(first, 0), text_of(first, 1));
-  EXPECT_EQ(first["choices"], server.complete(drawn).json()["choices"]);
+  EXPECT_EQ(first["choices"], server.complete(sampled).json()["choices"]);
   EXPECT_EQ(first["usage"]["prompt_tokens"], 1);  // once, not for each choice
-  drawn.erase("seed");
-  EXPECT_NE(text_of(server.complete(drawn).json()), text_of(server.complete(drawn).json()));
+  sampled.erase("seed");
+  EXPECT_NE(text_of(server.complete(sampled).json()), text_of(server.complete(sampled).json()));
 }
 
 TEST(Completions, StopStringsEndTheText) {

@@ -18,7 +18,7 @@ Json parse_body(std::string_view body, int depth);
 /// number out of range.
 class Fields {
  public:
-  /// `object` must outlive this. `path` goes before the names in messages ("stream_options.").
+  /// `path` goes before the names in messages ("stream_options."). Requires: `object` outlives this.
   explicit Fields(const Json& object, std::string path = "") : object_(&object), path_(std::move(path)) {}
 
   /// nullptr when missing or null.

@@ -41,7 +41,7 @@ struct HttpAnswer {
 struct RequestFigures {
   std::optional<double> queued, first_token;  // seconds
   std::optional<std::size_t> prompt_tokens, generated_tokens;
-  std::optional<LevelSpan> levels = {};  // of all its texts: the lowest first and the highest last one
+  std::optional<LevelSpan> levels = {};  // of all its sequences: the lowest first and the highest last one
 };
 
 /// A request that has ended.
@@ -71,11 +71,11 @@ class HttpReply {
   /// Calls `callback` once, on the loop's thread, if the client leaves before its answer is complete: at
   /// once if it has left already.
   virtual void on_gone(std::function<void()> callback) = 0;
-  /// To be filled in while the answer is made.
+  /// What the record of the request will say of its work: filled in while the answer is made.
   virtual RequestFigures& figures() = 0;
 };
 
-/// Called on the loop's thread; must be quick.
+/// What a server does with requests. All is called on the loop's thread. Requires: it is quick.
 struct HttpHandler {
   /// The answer to a request whose head is enough for that, or tells that it will be refused; its body isn't read.
   std::function<std::optional<HttpAnswer>(const HttpRequest&)> by_head;

@@ -34,7 +34,7 @@ constexpr std::chrono::seconds linger_time(2);                     // for a clie
 constexpr milliseconds look_period(100);                           // after a client that has sent more than its request
 constexpr std::size_t piece_size = 4096, body_piece_size = 16384;  // bytes read at a time
 
-/// A connection is reading a request, or answering it, or has said goodbye. Reading and writing each have at most one
+/// A connection is reading a request, or answering it, or closing. Reading and writing each have at most one
 /// operation under way.
 class Connection final : public HttpReply, public std::enable_shared_from_this<Connection> {
  public:
@@ -254,7 +254,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     return complete;
   }
 
-  /// Before a request there may be some (RFC 9112, section 2.2).
+  /// Skips empty lines, some of which may come before a request (RFC 9112, section 2.2).
   void overlook_empty_lines() {
     while (buffer_.size() >= 2 && std::string_view(static_cast<const char*>(buffer_.cdata().data()), 2) == "\r\n") {
       buffer_.consume(2);

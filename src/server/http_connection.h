@@ -13,7 +13,7 @@
 
 namespace layerboost {
 
-/// What all connections of a server share; outlives them. For the loop's thread only.
+/// What all connections of a server share. For the loop's thread only. Requires: it outlives them.
 struct HttpConnections {
   Limits limits;
   HttpHandler handler;

@@ -14,7 +14,7 @@ std::string one_line(std::string value) {
   return value;
 }
 
-/// As headers have it: "Sun, 06 Nov 1994 08:49:37 GMT".
+/// Writes a time as headers have it: "Sun, 06 Nov 1994 08:49:37 GMT".
 std::string http_date(std::time_t time) {
   std::tm parts{};
   ::gmtime_r(&time, &parts);

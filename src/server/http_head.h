@@ -29,7 +29,7 @@ std::string http_head(const AnswerHead& head);
 /// What may come before an answer, any number of times: that the request is being seen to.
 inline constexpr std::string_view http_continue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-/// One chunk (RFC 9112, section 7.1); `piece` must not be empty, because an empty chunk ends the body.
+/// One chunk (RFC 9112, section 7.1). Requires: `piece` isn't empty, because an empty chunk ends the body.
 std::string http_chunk(std::string_view piece);
 
 /// The chunk that ends a body.

@@ -14,7 +14,7 @@
 namespace layerboost {
 
 /// HTTP/1.1 with keep-alive and answers in pieces; slow, half-open and malformed connections end by their limits and
-/// touch no other. What is called on the loop's thread must be quick.
+/// touch no other. Requires: what is called on the loop's thread is quick.
 class HttpServer {
  public:
   /// Listens on `host` (a name or an address) and `port` (0: any free one). Throws Error when that can't be had.
@@ -24,16 +24,17 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  /// Ends the loop at once, as the destructor does. From any other thread.
+  /// Ends the loop at once, as the destructor does. Requires: the calling thread isn't the loop's.
   void stop();
 
-  /// Starts the thread; `handler` is called on it for each request, and what it throws ends that request alone. Once.
+  /// Starts the thread; `handler` is called on it for each request, and what it throws ends that request alone.
+  /// Requires: it wasn't started before.
   void start(HttpHandler handler);
 
   /// Runs `work` on the loop's thread, in the order of the calls. Thread-safe. Where there is no memory for that, it
   /// waits until there is: for other threads than the loop's.
   void post(std::function<void()> work);
-  /// Runs `work` on the loop's thread after each `period`. To be called before start().
+  /// Runs `work` on the loop's thread after each `period`. Requires: start() wasn't called yet.
   void every(std::chrono::milliseconds period, std::function<void()> work);
 
   [[nodiscard]] int port() const;
@@ -47,7 +48,7 @@ class HttpServer {
   /// Requests whose answers aren't with their clients yet.
   [[nodiscard]] int busy() const;
   [[nodiscard]] int connections() const;
-  /// So far, by status.
+  /// Answers so far, by status.
   [[nodiscard]] const std::map<int, std::uint64_t>& answers() const;
 
  private:

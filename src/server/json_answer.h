@@ -6,7 +6,7 @@
 
 namespace layerboost {
 
-/// On one line; bytes that aren't UTF-8 become U+FFFD.
+/// JSON on one line; bytes that aren't UTF-8 become U+FFFD.
 inline std::string json_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 inline HttpAnswer json_answer(const Json& json, int status = 200) {

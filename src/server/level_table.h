@@ -13,12 +13,12 @@ namespace layerboost {
 
 /// One level. Figures are against the unchanged model, and empty where there are none.
 struct LevelFacts {
-  std::string plan = {};                        // its plan's hash; empty: the model's own mixers
-  std::string mixers = {};                      // in words: "10 softmax, 20 window" (mixers_in_words())
-  std::string rung = {};                        // what it changes, for people: "layer 7: window:128+4"; empty: nothing
+  std::string plan = {};    // its plan's hash; empty: the model's own mixers
+  std::string mixers = {};  // in words: "10 softmax, 20 window" (mixers_in_words())
+  std::string rung = {};    // what it changes, for people: "layer 7 -> window:128+4"; empty: nothing
   std::optional<double> perplexity_ratio = {};  // its perplexity, of the unchanged model's
   std::optional<double> kl = {};                // nats a token
-  std::optional<double> kv_fraction = {};       // of the memory that a text takes
+  std::optional<double> kv_fraction = {};       // of the memory that a sequence takes
 };
 
 struct LevelTable {
@@ -41,7 +41,7 @@ struct LevelTable {
   [[nodiscard]] Json json() const;
 };
 
-/// The levels that a text, or an answer of several, began and ended with.
+/// The levels that a sequence, or an answer of several, began and ended with.
 struct LevelSpan {
   int first = 0, last = 0;
   bool operator==(const LevelSpan&) const = default;

@@ -147,7 +147,8 @@ TEST(Levels, AStreamsHeadNamesOnlyOneThatIsSure) {
   EXPECT_EQ(fixed.complete(asked(-1, true)).headers.at("X-Layerboost-Level"), "1");
 }
 
-/// The answer to a request whose text is folded while it is written: others come that leave too little memory for it.
+/// The answer to a request whose sequence is folded while it is written: others come that leave too little memory for
+/// it.
 AnswerForTests folded_answer(const ServerForTests& server, const Json& body) {
   ClientForTests first(server.port());
   first.send("POST", "/v1/completions", body.dump(), "");
@@ -159,7 +160,7 @@ AnswerForTests folded_answer(const ServerForTests& server, const Json& body) {
   return first.read_answer();
 }
 
-/// Memory for five texts of 320 tokens at level 0: 64 positions take 4 layers * 2 * 2 * 16 * 64 * 4 bytes.
+/// Memory for five sequences of 320 tokens at level 0: 64 positions take 4 layers * 2 * 2 * 16 * 64 * 4 bytes.
 constexpr std::size_t little_memory = 5 * std::size_t{5} * 65536;
 
 TEST(Levels, AnAnswerTellsTheFirstAndTheLast) {

@@ -7,7 +7,7 @@
 namespace layerboost {
 
 struct Limits {
-  // Of a connection.
+  // Limits of a connection.
   std::size_t body = std::size_t{8} << 20;  // bytes of a request's body
   std::size_t bodies =
       std::size_t{128} << 20;                // of all bodies together, beyond the first 64 KiB of each; at least body
@@ -19,7 +19,7 @@ struct Limits {
   std::chrono::seconds write_time{60};  // for the client to take what was written
   std::chrono::milliseconds said_all{
       250};  // of a client that sends no more, before it is asked to show that it is there
-  // Of a request.
+  // Limits of a request.
   int positions = 0;               // prompt and new tokens together: the model's positions, or fewer
   int max_tokens = 0;              // new tokens; 0: as many as positions allow
   int choices = 128;               // prompts * n

@@ -37,10 +37,10 @@ class SharedMetrics {
                                                              {"abort", stats.cancelled},
                                                              {"error", stats.failed}};
     const std::string own = "layerboost_requests_finished_total", vllm = "vllm:request_success_total";
-    out_.begin(own, "counter", "Texts that ended, by reason.");
+    out_.begin(own, "counter", "Sequences that ended, by reason.");
     for (const auto& [reason, count] : reasons)
       out_.value(own, prometheus_label("reason", reason), static_cast<double>(count));
-    out_.begin(vllm, "counter", "Texts that ended, by reason.");
+    out_.begin(vllm, "counter", "Sequences that ended, by reason.");
     for (const auto& [reason, count] : reasons)
       out_.value(vllm, label_ + "," + prometheus_label("finished_reason", reason), static_cast<double>(count));
   }
@@ -72,16 +72,16 @@ void write_cache(PrometheusWriter& out, SharedMetrics& shared, const EngineStats
 }
 
 void write_engine(PrometheusWriter& out, SharedMetrics& shared, const EngineStats& stats) {
-  shared.gauge("requests_running", "num_requests_running", "Texts being written.", stats.running);
-  shared.gauge("requests_waiting", "num_requests_waiting", "Texts in the queue.", stats.waiting);
+  shared.gauge("requests_running", "num_requests_running", "Sequences being written.", stats.running);
+  shared.gauge("requests_waiting", "num_requests_waiting", "Sequences in the queue.", stats.waiting);
   shared.finished(stats);
-  shared.counter("preemptions_total", "num_preemptions_total", "Texts put back into the queue for want of memory.",
+  shared.counter("preemptions_total", "num_preemptions_total", "Sequences put back into the queue for want of memory.",
                  stats.preemptions);
   shared.counter("prompt_tokens_total", "prompt_tokens_total", "Prompt tokens read or found.", stats.prompt_tokens);
   shared.counter("generated_tokens_total", "generation_tokens_total", "Tokens written.", stats.generated_tokens);
   out.counter("layerboost_recomputed_tokens_total", "", "Tokens read again after a pre-emption.",
               static_cast<double>(stats.recomputed_tokens));
-  out.counter("layerboost_requests_total", "", "Texts asked for.", static_cast<double>(stats.requests));
+  out.counter("layerboost_requests_total", "", "Sequences asked for.", static_cast<double>(stats.requests));
   out.counter("layerboost_steps_total", "", "Steps of the engine.", static_cast<double>(stats.steps));
   out.counter("layerboost_step_rows_total", "", "Rows of all steps.", static_cast<double>(stats.rows));
   out.begin("layerboost_step_seconds_total", "counter", "Time spent in steps, by what it went into.");
@@ -100,13 +100,14 @@ void write_by_level(PrometheusWriter& out, const char* name, const char* type, c
 void write_levels(PrometheusWriter& out, const EngineStats& stats, const LevelTable& table) {
   out.gauge("layerboost_level", "", "Level of requests that begin now and ask for none; 0: nothing is given up.",
             stats.level);
-  write_by_level(out, "layerboost_running_by_level", "gauge", "Texts being written, by level.", stats.running_by_plan);
+  write_by_level(out, "layerboost_running_by_level", "gauge", "Sequences being written, by level.",
+                 stats.running_by_plan);
   write_by_level(out, "layerboost_requests_finished_by_level_total", "counter",
-                 "Texts that ended, by their last level.", stats.finished_by_plan);
+                 "Sequences that ended, by their last level.", stats.finished_by_plan);
   write_by_level(out, "layerboost_generated_tokens_by_level_total", "counter", "Tokens written, by level.",
                  stats.tokens_by_plan);
   out.counter("layerboost_folds_total", "",
-              "Times that a running text was folded to a higher level for want of memory.",
+              "Times that a running sequence was folded to a higher level for want of memory.",
               static_cast<double>(stats.folds));
   out.counter("layerboost_folded_bytes_total", "", "Cache that these have freed.",
               static_cast<double>(stats.folded_bytes));
@@ -126,7 +127,7 @@ void write_levels(PrometheusWriter& out, const EngineStats& stats, const LevelTa
 }  // namespace
 
 int Metrics::seconds_to_wait(const EngineStats& stats) const {
-  // With R texts running, one ends every mean / R seconds.
+  // With R sequences running, one ends every mean / R seconds.
   return static_cast<int>(std::clamp(std::ceil(whole_request.mean() / std::max(stats.running, 1)), 1.0, 60.0));
 }
 

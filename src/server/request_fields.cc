@@ -14,8 +14,8 @@ namespace layerboost {
 namespace {
 
 constexpr int kCompletions = static_cast<int>(Endpoint::completions), kChat = static_cast<int>(Endpoint::chat),
-              kBoth = kCompletions | kChat, kTokenize = static_cast<int>(Endpoint::tokenize),
-              kDetokenize = static_cast<int>(Endpoint::detokenize), kAll = kBoth | kTokenize | kDetokenize;
+              kGeneration = kCompletions | kChat, kTokenize = static_cast<int>(Endpoint::tokenize),
+              kDetokenize = static_cast<int>(Endpoint::detokenize), kAll = kGeneration | kTokenize | kDetokenize;
 
 enum class Use {
   effect,    // does what it says
@@ -27,7 +27,7 @@ struct Field {
   std::string_view name;
   int endpoints;
   Use use;
-  /// Of `neutral`: a list, as JSON, of the values that ask for nothing; empty: false, "", [] and {}.
+  /// For Use::neutral, the values that ask for nothing: a list, as JSON; empty: false, "", [] and {}.
   std::string_view neutral = {};
 };
 
@@ -42,68 +42,68 @@ constexpr Field kRequestFields[] = {
     {"add_generation_prompt", kChat | kTokenize, Use::effect},
     {"chat_template_kwargs", kChat | kTokenize, Use::effect},
     {"reasoning_effort", kChat, Use::effect},
-    {"max_tokens", kBoth, Use::effect},
-    {"max_completion_tokens", kBoth, Use::effect},
-    {"n_predict", kBoth, Use::effect},
-    {"min_tokens", kBoth, Use::effect},
-    {"ignore_eos", kBoth, Use::effect},
-    {"stop", kBoth, Use::effect},
-    {"stop_token_ids", kBoth, Use::effect},
-    {"temperature", kBoth, Use::effect},
-    {"top_p", kBoth, Use::effect},
-    {"top_k", kBoth, Use::effect},
-    {"min_p", kBoth, Use::effect},
-    {"repetition_penalty", kBoth, Use::effect},
-    {"presence_penalty", kBoth, Use::effect},
-    {"frequency_penalty", kBoth, Use::effect},
-    {"logit_bias", kBoth, Use::effect},
-    {"seed", kBoth, Use::effect},
-    {"n", kBoth, Use::effect},
-    {"best_of", kBoth, Use::effect},
-    {"repeat_last_n", kBoth, Use::effect},  // what the penalties look at
-    {"logprobs", kBoth, Use::effect},
+    {"max_tokens", kGeneration, Use::effect},
+    {"max_completion_tokens", kGeneration, Use::effect},
+    {"n_predict", kGeneration, Use::effect},
+    {"min_tokens", kGeneration, Use::effect},
+    {"ignore_eos", kGeneration, Use::effect},
+    {"stop", kGeneration, Use::effect},
+    {"stop_token_ids", kGeneration, Use::effect},
+    {"temperature", kGeneration, Use::effect},
+    {"top_p", kGeneration, Use::effect},
+    {"top_k", kGeneration, Use::effect},
+    {"min_p", kGeneration, Use::effect},
+    {"repetition_penalty", kGeneration, Use::effect},
+    {"presence_penalty", kGeneration, Use::effect},
+    {"frequency_penalty", kGeneration, Use::effect},
+    {"logit_bias", kGeneration, Use::effect},
+    {"seed", kGeneration, Use::effect},
+    {"n", kGeneration, Use::effect},
+    {"best_of", kGeneration, Use::effect},
+    {"repeat_last_n", kGeneration, Use::effect},  // what the penalties look at
+    {"logprobs", kGeneration, Use::effect},
     {"top_logprobs", kChat, Use::effect},
     {"echo", kCompletions, Use::effect},
-    {"stream", kBoth, Use::effect},
-    {"stream_options", kBoth, Use::effect},
-    {"response_format", kBoth, Use::effect},
-    {"layerboost", kBoth, Use::effect},  // what only this server has
+    {"stream", kGeneration, Use::effect},
+    {"stream_options", kGeneration, Use::effect},
+    {"response_format", kGeneration, Use::effect},
+    {"layerboost", kGeneration, Use::effect},  // what only this server has
     {"tools", kChat | kTokenize, Use::effect},
     {"tool_choice", kChat | kTokenize, Use::effect},
 
     // Who asks, what for, how it is kept, paid, sped up or measured.
     {"user", kAll, Use::harmless},
-    {"safety_identifier", kBoth, Use::harmless},
-    {"metadata", kBoth, Use::harmless},
-    {"store", kBoth, Use::harmless},
-    {"service_tier", kBoth, Use::harmless},
-    {"request_id", kBoth, Use::harmless},
-    {"priority", kBoth, Use::harmless},
+    {"safety_identifier", kGeneration, Use::harmless},
+    {"metadata", kGeneration, Use::harmless},
+    {"store", kGeneration, Use::harmless},
+    {"service_tier", kGeneration, Use::harmless},
+    {"request_id", kGeneration, Use::harmless},
+    {"priority", kGeneration, Use::harmless},
     {"prediction", kChat, Use::harmless},
-    {"prompt_cache_key", kBoth, Use::harmless},
-    {"prompt_cache_retention", kBoth, Use::harmless},
-    {"cache_salt", kBoth, Use::harmless},
-    {"cache_prompt", kBoth, Use::harmless},
-    {"n_cache_reuse", kBoth, Use::harmless},
-    {"id_slot", kBoth, Use::harmless},
-    {"n_keep", kBoth, Use::harmless},     // of llama.cpp: what stays when a text outgrows the context;
-    {"n_discard", kBoth, Use::harmless},  // here no text does
-    {"timings_per_token", kBoth, Use::harmless},
-    {"return_progress", kBoth, Use::harmless},
+    {"prompt_cache_key", kGeneration, Use::harmless},
+    {"prompt_cache_retention", kGeneration, Use::harmless},
+    {"cache_salt", kGeneration, Use::harmless},
+    {"cache_prompt", kGeneration, Use::harmless},
+    {"n_cache_reuse", kGeneration, Use::harmless},
+    {"id_slot", kGeneration, Use::harmless},
+    {"n_keep", kGeneration, Use::harmless},     // of llama.cpp: what stays when a sequence outgrows the context;
+    {"n_discard", kGeneration, Use::harmless},  // here none does
+    {"timings_per_token", kGeneration, Use::harmless},
+    {"return_progress", kGeneration, Use::harmless},
     // Details of what is off.
     {"parallel_tool_calls", kChat, Use::harmless},
     {"include_reasoning", kChat, Use::harmless},
-    {"guided_decoding_backend", kBoth, Use::harmless},
-    {"guided_whitespace_pattern", kBoth, Use::harmless},
-    {"penalize_nl", kBoth, Use::harmless},  // llama.cpp doesn't look at it any more
-    {"mirostat_tau", kBoth, Use::harmless},
-    {"mirostat_eta", kBoth, Use::harmless},
-    {"dynatemp_exponent", kBoth, Use::harmless},
-    {"xtc_threshold", kBoth, Use::harmless},
-    {"dry_base", kBoth, Use::harmless},
-    {"dry_allowed_length", kBoth, Use::harmless},
-    {"dry_penalty_last_n", kBoth, Use::harmless},
-    {"dry_sequence_breakers", kBoth, Use::harmless},
+    {"guided_decoding_backend", kGeneration, Use::harmless},
+    {"guided_whitespace_pattern", kGeneration, Use::harmless},
+    {"penalize_nl", kGeneration, Use::harmless},  // llama.cpp doesn't look at it any more
+    {"mirostat_tau", kGeneration, Use::harmless},
+    {"mirostat_eta", kGeneration, Use::harmless},
+    {"dynatemp_exponent", kGeneration, Use::harmless},
+    {"xtc_threshold", kGeneration, Use::harmless},
+    {"dry_base", kGeneration, Use::harmless},
+    {"dry_allowed_length", kGeneration, Use::harmless},
+    {"dry_penalty_last_n", kGeneration, Use::harmless},
+    {"dry_sequence_breakers", kGeneration, Use::harmless},
 
     // OpenAI's.
     {"suffix", kCompletions, Use::neutral},
@@ -115,71 +115,71 @@ constexpr Field kRequestFields[] = {
     {"modalities", kChat, Use::neutral, R"([["text"]])"},
     {"verbosity", kChat, Use::neutral, R"(["medium"])"},
     {"web_search_options", kChat, Use::neutral, "[]"},
-    {"moderation", kBoth, Use::neutral},
+    {"moderation", kGeneration, Use::neutral},
     // vLLM's.
-    {"use_beam_search", kBoth, Use::neutral},
-    {"length_penalty", kBoth, Use::neutral, "[1]"},
-    {"early_stopping", kBoth, Use::neutral},
-    {"include_stop_str_in_output", kBoth, Use::neutral},
-    {"skip_special_tokens", kBoth, Use::neutral, "[true]"},
-    {"spaces_between_special_tokens", kBoth, Use::neutral, "[true]"},
-    {"truncate_prompt_tokens", kBoth, Use::neutral},
-    {"allowed_token_ids", kBoth, Use::neutral},
-    {"bad_words", kBoth, Use::neutral},
-    {"prompt_logprobs", kBoth, Use::neutral},
+    {"use_beam_search", kGeneration, Use::neutral},
+    {"length_penalty", kGeneration, Use::neutral, "[1]"},
+    {"early_stopping", kGeneration, Use::neutral},
+    {"include_stop_str_in_output", kGeneration, Use::neutral},
+    {"skip_special_tokens", kGeneration, Use::neutral, "[true]"},
+    {"spaces_between_special_tokens", kGeneration, Use::neutral, "[true]"},
+    {"truncate_prompt_tokens", kGeneration, Use::neutral},
+    {"allowed_token_ids", kGeneration, Use::neutral},
+    {"bad_words", kGeneration, Use::neutral},
+    {"prompt_logprobs", kGeneration, Use::neutral},
     {"prompt_embeds", kCompletions, Use::neutral},
-    {"return_tokens_as_token_ids", kBoth, Use::neutral},
-    {"return_token_ids", kBoth, Use::neutral},
-    {"logits_processors", kBoth, Use::neutral},
-    {"guided_json", kBoth, Use::neutral, "[]"},
-    {"guided_regex", kBoth, Use::neutral},
-    {"guided_choice", kBoth, Use::neutral},
-    {"guided_grammar", kBoth, Use::neutral},
-    {"guided_json_object", kBoth, Use::neutral},
-    {"structural_tag", kBoth, Use::neutral},
-    {"structured_outputs", kBoth, Use::neutral},
-    {"thinking_token_budget", kBoth, Use::neutral},
-    {"repetition_detection", kBoth, Use::neutral},
+    {"return_tokens_as_token_ids", kGeneration, Use::neutral},
+    {"return_token_ids", kGeneration, Use::neutral},
+    {"logits_processors", kGeneration, Use::neutral},
+    {"guided_json", kGeneration, Use::neutral, "[]"},
+    {"guided_regex", kGeneration, Use::neutral},
+    {"guided_choice", kGeneration, Use::neutral},
+    {"guided_grammar", kGeneration, Use::neutral},
+    {"guided_json_object", kGeneration, Use::neutral},
+    {"structural_tag", kGeneration, Use::neutral},
+    {"structured_outputs", kGeneration, Use::neutral},
+    {"thinking_token_budget", kGeneration, Use::neutral},
+    {"repetition_detection", kGeneration, Use::neutral},
     {"continue_final_message", kChat | kTokenize, Use::neutral},
     {"chat_template", kChat | kTokenize, Use::neutral},
     {"documents", kChat, Use::neutral},
     {"mm_processor_kwargs", kChat | kTokenize, Use::neutral},
     {"media_io_kwargs", kChat, Use::neutral},
-    {"kv_transfer_params", kBoth, Use::neutral},
-    {"vllm_xargs", kBoth, Use::neutral},
-    {"lora_request", kBoth, Use::neutral},
+    {"kv_transfer_params", kGeneration, Use::neutral},
+    {"vllm_xargs", kGeneration, Use::neutral},
+    {"lora_request", kGeneration, Use::neutral},
     {"return_token_strs", kTokenize, Use::neutral},
     // llama.cpp's.
-    {"grammar", kBoth, Use::neutral},
-    {"json_schema", kBoth, Use::neutral, "[]"},
-    {"typical_p", kBoth, Use::neutral, "[1]"},
-    {"tfs_z", kBoth, Use::neutral, "[1]"},
-    {"top_n_sigma", kBoth, Use::neutral, "[-1, 0]"},
-    {"repeat_penalty", kBoth, Use::neutral, "[1]"},
-    {"mirostat", kBoth, Use::neutral, "[0]"},
-    {"dynatemp_range", kBoth, Use::neutral, "[0]"},
-    {"xtc_probability", kBoth, Use::neutral, "[0]"},
-    {"dry_multiplier", kBoth, Use::neutral, "[0]"},
-    {"min_keep", kBoth, Use::neutral, "[0]"},
-    {"n_probs", kBoth, Use::neutral, "[0]"},
-    {"n_indent", kBoth, Use::neutral, "[0]"},
-    {"t_max_predict_ms", kBoth, Use::neutral, "[0, -1]"},
-    {"post_sampling_probs", kBoth, Use::neutral},
-    {"return_tokens", kBoth, Use::neutral},
-    {"response_fields", kBoth, Use::neutral},
-    {"samplers", kBoth, Use::neutral},
-    {"lora", kBoth, Use::neutral},
+    {"grammar", kGeneration, Use::neutral},
+    {"json_schema", kGeneration, Use::neutral, "[]"},
+    {"typical_p", kGeneration, Use::neutral, "[1]"},
+    {"tfs_z", kGeneration, Use::neutral, "[1]"},
+    {"top_n_sigma", kGeneration, Use::neutral, "[-1, 0]"},
+    {"repeat_penalty", kGeneration, Use::neutral, "[1]"},
+    {"mirostat", kGeneration, Use::neutral, "[0]"},
+    {"dynatemp_range", kGeneration, Use::neutral, "[0]"},
+    {"xtc_probability", kGeneration, Use::neutral, "[0]"},
+    {"dry_multiplier", kGeneration, Use::neutral, "[0]"},
+    {"min_keep", kGeneration, Use::neutral, "[0]"},
+    {"n_probs", kGeneration, Use::neutral, "[0]"},
+    {"n_indent", kGeneration, Use::neutral, "[0]"},
+    {"t_max_predict_ms", kGeneration, Use::neutral, "[0, -1]"},
+    {"post_sampling_probs", kGeneration, Use::neutral},
+    {"return_tokens", kGeneration, Use::neutral},
+    {"response_fields", kGeneration, Use::neutral},
+    {"samplers", kGeneration, Use::neutral},
+    {"lora", kGeneration, Use::neutral},
     {"reasoning_format", kChat, Use::neutral, R"(["none", "auto"])"},
     {"thinking_forced_open", kChat, Use::neutral},
 };
 
 constexpr Field kStreamOptions[] = {
-    {"include_usage", kBoth, Use::effect},
-    {"include_obfuscation", kBoth, Use::harmless},     // padding against listeners who count bytes
-    {"continuous_usage_stats", kBoth, Use::harmless},  // the usage comes once, at the end
+    {"include_usage", kGeneration, Use::effect},
+    {"include_obfuscation", kGeneration, Use::harmless},     // padding against listeners who count bytes
+    {"continuous_usage_stats", kGeneration, Use::harmless},  // the usage comes once, at the end
 };
 
-constexpr Field kOwnOptions[] = {{"level", kBoth, Use::effect}};
+constexpr Field kOwnOptions[] = {{"level", kGeneration, Use::effect}};
 
 constexpr const char* path_of(Endpoint endpoint) {
   switch (endpoint) {
@@ -235,11 +235,11 @@ void check_fields(const Json& body, Endpoint endpoint) {
 }
 
 void check_stream_options(const Json& options) {
-  check_names(options, kStreamOptions, kBoth, "\"stream_options\"", "stream_options.");
+  check_names(options, kStreamOptions, kGeneration, "\"stream_options\"", "stream_options.");
 }
 
 void check_own_options(const Json& options) {
-  check_names(options, kOwnOptions, kBoth, "\"layerboost\"", "layerboost.");
+  check_names(options, kOwnOptions, kGeneration, "\"layerboost\"", "layerboost.");
 }
 
 }  // namespace layerboost

@@ -7,7 +7,7 @@
 namespace layerboost {
 namespace {
 
-/// At most 200 characters; what isn't printable, and what would end a value, as %XX.
+/// Returns a text as one word, at most 200 characters of it; what isn't printable, and what would end a value, as %XX.
 std::string as_one_word(std::string_view text) {
   constexpr std::size_t longest = 200;
   if (text.empty()) return "-";

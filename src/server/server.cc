@@ -18,9 +18,9 @@ Limits limits_for(Limits limits, const Model& model, const Engine& engine) {
   constexpr int unbounded = 1 << 30;
   const int most = model.config.max_positions > 0 ? model.config.max_positions : unbounded;
   const int asked = limits.positions > 0 ? std::min(limits.positions, most) : most;
-  limits.positions = engine.longest_text(asked);
+  limits.positions = engine.longest_sequence(asked);
   if (limits.positions < asked && asked < unbounded)
-    note("texts have at most {} of {} positions: `memory` holds no more", limits.positions, asked);
+    note("sequences have at most {} of {} positions: `memory` holds no more", limits.positions, asked);
   return limits;
 }
 
@@ -78,7 +78,9 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
   const bool own = options.model_sampling && model.config.sampling.any();
   if (own) reader.sampling = usual_sampling(model.config, reader.sampling);
   for (int level = 0; options.levels.is_ladder() && level <= options.levels.highest(); ++level)
-    reader.level_positions.push_back(engine.longest_text(reader.limits.positions, level));
+    reader.level_positions.push_back(engine.longest_sequence(reader.limits.positions, level));
+  if (options.levels.is_ladder())
+    reader.highest_level_of = [&engine](int prompt) { return engine.highest_plan(prompt); };
   const ServerInfo info{.model = options.name,
                         .model_hash = model.hash,
                         .plan = options.plan,

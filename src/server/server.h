@@ -1,4 +1,10 @@
-// An engine that answers over HTTP.
+// The server: an engine that answers OpenAI's API over HTTP, with health, metrics and a live page. Three kinds of
+// threads take part. The event loop (HttpServer) reads requests and writes answers; workers (Api) make a
+// GenerationRequest of a body, which may take long; the compute thread is the caller's, who runs Engine::run() in it.
+// What the engine writes is posted to the loop, where a CompletionAnswer turns it into the client's JSON. A server
+// listens from its constructor to its destructor. After drain() or a signal it refuses new work, finishes what was
+// begun, and makes Engine::run() return. It loads no model and makes no engine, and there is no TLS: a proxy in front
+// does that.
 #pragma once
 
 #include <atomic>
@@ -37,11 +43,12 @@ struct ServerOptions {
 /// another one, the compute thread.
 class Server {
  public:
-  /// Listens and answers at once. All three must outlive it. `mixers`: of the engine's first plan. Throws Error when
-  /// host and port can't be had.
+  /// Listens and answers at once. `mixers`: of the engine's first plan. Throws Error when host and port can't be had.
+  /// Requires: `engine`, `model` and `mixers` outlive this; options.levels, where it is a ladder, has all the engine's
+  /// plans.
   Server(Engine& engine, const Model& model, const MixerList& mixers, const ServerOptions& options);
 
-  /// Not while a thread is in Engine::run(). What isn't answered is cut off.
+  /// Cuts off what isn't answered. Requires: no thread is in Engine::run().
   ~Server() { http_.stop(); }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -15,7 +15,7 @@ namespace layerboost {
 /// different tokens have different texts.
 std::string token_text(const Tokenizer& tokenizer, TokenId token);
 
-/// Those of a text's tokens, with the likeliest alternatives of each.
+/// The log-probabilities of a sequence's tokens, with the likeliest alternatives of each.
 class LogprobList {
  public:
   /// A token that something predicts. `offset`: characters of the text before it.

@@ -18,7 +18,7 @@ class AddedTokenMatcher {
     TokenId id = -1;                 // -1: none; then begin and end are the text's size
   };
 
-  /// Contents must not be empty.
+  /// Requires: no content is empty.
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
   /// The first match at or after `from`; the longest token where several begin at the same place.

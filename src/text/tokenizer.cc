@@ -68,6 +68,7 @@ struct Tokenizer::Impl {
   std::vector<std::size_t> byte_starts;  // by id, and the end
   std::vector<bool> special;
   std::unordered_map<std::string_view, TokenId> whole_pieces;  // by bytes; empty unless ignore_merges
+  // Mutable because encode() is const: it has a lock of its own, and no result depends on what lies in it.
   mutable WorkspacePool workspaces;
 };
 
@@ -137,7 +138,7 @@ void Tokenizer::Impl::encode_valid(std::string_view text, Workspace& workspace, 
 
 namespace {
 
-// Before anything is built from them.
+// Checks the data before anything is built from them.
 TokenizerData checked(TokenizerData data) {
   if (data.tokens.empty()) fail("tokenizer: the vocabulary is empty");
   const auto size = data.tokens.size();

@@ -1,4 +1,8 @@
-// Byte-level BPE: text to token ids and back, exactly as the model was trained with.
+// The tokenizer: text to token ids and back, exactly as the model was trained with (byte-level BPE). encode() first
+// finds added tokens such as "<|im_start|>"; the text between them is normalised where the model wants that, cut into
+// pre-tokens by the model's pattern, and merged into tokens, best merge first. TokenizerData is what a model's files
+// say; a Tokenizer is built from it once and doesn't change. A StreamDecoder makes text of tokens that come one by one.
+// Other kinds than byte-level BPE are refused. Chat templates are only kept here: text/chat_template.h renders them.
 #pragma once
 
 #include <cstdint>
@@ -79,7 +83,7 @@ class Tokenizer {
 /// out as U+FFFD.
 class StreamDecoder {
  public:
-  /// `tokenizer` must outlive the decoder.
+  /// Requires: `tokenizer` outlives this.
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = true);
   /// The text that `id` completes; often empty for multi-byte characters.
   std::string push(TokenId id);

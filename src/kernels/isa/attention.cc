@@ -76,7 +76,7 @@ inline void fill_positions(const KvSegment& segment, int first_slot, Group& grou
   for (int i = group.filled; i < kGroup; ++i) group.positions[i] = -1;
 }
 
-/// For queries at first .. last.
+/// Returns the slots that queries at positions first .. last look at.
 inline Range seen_range(const Group& group, int first, int last, int window) {
   const int low_first = lower_end(first, window, group.pinned), low_last = lower_end(last, window, group.pinned);
   if (group.most <= low_first || group.least_seen > last) return {0, 0, false};
@@ -188,7 +188,7 @@ Vec exponentials(const float* scores, float base, int n, const float* value_scal
   return sum;
 }
 
-/// Among a tile's [tokens, A] results, that of one row.
+/// Returns where a row's result lies among a tile's [tokens, A].
 inline std::ptrdiff_t place_of(const AttentionTile& tile, int row) {
   return static_cast<std::ptrdiff_t>(row / tile.heads) * tile.out_heads + tile.list[row % tile.heads].out;
 }

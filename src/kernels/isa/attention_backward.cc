@@ -1,4 +1,4 @@
-// The gradient of attention for some query heads of one KV head over one text (FlashAttention, Dao et al. 2022,
+// The gradient of attention for some query heads of one KV head over one sequence (FlashAttention, Dao et al. 2022,
 // appendix B), in tiles of 64 keys by 64 queries that the mask leaves. Scores are computed transposed, keys by queries:
 // then probabilities and slopes are already in the order in which the sums over queries (dV, dK) read them, and writing
 // slopes in pairs along the keys gives the order for the sum over keys (dQ, transposed).
@@ -17,8 +17,8 @@ constexpr float kNoQuery = 1.0e30f;  // the log-sum-exp of a query that isn't th
 inline int smaller(int a, int b) { return a < b ? a : b; }
 inline int larger(int a, int b) { return a > b ? a : b; }
 
-/// Packed operands of a whole text; n' tokens, a multiple of kTile. A: a left operand; words: a right operand, whose
-/// columns take four bytes each.
+/// Packed operands of a whole sequence; n' tokens, a multiple of kTile. A: a left operand; words: a right operand,
+/// whose columns take four bytes each.
 template <typename Dot>
 struct Packed {
   int length, tiles, padded;               // n, n' / kTile, d'

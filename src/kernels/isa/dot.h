@@ -95,7 +95,7 @@ struct DotInt8 {
 #if defined(__AVX512VNNI__)
   using Left = __m512i;
   using Right = __m512i;
-  // As __m512i, GCC 12 would keep them in memory.
+  // Declared as __m512i, they would be kept in memory by GCC 12.
   using Sum [[gnu::vector_size(64)]] = int;
   static constexpr int kRows = 6, kCols = 4;
 

@@ -99,7 +99,7 @@ struct AttentionTile {
   float* partial = nullptr;
 };
 
-/// For rows of keys and values of so many numbers, rounded up to multiples of 16.
+/// Numbers of scratch for so many rows; keys and values have so many numbers, rounded up to multiples of 16.
 static constexpr std::ptrdiff_t attention_scratch_floats(std::ptrdiff_t rows, std::ptrdiff_t padded_key,
                                                          std::ptrdiff_t padded_value) {
   return rows * (padded_key + (padded_key > padded_value ? padded_key : padded_value) + 34) + 16;
@@ -117,7 +117,7 @@ struct AttentionKernels {
 /// The largest head that training supports.
 static constexpr int kMostHeadSize = 256;
 
-/// Some query heads of one KV head over a whole text: what training_attention_backward() does at a time.
+/// Some query heads of one KV head over a whole sequence: what training_attention_backward() does at a time.
 struct AttentionBackward {
   bool bf16 = false;
   int head_size = 0;

@@ -32,7 +32,7 @@ inline Vec abs(Vec a) { return _mm512_abs_ps(a); }
 inline Vec round_even(Vec a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 /// a * 2^n for a whole n; underflows to zero.
 inline Vec scale_by_power(Vec a, Vec n) { return _mm512_scalef_ps(a, n); }
-/// As max(a, |b|) for a >= 0; NaN stays in the lane, because its bits are the largest of all.
+/// max(a, |b|) for a >= 0; NaN stays in the lane, because its bits are the largest of all.
 inline Vec max_size(Vec a, Vec b) {
   return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), _mm512_castps_si512(abs(b))));
 }
