@@ -15,6 +15,7 @@ words = "the quick brown fox jumps over a lazy dog while seven wizards count the
 counts = {"answered": 0, "at a level": 0, "left": 0, "full": 0, "burst": 0, "malformed": 0}
 failures = []
 margins = []  # of texts that differ from those when alone
+WAVE = 5  # seconds
 NEAR_TIE = 0.05  # nats: batches round differently, which decides between tokens that are this close, and between no others
 
 
@@ -55,8 +56,18 @@ async def complete(session, body):
         return answered["choices"][0] | {"level": answered["usage"].get("layerboost", {}).get("level", 0)}
 
 
-async def compare(session, known, end):
+async def low_tide():
+    """Now many come, now few, so that levels rise and fall."""
+    low = int(time.monotonic() / WAVE) % 2 == 1
+    if low:
+        await asyncio.sleep(0.2)
+    return low
+
+
+async def compare(session, known, end, steady):
     while time.monotonic() < end:
+        if not steady and await low_tide():
+            continue
         body, alone = rng.choice(known)
         try:  # who still waits at the end leaves: a full queue would take minutes to empty
             choice = await asyncio.wait_for(complete(session, body), end + 5 - time.monotonic())
@@ -72,6 +83,8 @@ async def compare(session, known, end):
 
 async def leave(session, end):
     while time.monotonic() < end:
+        if await low_tide():
+            continue
         body = request(rng) | {"stream": rng.random() < 0.5, "n": rng.choice([1, 3])}
         try:
             await asyncio.wait_for(complete(session, body), rng.uniform(0.01, 2))
@@ -143,7 +156,7 @@ async def main():
                 await asyncio.sleep(seconds / 30)
         for _ in range(4):  # a slow machine writes little in the time: on until a text was pre-empted
             end = time.monotonic() + seconds
-            await asyncio.gather(*(compare(session, known, end) for _ in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
+            await asyncio.gather(*(compare(session, known, end, steady=i < 4) for i in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
                                  malformed(end), malformed(end), health(session, end, waits), watch(end))
             preempted = await metric(session, "layerboost_preemptions_total")
             folds = await metric(session, "layerboost_folds_total")

@@ -1,6 +1,7 @@
 #include "app/ladder_chain.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "analyze/joint_loss.h"
@@ -49,6 +50,24 @@ States read_states(const fs::path& file, const std::vector<int>& layers) {
   return states;
 }
 
+/// Shows how far a stage has come.
+class StageProgress {
+ public:
+  StageProgress(const std::string& what, std::int64_t tokens) : progress_(what, tokens, "tokens") {}
+
+  void operator()(std::int64_t tokens, double distance) {
+    progress_.advance(tokens - std::exchange(tokens_, tokens));
+    distance_ = distance;
+    progress_.remark(fmt::format("distance {:.4f}", distance));
+  }
+  [[nodiscard]] double distance() const { return distance_; }  // the last one
+
+ private:
+  Progress progress_;
+  std::int64_t tokens_ = 0;
+  double distance_ = 0;
+};
+
 class RungTrainer {
  public:
   RungTrainer(const LadderChainTask& task, Ladder& ladder)
@@ -81,13 +100,8 @@ class RungTrainer {
     const fs::path file = states_file(task_.directory);
     if (fs::exists(file)) return read_states(file, task_.layers);
     note("each layer alone: {} tokens", chain_options_.alone_tokens);
-    Progress progress("layers alone", chain_options_.alone_tokens, "tokens");
-    std::int64_t before = 0;
-    States states = chain.train_alone(task_.layers, task_.mixer, [&](std::int64_t tokens, double distance) {
-      progress.advance(tokens - before);
-      before = tokens;
-      progress.remark(fmt::format("distance {:.4f}", distance));
-    });
+    StageProgress progress("layers alone", chain_options_.alone_tokens);
+    States states = chain.train_alone(task_.layers, task_.mixer, std::ref(progress));
     write_states(file, states);
     return states;
   }
@@ -127,23 +141,15 @@ class RungTrainer {
     MixerSet mixers(model_);
     use_weights(mixers, model_, weights_);
     const MixerList& below = mixers.list(ladder_.specs(ladder_.top()));
-    Progress progress(fmt::format("rung {} of {}: layer {}", ladder_.top() + 1, task_.rungs, layer),
-                      chain_options_.tokens, "tokens");
-    std::int64_t before = 0;
-    double last = 0;
-    weights_[layer] =
-        chain.train(layer, task_.mixer, std::move(state), below, [&](std::int64_t tokens, double distance) {
-          progress.advance(tokens - before);
-          before = tokens;
-          last = distance;
-          progress.remark(fmt::format("distance {:.4f}", distance));
-        });
+    StageProgress progress(fmt::format("rung {} of {}: layer {}", ladder_.top() + 1, task_.rungs, layer),
+                           chain_options_.tokens);
+    weights_[layer] = chain.train(layer, task_.mixer, std::move(state), below, std::ref(progress));
     ladder_.rungs.push_back({layer, task_.mixer});
     ladder_.quality.assign(ladder_.rungs.size() + 1, {});
     ladder_.weights_hash = write_ladder_weights(ladder_weights_file(task_.directory), model_.config, weights_);
     read_weights();  // rounded as they are on disk
     task_.save();
-    note("rung {} of {}: layer {}: distance {:.4f}", ladder_.top(), task_.rungs, layer, last);
+    note("rung {} of {}: layer {}: distance {:.4f}", ladder_.top(), task_.rungs, layer, progress.distance());
   }
 
   const LadderChainTask& task_;

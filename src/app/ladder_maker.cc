@@ -206,6 +206,8 @@ class LadderMaker {
                  {"seed", options_.compute.seed}};
     if (chain()) {
       json["train_text"] = options_.chain.text;
+      json["train_files"] = Json::array();  // by content
+      for (const std::string& file : files_of(options_.chain.text)) json["train_files"].push_back(file_hash(file));
       json["train_tokens"] = options_.chain.tokens;
     }
     return json;
@@ -429,6 +431,7 @@ class LadderMaker {
     for (int level = 0; level <= ladder.top(); ++level)
       if (std::optional<LevelQuality>& place = ladder.quality[static_cast<std::size_t>(level)])
         quality.count(level, *place);
+    save();
     for (int level = 0; level <= ladder.top(); ++level) {
       std::optional<LevelQuality>& place = ladder.quality[static_cast<std::size_t>(level)];
       if (place) {
@@ -448,8 +451,10 @@ class LadderMaker {
   }
 
   /// One after another, so that all have the machine as it is now.
-  void measure_speeds(const LadderQuality& quality) {
+  void measure_speeds(LadderQuality& quality) {
     Ladder& ladder = opened_.ladder;
+    quality.measure_unchanged_speed();
+    ladder.measured_on["unchanged"] = quality.unchanged();
     TimeLeft time(ladder.top() + 1);
     for (int level = 0; level <= ladder.top(); ++level) {
       LevelQuality& place = *ladder.quality[static_cast<std::size_t>(level)];
@@ -458,7 +463,7 @@ class LadderMaker {
         continue;
       }
       time.begin();
-      place.decode_speed = quality.decode_speed(level);
+      place.decode_speed = quality.measure_speed(level);
       time.end();
       save();
       note("level {} of {}: {:.0f} tokens/s{}", level, ladder.top(), *place.decode_speed, time.text());
@@ -498,10 +503,12 @@ class LadderMaker {
       for (auto& level : ladder.quality) level.reset();
       return {};
     }
-    if (!is_in_found(speeds))
+    Json unchanged = get_or<Json>(found, "unchanged", Json(), file_.string());
+    if (!is_in_found(speeds)) {
       for (auto& level : ladder.quality)
         if (level) level->decode_speed.reset();
-    Json unchanged = get_or<Json>(found, "unchanged", Json(), file_.string());
+      if (unchanged.is_object()) unchanged.erase("decode_speed");
+    }
     if (!unchanged.is_null()) ladder.measured_on["unchanged"] = unchanged;
     return unchanged;
   }
@@ -559,7 +566,11 @@ void check_ladder_options(const LadderOptions& options) {
   (void)mixers_of(options.to);
   (void)decode_target(options.quality, 0);
   check_input(options.plan, "plan");
-  for (const std::string& file : options.quality.tasks) check_input(file, "tasks");
+  for (const std::string& file : options.quality.tasks) {
+    check_input(file, "tasks");
+    std::error_code ignored;
+    if (!fs::is_regular_file(file, ignored)) fail("`tasks` {}: is read several times, so it must be a file", file);
+  }
   (void)read_tasks(options.quality.tasks, options.quality.task_items);
   for (const auto& [file, option] : {std::pair{options.text, "text"}, {options.quality.text, "eval-text"}}) {
     check_input(file, option);

@@ -97,10 +97,18 @@ QualityOptions LadderQuality::what() const {
   return what;
 }
 
-double LadderQuality::decode_speed(int level) const {
-  return run_throughput(*ladder_.opened.model, ladder_.list(level), decode_.batch, decode_.context, generated_tokens,
-                        step_tokens)
+double LadderQuality::decode_speed(const ModelWithMixers& run) const {
+  return run_throughput(run.model, run.mixers, decode_.batch, decode_.context, generated_tokens, step_tokens)
       .generate_speed();
+}
+
+double LadderQuality::measure_speed(int level) const {
+  return decode_speed({*ladder_.opened.model, ladder_.list(level)});
+}
+
+void LadderQuality::measure_unchanged_speed() {
+  measure_unchanged();
+  if (!unchanged_.contains("decode_speed")) unchanged_["decode_speed"] = decode_speed(unchanged_run());
 }
 
 void LadderQuality::measure_unchanged() {

@@ -44,15 +44,18 @@ class LadderQuality {
   LevelQuality measure(int level);
   /// What is counted and predicted of a level: memory and speedup.
   void count(int level, LevelQuality& quality) const;
-  /// Times decode steps: tokens per second.
-  [[nodiscard]] double decode_speed(int level) const;
+  /// Times decode steps of a level: tokens per second.
+  [[nodiscard]] double measure_speed(int level) const;
+  /// Does so of the unchanged model, for unchanged(), where that hasn't been done.
+  void measure_unchanged_speed();
 
-  /// What the unchanged model has: {"perplexity", "retrieval": [{"length", "found", "logprob"}]}; null before the first
-  /// measure().
+  /// What the unchanged model has: {"perplexity", "retrieval": [{"length", "found", "logprob"}], "decode_speed"?}; null
+  /// before the first measure().
   [[nodiscard]] const Json& unchanged() const { return unchanged_; }
 
  private:
   [[nodiscard]] ModelWithMixers unchanged_run() const;
+  [[nodiscard]] double decode_speed(const ModelWithMixers& run) const;
   [[nodiscard]] QualityOptions what() const;
   void measure_unchanged();
   [[nodiscard]] std::vector<LevelTask> task_accuracies(const ModelWithMixers& run) const;

@@ -115,15 +115,17 @@ LevelOptions level_options(const ServeFlags& flags) {
   return options;
 }
 
-/// Says in a line how the ladder is going to be used. `highest`: the highest level that requests can ask for.
-void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityLimits& limits, int highest) {
-  if (levels.mode == LevelMode::off) {
+/// Says in a line how the ladder is going to be used. `limited`: whether `limits` bound what requests can ask for, of
+/// which `highest` is the highest.
+void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityLimits& limits, bool limited,
+                int highest) {
+  if (limited && highest_level(ladder, limits) < 0) {
+    note("warning: level 0 itself doesn't keep the limit of quality ({}), or wasn't measured: there is only level 0",
+         to_string(limits));
+  } else if (levels.mode == LevelMode::off) {
     note("level 0 of 0 to {}, unless a request asks for another; --levels auto follows the load", highest);
   } else if (levels.mode == LevelMode::fixed) {
     note("level {} of 0 to {}, unless a request asks for another", levels.level, highest);
-  } else if (highest_level(ladder, limits) < 0) {
-    note("warning: level 0 itself doesn't keep the limit of quality ({}), or wasn't measured: there is only level 0",
-         to_string(limits));
   } else if (levels.cap == 0) {
     note("warning: no level but 0 keeps the limit of quality ({}): there is only level 0", to_string(limits));
   } else {
@@ -194,9 +196,10 @@ void run_serve(ServeFlags options) {
       fail("--levels fixed:{}: only levels 0 to {} keep the limit of quality ({})", levels.level, levels.cap,
            to_string(limits));
     // What loses more than the limit can't be asked for either.
-    if (follows_load(levels) || options.quality) served.plans.resize(static_cast<std::size_t>(levels.cap) + 1);
+    const bool limited = follows_load(levels) || options.quality;
+    if (limited) served.plans.resize(static_cast<std::size_t>(levels.cap) + 1);
     options.server.levels = level_table(served, options.engine.levels);
-    say_levels(*served.ladder, options.engine.levels, limits, static_cast<int>(std::ssize(served.plans)) - 1);
+    say_levels(*served.ladder, options.engine.levels, limits, limited, static_cast<int>(std::ssize(served.plans)) - 1);
   }
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;
@@ -231,7 +234,7 @@ void add_levels(CLI::App& command, ServeFlags& options) {
       .add_option(
           "--quality", options.quality,
           "The most that levels may lose: a perplexity so many times the model's own, kl:NATS, found:SHARE of the "
-          "facts that it finds, or several with commas; default: 1.05,found:0.8")
+          "facts that it finds, or several with commas; default where they follow the load: 1.05,found:0.8")
       ->type_name("LIMIT,..");
   command
       .add_option("--ttft", options.level_options.first_token,

@@ -370,6 +370,48 @@ TEST_F(Folding, ACopyOfARingIsNobodyElses) {
                    static_cast<double>(2 * sequence_bytes(*plan[0], 349) - sequence_bytes(pages, 256)));
 }
 
+TEST_F(Folding, SnapshotsStayWhereTheyWouldNotHelp) {
+  // Two sequences hold one beginning, so that folding either frees next to nothing of it; a third can't begin.
+  EngineOptions tight = options(470, LevelMode::per_request);
+  tight.levels.cap = 1;  // of four layers one has a window then
+  tight.step_tokens = 400;
+  const std::vector<const MixerList*> plans = {plans_[0], plans_[1]};
+  Engine engine(*model_, plans, tight);
+  GenerationRequest request = request_for_tests(300, 60, 1);
+  Collected first, second, third;
+  engine.submit(request, first.sink());
+  for (int i = 0; i < 3; ++i) engine.step();
+  engine.submit(request, second.sink());
+  for (int i = 0; i < 3; ++i) engine.step();
+  ASSERT_GT(second.last.cached_tokens, 200);
+  const auto snapshots = engine.stats().snapshots;
+  ASSERT_GT(snapshots, 0);
+  engine.submit(request_for_tests(300, 60, 3), third.sink());
+  for (int i = 0; i < 3; ++i) engine.step();
+  EXPECT_TRUE(third.tokens.empty());
+  EXPECT_EQ(engine.stats().snapshots, snapshots);
+  while (engine.step()) ASSERT_LE(engine.stats().cache_used(), tight.memory);
+  EXPECT_EQ(third.last.finish, FinishReason::length);
+}
+
+TEST_F(Folding, SeveralRungsAreFoldedForOneThatWaits) {
+  EngineOptions tight = options(420, LevelMode::per_request);
+  tight.prefix_cache = false;
+  tight.step_tokens = 400;
+  Engine engine(*model_, plans_, tight);
+  Collected first, second;
+  engine.submit(request_for_tests(300, 100, 1), first.sink());
+  for (int i = 0; i < 3; ++i) engine.step();
+  ASSERT_EQ(first.last.plan, 0);
+  GenerationRequest named = request_for_tests(200, 50, 2);
+  named.plan = 1;  // takes more than one rung frees
+  engine.submit(named, second.sink());
+  for (int i = 0; i < 3; ++i) engine.step();
+  EXPECT_GT(second.tokens.size(), 0U);
+  EXPECT_GT(first.last.plan, 1);
+  while (engine.step()) ASSERT_LE(engine.stats().cache_used(), tight.memory);
+}
+
 TEST_F(Folding, OneThatWaitsBeginsWhereFoldsAndSnapshotsTogetherMakeRoom) {
   for (const LevelMode mode : {LevelMode::automatic, LevelMode::per_request}) {
     for (const bool prefix_cache : {false, true}) {

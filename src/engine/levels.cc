@@ -13,8 +13,8 @@ constexpr double hardly_shorter = 0.95;
 
 }  // namespace
 
-int length_cap(int tokens, int layers) {
-  const int eighths = tokens < 2048 ? 1 : tokens < 4096 ? 2 : tokens < 8192 ? 3 : 4;
+int length_cap(int prompt, int layers) {
+  const int eighths = prompt < 2048 ? 1 : prompt < 4096 ? 2 : prompt < 8192 ? 3 : 4;
   return layers * eighths / 8;
 }
 

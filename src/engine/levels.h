@@ -25,18 +25,18 @@ struct LevelOptions {
   LevelMode mode = LevelMode::off;
   int level = 0;           // fixed: the level
   int cap = 0;             // automatic, per_request: the highest level
-  bool by_length = false;  // short sequences' caps are lower: length_cap()
+  bool by_length = false;  // short prompts' caps are lower: length_cap()
   // Automatic:
   double first_token = 0;     // seconds that a request may wait for its first token; 0: any time
   double between_tokens = 0;  // seconds between a sequence's tokens; 0: any time
-  double cooldown = 5;        // seconds between steps down, and for at most two steps up
+  double cooldown = 5;        // seconds between steps down, and for at most two changes
   std::vector<double> cost;   // [levels] the time of a step against level 0's, as far as it is known
 };
 
-/// The highest level of a sequence of so many tokens, prompt and answer, in a model of so many layers, as DSLA-Serve's
-/// experiment has it for prompts (arXiv 2506.09316, table 4): an eighth of the layers below 2048 tokens, a quarter
-/// below 4096, three eighths below 8192, half beyond.
-int length_cap(int tokens, int layers);
+/// The highest level of a sequence whose prompt has so many tokens, in a model of so many layers, as in DSLA-Serve's
+/// experiment (arXiv 2506.09316, table 4): an eighth of the layers below 2048 tokens, a quarter below 4096, three
+/// eighths below 8192, half beyond.
+int length_cap(int prompt, int layers);
 
 /// What makes a level change.
 enum class LevelCause { memory, first_token, between_tokens, idle };
@@ -73,8 +73,8 @@ class LevelController {
   int tick(double now, const LevelSignals& signals);
 
   [[nodiscard]] int level() const { return level_; }
-  /// The lowest level for which the memory would have been enough at the last tick; may be above level() until the next
-  /// change is allowed.
+  /// The lowest level for which the memory would have been enough at the last tick, or the cap; may be above level()
+  /// until the next change is allowed.
   [[nodiscard]] int memory_level() const { return memory_level_; }
   /// Steps up by what made them, and down (idle), so far.
   [[nodiscard]] const std::array<int, level_causes>& changes() const { return changes_; }

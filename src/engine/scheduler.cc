@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
@@ -217,11 +217,12 @@ bool Scheduler::make_room_to_begin(const Job& job) {
   const auto foldable = [&] {
     std::ptrdiff_t freed = 0;
     for (const auto& [id, running] : running_)
-      if (const std::optional<int> plan = plan_to_fold_to(*running, highest)) freed += freed_by_fold(*running, *plan);
+      if (const int last = std::min(highest, running->plans.highest); running->plan < last)
+        freed += std::max(std::ptrdiff_t{0}, freed_by_fold(*running, last));
     return freed;
   };
   const auto suffices_without_snapshots = [&] {
-    return prefixes_ != nullptr && held_when_folded(highest) + reserved_by_running() +
+    return prefixes_ != nullptr && held_when_folded(highest, job) + reserved_by_running() +
                                            memory_.bytes(mixers(job.plan), reserved_positions(job)) <=
                                        memory_.limit();
   };
@@ -265,13 +266,17 @@ class Scheduler::Holdings {
   void add(const MixerList& mixers, int positions, const Job& job) {
     bytes_ += memory_.bytes(mixers, positions);
     if (job.shared == 0) return;
-    if (!prefixes_.insert(job.prefix).second) bytes_ -= memory_.finished_bytes(mixers, std::min(job.shared, positions));
+    // Of what they share, whoever was folded has less: it is part of what the others have.
+    std::size_t& most = prefixes_[job.prefix];
+    const std::size_t shared = memory_.finished_bytes(mixers, std::min(job.shared, positions));
+    bytes_ -= std::min(most, shared);
+    most = std::max(most, shared);
   }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
   CacheMemory& memory_;
-  std::unordered_set<std::size_t> prefixes_;
+  std::unordered_map<std::size_t, std::size_t> prefixes_;  // the most bytes that one of those who share it has of it
   std::size_t bytes_ = 0;
 };
 
@@ -323,16 +328,23 @@ double Scheduler::between_tokens() const {
   return tokens > 0 ? seconds / tokens : 0;
 }
 
-std::size_t Scheduler::held_when_folded(int highest) {
-  Holdings held(memory_);
+std::size_t Scheduler::held_when_folded(int highest, const Job& waiting) {
+  std::unordered_map<std::size_t, int> holders;  // of each prefix
+  if (waiting.sequence && waiting.sequence->length() > 0)
+    ++holders[hash_of(std::span(waiting.tokens).first(static_cast<std::size_t>(waiting.sequence->length())))];
+  for (const auto& [id, job] : running_) ++holders[job->prefix];
+  std::size_t held = held_by_running();
   for (const auto& [id, job] : running_) {
-    const int length = job->sequence->length(), last = std::min(highest, job->plans.highest);
-    const MixerList *mixers_then = &job->sequence->mixers(), *folded = nullptr;
-    if (job->plan < last) folded = &mixers(std::clamp(level_, job->plan + 1, last));
-    if (folded != nullptr && memory_.bytes(*folded, length) < memory_.bytes(*mixers_then, length)) mixers_then = folded;
-    held.add(*mixers_then, length, *job);
+    const int last = std::min(highest, job->plans.highest), length = job->sequence->length();
+    if (job->plan >= last) continue;
+    // Of what others hold, too, nothing is freed.
+    const int shared = holders[job->prefix] > 1 ? std::min(job->shared, length) : 0;
+    const auto own = [&](const MixerList& list) {
+      return static_cast<std::ptrdiff_t>(memory_.bytes(list, length) - memory_.finished_bytes(list, shared));
+    };
+    held -= static_cast<std::size_t>(std::max(std::ptrdiff_t{0}, own(mixers(job->plan)) - own(mixers(last))));
   }
-  return held.bytes();
+  return held;
 }
 
 std::size_t Scheduler::held_by_running() {

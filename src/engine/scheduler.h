@@ -29,8 +29,8 @@ struct StepItem {
 /// everybody writes soon.
 ///
 /// Jobs that may have several plans (engine/levels.h) are folded before any is pre-empted: first those of the lowest
-/// plan, the longest sequence of them. For a job that waits others are folded as far as the level that new ones get, if
-/// it can begin then.
+/// plan, the longest sequence of them. For a job that waits others are folded as far as set_level() says (or, after
+/// begin_where_room_is(), as they may be), if it can begin then.
 class Scheduler {
  public:
   struct Counts {
@@ -120,8 +120,9 @@ class Scheduler {
   std::size_t reserved_bytes(const Job& job);
   /// About what running jobs hold, prefixes that they share counted once.
   std::size_t held_by_running();
-  /// The same after each that can be has been folded once, to a plan up to `highest`.
-  std::size_t held_when_folded(int highest);
+  /// The same, at most, once each has been folded as far as it can be up to `highest`, and there are no snapshots; what
+  /// `waiting` has of a prefix stays.
+  std::size_t held_when_folded(int highest, const Job& waiting);
   /// The plan to which running jobs may be folded for one that waits.
   [[nodiscard]] int highest_to_fold_to() const;
   /// Bytes of sequences of so many positions, prefixes that they share counted once, each with the plan that is given

@@ -129,7 +129,8 @@ bool Api::allows_page(const HttpRequest& request) const {
 
 HttpHeaders Api::headers_for_page(const HttpRequest& request) const {
   if (!allows_page(request)) return {};
-  const char* const levels = info_.levels.is_ladder() ? ", X-Layerboost-Level, X-Layerboost-Plan" : "";
+  const char* const levels =
+      info_.levels.is_ladder() ? ", X-Layerboost-Level, X-Layerboost-First-Level, X-Layerboost-Plan" : "";
   return {{"Access-Control-Allow-Origin", request.origin},
           {"Access-Control-Expose-Headers", fmt::format("X-Request-Id, Retry-After{}", levels)},
           {"Vary", "Origin"}};

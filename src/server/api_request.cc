@@ -186,10 +186,14 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
 }
 
 void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
-  std::size_t longest = 0;
-  for (const ApiPrompt& prompt : request.prompts) longest = std::max(longest, prompt.tokens.size());
-  const auto prompt = static_cast<std::int64_t>(longest);
-  const int positions = positions_of(request, static_cast<int>(longest));
+  std::int64_t prompt = 0, positions = limits.positions;  // of the prompt that leaves least room
+  for (const ApiPrompt& each : request.prompts) {
+    const auto length = std::ssize(each.tokens);
+    const std::int64_t has = positions_of(request, static_cast<int>(length));
+    if (&each != request.prompts.data() && has - length >= positions - prompt) continue;
+    prompt = length;
+    positions = has;
+  }
   const std::int64_t most = limits.max_tokens > 0 ? limits.max_tokens : positions;
   if (max_tokens && *max_tokens > most) refuse("max_tokens", "\"max_tokens\" must be at most {} on this server", most);
   std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));

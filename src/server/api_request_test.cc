@@ -332,6 +332,13 @@ TEST_F(ApiRequestTest, ALevelMayHaveFewerPositions) {
     EXPECT_EQ(tokens("{}") - as_level_0, 40 * level);
     EXPECT_EQ(refusal(R"({"prompt": "a", "max_tokens": 60})") == "none", level == 1);
   }
+  // Of several prompts the one that leaves least room counts, be it a short one.
+  reader_.highest_level_of = [](int prompt) { return prompt > 10 ? 1 : 0; };
+  const std::string prompts = R"("prompt": ["a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"])";
+  const int room = reader_.completion("{" + prompts + R"(, "max_tokens": 1})").settings.max_tokens;
+  EXPECT_EQ(room, 1);
+  EXPECT_EQ(refusal("{" + prompts + R"(, "max_tokens": 59})"), "none");
+  EXPECT_TRUE(refusal("{" + prompts + R"(, "max_tokens": 60})").starts_with("400"));
 }
 
 TEST_F(ApiRequestTest, WhatIsNoLevelIsRefused) {

@@ -261,7 +261,7 @@ TEST(Levels, PagesOfOtherSitesMayReadThem) {
   const char* const origin = "Origin: https://chat.example\r\n";
   const ServerForTests with_ladder(options, automatic(3), {}, higher), without(options);
   EXPECT_EQ(with_ladder.ask("GET", "/health", "", origin).headers.at("Access-Control-Expose-Headers"),
-            "X-Request-Id, Retry-After, X-Layerboost-Level, X-Layerboost-Plan");
+            "X-Request-Id, Retry-After, X-Layerboost-Level, X-Layerboost-First-Level, X-Layerboost-Plan");
   EXPECT_EQ(without.ask("GET", "/health", "", origin).headers.at("Access-Control-Expose-Headers"),
             "X-Request-Id, Retry-After");
 }
