@@ -1,6 +1,8 @@
 #include "app/ladder_chain.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <functional>
 #include <utility>
 
@@ -16,36 +18,43 @@
 namespace layerboost {
 namespace {
 
-using States = std::map<int, LayerStage::State>;
+using States = Chain::States;
 
 /// What layers have learnt alone, kept for the rungs to begin with.
-fs::path states_file(const fs::path& directory) { return directory / "alone.safetensors"; }
+fs::path alone_file(const fs::path& directory) { return directory / "alone.safetensors"; }
+/// A stage that was stopped.
+fs::path stage_file(const fs::path& directory) { return directory / "stage.safetensors"; }
 
-void write_states(const fs::path& file, const States& states) {
-  SafetensorsWriter writer;
-  for (const auto& [layer, state] : states) {
-    writer.add(fmt::format("layers.{}.x", layer), {std::ssize(state.x)}, state.x, DType::f32);
-    writer.add(fmt::format("layers.{}.o", layer), {std::ssize(state.o)}, state.o, DType::f32);
-  }
-  writer.write(file);
+/// The parts of a state by name; the first two are always there.
+template <typename State>
+auto parts_of(State& state) {
+  return std::array{std::pair("x", &state.x),
+                    std::pair("o", &state.o),
+                    std::pair("m", &state.m),
+                    std::pair("v", &state.v),
+                    std::pair("moments", &state.moments),
+                    std::pair("products", &state.products)};
+}
+
+void add_state(SafetensorsWriter& writer, int layer, const LayerStage::State& state) {
+  for (const auto& [part, values] : parts_of(state))
+    if (!values->empty())
+      writer.add(fmt::format("layers.{}.{}", layer, part), {std::ssize(*values)}, *values, DType::f32);
 }
 
 States read_states(const fs::path& file, const std::vector<int>& layers) {
   const MappedFile mapped(file);
   const std::map<std::string, Tensor> tensors = parse_safetensors(mapped.bytes(), file.string());
-  const auto read = [&](int layer, char part) {
-    const auto found = tensors.find(fmt::format("layers.{}.{}", layer, part));
-    if (found == tensors.end())
-      fail("{}: has nothing of layer {}; remove it to have all learn again", file.string(), layer);
-    std::vector<float> values(static_cast<std::size_t>(found->second.cols()));
-    read_rows(found->second, 0, 1, values.data());
-    return values;
-  };
   States states;
   for (const int layer : layers) {
-    LayerStage::State& state = states[layer];
-    state.x = read(layer, 'x');
-    state.o = read(layer, 'o');
+    for (const auto& [part, values] : parts_of(states[layer])) {
+      const auto found = tensors.find(fmt::format("layers.{}.{}", layer, part));
+      if (found == tensors.end()) continue;
+      values->resize(static_cast<std::size_t>(found->second.cols()));
+      read_rows(found->second, 0, 1, values->data());
+    }
+    if (states[layer].x.empty() || states[layer].o.empty())
+      fail("{}: has nothing of layer {}; remove it to have all learn again", file.string(), layer);
   }
   return states;
 }
@@ -97,13 +106,46 @@ class RungTrainer {
 
  private:
   States learn_alone(Chain& chain) {
-    const fs::path file = states_file(task_.directory);
+    const fs::path file = alone_file(task_.directory);
     if (fs::exists(file)) return read_states(file, task_.layers);
     note("each layer alone: {} tokens", chain_options_.alone_tokens);
     StageProgress progress("layers alone", chain_options_.alone_tokens);
-    States states = chain.train_alone(task_.layers, task_.mixer, std::ref(progress));
-    write_states(file, states);
-    return states;
+    const States states =
+        chain.train_alone(task_.layers, task_.mixer, watcher("alone", task_.layers, std::ref(progress)));
+    SafetensorsWriter writer;
+    for (const auto& [layer, state] : states) {
+      LayerStage::State learnt;
+      learnt.x = state.x;
+      learnt.o = state.o;
+      add_state(writer, layer, learnt);
+    }
+    writer.write(file);
+    fs::remove(stage_file(task_.directory));
+    return read_states(file, task_.layers);
+  }
+
+  /// Goes on with what was kept of the stage of this name.
+  [[nodiscard]] Chain::Watcher watcher(const std::string& stage, const std::vector<int>& layers,
+                                       std::function<void(std::int64_t, double)> report) const {
+    const fs::path file = stage_file(task_.directory);
+    Chain::Watcher watcher;
+    watcher.report = std::move(report);
+    watcher.save = [file, stage](std::int64_t steps, const Chain::Stages& stages) {
+      SafetensorsWriter writer;
+      writer.set_metadata({{"stage", stage}, {"steps", std::to_string(steps)}});
+      for (const auto& [layer, one] : stages) add_state(writer, layer, one->state());
+      writer.write(file);
+    };
+    if (!fs::exists(file)) return watcher;
+    const MappedFile mapped(file);
+    const auto metadata = parse_safetensors_metadata(mapped.bytes(), file.string());
+    const auto whose = metadata.find("stage"), steps = metadata.find("steps");
+    if (whose == metadata.end() || whose->second != stage || steps == metadata.end()) return watcher;
+    watcher.steps = std::strtoll(steps->second.c_str(), nullptr, 10);
+    watcher.states = read_states(file, layers);
+    for (auto& [layer, state] : watcher.states) state.step = watcher.steps;
+    note("{}: goes on after step {}", stage, watcher.steps);
+    return watcher;
   }
 
   /// Returns the layers in the order in which they are changed: those first that lose least when each is changed alone,
@@ -143,12 +185,15 @@ class RungTrainer {
     const MixerList& below = mixers.list(ladder_.specs(ladder_.top()));
     StageProgress progress(fmt::format("rung {} of {}: layer {}", ladder_.top() + 1, task_.rungs, layer),
                            chain_options_.tokens);
-    weights_[layer] = chain.train(layer, task_.mixer, std::move(state), below, std::ref(progress));
+    const std::string stage = fmt::format("rung {}, layer {}", ladder_.top() + 1, layer);
+    weights_[layer] =
+        chain.train(layer, task_.mixer, std::move(state), below, watcher(stage, {layer}, std::ref(progress)));
     ladder_.rungs.push_back({layer, task_.mixer});
     ladder_.quality.assign(ladder_.rungs.size() + 1, {});
     ladder_.weights_hash = write_ladder_weights(ladder_weights_file(task_.directory), model_.config, weights_);
     read_weights();  // rounded as they are on disk
     task_.save();
+    fs::remove(stage_file(task_.directory));
     note("rung {} of {}: layer {}: distance {:.4f}", ladder_.top(), task_.rungs, layer, progress.distance());
   }
 

@@ -156,7 +156,7 @@ TEST(Levels, TimesRaiseItByWhatTheLevelsCost) {
     return signals;
   });
   EXPECT_EQ(course.times.size(), 1U);
-  EXPECT_EQ(controller.level(), 17);
+  EXPECT_EQ(controller.level(), 9);
   EXPECT_EQ(controller.changes()[static_cast<std::size_t>(LevelCause::between_tokens)], 1);
 }
 
@@ -165,11 +165,11 @@ TEST(Levels, TimesThatNoLevelShortensDoNotRaiseIt) {
     LevelController controller(options_for_tests());
     LevelSignals signals = memory_load(0.1);
     (first ? signals.first_token : signals.between_tokens) = first ? 20 : 0.6;
-    signals.decoding = 0.1;  // the cap would save 4 %
+    signals.decoding = 0.4;  // the cap would save 16 %
     EXPECT_EQ(controller.tick(0, signals), 0);
-    signals.decoding = 0.5;  // and now 20 %, which isn't enough, but something
+    signals.decoding = 0.6;  // and now 24 %, which isn't enough, but something
     EXPECT_EQ(controller.tick(1, signals), cap);
-    signals.decoding = 0.06;  // what 10 % become at the cap
+    signals.decoding = 0.2;
     for (int i = 2; i < 200; ++i) controller.tick(i, signals);
     EXPECT_EQ(controller.level(), 0);
   }
@@ -188,10 +188,10 @@ TEST(Levels, TimesThatFollowSlowlyDoNotRaiseItTwice) {
 
 TEST(Levels, ATimeThatDecidesCountsOnceAlsoBesideMemory) {
   LevelController controller(options_for_tests());
-  LevelSignals signals = memory_load(1.05);  // level 2 would do
-  signals.first_token = 10.3;                // and here, too
+  LevelSignals signals = memory_load(1.05);  // level 8 would do
+  signals.first_token = 13;                  // and here 12
   const int level = controller.tick(0, signals);
-  EXPECT_GT(level, 2);  // with the margin the time needs more
+  EXPECT_EQ(level, 12);
   EXPECT_EQ(controller.changes()[static_cast<std::size_t>(LevelCause::first_token)], 1);
   for (int i = 1; i < 50; ++i) EXPECT_EQ(controller.tick(0.1 * i, signals), level);
 }
@@ -199,6 +199,7 @@ TEST(Levels, ATimeThatDecidesCountsOnceAlsoBesideMemory) {
 TEST(Levels, ALevelOfUnknownCostCostsAsTheLastKnown) {
   LevelOptions options = options_for_tests();
   options.cost.resize(6);
+  options.cost.back() = 0.7;
   LevelController controller(options);
   LevelSignals signals = memory_load(0.1);
   signals.between_tokens = 0.9;  // no level would do

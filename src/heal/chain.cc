@@ -5,12 +5,15 @@
 #include <numbers>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/error.h"
 #include "base/interrupt.h"
 
 namespace layerboost {
 namespace {
 
 constexpr int tokens_at_once = 2048;
+constexpr double seconds_between_saves = 120;
 
 }  // namespace
 
@@ -82,7 +85,7 @@ void Chain::run(std::int64_t first, int sequences, const std::vector<int>& layer
   }
 }
 
-void Chain::fit(std::map<int, std::unique_ptr<LayerStage>>& stages, std::int64_t first, const MixerList* below) {
+void Chain::fit(Stages& stages, std::int64_t first, const MixerList* below) {
   std::vector<int> layers;
   for (const auto& [layer, stage] : stages) layers.push_back(layer);
   run(first, std::max(1, options_.fit_tokens / options_.length), layers, below,
@@ -93,46 +96,64 @@ void Chain::fit(std::map<int, std::unique_ptr<LayerStage>>& stages, std::int64_t
 }
 
 /// Fits, trains, fits again.
-void Chain::train_stages(std::map<int, std::unique_ptr<LayerStage>>& stages, std::int64_t tokens,
-                         const MixerList* below, const Report& report) {
+void Chain::train_stages(Stages& stages, std::int64_t tokens, const MixerList* below, const Watcher& watcher) {
   std::vector<int> layers;
   for (const auto& [layer, stage] : stages) layers.push_back(layer);
   const int sequences = std::max(1, options_.batch / options_.length);
   const std::int64_t steps = std::max<std::int64_t>(1, tokens / (std::int64_t{sequences} * options_.length));
-  fit(stages, 0, below);
-  for (std::int64_t step = 0; step < steps; ++step) {
-    double sum = 0;
-    int count = 0;
-    run(step * sequences, sequences, layers, below,
-        [&](int layer, const float* hidden, const float* target, const CoreBatch& batch) {
-          sum += stages.at(layer)->learn(hidden, target, batch);
-          ++count;
-        });
-    for (const auto& [layer, stage] : stages) stage->update(rate_at(step, steps));
-    report((step + 1) * sequences * options_.length, sum / count);
+  if (watcher.states.empty()) fit(stages, 0, below);
+  std::int64_t done = watcher.steps;
+  try {
+    Stopwatch since_saved;
+    while (done < steps) {
+      double sum = 0;
+      int count = 0;
+      run(done * sequences, sequences, layers, below,
+          [&](int layer, const float* hidden, const float* target, const CoreBatch& batch) {
+            sum += stages.at(layer)->learn(hidden, target, batch);
+            ++count;
+          });
+      for (const auto& [layer, stage] : stages) stage->update(rate_at(done, steps));
+      ++done;
+      watcher.report(done * sequences * options_.length, sum / count);
+      if (watcher.save && since_saved.seconds() > seconds_between_saves) {
+        watcher.save(done, stages);
+        since_saved = {};
+      }
+    }
+    fit(stages, steps * sequences, below);
+  } catch (const Interrupted&) {
+    if (watcher.save) watcher.save(done, stages);
+    throw;
   }
-  fit(stages, steps * sequences, below);
 }
 
-std::map<int, LayerStage::State> Chain::train_alone(const std::vector<int>& layers, const MixerSpec& spec,
-                                                    const Report& report) {
-  std::map<int, std::unique_ptr<LayerStage>> stages;
-  for (const int layer : layers)
-    stages.emplace(layer, std::make_unique<LayerStage>(model_, layer, spec, options_.stage));
-  train_stages(stages, options_.alone_tokens, nullptr, report);
-  std::map<int, LayerStage::State> states;
+Chain::States Chain::train_alone(const std::vector<int>& layers, const MixerSpec& spec, const Watcher& watcher) {
+  Stages stages;
+  for (const int layer : layers) {
+    const auto known = watcher.states.find(layer);
+    stages.emplace(layer,
+                   std::make_unique<LayerStage>(model_, layer, spec, options_.stage,
+                                                known == watcher.states.end() ? LayerStage::State{} : known->second));
+  }
+  train_stages(stages, options_.alone_tokens, nullptr, watcher);
+  States states;
   for (const auto& [layer, stage] : stages) states.emplace(layer, stage->state());
   return states;
 }
 
 LearntLayer Chain::train(int layer, const MixerSpec& spec, LayerStage::State from, const MixerList& below,
-                         const Report& report) {
-  from.step = 0;
-  from.m.clear();
-  from.v.clear();
-  std::map<int, std::unique_ptr<LayerStage>> stages;
-  stages.emplace(layer, std::make_unique<LayerStage>(model_, layer, spec, options_.stage, std::move(from)));
-  train_stages(stages, options_.tokens, &below, report);
+                         const Watcher& watcher) {
+  LayerStage::State state;
+  if (watcher.states.empty()) {
+    state.x = std::move(from.x);
+    state.o = std::move(from.o);
+  } else {
+    state = watcher.states.at(layer);
+  }
+  Stages stages;
+  stages.emplace(layer, std::make_unique<LayerStage>(model_, layer, spec, options_.stage, std::move(state)));
+  train_stages(stages, options_.tokens, &below, watcher);
   return stages.at(layer)->learnt();
 }
 

@@ -29,24 +29,33 @@ class Chain {
   /// Requires: `model` and `text` outlive this.
   Chain(const Model& model, HealText& text, const ChainOptions& options);
 
-  /// What a stage has come to, for people and for files; called after each step.
-  using Report = std::function<void(std::int64_t tokens, double distance)>;
+  using Stages = std::map<int, std::unique_ptr<LayerStage>>;  // by layer
+  using States = std::map<int, LayerStage::State>;
+
+  /// What watches a stage, and lets it go on where it was stopped.
+  struct Watcher {
+    /// What it has come to, for people; called after each step.
+    std::function<void(std::int64_t tokens, double distance)> report;
+    /// Keeps it as it is after so many steps; called now and then, and when it is interrupted. nullptr: it isn't kept.
+    std::function<void(std::int64_t steps, const Stages& stages)> save = nullptr;
+    /// What save() was given last. No states: the stage begins.
+    std::int64_t steps = 0;
+    States states = {};
+  };
 
   /// Stage 0: `layers` all at once, each fed with the unchanged model's hidden states. Throws Interrupted.
-  std::map<int, LayerStage::State> train_alone(const std::vector<int>& layers, const MixerSpec& spec,
-                                               const Report& report);
+  States train_alone(const std::vector<int>& layers, const MixerSpec& spec, const Watcher& watcher);
 
   /// A stage: `layer`, from what it has learnt alone, in the model that `below` runs. Throws Interrupted.
   LearntLayer train(int layer, const MixerSpec& spec, LayerStage::State from, const MixerList& below,
-                    const Report& report);
+                    const Watcher& watcher);
 
  private:
   using See = std::function<void(int layer, const float* hidden, const float* target, const CoreBatch& batch)>;
   [[nodiscard]] double rate_at(std::int64_t step, std::int64_t steps) const;
   void run(std::int64_t first, int sequences, const std::vector<int>& layers, const MixerList* below, const See& see);
-  void train_stages(std::map<int, std::unique_ptr<LayerStage>>& stages, std::int64_t tokens, const MixerList* below,
-                    const Report& report);
-  void fit(std::map<int, std::unique_ptr<LayerStage>>& stages, std::int64_t first, const MixerList* below);
+  void train_stages(Stages& stages, std::int64_t tokens, const MixerList* below, const Watcher& watcher);
+  void fit(Stages& stages, std::int64_t first, const MixerList* below);
 
   const Model& model_;
   HealText& text_;

@@ -58,6 +58,8 @@ LayerStage::LayerStage(const Model& model, int layer, const MixerSpec& spec, con
   const auto out = static_cast<std::size_t>(model.config.q_size()), D = static_cast<std::size_t>(model.config.hidden);
   moments_.assign(out * out, 0);
   products_.assign(out * D, 0);
+  state_.moments.resize(moments_.size());
+  state_.products.resize(products_.size());
   make_student();
 }
 
@@ -144,6 +146,11 @@ void LayerStage::add_moments(const float* target, const CoreBatch& batch) {
 void LayerStage::fit() {
   const int out = model_.config.q_size(), D = model_.config.hidden;
   using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const auto add_kept = [](const std::vector<float>& kept, std::vector<double>& sums) {
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += static_cast<double>(kept[i]);
+  };
+  add_kept(state_.moments, moments_);
+  add_kept(state_.products, products_);
   const Eigen::Map<const Matrix> moments(moments_.data(), out, out);
   const Eigen::Map<const Matrix> products(products_.data(), out, D);
   LB_CHECK(moments.trace() > 0);
@@ -151,8 +158,12 @@ void LayerStage::fit() {
   regular.diagonal().array() += std::max(options_.ridge * moments.trace() / out, 1e-12);
   const Matrix weight = regular.llt().solve(products).transpose();  // [D, H d]
   std::copy_n(weight.data(), weight.size(), state_.o.begin());
-  for (double& moment : moments_) moment *= options_.keeps;
-  for (double& product : products_) product *= options_.keeps;
+  const auto keep = [this](std::vector<double>& sums, std::vector<float>& kept) {
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      kept[i] = static_cast<float>(options_.keeps * std::exchange(sums[i], 0.0));
+  };
+  keep(moments_, state_.moments);
+  keep(products_, state_.products);
   make_student();
 }
 

@@ -26,9 +26,11 @@ class LayerStage {
  public:
   /// What is learnt so far, to go on from.
   struct State {
-    std::vector<float> x;     // pairs of LoRA (of which only Wq's moves), then the mixer's parameters
-    std::vector<float> m, v;  // AdamW's moments; empty: none yet
-    std::vector<float> o;     // Wo [D, H d]
+    std::vector<float> x;                  // pairs of LoRA (of which only Wq's moves), then the mixer's parameters
+    std::vector<float> m, v;               // AdamW's moments; empty: none yet
+    std::vector<float> o;                  // Wo [D, H d]
+    std::vector<float> moments, products;  // what the next fit adds to: [H d, H d] of out, [H d, D] of out and target;
+                                           // empty: nothing yet
     std::int64_t step = 0;
   };
 
@@ -51,6 +53,7 @@ class LayerStage {
   /// The distance alone.
   double distance(const float* hidden, const float* target, const CoreBatch& batch);
 
+  /// As update() or fit() left it: what was gathered or learnt since isn't in it.
   [[nodiscard]] const State& state() const { return state_; }
   [[nodiscard]] LearntLayer learnt() const;
 
@@ -72,7 +75,7 @@ class LayerStage {
   std::unique_ptr<StudentMixer> student_;
   MixerSaved saved_;
   AlignedBuffer hidden_;
-  std::vector<double> moments_, products_;  // [H d, H d] of out, [H d, D] of out and target
+  std::vector<double> moments_, products_;  // those since the last fit
 };
 
 }  // namespace layerboost

@@ -88,35 +88,76 @@ INSTANTIATE_TEST_SUITE_P(Variants, LayerStageTest,
 
 class ChainTest : public testing::Test {
  protected:
+  static ChainOptions options_for_tests() {
+    ChainOptions options;
+    options.tokens = options.alone_tokens = 1024;
+    options.length = 32;
+    options.batch = 256;
+    options.fit_tokens = 512;
+    options.stage.lora = {4, 8};
+    return options;
+  }
+
   test::HealFolder folder_{"chain-test"};
+  const Model& model_ = folder_.model();
+  const ChainOptions options_ = options_for_tests();
+  const std::unique_ptr<HealText> text_ =
+      open_heal_text(model_, {{folder_.corpus("text.jsonl", 60, 80)}, "", 32, 2, 64, 0});
+  Chain chain_{model_, *text_, options_};
+  const MixerSpec spec_ = parse_mixer("dual_state");
 };
 
 TEST_F(ChainTest, AStageSeesTheLayersBeforeIt) {
-  const Model& model = folder_.model();
-  const auto text = open_heal_text(model, {{folder_.corpus("text.jsonl", 60, 80)}, "", 32, 2, 64, 0});
-  ChainOptions options;
-  options.tokens = options.alone_tokens = 1024;
-  options.length = 32;
-  options.batch = 256;
-  options.fit_tokens = 512;
-  options.stage.lora = {4, 8};
-  Chain chain(model, *text, options);
-  const MixerSpec spec = parse_mixer("dual_state");
   double last = 0;
-  const auto report = [&](std::int64_t /*tokens*/, double distance) { last = distance; };
-  const auto alone = chain.train_alone({0, 2}, spec, report);
+  const Chain::Watcher report{.report = [&](std::int64_t /*tokens*/, double distance) { last = distance; }};
+  const auto alone = chain_.train_alone({0, 2}, spec_, report);
   EXPECT_EQ(alone.size(), 2U);
   EXPECT_TRUE(std::isfinite(last));
 
-  MixerSet unchanged(model), changed(model);
-  const std::vector<MixerSpec> native = native_specs(model.config);
+  MixerSet unchanged(model_), changed(model_);
+  const std::vector<MixerSpec> native = native_specs(model_.config);
   std::vector<MixerSpec> below = native;
-  below[0] = spec;
-  use_weights(changed, model, {{0, chain.train(0, spec, alone.at(0), unchanged.list(native), report)}});
-  const LearntLayer in_the_chain = chain.train(2, spec, alone.at(2), changed.list(below), report);
-  const LearntLayer by_itself = chain.train(2, spec, alone.at(2), unchanged.list(native), report);
+  below[0] = spec_;
+  use_weights(changed, model_, {{0, chain_.train(0, spec_, alone.at(0), unchanged.list(native), report)}});
+  const LearntLayer in_the_chain = chain_.train(2, spec_, alone.at(2), changed.list(below), report);
+  const LearntLayer by_itself = chain_.train(2, spec_, alone.at(2), unchanged.list(native), report);
   EXPECT_NE(in_the_chain.o, by_itself.o);
-  EXPECT_EQ(by_itself.o, chain.train(2, spec, alone.at(2), unchanged.list(native), report).o) << "the same again";
+  EXPECT_EQ(by_itself.o, chain_.train(2, spec_, alone.at(2), unchanged.list(native), report).o) << "the same again";
+}
+
+TEST_F(ChainTest, GoesOnWhereItWasStopped) {
+  const Chain::Watcher nobody{.report = [](std::int64_t /*tokens*/, double /*distance*/) {}};
+  const Chain::States whole = chain_.train_alone({0, 2}, spec_, nobody);
+  MixerSet unchanged(model_);
+  const MixerList& below = unchanged.list(native_specs(model_.config));
+  const LearntLayer rung = chain_.train(2, spec_, whole.at(2), below, nobody);
+  for (const std::int64_t steps : {1, 3, 4}) {
+    const auto stopped = [&](const auto& train) {
+      Chain::Watcher watcher;
+      watcher.report = [&](std::int64_t tokens, double /*distance*/) {
+        if (tokens == steps * options_.batch) throw Interrupted("stopped");
+      };
+      Chain::Watcher rest = nobody;
+      watcher.save = [&](std::int64_t done, const Chain::Stages& stages) {
+        rest.steps = done;
+        for (const auto& [layer, stage] : stages) rest.states[layer] = stage->state();
+      };
+      EXPECT_THROW(train(watcher), Interrupted);
+      EXPECT_EQ(rest.steps, steps);
+      return rest;
+    };
+    const auto all = [&](const Chain::Watcher& watcher) { return chain_.train_alone({0, 2}, spec_, watcher); };
+    const auto one = [&](const Chain::Watcher& watcher) { return chain_.train(2, spec_, whole.at(2), below, watcher); };
+    const Chain::States resumed = all(stopped(all));
+    for (const int layer : {0, 2}) {
+      EXPECT_EQ(resumed.at(layer).x, whole.at(layer).x) << steps;
+      EXPECT_EQ(resumed.at(layer).o, whole.at(layer).o) << steps;
+    }
+    const LearntLayer again = one(stopped(one));
+    EXPECT_EQ(again.o, rung.o) << steps;
+    EXPECT_EQ(again.q, rung.q) << steps;
+    EXPECT_EQ(again.parameters, rung.parameters) << steps;
+  }
 }
 
 }  // namespace
