@@ -71,14 +71,14 @@ int LevelController::enough_time(double seconds, double target, double decoding)
 
 void LevelController::step_up(double now, const LevelSignals& signals) {
   const bool times_count = now - raised_for_time_ >= options_.cooldown;
-  const auto enough = [&](double share_of_memory) {
+  const auto enough = [&](double share) {
     std::array<int, level_causes> levels{};
-    levels[static_cast<std::size_t>(LevelCause::memory)] = enough_memory(signals, share_of_memory);
+    levels[static_cast<std::size_t>(LevelCause::memory)] = enough_memory(signals, share);
     if (times_count) {
       levels[static_cast<std::size_t>(LevelCause::first_token)] =
-          enough_time(signals.first_token, options_.first_token, signals.decoding);
+          enough_time(signals.first_token, share * options_.first_token, signals.decoding);
       levels[static_cast<std::size_t>(LevelCause::between_tokens)] =
-          enough_time(signals.between_tokens, options_.between_tokens, signals.decoding);
+          enough_time(signals.between_tokens, share * options_.between_tokens, signals.decoding);
     }
     return levels;
   };

@@ -58,10 +58,10 @@ struct LevelSignals {
 /// A level is *enough* for a share s of the targets if the memory needed at it is at most s of what is there, and the
 /// two times, of which the decoding share is scaled by its cost against the present level's, are at most s of theirs.
 /// Where the present level isn't enough for all of the targets, it becomes the lowest that is enough for `margin` of
-/// the memory and for the times, or the cap: at once, but a cool-down sees no more than two changes up or down, and one
-/// up for the times' sake, since they follow the level later. A time that is too long even at the cap, and there hardly
-/// shorter (by less than a fifth), doesn't count: all would lose and nobody win. Where a lower level has been enough
-/// for `margin` of all targets through a whole cool-down, it steps down by one.
+/// them, or the cap: at once, but a cool-down sees no more than two changes up or down, and one up for the times' sake,
+/// since they follow the level later. A time that is too long even at the cap, and there hardly shorter (by less than a
+/// fifth), doesn't count: all would lose and nobody win. Where a lower level has been enough for `margin` of the
+/// targets through a whole cool-down, it steps down by one.
 class LevelController {
  public:
   static constexpr double margin = 0.8;
