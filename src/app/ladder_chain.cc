@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdlib>
 #include <functional>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "analyze/joint_loss.h"
@@ -107,12 +109,13 @@ class RungTrainer {
  private:
   States learn_alone(Chain& chain) {
     const fs::path file = alone_file(task_.directory);
-    if (fs::exists(file)) return read_states(file, task_.layers);
+    if (kept(file, "alone")) return read_states(file, task_.layers);
     note("each layer alone: {} tokens", chain_options_.alone_tokens);
     StageProgress progress("layers alone", chain_options_.alone_tokens);
     const States states =
         chain.train_alone(task_.layers, task_.mixer, watcher("alone", task_.layers, std::ref(progress)));
     SafetensorsWriter writer;
+    writer.set_metadata({{"stage", "alone"}, {"made_with", task_.made_with}});
     for (const auto& [layer, state] : states) {
       LayerStage::State learnt;
       learnt.x = state.x;
@@ -124,24 +127,31 @@ class RungTrainer {
     return read_states(file, task_.layers);
   }
 
+  /// The metadata of a file of this stage, by a run with the same options; nothing where there is no such file.
+  [[nodiscard]] std::optional<std::map<std::string, std::string>> kept(const fs::path& file,
+                                                                       const std::string& stage) const {
+    if (!fs::exists(file)) return {};
+    const MappedFile mapped(file);
+    auto metadata = parse_safetensors_metadata(mapped.bytes(), file.string());
+    if (metadata["stage"] == stage && metadata["made_with"] == task_.made_with) return metadata;
+    return {};
+  }
+
   /// Goes on with what was kept of the stage of this name.
   [[nodiscard]] Chain::Watcher watcher(const std::string& stage, const std::vector<int>& layers,
                                        std::function<void(std::int64_t, double)> report) const {
     const fs::path file = stage_file(task_.directory);
     Chain::Watcher watcher;
     watcher.report = std::move(report);
-    watcher.save = [file, stage](std::int64_t steps, const Chain::Stages& stages) {
+    watcher.save = [file, stage, made_with = task_.made_with](std::int64_t steps, const Chain::Stages& stages) {
       SafetensorsWriter writer;
-      writer.set_metadata({{"stage", stage}, {"steps", std::to_string(steps)}});
+      writer.set_metadata({{"stage", stage}, {"made_with", made_with}, {"steps", std::to_string(steps)}});
       for (const auto& [layer, one] : stages) add_state(writer, layer, one->state());
       writer.write(file);
     };
-    if (!fs::exists(file)) return watcher;
-    const MappedFile mapped(file);
-    const auto metadata = parse_safetensors_metadata(mapped.bytes(), file.string());
-    const auto whose = metadata.find("stage"), steps = metadata.find("steps");
-    if (whose == metadata.end() || whose->second != stage || steps == metadata.end()) return watcher;
-    watcher.steps = std::strtoll(steps->second.c_str(), nullptr, 10);
+    const auto found = kept(file, stage);
+    if (!found || !found->contains("steps")) return watcher;
+    watcher.steps = std::strtoll(found->at("steps").c_str(), nullptr, 10);
     watcher.states = read_states(file, layers);
     for (auto& [layer, state] : watcher.states) state.step = watcher.steps;
     note("{}: goes on after step {}", stage, watcher.steps);

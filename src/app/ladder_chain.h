@@ -28,6 +28,7 @@ struct LadderChainTask {
   double retrieval_weight = 1;
   const Calibration& calibration;  // what the order is chosen by
   std::uint64_t seed = 0;
+  std::string made_with;  // tells apart what may go on from each other: the model and all options but the rungs' number
   fs::path directory;
   std::function<void()> save;  // writes the ladder
 };

@@ -206,9 +206,7 @@ class LadderMaker {
                  {"seed", options_.compute.seed}};
     if (chain()) {
       json["train_text"] = options_.chain.text;
-      json["train_files"] = Json::array();  // by content
       for (const std::string& file : files_of(options_.chain.text)) json["train_files"].push_back(file_hash(file));
-      json["train_tokens"] = options_.chain.tokens;
     }
     return json;
   }
@@ -324,8 +322,11 @@ class LadderMaker {
          options_.chain.tokens);
     Ladder& ladder = opened_.ladder;
     const Calibration chosen_by = calibration();
+    Json made_with = what_chooses();
+    made_with.erase("rungs");
     train_rungs({opened_.opened, options_.chain, search_.to.front(), search_.rungs, trainable_layers(),
-                 options_.retrieval_weight, chosen_by, options_.compute.seed, directory_,
+                 options_.retrieval_weight, chosen_by, options_.compute.seed,
+                 content_hash(ladder.model_hash + made_with.dump()), directory_,
                  [&] {
                    ladder.options["chosen"] = hash_of(ladder.rungs);
                    save();

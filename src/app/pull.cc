@@ -150,7 +150,7 @@ void fetch(Hub& hub, const std::vector<HubFile>& files, const fs::path& director
 
 fs::path pull_model(const PullOptions& options) {
   const fs::path stored = store_path(options.model);
-  const fs::path directory = options.directory.empty() ? stored : fs::path(options.directory);
+  fs::path directory = options.directory.empty() ? stored : fs::path(options.directory);
   std::error_code ignored;
   if (fs::exists(directory, ignored) && !fs::is_directory(directory, ignored))
     fail("`output` {}: is a file; a directory is wanted", directory.string());

@@ -307,7 +307,7 @@ void Engine::Impl::measure_step(const std::vector<StepItem>& items, double secon
   }
   const bool long_step = rows >= options_.step_tokens / 4;
   if (prompts == rows && long_step) follow(prompt_row_, seconds / rows);
-  if (prompts > 0) prompt_row_ = std::min(prompt_row_, seconds / prompts);
+  if (prompts > 0 && seconds / prompts < prompt_row_) follow(prompt_row_, seconds / prompts);
   // What prompts leave of a step is the time of its other rows.
   const double decoding = seconds - prompts * prompt_row_;
   if (rows > prompts && (prompts == 0 || prompt_row_ > 0) && decoding > 0) follow(decode_step_, decoding);

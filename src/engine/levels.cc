@@ -85,9 +85,10 @@ void LevelController::step_up(double now, const LevelSignals& signals) {
   if (std::ranges::max(enough(1)) <= level_) return;
   std::erase_if(changed_, [&](double when) { return now - when >= options_.cooldown; });
   if (changed_.size() >= 2) return;
-  changed_.push_back(now);
   const auto wanted = enough(margin);
   const auto most = std::ranges::max_element(wanted);
+  if (*most <= level_) return;  // a time that can't be met with the margin
+  changed_.push_back(now);
   level_ = *most;
   ++changes_[static_cast<std::size_t>(most - wanted.begin())];
   for (const LevelCause time : {LevelCause::first_token, LevelCause::between_tokens})

@@ -59,9 +59,9 @@ struct LevelSignals {
 /// two times, of which the decoding share is scaled by its cost against the present level's, are at most s of theirs.
 /// Where the present level isn't enough for all of the targets, it becomes the lowest that is enough for `margin` of
 /// them, or the cap: at once, but a cool-down sees no more than two changes up or down, and one up for the times' sake,
-/// since they follow the level later. A time that is too long even at the cap, and there hardly shorter (by less than a
-/// fifth), doesn't count: all would lose and nobody win. Where a lower level has been enough for `margin` of the
-/// targets through a whole cool-down, it steps down by one.
+/// since they follow the level later. A time that is too long for `margin` even at the cap, and there hardly shorter
+/// (by less than a fifth), doesn't count: all would lose and few win. Where a lower level has been enough for `margin`
+/// of the targets through a whole cool-down, it steps down by one.
 class LevelController {
  public:
   static constexpr double margin = 0.8;

@@ -175,6 +175,18 @@ TEST(Levels, TimesThatNoLevelShortensDoNotRaiseIt) {
   }
 }
 
+TEST(Levels, ATimeThatOnlyTheMarginMakesHopelessChangesNothing) {
+  LevelController controller(options_for_tests());
+  LevelSignals signals = memory_load(0.1);
+  signals.between_tokens = 0.33;  // level 12 would do; with the margin no level would, and the cap saves 16 %
+  signals.decoding = 0.4;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(controller.tick(i, signals), 0);
+  const int before = controller.tick(20, memory_load(1.1));
+  ASSERT_GT(before, 0);
+  EXPECT_EQ(controller.tick(20.1, signals), before) << "down without a cool-down";
+  for (std::size_t cause = 1; cause < level_causes; ++cause) EXPECT_EQ(controller.changes()[cause], 0);
+}
+
 TEST(Levels, TimesThatFollowSlowlyDoNotRaiseItTwice) {
   LevelController controller(options_for_tests());
   LevelSignals signals = memory_load(0.1);

@@ -329,16 +329,23 @@ double Scheduler::between_tokens() const {
 }
 
 std::size_t Scheduler::held_when_folded(int highest, const Job& waiting) {
-  std::unordered_map<std::size_t, int> holders;  // of each prefix
-  if (waiting.sequence && waiting.sequence->length() > 0)
-    ++holders[hash_of(std::span(waiting.tokens).first(static_cast<std::size_t>(waiting.sequence->length())))];
-  for (const auto& [id, job] : running_) ++holders[job->prefix];
+  // Whoever begins alike may hold the same blocks, and nothing of these is freed.
+  const auto common_with_another = [&](const Job& job) {
+    std::ptrdiff_t longest = 0;
+    const auto compare = [&](const Job& other) {
+      if (&other == &job) return;
+      const auto differs = std::ranges::mismatch(job.tokens, other.tokens).in1;
+      longest = std::max(longest, differs - job.tokens.begin());
+    };
+    for (const auto& [id, other] : running_) compare(*other);
+    compare(waiting);
+    return static_cast<int>(longest);
+  };
   std::size_t held = held_by_running();
   for (const auto& [id, job] : running_) {
     const int last = std::min(highest, job->plans.highest), length = job->sequence->length();
     if (job->plan >= last) continue;
-    // Of what others hold, too, nothing is freed.
-    const int shared = holders[job->prefix] > 1 ? std::min(job->shared, length) : 0;
+    const int shared = prefixes_ == nullptr ? 0 : std::min(length, common_with_another(*job));
     const auto own = [&](const MixerList& list) {
       return static_cast<std::ptrdiff_t>(memory_.bytes(list, length) - memory_.finished_bytes(list, shared));
     };
