@@ -27,7 +27,9 @@ std::shared_ptr<const Checkpoint> open_base(const fs::path& path, const std::str
       std::shared_ptr<const Checkpoint> found = open_checkpoint(find_cached_model(known));
       if (found->hash() == hash) return found;
     } catch (const Error& missing) {
-      if (name == default_model) fail("{}: {}", where.string(), missing.what());  // which says how to get it
+      // Which says how to get it.
+      if (known == default_model && fs::equivalent(where.parent_path(), models_directory(), ignored)) throw;
+      if (name == default_model) fail("{}: {}", where.string(), missing.what());
     }
   }
   fail("{}: its base model {} ({}) is not {}under that name in the cache; put it there", where.string(), name, hash,

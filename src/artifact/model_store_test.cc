@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "artifact/model_files.h"
 #include "base/error.h"
 #include "base/temporary_path_for_tests.h"
 
@@ -14,6 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 /// A cache of its own.
 class ModelStore : public testing::Test {
@@ -127,10 +129,15 @@ TEST_F(ModelStore, TheDefaultModelHasVariants) {
   EXPECT_EQ(with_its_ladder("other"), "other");
   EXPECT_EQ(with_its_ladder("smollm2-135m:recall"), shipped + "-recall");
   const fs::path ladder = shipped + "-ladder";
-  EXPECT_EQ(with_its_ladder("smollm2-135m"), fs::exists(ladder) ? ladder.string() : "smollm2-135m");
+  EXPECT_EQ(with_its_ladder("smollm2-135m"), ladder.string());
   EXPECT_EQ(as_it_comes("smollm2-135m:recall"), shipped + "-recall");
   EXPECT_EQ(shipped_or_given("smollm2-135m"), "smollm2-135m") << "what makes plans begins with the model itself";
   EXPECT_THAT(test::error_of([&] { (void)as_it_comes("smollm2-135m:base"); }), HasSubstr("scripts/get-model.sh"));
+  // What comes with the program needs the model, too, and says how to get it.
+  for (const char* const model : {"smollm2-135m", "smollm2-135m:recall", "models/smollm2-135m"})
+    EXPECT_THAT(test::error_of([&] { (void)find_model_files(model, ""); }),
+                AllOf(StartsWith("the default model is not at "), HasSubstr("scripts/get-model.sh")))
+        << model;
   const fs::path file = cache_dir() / "models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf";
   write_file(file, "x");
   for (const auto& find : {as_it_comes, shipped_or_given}) EXPECT_EQ(find("smollm2-135m:base"), file);
