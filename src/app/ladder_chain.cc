@@ -112,19 +112,19 @@ class RungTrainer {
     if (kept(file, "alone")) return read_states(file, task_.layers);
     note("each layer alone: {} tokens", chain_options_.alone_tokens);
     StageProgress progress("layers alone", chain_options_.alone_tokens);
-    const States states =
-        chain.train_alone(task_.layers, task_.mixer, watcher("alone", task_.layers, std::ref(progress)));
+    States states = chain.train_alone(task_.layers, task_.mixer, watcher("alone", task_.layers, std::ref(progress)));
     SafetensorsWriter writer;
     writer.set_metadata({{"stage", "alone"}, {"made_with", task_.made_with}});
-    for (const auto& [layer, state] : states) {
-      LayerStage::State learnt;
-      learnt.x = state.x;
-      learnt.o = state.o;
-      add_state(writer, layer, learnt);
+    for (auto& [layer, state] : states) {
+      LayerStage::State learnt;  // a rung begins anew with all else
+      learnt.x = std::move(state.x);
+      learnt.o = std::move(state.o);
+      state = std::move(learnt);
+      add_state(writer, layer, state);
     }
     writer.write(file);
     fs::remove(stage_file(task_.directory));
-    return read_states(file, task_.layers);
+    return states;
   }
 
   /// The metadata of a file of this stage, by a run with the same options; nothing where there is no such file.

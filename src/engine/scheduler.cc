@@ -221,13 +221,15 @@ bool Scheduler::make_room_to_begin(const Job& job) {
         freed += std::max(std::ptrdiff_t{0}, freed_by_fold(*running, last));
     return freed;
   };
-  const auto suffices_without_snapshots = [&] {
-    return prefixes_ != nullptr && held_when_folded(highest, job) + reserved_by_running() +
-                                           memory_.bytes(mixers(job.plan), reserved_positions(job)) <=
-                                       memory_.limit();
+  const auto suffices_without_snapshots = [&](std::size_t held) {
+    return held + reserved_by_running() + memory_.bytes(mixers(job.plan), reserved_positions(job)) <= memory_.limit();
   };
   while (missing() > 0) {
-    if (suffices_without_snapshots() && prefixes_->evict()) continue;
+    if (prefixes_ != nullptr) {
+      const std::size_t held = held_when_folded(highest, job);  // whichever snapshots there are
+      while (missing() > 0 && suffices_without_snapshots(held) && prefixes_->evict()) continue;
+      if (missing() <= 0) break;
+    }
     if (missing() > foldable() || !fold_one(highest)) return false;
   }
   return true;
@@ -345,7 +347,7 @@ std::size_t Scheduler::held_when_folded(int highest, const Job& waiting) {
   for (const auto& [id, job] : running_) {
     const int last = std::min(highest, job->plans.highest), length = job->sequence->length();
     if (job->plan >= last) continue;
-    const int shared = prefixes_ == nullptr ? 0 : std::min(length, common_with_another(*job));
+    const int shared = std::min(length, common_with_another(*job));
     const auto own = [&](const MixerList& list) {
       return static_cast<std::ptrdiff_t>(memory_.bytes(list, length) - memory_.finished_bytes(list, shared));
     };

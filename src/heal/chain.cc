@@ -1,13 +1,12 @@
 #include "heal/chain.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numbers>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "heal/rate_schedule.h"
 
 namespace layerboost {
 namespace {
@@ -24,15 +23,6 @@ Chain::Chain(const Model& model, HealText& text, const ChainOptions& options)
       mixers_(model),
       native_(mixers_.list(native_specs(model.config))),
       runner_(model) {}
-
-double Chain::rate_at(std::int64_t step, std::int64_t steps) const {
-  const double warm_up = std::max(1.0, 0.05 * static_cast<double>(steps));
-  const auto at = static_cast<double>(step);
-  if (at < warm_up) return options_.rate * (at + 1) / warm_up;
-  const double share = (at - warm_up) / std::max(1.0, static_cast<double>(steps) - warm_up);
-  return options_.rate *
-         (options_.final_rate + (1 - options_.final_rate) * (1 + std::cos(std::numbers::pi * share)) / 2);
-}
 
 /// Shows `see` the inputs and targets of `layers` (rising) for sequences `first` on of the text, some at a time. The
 /// inputs are those of the unchanged model, or of `below` where it isn't nullptr.
@@ -101,6 +91,7 @@ void Chain::train_stages(Stages& stages, std::int64_t tokens, const MixerList* b
   for (const auto& [layer, stage] : stages) layers.push_back(layer);
   const int sequences = std::max(1, options_.batch / options_.length);
   const std::int64_t steps = std::max<std::int64_t>(1, tokens / (std::int64_t{sequences} * options_.length));
+  const RateSchedule rate{options_.rate, 0.05, options_.final_rate};
   if (watcher.states.empty()) fit(stages, 0, below);
   std::int64_t done = watcher.steps;
   try {
@@ -113,8 +104,8 @@ void Chain::train_stages(Stages& stages, std::int64_t tokens, const MixerList* b
             sum += stages.at(layer)->learn(hidden, target, batch);
             ++count;
           });
-      for (const auto& [layer, stage] : stages) stage->update(rate_at(done, steps));
       ++done;
+      for (const auto& [layer, stage] : stages) stage->update(rate.at(done, steps));
       watcher.report(done * sequences * options_.length, sum / count);
       if (watcher.save && since_saved.seconds() > seconds_between_saves) {
         watcher.save(done, stages);

@@ -52,7 +52,6 @@ class Chain {
 
  private:
   using See = std::function<void(int layer, const float* hidden, const float* target, const CoreBatch& batch)>;
-  [[nodiscard]] double rate_at(std::int64_t step, std::int64_t steps) const;
   void run(std::int64_t first, int sequences, const std::vector<int>& layers, const MixerList* below, const See& see);
   void train_stages(Stages& stages, std::int64_t tokens, const MixerList* below, const Watcher& watcher);
   void fit(Stages& stages, std::int64_t first, const MixerList* below);

@@ -1,7 +1,6 @@
 #include "heal/heal_options.h"
 
-#include <cmath>
-#include <numbers>
+#include "heal/rate_schedule.h"
 
 namespace layerboost {
 
@@ -33,11 +32,7 @@ Json HealOptions::to_json() const {
 }
 
 double rate_at(const HealOptions& options, std::int64_t step) {
-  const auto steps = static_cast<double>(options.steps()), at = static_cast<double>(step);
-  const double warm = std::max(1.0, std::ceil(options.warm_up * steps));
-  if (at <= warm) return options.rate * at / warm;
-  const double done = (at - warm) / std::max(1.0, steps - warm);
-  return options.rate * (options.final_rate + (1 - options.final_rate) * 0.5 * (1 + std::cos(std::numbers::pi * done)));
+  return RateSchedule{options.rate, options.warm_up, options.final_rate}.at(step, options.steps());
 }
 
 }  // namespace layerboost

@@ -46,9 +46,8 @@ void logits_loss(const float* teacher, const float* student, std::span<const std
 /// The square root of the sum of squares.
 double norm_of(std::span<const float> x);
 
-/// AdamW (Loshchilov & Hutter 2019): m, v are moments of gradient * gradient_factor; x -= rate (decay x + m^ /
-/// (sqrt(v^)
-/// + epsilon)) with the moments' usual corrections for `step` = 1, 2, ...
+/// AdamW (Loshchilov & Hutter 2019): m, v are moments of gradient * gradient_factor;
+/// x -= rate (decay x + m^ / (sqrt(v^) + epsilon)) with the moments' usual corrections for `step` = 1, 2, ...
 struct AdamOptions {
   double rate = 0, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, decay = 0;
   double gradient_factor = 1;
