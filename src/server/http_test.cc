@@ -187,13 +187,14 @@ TEST(Http, DrainFinishesStreamsAndRefusesNewOnes) {
   server.server().drain();
   while (server.ask("GET", "/ready").status == 200 && server.engine().stats().running > 0) {
   }
-  if (server.engine().stats().running > 0) {
+  const bool drains = server.engine().stats().running > 0;  // before its answer has ended
+  if (drains) {
     EXPECT_EQ(server.ask("POST", "/v1/completions", small_request).status, 503);
     EXPECT_EQ(server.ask("GET", "/health").status, 200);
   }
   const AnswerForTests answer = stream.read_answer();
   EXPECT_EQ(answer.events().back()["choices"][0]["finish_reason"], "length");
-  EXPECT_EQ(stream.read_until("never"), "");  // the connection ends with its answer
+  EXPECT_TRUE(!drains || stream.ended());  // the connection ends with its answer
   server.wait_for_the_end();
 }
 
