@@ -185,8 +185,7 @@ class RungTrainer {
   }
 
   void read_weights() {
-    weights_ = read_ladder_weights(ladder_weights_file(task_.directory), model_.config, ladder_.specs(ladder_.top()),
-                                   ladder_.weights_hash);
+    weights_ = read_ladder_weights(task_.directory, model_.config, ladder_.specs(ladder_.top()), ladder_.weights_hash);
   }
 
   void train(Chain& chain, int layer, LayerStage::State state) {
@@ -200,10 +199,10 @@ class RungTrainer {
         chain.train(layer, task_.mixer, std::move(state), below, watcher(stage, {layer}, std::ref(progress)));
     ladder_.rungs.push_back({layer, task_.mixer});
     ladder_.quality.assign(ladder_.rungs.size() + 1, {});
-    ladder_.weights_hash = write_ladder_weights(ladder_weights_file(task_.directory), model_.config, weights_);
+    ladder_.weights_hash = write_ladder_weights(task_.directory, model_.config, weights_);
     read_weights();  // rounded as they are on disk
     task_.save();
-    fs::remove(stage_file(task_.directory));
+    clear_up_after_rung(task_.directory, ladder_);
     note("rung {} of {}: layer {}: distance {:.4f}", ladder_.top(), task_.rungs, layer, progress.distance());
   }
 
@@ -216,6 +215,11 @@ class RungTrainer {
 };
 
 }  // namespace
+
+void clear_up_after_rung(const fs::path& directory, const Ladder& ladder) {
+  remove_other_ladder_weights(directory, ladder.weights_hash);
+  fs::remove(stage_file(directory));
+}
 
 void train_rungs(const LadderChainTask& task, Ladder& ladder) { RungTrainer(task, ladder).run(); }
 

@@ -33,8 +33,11 @@ struct LadderChainTask {
   std::function<void()> save;  // writes the ladder
 };
 
-/// Adds rungs to `ladder` until it has so many, and keeps what layers learn in the directory's ladder.safetensors. Goes
-/// on after the last rung that is there. Throws Error, Interrupted.
+/// Adds rungs to `ladder` until it has so many, and keeps what layers learn in the directory's
+/// ladder-HASH.safetensors. Goes on after the last rung that is there. Throws Error, Interrupted.
 void train_rungs(const LadderChainTask& task, Ladder& ladder);
+
+/// Removes what training keeps in the ladder's directory until ladder.json has the rung. Throws fs::filesystem_error.
+void clear_up_after_rung(const fs::path& directory, const Ladder& ladder);
 
 }  // namespace layerboost

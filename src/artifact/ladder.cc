@@ -310,6 +310,8 @@ Ladder read_ladder(const fs::path& file) {
   ladder.model_hash = get<std::string>(model, "hash", where + ": model");
   read_level_0(get<Json>(json, "level_0", where), where + ": level_0", ladder);
   ladder.weights_hash = get_or<std::string>(json, "weights", "", where);
+  if (!ladder.weights_hash.empty() && !is_content_hash(ladder.weights_hash))
+    fail("{}: \"weights\" is {}; it must be sha256:<64 hex digits>", where, in_quotes(ladder.weights_hash));
   read_rungs(json, where, ladder);
   ladder.context = get_or<int>(json, "context", ladder.context, where);
   if (ladder.context < 1) fail("{}: \"context\" is {}; it must be at least 1", where, ladder.context);

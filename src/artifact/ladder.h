@@ -68,7 +68,7 @@ struct Ladder {
   std::string plan_hash;           // of plan.json; empty: none
   std::string adapter_hash;        // of adapter.safetensors; empty: none
   std::vector<MixerSpec> level_0;  // [L]
-  std::string weights_hash;        // of ladder.safetensors, what its layers have learnt; empty: none
+  std::string weights_hash;        // of the file of what its layers have learnt; empty: none
   std::vector<Rung> rungs;
   /// [rungs + 1] by level; nothing where it wasn't measured, or its mixers have changed since.
   std::vector<std::optional<LevelQuality>> quality;

@@ -194,6 +194,8 @@ TEST_F(LadderFile, IsNoLargerThanAnyModelNeeds) {
 TEST_F(LadderFile, SaysWhatIsWrongWhere) {
   EXPECT_THAT(message_after("layerboost-ladder", "x"), HasSubstr("\"format\" is \"x\"; expected"));
   EXPECT_THAT(message_after("\"version\": 1", "\"version\": 9"), HasSubstr("\"version\" is 9; this program reads"));
+  EXPECT_THAT(message_after("\"rungs\"", "\"weights\": \"sha256:../../other\", \"rungs\""),
+              HasSubstr("\"weights\" is \"sha256:../../other\"; it must be sha256:<64 hex digits>"));
   EXPECT_THAT(message_after("\"rungs\"", "\"steps\""), HasSubstr("unknown key \"steps\""));
   EXPECT_THAT(message_after("\"layer\": 1, ", ""), HasSubstr("rung 1: missing key \"layer\""));
   EXPECT_THAT(message_after("\"layer\": 1", "\"layer\": \"1\""), HasSubstr("rung 1: \"layer\" has the wrong type"));

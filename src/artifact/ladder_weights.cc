@@ -29,9 +29,28 @@ std::vector<float> take_projection(std::map<std::string, Tensor>& tensors, int l
   return matrix;
 }
 
+constexpr std::string_view name_begins = "ladder-", name_ends = ".safetensors";
+
 }  // namespace
 
-std::string write_ladder_weights(const fs::path& file, const Config& config, const LadderWeights& weights) {
+fs::path ladder_weights_file(const fs::path& directory, const std::string& hash) {
+  LB_CHECK(is_content_hash(hash));
+  const std::string digits = hash.substr(hash.find(':') + 1, 16);
+  return directory / fmt::format("{}{}{}", name_begins, digits, name_ends);
+}
+
+void remove_other_ladder_weights(const fs::path& directory, const std::string& hash) {
+  const fs::path kept = ladder_weights_file(directory, hash);
+  std::vector<fs::path> others;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(name_begins) && name.ends_with(name_ends) && entry.path() != kept)
+      others.push_back(entry.path());
+  }
+  for (const fs::path& other : others) fs::remove(other);
+}
+
+std::string write_ladder_weights(const fs::path& directory, const Config& config, const LadderWeights& weights) {
   SafetensorsWriter writer;
   MixerParameters parameters;
   std::vector<MixerSpec> specs(static_cast<std::size_t>(config.layers), full_attention);
@@ -45,12 +64,14 @@ std::string write_ladder_weights(const fs::path& file, const Config& config, con
   for (const auto& [name, tensor] : named_parameters(config, parameters, specs))
     writer.add(name, tensor.shape, tensor.values, DType::f32);
   const std::string bytes = writer.file();
-  write_file(file, bytes);
-  return content_hash(bytes);
+  const std::string hash = content_hash(bytes);
+  write_file(ladder_weights_file(directory, hash), bytes);
+  return hash;
 }
 
-LadderWeights read_ladder_weights(const fs::path& file, const Config& config, std::span<const MixerSpec> specs,
+LadderWeights read_ladder_weights(const fs::path& directory, const Config& config, std::span<const MixerSpec> specs,
                                   const std::string& hash) {
+  const fs::path file = ladder_weights_file(directory, hash);
   const std::string where = file.string();
   const MappedFile mapped(file);
   if (const std::string found = content_hash(mapped.text()); found != hash)

@@ -1,5 +1,6 @@
-// What the layers of a ladder have learnt, for mixers that must be trained: ladder.safetensors, beside ladder.json.
-// Described in docs/formats/ladder.md.
+// What the layers of a ladder have learnt, for mixers that must be trained: ladder-HASH.safetensors, beside
+// ladder.json. It is named after its content, so that the next one can be written beside it, and ladder.json always
+// names one that is complete, wherever its writer is killed. Described in docs/formats/ladder.md.
 #pragma once
 
 #include <map>
@@ -24,15 +25,19 @@ struct LearntLayer {
 /// What layers have learnt, by layer.
 using LadderWeights = std::map<int, LearntLayer>;
 
-inline fs::path ladder_weights_file(const fs::path& directory) { return directory / "ladder.safetensors"; }
+/// Requires: is_content_hash(hash).
+fs::path ladder_weights_file(const fs::path& directory, const std::string& hash);
 
-/// Writes them, complete or not at all: the mixers' parameters as F32, projections as BF16. Returns "sha256:..." of the
-/// file. Throws Error.
-std::string write_ladder_weights(const fs::path& file, const Config& config, const LadderWeights& weights);
+/// Writes them to a file of its own, complete or not at all: the mixers' parameters as F32, projections as BF16.
+/// Returns "sha256:..." of it. Throws Error.
+std::string write_ladder_weights(const fs::path& directory, const Config& config, const LadderWeights& weights);
+
+/// Removes all such files of the directory but that of `hash`, which ladder.json names. Throws Error.
+void remove_other_ladder_weights(const fs::path& directory, const std::string& hash);
 
 /// Reads what those layers have learnt to which `specs` [L], a ladder's highest level, gives a mixer that must be
 /// trained. Throws Error, also where a layer is missing, a tensor is none of theirs, or `hash` isn't the file's.
-LadderWeights read_ladder_weights(const fs::path& file, const Config& config, std::span<const MixerSpec> specs,
+LadderWeights read_ladder_weights(const fs::path& directory, const Config& config, std::span<const MixerSpec> specs,
                                   const std::string& hash);
 
 /// The learnt projections in place of the model's own, on top of another change of the weights.

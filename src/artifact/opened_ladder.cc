@@ -40,7 +40,7 @@ Plan with_mixers(Plan plan, const std::vector<MixerSpec>& specs) {
 }
 
 LadderWeights read_learnt(const Ladder& ladder, const Config& config, const fs::path& directory) {
-  return read_ladder_weights(ladder_weights_file(directory), config, ladder.specs(ladder.top()), ladder.weights_hash);
+  return read_ladder_weights(directory, config, ladder.specs(ladder.top()), ladder.weights_hash);
 }
 
 }  // namespace

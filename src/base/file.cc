@@ -161,6 +161,12 @@ std::string sha256(std::string_view bytes) {
 
 std::string content_hash(std::string_view bytes) { return "sha256:" + sha256(bytes); }
 
+bool is_content_hash(std::string_view hash) {
+  constexpr std::string_view begin = "sha256:", digits = "0123456789abcdef";
+  return hash.size() == begin.size() + 64 && hash.starts_with(begin) &&
+         hash.find_first_not_of(digits, begin.size()) == std::string_view::npos;
+}
+
 std::string file_hash(const fs::path& path) { return content_hash(MappedFile(path).text()); }
 
 }  // namespace layerboost

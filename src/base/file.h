@@ -75,6 +75,9 @@ std::string sha256(std::string_view bytes);
 /// "sha256:<64 hex digits>" of the bytes: how this project's files name the content of others.
 std::string content_hash(std::string_view bytes);
 
+/// Whether `hash` has the form of one.
+bool is_content_hash(std::string_view hash);
+
 /// content_hash() of a file. Throws Error when it can't be read.
 std::string file_hash(const fs::path& path);
 

@@ -1,11 +1,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <thread>
 #include <utility>
 
 #include "artifact/healed_directory.h"
 #include "artifact/ladder.h"
+#include "artifact/ladder_weights.h"
 #include "cli/run_for_tests.h"
 #include "heal/model_for_tests.h"
 #include "model/safetensors_file.h"
@@ -229,10 +238,11 @@ TEST_F(LadderCommand, TrainsRungs) {
   EXPECT_THAT(longer.err, Not(HasSubstr("each layer alone")));
   const ProgramResult at_once = with({"--rungs", "2", "-o", path("other")});
   ASSERT_EQ(at_once.code, 0) << at_once.err;
-  EXPECT_EQ(read_file(folder_.path("out/ladder.safetensors")), read_file(folder_.path("other/ladder.safetensors")));
   const Ladder made = read_ladder(file());
   ASSERT_EQ(made.top(), 2);
   EXPECT_EQ(made.rungs, read_ladder(ladder_file(path("other"))).rungs);
+  const fs::path weights = ladder_weights_file(path("out"), made.weights_hash);
+  EXPECT_EQ(read_file(weights), read_file(folder_.path("other") / weights.filename()));
   for (const auto& level : made.quality) EXPECT_TRUE(level);
   EXPECT_GT(made.quality[1]->kl, 0);
   EXPECT_LT(made.quality[1]->kl, 2);
@@ -241,14 +251,14 @@ TEST_F(LadderCommand, TrainsRungs) {
     EXPECT_EQ(run({"eval", path("out"), "--level", level, "--text", other_, "--context", "64"}), 0) << level;
 
   // A level exported has what its layers have learnt, and no more.
-  const MappedFile learnt(folder_.path("out/ladder.safetensors"));
+  const MappedFile learnt(weights);
   const auto learnt_tensors = parse_safetensors(learnt.bytes(), "learnt");
   for (const int level : {0, 1, 2}) {
     const std::string exported = path(fmt::format("exported-{}", level).c_str());
     ASSERT_EQ(run({"export", path("out"), "--level", std::to_string(level), "-o", exported}), 0) << level;
     EXPECT_EQ(run({"eval", exported, "--text", other_, "--context", "64"}), 0);
-    const MappedFile weights(fs::path(exported) / "model.safetensors");
-    const auto tensors = parse_safetensors(weights.bytes(), exported);
+    const MappedFile whole(fs::path(exported) / "model.safetensors");
+    const auto tensors = parse_safetensors(whole.bytes(), exported);
     for (int rung = 0; rung < 2; ++rung) {
       const int layer = made.rungs[static_cast<std::size_t>(rung)].layer;
       for (const char* const part : {"q_proj", "o_proj"}) {
@@ -263,8 +273,77 @@ TEST_F(LadderCommand, TrainsRungs) {
   EXPECT_THAT(run_and_read({"export", path("out"), "--level", "3", "-o", path("x")}).err,
               HasSubstr("--level 3: the ladder of"));
 
-  write_file(folder_.path("out/ladder.safetensors"), read_file(folder_.path("out/ladder.safetensors")) + "x");
+  write_file(weights, read_file(weights) + "x");
   EXPECT_EQ(run({"eval", path("out"), "--level", "1", "--text", other_}), 2);
+}
+
+/// What every file below `directory` holds, but for its lock and what is being written.
+std::map<fs::path, std::string> files_below(const fs::path& directory) {
+  std::map<fs::path, std::string> files;
+  std::error_code gone;  // a file that is renamed meanwhile
+  for (const auto& entry : fs::recursive_directory_iterator(directory, gone))
+    if (entry.is_regular_file(gone) && entry.path().filename() != ".lock" &&
+        entry.path().filename().string().find(".tmp") == std::string::npos)
+      files[entry.path()] = read_file(entry.path());
+  return files;
+}
+
+/// Runs `command` in processes of their own, each killed as soon as it has changed a file in `directory`, until one
+/// ends by itself with success. Returns how many were killed. No thread may have been started before.
+int run_killed_at_each_write(const fs::path& directory, const std::function<ProgramResult()>& command) {
+  for (int killed = 0; killed < 300; ++killed) {
+    const auto before = files_below(directory);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const ProgramResult result = command();
+      if (result.code != 0) std::cerr << result.err;
+      ::_exit(result.code);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, WNOHANG) == 0) {
+      if (files_below(directory) != before) ::kill(child, SIGKILL);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (WIFSIGNALED(status)) continue;
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    return killed;
+  }
+  ADD_FAILURE() << "it gets nowhere";
+  return 300;
+}
+
+TEST_F(LadderCommand, IsTheSameWhereverItIsKilled) {
+  const std::vector<std::vector<std::string>> kinds = {
+      {"--to", "window:16+2,window:4+2", "--rungs", "4", "--no-bench"},
+      {"--to", "dual_state", "--rungs", "2", "--train-text", text_, "--train-tokens", "512", "--no-bench"}};
+  std::vector<int> killed;
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    std::vector<std::string> flags = kinds[i];
+    const std::string output = path(fmt::format("killed-{}", i).c_str());
+    flags.insert(flags.end(), {"-o", output});
+    killed.push_back(run_killed_at_each_write(output, [&] { return ladder(flags); }));
+  }
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
+    EXPECT_GE(killed[i], 6) << i;  // each rung, each level
+    std::vector<std::string> flags = kinds[i];
+    flags.insert(flags.end(), {"-o", path("whole")});
+    ASSERT_EQ(ladder(flags).code, 0);
+    const fs::path whole = path("whole"), pieces = path(fmt::format("killed-{}", i).c_str());
+    const Ladder expected = read_ladder(ladder_file(whole)), made = read_ladder(ladder_file(pieces));
+    EXPECT_EQ(made.rungs, expected.rungs);
+    EXPECT_EQ(read_json(ladder_file(pieces))["quality"], read_json(ladder_file(whole))["quality"]);
+    std::vector<std::string> names[2];
+    for (const fs::path& directory : {whole, pieces})
+      for (const auto& entry : fs::directory_iterator(directory))
+        names[directory == pieces].push_back(entry.path().filename().string());
+    for (auto& list : names) std::ranges::sort(list);
+    EXPECT_EQ(names[0], names[1]);  // nothing half written is left
+    for (const std::string& name : names[0])
+      if (name.ends_with(".safetensors")) {
+        EXPECT_EQ(read_file(pieces / name), read_file(whole / name));
+      }
+    fs::remove_all(whole);
+  }
 }
 
 TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {
