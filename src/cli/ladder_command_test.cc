@@ -1,15 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <csignal>
-#include <functional>
-#include <iostream>
-#include <map>
-#include <thread>
 #include <utility>
 
 #include "artifact/healed_directory.h"
@@ -275,75 +267,6 @@ TEST_F(LadderCommand, TrainsRungs) {
 
   write_file(weights, read_file(weights) + "x");
   EXPECT_EQ(run({"eval", path("out"), "--level", "1", "--text", other_}), 2);
-}
-
-/// What every file below `directory` holds, but for its lock and what is being written.
-std::map<fs::path, std::string> files_below(const fs::path& directory) {
-  std::map<fs::path, std::string> files;
-  std::error_code gone;  // a file that is renamed meanwhile
-  for (const auto& entry : fs::recursive_directory_iterator(directory, gone))
-    if (entry.is_regular_file(gone) && entry.path().filename() != ".lock" &&
-        entry.path().filename().string().find(".tmp") == std::string::npos)
-      files[entry.path()] = read_file(entry.path());
-  return files;
-}
-
-/// Runs `command` in processes of their own, each killed as soon as it has changed a file in `directory`, until one
-/// ends by itself with success. Returns how many were killed. No thread may have been started before.
-int run_killed_at_each_write(const fs::path& directory, const std::function<ProgramResult()>& command) {
-  for (int killed = 0; killed < 300; ++killed) {
-    const auto before = files_below(directory);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const ProgramResult result = command();
-      if (result.code != 0) std::cerr << result.err;
-      ::_exit(result.code);
-    }
-    int status = 0;
-    while (::waitpid(child, &status, WNOHANG) == 0) {
-      if (files_below(directory) != before) ::kill(child, SIGKILL);
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    if (WIFSIGNALED(status)) continue;
-    EXPECT_EQ(WEXITSTATUS(status), 0);
-    return killed;
-  }
-  ADD_FAILURE() << "it gets nowhere";
-  return 300;
-}
-
-TEST_F(LadderCommand, IsTheSameWhereverItIsKilled) {
-  const std::vector<std::vector<std::string>> kinds = {
-      {"--to", "window:16+2,window:4+2", "--rungs", "4", "--no-bench"},
-      {"--to", "dual_state", "--rungs", "2", "--train-text", text_, "--train-tokens", "512", "--no-bench"}};
-  std::vector<int> killed;
-  for (std::size_t i = 0; i < kinds.size(); ++i) {
-    std::vector<std::string> flags = kinds[i];
-    const std::string output = path(fmt::format("killed-{}", i).c_str());
-    flags.insert(flags.end(), {"-o", output});
-    killed.push_back(run_killed_at_each_write(output, [&] { return ladder(flags); }));
-  }
-  for (std::size_t i = 0; i < kinds.size(); ++i) {
-    EXPECT_GE(killed[i], 6) << i;  // each rung, each level
-    std::vector<std::string> flags = kinds[i];
-    flags.insert(flags.end(), {"-o", path("whole")});
-    ASSERT_EQ(ladder(flags).code, 0);
-    const fs::path whole = path("whole"), pieces = path(fmt::format("killed-{}", i).c_str());
-    const Ladder expected = read_ladder(ladder_file(whole)), made = read_ladder(ladder_file(pieces));
-    EXPECT_EQ(made.rungs, expected.rungs);
-    EXPECT_EQ(read_json(ladder_file(pieces))["quality"], read_json(ladder_file(whole))["quality"]);
-    std::vector<std::string> names[2];
-    for (const fs::path& directory : {whole, pieces})
-      for (const auto& entry : fs::directory_iterator(directory))
-        names[directory == pieces].push_back(entry.path().filename().string());
-    for (auto& list : names) std::ranges::sort(list);
-    EXPECT_EQ(names[0], names[1]);  // nothing half written is left
-    for (const std::string& name : names[0])
-      if (name.ends_with(".safetensors")) {
-        EXPECT_EQ(read_file(pieces / name), read_file(whole / name));
-      }
-    fs::remove_all(whole);
-  }
 }
 
 TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {

@@ -95,15 +95,19 @@ class HealRun {
   /// What the checkpoint's best parameters were written to has to be there, unchanged.
   void go_on(const TrainState& state, const HealText& text) {
     if (state.measured_step < 0) return;
+    const std::string where = healed_file(directory_).string();
     if (is_intact(directory_)) {
-      adapter_hash_ = read_healed_directory(directory_).adapter_hash;
-      const std::string where = healed_file(directory_).string();
+      const HealedDirectory found = read_healed_directory(directory_);
       const Json before = get_or<Json>(read_json(healed_file(directory_)), "run", Json::object(), where);
       seconds_before_ = get_or<double>(before, "seconds", 0, where);
-      found_step_ = state.step;
-      return;
+      if (get_or<std::int64_t>(found.figures, "best_step", -1, where) == state.best_step) {
+        adapter_hash_ = found.adapter_hash;
+        found_step_ = get_or<std::int64_t>(found.figures, "steps", -1, where);
+        return;
+      }  // else killed after the checkpoint
+    } else if (is_healed_directory(directory_)) {
+      note("{}: what was healed is missing a file or has changed: made again from the checkpoint", directory_.string());
     }
-    note("{}: what was healed is missing a file or has changed: made again from the checkpoint", directory_.string());
     save(state, text);
   }
 
@@ -179,7 +183,7 @@ class HealRun {
   Student* student_ = nullptr;
   std::string adapter_hash_;      // of the adapter that this run wrote, or found to be the one it had written
   double seconds_before_ = 0;     // of the runs that this one goes on from
-  std::int64_t found_step_ = -1;  // of the checkpoint, where all that it wrote is there; -1: none
+  std::int64_t found_step_ = -1;  // that heal.json tells of; -1: none
 };
 
 }  // namespace

@@ -233,15 +233,16 @@ void Trainer::measure() {
   const HeldOutResult result = held_out_.measure(distiller_, micro_sequences_);
   const bool first = state_.step == 0;
   if (first) state_.before = result;
-  if (first || result.kl < state_.best.kl) {
+  const bool best = first || result.kl < state_.best.kl;
+  if (best) {
     state_.best = result;
     state_.best_step = state_.step;
     state_.best_x.clear();
-    files_.save_best(state_);
   }
   log_->add({{"step", state_.step}, {"valid", result.to_json()}});
   state_.measured_step = state_.step;
-  save();
+  save();  // before the best is written: a run that is killed in between writes it from the checkpoint
+  if (best) files_.save_best(state_);
   const std::string error = std::isfinite(result.kl_error) ? fmt::format(" ± {:.4f}", result.kl_error) : "";
   const std::string found = result.found >= 0 ? fmt::format(", facts {:.0f} %", 100 * result.found) : "";
   note("step {}: held-out kl {:.4f}{}, perplexity {:.3f} (teacher {:.3f}){}", state_.step, result.kl, error,
