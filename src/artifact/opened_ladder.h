@@ -31,7 +31,8 @@ struct OpenedLadder {
 /// Throws Error unless the ladder has this level.
 void check_level(const Ladder& ladder, int level);
 
-/// Has `mixers` of `model` use what the ladder's layers have learnt, if anything, from `directory`. Requires and throws as use_weights() and read_ladder_weights().
+/// Has `mixers` of `model` use what the ladder's layers have learnt, if anything, from `directory`. Requires and throws
+/// as use_weights() and read_ladder_weights().
 void use_learnt(MixerSet& mixers, const Model& model, const Ladder& ladder, const fs::path& directory);
 
 /// Opens what find_ladder_files() finds. kv, needs_text: as open_model_argument(). Under int8 the model is calibrated
