@@ -7,6 +7,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 passed=0 failed=0 skipped=0
+cores=$(nproc) # here: nproc counts no more than OMP_NUM_THREADS, which is 1 for ThreadSanitizer
 export OMP_WAIT_POLICY=passive # several tests share the cores
 
 # check LABEL COMMAND...: runs it; says how long it took; counts a failure.
@@ -30,7 +31,7 @@ run_tests() {
   shift 2
   local results=$PWD/build/$preset/results.xml log=build/$preset/ctest.log
   rm -f "$results"
-  ctest --test-dir "build/$preset" -j "$(nproc)" --output-on-failure --no-tests=error --output-junit "$results" "$@" >"$log" 2>&1
+  ctest --test-dir "build/$preset" -j "$cores" --output-on-failure --no-tests=error --output-junit "$results" "$@" >"$log" 2>&1
   if [ ! -s "$results" ] || [ "$(attribute tests "$results")" -eq 0 ]; then
     cat "$log"
     echo "== tests, $label: FAILED to run"
