@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 passed=0 failed=0 skipped=0
-cores=$(nproc) # here: nproc counts no more than OMP_NUM_THREADS, which is 1 for ThreadSanitizer
+cores=$(nproc) # found before OMP_NUM_THREADS is 1 for ThreadSanitizer: nproc says no more than that
 export OMP_WAIT_POLICY=passive # several tests share the cores
 
 # check LABEL COMMAND...: runs it; says how long it took; counts a failure.

@@ -16,7 +16,7 @@ counts = {"answered": 0, "at a level": 0, "left": 0, "full": 0, "burst": 0, "mal
 failures = []
 margins = []  # of texts that differ from those when alone
 WAVE = 5  # seconds
-NEAR_TIE = 0.05  # nats: batches and cached prefixes round differently, which decides between tokens that are this close, or twice what is measured
+NEAR_TIE = 0.05  # nats, or more where twice the rounding is: batches and cached prefixes round differently, which decides between tokens this close
 
 
 def request(rng):
@@ -174,7 +174,9 @@ async def main():
             body = request(rng)
             known.append((body, Alone(await complete(session, body | {"logprobs": 2}))))
         together = await asyncio.gather(*(complete(session, body | {"logprobs": 2, "layerboost": {"level": 0}}) for body, _ in known))
-        rounding = max(alone.rounding(Alone(choice)) for (_, alone), choice in zip(known, together) if choice is not None)
+        pairs = [(alone, Alone(choice)) for (_, alone), choice in zip(known, together) if choice is not None]
+        rounding = max((alone.rounding(other) for alone, other in pairs), default=0)
+        margins.extend(alone.margin(other.text) for alone, other in pairs if other.text != alone.text)
         near_tie = max(NEAR_TIE, 2 * rounding)
         if near_tie > 10 * NEAR_TIE:
             fail(f"a batch of twelve moves the lead of a token by {rounding:.3f} nats")

@@ -41,8 +41,9 @@ std::int64_t tokens_in(double minutes, const Model& model, const HealPlan& plan,
 bool healed_already(const fs::path& directory, const HealOptions& options) {
   if (!is_intact(directory)) return false;
   const HealedDirectory healed = read_healed_directory(directory);
-  return healed.options == options.to_json() &&
-         get_or<std::int64_t>(healed.figures, "steps", 0, healed_file(directory).string()) == options.steps();
+  const std::string where = healed_file(directory).string();
+  const auto all_steps = get_or<std::int64_t>(healed.figures, "all_steps", options.steps(), where);
+  return healed.options == options.to_json() && get_or<std::int64_t>(healed.figures, "steps", 0, where) == all_steps;
 }
 
 }  // namespace

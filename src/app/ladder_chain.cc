@@ -27,6 +27,10 @@ fs::path alone_file(const fs::path& directory) { return directory / "alone.safet
 /// A stage that was stopped.
 fs::path stage_file(const fs::path& directory) { return directory / "stage.safetensors"; }
 
+// Which stage a file is of, in its metadata.
+constexpr const char* stage_alone = "alone";
+std::string stage_of_rung(int rung, int layer) { return fmt::format("rung {}, layer {}", rung, layer); }
+
 /// The parts of a state by name; the first two are always there.
 template <typename State>
 auto parts_of(State& state) {
@@ -109,12 +113,13 @@ class RungTrainer {
  private:
   States learn_alone(Chain& chain) {
     const fs::path file = alone_file(task_.directory);
-    if (kept(file, "alone")) return read_states(file, task_.layers);
+    if (kept(file, stage_alone)) return read_states(file, task_.layers);
     note("each layer alone: {} tokens", chain_options_.alone_tokens);
     StageProgress progress("layers alone", chain_options_.alone_tokens);
-    States states = chain.train_alone(task_.layers, task_.mixer, watcher("alone", task_.layers, std::ref(progress)));
+    States states =
+        chain.train_alone(task_.layers, task_.mixer, watcher(stage_alone, task_.layers, std::ref(progress)));
     SafetensorsWriter writer;
-    writer.set_metadata({{"stage", "alone"}, {"made_with", task_.made_with}});
+    writer.set_metadata({{"stage", stage_alone}, {"made_with", task_.made_with}});
     for (auto& [layer, state] : states) {
       LayerStage::State learnt;  // a rung begins anew with all else
       learnt.x = std::move(state.x);
@@ -194,7 +199,7 @@ class RungTrainer {
     const MixerList& below = mixers.list(ladder_.specs(ladder_.top()));
     StageProgress progress(fmt::format("rung {} of {}: layer {}", ladder_.top() + 1, task_.rungs, layer),
                            chain_options_.tokens);
-    const std::string stage = fmt::format("rung {}, layer {}", ladder_.top() + 1, layer);
+    const std::string stage = stage_of_rung(ladder_.top() + 1, layer);
     weights_[layer] =
         chain.train(layer, task_.mixer, std::move(state), below, watcher(stage, {layer}, std::ref(progress)));
     ladder_.rungs.push_back({layer, task_.mixer});
@@ -217,8 +222,12 @@ class RungTrainer {
 }  // namespace
 
 void clear_up_after_rung(const fs::path& directory, const Ladder& ladder) {
+  if (ladder.weights_hash.empty()) return;
   remove_other_ladder_weights(directory, ladder.weights_hash);
-  fs::remove(stage_file(directory));
+  const fs::path file = stage_file(directory);
+  if (!fs::exists(file)) return;
+  const std::string stage = parse_safetensors_metadata(MappedFile(file).bytes(), file.string())["stage"];
+  if (stage == stage_alone || stage == stage_of_rung(ladder.top(), ladder.rungs.back().layer)) fs::remove(file);
 }
 
 void train_rungs(const LadderChainTask& task, Ladder& ladder) { RungTrainer(task, ladder).run(); }

@@ -37,7 +37,9 @@ struct LadderChainTask {
 /// ladder-HASH.safetensors. Goes on after the last rung that is there. Throws Error, Interrupted.
 void train_rungs(const LadderChainTask& task, Ladder& ladder);
 
-/// Removes what training keeps in the ladder's directory until ladder.json has the rung. Throws fs::filesystem_error.
+/// Removes from the ladder's directory what ladder.json, as it was written last, has made useless: the weights of fewer
+/// rungs and the stage that its last rung came from. A stage of a later rung stays. Throws Error,
+/// fs::filesystem_error.
 void clear_up_after_rung(const fs::path& directory, const Ladder& ladder);
 
 }  // namespace layerboost

@@ -99,7 +99,7 @@ class LadderMaker {
     copy_level_0();
     if (!there_) chain() ? train() : choose();
     if (chain()) {
-      if (there_) clear_up_after_rung(directory_, opened_.ladder);  // killed between the two, at the last rung
+      if (there_) clear_up_after_rung(directory_, opened_.ladder);                // which a run that was killed hasn't
       opened_.opened.mixers = std::make_unique<MixerSet>(*opened_.opened.model);  // of none that learnt since
     }
     use_learnt(*opened_.opened.mixers, *opened_.opened.model, opened_.ladder, directory_);

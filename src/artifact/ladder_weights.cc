@@ -29,7 +29,7 @@ std::vector<float> take_projection(std::map<std::string, Tensor>& tensors, int l
   return matrix;
 }
 
-constexpr std::string_view name_begins = "ladder-", name_ends = ".safetensors";
+constexpr std::string_view name_begins = "ladder-", name_ends = ".safetensors", hex_digits = "0123456789abcdef";
 
 }  // namespace
 
@@ -40,13 +40,14 @@ fs::path ladder_weights_file(const fs::path& directory, const std::string& hash)
 }
 
 void remove_other_ladder_weights(const fs::path& directory, const std::string& hash) {
-  const fs::path kept = ladder_weights_file(directory, hash);
+  const std::string kept = ladder_weights_file(directory, hash).filename().string();
+  const auto is_other = [&](const std::string& name) {
+    return name.size() == kept.size() && name.starts_with(name_begins) && name.ends_with(name_ends) && name != kept &&
+           name.find_first_not_of(hex_digits, name_begins.size()) == name.size() - name_ends.size();
+  };
   std::vector<fs::path> others;
-  for (const auto& entry : fs::directory_iterator(directory)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(name_begins) && name.ends_with(name_ends) && entry.path() != kept)
-      others.push_back(entry.path());
-  }
+  for (const auto& entry : fs::directory_iterator(directory))
+    if (is_other(entry.path().filename().string())) others.push_back(entry.path());
   for (const fs::path& other : others) fs::remove(other);
 }
 

@@ -32,7 +32,7 @@ fs::path ladder_weights_file(const fs::path& directory, const std::string& hash)
 /// Returns "sha256:..." of it. Throws Error.
 std::string write_ladder_weights(const fs::path& directory, const Config& config, const LadderWeights& weights);
 
-/// Removes all such files of the directory but that of `hash`, which ladder.json names. Throws Error.
+/// Removes all such files of the directory but that of `hash`, which ladder.json names. Throws fs::filesystem_error.
 void remove_other_ladder_weights(const fs::path& directory, const std::string& hash);
 
 /// Reads what those layers have learnt to which `specs` [L], a ladder's highest level, gives a mixer that must be

@@ -10,6 +10,7 @@
 #include "cli/run_for_tests.h"
 #include "heal/model_for_tests.h"
 #include "model/safetensors_file.h"
+#include "model/safetensors_writer.h"
 
 namespace layerboost {
 namespace {
@@ -265,8 +266,30 @@ TEST_F(LadderCommand, TrainsRungs) {
   EXPECT_THAT(run_and_read({"export", path("out"), "--level", "3", "-o", path("x")}).err,
               HasSubstr("--level 3: the ladder of"));
 
+  // What a longer ladder, stopped in its third rung, goes on from isn't in the way of this one, and stays.
+  SafetensorsWriter third;
+  third.set_metadata({{"stage", "rung 3, layer 0"}});
+  third.write(folder_.path("out/stage.safetensors"));
+  write_file(folder_.path("out/ladder-mine.safetensors"), "somebody's own");
+  EXPECT_EQ(with({"--rungs", "2"}).code, 0);
+  EXPECT_TRUE(fs::exists(folder_.path("out/stage.safetensors")));
+  EXPECT_TRUE(fs::exists(folder_.path("out/ladder-mine.safetensors")));
+
   write_file(weights, read_file(weights) + "x");
   EXPECT_EQ(run({"eval", path("out"), "--level", "1", "--text", other_}), 2);
+}
+
+TEST_F(LadderCommand, RungsWrittenByHandStayWhateverIsAskedFor) {
+  Ladder by_hand;
+  by_hand.model_path = path("model.gguf");
+  by_hand.model_hash = folder_.model().hash;
+  by_hand.level_0.assign(3, full_attention);
+  by_hand.rungs = {{1, {MixerKind::window, 8, 2}}};
+  write_ladder(file(), by_hand);
+  const ProgramResult result = ladder({"--to", "dual_state", "--rungs", "1", "--train-text", text_, "--no-bench"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(read_ladder(file()).rungs, by_hand.rungs);
+  EXPECT_TRUE(read_ladder(file()).quality[1]);
 }
 
 TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {

@@ -57,11 +57,13 @@ class HealRun {
   /// Whether this process is the one that writes and tells.
   [[nodiscard]] bool first() const { return options_.ranks->first(); }
 
-  /// Returns how many sequences are read, in both stages.
-  [[nodiscard]] std::int64_t sequences() const {
-    const std::int64_t first_stage = student_->cores().empty() ? 0 : options_.match_steps();
-    return (first_stage + options_.steps()) * options_.sequences_per_step();
+  /// Returns the steps of both stages.
+  [[nodiscard]] std::int64_t all_steps() const {
+    return (student_->cores().empty() ? 0 : options_.match_steps()) + options_.steps();
   }
+
+  /// Returns how many sequences are read, in both stages.
+  [[nodiscard]] std::int64_t sequences() const { return all_steps() * options_.sequences_per_step(); }
 
   /// Returns how many sequences of the text earlier runs have read, if it was the same: this one reads on behind them.
   [[nodiscard]] std::int64_t read_before() const { return plan_.from ? plan_.from->tokens / options_.length : 0; }
@@ -92,7 +94,8 @@ class HealRun {
 
   [[nodiscard]] fs::path checkpoint() const { return directory_ / "checkpoint" / "state.bin"; }
 
-  /// What the checkpoint's best parameters were written to has to be there, unchanged.
+  /// What the checkpoint's best parameters were written to has to be there, unchanged and of the checkpoint's best
+  /// step: a run may have been killed between the two.
   void go_on(const TrainState& state, const HealText& text) {
     if (state.measured_step < 0) return;
     const std::string where = healed_file(directory_).string();
@@ -104,11 +107,12 @@ class HealRun {
         adapter_hash_ = found.adapter_hash;
         found_step_ = get_or<std::int64_t>(found.figures, "steps", -1, where);
         return;
-      }  // else killed after the checkpoint
+      }
     } else if (is_healed_directory(directory_)) {
       note("{}: what was healed is missing a file or has changed: made again from the checkpoint", directory_.string());
     }
     save(state, text);
+    found_step_ = state.step;
   }
 
   void copy_plan() const {
@@ -161,6 +165,7 @@ class HealRun {
     healed.adapter_hash = adapter_hash_;
     healed.options = options_.to_json();
     healed.figures = {{"steps", state.step},
+                      {"all_steps", all_steps()},
                       {"tokens", state.step * options_.tokens_per_step()},
                       {"seconds", state.seconds},
                       {"best_step", state.best_step},

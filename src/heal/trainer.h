@@ -26,6 +26,7 @@ struct TrainFiles {
   /// Called with the first parameters of a new run, to put others in their place.
   std::function<void(std::span<float>)> begin = [](std::span<float>) {};
   /// Called with the parameters whenever they are the best so far: before the first step, then after measurements.
+  /// The checkpoint has them by then.
   std::function<void(const TrainState&)> save_best;
 };
 

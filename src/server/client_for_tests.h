@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -47,7 +48,6 @@ class ClientForTests {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(static_cast<std::uint16_t>(port));
-    const timeval patience{30, 0};  // a test that waits longer has failed
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     LB_CHECK(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
   }
@@ -93,14 +93,15 @@ class ClientForTests {
     return answer;
   }
 
-  /// Whether the server has closed the connection; waits for it or for data.
-  bool ended() { return read_.empty() && !receive(); }
+  /// Whether the server has closed the connection; waits for it or for data, but not for longer than `patience`.
+  bool ended() { return read_.empty() && !receive() && ended_; }
 
  private:
   bool receive() {
     char buffer[4096];
     const ssize_t size = ::recv(socket_, buffer, sizeof buffer, 0);
     if (size > 0) read_.append(buffer, static_cast<std::size_t>(size));
+    ended_ = size == 0 || (size < 0 && errno != EAGAIN);
     return size > 0;
   }
 
@@ -134,7 +135,10 @@ class ClientForTests {
     return size > 0;
   }
 
+  static constexpr timeval patience{30, 0};  // a test that waits longer has failed
+
   int socket_;
+  bool ended_ = false;
   std::string read_;  // and not taken yet
 };
 
