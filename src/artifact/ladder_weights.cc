@@ -65,7 +65,7 @@ std::string write_ladder_weights(const fs::path& directory, const Config& config
   for (const auto& [name, tensor] : named_parameters(config, parameters, specs))
     writer.add(name, tensor.shape, tensor.values, DType::f32);
   const std::string bytes = writer.file();
-  const std::string hash = content_hash(bytes);
+  std::string hash = content_hash(bytes);
   write_file(ladder_weights_file(directory, hash), bytes);
   return hash;
 }
