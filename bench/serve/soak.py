@@ -87,7 +87,7 @@ class Tide:
 
 
 async def compare(session, known, end, steady):
-    if steady:  # long texts, begun while few come: what the server folds when many do
+    if steady:  # long texts, begun while few come, which fit together at level 0: what the server folds when many do
         longest = max(body["max_tokens"] for body, _ in known)
         known = [(body, alone) for body, alone in known if body["max_tokens"] == longest and "layerboost" not in body]
     while time.monotonic() < end:
@@ -191,7 +191,7 @@ async def main():
             known += [(body | {"layerboost": {"level": 0}}, alone) for body, alone in known]
         for _ in range(4):  # a slow machine writes little in the time: on until a text was pre-empted, or folded
             end = time.monotonic() + seconds
-            await asyncio.gather(*(compare(session, known, end, steady=i < 8) for i in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
+            await asyncio.gather(*(compare(session, known, end, steady=i < 4) for i in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
                                  malformed(end), malformed(end), health(session, end, waits), watch(end), Tide.turn(session, end))
             preempted = await metric(session, "layerboost_preemptions_total")
             folds = await metric(session, "layerboost_folds_total")
