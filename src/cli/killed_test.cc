@@ -10,8 +10,8 @@
 #include <map>
 #include <sstream>
 
+#include "cli/ladder_for_tests.h"
 #include "cli/run_for_tests.h"
-#include "heal/model_for_tests.h"
 
 namespace {
 
@@ -79,14 +79,9 @@ std::map<std::string, std::string> files_below(const fs::path& directory) {
   return files;
 }
 
-class Killed : public testing::Test {
+class Killed : public test::LadderFolder {
  protected:
-  Killed() : folder_("killed_test") {
-    text_ = folder_.corpus("text.jsonl", 6, 200);
-    other_ = folder_.file("other.txt", std::string(400, 'a') + "bababb" + std::string(300, 'b'));
-  }
-
-  [[nodiscard]] std::string path(const char* name) const { return folder_.path(name).string(); }
+  Killed() : LadderFolder("killed_test") {}
 
   /// Runs a command in a process of its own, killed before so many operations are done (never where below 0), and
   /// returns as waitpid() does.
@@ -107,11 +102,10 @@ class Killed : public testing::Test {
     return status;
   }
 
-  /// Runs a command in one go, then killed before its first operation and begun again, before its second and begun
-  /// again, and so on. All come to the same files, and nothing else is left.
-  void expect_same(std::vector<std::string> command, int least_operations) const {
+  /// Runs a command that writes the folder "out" in one go, then killed before its first operation and begun again,
+  /// before its second and begun again, and so on. All come to the same files, and nothing else is left.
+  void expect_same(const std::vector<std::string>& command, int least_operations) const {
     const std::string out = path("out");
-    command.insert(command.end(), {"--threads", "1", "-o", out});
     ASSERT_EQ(run_apart(command, -1), 0) << read_file(path("output"));
     const auto expected = files_below(out);
     for (int operations = 0;; ++operations) {
@@ -136,47 +130,42 @@ class Killed : public testing::Test {
         ASSERT_TRUE(expected.contains(name)) << name << " is left; killed before operation " << operations;
     }
   }
-
-  [[nodiscard]] std::vector<std::string> ladder(const std::vector<std::string>& more) const {
-    std::vector<std::string> command = {"ladder",
-                                        path("model.gguf"),
-                                        "--text",
-                                        text_,
-                                        "--eval-text",
-                                        other_,
-                                        "--tokens",
-                                        "256",
-                                        "--length",
-                                        "64",
-                                        "--windows",
-                                        "4",
-                                        "--window-tokens",
-                                        "64",
-                                        "--retrieval",
-                                        "0",
-                                        "--context",
-                                        "64",
-                                        "--retrieval-items",
-                                        "0",
-                                        "--no-bench"};
-    command.insert(command.end(), more.begin(), more.end());
-    return command;
-  }
-
-  test::HealFolder folder_;
-  std::string text_, other_;
 };
 
-TEST_F(Killed, Ladder) { expect_same(ladder({"--to", "window:16+2,window:4+2", "--rungs", "4"}), 10); }
+TEST_F(Killed, Ladder) {
+  expect_same(ladder_command({"--to", "window:16+2,window:4+2", "--rungs", "4", "--no-bench"}), 10);
+}
 
 TEST_F(Killed, LadderThatIsTrained) {
-  expect_same(ladder({"--to", "dual_state", "--rungs", "2", "--train-text", text_, "--train-tokens", "512"}), 10);
+  expect_same(ladder_command(
+                  {"--to", "dual_state", "--rungs", "2", "--train-text", text_, "--train-tokens", "512", "--no-bench"}),
+              10);
 }
 
 TEST_F(Killed, Heal) {
   const std::string plan = folder_.plan({full_attention, {MixerKind::window, 8, 2}, full_attention}).string();
-  expect_same({"heal", path("model.gguf"), "--plan", plan, "--text", text_, "--tokens", "512", "--length", "64",
-               "--batch", "128", "--rank", "2", "--valid-sequences", "1", "--questions", "0"},
+  expect_same({"heal",
+               path("model.gguf"),
+               "--plan",
+               plan,
+               "--text",
+               text_,
+               "--tokens",
+               "512",
+               "--length",
+               "64",
+               "--batch",
+               "128",
+               "--rank",
+               "2",
+               "--valid-sequences",
+               "1",
+               "--questions",
+               "0",
+               "--threads",
+               "1",
+               "-o",
+               path("out")},
               5);
 }
 
@@ -192,7 +181,9 @@ TEST_F(Killed, Boost) {
                "--retrieval", "32",
                "--heal",      "512",
                "--batch",     "1",
-               "--prompt",    "16"},
+               "--prompt",    "16",
+               "--threads",   "1",
+               "-o",          path("out")},
               15);
 }
 

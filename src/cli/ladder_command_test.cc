@@ -7,8 +7,8 @@
 #include "artifact/healed_directory.h"
 #include "artifact/ladder.h"
 #include "artifact/ladder_weights.h"
+#include "cli/ladder_for_tests.h"
 #include "cli/run_for_tests.h"
-#include "heal/model_for_tests.h"
 #include "model/safetensors_file.h"
 #include "model/safetensors_writer.h"
 
@@ -19,28 +19,25 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-/// A model of three layers that reads the letters a and b, with texts for choosing and for judging.
-class LadderCommand : public testing::Test {
+class LadderCommand : public test::LadderFolder {
  protected:
-  LadderCommand() : folder_("ladder_command_test") {
-    text_ = folder_.corpus("text.jsonl", 6, 200);
-    other_ = folder_.file("other.txt", std::string(400, 'a') + "bababb" + std::string(300, 'b'));
-  }
+  LadderCommand() : LadderFolder("ladder_command_test") {}
 
-  [[nodiscard]] std::string path(const char* name) const { return folder_.path(name).string(); }
   [[nodiscard]] fs::path file() const { return ladder_file(path("out")); }
 
   /// A short run, with these flags in place of its own.
   [[nodiscard]] ProgramResult ladder(const std::vector<std::string>& flags, const char* model = "model.gguf") const {
-    std::vector<std::string> command = {"ladder", path(model)};
-    const std::vector<std::pair<std::string, std::string>> own = {
-        {"-o", path("out")}, {"--text", text_},          {"--eval-text", other_},   {"--tokens", "256"},
-        {"--length", "64"},  {"--windows", "4"},         {"--window-tokens", "64"}, {"--retrieval", "0"},
-        {"--context", "64"}, {"--retrieval-items", "0"}, {"--decode", "2x16"},      {"--threads", "1"}};
-    for (const auto& [flag, value] : own)
-      if (std::find(flags.begin(), flags.end(), flag) == flags.end()) command.insert(command.end(), {flag, value});
-    command.insert(command.end(), flags.begin(), flags.end());
-    return run_and_read(command);
+    return run_and_read(ladder_command(flags, model));
+  }
+
+  /// One rung, not made by the program.
+  [[nodiscard]] Ladder written_by_hand() const {
+    Ladder ladder;
+    ladder.model_path = path("model.gguf");
+    ladder.model_hash = folder_.model().hash;
+    ladder.level_0.assign(3, full_attention);
+    ladder.rungs = {{1, {MixerKind::window, 8, 2}}};
+    return ladder;
   }
 
   void expect_refused(const std::vector<std::string>& flags, const std::string& part) const {
@@ -50,9 +47,6 @@ class LadderCommand : public testing::Test {
     EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
     EXPECT_FALSE(fs::exists(file()));
   }
-
-  test::HealFolder folder_;
-  std::string text_, other_;
 };
 
 TEST_F(LadderCommand, MakesALadderThatRunsAtAnyLevel) {
@@ -280,11 +274,7 @@ TEST_F(LadderCommand, TrainsRungs) {
 }
 
 TEST_F(LadderCommand, RungsWrittenByHandStayWhateverIsAskedFor) {
-  Ladder by_hand;
-  by_hand.model_path = path("model.gguf");
-  by_hand.model_hash = folder_.model().hash;
-  by_hand.level_0.assign(3, full_attention);
-  by_hand.rungs = {{1, {MixerKind::window, 8, 2}}};
+  const Ladder by_hand = written_by_hand();
   write_ladder(file(), by_hand);
   const ProgramResult result = ladder({"--to", "dual_state", "--rungs", "1", "--train-text", text_, "--no-bench"});
   EXPECT_EQ(result.code, 0) << result.err;
@@ -325,11 +315,7 @@ TEST_F(LadderCommand, LevelsAreOfALadder) {
   };
   EXPECT_THAT(message({"eval", path("model.gguf"), "--text", other_, "--level", "1"}), HasSubstr("has no ladder"));
   EXPECT_THAT(message({"bench", path("model.gguf"), "--level", "1,2"}), HasSubstr("has no ladder"));
-  Ladder ladder;
-  ladder.model_path = path("model.gguf");
-  ladder.model_hash = folder_.model().hash;
-  ladder.level_0.assign(3, full_attention);
-  ladder.rungs = {{1, {MixerKind::window, 8, 2}}};
+  Ladder ladder = written_by_hand();
   write_ladder(file(), ladder);
   EXPECT_THAT(message({"generate", path("out"), "ab", "--level", "2"}), HasSubstr("--level 2: the ladder of"));
   EXPECT_THAT(message({"bench", path("out"), "--level", "0,2"}), HasSubstr("has the levels 0 to 1"));

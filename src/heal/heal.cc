@@ -58,9 +58,7 @@ class HealRun {
   [[nodiscard]] bool first() const { return options_.ranks->first(); }
 
   /// Returns the steps of both stages.
-  [[nodiscard]] std::int64_t all_steps() const {
-    return (student_->cores().empty() ? 0 : options_.match_steps()) + options_.steps();
-  }
+  [[nodiscard]] std::int64_t all_steps() const { return match_steps(options_, *student_) + options_.steps(); }
 
   /// Returns how many sequences are read, in both stages.
   [[nodiscard]] std::int64_t sequences() const { return all_steps() * options_.sequences_per_step(); }

@@ -25,6 +25,10 @@ int micro_batch_sequences(const HealOptions& options, const Student& student) {
   return sequences;
 }
 
+std::int64_t match_steps(const HealOptions& options, const Student& student) {
+  return student.cores().empty() ? 0 : options.match_steps();
+}
+
 Trainer::Trainer(const Model& model, Student& student, HealText& text, const HealOptions& options, TrainFiles files)
     : student_(student),
       text_(text),
@@ -34,7 +38,7 @@ Trainer::Trainer(const Model& model, Student& student, HealText& text, const Hea
       distiller_(model, student, options.loss),
       held_out_(model, text.held_out(), options.questions, options.seed),
       micro_sequences_(micro_batch_sequences(options, student)),
-      match_steps_(student.cores().empty() ? 0 : options.match_steps()),
+      match_steps_(match_steps(options, student)),
       gradients_(student.parameter_count()),
       all_reduce_(ranks_, [this] {
         if (saved_step_ != state_.step) save();

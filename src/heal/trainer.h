@@ -30,6 +30,9 @@ struct TrainFiles {
   std::function<void(const TrainState&)> save_best;
 };
 
+/// Returns the steps of the first stage; none where the student's mixers have no parameters.
+std::int64_t match_steps(const HealOptions& options, const Student& student);
+
 class Trainer {
  public:
   /// Requires: what references lead to outlives this.
@@ -67,7 +70,7 @@ class Trainer {
   Distiller distiller_;
   const HeldOut held_out_;
   int micro_sequences_ = 1;
-  std::int64_t match_steps_ = 0;  // of the first stage; none where mixers have no parameters
+  std::int64_t match_steps_ = 0;  // of the first stage
   double last_loss_ = 0, last_norm_ = 0, last_rate_ = 0;
   TrainState state_;
   std::vector<float> gradients_;
