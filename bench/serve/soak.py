@@ -8,7 +8,7 @@ import time
 
 import aiohttp
 
-url, seconds = sys.argv[1], float(sys.argv[2])
+url, seconds, flags = sys.argv[1], float(sys.argv[2]), sys.argv[3:]  # the server's flags
 host, port = url.removeprefix("http://").split(":")
 rng = random.Random(1)
 words = "the quick brown fox jumps over a lazy dog while seven wizards count their golden coins under an old stone bridge".split()
@@ -16,12 +16,14 @@ counts = {"answered": 0, "at a level": 0, "left": 0, "full": 0, "burst": 0, "mal
 failures = []
 margins = []  # of texts that differ from those when alone
 WAVE = 5  # seconds
+PINNED = 7  # the level that some ask for beside level 0, or the highest
 NEAR_TIE = 0.05  # nats, or more where twice the rounding is: batches and cached prefixes round differently, which decides between tokens this close
 
 
 def request(rng):
-    return {"prompt": " ".join(rng.choices(words, k=rng.choice([3, 20, 100]))), "temperature": 0, "ignore_eos": True,
-            "max_tokens": rng.choice([4, 16, 64, 300])}
+    length = rng.choice([3, 20, 100, 300])  # words; the last is long enough for the prefix cache
+    return {"prompt": " ".join(rng.choices(words, k=length)), "temperature": 0, "ignore_eos": True,
+            "max_tokens": rng.choice([4, 16, 64, 300] if length < 300 else [4, 16])}
 
 
 def fail(what):
@@ -100,7 +102,7 @@ async def compare(session, known, end, steady):
             counts["left"] += 1
             return
         counts["full" if choice is None else "answered"] += 1
-        if choice is not None and choice["level"] > 0:  # it has given way, and may be another text
+        if choice is not None and choice["level"] > 0 and "layerboost" not in body:  # it has given way, and may be another text
             counts["at a level"] += 1
         elif choice is not None and choice["text"] != alone.text:
             margins.append(alone.margin(choice["text"]))
@@ -166,37 +168,48 @@ async def metric(session, name):
         return next((float(line.split()[-1]) for line in (await answer.text()).split("\n") if line.startswith(name + " ")), None)
 
 
+async def served_levels(session):
+    """The highest level, 0 without any, and whether the server gives them by load."""
+    async with session.get(url + "/v1/models") as answer:
+        model = (await answer.json())["data"][0]
+    return len(model.get("levels", [None])) - 1, model.get("level_mode") == "auto"
+
+
 async def main():
     timeout = aiohttp.ClientTimeout(total=300)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
+        levels, automatic = await served_levels(session)
         known = []
         for _ in range(12):
             body = request(rng)
-            known.append((body, Alone(await complete(session, body | {"logprobs": 2}))))
-        together = await asyncio.gather(*(complete(session, body | {"logprobs": 2, "layerboost": {"level": 0}}) for body, _ in known))
+            for asked in [{"layerboost": {"level": level}} for level in (0, min(PINNED, levels))] if levels else [{}]:  # these stay there, and can be compared
+                known.append((body | asked, Alone(await complete(session, body | asked | {"logprobs": 2}))))
+        together = await asyncio.gather(*(complete(session, body | {"logprobs": 2}) for body, _ in known))
         pairs = [(alone, Alone(choice)) for (_, alone), choice in zip(known, together) if choice is not None]
         rounding = max((alone.rounding(other) for alone, other in pairs), default=0)
         margins.extend(alone.margin(other.text) for alone, other in pairs if other.text != alone.text)
         near_tie = max(NEAR_TIE, 2 * rounding)
         if near_tie > 10 * NEAR_TIE:
-            fail(f"a batch of twelve moves the lead of a token by {rounding:.3f} nats")
+            fail(f"a batch moves the lead of a token by {rounding:.3f} nats")
         waits, resident = [], []
 
         async def watch(end):
             while time.monotonic() < end:
                 resident.append(await metric(session, "process_resident_memory_bytes"))
                 await asyncio.sleep(seconds / 30)
-        levels = await metric(session, "layerboost_level") is not None
-        if levels:  # those who stay at level 0 can be compared
-            known += [(body | {"layerboost": {"level": 0}}, alone) for body, alone in known]
+        if levels:  # those that ask for no level, and end at 0, are as alone, too
+            known += [({key: value for key, value in body.items() if key != "layerboost"}, alone) for body, alone in known
+                      if body["layerboost"]["level"] == 0]
         for _ in range(4):  # a slow machine writes little in the time: on until a text was pre-empted, or folded
             end = time.monotonic() + seconds
             await asyncio.gather(*(compare(session, known, end, steady=i < 4) for i in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
                                  malformed(end), malformed(end), health(session, end, waits), watch(end), Tide.turn(session, end))
             preempted = await metric(session, "layerboost_preemptions_total")
             folds = await metric(session, "layerboost_folds_total")
-            if folds > 0 if levels else preempted > 0:
+            if folds and await metric(session, 'layerboost_level_changes_total{cause="idle"}') if automatic else preempted:
                 break
+        hits, prefixes = await metric(session, "layerboost_prefix_hit_tokens_total"), await metric(session, "layerboost_folded_prefixes_total")
+        rises, falls = [await metric(session, f'layerboost_level_changes_total{{cause="{cause}"}}') for cause in ("memory", "idle")]
         for _ in range(200):  # what was left behind is freed
             if await metric(session, "layerboost_requests_running") == await metric(session, "layerboost_requests_waiting") == 0:
                 break
@@ -208,16 +221,19 @@ async def main():
         if growth > 0.03:
             fail(f"resident memory grew by {growth:.1%} in the second half: {half / 2**20:.0f} to {resident[-1] / 2**20:.0f} MiB")
         waits.sort()
-        print(f"{counts}, {preempted:.0f} pre-emptions{'' if folds is None else f', {folds:.0f} folds'}; {len(margins)} of {counts['answered']} texts differ from "
+        of_levels = f", {folds:.0f} folds, {prefixes:.0f} of prefixes, level {rises:.0f} times up and {falls:.0f} down" if levels else ""
+        print(f"{counts}, {preempted:.0f} pre-emptions, {hits:.0f} tokens found in the prefix cache{of_levels}; {len(margins)} of {counts['answered']} texts differ from "
               f"those when alone, at tokens at most {max(margins, default=0):.4f} nats ahead of the next ({near_tie:.3f} is a tie); /health: median "
               f"{1000 * waits[len(waits) // 2]:.0f} ms, slowest {1000 * waits[-1]:.0f} ms; memory {resident[0] / 2**20:.0f}, {half / 2**20:.0f}, {resident[-1] / 2**20:.0f} MiB")
         if counts["answered"] == counts["at a level"]:
             fail("nothing was answered that can be compared")
         if max(margins, default=0) > near_tie:
             fail(f"a text went another way where its own token was {max(margins):.3f} nats ahead of the next")
-        if folds == 0:
-            fail("no text was folded: give serve less --memory")
-        if preempted == 0 and not levels:
+        if automatic and not (folds and rises and falls):
+            fail("levels didn't rise and fall, with folds: give serve less --memory, or a shorter --cooldown")
+        if hits == 0 and "--no-prefix-cache" not in flags:
+            fail("no prefix was found in the cache")
+        if preempted == 0 and not automatic:
             fail("no text was pre-empted: give serve less --memory")
         if waits[-1] > 5:
             fail("/health took more than 5 s")

@@ -15,6 +15,6 @@ shift $(($# < 2 ? $# : 2))
 ulimit -n "$(ulimit -Hn)"
 [[ " $* " == *" --memory "* ]] || set -- --memory 24M "$@"
 start_server "$model" --name it --max-sequences 32 --max-queue 200 "$@"
-"$python" "$root/bench/serve/soak.py" "$url" "$seconds" || { tail -3 "$work/server.log" >&2; exit 1; }
+"$python" "$root/bench/serve/soak.py" "$url" "$seconds" "$@" || { tail -3 "$work/server.log" >&2; exit 1; }
 kill $server
 wait $server || { echo "soak.sh: the server ended with $?" >&2; exit 1; }

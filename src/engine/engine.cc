@@ -279,17 +279,16 @@ bool Engine::Impl::fail_stuck() {
 
 /// Gives those that begin from now on the level that the load asks for.
 void Engine::Impl::choose_level() {
+  if (!controller_) return;
   const int before = own_.level;
-  if (controller_) {
-    LevelSignals signals{scheduler_.demand(options_.levels.cap)};
-    if (prompt_speed_ > 0) signals.first_token = scheduler_.unread() / prompt_speed_;
-    signals.first_token = std::max(signals.first_token, scheduler_.longest_wait());
-    signals.between_tokens = scheduler_.between_tokens();
-    signals.decoding = decoding_;
-    own_.level = controller_->tick(options_.clock->seconds(), signals);
-    own_.level_changes = controller_->changes();
-  }
-  scheduler_.set_level(own_.level, controller_ ? std::max(own_.level, controller_->memory_level()) : own_.level);
+  LevelSignals signals{scheduler_.demand(options_.levels.cap)};
+  if (prompt_speed_ > 0) signals.first_token = scheduler_.unread() / prompt_speed_;
+  signals.first_token = std::max(signals.first_token, scheduler_.longest_wait());
+  signals.between_tokens = scheduler_.between_tokens();
+  signals.decoding = decoding_;
+  own_.level = controller_->tick(options_.clock->seconds(), signals);
+  own_.level_changes = controller_->changes();
+  scheduler_.set_level(own_.level, std::max(own_.level, controller_->memory_level()));
   if (own_.level == before) return;
   const std::lock_guard lock(mutex_);  // for those who ask while there is nothing to do
   stats_.level = own_.level;
@@ -471,6 +470,7 @@ void Engine::Impl::fail_running(const char* why) {
 
 void Engine::Impl::publish() {
   const Scheduler::Counts& counts = scheduler_.counts();
+  if (options_.levels.mode == LevelMode::per_request) own_.level = scheduler_.begun_plan();
   own_.running = scheduler_.running();
   scheduler_.count_by_plan(own_.running_by_plan);
   own_.cache_softmax = memory_.in_use(CacheAccount::softmax);

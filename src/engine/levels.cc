@@ -10,6 +10,9 @@ namespace layerboost {
 namespace {
 
 constexpr double hardly_shorter = 0.8;
+// Where no level is enough: a lower one than that which needs least is as good, if it needs hardly more. It is left
+// where it needs more than the first, for one that needs less than the second.
+constexpr double hardly_more = 1.05, hardly_more_with_margin = 1.02;
 
 }  // namespace
 
@@ -53,10 +56,13 @@ double LevelController::cost(int level) const {
   return options_.cost[std::min(static_cast<std::size_t>(level), options_.cost.size() - 1)];
 }
 
-/// The lowest level at which the memory is enough, or the cap.
-int LevelController::enough_memory(const LevelSignals& signals, double share) const {
-  const auto enough = std::ranges::find_if(signals.memory, [&](double needed) { return needed <= share; });
-  return std::min(options_.cap, static_cast<int>(enough - signals.memory.begin()));
+/// The lowest level at which the memory is enough, or which comes as near as there is.
+int LevelController::enough_memory(const LevelSignals& signals, double share) {
+  const double least = std::ranges::min(signals.memory);
+  const double most = least > 1 ? least * (share < 1 ? hardly_more_with_margin : hardly_more)
+                                : std::max(share, std::min(1.0, least * hardly_more));
+  const auto enough = std::ranges::find_if(signals.memory, [&](double needed) { return needed <= most; });
+  return static_cast<int>(enough - signals.memory.begin());
 }
 
 /// The same of a time; 0 where no level would be of help.

@@ -57,6 +57,8 @@ struct LevelSignals {
 ///
 /// A level is *enough* for a share s of the targets if the memory needed at it is at most s of what is there, and the
 /// two times, of which the decoding share is scaled by its cost against the present level's, are at most s of theirs.
+/// Where the memory isn't enough at any level, the lowest that needs hardly more than the least is as good as there is:
+/// short sequences may need more at a higher one.
 /// Where the present level isn't enough for all of the targets, it becomes the lowest that is enough for `margin` of
 /// them, or the cap: at once, but a cool-down sees no more than two changes up or down, and one up for the times' sake,
 /// since they follow the level later. A time that is too long for `margin` even at the cap, and there hardly shorter
@@ -73,7 +75,7 @@ class LevelController {
   int tick(double now, const LevelSignals& signals);
 
   [[nodiscard]] int level() const { return level_; }
-  /// The lowest level for which the memory would have been enough at the last tick, or the cap; may be above level()
+  /// The lowest level for which the memory would have been enough, as above, at the last tick; may be above level()
   /// until the next change is allowed.
   [[nodiscard]] int memory_level() const { return memory_level_; }
   /// Steps up by what made them, and down (idle), so far.
@@ -81,7 +83,7 @@ class LevelController {
 
  private:
   [[nodiscard]] double cost(int level) const;
-  [[nodiscard]] int enough_memory(const LevelSignals& signals, double share) const;
+  [[nodiscard]] static int enough_memory(const LevelSignals& signals, double share);
   [[nodiscard]] int enough_time(double seconds, double target, double decoding) const;
   void step_up(double now, const LevelSignals& signals);
   void step_down(double now, const LevelSignals& signals);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 
@@ -123,6 +124,45 @@ TEST(Levels, ARampNeverLeavesMemoryShortForLong) {
     short_of += load * kept(controller.tick(0.1 * i, memory_load(load))) > 1 ? 1 : 0;
   }
   EXPECT_EQ(short_of, 0);
+}
+
+TEST(Levels, WhereHigherLevelsKeepNoLessNothingIsGivenUp) {
+  // Short sequences: a window's sinks and whole pages take as much as all of their positions, or more.
+  LevelSignals signals;
+  for (const double slope : {0.0, 0.001, 0.02, -0.0009}) {
+    LevelController controller(options_for_tests());
+    signals.memory.clear();
+    for (int level = 0; level <= cap; ++level) signals.memory.push_back(1.2 * (1 + slope * level));
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(controller.tick(i, signals), 0) << slope;
+    EXPECT_EQ(controller.memory_level(), 0);
+  }
+  // A level that is enough is taken, also where those below it need hardly more.
+  for (const double least : {0.6, 0.85, 0.97, 0.99, 1.0}) {
+    LevelController enough(options_for_tests());
+    signals.memory.assign(cap + 1, least);
+    for (int level = 0; level < 4; ++level)
+      signals.memory[static_cast<std::size_t>(level)] =
+          std::array{1.3, 1.2, 1.1, 1.03}[static_cast<std::size_t>(level)];
+    EXPECT_EQ(enough.tick(0, signals), 4) << least;
+    EXPECT_EQ(enough.memory_level(), 4) << least;
+    EXPECT_EQ(enough.tick(1000, signals), 4) << least;
+  }
+  // What hovers a little around the least doesn't flap.
+  LevelController hovering(options_for_tests());
+  const Course course = run(hovering, 120, [](double t, int) {
+    LevelSignals s;
+    for (int level = 0; level <= cap; ++level) s.memory.push_back(level < 9 ? 1.2 * (1.035 + 0.01 * std::sin(t)) : 1.2);
+    return s;
+  });
+  EXPECT_LE(course.times.size(), 1U);
+  // A few levels help, those above them take more again.
+  LevelController controller(options_for_tests());
+  signals.memory.clear();
+  for (int level = 0; level <= cap; ++level) signals.memory.push_back(1.5 + 0.01 * std::pow(level - 6, 2));
+  const int level = controller.tick(0, signals);
+  EXPECT_GT(level, 0);
+  EXPECT_LE(level, 6);
+  EXPECT_EQ(controller.tick(1000, signals), level);
 }
 
 TEST(Levels, FallsByOneInEachCoolDownAndReachesZeroWhenIdle) {

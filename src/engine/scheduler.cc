@@ -160,6 +160,7 @@ void Scheduler::admit() {
     job.shared = found;
     job.prefix = hash_of(std::span(job.tokens).first(static_cast<std::size_t>(found)));
     if (job.cached < 0) {
+      if (job.plans.lowest < job.plans.highest) begun_plan_ = job.plan;
       job.cached = found;
       job.first_plan = job.plan;
       job.waited = job.since.seconds();
@@ -331,23 +332,22 @@ double Scheduler::between_tokens() const {
 }
 
 std::size_t Scheduler::held_when_folded(int highest, const Job& waiting) {
-  // Whoever begins alike may hold the same blocks, and nothing of these is freed.
-  const auto common_with_another = [&](const Job& job) {
-    std::ptrdiff_t longest = 0;
-    const auto compare = [&](const Job& other) {
-      if (&other == &job) return;
-      const auto differs = std::ranges::mismatch(job.tokens, other.tokens).in1;
-      longest = std::max(longest, differs - job.tokens.begin());
-    };
-    for (const auto& [id, other] : running_) compare(*other);
-    compare(waiting);
-    return static_cast<int>(longest);
-  };
+  // Whoever begins alike may hold the same blocks, and nothing of these is freed. In order of their tokens, nobody has
+  // more in common with a job than its neighbours.
+  std::vector<const Job*> jobs{&waiting};
+  for (const auto& [id, job] : running_) jobs.push_back(job.get());
+  std::ranges::sort(jobs, [](const Job* a, const Job* b) { return a->tokens < b->tokens; });
+  std::unordered_map<const Job*, int> common;
+  for (std::size_t i = 1; i < jobs.size(); ++i) {
+    const std::vector<TokenId>&a = jobs[i - 1]->tokens, &b = jobs[i]->tokens;
+    const int count = static_cast<int>(std::ranges::mismatch(a, b).in1 - a.begin());
+    for (const Job* const job : {jobs[i - 1], jobs[i]}) common[job] = std::max(common[job], count);
+  }
   std::size_t held = held_by_running();
   for (const auto& [id, job] : running_) {
     const int last = std::min(highest, job->plans.highest), length = job->sequence->length();
     if (job->plan >= last) continue;
-    const int shared = std::min(length, common_with_another(*job));
+    const int shared = std::min(length, common[job.get()]);
     const auto own = [&](const MixerList& list) {
       return static_cast<std::ptrdiff_t>(memory_.bytes(list, length) - memory_.finished_bytes(list, shared));
     };

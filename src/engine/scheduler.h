@@ -25,8 +25,8 @@ struct StepItem {
 /// is left goes to prompts, cut where it ends: those begun before, then waiting ones, all in order of arrival.
 /// Memory goes by arrival, too: what a job needs is taken from the prefix cache first, then from the newest running job
 /// if that is newer than itself (it waits again and is read anew later). So the oldest job always goes on, and as each
-/// fits alone, everyone's turn comes. A waiting job begins when there is memory for all that it has, and for what
-/// everybody writes soon.
+/// fits alone, everyone's turn comes. A waiting job begins when there is memory for all that it has, and for what is
+/// reserved for it and for all that run to write on.
 ///
 /// Jobs that may have several plans (engine/levels.h) are folded before any is pre-empted: first those of the lowest
 /// plan, the longest sequence of them. For a job that waits others are folded as far as set_level() says (or, after
@@ -76,6 +76,8 @@ class Scheduler {
 
   [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
+  /// The plan of the last job that began, of those that may have several; 0 where there are no jobs.
+  [[nodiscard]] int begun_plan() const { return running_.empty() && waiting_.empty() ? 0 : begun_plan_; }
   /// `counts`: [plans], of running jobs.
   void count_by_plan(std::vector<int>& counts) const;
   /// How long the first of those that wait for their first step has waited; 0 without one.
@@ -107,7 +109,7 @@ class Scheduler {
   void admit();
   /// The plan that a waiting job is to begin with.
   int plan_to_begin(const Job& job);
-  /// Gives a waiting job its sequence, if there is room for what it has and writes soon.
+  /// Gives a waiting job its sequence, if there is room for what it has and for what is reserved for it to write.
   bool begin_with_room(Job& job);
   /// A fork of the longest prefix that is known with one of the plans from `lowest_known` to the job's own, or a new
   /// one.
@@ -133,7 +135,7 @@ class Scheduler {
   PrefixCache* prefixes_;
   const std::span<const MixerList* const> plans_;
   const int step_tokens_, max_sequences_;
-  int level_ = 0, fold_level_ = 0;
+  int level_ = 0, fold_level_ = 0, begun_plan_ = 0;
   bool begins_where_room_is_ = false;
   Jobs waiting_, running_;
   Counts counts_;

@@ -1,7 +1,9 @@
 // A mixer that takes over what another one of its layer has kept goes on as if it had read the sequence itself.
 #include <cmath>
 
+#include "kernels/linear_attention.h"
 #include "mixer/descriptor.h"
+#include "mixer/feature_maps.h"
 #include "mixer/mixers.h"
 #include "mixer/model_for_tests.h"
 
@@ -46,6 +48,30 @@ class Fold : public testing::TestWithParam<KvType> {
       hidden.insert(hidden.end(), rows, rows + count * model_->config.hidden);
     }
     return hidden;
+  }
+
+  /// By how much a cached key or value may be rounded, of its size; the sums in states are in f32.
+  static double rounding() {
+    return GetParam() == KvType::f32 ? 1e-5 : GetParam() == KvType::bf16 ? 1.0 / 512 : 1.0 / 127;
+  }
+
+  /// The difference of two sequences' states in the last layer, of the size of `expected`'s; 0 where there is none yet.
+  double state_error(const Sequence& got, const Sequence& expected) {
+    const std::size_t floats = static_cast<std::size_t>(model_->config.heads) *
+                               linear_state_floats(model_->config.head_size, feature_map_size(model_->config));
+    const auto state = [&](const Sequence& sequence) {
+      const auto& block = sequence.cache(layers - 1).blocks.front();
+      return block == nullptr ? std::vector<float>(floats)
+                              : std::vector<float>(reinterpret_cast<const float*>(block.get()),
+                                                   reinterpret_cast<const float*>(block.get()) + floats);
+    };
+    const std::vector<float> a = state(got), b = state(expected);
+    double error = 0, size = 0;
+    for (std::size_t i = 0; i < floats; ++i) {
+      error += std::pow(a[i] - b[i], 2);
+      size += std::pow(b[i], 2);
+    }
+    return error == 0 ? 0 : std::sqrt(error / size);
   }
 
   // Under f32 keys and values are f32, too, or int8.
@@ -117,6 +143,27 @@ TEST_P(Fold, IsRefusedWhereGatesReadWhatNobodyKeeps) {
   EXPECT_TRUE(cache.blocks.empty());
 }
 
+TEST_P(Fold, ToANarrowerHybridTakesItsState) {
+  for (const auto& [from, to] : {std::pair{"hybrid:100+4", "hybrid:16+4"},
+                                 {"hybrid:100+4", "hybrid:64+2"},
+                                 {"hybrid:64", "hybrid:63"},
+                                 {"hybrid:200+4", "hybrid:16+4"}}) {
+    for (const int length : {10, 64, 101, 150, 230}) {
+      const std::optional<Sequence> taken_over = folded(read(from, length), to);
+      ASSERT_TRUE(taken_over) << from << " " << to << " " << length;
+      EXPECT_LE(state_error(*taken_over, read(to, length)), rounding()) << from << " " << to << " " << length;
+    }
+  }
+  EXPECT_FALSE(folded(read("hybrid:64", 100), "hybrid:65"));
+  // Another adapter's features make other sums.
+  MixerSet others(*model_, {}, GetParam());
+  const Sequence sequence = read("hybrid:64", 100);
+  LayerCache cache{&pools_, {}};
+  EXPECT_FALSE(others.mixer(layers - 1, parse_mixer("hybrid:16"))
+                   .fold(*sequence.mixers().back(), sequence.cache(layers - 1), 100, cache));
+  EXPECT_TRUE(cache.blocks.empty());
+}
+
 // Sums are made in another order; and but for f32 the state is made of keys that were rounded.
 TEST_P(Fold, ToAStateIsThatOfTheSameKeys) {
   // bf16's products have steps of 0.03 at the values of 5 that the hidden states reach; dual_state's reach more.
@@ -126,6 +173,9 @@ TEST_P(Fold, ToAStateIsThatOfTheSameKeys) {
       const std::optional<Sequence> taken_over = folded(read("softmax", length), to);
       ASSERT_TRUE(taken_over);
       const std::vector<float> got = goes_on(*taken_over), expected = goes_on(read(to, length));
+      if (std::string_view(to) != "dual_state") {
+        EXPECT_LE(state_error(*taken_over, read(to, length)), rounding()) << to << " " << length;
+      }
       double size = 5;
       for (const float x : expected) size = std::max(size, std::fabs(static_cast<double>(x)));
       for (std::size_t i = 0; i < got.size(); ++i)

@@ -30,7 +30,7 @@ struct HybridMixer::Parts {
 };
 
 HybridMixer::HybridMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
-    : DescribedMixer(spec, place.model.config.kv_heads),
+    : DescribedMixer(spec, place.model.config),
       block_(place),
       window_(block_, spec.window, spec.sinks, 1),
       map_size_(feature_map_size(place.model.config)),
@@ -154,13 +154,12 @@ std::size_t HybridMixer::state_bytes() const {
 }
 
 std::size_t HybridMixer::cache_bytes(int length) const {
-  return window_.bytes(length) + (length > spec().window + spec().sinks ? state_bytes() : 0);
+  return window_.bytes(length) + (has_state(length) ? state_bytes() : 0);
 }
 
 void HybridMixer::reserve(LayerCache& cache, int length) const {
   if (cache.blocks.empty()) cache.blocks.emplace_back();
-  if (cache.blocks.front() == nullptr && length > spec().window + spec().sinks)
-    cache.blocks.front() = cache.pools->allocate(state_bytes());
+  if (cache.blocks.front() == nullptr && has_state(length)) cache.blocks.front() = cache.pools->allocate(state_bytes());
   window_.reserve(cache, length);
 }
 
@@ -169,7 +168,12 @@ std::optional<KvPlace> HybridMixer::place_of(const LayerCache& cache, int length
 }
 
 bool HybridMixer::fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const {
+  const auto* const wider = dynamic_cast<const HybridMixer*>(&from);
+  if (wider != nullptr && !std::ranges::equal(wider->k_features_, k_features_)) return false;  // sums of other features
   if (!DescribedMixer::fold(from, cache, length, to)) return false;
+  // What a wider window has left behind is in its state; what it still holds is added below.
+  if (wider != nullptr && wider->has_state(length))
+    std::copy_n(wider->state(cache, 0), state_bytes() / sizeof(float), state(to, 0));
   constexpr int chunk = 64;
   const Config& config = block_.config();
   const auto kv = static_cast<std::size_t>(config.kv_size());
@@ -269,8 +273,7 @@ constinit const MixerDescriptor hybrid_descriptor = {
              .name = "window of {window} and summary",
              .does = ", and keeps a summary of fixed size of all others.",
              .style = "hybrid",
-             .keeps = "window",
-             .state = "behind"},
+             .keeps = "window"},
 };
 
 }  // namespace layerboost

@@ -98,12 +98,13 @@ void write_by_level(PrometheusWriter& out, const char* name, const char* type, c
 }
 
 void write_levels(PrometheusWriter& out, const EngineStats& stats, const LevelTable& table) {
-  out.gauge("layerboost_level", "", "Level of requests that begin now and ask for none; 0: nothing is given up.",
+  out.gauge("layerboost_level", "",
+            "Level of requests that begin now and ask for none (per-request: of the last one); 0: nothing is given up.",
             stats.level);
   write_by_level(out, "layerboost_running_by_level", "gauge", "Sequences being written, by level.",
                  stats.running_by_plan);
   write_by_level(out, "layerboost_requests_finished_by_level_total", "counter",
-                 "Sequences that ended, by their last level.", stats.finished_by_plan);
+                 "Sequences that were written to their end, by their last level.", stats.finished_by_plan);
   write_by_level(out, "layerboost_generated_tokens_by_level_total", "counter", "Tokens written, by level.",
                  stats.tokens_by_plan);
   out.counter("layerboost_folds_total", "",
