@@ -1,10 +1,10 @@
-# Fails where a file of FOLDER includes a header of a folder that isn't among USES (tests: nor TESTS_USE), or where one
-# outside mixer/ names a kind of mixer (tests may): kinds are told apart by what their descriptors say. Of the library's
-# face, include/layerboost/, each folder may use the small types; the classes are for library/, which is behind them. The
-# face itself includes nothing but its own headers.
+# Fails where a file of FOLDER, or of its isa/, includes a header of a folder that isn't among USES (tests: nor TESTS_USE),
+# or where one outside mixer/ names a kind of mixer, also as full_attention.kind (tests may): kinds are told apart by what
+# their descriptors say. Of the library's face, include/layerboost/, each folder may use the small types; the classes are
+# for library/, which is behind them. The face itself includes nothing but its own headers.
 cmake_minimum_required(VERSION 3.25)
 set(face_classes layerboost/layerboost.h layerboost/model.h layerboost/engine.h layerboost/messages.h)
-file(GLOB files ${SOURCE}/${FOLDER}/*.h ${SOURCE}/${FOLDER}/*.cc)
+file(GLOB files ${SOURCE}/${FOLDER}/*.h ${SOURCE}/${FOLDER}/*.cc ${SOURCE}/${FOLDER}/isa/*.h ${SOURCE}/${FOLDER}/isa/*.cc)
 foreach(file ${files})
   set(allowed ${FOLDER} ${USES})
   if(file MATCHES "_test\\.cc$|for_tests\\.h$")
@@ -23,7 +23,7 @@ foreach(file ${files})
     endif()
   endforeach()
   if(NOT FOLDER STREQUAL mixer AND NOT file MATCHES "_test\\.cc$|for_tests\\.h$")
-    file(STRINGS ${file} lines REGEX "MixerKind::")
+    file(STRINGS ${file} lines REGEX "MixerKind::|full_attention\\.kind|no_mixer\\.kind")
     foreach(line ${lines})
       message(FATAL_ERROR "${file}: ${line}\nOnly mixer/ may name a kind of mixer: read its MixerDescriptor instead.")
     endforeach()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that is checked, from a bare Debian on: packages, default model; tests in release, at every instruction level that the CPU has, under
-# AddressSanitizer and UBSan, and under ThreadSanitizer; a server under everything at once; Clang's warnings and lint; includes; format; figures. Ends with "N passed, N failed, N skipped",
+# AddressSanitizer and UBSan, and under ThreadSanitizer; a server under everything at once; Clang's warnings and lint; a plain build; includes; format; figures. Ends with "N passed, N failed, N skipped",
 # summed over all runs of ctest; a check without tests counts as one failed where it fails. Exit code 0 only without failures.
 #   scripts/test.sh
 set -uo pipefail
@@ -49,6 +49,13 @@ run_tests() {
 
 build() { scripts/build.sh "$@" >"build/$1.log" 2>&1 || { grep -B 2 -A 12 'error\|FAILED' "build/$1.log" | head -n 80; false; }; }
 
+# Whether `cmake -B build && cmake --build build` would work, without a preset: configures all, with CMake's own generator
+# and each source by itself, but builds base/ alone, for everything else is compiled above. What breaks only where sources
+# are compiled by themselves, a missing include, shows in the check of the includes, of what changed lately.
+plain_build() {
+  { cmake --fresh -B build/plain && cmake --build build/plain -j "$cores" --target lb_base; } >build/plain.log 2>&1 || { tail -n 40 build/plain.log; false; }
+}
+
 mkdir -p build
 check packages scripts/setup.sh test || exit 1
 check "default model" scripts/get-model.sh
@@ -66,6 +73,7 @@ check "asan build" build asan && run_tests "AddressSanitizer and UBSan" asan -E 
 check "tsan build" build tsan base_test text_test engine_test server_test &&
   OMP_NUM_THREADS=1 run_tests ThreadSanitizer tsan -L '^(base|text|engine|server)$' -E '^ranks'
 check clang-tidy scripts/lint.sh
+check "plain build" plain_build
 check "includes of what changed lately" scripts/check-includes.sh --recent
 check format scripts/format.sh --check
 check "figures of the docs" python3 bench/figures.py --check

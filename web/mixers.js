@@ -70,16 +70,6 @@ function mixerKeeps(mixer, length) {
   return known ? kept[known.keeps] : undefined;
 }
 
-/** Bytes of the summary that it keeps beside tokens, in 32-bit numbers: d features of d values and a total for each
-    head; or two of d by d for each KV head. */
-function mixerStateBytes(mixer, model, length) {
-  const known = mixerKinds[mixer.kind];
-  const there = {never: false, always: length > 0, behind: length > mixer.window + mixer.sinks};
-  if (known && known.state === 'two')
-    return length > 0 ? 4 * (mixer.variants.includes('one') ? 1 : 2) * model.kv_heads * model.head_size ** 2 : 0;
-  return known && there[known.state] ? 4 * model.heads * model.head_size * (model.head_size + 1) : 0;
-}
-
 /** What countMixers() takes as one: mixers may differ in which heads are whole, not in how many. */
 const mixerKey = ({written, full}) => `${written.split('/')[0]}/${full.length}`;
 

@@ -43,8 +43,8 @@ function memoryFigure(report) {
   const length = Math.min(2048, longestText(report));
   const known = cacheIsKnown(report);
   if (!known && !isNumber(predicted)) return null;
-  const share = known ? cacheOfReader(report.analysis.model, report.plan.layers.map(mixerOfEntry), length) /
-      cacheOfReader(report.analysis.model, unchangedMixers(report), length) : predicted;
+  const share = known ? cacheOfReader(report.analysis.model, report.plan.layers.map(mixerOfEntry), report.beside_tokens, length) /
+      cacheOfReader(report.analysis.model, unchangedMixers(report), [], length) : predicted;
   return figure('Cache memory', percent(share), `of what it was, for a text of ${decimal(known ? length : context)} tokens`);
 }
 

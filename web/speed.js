@@ -75,10 +75,12 @@ function lengthChart(states, prompts, readers, choice) {
       `Tokens a second against length for ${readers} readers: ${inWords(datasets, decimal)}`);
 }
 
-/** Bytes of cache of one reader after `length` tokens, keys and values at two bytes a number. */
-function cacheOfReader(model, mixers, length) {
+/** Bytes of cache of one reader after `length` tokens, keys and values at two bytes a number. `besides`: what layers keep
+    beside these, as the report's beside_tokens. */
+function cacheOfReader(model, mixers, besides, length) {
   const perToken = 2 * 2 * model.kv_heads * model.head_size;
-  return mixers.reduce((sum, mixer) => sum + perToken * mixerKeeps(mixer, length) + mixerStateBytes(mixer, model, length), 0);
+  const tokens = mixers.reduce((sum, mixer) => sum + perToken * mixerKeeps(mixer, length), 0);
+  return besides.reduce((sum, kept) => sum + (kept && length >= kept.from ? kept.bytes : 0), tokens);
 }
 
 /** How long a text may be: the model's positions, or what was measured where they aren't known; 32,768 at most. */
@@ -88,7 +90,7 @@ function longestText({boost, speed, quality}) {
   return Math.min(32768, boost.model.positions || Math.max(2048, ...measured));
 }
 
-/** The model's own mixers. */
+/** The model's own mixers, which keep keys and values only. */
 function unchangedMixers({analysis, plan}) {
   const windows = analysis.model.windows || [];
   return plan.layers.map((_, layer) => parseMixer(windows[layer] ? `window:${windows[layer]}` : 'softmax'));
@@ -100,14 +102,14 @@ function readerChart(report) {
   const unchanged = unchangedMixers(report);
   const longest = longestText(report);
   const lengths = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((step) => Math.round(longest * step / 8));
-  const line = (name, index, list) => {
+  const line = (name, index, list, besides) => {
     const look = stateLook(name, index);
     return {
-      label: stateName(name), data: lengths.map((length) => cacheOfReader(model, list, length)), borderColor: colour(look.colour),
+      label: stateName(name), data: lengths.map((length) => cacheOfReader(model, list, besides, length)), borderColor: colour(look.colour),
       backgroundColor: colour(look.colour), borderWidth: 2, borderDash: look.dash, pointStyle: look.point, pointRadius: 3,
     };
   };
-  const datasets = [line('base', 0, unchanged), line('plan', 1, mixers)];
+  const datasets = [line('base', 0, unchanged, []), line('plan', 1, mixers, report.beside_tokens)];
   return lineChart(lengths, datasets, 'tokens in the text', 'memory of the cache', bytes,
       `Memory of one reader against length: ${inWords(datasets, bytes)}`);
 }

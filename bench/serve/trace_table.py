@@ -25,7 +25,7 @@ def in_place(path):
 
 def table(paths):
     rows = sorted((in_place(path) + (result_of(path),) for path in paths), key=lambda row: row[0])
-    print("| load | server | req/s | done | failed | within targets | TTFT mean, p99, s | TPOT mean, p99, ms | latency per token, mean, ms | mean level | perplexity |")
+    print("| load | server | req/s | done | failed | met | TTFT, s | TPOT, ms | ms/token | level | perplexity |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for load, server, result in rows:
         level = f"{result['mean_level']:.1f}" if "mean_level" in result else ""

@@ -8,6 +8,7 @@
 
 namespace layerboost {
 
+/// The bounds of one ServingEngine.
 struct ServingOptions {
   std::size_t memory = 0;    // bytes for all caches; 0: half of what is free
   int step_tokens = 512;     // rows of one step: one for each running sequence, the others for prompts; > max_sequences

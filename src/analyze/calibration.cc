@@ -15,28 +15,28 @@
 namespace layerboost {
 namespace {
 
-std::vector<std::vector<TokenId>> texts_from_file(const Model& model, const CalibrationOptions& options, int count,
-                                                  int length) {
+std::vector<std::vector<TokenId>> sequences_from_file(const Model& model, const CalibrationOptions& options, int count,
+                                                      int length) {
   const TextData data = read_text(options.text);
   const auto wanted = static_cast<std::size_t>(count) * static_cast<std::size_t>(length);
   const std::vector<TokenId> tokens = first_tokens(model.text(), data.text, wanted);
   const auto size = static_cast<std::ptrdiff_t>(length);
   if (std::ssize(tokens) < size)
     fail("{} has {} tokens of text; one calibration sequence needs {}", options.text, tokens.size(), length);
-  std::vector<std::vector<TokenId>> texts;
+  std::vector<std::vector<TokenId>> sequences;
   for (auto begin = tokens.begin(); tokens.end() - begin >= size; begin += size)
-    texts.emplace_back(begin, begin + size);
-  return texts;
+    sequences.emplace_back(begin, begin + size);
+  return sequences;
 }
 
 /// `options.retrieval_items` of the family's questions.
 std::vector<CalibrationSequence> make_questions(const Model& model, const CalibrationOptions& options,
                                                 const Calibration& calibration) {
-  std::vector<std::vector<TokenId>> texts;
-  for (const CalibrationSequence& text : calibration.sequences) texts.push_back(text.tokens);
+  std::vector<std::vector<TokenId>> sequences;
+  for (const CalibrationSequence& sequence : calibration.sequences) sequences.push_back(sequence.tokens);
   std::vector<CalibrationSequence> questions;
   for (const RetrievalItem& item :
-       choosing_questions(model.text(), texts, calibration.retrieval_length, options.retrieval_items, options.seed,
+       choosing_questions(model.text(), sequences, calibration.retrieval_length, options.retrieval_items, options.seed,
                           bos_token(model.text(), BosMode::automatic))) {
     CalibrationSequence& question = questions.emplace_back();
     question.tokens = item.prompt;
@@ -62,18 +62,18 @@ Calibration make_calibration(const Model& model, const CalibrationOptions& optio
   Calibration calibration;
   calibration.length = std::min(options.length, model.config.max_positions);
   const int count = std::max(1, (options.tokens + calibration.length - 1) / calibration.length);
-  std::vector<std::vector<TokenId>> texts;
+  std::vector<std::vector<TokenId>> sequences;
   if (options.text.empty()) {
     MixerSet mixers(model);
     Subject subject(model, mixers.list(native_specs(model.config)));
-    texts = self_text(subject, {count, calibration.length, options.seed});
+    sequences = self_text(subject, {count, calibration.length, options.seed});
     calibration.source = "self";
   } else {
-    texts = texts_from_file(model, options, count, calibration.length);
+    sequences = sequences_from_file(model, options, count, calibration.length);
     calibration.source = fs::path(options.text).filename().string();
   }
-  calibration.texts = static_cast<int>(texts.size());
-  for (auto& text : texts) calibration.sequences.push_back({std::move(text), 0, false});
+  calibration.texts = static_cast<int>(sequences.size());
+  for (auto& sequence : sequences) calibration.sequences.push_back({std::move(sequence), 0, false});
 
   if (options.retrieval_items > 0) {
     calibration.retrieval_length = calibration.length - retrieval_room;

@@ -1,5 +1,5 @@
-// What a sensitivity sweep reads: texts, whose every token is predicted, and questions about facts far back, whose
-// answers are.
+// What a sensitivity sweep reads: sequences of text, whose every token is predicted, and questions about facts far
+// back, of which only the answers' tokens are.
 #pragma once
 
 #include <string>
@@ -19,13 +19,13 @@ struct CalibrationSequence {
 };
 
 struct Calibration {
-  std::vector<CalibrationSequence> sequences;  // texts, then questions
-  std::string source;                          // where the texts are from, for people
+  std::vector<CalibrationSequence> sequences;  // those of text, then questions
+  std::string source;                          // where the text is from, for people
   std::string hash;                            // "sha256:..." of all tokens
-  int texts = 0;
-  int length = 0;            // of each text
-  int retrieval_items = 0;   // 0: none
-  int retrieval_length = 0;  // of each question with its filler, at most
+  int texts = 0;                               // how many sequences are of text
+  int length = 0;                              // of each of these
+  int retrieval_items = 0;                     // 0: none
+  int retrieval_length = 0;                    // of each question with its filler, at most
 };
 
 /// Questions have so many tokens fewer than a sequence of text, so that their answers fit behind them.
@@ -39,9 +39,9 @@ struct CalibrationOptions {
   std::uint64_t seed = 0;
 };
 
-/// Reads or writes the texts and makes the questions: each wording in turn, plain and as a chat, at all depths, hidden
-/// in repeated sentences and in those texts. Throws Error when the file has less than one sequence of text, or
-/// sequences are too short for any question.
+/// Reads the sequences of text, or has the model write them, and makes the questions: each wording in turn, plain and
+/// as a chat, at all depths, hidden in repeated sentences and in those sequences. Throws Error when the file has less
+/// than one sequence of text, or sequences are too short for any question.
 Calibration make_calibration(const Model& model, const CalibrationOptions& options);
 
 }  // namespace layerboost

@@ -201,7 +201,7 @@ class Estimator {
       for (const MixerSpec& choice : options_.choices) {
         // Whole heads put out what they did before only where the layer's own mixer sees everything.
         const bool adds_up = is_restriction(model_.config, native) && is_restriction(model_.config, choice) &&
-                             (choice.full == 0 || native == full_attention);
+                             (choice.full == 0 || sees_everything(native.kind));
         (adds_up ? of_heads : others).push_back(choice);
       }
       if (!of_heads.empty()) compare_heads(step, batch, layer, of_heads);

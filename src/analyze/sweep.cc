@@ -156,7 +156,7 @@ class Sweep {
   [[nodiscard]] bool asked(std::string_view measure) const {
     return std::find(options_.measures.begin(), options_.measures.end(), measure) != options_.measures.end();
   }
-  [[nodiscard]] fs::path maps_path() const { return fs::path(path_).replace_extension(".maps.safetensors"); }
+  [[nodiscard]] fs::path maps_path() const { return maps_beside(path_); }
 
   static Measured of_answers(std::vector<double> losses) {
     Measured result = measured(std::move(losses));

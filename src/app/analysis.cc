@@ -1,10 +1,15 @@
 #include "app/analysis.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "analyze/sweep.h"
 #include "app/check_files.h"
+#include "artifact/model_files.h"
 #include "base/error.h"
+#include "base/file.h"
+#include "base/file_lock.h"
+#include "base/leftovers.h"
 #include "base/log.h"
 #include "eval/retrieval.h"
 #include "mixer/descriptor.h"
@@ -118,6 +123,25 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
       *opened.model,
       {options.text, options.tokens, length, options.asks_for("retrieval") ? options.retrieval_items : 0, seed});
   return run_sweep(*opened.model, *opened.mixers, calibration, sweep, output, [&] { return run.to_json(); });
+}
+
+Analysis analyze_model(const AnalysisJob& job) {
+  RunInfo run = start_run(job.compute);
+  check_analyze_options(job.analyze);
+  check_output(job.output, "output");
+  check_output(job.json, "json");
+  const Ranks& ranks = job.analyze.ranks != nullptr ? *job.analyze.ranks : Ranks::alone();
+  std::optional<FileLock> lock;
+  ranks.by_first([&] {
+    std::string holder;
+    lock = FileLock::take(job.output + ".lock", holder);
+    if (!lock) fail("{} is being made by {}; wait until it has ended, or name another file", job.output, holder);
+    const fs::path output = fs::absolute(job.output);
+    remove_leftovers(output.parent_path(), output.stem().string() + ".");
+  });
+  const OpenedModel opened = open_original_model(find_model_files(job.model), job.compute.precision, "analyze");
+  run.model = opened.model->hash;
+  return run_analysis(opened, job.analyze, job.compute.seed, job.output, run);
 }
 
 }  // namespace layerboost

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "app/compute_options.h"
 #include "artifact/analysis_file.h"
 #include "artifact/opened_model.h"
 #include "base/ranks.h"
@@ -54,5 +56,18 @@ void check_retrieval(const Model& model, const AnalyzeOptions& options);
 /// The sweep that the options ask for, written to `output` after every layer. Throws Error for words that don't exist.
 Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, std::uint64_t seed,
                       const fs::path& output, const RunInfo& run);
+
+/// What `analyze` is asked for.
+struct AnalysisJob {
+  std::string model;   // an unchanged one
+  std::string output;  // the analysis' file; an unfinished one is gone on with
+  std::string json;    // a file for the result, too; empty: none
+  AnalyzeOptions analyze;
+  ComputeOptions compute;
+};
+
+/// run_analysis() of a model that isn't open yet, by a process that has the file for itself. All that can be checked is
+/// checked before the model is opened. Throws Error, Interrupted.
+Analysis analyze_model(const AnalysisJob& job);
 
 }  // namespace layerboost

@@ -52,7 +52,7 @@ std::size_t disk_estimate(const BoostWork& work, const Config& config);
 /// The table for people, with the sum of all.
 std::string to_table(const std::vector<StepEstimate>& steps);
 
-/// [{"step", "what", "seconds", "memory_bytes", "done"}], for --json.
+/// [{"step", "what", "seconds", "memory_bytes", "done"}], for programs.
 Json to_json(const std::vector<StepEstimate>& steps);
 
 /// Throws Error where a step needs more memory than there is, or the directory more than its disk has.

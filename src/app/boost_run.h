@@ -1,5 +1,6 @@
-// A run of `layerboost boost`: its steps, each of which leaves a file in the directory and isn't done again while that
-// is what the same inputs would make.
+// A run of `layerboost boost`: analyze, plan, heal, eval, bench and report, one after the other. Each step leaves a
+// file in the directory and isn't done again while that is what the same inputs would make. What is asked for is in
+// BoostOptions (app/boost_options.h); tables and results go to a Print. Flags are the command line's, and unknown here.
 #pragma once
 
 #include "app/boost_options.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "app/model_facts.h"
 #include "artifact/boosted_directory.h"
 #include "base/json.h"
 
@@ -29,12 +30,8 @@ std::string summary_line(const char* what, const std::string& text) { return fmt
 std::string memory_line(const OpenedModel& unchanged, const OpenedModel& planned) {
   const Config& config = unchanged.model->config;
   const int length = config.max_positions > 0 ? std::min(2048, config.max_positions) : 2048;
-  const auto bytes = [&](const std::vector<MixerSpec>& specs) {
-    double sum = 0;
-    for (const MixerSpec& spec : specs) sum += static_cast<double>(kv_bytes(config, spec, length, 2));
-    return sum;
-  };
-  const double before = bytes(native_specs(config)), after = bytes(planned.specs);
+  const double before = cache_bytes(config, native_specs(config), length),
+               after = cache_bytes(config, planned.specs, length);
   const bool large = before >= 1 << 20;
   const double unit = large ? 1 << 20 : 1 << 10;
   return summary_line("memory",

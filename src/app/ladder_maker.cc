@@ -7,8 +7,8 @@
 #include "analyze/gradient_estimate.h"
 #include "analyze/joint_loss.h"
 #include "analyze/sweep.h"
-#include "app/boost_healing.h"
 #include "app/check_files.h"
+#include "app/ladder_directory.h"
 #include "artifact/boosted_directory.h"
 #include "artifact/healed_directory.h"
 #include "artifact/ladder_weights.h"
@@ -17,7 +17,6 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/file_lock.h"
-#include "base/in_quotes.h"
 #include "base/leftovers.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -76,13 +75,6 @@ class TimeLeft {
   Stopwatch watch_;
 };
 
-/// Tells rungs that were edited by hand from those that were chosen.
-std::string hash_of(const std::vector<Rung>& rungs) {
-  std::string text;
-  for (const Rung& rung : rungs) text += to_string(rung) + "\n";
-  return content_hash(text);
-}
-
 /// Makes the ladder of one directory.
 class LadderMaker {
  public:
@@ -96,7 +88,7 @@ class LadderMaker {
     const FileLock lock = lock_directory(directory_);
     remove_leftovers(directory_);
     load();
-    copy_level_0();
+    if (copies_) copy_level_0(directory_, files_, *level_0_);
     if (!there_) chain() ? train() : choose();
     if (chain()) {
       if (there_) clear_up_after_rung(directory_, opened_.ladder);                // which a run that was killed hasn't
@@ -215,70 +207,13 @@ class LadderMaker {
 
   /// Nobody else's work is overwritten.
   void look_at_directory() {
-    std::error_code ignored;
     Ladder& ladder = opened_.ladder;
-    const auto lies_here = [&](const fs::path& file) {
-      return !file.empty() && fs::equivalent(file.parent_path(), directory_, ignored);
-    };
-    // A plan that was given lies elsewhere, whatever the model's directory is.
-    const bool own_source = lies_here(files_.where) && (files_.plan.empty() || lies_here(files_.plan));
-    copies_ = level_0_ && !own_source;
-    if (!fs::exists(file_, ignored)) {
-      for (const fs::path& there : {directory_ / boost_name::record, healed_file(directory_), healed_plan(directory_)})
-        if (!own_source && fs::exists(there, ignored) && !is_level_0(directory_))
-          fail("{} holds something else already ({}): give another `output`", directory_.string(),
-               there.filename().string());
-      return;
-    }
-    Ladder found = read_ladder(file_);
-    const char* const advice = "give another `output`, or remove it";
-    if (found.model_hash != ladder.model_hash) fail("{} is of another model: {}", file_.string(), advice);
-    if (found.plan_hash != ladder.plan_hash || found.adapter_hash != ladder.adapter_hash)
-      fail("{} begins with another plan: {}", file_.string(), advice);
-    if (found.level_0 != ladder.level_0)
-      fail("{}: \"level_0\" has other mixers than the model that the ladder stands on; {}", file_.string(), advice);
-    const auto was = [&](const char* key) { return get_or<Json>(found.options, key, Json(), file_.string()); };
-    // Another number of rungs is the same ladder, a longer or a shorter one.
-    const bool by_hand = was("chosen") != hash_of(found.rungs);
-    const bool written_by_hand = found.options.empty();
-    for (const auto& [key, value] : ladder.options.items())
-      if (!written_by_hand && was(key.c_str()) != value && (key != "rungs" || by_hand))
-        fail("{} was made with other options (\"{}\" is {}, not {}): {}", file_.string(), key,
-             printable(was(key.c_str()).dump(), 80), printable(value.dump(), 80), advice);
-    check_ladder(found, files_.checkpoint->config(), ladder.model_hash, file_.string());
-    found.model_name = ladder.model_name;
-    found.model_path = ladder.model_path;
-    if (found.context != ladder.context)
-      for (auto& quality : found.quality) quality.reset();
-    found.context = ladder.context;
-    if (chain()) {
-      there_ = found.top() >= search_.rungs;
-      found.options["rungs"] = ladder.options["rungs"];
-    } else {
-      there_ = written_by_hand || was("rungs") == ladder.options["rungs"];
-    }
-    if (!there_ && !chain()) {
-      measured_before_ = std::move(found.quality);
-      ladder.measured_on = found.measured_on;
-      return;
-    }
-    ladder = std::move(found);
-    note("{} has its {} rungs already", file_.string(), ladder.top());
-  }
-
-  /// Whether a directory has the files of this level 0, left by a run that was stopped.
-  [[nodiscard]] bool is_level_0(const fs::path& directory) const {
-    std::error_code ignored;
-    if (!level_0_ || is_boost_directory(directory)) return false;
-    try {
-      if (fs::exists(healed_plan(directory), ignored) &&
-          read_plan(healed_plan(directory)).hash() != opened_.ladder.plan_hash)
-        return false;
-      return !is_healed_directory(directory) ||
-             read_healed_directory(directory).adapter_hash == opened_.ladder.adapter_hash;
-    } catch (const Error&) {
-      return false;
-    }
+    LadderFound found = look_at_ladder_directory(directory_, {ladder, files_, level_0_, search_.rungs, chain()});
+    copies_ = found.copies;
+    there_ = found.complete;
+    measured_before_ = std::move(found.quality);
+    ladder.measured_on = std::move(found.measured_on);
+    if (found.ladder) ladder = std::move(*found.ladder);
   }
 
   void load() {
@@ -301,15 +236,6 @@ class LadderMaker {
     decode_ = decode_target(options_.quality, positions);
   }
 
-  /// The plan that the ladder stands on, and what healing learnt for it, lie beside the ladder.
-  void copy_level_0() const {
-    if (!copies_) return;
-    if (!files_.adapter.empty()) return copy_healed(files_.adapter.parent_path(), directory_, files_.checkpoint);
-    write_file(healed_plan(directory_), read_file(files_.plan));
-    if (level_0_->maps)
-      write_file(directory_ / level_0_->maps->file, read_file(files_.plan.parent_path() / level_0_->maps->file));
-  }
-
   // ---- the rungs
 
   Calibration calibration() const {
@@ -330,7 +256,7 @@ class LadderMaker {
                  options_.retrieval_weight, chosen_by, options_.compute.seed,
                  content_hash(ladder.model_hash + made_with.dump()), directory_,
                  [&] {
-                   ladder.options["chosen"] = hash_of(ladder.rungs);
+                   ladder.options["chosen"] = rungs_hash(ladder.rungs);
                    save();
                  }},
                 ladder);
@@ -372,7 +298,7 @@ class LadderMaker {
       time.begin();
     });
     note("{} rungs by {} measurements of whole plans", steps.size(), measurements);
-    ladder.options["chosen"] = hash_of(ladder.rungs);
+    ladder.options["chosen"] = rungs_hash(ladder.rungs);
     ladder.quality.assign(ladder.rungs.size() + 1, {});
     for (int level = 0; level <= ladder.top(); ++level)
       for (const auto& quality : measured_before_)

@@ -70,7 +70,7 @@ class PlanMaker {
       if (!planner_.has(layer, chosen[static_cast<std::size_t>(layer)])) return {};
     if (!cost_) cost_ = find_cost();
     const Budget counts = by_score() ? Budget{} : budget_;
-    return frontier_json(frontier(planner_, counts, cost(), speed_), planner_, chosen, curve_command(), cost(), speed_);
+    return frontier_json(frontier(planner_, counts, cost(), speed_), planner_, chosen, point_command(), cost(), speed_);
   }
 
  private:
@@ -256,22 +256,28 @@ class PlanMaker {
       if (!all.contains(key)) fail("{}: no map of layer {} in {}", path_.string(), key.first, analysis_.maps->file);
       map = std::move(all[key]);
     }
-    const fs::path file = fs::path(output).replace_extension(".maps.safetensors");
+    const fs::path file = maps_beside(output);
     write_parameters(file, planner_.config(), used);
     plan.maps = MapsFile{file.filename().string(), file_hash(file)};
   }
 
-  /// The command for a point of the curve, without its --kv.
-  [[nodiscard]] std::string curve_command() const {
-    std::string command = "layerboost plan " + path_.filename().string() + " -o plan.json";
-    if (rule_.measure != "kl") command += " --by " + rule_.measure;
-    if (options_.retrieval_weight) command += fmt::format(" --retrieval-weight {:g}", *options_.retrieval_weight);
-    if (options_.context != PlanOptions().context) command += fmt::format(" --context {}", options_.context);
-    if (by_score()) return command;
-    if (budget_.softmax) command += fmt::format(" --softmax {}", *budget_.softmax);
-    if (budget_.none) command += fmt::format(" --none {}", *budget_.none);
-    if (!budget_.keep.empty()) command += fmt::format(" --keep {}", fmt::join(budget_.keep, ","));
-    return command;
+  /// How to ask for the plan of a point of the curve; empty where nobody says it.
+  [[nodiscard]] PointCommand point_command() const {
+    if (!options_.command) return {};
+    PlanOptions options;
+    options.by = rule_.measure;
+    options.retrieval_weight = options_.retrieval_weight;
+    options.context = options_.context;
+    if (!by_score()) {
+      options.softmax = budget_.softmax;
+      options.none = budget_.none;
+      options.keep.assign(budget_.keep.begin(), budget_.keep.end());
+    }
+    return [this, options](double kv) {
+      PlanOptions at_point = options;
+      at_point.kv = kv;
+      return options_.command(path_.filename().string(), at_point);
+    };
   }
 
   const fs::path path_;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct PlanOptions {
   int measurements = 120;
   std::string text;   // as given to `analyze`, for the joint search
   std::string model;  // empty: where the analysis says it is
+  /// Says how a user asks for the plan that other options make of the analysis in a file of this name. The curve has it
+  /// for each of its points. Empty: it says nothing of that.
+  std::function<std::string(const std::string& analysis, const PlanOptions& options)> command;
 };
 
 /// The speedup that is asked for; nothing where none is. Throws Error for what can't be read.

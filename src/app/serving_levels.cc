@@ -113,6 +113,10 @@ LevelOptions parse_levels(const std::string& text) {
   return options;
 }
 
+bool follows_load(const LevelOptions& options) {
+  return options.mode == LevelMode::automatic || options.mode == LevelMode::per_request;
+}
+
 int highest_level(const Ladder& ladder, const QualityLimits& limits) {
   const auto beyond = std::ranges::find_if_not(ladder.quality, [&](const std::optional<LevelQuality>& quality) {
     return quality && std::ranges::all_of(limits, [&](const QualityLimit& limit) { return limit.met_by(*quality); });

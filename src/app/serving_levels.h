@@ -34,6 +34,9 @@ QualityLimits usual_limits(const Ladder& ladder);
 /// The mode and, of a fixed one, the level: "off", "fixed:N", "auto" or "per-request". Throws Error for other words.
 LevelOptions parse_levels(const std::string& text);
 
+/// Whether the level changes with the load.
+bool follows_load(const LevelOptions& options);
+
 /// The highest level such that it and all levels below it meet the limits, as far as their figures are known: a level
 /// without figures meets none. -1 if level 0 doesn't.
 int highest_level(const Ladder& ladder, const QualityLimits& limits);

@@ -1,5 +1,8 @@
 #include "app/speed.h"
 
+#include <utility>
+
+#include "artifact/model_files.h"
 #include "base/error.h"
 #include "engine/throughput_roofline.h"
 
@@ -73,6 +76,34 @@ Json measure_speed(const OpenedModel& opened, const MixerList& mixers, const Spe
       if (options.roofline)
         report["roofline"].push_back(print_roofline(print, row, measure_roofline(*opened.model, mixers, row)));
     }
+  }
+  return report;
+}
+
+OpenedLadder open_levels(const std::string& model, const std::string& plan, const std::vector<int>& levels,
+                         const ComputeOptions& compute) {
+  if (!plan.empty()) fail("`level`: not with `plan`, for a ladder has its own");
+  const ModelFiles files = find_ladder_files(model);
+  for (const int level : levels) check_level(*files.ladder, level);
+  constexpr bool needs_text = false;  // prompts are random tokens
+  return open_ladder(files, compute.precision, compute.kv, needs_text);
+}
+
+Json measure_speed_of_levels(const OpenedLadder& ladder, const std::vector<int>& levels, const SpeedOptions& options,
+                             const Print& print) {
+  Json report;
+  for (const int level : levels) {
+    print(fmt::format("{}level {} of {}:\n", report.empty() ? "" : "\n", level, ladder.ladder.top()));
+    Json part = measure_speed(ladder.opened, ladder.list(level), options, print);
+    for (const char* const list : {"rows", "roofline", "profile"}) {
+      if (!part.contains(list)) continue;
+      for (Json& row : part[list]) {
+        row["level"] = level;
+        if (const std::string plan = ladder.plan_hash(level); !plan.empty()) row["plan"] = plan;
+        if (!report.empty()) report[list].push_back(row);
+      }
+    }
+    if (report.empty()) report = std::move(part);
   }
   return report;
 }

@@ -1,8 +1,11 @@
 // Throughput for several batches and prompt lengths, as `bench` and `boost` measure and print it.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "app/compute_options.h"
+#include "artifact/opened_ladder.h"
 #include "artifact/opened_model.h"
 #include "base/json.h"
 #include "base/print.h"
@@ -22,5 +25,15 @@ struct SpeedOptions {
 /// Returns {"rows": [...], "weights_bytes", "roofline": [...], "profile": [...]}. Throws Error when they don't fit into
 /// the model's positions or into memory.
 Json measure_speed(const OpenedModel& opened, const MixerList& mixers, const SpeedOptions& options, const Print& print);
+
+/// Opens a model, which needs no tokenizer, to be measured at these levels of its ladder; what is wrong with them is
+/// said before the weights are read. Throws Error, also for a `plan` that isn't empty: a ladder has its own.
+OpenedLadder open_levels(const std::string& model, const std::string& plan, const std::vector<int>& levels,
+                         const ComputeOptions& compute);
+
+/// measure_speed() of these levels, one after another. Returns the same lists with the rows of all, each with its
+/// "level" and the hash of its "plan". Throws likewise. Requires: the ladder has all of them.
+Json measure_speed_of_levels(const OpenedLadder& ladder, const std::vector<int>& levels, const SpeedOptions& options,
+                             const Print& print);
 
 }  // namespace layerboost

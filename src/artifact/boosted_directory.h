@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "artifact/plan.h"
 #include "base/file.h"
 #include "base/json.h"
 
@@ -28,7 +29,7 @@ inline constexpr const char* boost_format = "layerboost-boost";  // boost.json's
 
 /// The names of the files in such a directory. Where the plan was healed, those of a healed directory are there, too.
 namespace boost_name {
-inline constexpr const char *record = "boost.json", *analysis = "analysis.json", *plan = "plan.json",
+inline constexpr const char *record = "boost.json", *analysis = "analysis.json", *plan = plan_file_name,
                             *curve = "curve.json", *healing_budget = "heal-budget.json", *page = "report.html";
 inline constexpr const char *quality_of_base = "quality.base.json", *quality_of_plan = "quality.plan.json",
                             *quality_of_healed = "quality.healed.json";

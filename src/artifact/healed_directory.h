@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "artifact/plan.h"
 #include "base/file.h"
 #include "base/json.h"
 
@@ -24,7 +25,7 @@ struct HealedDirectory {
 
 // The files of such a directory.
 inline fs::path healed_file(const fs::path& directory) { return directory / "heal.json"; }
-inline fs::path healed_plan(const fs::path& directory) { return directory / "plan.json"; }
+inline fs::path healed_plan(const fs::path& directory) { return directory / plan_file_name; }
 inline fs::path healed_adapter(const fs::path& directory) { return directory / "adapter.safetensors"; }
 inline fs::path healed_log(const fs::path& directory) { return directory / "log.jsonl"; }
 

@@ -41,8 +41,8 @@ ModelFiles of_boost(const fs::path& directory) {
   ModelFiles files;
   files.checkpoint = open_base(boost.model_path, boost.model_name, boost.model_hash, directory);
   files.model_hash = boost.model_hash;
-  if (fs::exists(directory / "plan.json")) files.plan = directory / "plan.json";
-  files.where = (directory / "boost.json").string();
+  if (const fs::path plan = directory / boost_name::plan; fs::exists(plan)) files.plan = plan;
+  files.where = (directory / boost_name::record).string();
   return files;
 }
 
@@ -57,7 +57,7 @@ ModelFiles of_ladder(const fs::path& directory, const Ladder& ladder) {
   if (!ladder.adapter_hash.empty())
     fail("{}: level 0 is a healed plan, but {} is missing; restore it, and what lay beside it", files.where,
          healed_file(directory).string());
-  files.plan = directory / "plan.json";
+  files.plan = directory / plan_file_name;
   if (!fs::exists(files.plan)) fail("{}: {} is missing; restore it", files.where, files.plan.string());
   return files;
 }
@@ -89,7 +89,7 @@ ModelFiles find_ours(const fs::path& directory) {
 ModelFiles of_exported(const fs::path& directory) {
   ModelFiles files;
   files.checkpoint = open_checkpoint(directory);
-  files.plan = directory / "plan.json";
+  files.plan = directory / plan_file_name;
   files.where = (directory / "config.json").string();
   // Not there in what transformers saved again.
   if (!fs::exists(files.plan)) files.plan = directory / "config.json";

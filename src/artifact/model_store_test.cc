@@ -7,6 +7,7 @@
 
 #include "artifact/model_files.h"
 #include "base/error.h"
+#include "base/error_for_tests.h"
 #include "base/temporary_path_for_tests.h"
 
 namespace layerboost {

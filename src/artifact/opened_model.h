@@ -43,8 +43,8 @@ struct OpenedModel {
 };
 
 /// Opens what find_model_files() finds to be run: a model with its plan, an adapter merged into the weights. `plan`: a
-/// plan file, which goes before a directory's own; empty for none. kv: see AttentionBlock. needs_text: whether there
-/// must be a tokenizer. Throws Error.
+/// plan file, which goes before a directory's own; empty for none. kv: see AttentionBlock. needs_text: whether a model
+/// without a tokenizer is refused. Throws Error.
 OpenedModel open_model_argument(const std::string& model, const std::string& plan, Precision precision,
                                 KvType kv = KvType::bf16, bool needs_text = true);
 

@@ -80,6 +80,10 @@ std::map<std::string, NamedParameter> read_named(const std::map<std::string, Ten
   return named;
 }
 
+std::filesystem::path maps_beside(const std::filesystem::path& plan_or_analysis) {
+  return std::filesystem::path(plan_or_analysis).replace_extension(".maps.safetensors");
+}
+
 MixerParameters read_parameters(const std::filesystem::path& path, const Config& config,
                                 std::span<const MixerSpec> specs) {
   const MappedFile file(path);

@@ -29,6 +29,9 @@ MixerParameters parameters_of(const Config& config, const std::map<std::string, 
 /// Tensors of any number of dimensions, read.
 std::map<std::string, NamedParameter> read_named(const std::map<std::string, Tensor>& tensors);
 
+/// Where the parameters of fitted maps lie that a plan or an analysis names: STEM.maps.safetensors beside it.
+std::filesystem::path maps_beside(const std::filesystem::path& plan_or_analysis);
+
 /// Reads and writes safetensors with those names, F32. Throws Error.
 MixerParameters read_parameters(const std::filesystem::path& path, const Config& config,
                                 std::span<const MixerSpec> specs = {});

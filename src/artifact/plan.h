@@ -13,6 +13,9 @@
 
 namespace layerboost {
 
+/// What the plan's file is called in a directory that boost, heal, ladder or export wrote.
+inline constexpr const char* plan_file_name = "plan.json";
+
 struct PlanLayer {
   MixerSpec mixer;
   /// The mean losses by what the layer could be changed to, then by measure. For people; nothing reads them back.

@@ -12,7 +12,7 @@ class Clock {
   virtual ~Clock() = default;
   [[nodiscard]] virtual double seconds() const = 0;
 
-  /// The machine's.
+  /// The clock of the machine.
   static const Clock& steady() {
     struct Steady final : Clock {
       [[nodiscard]] double seconds() const override {
@@ -24,7 +24,7 @@ class Clock {
   }
 };
 
-/// Starts when it is made.
+/// Measures the time since it was made.
 class Stopwatch {
  public:
   Stopwatch() : Stopwatch(Clock::steady()) {}

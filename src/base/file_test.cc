@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <thread>
+#include <vector>
 
 #include "base/error_for_tests.h"
 #include "base/file_writer.h"

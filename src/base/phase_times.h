@@ -21,7 +21,7 @@ class PhaseTimes {
     return each;
   }
 
-  /// Its life is in a phase.
+  /// While it lives, the time counts for its phase; when it goes, for the phase before it again.
   class Scope {
    public:
     Scope(PhaseTimes& times, Phase phase) : times_(times), outer_(times.enter(static_cast<int>(phase))) {}

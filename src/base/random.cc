@@ -41,7 +41,7 @@ double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
 std::uint64_t Random::below(std::uint64_t n) {
   LB_CHECK(n > 0);
-  const std::uint64_t unfair = (0 - n) % n;  // 2^64 mod n: so many of the lowest values are drawn again
+  const std::uint64_t unfair = (0 - n) % n;  // 2^64 mod n: so many of the lowest values are sampled again
   for (;;) {
     const std::uint64_t bits = next();
     if (bits >= unfair) return bits % n;

@@ -18,14 +18,14 @@ class Random {
   /// Uniform in [0, 1), a multiple of 2^-53.
   double uniform();
 
-  /// Uniform in [0, n), without bias; n > 0.
+  /// Uniform in [0, n), without bias. Requires: n > 0.
   std::uint64_t below(std::uint64_t n);
 
   /// Standard normal, by ratio of uniforms (Leva, "A fast normal random number generator", ACM TOMS 18, 1992).
   double normal();
 
   /// The generator number `stream` of this one's seed: independent of it, of the other streams and of how much was
-  /// drawn before.
+  /// sampled before.
   [[nodiscard]] Random fork(std::uint64_t stream) const;
 
  private:

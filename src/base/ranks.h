@@ -56,7 +56,8 @@ class Ranks {
   static void leave();
 
   /// The same for a process that ends early, with `message` for the user: the others, which may be lost, are waited for
-  /// for a few seconds only. Whether it is this one's to say: not where it is empty, or a lower rank says the same.
+  /// for a few seconds only. Returns whether this process is to say it: not where it is empty, or a lower rank says the
+  /// same.
   static bool leave_early(const std::string& message);
 
  private:

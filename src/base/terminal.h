@@ -1,4 +1,4 @@
-// What stdout is.
+// What may be written to stdout, a terminal or not.
 #pragma once
 
 namespace layerboost {

@@ -1,15 +1,15 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <initializer_list>
 #include <memory>
-#include <optional>
+#include <string>
+#include <vector>
 
-#include "analyze/sweep.h"
-#include "app/check_files.h"
+#include "app/analysis.h"
 #include "artifact/analysis_file.h"
-#include "artifact/opened_model.h"
-#include "base/error.h"
-#include "base/file_lock.h"
-#include "base/leftovers.h"
+#include "base/ranks.h"
 #include "cli/analyze_options.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -21,8 +21,7 @@ namespace {
 
 struct AnalyzeFlags {
   CommonOptions common;
-  std::string model, output;
-  AnalyzeOptions analyze;
+  AnalysisJob job;
 };
 
 /// One line per layer: the loss of each choice by the first measure.
@@ -46,27 +45,16 @@ void print_table(const Analysis& analysis) {
   fmt::print("\n");
 }
 
-void analyze(AnalyzeFlags options) {
-  options.analyze.ranks = &Ranks::world();
-  RunInfo run = start_run(options.common);
-  check_analyze_options(options.analyze);
-  check_output(options.output, "output");
-  check_output(options.common.json, "json");
-  std::optional<FileLock> lock;
-  options.analyze.ranks->by_first([&] {
-    std::string holder;
-    lock = FileLock::take(options.output + ".lock", holder);
-    if (!lock) fail("{} is being made by {}; wait until it has ended, or name another file", options.output, holder);
-    const fs::path output = fs::absolute(options.output);
-    remove_leftovers(output.parent_path(), output.stem().string() + ".");
-  });
-  const OpenedModel opened = open_original_model(find_model_files(options.model), options.common.precision, "analyze");
-  run.model = opened.model->hash;
-  const Analysis analysis = run_analysis(opened, options.analyze, options.common.seed, options.output, run);
-  if (!options.analyze.ranks->first()) return;
-  if (!options.common.json.empty()) write_analysis(options.common.json, analysis);
+void analyze(const AnalyzeFlags& flags) {
+  AnalysisJob job = flags.job;
+  job.analyze.ranks = &Ranks::world();
+  job.compute = flags.common;
+  job.json = flags.common.json;
+  const Analysis analysis = analyze_model(job);
+  if (!job.analyze.ranks->first()) return;
+  if (!job.json.empty()) write_analysis(job.json, analysis);
   print_table(analysis);
-  fmt::print("written to {}; next: layerboost plan {} -o plan.json\n", options.output, options.output);
+  fmt::print("written to {}; next: layerboost plan {} -o plan.json\n", job.output, job.output);
 }
 
 /// Refuses the flags that what was asked for has no use for.
@@ -93,11 +81,13 @@ void refuse_idle_flags(const CLI::App& command, const AnalyzeOptions& options) {
 void add_analyze_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("analyze", "Measure what each layer's attention is worth");
   const auto options = std::make_shared<AnalyzeFlags>();
-  command->add_option("MODEL", options->model, "A GGUF file, a model directory, or a name")->required()->type_name("");
-  command->add_option("-o,--output", options->output, "The analysis file; an unfinished one is gone on with")
+  command->add_option("MODEL", options->job.model, "A GGUF file, a model directory, or a name")
+      ->required()
+      ->type_name("");
+  command->add_option("-o,--output", options->job.output, "The analysis file; an unfinished one is gone on with")
       ->required()
       ->type_name("FILE");
-  add_analyze_options(*command, options->analyze);
+  add_analyze_options(*command, options->job.analyze);
   add_common_options(*command, options->common);
   command->footer(
       "Each layer in turn loses its attention or gets a window or a map, and what the whole model then loses is "
@@ -114,7 +104,7 @@ void add_analyze_command(CLI::App& app) {
       "  layerboost analyze smollm2-135m -o analysis.json --heads --by-gradients    which heads need the whole text\n"
       "  mpirun -n 4 layerboost analyze smollm2-135m -o analysis.json    layers dealt out to four processes");
   command->callback([command, options] {
-    refuse_idle_flags(*command, options->analyze);
+    refuse_idle_flags(*command, options->job.analyze);
     analyze(*options);
   });
 }

@@ -9,7 +9,7 @@ class App;
 
 namespace layerboost {
 
-/// `options` must live until the command line is parsed and run.
+/// Adds those flags to a subcommand. Requires: `options` lives until the command line is parsed and run.
 void add_analyze_options(CLI::App& command, AnalyzeOptions& options);
 
 }  // namespace layerboost

@@ -40,52 +40,26 @@ void write_result(const BenchFlags& options, const RunInfo& run, const Json& rep
   write_json(options.common.json, json);
 }
 
-/// What is wrong with the levels is said before the weights are read.
-OpenedLadder open_levels(const BenchFlags& options, bool needs_text) {
-  if (!options.plan.empty()) fail("--level: not with --plan, for a ladder has its own");
-  const ModelFiles files = find_ladder_files(options.model);
-  for (const int level : options.levels) check_level(*files.ladder, level);
-  return open_ladder(files, options.common.precision, options.common.kv, needs_text);
-}
-
-/// Level by level: their rows one after another, each with its "level", and the hash of its plan.
-Json bench_levels(const OpenedLadder& ladder, const BenchFlags& options) {
-  Json report;
-  for (const int level : options.levels) {
-    fmt::print("{}level {} of {}:\n", report.empty() ? "" : "\n", level, ladder.ladder.top());
-    Json part = measure_speed(ladder.opened, ladder.list(level), options.speed, print_now);
-    for (const char* const list : {"rows", "roofline", "profile"}) {
-      if (!part.contains(list)) continue;
-      for (Json& row : part[list]) {
-        row["level"] = level;
-        if (const std::string plan = ladder.plan_hash(level); !plan.empty()) row["plan"] = plan;
-        if (!report.empty()) report[list].push_back(row);
-      }
-    }
-    if (report.empty()) report = std::move(part);
-  }
-  return report;
-}
-
 void bench_model(BenchFlags& options) {
   RunInfo run = start_run(options.common);
   options.speed.roofline = true;
   options.speed.generate = options.generate > 0 ? options.generate : tokens_offline;
-  constexpr bool needs_text = false;  // prompts are random tokens
   std::optional<OpenedLadder> ladder;
   OpenedModel opened;
-  if (options.levels.empty())
+  if (options.levels.empty()) {
+    constexpr bool needs_text = false;  // prompts are random tokens
     opened = open_model_argument(options.model, options.plan, options.common.precision, options.common.kv, needs_text);
-  else
-    ladder = open_levels(options, needs_text);
+  } else {
+    ladder = open_levels(options.model, options.plan, options.levels, options.common);
+  }
   (ladder ? ladder->opened : opened).describe(run);
   if (options.levels.size() == 1) run.plan = ladder->plan_hash(options.levels.front());
   const int most = *std::max_element(options.speed.batches.begin(), options.speed.batches.end());
   if (options.speed.step_tokens < 2 * most)
     note("--step-tokens {}: a step of {} sequences has {}, two for each", options.speed.step_tokens, most, 2 * most);
-  write_result(
-      options, run,
-      ladder ? bench_levels(*ladder, options) : measure_speed(opened, opened.list(), options.speed, print_now));
+  write_result(options, run,
+               ladder ? measure_speed_of_levels(*ladder, options.levels, options.speed, print_now)
+                      : measure_speed(opened, opened.list(), options.speed, print_now));
 }
 
 void bench_server(BenchFlags& options) {
@@ -215,7 +189,7 @@ void add_bench_command(CLI::App& app) {
       "The columns are those of llama-batched-bench: PP tokens of prompt, TG generated, B sequences, T_ seconds, S_ "
       "tokens per second.\n"
       "Below each row, the roofline: the same work's matrix products alone, and the time to read weights and "
-      "caches.\n\n"
+      "caches, and to write linear states back.\n\n"
       "Of a server, the columns and JSON fields are those of `vllm bench serve`; of a trace, the JSON has each "
       "request.\n\n"
       "Examples:\n"

@@ -1,148 +1,81 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
+#include <string>
 
-#include "app/check_files.h"
-#include "artifact/healed_directory.h"
-#include "artifact/model_files.h"
-#include "artifact/model_store.h"
-#include "artifact/opened_model.h"
-#include "base/error.h"
-#include "base/file_lock.h"
-#include "base/leftovers.h"
+#include "app/healing_run.h"
+#include "base/json.h"
+#include "base/ranks.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/flag_checks.h"
 #include "cli/quantity.h"
 #include "heal/heal.h"
 #include "heal/heal_profile.h"
-#include "heal/heal_text.h"
 
 namespace layerboost {
 namespace {
 
 struct HealFlags {
   CommonOptions common;
-  std::string model, plan, output, tokens = "10M", memory = "6G", measure_every, match_tokens;
-  std::optional<int> rank;
-  std::optional<double> alpha;
-  HealOptions heal;
-  bool profile = false;
+  std::string tokens = "10M", memory = "6G", measure_every, match_tokens;
+  HealingOptions healing;
 };
 
-void run_profile(const HealFlags& options, const Model& model, const HealPlan& plan, const RunInfo& run) {
-  const HealProfile found = profile_heal(model, plan, options.heal);
+void run_profile(const HealingRun& begun, const std::string& json_file) {
+  const HealProfile found = profile_heal(*begun.opened.model, begun.plan, begun.options);
   if (found.recomputed > 0)
     fmt::print("the activations of {} layers don't fit --memory and are computed twice\n", found.recomputed);
   fmt::print("{}", profile_table(found.profile, found.seconds, found.roofline));
   fmt::print("{:<20}{:>10.1f} MiB\n", "scratch memory", static_cast<double>(found.scratch_bytes) / (1 << 20));
-  if (options.common.json.empty()) return;
-  Json json = {{"run", run.to_json()}};
+  if (json_file.empty()) return;
+  Json json = {{"run", begun.run.to_json()}};
   json.update(profile_json(found.profile, found.seconds, found.roofline));
   json["scratch_bytes"] = found.scratch_bytes;
-  write_json(options.common.json, json);
+  write_json(json_file, json);
 }
 
-/// Checks, before anything is opened, all that can be seen of the flags alone.
-void check_flags(const HealFlags& options) {
-  const HealOptions& heal_options = options.heal;
-  if (!options.profile && options.output.empty()) fail("-o DIR is missing: where to write the healed model");
-  if (options.common.precision == Precision::int8) fail("--precision int8: healing computes in bf16 or f32");
-  check_input(options.plan, "plan");
-  for (const std::string& file : files_of(heal_options.text)) check_input(file, "text");
-  check_input(heal_options.valid, "valid");
-  check_output(options.common.json, "json");
-  if (!options.profile) check_output_directory(options.output, "output");
-}
-
-/// Returns the plan and the adapter of a healed model, for a run that begins with them. Sets what follows from that in
-/// `options`.
-HealPlan earlier_run(const ModelFiles& files, HealFlags& options) {
-  if (!options.plan.empty())
-    fail("--plan: {} is healed already, for a plan of its own; to heal another, give the model that it was made from",
-         options.model);
-  const fs::path directory = files.adapter.parent_path();
-  std::error_code ignored;
-  if (!options.profile && fs::equivalent(directory, options.output, ignored))
-    fail("-o {}: is what the run begins with; give another directory", options.output);
-  options.heal.model_name = read_healed_directory(directory).model_name;
-  if (options.heal.match_tokens < 0) options.heal.match_tokens = 0;  // the mixers' own parameters have learnt
-  PlannedFiles planned = read_planned_files(files);
-  return {std::move(planned.plan), files.plan, std::move(planned.adapter), files.adapter_hash};
-}
-
-/// Rank and alpha: as the flags say or, where they leave it open, as the adapter that the run begins with has it.
-void set_lora(HealFlags& options, const HealPlan& plan) {
-  LoraOptions& lora = options.heal.lora;
-  if (plan.from) {
-    lora = {plan.from->rank, plan.from->alpha};
-    if (options.rank.value_or(lora.rank) != lora.rank)
-      fail("--rank {}: the adapter of {} has rank {}", *options.rank, options.model, lora.rank);
-    if (options.alpha.value_or(lora.alpha) != lora.alpha)
-      fail("--alpha {}: the adapter of {} has alpha {}", *options.alpha, options.model, lora.alpha);
-    return;
-  }
-  lora.rank = options.rank.value_or(LoraOptions().rank);
-  lora.alpha = options.alpha.value_or(2 * lora.rank);
-}
-
-void run_heal(HealFlags options) {
+/// What the flags say, all of it.
+HealingOptions options_of(const HealFlags& flags) {
+  HealingOptions options = flags.healing;
   HealOptions& heal_options = options.heal;
-  heal_options.tokens = parse_count(options.tokens, "--tokens");
-  heal_options.memory = parse_bytes(options.memory, "--memory");
-  if (!options.measure_every.empty()) heal_options.measure_every = parse_count(options.measure_every, "--valid-every");
-  if (!options.match_tokens.empty())
-    heal_options.match_tokens = options.match_tokens == "0" ? 0 : parse_count(options.match_tokens, "--mixer-tokens");
-  heal_options.seed = options.common.seed;
+  heal_options.tokens = parse_count(flags.tokens, "--tokens");
+  heal_options.memory = parse_bytes(flags.memory, "--memory");
+  if (!flags.measure_every.empty()) heal_options.measure_every = parse_count(flags.measure_every, "--valid-every");
+  if (!flags.match_tokens.empty())
+    heal_options.match_tokens = flags.match_tokens == "0" ? 0 : parse_count(flags.match_tokens, "--mixer-tokens");
   heal_options.ranks = &Ranks::world();
-  check_flags(options);
-  ModelFiles files = find_model_files(options.model);
-  heal_options.model_name = base_name(options.model);
-  HealPlan plan;
-  if (!files.adapter.empty()) {
-    plan = earlier_run(files, options);
-    ModelFiles base;
-    base.argument = options.model;
-    base.checkpoint = files.checkpoint;
-    files = base;
-  } else if (options.plan.empty()) {
-    if (files.plan.empty()) fail("--plan FILE is missing: the plan to heal");
-    options.plan = files.plan;  // of a directory that boost wrote
-  }
-  set_lora(options, plan);
-  std::optional<FileLock> lock;
-  if (!options.profile) {
-    heal_options.ranks->by_first([&] {
-      lock = lock_directory(options.output);
-      remove_leftovers(options.output);
-    });
-  }
-  RunInfo run = start_run(options.common);
-  const OpenedModel opened = open_original_model(files, options.common.precision, "heal");
-  if (!plan.from) plan = {read_plan(options.plan, opened.model->config, opened.model->hash), options.plan};
-  run.model = opened.model->hash;
-  run.plan = plan.plan.hash();
+  options.compute = flags.common;
+  options.json = flags.common.json;
+  return options;
+}
+
+void run_heal(const HealFlags& flags) {
+  const HealingOptions options = options_of(flags);
+  const HealingRun begun = begin_healing(options);
+  const bool first = begun.options.ranks->first();
   if (options.profile) {
-    if (heal_options.ranks->first()) run_profile(options, *opened.model, plan, run);
+    if (first) run_profile(begun, options.json);
     return;
   }
-  const HealResult result = heal(*opened.model, plan, heal_options, options.output, run);
-  if (!heal_options.ranks->first()) return;
+  const HealResult result = heal(*begun.opened.model, begun.plan, begun.options, options.output, begun.run);
+  if (!first) return;
   fmt::print("held-out text: kl {:.4f} -> {:.4f}, perplexity {:.3f} -> {:.3f} (base {:.3f})\n", result.before.kl,
              result.after.kl, result.before.perplexity, result.after.perplexity, result.after.teacher_perplexity);
   fmt::print("written to {}; next: layerboost eval {}\n", options.output, options.output);
-  if (!options.common.json.empty())
-    write_json(options.common.json, {{"run", run.to_json()},
-                                     {"steps", result.steps},
-                                     {"tokens", result.tokens},
-                                     {"best_step", result.best_step},
-                                     {"seconds", result.seconds},
-                                     {"before", result.before.to_json()},
-                                     {"after", result.after.to_json()}});
+  if (!options.json.empty())
+    write_json(options.json, {{"run", begun.run.to_json()},
+                              {"steps", result.steps},
+                              {"tokens", result.tokens},
+                              {"best_step", result.best_step},
+                              {"seconds", result.seconds},
+                              {"before", result.before.to_json()},
+                              {"after", result.after.to_json()}});
 }
 
 void add_data_options(CLI::App& command, HealFlags& options) {
-  HealOptions& heal_options = options.heal;
+  HealOptions& heal_options = options.healing.heal;
   command
       .add_option(
           "--text", heal_options.text,
@@ -184,15 +117,15 @@ void add_data_options(CLI::App& command, HealFlags& options) {
 }
 
 void add_training_options(CLI::App& command, HealFlags& options) {
-  HealOptions& heal_options = options.heal;
+  HealOptions& heal_options = options.healing.heal;
   const auto add = [&](const char* flag, double& value, const char* help, const CLI::Validator& check = number(0)) {
     command.add_option(flag, value, help)->type_name("X")->check(check)->capture_default_str();
   };
-  command.add_option("--rank", options.rank, "Rank of LoRA; default: 16, or that of a healed MODEL")
+  command.add_option("--rank", options.healing.rank, "Rank of LoRA; default: 16, or that of a healed MODEL")
       ->type_name("N")
       ->check(whole_number(1, 256));
   command
-      .add_option("--alpha", options.alpha,
+      .add_option("--alpha", options.healing.alpha,
                   "LoRA's weight is alpha / rank; default: twice the rank, or that of a healed MODEL")
       ->type_name("X")
       ->check(positive_number());
@@ -224,17 +157,19 @@ void add_training_options(CLI::App& command, HealFlags& options) {
 void add_heal_command(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("heal", "Distil a planned model from the unchanged one");
   const auto options = std::make_shared<HealFlags>();
-  options->heal.text = {"self"};
+  options->healing.heal.text = {"self"};
   command
-      ->add_option("MODEL", options->model,
+      ->add_option("MODEL", options->healing.model,
                    "A GGUF file, a model directory, or a name; or a healed directory, to heal it on with other text")
       ->required()
       ->type_name("");
-  command->add_option("--plan", options->plan, "The plan to heal; default: that of a MODEL that boost or heal wrote")
+  command
+      ->add_option("--plan", options->healing.plan,
+                   "The plan to heal; default: that of a MODEL that boost or heal wrote")
       ->type_name("FILE");
-  command->add_option("-o,--output", options->output, "The directory to write; an unfinished run goes on")
+  command->add_option("-o,--output", options->healing.output, "The directory to write; an unfinished run goes on")
       ->type_name("DIR");
-  command->add_flag("--profile", options->profile,
+  command->add_flag("--profile", options->healing.profile,
                     "Take one step, show where its time goes against its matrix products alone, and write nothing");
   add_data_options(*command, *options);
   add_training_options(*command, *options);

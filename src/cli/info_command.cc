@@ -1,14 +1,24 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "app/ladder_table.h"
+#include "app/model_facts.h"
 #include "app/plan_strip.h"
 #include "artifact/healed_directory.h"
+#include "artifact/ladder.h"
 #include "artifact/model_files.h"
 #include "artifact/plan.h"
 #include "base/in_quotes.h"
+#include "base/json.h"
 #include "base/terminal.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -18,8 +28,6 @@
 
 namespace layerboost {
 namespace {
-
-constexpr std::size_t element = 2;  // bytes of a number in the cache
 
 struct InfoFlags {
   CommonOptions common;
@@ -33,33 +41,13 @@ std::string bytes_text(double bytes) {
   return fmt::format("{:.1f} KB", bytes / 1e3);
 }
 
-double cache_bytes(const Config& config, const std::vector<MixerSpec>& specs, int length) {
-  double sum = 0;
-  for (const MixerSpec& spec : specs) sum += static_cast<double>(kv_bytes(config, spec, length, element));
-  return sum;
-}
-
 std::vector<std::string> written(const std::vector<MixerSpec>& specs) {
   std::vector<std::string> words;
   for (const MixerSpec& spec : specs) words.push_back(to_string(spec));
   return words;
 }
 
-/// Numbers of the weights: what one position multiplies, and the embeddings.
-struct Parameters {
-  std::int64_t mixers = 0, mlps = 0, embeddings = 0;
-
-  explicit Parameters(const Config& c) {
-    const auto D = static_cast<std::int64_t>(c.hidden);
-    for (int layer = 0; layer < c.layers; ++layer)
-      if (c.attention_of(layer) == AttentionParts::all) mixers += D * (2 * c.q_size() + 2 * c.kv_size());
-    mlps = c.layers * D * 3 * c.ffn;
-    embeddings = D * c.vocab * (c.tied_embeddings ? 1 : 2);
-  }
-};
-
 Json describe_model(const Config& c, const std::string& hash) {
-  const Parameters parameters(c);
   return {{"name", c.name},
           {"hash", hash},
           {"arch", c.arch},
@@ -71,25 +59,18 @@ Json describe_model(const Config& c, const std::string& hash) {
           {"ffn", c.ffn},
           {"vocab", c.vocab},
           {"max_positions", c.max_positions},
-          {"parameters", parameters.mixers + parameters.mlps + parameters.embeddings}};
+          {"parameters", count_parameters(c).all()}};
 }
 
 void print_model(const Config& c, const std::string& hash) {
-  const Parameters parameters(c);
+  const ParameterCounts parameters = count_parameters(c);
   const auto millions = [](std::int64_t n) { return static_cast<double>(n) / 1e6; };
   fmt::print("model     {} ({})\nhash      {}\n", printable(c.name), c.arch, hash);
   fmt::print(
       "shape     {} layers, hidden {}, {} heads of {} ({} for keys and values), MLP {}, vocabulary {}, {} positions\n",
       c.layers, c.hidden, c.heads, c.head_size, c.kv_heads, c.ffn, c.vocab, c.max_positions);
-  fmt::print("weights   {:.1f} M: attention {:.1f} M, MLPs {:.1f} M, embeddings {:.1f} M\n",
-             millions(parameters.mixers + parameters.mlps + parameters.embeddings), millions(parameters.mixers),
-             millions(parameters.mlps), millions(parameters.embeddings));
-}
-
-/// The model's own mixers, before anything was left out of an exported one.
-std::vector<MixerSpec> unchanged_specs(Config config) {
-  config.attention.clear();
-  return native_specs(config);
+  fmt::print("weights   {:.1f} M: attention {:.1f} M, MLPs {:.1f} M, embeddings {:.1f} M\n", millions(parameters.all()),
+             millions(parameters.attention), millions(parameters.mlps), millions(parameters.embeddings));
 }
 
 Json describe_memory(const Config& config, const std::vector<MixerSpec>& specs, int context) {
@@ -225,7 +206,7 @@ Json show_model(const ModelFiles& files, int context) {
 
 /// A plan or a ladder without its model.
 Json show_plan(const fs::path& path) {
-  if (path.filename() == "ladder.json") {
+  if (path == ladder_file(path.parent_path())) {
     const Ladder ladder = read_ladder(path);
     print_ladder(ladder);
     return {{"ladder", describe_ladder(ladder)}};

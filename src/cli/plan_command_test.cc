@@ -57,6 +57,8 @@ TEST_F(PlanCommand, WritesAPlanThatInfoDraws) {
   const Json result = read_json(folder_ / "result.json");
   EXPECT_EQ(result["run"]["plan"], plan.hash());
   EXPECT_GT(result["curve"]["points"].size(), 20U);
+  EXPECT_EQ(result["curve"]["points"][0]["command"],
+            "layerboost plan analysis.json -o plan.json --keep 2,3 --kv 1.0000");
 
   const ProgramResult info = run_and_read({"info", in_folder("plan.json"), "--json", in_folder("info.json")});
   EXPECT_EQ(info.code, 0);
@@ -105,6 +107,21 @@ TEST_F(PlanCommand, ACurveShowsAPlanThatIsThereAlready) {
   EXPECT_EQ(chosen, 1);
   specs[7] = map_spec;
   EXPECT_FALSE(curve().has_value());  // the analysis leaves maps out
+}
+
+TEST_F(PlanCommand, ACurvesCommandsSayWhatIsntAsItComes) {
+  PlanOptions options;
+  EXPECT_EQ(plan_command_line("a.json", options), "layerboost plan a.json -o plan.json");
+  options.by = "nll";
+  options.retrieval_weight = 0.5;
+  options.context = 512;
+  options.softmax = 10;
+  options.none = 4;
+  options.keep = {0, 1};
+  options.kv = 0.25;
+  EXPECT_EQ(plan_command_line("a.json", options),
+            "layerboost plan a.json -o plan.json --by nll --retrieval-weight 0.5 --context 512 --softmax 10 --none 4 "
+            "--keep 0,1 --kv 0.2500");
 }
 
 TEST_F(PlanCommand, RefusesInOneLineWithNothingWritten) {

@@ -1,5 +1,8 @@
 #include "cli/plan_options.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 
 #include "cli/flag_checks.h"
@@ -43,6 +46,20 @@ void add_plan_options(CLI::App& command, PlanOptions& options) {
       ->check(whole_number(1))
       ->type_name("N")
       ->capture_default_str();
+  options.command = plan_command_line;
+}
+
+std::string plan_command_line(const std::string& analysis, const PlanOptions& options) {
+  const PlanOptions usual;
+  std::string line = fmt::format("layerboost plan {} -o plan.json", analysis);
+  if (options.by != usual.by) line += " --by " + options.by;
+  if (options.retrieval_weight) line += fmt::format(" --retrieval-weight {:g}", *options.retrieval_weight);
+  if (options.context != usual.context) line += fmt::format(" --context {}", options.context);
+  if (options.softmax) line += fmt::format(" --softmax {}", *options.softmax);
+  if (options.none) line += fmt::format(" --none {}", *options.none);
+  if (!options.keep.empty()) line += fmt::format(" --keep {}", fmt::join(options.keep, ","));
+  if (options.kv) line += fmt::format(" --kv {:.4f}", *options.kv);
+  return line;
 }
 
 }  // namespace layerboost

@@ -1,17 +1,17 @@
-#include <sys/resource.h>
+#include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "app/serving.h"
 #include "app/serving_levels.h"
-#include "artifact/opened_ladder.h"
-#include "artifact/opened_model.h"
-#include "base/cpu.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/in_quotes.h"
 #include "base/log.h"
 #include "cli/commands.h"
@@ -37,30 +37,6 @@ struct ServeFlags {
   ServerOptions server;
   CommonOptions common;
 };
-
-/// "models/smollm2-135m.gguf" is served as "smollm2-135m", "." by the name of this directory.
-std::string served_name(const std::string& model) {
-  fs::path path = model;
-  if (!path.has_filename()) path = path.parent_path();
-  std::error_code missing;
-  if (path.filename() == "." || path.filename() == "..") path = fs::canonical(path, missing);
-  return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
-}
-
-/// Each connection is an open file: as many as the system lets this process have.
-void allow_many_files() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/// Where there are many cores, one is kept for the event loop; where there are few, it would be missed.
-int threads_to_use(int asked) {
-  constexpr int many = 8;
-  const int threads = default_threads();
-  return asked == 0 && threads >= many ? threads - 1 : asked;
-}
 
 /// `given`: by --api-key. An empty key, of a script's variable that isn't set, say, would leave the server open.
 std::string api_key(const std::optional<std::string>& given) {
@@ -88,7 +64,7 @@ void check_origin(const std::string& site) {
 }
 
 void complete(ServeFlags& options) {
-  options.common.threads = threads_to_use(options.common.threads);
+  options.common.threads = serving_threads(options.common.threads);
   if (!options.memory.empty()) options.engine.memory = parse_bytes(options.memory, "--memory");
   if (!options.max_body.empty()) options.server.limits.body = parse_bytes(options.max_body, "--max-body");
   if (!options.chat_template.empty()) options.server.chat_template = read_file_or_pipe(options.chat_template);
@@ -96,10 +72,6 @@ void complete(ServeFlags& options) {
   options.server.api_key = api_key(options.api_key);
   for (const std::string& site : options.server.allow_origins) check_origin(site);
   AllowedHosts(options.server.allow_hosts);  // what isn't a name is told before the model is opened
-}
-
-bool follows_load(const LevelOptions& options) {
-  return options.mode == LevelMode::automatic || options.mode == LevelMode::per_request;
 }
 
 /// What the flags say of levels, but for what only the ladder knows.
@@ -115,91 +87,39 @@ LevelOptions level_options(const ServeFlags& flags) {
   return options;
 }
 
-/// Says in a line how the ladder is going to be used. `limited`: whether `limits` bound what requests can ask for, of
-/// which `highest` is the highest.
-void say_levels(const Ladder& ladder, const LevelOptions& levels, const QualityLimits& limits, bool limited,
-                int highest) {
-  if (limited && highest_level(ladder, limits) < 0) {
+/// Says in a line how the ladder is going to be used. `highest`: the highest level that requests can ask for.
+void say_levels(const Ladder& ladder, const ServedLevels& levels, int highest) {
+  const LevelOptions& options = levels.options;
+  const std::string limits = to_string(levels.limits);
+  if (levels.limited && highest_level(ladder, levels.limits) < 0) {
     note("warning: level 0 itself doesn't keep the limit of quality ({}), or wasn't measured: there is only level 0",
-         to_string(limits));
-  } else if (levels.mode == LevelMode::off) {
+         limits);
+  } else if (options.mode == LevelMode::off) {
     note("level 0 of 0 to {}, unless a request asks for another; --levels auto follows the load", highest);
-  } else if (levels.mode == LevelMode::fixed) {
-    note("level {} of 0 to {}, unless a request asks for another", levels.level, highest);
-  } else if (levels.cap == 0) {
-    note("warning: no level but 0 keeps the limit of quality ({}): there is only level 0", to_string(limits));
+  } else if (options.mode == LevelMode::fixed) {
+    note("level {} of 0 to {}, unless a request asks for another", options.level, highest);
+  } else if (options.cap == 0) {
+    note("warning: no level but 0 keeps the limit of quality ({}): there is only level 0", limits);
   } else {
-    const std::string others = levels.cap == ladder.top() ? "" : fmt::format("; those up to {} don't", ladder.top());
-    note("levels 0 to {}, given by load, keep the limit of quality ({}){}", levels.cap, to_string(limits), others);
+    const std::string others = options.cap == ladder.top() ? "" : fmt::format("; those up to {} don't", ladder.top());
+    note("levels 0 to {}, given by load, keep the limit of quality ({}){}", options.cap, limits, others);
   }
-}
-
-/// The model that is served, with its ladder if there is one to be used.
-struct Served {
-  OpenedModel opened;
-  std::optional<Ladder> ladder;
-  std::vector<const MixerList*> plans;  // by level
-  std::vector<std::string> hashes;      // of the plans
-};
-
-Served open_served(const ServeFlags& flags) {
-  Served served;
-  if (flags.engine.levels.mode != LevelMode::off || find_model_files(flags.model, flags.plan).ladder != nullptr) {
-    if (!flags.plan.empty()) fail("--plan: a ladder has its own; leave out --levels, or make a ladder of this plan");
-    OpenedLadder ladder = open_ladder(flags.model, flags.common.precision, flags.common.kv);
-    served.plans = ladder.levels();
-    for (int level = 0; level <= ladder.ladder.top(); ++level) served.hashes.push_back(ladder.plan_hash(level));
-    served.ladder = std::move(ladder.ladder);
-    served.opened = std::move(ladder.opened);
-  } else {
-    served.opened = open_model_argument(flags.model, flags.plan, flags.common.precision, flags.common.kv);
-    served.plans = {&served.opened.list()};
-    served.hashes = {served.opened.plan_hash};
-  }
-  served.opened.model->close_files();
-  return served;
-}
-
-/// What the server tells of the levels.
-LevelTable level_table(const Served& served, const LevelOptions& options) {
-  const Ladder& ladder = *served.ladder;
-  LevelTable table{{}, options};
-  for (std::size_t level = 0; level < served.plans.size(); ++level) {
-    LevelFacts& facts = table.levels.emplace_back();
-    facts.plan = served.hashes[level];
-    facts.mixers = mixers_in_words(*served.plans[level]);
-    if (level > 0) facts.rung = to_string(ladder.rungs[level - 1]);
-    const std::optional<LevelQuality>& quality = ladder.quality[level];
-    if (!quality) continue;
-    facts.perplexity_ratio = quality->perplexity_ratio;
-    facts.kl = quality->kl;
-    facts.kv_fraction = quality->kv_fraction;
-  }
-  return table;
 }
 
 void run_serve(ServeFlags options) {
   complete(options);
   start_run(options.common);
   options.engine.levels = level_options(options);
-  QualityLimits limits;
+  std::optional<QualityLimits> limits;
   if (options.quality) limits = parse_quality_limits(*options.quality);
-  Served served = open_served(options);
+  Served served = open_served(options.model, options.plan, options.engine.levels.mode, options.common);
   const OpenedModel& opened = served.opened;
-  if (options.quality && !served.ladder)
-    fail("--quality says which levels may be served, and {} has no ladder", options.model);
+  if (limits && !served.ladder) fail("--quality says which levels may be served, and {} has no ladder", options.model);
   if (served.ladder) {
-    if (!options.quality) limits = usual_limits(*served.ladder);
-    options.engine.levels = with_ladder(options.engine.levels, *served.ladder, limits);
-    const LevelOptions& levels = options.engine.levels;
-    if (options.quality && levels.mode == LevelMode::fixed && levels.level > levels.cap)
-      fail("--levels fixed:{}: only levels 0 to {} keep the limit of quality ({})", levels.level, levels.cap,
-           to_string(limits));
-    // What loses more than the limit can't be asked for either.
-    const bool limited = follows_load(levels) || options.quality;
-    if (limited) served.plans.resize(static_cast<std::size_t>(levels.cap) + 1);
-    options.server.levels = level_table(served, options.engine.levels);
-    say_levels(*served.ladder, options.engine.levels, limits, limited, static_cast<int>(std::ssize(served.plans)) - 1);
+    const ServedLevels levels = limit_levels(served, options.engine.levels, limits);
+    options.engine.levels = levels.options;
+    options.server.levels = level_table(served, levels.options);
+    say_levels(*served.ladder, levels, static_cast<int>(std::ssize(served.plans)) - 1);
   }
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;

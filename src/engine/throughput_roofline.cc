@@ -74,10 +74,15 @@ Roofline measure_roofline(const Model& model, const MixerList& mixers, const Thr
   roofline.generate_product_seconds =
       row.generate * ProductTimer::best([&] { return timer.layers(row.batch) + timer.head(row.batch); });
   roofline.bandwidth = read_bandwidth();
-  std::size_t cache = 0;
-  for (const Mixer* mixer : mixers) cache += mixer->cache_bytes(row.prompt + row.generate / 2);
-  roofline.generate_cache_seconds = static_cast<double>(cache) * row.batch * row.generate / roofline.bandwidth;
+  const std::size_t traffic = decode_cache_traffic(mixers, row.prompt + row.generate / 2);
+  roofline.generate_cache_seconds = static_cast<double>(traffic) * row.batch * row.generate / roofline.bandwidth;
   return roofline;
+}
+
+std::size_t decode_cache_traffic(const MixerList& mixers, int length) {
+  std::size_t bytes = 0;
+  for (const Mixer* mixer : mixers) bytes += mixer->cache_bytes(length) + mixer->rewritten_bytes(length);
+  return bytes;
 }
 
 double read_bandwidth() {

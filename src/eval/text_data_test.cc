@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error_for_tests.h"
 #include "base/temporary_path_for_tests.h"
 #include "eval/task_file.h"

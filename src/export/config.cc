@@ -38,9 +38,7 @@ Json export_config_json(const ExportSource& source, const Config& exported, cons
   Json types = Json::array();
   int widest = 0;
   for (const PlanLayer& layer : source.plan.layers) {
-    // What keeps everything in some heads keeps everything, as transformers count.
-    const MixerKind keeps = layer.mixer.full != 0 ? full_attention.kind : layer.mixer.kind;
-    types.push_back(descriptor_of(keeps).exported.layer_type);
+    types.push_back(exported_layer_type(layer.mixer));
     widest = std::max(widest, layer.mixer.window);
   }
   const std::string code = "modeling_layerboost.LayerBoost";

@@ -15,6 +15,7 @@ namespace {
 
 /// The plan for the model in `directory`, with the parameters of its mixers.
 void export_plan(const ExportSource& source, const fs::path& directory) {
+  const fs::path file = directory / plan_file_name;
   Plan plan = source.plan;
   plan.model_hash = open_checkpoint(directory)->hash();
   plan.maps.reset();
@@ -22,11 +23,11 @@ void export_plan(const ExportSource& source, const fs::path& directory) {
     SafetensorsWriter writer;
     for (const auto& [name, parameter] : source.parameters)
       writer.add(name, parameter.shape, parameter.values, DType::f32);
-    const fs::path file = directory / "plan.maps.safetensors";
-    writer.write(file);
-    plan.maps = MapsFile{file.filename().string(), file_hash(file)};
+    const fs::path maps = maps_beside(file);
+    writer.write(maps);
+    plan.maps = MapsFile{maps.filename().string(), file_hash(maps)};
   }
-  write_plan(directory / "plan.json", plan);
+  write_plan(file, plan);
 }
 
 /// A card and a licence are files that other directories have, too: a source tree, say.

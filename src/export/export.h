@@ -1,5 +1,8 @@
-// Exported models: a planned (and healed) model as a Hugging Face directory that needs nothing else. Described in
-// docs/formats/exported.md.
+// Exported models: a planned, and perhaps healed, model as a Hugging Face directory that needs nothing else, for
+// transformers and for layerboost. An ExportSource is what has been read from disk: checkpoint, plan, the change of the
+// weights, the mixers' parameters. export_model() writes it, each part in a file of this folder: weights,
+// configuration, tokenizer, card, licence. It runs no model, and depends on neither training nor serving. The directory
+// is described in docs/formats/exported.md.
 #pragma once
 
 #include <map>

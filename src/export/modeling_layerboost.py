@@ -14,6 +14,9 @@ Each layer has the mixer that the plan gave it, config.layerboost["mixers"][laye
     none          nothing: no norm, no projections, no cache
 
 The cache of `generate` is a LayerBoostCache: it keeps what these mixers need and no more.
+
+All of it is one file, because every exported directory has a copy: config.json ("auto_map") names this file alone, and
+whoever is asked to trust the code has one file to read.
 """
 
 from typing import NamedTuple, Optional

@@ -1,7 +1,7 @@
 // Writing on from prompts, all of them in one ragged batch and without an engine: for commands, evaluation and
 // LanguageModel::generate(). generate() reads the prompts in steps of limited size, then takes every sequence on by a
 // token a step, until it has enough or one of `stop` comes. A next token is sampled (generate/sampler.h,
-// generate/logits_processors.h), or chosen by the caller; each prompt draws from a random stream of its own. What was
+// generate/logits_processors.h), or chosen by the caller; each prompt samples from a random stream of its own. What was
 // read is forgotten when the call returns. No prompt can join later, caches have no limit, and stop strings aren't
 // known: engine/engine.h has all that, with the same sampler.
 #pragma once
@@ -19,7 +19,7 @@ namespace layerboost {
 struct GenerateOptions {
   int tokens = 64;  // at most so many for each prompt
   Sampling sampling;
-  std::uint64_t seed = 0;  // prompt number i draws from stream `first_stream` + i of it
+  std::uint64_t seed = 0;  // prompt number i samples from its stream `first_stream` + i
   std::uint64_t first_stream = 0;
   std::vector<TokenId> stop;  // a sequence ends with one of these, which is not part of it
   /// In place of sampling: the next token of prompt number i, by row `row` of a block; -1 where those logits aren't

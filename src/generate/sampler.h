@@ -12,9 +12,9 @@ namespace layerboost {
 /// 100.
 void check_sampling(const Sampling& sampling);
 
-/// Steps 3 to 6: a token chosen by scale * logits[V]; -1 where the logits aren't finite numbers. Draws one number from
-/// `random` unless it is the likeliest anyway. Runs on the caller's thread; costs a few passes over the row, and sorts
-/// only what top_k, top_p and min_p leave.
+/// Steps 3 to 6: a token chosen by scale * logits[V]; -1 where the logits aren't finite numbers. Samples one number
+/// from `random` unless it is the likeliest anyway. Runs on the caller's thread; costs a few passes over the row, and
+/// sorts only what top_k, top_p and min_p leave.
 TokenId sample(const float* logits, float scale, int vocab, const Sampling& sampling, Random& random);
 
 }  // namespace layerboost

@@ -16,13 +16,14 @@ constexpr const char* stopped = "stopped; the same command goes on from the last
 // Room for an answer behind its question.
 constexpr int answer_tokens = 24;
 
-std::vector<RetrievalItem> make_questions(const Model& model, const std::vector<std::vector<TokenId>>& texts, int count,
-                                          std::uint64_t seed) {
+std::vector<RetrievalItem> make_questions(const Model& model, const std::vector<std::vector<TokenId>>& sequences,
+                                          int count, std::uint64_t seed) {
   if (count <= 0) return {};
   try {
-    const int length = static_cast<int>(texts.front().size()) - answer_tokens;
+    const int length = static_cast<int>(sequences.front().size()) - answer_tokens;
     check_retrieval(model.text(), length, model.config.max_positions);
-    return choosing_questions(model.text(), texts, length, count, seed, bos_token(model.text(), BosMode::automatic));
+    const TokenId bos = bos_token(model.text(), BosMode::automatic);
+    return choosing_questions(model.text(), sequences, length, count, seed, bos);
   } catch (const Error&) {
     return {};  // the sequences are too short, or the vocabulary can't write the answers
   }
@@ -47,20 +48,21 @@ HeldOutResult held_out_from_json(const Json& json, const std::string& where) {
           get_or<double>(json, "found", -1, where)};
 }
 
-HeldOut::HeldOut(const Model& model, std::vector<std::vector<TokenId>> texts, int questions, std::uint64_t seed)
-    : texts_(std::move(texts)) {
-  LB_CHECK(!texts_.empty());
-  questions_ = make_questions(model, texts_, questions, seed);
+HeldOut::HeldOut(const Model& model, std::vector<std::vector<TokenId>> sequences, int questions, std::uint64_t seed)
+    : sequences_(std::move(sequences)) {
+  LB_CHECK(!sequences_.empty());
+  questions_ = make_questions(model, sequences_, questions, seed);
 }
 
-HeldOutResult HeldOut::measure(Distiller& distiller, int sequences) const {
+HeldOutResult HeldOut::measure(Distiller& distiller, int batch) const {
   std::vector<LossSums> each;
-  const int length = static_cast<int>(texts_.front().size());
-  for (std::size_t first = 0; first < texts_.size(); first += static_cast<std::size_t>(sequences)) {
+  const int length = static_cast<int>(sequences_.front().size());
+  for (std::size_t first = 0; first < sequences_.size(); first += static_cast<std::size_t>(batch)) {
     check_interrupt(stopped);
-    const auto count = std::min(static_cast<std::size_t>(sequences), texts_.size() - first);
+    const auto count = std::min(static_cast<std::size_t>(batch), sequences_.size() - first);
     std::vector<TokenId> tokens;
-    for (std::size_t i = first; i < first + count; ++i) tokens.insert(tokens.end(), texts_[i].begin(), texts_[i].end());
+    for (std::size_t i = first; i < first + count; ++i)
+      tokens.insert(tokens.end(), sequences_[i].begin(), sequences_[i].end());
     distiller.measure(tokens, {static_cast<int>(count), length}, &each);
   }
   LossSums total;
@@ -75,20 +77,20 @@ HeldOutResult HeldOut::measure(Distiller& distiller, int sequences) const {
   result.kl_error = mean.error;
   result.perplexity = std::exp(total.nll / static_cast<double>(total.targets));
   result.teacher_perplexity = std::exp(total.teacher_nll / static_cast<double>(total.targets));
-  if (!questions_.empty()) result.found = share_found(distiller, sequences);
+  if (!questions_.empty()) result.found = share_found(distiller, batch);
   return result;
 }
 
-/// The answers are read with the right tokens given so far, as run_retrieval() does. Shorter texts are filled up behind
-/// their end, which nothing before sees.
-double HeldOut::share_found(Distiller& distiller, int sequences) const {
+/// The answers are read with the right tokens given so far, as run_retrieval() does. Shorter questions are filled up
+/// behind their end, which nothing before sees.
+double HeldOut::share_found(Distiller& distiller, int batch) const {
   int found = 0;
   std::size_t length = 0;
   for (const RetrievalItem& item : questions_) length = std::max(length, item.prompt.size() + item.answer.size());
-  for (std::size_t first = 0; first < questions_.size(); first += static_cast<std::size_t>(sequences)) {
+  for (std::size_t first = 0; first < questions_.size(); first += static_cast<std::size_t>(batch)) {
     check_interrupt(stopped);
     const auto items =
-        std::span(questions_).subspan(first, std::min(static_cast<std::size_t>(sequences), questions_.size() - first));
+        std::span(questions_).subspan(first, std::min(static_cast<std::size_t>(batch), questions_.size() - first));
     std::vector<TokenId> tokens, expected;
     std::vector<int> rows;
     for (const RetrievalItem& item : items) {

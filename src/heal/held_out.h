@@ -19,20 +19,20 @@ struct HeldOutResult {
 };
 HeldOutResult held_out_from_json(const Json& json, const std::string& where);
 
-/// The measurement; always on the same sequences.
+/// Measures how far a healing run has come, always on the same sequences and questions.
 class HeldOut {
  public:
-  /// `texts`: sequences of one length. `questions` (0: none) of that length too, in the wordings that choose, where the
-  /// tokenizer and the length allow.
-  HeldOut(const Model& model, std::vector<std::vector<TokenId>> texts, int questions, std::uint64_t seed);
+  /// `sequences`: of held-out text, all of one length. `questions` (0: none) of that length too, in the wordings that
+  /// choose, where the tokenizer and the length allow.
+  HeldOut(const Model& model, std::vector<std::vector<TokenId>> sequences, int questions, std::uint64_t seed);
 
-  /// Measures, in batches of `sequences`. Throws Interrupted.
-  [[nodiscard]] HeldOutResult measure(Distiller& distiller, int sequences) const;
+  /// Measures, `batch` sequences at a time. Throws Interrupted.
+  [[nodiscard]] HeldOutResult measure(Distiller& distiller, int batch) const;
 
  private:
-  [[nodiscard]] double share_found(Distiller& distiller, int sequences) const;
+  [[nodiscard]] double share_found(Distiller& distiller, int batch) const;
 
-  std::vector<std::vector<TokenId>> texts_;
+  std::vector<std::vector<TokenId>> sequences_;
   std::vector<RetrievalItem> questions_;
 };
 

@@ -36,12 +36,8 @@ Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const 
   auto site = sites_.begin();
   for (int layer = lowest_; layer < model.config.layers; ++layer) {
     const MixerSpec& spec = specs[static_cast<std::size_t>(layer)];
-    if (spec == no_mixer) {
-      mixers_.push_back(nullptr);
-    } else if (descriptor_of(spec.kind).fitted_map) {
-      mixers_.push_back(
-          make_map_student(model, layer, parameters_for(model.config, layer, spec, parameters), scratch_));
-    } else {
+    const MixerDescriptor& kind = descriptor_of(spec.kind);
+    if (kind.make_core != nullptr) {
       std::unique_ptr<MixerCore> core = make_core(model, layer, spec, parameters);
       const std::span<const float> own = core->parameters();
       const std::size_t first = parameter_count_;
@@ -51,6 +47,12 @@ Student::Student(const Model& model, const std::vector<MixerSpec>& specs, const 
       mixers_.push_back(
           make_attention_student(model, layer, std::move(core), first, site[0], site[1], options, scratch_));
       site += 2;
+    } else if (kind.fitted_map) {
+      mixers_.push_back(
+          make_map_student(model, layer, parameters_for(model.config, layer, spec, parameters), scratch_));
+    } else {
+      LB_CHECK(removes_attention(spec.kind));
+      mixers_.push_back(nullptr);
     }
     mlps_.push_back(std::make_unique<StudentMlp>(model, layer, site[0], site[1], options, scratch_));
     site += 2;

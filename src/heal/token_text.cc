@@ -136,12 +136,12 @@ std::optional<TokenText> read_cached(const fs::path& path, const std::string& ha
 
 TokenText read_token_text(const Model& model, const fs::path& path) {
   const MappedFile text(path);
-  const std::string hash = sha256(text.text());
+  const std::string hash = content_hash(text.text());
   const std::string key = sha256(hash + model.hash + (is_json_lines(path) ? " lines 2" : " plain 2"));
   const fs::path cached = cache_dir() / "tokens" / (key.substr(0, 32) + ".bin");
-  if (auto found = read_cached(cached, "sha256:" + hash, model.config.vocab)) return std::move(*found);
+  if (auto found = read_cached(cached, hash, model.config.vocab)) return std::move(*found);
   write_tokens(model.text(), text, cached);
-  if (auto written = read_cached(cached, "sha256:" + hash, model.config.vocab)) return std::move(*written);
+  if (auto written = read_cached(cached, hash, model.config.vocab)) return std::move(*written);
   fail("{} can't be read back as it was written: the disk is failing", cached.string());
 }
 

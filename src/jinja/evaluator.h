@@ -1,4 +1,7 @@
-// Runs a parsed template.
+// The evaluator of the template language: it takes a parsed template (jinja/ast.h) and the variables that it begins
+// with, and gives the text that the template prints. An Evaluator is one render. It looks names up in Scopes, and
+// charges all work and memory to the Budget of its Context (jinja/context.h), for a template comes with a model and may
+// be anybody's code. It reads no files and knows nothing of chats: text/chat_template.h gives it messages as variables.
 #pragma once
 
 #include <memory>

@@ -106,7 +106,7 @@ struct AttentionTask {
   float* weights = nullptr;
 };
 
-/// What attention works on.
+/// What all tasks of one call of attention() have in common.
 struct AttentionShape {
   KvLayout keys, values;  // of the blocks with the keys and with the values, of one type; slots are each segment's own
   int heads = 0;          // H: of the queries

@@ -1,4 +1,4 @@
-// One value at a time between f32 and bf16 or half floats. Rows of them: isa/kernels.h.
+// Conversion of single values between f32 and bf16. Whole rows are converted by the kernels in isa/kernels.h.
 #pragma once
 
 #include <bit>

@@ -17,7 +17,7 @@ namespace layerboost {
 
 inline constexpr int most_states = 2;
 
-/// `count` tokens of one KV head and its query heads. Strides in floats.
+/// The inputs: `count` tokens of one KV head and its query heads. Strides are in floats.
 struct DecayingHeads {
   int count = 0;
   int head_size = 0;                                        // d
@@ -34,7 +34,7 @@ struct DecayingHeads {
 /// yet.
 std::size_t decaying_state_floats(int head_size, int states);
 
-/// out [count, R, d], tokens out_stride floats apart. `state`: what came before; then holds all.
+/// Computes out [count, R, d], tokens out_stride floats apart. `state` holds what came before, and afterwards all.
 void decaying_states(const DecayingHeads& heads, float* state, float* out, std::ptrdiff_t out_stride,
                      ScratchStack& scratch);
 
@@ -47,7 +47,7 @@ struct DecayingGradients {
   double* weights = nullptr;  // [states]
 };
 
-/// The gradients for dout [count, R, d] of a sequence from its beginning (no state before).
+/// Adds the gradients for dout [count, R, d] of a sequence from its beginning (no state before).
 void decaying_states_backward(const DecayingHeads& heads, const float* dout, std::ptrdiff_t dout_stride,
                               const DecayingGradients& gradients, ScratchStack& scratch);
 

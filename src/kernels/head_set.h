@@ -1,3 +1,5 @@
+// Sets of a layer's KV heads. They say which heads keep all positions where the others have a window. A set is a plain
+// number, so that what has one can be compared, ordered and used as a key.
 #pragma once
 
 #include <bit>

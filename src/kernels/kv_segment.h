@@ -1,3 +1,6 @@
+// What attention is told of cached keys and values: in which numbers they are kept (KvType), where they lie in a block
+// (KvPart), and which slots of a block the queries of a sequence see (KvSegment). How a block as a whole is laid out is
+// in KvLayout (kernels/attention.h). Whose blocks they are, pages or a ring, only mixers know.
 #pragma once
 
 #include <cstddef>

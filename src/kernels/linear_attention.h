@@ -12,7 +12,7 @@
 
 namespace layerboost {
 
-/// `count` tokens of one head. Strides in floats.
+/// The inputs: `count` tokens of one head. Strides are in floats.
 struct LinearHead {
   int count = 0;
   int head_size = 0;                                        // d
@@ -26,8 +26,8 @@ struct LinearHead {
 /// Floats of a state: S [F, d'] and z [F], F = 2 f and d both rounded up to multiples of 16. Zeros: nothing seen yet.
 std::size_t linear_state_floats(int head_size, int map_size);
 
-/// sums [count, d], tokens sums_stride floats apart, and totals [count], totals_stride apart. `state`: what came
-/// before; then holds all.
+/// Computes sums [count, d], tokens sums_stride floats apart, and totals [count], totals_stride apart. `state` holds
+/// what came before, and afterwards all.
 void linear_attention(const LinearHead& head, float* state, float* sums, std::ptrdiff_t sums_stride, float* totals,
                       std::ptrdiff_t totals_stride, ScratchStack& scratch);
 
@@ -39,7 +39,7 @@ struct LinearGradients {
   float* log_decay = nullptr;  // [count]; nullptr without decay
 };
 
-/// The gradients for dsums [count, d] and dtotals [count] of a sequence from its beginning (no state before).
+/// Adds the gradients for dsums [count, d] and dtotals [count] of a sequence from its beginning (no state before).
 void linear_attention_backward(const LinearHead& head, const float* dsums, std::ptrdiff_t dsums_stride,
                                const float* dtotals, std::ptrdiff_t dtotals_stride, const LinearGradients& gradients,
                                ScratchStack& scratch);

@@ -11,7 +11,7 @@
 
 namespace layerboost {
 
-/// M [rank, cols], cols a multiple of 16, in both forms that its products read.
+/// A matrix of few rows, M [rank, cols] with cols a multiple of 16, packed in both forms that its products read.
 class ThinMatrix {
  public:
   ThinMatrix() = default;

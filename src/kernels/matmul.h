@@ -32,8 +32,8 @@ class PackedMatrix {
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] explicit operator bool() const { return impl_ != nullptr; }
 
-  /// y = x W^T. x [n, in] in the matrix's precision with n <= 256; y has room for [n + spare_rows, out] floats (rows
-  /// are rounded up). Returns y with x's row scales (see Product).
+  /// y = x W^T with x [n, in]. Returns y with x's row scales (see Product). Requires: x is in the matrix's precision,
+  /// n <= 256, and y has room for [n + spare_rows, out] floats, for rows are rounded up.
   Product multiply(const Activations& x, float* y, KernelScratch& scratch) const;
 
  private:

@@ -1,3 +1,5 @@
+// The names of the precisions that matrix products are computed in. The type itself is the library's, for it is an
+// option of other programs, too; what a precision means for operands is in kernels/activations.h.
 #pragma once
 
 #include "layerboost/types.h"

@@ -12,8 +12,8 @@
 
 namespace layerboost {
 
-/// One thread's: a stack, so that a kernel's part and those of the kernels that it calls don't meet. It keeps as much
-/// as was ever in use at the same time.
+/// The memory of one thread: a stack, so that a kernel's part and those of the kernels that it calls don't meet. It
+/// keeps as much as was ever in use at the same time.
 class ScratchStack {
   struct Top {
     std::size_t block = 0, used = 0;  // the block that parts are taken from, and its bytes in use

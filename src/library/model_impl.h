@@ -1,4 +1,6 @@
-// What is behind LanguageModel, for ServingEngine, too.
+// What is behind LanguageModel, the library's public class: an opened model with its mixers. A ServingEngine runs on
+// the same one, so that both share the weights. Other programs see the headers of include/layerboost/ alone; only this
+// folder includes what is here.
 #pragma once
 
 #include <string>

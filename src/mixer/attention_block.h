@@ -21,8 +21,8 @@ struct Projected {
   float* output = nullptr;   // [rows, H, d], for attention to fill
 };
 
-/// Rows `first` .. `first + count - 1` of a span (counted from its first row) that go into a block of keys and values
-/// from slot `slot` on.
+/// What is to be stored: rows `first` .. `first + count - 1` of a span (counted from its first row) that go into a
+/// block of keys and values from slot `slot` on.
 struct KvWrite {
   const MixerSpan* span;
   int first, count;
@@ -33,7 +33,8 @@ struct KvWrite {
   std::span<const int> heads = {};  // the KV heads that the block has; empty: all
 };
 
-/// One layer's attention around its core. Holds references to the model, and to the place's own projections.
+/// One layer's attention around its core: the products with Wq, Wk, Wv and Wo, RoPE, and the writing and reading of
+/// blocks of keys and values. Holds references to the model, and to the place's own projections.
 class AttentionBlock {
  public:
   /// place.kv: how keys and values are kept; bf16 becomes f32 where the model's precision is.

@@ -9,7 +9,8 @@
 
 namespace layerboost {
 
-/// Cache: PageCache or WindowCache, which says what a query looks at.
+/// A mixer that projects, attends over what its cache keeps, and projects back. `Cache` is PageCache or WindowCache,
+/// and says what a query looks at.
 template <typename Cache>
 class CachedAttention : public DescribedMixer {
  public:
@@ -33,7 +34,7 @@ class CachedAttention : public DescribedMixer {
   /// The cache is made of the block and `rest`.
   template <typename... Rest>
   CachedAttention(const MixerSpec& spec, const MixerPlace& place, Rest&&... rest)
-      : DescribedMixer(spec, place.model.config.kv_heads), block_(place), cache_(block_, std::forward<Rest>(rest)...) {}
+      : DescribedMixer(spec, place.model.config), block_(place), cache_(block_, std::forward<Rest>(rest)...) {}
 
  private:
   AttentionBlock block_;

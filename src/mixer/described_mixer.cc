@@ -17,7 +17,7 @@ bool DescribedMixer::fold(const Mixer& from, const LayerCache& cache, int length
   if (length == 0) return true;
   reserve(to, length);
   for (int position = 0; position < length; ++position) {
-    for (int head = 0; head < kv_heads_; ++head) {
+    for (int head = 0; head < config_.kv_heads; ++head) {
       const std::optional<KvPlace> own = place_of(to, length, position, head);
       if (!own) continue;
       const std::optional<KvPlace> old = from.place_of(cache, length, position, head);

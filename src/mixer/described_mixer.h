@@ -16,6 +16,9 @@ class DescribedMixer : public Mixer {
   [[nodiscard]] std::string name() const final { return to_string(spec_); }
   [[nodiscard]] bool has_attention() const final { return descriptor_.weights == AttentionParts::all; }
   [[nodiscard]] std::optional<CacheAccount> account() const final { return descriptor_.account; }
+  [[nodiscard]] std::size_t rewritten_bytes(int length) const final {
+    return descriptor_.cost.state_bytes(config_, spec_, length);
+  }
   // Right for mixers that before long write to each of their blocks: nothing is finished, and all is copied.
   [[nodiscard]] std::size_t finished_bytes(int /*length*/) const override { return 0; }
   [[nodiscard]] std::size_t bytes_to_copy(const LayerCache& cache, int length) const override;
@@ -26,13 +29,14 @@ class DescribedMixer : public Mixer {
   [[nodiscard]] bool fold(const Mixer& from, const LayerCache& cache, int length, LayerCache& to) const override;
 
  protected:
-  DescribedMixer(const MixerSpec& spec, int kv_heads)
-      : spec_(spec), descriptor_(descriptor_of(spec.kind)), kv_heads_(kv_heads) {}
+  /// Requires: `config`, the model's, outlives this.
+  DescribedMixer(const MixerSpec& spec, const Config& config)
+      : spec_(spec), descriptor_(descriptor_of(spec.kind)), config_(config) {}
 
  private:
   MixerSpec spec_;
   const MixerDescriptor& descriptor_;
-  int kv_heads_;
+  const Config& config_;
 };
 
 }  // namespace layerboost

@@ -25,4 +25,8 @@ bool never_folds(const MixerSpec& /*spec*/) { return false; }
 
 std::size_t no_state(const Config& /*config*/, const MixerSpec& /*spec*/, int /*length*/) { return 0; }
 
+const char* exported_layer_type(const MixerSpec& spec) {
+  return descriptor_of(spec.full != 0 ? MixerKind::softmax : spec.kind).exported.layer_type;
+}
+
 }  // namespace layerboost

@@ -29,7 +29,8 @@ struct CostLaw {
   const char* name;
   /// The positions whose keys and values a sequence has in the cache, and which a step reads, summed over KV heads.
   std::int64_t (*positions)(const MixerSpec& spec, int kv_heads, int length);
-  /// Bytes of what it keeps beside keys and values.
+  /// Bytes of what it keeps beside keys and values: none up to some length, from then on always as many. Each step that
+  /// reads a token reads all of them and writes all of them back.
   std::size_t (*state_bytes)(const Config& config, const MixerSpec& spec, int length);
 };
 
@@ -55,8 +56,6 @@ struct PageLook {
   const char* does;   // a sentence; of kinds with a window, how the sentence about that ends
   const char* style;  // the class of parts.css that its cells have; "other" is there for all
   const char* keeps;  // CostLaw::positions: "all", "window" (and sinks; all in full heads), "nothing"
-  const char* state;  // when CostLaw::state_bytes is that of linear attention: "never", "always", "behind" (the
-                      // window); or "two": that of dual_state
 };
 
 struct MixerDescriptor {
@@ -104,5 +103,8 @@ bool never_folds(const MixerSpec& spec);
 double mean_positions(const MixerSpec& spec, int kv_heads, int length);
 /// CostLaw::state_bytes of kinds that keep keys and values only.
 std::size_t no_state(const Config& config, const MixerSpec& spec, int length);
+
+/// ExportWords::layer_type of a layer: what keeps everything in some heads is full attention, as transformers count.
+const char* exported_layer_type(const MixerSpec& spec);
 
 }  // namespace layerboost

@@ -28,7 +28,7 @@ struct DualStateMixer::Parts {
 };
 
 DualStateMixer::DualStateMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
-    : DescribedMixer(spec, place.model.config.kv_heads),
+    : DescribedMixer(spec, place.model.config),
       block_(place),
       parameters_(parameters.begin(), parameters.end()),
       own_(place.model.config, spec, parameters_),
@@ -266,8 +266,7 @@ constinit const MixerDescriptor dual_state_descriptor = {
              .name = "fading summaries",
              .does = "It keeps summaries of fixed size in which what is older fades: in one slowly, in another fast.",
              .style = "dual",
-             .keeps = "nothing",
-             .state = "two"},
+             .keeps = "nothing"},
 };
 
 }  // namespace layerboost

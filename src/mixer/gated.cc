@@ -37,7 +37,7 @@ struct GatedMixer::Parts {
 };
 
 GatedMixer::GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span<const float> parameters)
-    : DescribedMixer(spec, place.model.config.kv_heads),
+    : DescribedMixer(spec, place.model.config),
       block_(place),
       window_(block_, spec.window, 0, 1),
       map_size_(feature_map_size(place.model.config)),
@@ -231,8 +231,7 @@ constinit const MixerDescriptor gated_descriptor = {
              .name = "fading summary and window of {window}",
              .does = ", and keeps a summary of fixed size in which what is older fades.",
              .style = "gated",
-             .keeps = "window",
-             .state = "always"},
+             .keeps = "window"},
 };
 
 }  // namespace layerboost

@@ -132,12 +132,32 @@ TEST_P(Kinds, KeepWhatTheirCostLawSays) {
     const std::size_t law = positions * page / (page_slots * G) + kind_.cost.state_bytes(config_, spec_, length);
     EXPECT_LE(law, allocated) << length;
     EXPECT_LE(allocated, law + 2 * page) << length;
+    EXPECT_EQ(made->rewritten_bytes(length), kind_.cost.state_bytes(config_, spec_, length)) << length;
   }
   EXPECT_EQ(kind_.cost.name == nullptr, spec_ == no_mixer);
 }
 
+TEST_P(Kinds, KeepAStateOfOneSizeOrNone) {
+  const int window = spec_.window + spec_.sinks;
+  std::size_t before = 0;
+  for (const int length : {0, 1, std::max(1, window), window + 1, 500, 100'000}) {
+    const std::size_t bytes = kind_.cost.state_bytes(config_, spec_, length);
+    if (before > 0) {
+      EXPECT_EQ(bytes, before) << length;
+    }
+    before = bytes;
+  }
+  EXPECT_EQ(before == 0, kind_.cost.state_bytes == no_state);
+}
+
+TEST_P(Kinds, SayWhetherAttentionIsWholeOrGone) {
+  EXPECT_EQ(sees_everything(kind_.kind), spec_ == full_attention);
+  EXPECT_EQ(removes_attention(kind_.kind), spec_ == no_mixer);
+  EXPECT_STREQ(exported_layer_type(spec_), spec_.full == 0 ? kind_.exported.layer_type : "full_attention");
+}
+
 TEST_P(Kinds, TellThePageTheSameLaw) {
-  const std::string keeps = kind_.page.keeps, state = kind_.page.state;
+  const std::string keeps = kind_.page.keeps;
   const int window = spec_.window + spec_.sinks;
   for (const int length : {0, 1, window, window + 1, 500}) {
     int kept = 0;
@@ -146,14 +166,8 @@ TEST_P(Kinds, TellThePageTheSameLaw) {
       kept += all ? length : keeps == "window" ? std::min(length, window) : 0;
     }
     EXPECT_EQ(kind_.cost.positions(spec_, config_.kv_heads, length), kept) << length;
-    const bool there = state == "always" ? length > 0 : state == "behind" && length > window;
-    const auto H = static_cast<std::size_t>(config_.heads), d = static_cast<std::size_t>(config_.head_size),
-               G = static_cast<std::size_t>(config_.kv_heads);
-    const std::size_t two = state == "two" && length > 0 ? 4 * 2 * G * d * d : 0;
-    EXPECT_EQ(kind_.cost.state_bytes(config_, spec_, length), there ? 4 * H * d * (d + 1) : two) << length;
   }
   EXPECT_EQ(keeps == "nothing", kind_.cost.positions(spec_, config_.kv_heads, 500) == 0);
-  EXPECT_EQ(state == "never", kind_.cost.state_bytes(config_, spec_, 500) == 0);
   EXPECT_EQ(std::string(kind_.page.name).find("{window}") != std::string::npos, has_window(kind_.kind));
   for (const char* words : {kind_.page.letter, kind_.page.name, kind_.page.does, kind_.page.style,
                             kind_.exported.layer_type, kind_.exported.meaning, kind_.terminal.color})

@@ -7,7 +7,7 @@
 namespace layerboost {
 
 MapMixer::MapMixer(const MixerPlace& place, std::span<const float> parameters)
-    : DescribedMixer({.kind = MixerKind::map}, 0), model_(place.model), weights_(place.weights()) {
+    : DescribedMixer({.kind = MixerKind::map}, place.model.config), model_(place.model), weights_(place.weights()) {
   const std::int64_t D = model_.config.hidden;
   LB_CHECK(std::ssize(parameters) == D * D + D);
   bias_.assign(parameters.begin() + D * D, parameters.end());
@@ -71,8 +71,7 @@ constinit const MixerDescriptor map_descriptor = {
              .name = "fixed map",
              .does = "It doesn\u2019t look back: a fixed map stands in for its attention.",
              .style = "map",
-             .keeps = "nothing",
-             .state = "never"},
+             .keeps = "nothing"},
 };
 
 }  // namespace layerboost

@@ -1,5 +1,5 @@
 // What must hold of every mixer: results don't depend on how a sequence is cut or on what else is in the batch, and
-// memory is what is promised.
+// memory is what is reserved.
 #include "mixer/mixers.h"
 
 #include <unistd.h>
@@ -48,9 +48,9 @@ class Mixers : public testing::Test {
     Runner runner(*model_);
     const BatchItem item{&sequence, tokens_};
     runner.forward({&item, 1});
-    std::size_t promised = 0;
-    for (const Mixer* mixer : list) promised += mixer->cache_bytes(static_cast<int>(tokens_.size()));
-    EXPECT_EQ(pools.bytes_in_use(), promised);
+    std::size_t reserved = 0;
+    for (const Mixer* mixer : list) reserved += mixer->cache_bytes(static_cast<int>(tokens_.size()));
+    EXPECT_EQ(pools.bytes_in_use(), reserved);
   }
 };
 

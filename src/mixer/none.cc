@@ -15,8 +15,8 @@ constinit const MixerDescriptor none_descriptor = {
     .initial_parameters = nullptr,
     .fitted_map = false,
     .folds = always_folds,
-    .make = [](const MixerPlace& /*place*/, const MixerSpec& /*spec*/,
-               std::span<const float> /*parameters*/) -> std::unique_ptr<Mixer> { return std::make_unique<NoMixer>(); },
+    .make = [](const MixerPlace& place, const MixerSpec& /*spec*/, std::span<const float> /*parameters*/)
+        -> std::unique_ptr<Mixer> { return std::make_unique<NoMixer>(place); },
     .make_core = nullptr,
     .cost = {.name = nullptr, .positions = no_positions, .state_bytes = no_state},
     .account = {},
@@ -26,8 +26,7 @@ constinit const MixerDescriptor none_descriptor = {
              .name = "removed",
              .does = "Its attention was removed: it doesn\u2019t look back at all.",
              .style = "none",
-             .keeps = "nothing",
-             .state = "never"},
+             .keeps = "nothing"},
 };
 
 }  // namespace layerboost

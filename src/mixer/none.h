@@ -5,10 +5,11 @@
 
 namespace layerboost {
 
-/// (LayerBoost's removed layers; reading A of "identity": the sub-block adds nothing.)
+/// The mixer of the layers whose attention LayerBoost removes. The paper calls it "identity", which is taken to mean
+/// that the sub-block adds nothing to the hidden states.
 class NoMixer final : public DescribedMixer {
  public:
-  NoMixer() : DescribedMixer(no_mixer, 0) {}
+  explicit NoMixer(const MixerPlace& place) : DescribedMixer(no_mixer, place.model.config) {}
 
   void forward(const MixerRows& /*rows*/, Workspace& /*workspace*/) const override {}
   [[nodiscard]] std::size_t cache_bytes(int /*length*/) const override { return 0; }

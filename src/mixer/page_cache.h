@@ -9,7 +9,8 @@
 
 namespace layerboost {
 
-/// In a layer's cache from block `first_block` on: pages of 64 positions, allocated as the sequence reaches them.
+/// Keeps keys and values in a layer's cache, from block `first_block` on, in pages of 64 positions, each of which is
+/// allocated when the sequence reaches it.
 class PageCache {
  public:
   /// heads: the KV heads that are kept; empty: all. Requires: `block` outlives this.

@@ -15,6 +15,7 @@ namespace layerboost {
 /// The parameters of mixers, by layer and kind: flat, the tensors of parameter_shapes() one after another.
 using MixerParameters = std::map<std::pair<int, MixerKind>, std::vector<float>>;
 
+/// One tensor among a mixer's parameters.
 struct ParameterShape {
   std::string name;  // such as "q_features"
   std::vector<std::int64_t> shape;
@@ -25,7 +26,7 @@ struct ParameterShape {
 /// The tensors of one layer's mixer, as its kind's descriptor has them; none for kinds without parameters.
 std::vector<ParameterShape> parameter_shapes(const Config& config, const MixerSpec& spec);
 
-/// Numbers in all of them.
+/// How many numbers all of them have together.
 std::size_t parameter_count(const Config& config, const MixerSpec& spec);
 
 /// What a layer starts with before anything is learned. Empty for kinds without parameters.

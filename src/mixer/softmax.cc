@@ -28,8 +28,7 @@ constinit const MixerDescriptor softmax_descriptor = {
              .name = "full attention",
              .does = "It looks back at everything.",
              .style = "softmax",
-             .keeps = "all",
-             .state = "never"},
+             .keeps = "all"},
 };
 
 }  // namespace layerboost

@@ -87,6 +87,10 @@ VariantSet variants_of(MixerKind kind, std::span<const std::string> names) {
 
 bool has_attention(MixerKind kind) { return descriptor_of(kind).weights == AttentionParts::all; }
 
+bool sees_everything(MixerKind kind) { return descriptor_of(kind).cost.positions == all_positions; }
+
+bool removes_attention(MixerKind kind) { return descriptor_of(kind).weights == AttentionParts::none; }
+
 bool must_be_trained(MixerKind kind) {
   const MixerDescriptor& descriptor = descriptor_of(kind);
   return descriptor.fitted_map || (descriptor.parameter_shapes != nullptr && !descriptor.replacement);

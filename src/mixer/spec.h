@@ -63,6 +63,12 @@ bool has_full_heads(MixerKind kind);
 /// Whether it projects queries, keys and values, and its output, with the layer's own weights.
 bool has_attention(MixerKind kind);
 
+/// Whether a layer with it sees and keeps all positions in all heads, as pretrained models do.
+bool sees_everything(MixerKind kind);
+
+/// Whether nothing is left of a layer's attention with it, and nothing stands in its place.
+bool removes_attention(MixerKind kind);
+
 /// Whether its parameters say nothing before they are fitted or trained.
 bool must_be_trained(MixerKind kind);
 

@@ -13,14 +13,15 @@
 
 namespace layerboost {
 
-/// `sequences` of `length` tokens each, one after another, positions 0 .. length-1; N = sequences * length
-/// rows.
+/// The sequences of one call: `sequences` of `length` tokens each, one after another, at positions 0 .. length-1; N =
+/// sequences * length rows.
 struct CoreBatch {
   int sequences = 0, length = 0;
 
   [[nodiscard]] std::ptrdiff_t rows() const { return static_cast<std::ptrdiff_t>(sequences) * length; }
 };
 
+/// What a core reads.
 struct CoreInputs {
   CoreBatch batch;
   // Read only by cores that need_plain(); may be nullptr for the others.
@@ -32,15 +33,15 @@ struct CoreInputs {
   const float* v = nullptr;        // [N, G, d]
 };
 
-/// Shapes as of CoreInputs. Added to: the caller zeroes them. x, q_plain and k_plain may be nullptr where the core
-/// doesn't need_plain().
+/// Where a core adds the gradients of its inputs, shapes as of CoreInputs; the caller zeroes them before. x, q_plain
+/// and k_plain may be nullptr where the core doesn't need_plain().
 struct CoreGradients {
   float *x = nullptr, *q_plain = nullptr, *k_plain = nullptr;
   float *q = nullptr, *k = nullptr, *v = nullptr;
 };
 
-/// Immutable but for its parameters. Works on all threads; results don't depend on their number. Products are rounded
-/// to bf16 where the model's precision isn't f32.
+/// The training side of one layer's mixer. Immutable but for its parameters. Works on all threads; results don't depend
+/// on their number. Products are rounded to bf16 where the model's precision isn't f32.
 class MixerCore {
  public:
   virtual ~MixerCore() = default;

@@ -29,12 +29,7 @@ constinit const MixerDescriptor window_descriptor = {
          .meaning =
              "window:W+S: attention to the last W tokens and the first S (but to all in the KV heads behind /full:)"},
     .terminal = {.letters = "wW", .numbered = true, .color = "30;46"},  // cyan
-    .page = {.letter = "W",
-             .name = "window of {window}",
-             .does = ".",
-             .style = "window",
-             .keeps = "window",
-             .state = "never"},
+    .page = {.letter = "W", .name = "window of {window}", .does = ".", .style = "window", .keeps = "window"},
 };
 
 }  // namespace layerboost

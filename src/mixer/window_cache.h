@@ -10,10 +10,11 @@
 
 namespace layerboost {
 
-/// In a layer's cache from block `first_block` on: a block of s sinks (positions 0 .. s-1), if any, and a ring of w
-/// (position p >= s in slot (p - s) mod w) in pages of 64 slots, allocated as the sequence reaches them. With full
-/// heads, sinks and ring are those of the other heads, the ring has places for all of its pages from the first position
-/// on (empty until the sequence reaches them), and behind them lie the full heads' pages.
+/// Keeps keys and values in a layer's cache, from block `first_block` on: a block of s sinks (positions 0 .. s-1), if
+/// any, and a ring of w (position p >= s in slot (p - s) mod w) in pages of 64 slots, each of which is allocated when
+/// the sequence reaches it. With full heads, sinks and ring are those of the other heads, the ring has places for all
+/// of its pages from the first position on (empty until the sequence reaches them), and behind them lie the full heads'
+/// pages.
 class WindowCache {
  public:
   /// full: the KV heads that keep everything. Requires: `block` outlives this.

@@ -123,6 +123,5 @@ std::size_t CachePools::bytes_reserved() const {
 
 std::size_t CachePools::bytes_in_use() const { return in_use_; }
 std::size_t CachePools::peak_bytes() const { return peak_; }
-void CachePools::reset_peak() { peak_ = in_use_; }
 
 }  // namespace layerboost

@@ -42,8 +42,8 @@ class CachePools {
   [[nodiscard]] std::size_t bytes_in_use() const;
   /// Bytes taken from the system.
   [[nodiscard]] std::size_t bytes_reserved() const;
+  /// The most that bytes_in_use() has been.
   [[nodiscard]] std::size_t peak_bytes() const;
-  void reset_peak();
 
  private:
   class Pool;

@@ -29,7 +29,6 @@ struct Tensor {
 
   [[nodiscard]] std::int64_t rows() const { return shape.size() < 2 ? 1 : shape[0]; }
   [[nodiscard]] std::int64_t cols() const { return shape.back(); }
-  [[nodiscard]] bool quantized() const { return dtype >= DType::q4_0; }
 };
 
 /// Rows [first, first + count) as floats into out [count, cols()]. Weights of quantised types are rounded to bf16, so

@@ -38,6 +38,7 @@ struct SamplingDefaults {
   [[nodiscard]] bool any() const { return temperature || top_p || top_k || min_p || repetition_penalty; }
 };
 
+/// The shape of a model, and what its files say of its use.
 struct Config {
   std::string arch;             // "llama", "qwen2", "qwen3" or "mistral"
   std::string name;             // for people

@@ -1,4 +1,4 @@
-// config.json of a Hugging Face checkpoint.
+// The shape of a model, read from the config.json of its Hugging Face checkpoint.
 #pragma once
 
 #include <string>

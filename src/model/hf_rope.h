@@ -1,4 +1,4 @@
-// RoPE in config.json.
+// What the config.json of a Hugging Face checkpoint says of RoPE.
 #pragma once
 
 #include "model/config.h"
@@ -6,7 +6,7 @@
 
 namespace layerboost {
 
-/// From `rope_parameters`, or `rope_theta` and `rope_scaling`. Throws Error for types other than default, linear,
+/// Reads `rope_parameters`, or else `rope_theta` and `rope_scaling`. Throws Error for types other than default, linear,
 /// llama3 and yarn.
 RopeConfig read_hf_rope(const JsonFields& config, int max_positions);
 

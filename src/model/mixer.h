@@ -80,6 +80,10 @@ class Mixer {
   /// Bytes that this layer keeps of one sequence of `length` positions, as allocated.
   [[nodiscard]] virtual std::size_t cache_bytes(int length) const = 0;
 
+  /// Those of these bytes that each step of the sequence reads and writes back whole, such as a linear state; of the
+  /// others it writes only what new positions add.
+  [[nodiscard]] virtual std::size_t rewritten_bytes(int /*length*/) const { return 0; }
+
   /// Those of these bytes that reading on never writes: what forks of one sequence go on sharing.
   [[nodiscard]] virtual std::size_t finished_bytes(int length) const = 0;
 

@@ -45,7 +45,7 @@ struct Model {
 /// Error.
 std::unique_ptr<Model> load_model(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,
                                   const Smoothing* smoothing = nullptr, const WeightChange* change = nullptr);
-/// Opens it first (open_checkpoint).
+/// The same of the model at `path`, which is opened first (open_checkpoint).
 std::unique_ptr<Model> load_model(const std::filesystem::path& path, Precision precision);
 
 }  // namespace layerboost

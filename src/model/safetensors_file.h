@@ -1,4 +1,4 @@
-// One safetensors file. Format: https://github.com/huggingface/safetensors#format
+// Reading safetensors files. Format: https://github.com/huggingface/safetensors#format
 #pragma once
 
 #include <cstddef>

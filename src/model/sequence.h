@@ -11,7 +11,8 @@
 
 namespace layerboost {
 
-/// Copying makes a fork: both read on from the same positions, sharing memory until they write.
+/// A sequence of tokens as far as it has been read. Copying makes a fork: both read on from the same positions, sharing
+/// memory until they write.
 class Sequence {
  public:
   /// Requires: `mixers` [L] and `pools` outlive this.

@@ -11,8 +11,8 @@ struct ModelWithMixers {
   const MixerList& mixers;
 };
 
-/// What is being evaluated. Not thread-safe: one per thread of control. Requires: it outlives the sequences made with
-/// it.
+/// A model that is run, with its mixers, a runner and the memory for caches. Not thread-safe: one per thread of
+/// control. Requires: it outlives the sequences made with it.
 struct Subject {
   /// Requires: `its_model` and `its_mixers` [L] outlive this.
   Subject(const Model& its_model, const MixerList& its_mixers)

@@ -30,7 +30,7 @@ std::string bias_name(int layer, LayerPart part);
 /// "model.layers.3.REST".
 std::string layer_tensor_name(std::string_view layer, std::string_view rest);
 std::string layer_tensor_name(int layer, std::string_view rest);
-/// What the names of all that an attention has begin with.
+/// The beginning of the names of all tensors of a layer's attention.
 std::string attention_prefix(int layer);
 
 /// The shape of a weight matrix, [out, in].

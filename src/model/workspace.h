@@ -15,7 +15,7 @@ namespace layerboost {
 /// The inputs of a layer's products: what an observer is shown.
 enum class Site { qkv, o, gate_up, down, head };
 
-/// One per thread of control that runs steps.
+/// The memory that steps compute in; each thread of control that runs some has its own.
 struct Workspace {
   explicit Workspace(RopeTable table) : rope(std::move(table)) {}
 

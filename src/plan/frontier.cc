@@ -24,7 +24,7 @@ FrontierPoint make_point(const Planner& planner, std::vector<MixerSpec> specs, c
   return point;
 }
 
-/// A share of memory that the command line can take without losing the point to rounding.
+/// A share of memory with four digits after the point, which is what people are shown, that leaves the point its room.
 double rounded_up(double fraction) { return std::min(1.0, std::ceil(fraction * 1e4) / 1e4); }
 
 }  // namespace
@@ -68,7 +68,7 @@ PlanChoice knee(const Planner& planner, const std::vector<PlanChoice>& curve) {
 }
 
 Json frontier_json(const std::vector<FrontierPoint>& points, const Planner& planner,
-                   const std::vector<MixerSpec>& chosen, const std::string& command, const CostModel* cost,
+                   const std::vector<MixerSpec>& chosen, const PointCommand& command, const CostModel* cost,
                    const SpeedTarget& speed) {
   std::vector<FrontierPoint> all = points;
   if (std::none_of(all.begin(), all.end(), [&](const FrontierPoint& p) { return p.specs == chosen; })) {
@@ -86,7 +86,7 @@ Json frontier_json(const std::vector<FrontierPoint>& points, const Planner& plan
     item["kv_bytes_per_token"] = rounded(point.kv_bytes_per_token, 5);
     if (point.speedup) item["speedup"] = rounded(*point.speedup, 4);
     item["chosen"] = point.specs == chosen;
-    item["command"] = fmt::format("{} --kv {:.4f}", command, rounded_up(point.kv_fraction));
+    if (command) item["command"] = command(rounded_up(point.kv_fraction));
     json["points"].push_back(std::move(item));
   }
   return json;

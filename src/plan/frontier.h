@@ -1,6 +1,7 @@
 // The loss-cost curve of one model, for the report's slider, and its knee.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,12 +30,15 @@ std::vector<FrontierPoint> frontier(const Planner& planner, const Budget& budget
 /// nothing about the plans that one would use.
 PlanChoice knee(const Planner& planner, const std::vector<PlanChoice>& curve);
 
+/// Says how to ask for a plan that uses at most this share of the unchanged model's memory.
+using PointCommand = std::function<std::string(double kv)>;
+
 /// {"points": [{"layers": ["softmax", "window:64+4", ...], "loss", "kv_fraction", "kv_bytes_per_token", "speedup"?,
-/// "chosen", "command"}], "context", "batch"?}: what the report draws. `chosen`: the plan's mixers, added as a point
-/// when the curve lacks it. `command`: what makes a point's plan when " --kv FRACTION" is added. Throws Error for a
-/// chosen mixer without a score.
+/// "chosen", "command"?}], "context", "batch"?}: what the report draws. `chosen`: the plan's mixers, added as a point
+/// when the curve lacks it. `command`: how a point's plan is asked for, by a share with four digits after the point;
+/// empty: nobody says. Throws Error for a chosen mixer without a score.
 Json frontier_json(const std::vector<FrontierPoint>& points, const Planner& planner,
-                   const std::vector<MixerSpec>& chosen, const std::string& command, const CostModel* cost,
+                   const std::vector<MixerSpec>& chosen, const PointCommand& command, const CostModel* cost,
                    const SpeedTarget& speed);
 
 }  // namespace layerboost

@@ -1,6 +1,9 @@
 #include "plan/frontier.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <string>
 
 #include "artifact/analysis_for_tests.h"
 
@@ -43,7 +46,8 @@ TEST(Frontier, WritesWhatTheReportDraws) {
   std::vector<MixerSpec> chosen(12, softmax_spec);
   chosen[5] = none_spec;
   chosen[2] = window64;
-  const Json json = frontier_json(points, planner, chosen, "layerboost plan a.json", nullptr, {});
+  const auto with_share = [](double kv) { return fmt::format("a plan with {:.4f}", kv); };
+  const Json json = frontier_json(points, planner, chosen, with_share, nullptr, {});
   EXPECT_EQ(json["context"], 2048);
   int marked = 0;
   double before = 2;
@@ -55,17 +59,17 @@ TEST(Frontier, WritesWhatTheReportDraws) {
     EXPECT_EQ(point["layers"][2], "window:64+4");
   }
   EXPECT_EQ(marked, 1);
-  EXPECT_EQ(json["points"][0]["command"], "layerboost plan a.json --kv 1.0000");
+  EXPECT_EQ(json["points"][0]["command"], "a plan with 1.0000");
 }
 
 TEST(Frontier, CommandsMakeTheSamePlansAgain) {
   const Planner planner(random_analysis(30, 3), {}, 2048);
   const auto points = frontier(planner, {}, nullptr, {});
-  const Json json = frontier_json(points, planner, points.front().specs, "", nullptr, {});
+  const auto share = [](double kv) { return fmt::format("{:.4f}", kv); };
+  const Json json = frontier_json(points, planner, points.front().specs, share, nullptr, {});
   int same = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const std::string command = json["points"][i]["command"];
-    const double kv = std::stod(command.substr(command.find("--kv ") + 5));
+    const double kv = std::stod(json["points"][i]["command"].get<std::string>());
     same += planner.best({.kv = kv}).specs == points[i].specs ? 1 : 0;
   }
   EXPECT_GE(same, static_cast<int>(points.size()) - 3);  // a neighbour may fit into the rounding

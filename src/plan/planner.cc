@@ -175,11 +175,11 @@ Planner::Planner(const Analysis& analysis, LossRule rule, int context)
     losses_.push_back({0});
     for (const MixerSpec& choice : analysis.choices) {
       // A whole head is one that sees everything: more than a layer that has a window from the start.
-      if (choice == native[index(layer)] || (choice.full != 0 && native[index(layer)] != full_attention)) continue;
+      if (choice == native[index(layer)] || (choice.full != 0 && !sees_everything(native[index(layer)].kind))) continue;
       options_.back().push_back(choice);
       losses_.back().push_back(loss_of(scores.choices.at(choice), rule_, layer, choice));
     }
-    if (native[index(layer)] == full_attention) add_head_options(analysis, layer);
+    if (sees_everything(native[index(layer)].kind)) add_head_options(analysis, layer);
   }
 }
 
@@ -264,7 +264,7 @@ KnapsackProblem Planner::problem(const Budget& budget, const CostModel* cost) co
     auto& items = problem.layers.emplace_back();
     unchanged += cost_of(options.front());
     for (std::size_t i = 0; i < (budget.keep.contains(l) ? 1 : options.size()); ++i) {
-      const int group = i == 0 ? group_kept : options[i] == no_mixer ? group_none : not_counted;
+      const int group = i == 0 ? group_kept : removes_attention(options[i].kind) ? group_none : not_counted;
       items.push_back({losses_[index(l)][i], cost_of(options[i]), group});
     }
   }

@@ -20,13 +20,8 @@ Json mixer_kinds() {
   Json kinds = Json::object();
   for (const MixerDescriptor* kind : mixer_descriptors()) {
     const PageLook& look = kind->page;
-    kinds[kind->name] = {{"letter", look.letter},
-                         {"name", look.name},
-                         {"does", look.does},
-                         {"style", look.style},
-                         {"keeps", look.keeps},
-                         {"state", look.state},
-                         {"window", has_window(kind->kind)}};
+    kinds[kind->name] = {{"letter", look.letter}, {"name", look.name},   {"does", look.does},
+                         {"style", look.style},   {"keeps", look.keeps}, {"window", has_window(kind->kind)}};
   }
   return kinds;
 }

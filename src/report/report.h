@@ -1,4 +1,7 @@
-// The report: one self-contained HTML page about one run of `layerboost boost`, or about a ladder.
+// The report: one self-contained HTML page about one run of `layerboost boost`, or about a ladder. It is made of the
+// JSON files that these commands leave in their directory (report_data.h) and of the page's parts in web/, whose
+// scripts draw it in the browser. No model is opened and nothing is measured here, so that a page can be written again
+// from its directory alone.
 #pragma once
 
 #include <span>

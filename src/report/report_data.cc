@@ -16,6 +16,7 @@
 #include "artifact/plan.h"
 #include "base/error.h"
 #include "layerboost/version.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 namespace {
@@ -82,19 +83,39 @@ void drop_differences(Json& json) {
   }
 }
 
-void add_analysis(Json& data, const fs::path& path, const std::string& model, const std::string& whose) {
-  if (!fs::exists(path)) return;
-  check_model(read_analysis(path).model.hash, model, path, whose);
+/// Returns the model's shape, as far as the analysis has it; nothing where there is no analysis.
+std::optional<Config> add_analysis(Json& data, const fs::path& path, const std::string& model,
+                                   const std::string& whose) {
+  if (!fs::exists(path)) return {};
+  const AnalysisModel analysed = read_analysis(path).model;
+  check_model(analysed.hash, model, path, whose);
   data["analysis"] = read_json(path);
   drop_differences(data["analysis"]);
+  return analysed.config;
 }
 
-void add_plan(Json& data, const fs::path& path, const std::string& model) {
+/// What a layer keeps of a text beside keys and values: {"from", "bytes"}, so many bytes from so many tokens on; null
+/// where it keeps nothing else.
+Json kept_beside_tokens(const Config& config, const MixerSpec& spec) {
+  const auto bytes = descriptor_of(spec.kind).cost.state_bytes;
+  int before = 0, from = 3 * largest_spec_number;  // more than the widest window
+  if (bytes(config, spec, from) == 0) return {};
+  while (from - before > 1) {
+    const int middle = before + (from - before) / 2;
+    (bytes(config, spec, middle) == 0 ? before : from) = middle;
+  }
+  return {{"from", from}, {"bytes", bytes(config, spec, from)}};
+}
+
+void add_plan(Json& data, const fs::path& path, const std::string& model, const std::optional<Config>& config) {
   if (!fs::exists(path)) return;
   const Plan plan = read_plan(path);
   check_model(plan.model_hash, model, path);
   data["plan"] = read_json(path);
   data["plan_hash"] = plan.hash();
+  if (!config) return;
+  data["beside_tokens"] = Json::array();
+  for (const MixerSpec& spec : plan.specs()) data["beside_tokens"].push_back(kept_beside_tokens(*config, spec));
 }
 
 void add_curve(Json& data, const fs::path& path) {
@@ -241,8 +262,8 @@ Json collect_report(const fs::path& dir, const fs::path& ladder) {
   data["boost"] = read_boost(boost);
   const std::string model = model_hash(data["boost"], boost);
   if (!ladder.empty() || has_ladder) add_ladder(data, ladder.empty() ? dir : ladder, model);
-  add_analysis(data, dir / boost_name::analysis, model, "boost.json");
-  add_plan(data, dir / boost_name::plan, model);
+  const std::optional<Config> config = add_analysis(data, dir / boost_name::analysis, model, "boost.json");
+  add_plan(data, dir / boost_name::plan, model, config);
   add_curve(data, dir / boost_name::curve);
   if (Json healing = collect_healing(dir, get_or<std::string>(data, "plan_hash", "", "plan")); !healing.is_null())
     data["healing"] = std::move(healing);

@@ -211,6 +211,21 @@ TEST_F(Report, HoldsTheData) {
   EXPECT_THAT(html, HasSubstr("<title>SmolLM2-135M-Instruct, boosted</title>"));
 }
 
+TEST_F(Report, SaysWhatLayersKeepBesideTokens) {
+  keep_only(dir_, {"boost.json", "plan.json", "analysis.json"});
+  edit("plan.json", [](Json& json) {
+    json["layers"][3] = {{"layer", 3}, {"mixer", "hybrid"}, {"window", 64}, {"sinks", 4}};
+    json["layers"][4] = {{"layer", 4}, {"mixer", "dual_state"}};
+  });
+  const Json kept = collect_report(dir_)["beside_tokens"];
+  ASSERT_EQ(kept.size(), 30U);
+  EXPECT_EQ(kept[2], Json());
+  EXPECT_EQ(kept[3], (Json{{"from", 69}, {"bytes", 4 * 9 * 64 * 65}}));
+  EXPECT_EQ(kept[4], (Json{{"from", 1}, {"bytes", 4 * 2 * 3 * 64 * 64}}));
+  fs::remove(dir_ / "analysis.json");
+  EXPECT_FALSE(collect_report(dir_).contains("beside_tokens"));
+}
+
 TEST_F(Report, LeavesOutTheDifferences) {
   edit("analysis.json", [](Json& json) {
     json["layers"][0]["choices"]["none"]["kl"]["differences"] = {0.1, 0.2};
