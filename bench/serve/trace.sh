@@ -73,7 +73,9 @@ start() {
   done
 }
 
+# stop [FILE]: ends it; what it counted goes into FILE.
 stop() {
+  [ $# -eq 0 ] || curl -s "$url/metrics" >"$1" || true
   kill $server
   wait $server || true
   server=
@@ -129,7 +131,7 @@ for load in ${loads//,/ }; do
     [ ! -s "$file" ] || continue
     start "$name"
     replay "$rate" "$file"
-    stop
+    stop "${file%.json}.metrics"
   done
 done
 "$([ -x "$python" ] && echo "$python" || echo python3)" "$root/bench/serve/trace_table.py" --out "$out/trace.svg" "$out"/[0-9]*.json

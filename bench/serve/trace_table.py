@@ -23,17 +23,28 @@ def in_place(path):
     return float(load), server
 
 
+def counted(load, server, folder):
+    """Folds and pre-emptions, as the server counted them; empty where it doesn't."""
+    path = os.path.join(folder, f"{load:g}.{server}.metrics")
+    if not os.path.exists(path):
+        return "", ""
+    with open(path) as file:
+        values = dict(line.rsplit(" ", 1) for line in file.read().splitlines() if line.startswith("layerboost_"))
+    return [f"{float(values[name]):.0f}" if name in values else "" for name in ("layerboost_folds_total", "layerboost_preemptions_total")]
+
+
 def table(paths):
     rows = sorted((in_place(path) + (result_of(path),) for path in paths), key=lambda row: row[0])
-    print("| load | server | req/s | done | failed | met | TTFT, s | TPOT, ms | ms/token | level | perplexity |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print("| load | server | req/s | done | met | TTFT, s | TPOT, ms | ms/token | level | perplexity | folds | gone |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for load, server, result in rows:
+        folds, preempted = counted(load, server, os.path.dirname(paths[0]))
         level = f"{result['mean_level']:.1f}" if "mean_level" in result else ""
         ratio = result.get("mean_perplexity_ratio")
         print(
-            f"| {load:g} | {server} | {result['request_rate']:.2f} | {result['completed']} | {result['failed']} | {100 * result['share_within_targets']:.0f} % "
+            f"| {load:g} | {server} | {result['request_rate']:.2f} | {result['completed']} of {result['completed'] + result['failed']} | {100 * result['share_within_targets']:.0f} % "
             f"| {result['mean_ttft_ms'] / 1000:.1f}, {result['p99_ttft_ms'] / 1000:.1f} | {result['mean_tpot_ms']:.0f}, {result['p99_tpot_ms']:.0f} "
-            f"| {result['mean_latency_per_token_ms']:.0f} | {level} | {'' if ratio is None else f'{ratio:.4f}'} |"
+            f"| {result['mean_latency_per_token_ms']:.0f} | {level} | {'' if ratio is None else f'{ratio:.4f}'} | {folds} | {preempted} |"
         )
 
 

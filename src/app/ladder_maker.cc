@@ -33,6 +33,7 @@
 namespace layerboost {
 namespace {
 
+/// From the one that keeps most to the one that keeps least.
 std::vector<MixerSpec> mixers_of(const std::vector<std::string>& words) {
   std::vector<MixerSpec> mixers;
   for (const std::string& word : words) {
@@ -45,11 +46,19 @@ std::vector<MixerSpec> mixers_of(const std::vector<std::string>& words) {
     check_rung(full_attention, mixer, "`to`", true);
     if (must_be_trained(mixer.kind) && words.size() > 1)
       fail("`to`: {} stands alone: layers that learn it go on to nothing else", word);
-    if (mixers.size() > 1 && !may_follow(mixers[mixers.size() - 2], mixer))
-      fail("`to`: {} doesn't come after {}: name them from the most to the least that they keep", word,
-           to_string(mixers[mixers.size() - 2]));
   }
   if (mixers.empty()) fail("`to` is empty: name what layers are changed to, such as window:128+4");
+  for (auto next = mixers.begin(); next != mixers.end(); ++next) {
+    const auto goes_before = [&](const MixerSpec& mixer) {
+      return std::all_of(next, mixers.end(),
+                         [&](const MixerSpec& other) { return &other == &mixer || may_follow(mixer, other); });
+    };
+    const auto most = std::find_if(next, mixers.end(), goes_before);
+    if (most == mixers.end())
+      fail("`to`: of {}, none can be changed to all others: a layer never gets back what it gave up",
+           fmt::join(words, ","));
+    std::iter_swap(next, most);
+  }
   return mixers;
 }
 
@@ -187,7 +196,9 @@ class LadderMaker {
   static std::string content_of(const std::string& file) { return file.empty() ? "self" : read_text(file).hash; }
 
   [[nodiscard]] Json what_chooses() const {
-    Json json = {{"to", options_.to},
+    std::vector<std::string> to;
+    for (const MixerSpec& mixer : search_.to) to.push_back(to_string(mixer));
+    Json json = {{"to", to},
                  {"rungs", search_.rungs},
                  {"keep", options_.keep},
                  {"retrieval_weight", options_.retrieval_weight},

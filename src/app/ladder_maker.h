@@ -17,7 +17,7 @@ struct LadderOptions {
   std::string plan;    // level 0; empty: the directory's own, or the unchanged model
   std::string output;  // the directory
   // The rungs.
-  std::vector<std::string> to = {"window:128+4"};  // from the most to the least that they keep
+  std::vector<std::string> to = {"window:128+4"};  // in any order
   std::optional<int> rungs;                        // none: three quarters of what is possible
   std::vector<int> keep;                           // layers that don't change
   double retrieval_weight = 1;                     // as PlanOptions

@@ -1,5 +1,6 @@
 #include "app/serving.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <system_error>
@@ -10,6 +11,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "server/server.h"
 
 namespace layerboost {
@@ -69,6 +71,15 @@ ServedLevels limit_levels(Served& served, const LevelOptions& wanted, const std:
   levels.limited = follows_load(options) || asked;
   if (levels.limited) served.plans.resize(static_cast<std::size_t>(options.cap) + 1);
   return levels;
+}
+
+std::string measured_otherwise(const Served& served, const ComputeOptions& compute) {
+  LB_CHECK(served.ladder);
+  const auto measured = get_or<std::string>(served.ladder->measured_on, "precision", "", "measured_on");
+  const std::string own =
+      fmt::format("{}{}", name_of(compute.precision), compute.kv == KvType::int8 ? " with caches in int8" : "");
+  if (measured.empty() || measured == own) return {};
+  return fmt::format("what levels lose was measured in {}, and they are served in {}", measured, own);
 }
 
 LevelTable level_table(const Served& served, const LevelOptions& options) {

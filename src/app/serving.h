@@ -53,6 +53,10 @@ struct ServedLevels {
 /// Requires: `served` has a ladder.
 ServedLevels limit_levels(Served& served, const LevelOptions& wanted, const std::optional<QualityLimits>& asked);
 
+/// A sentence where what the ladder says of its levels was measured in another precision, or with other caches, than
+/// they are served with; else empty. Requires: `served` has a ladder.
+std::string measured_otherwise(const Served& served, const ComputeOptions& compute);
+
 /// What the server tells of the levels, one entry for each plan of `served`. `options`: the engine's. Requires:
 /// `served` has a ladder.
 LevelTable level_table(const Served& served, const LevelOptions& options);

@@ -37,7 +37,7 @@ void run_ladder(LadderFlags& options) {
 
 void add_choosing_options(CLI::App& command, LadderOptions& options) {
   command
-      .add_option("--to", options.to, "What layers are changed to, from the most to the least that they keep: MIXER,..")
+      .add_option("--to", options.to, "What layers are changed to; of several, first to those that keep most: MIXER,..")
       ->delimiter(',')
       ->type_name("MIXER,..")
       ->capture_default_str();

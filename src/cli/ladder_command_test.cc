@@ -50,8 +50,9 @@ class LadderCommand : public test::LadderFolder {
 };
 
 TEST_F(LadderCommand, MakesALadderThatRunsAtAnyLevel) {
-  const ProgramResult made = ladder({"--to", "window:16+2,window:4+2", "--rungs", "4"});
+  const ProgramResult made = ladder({"--to", "window:4+2,window:16+2", "--rungs", "4"});
   ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(ladder({"--to", "window:16+2,window:4+2", "--rungs", "4"}).err, HasSubstr("has its 4 rungs already"));
   EXPECT_THAT(made.err, AllOf(HasSubstr("estimated from gradients"), HasSubstr("rung 4 of 4: layer "),
                               HasSubstr("level 4 of 4: perplexity")));
   const Ladder ladder_made = read_ladder(file());
@@ -284,8 +285,9 @@ TEST_F(LadderCommand, RungsWrittenByHandStayWhateverIsAskedFor) {
 
 TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {
   expect_refused({"--to", "linear"}, "--to: unknown mixer \"linear\"");
-  expect_refused({"--to", "window:8+2,window:16+2"}, "name them from the most to the least");
-  expect_refused({"--to", "window:8+2,window:8+2"}, "--to: window:8+2 doesn't come after");
+  expect_refused({"--to", "window:8+4,window:16+2"},
+                 "--to: of window:8+4,window:16+2, none can be changed to all others");
+  expect_refused({"--to", "window:8+2,window:8+2"}, "--to: of window:8+2,window:8+2, none can be changed");
   expect_refused({"--to", "map"}, "--to: map has parameters that are learnt for each layer");
   expect_refused({"--to", "dual_state:x"}, "--to: dual_state:x can't take over what another mixer kept");
   expect_refused({"--to", "window:16+2,dual_state"}, "--to: dual_state stands alone");

@@ -120,6 +120,8 @@ void run_serve(ServeFlags options) {
     options.engine.levels = levels.options;
     options.server.levels = level_table(served, levels.options);
     say_levels(*served.ladder, levels, static_cast<int>(std::ssize(served.plans)) - 1);
+    const std::string otherwise = measured_otherwise(served, options.common);
+    if (!otherwise.empty() && (levels.limited || levels.options.level > 0)) note("warning: {}", otherwise);
   }
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;

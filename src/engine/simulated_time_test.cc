@@ -1,6 +1,10 @@
 // Scheduling under time and load, without waiting: a clock that is set, and steps that take what is said.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
 
 namespace layerboost {
@@ -141,6 +145,54 @@ TEST(SimulatedTime, WhatDecodingTakesIsSeenBesidePrompts) {
   while (results.back().tokens.empty() && engine.stats().level == 0) ASSERT_TRUE(engine.step());
   EXPECT_EQ(engine.stats().level, 1);
   EXPECT_EQ(engine.stats().level_changes[static_cast<std::size_t>(LevelCause::between_tokens)], 1);
+}
+
+TEST(SimulatedTime, InBurstsNobodyStarvesAndNothingFlaps) {
+  const auto model = text_model();
+  MixerSet mixers(*model);
+  SetClock clock;
+  EngineOptions options = two_levels(clock);
+  options.max_sequences = 8;
+  options.levels.cap = 2;
+  options.levels.cost = {1, 0.8, 0.6};
+  options.levels.first_token = 20;
+  options.levels.between_tokens = 0.5;
+  const std::vector plans = {&mixers.list(native_specs(model->config)),
+                             &mixers.list(specs({"window:16+3", "softmax", "softmax", "softmax"})),
+                             &mixers.list(specs({"window:16+3", "softmax", "window:16+3", "softmax"}))};
+  options.memory = sequence_bytes(*plans[0], 900);
+  Engine engine(*model, plans, options,
+                std::make_unique<TimedRunner>(clock, model->config.vocab, Speed{0.05, 0.002, 0.02}));
+  // Twenty at once each half minute, every third of which keeps level 0, and one now and then.
+  std::vector<Collected> results(66);
+  std::vector<double> due, changed;
+  for (std::size_t i = 0; i < results.size(); ++i)
+    due.push_back(i % 22 < 20 ? 30.0 * static_cast<double>(i / 22) : 30.0 * static_cast<double>(i / 22) + 10);
+  std::ranges::sort(due);
+  std::size_t sent = 0;
+  int level = 0;
+  while (sent < due.size() || engine.stats().running + engine.stats().waiting > 0 || engine.stats().level > 0) {
+    ASSERT_LT(clock.seconds(), 1000);
+    for (; sent < due.size() && due[sent] <= clock.seconds(); ++sent) {
+      GenerationRequest request =
+          request_for_tests(30 + 40 * static_cast<int>(sent % 9), 20 + 15 * static_cast<int>(sent % 5), sent);
+      if (sent % 3 == 0) request.plan = 0;
+      engine.submit(request, results[sent].sink());
+    }
+    if (!engine.step()) clock.advance(0.1);
+    ASSERT_LE(engine.stats().level, options.levels.cap);
+    if (engine.stats().level != std::exchange(level, engine.stats().level)) changed.push_back(clock.seconds());
+    EXPECT_LE(
+        std::ranges::count_if(changed, [&](double when) { return clock.seconds() - when < options.levels.cooldown; }),
+        2);
+  }
+  EXPECT_GT(changed.size(), 2U);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    EXPECT_EQ(results[i].last.finish, FinishReason::length) << i;
+    if (i % 3 == 0) {
+      EXPECT_EQ(results[i].last.plan, 0) << i;
+    }
+  }
 }
 
 }  // namespace

@@ -92,10 +92,10 @@ std::string replay_table_header(const LatencyTargets& targets, bool levels) {
   constexpr const char* columns = "{:>6} {:>6} {:>6} {:>5} {:>7} {:>7} {:>8}{}{}{}";
   return fmt::format(columns, "rate", "drop", "done", "fail", "sent", "done", "output",
                      statistics_titles({"TTFT ms", "TPOT ms", "ITL ms", "E2EL/token ms"}),
-                     targets.any() ? " |  within" : "", levels ? " |  mean" : "") +
+                     targets.any() ? " |  within" : "", levels ? " |  mean perplex." : "") +
          "\n" +
          fmt::format(columns, "×", "", "", "", "req/s", "req/s", "tok/s", statistics_headings(4),
-                     targets.any() ? " | targets" : "", levels ? " | level" : "");
+                     targets.any() ? " | targets" : "", levels ? " | level        ×" : "");
 }
 
 std::string replay_table_line(const Json& report) {
@@ -103,7 +103,12 @@ std::string replay_table_line(const Json& report) {
   const std::string sent = report["request_rate"].is_string() ? "-" : fmt::format("{:.2f}", number("request_rate"));
   const std::string within =
       report.contains("share_within_targets") ? fmt::format(" | {:>5.1f} %", number("share_within_targets") * 100) : "";
-  const std::string level = report.contains("mean_level") ? fmt::format(" | {:>5.1f}", number("mean_level")) : "";
+  std::string level;
+  if (report.contains("mean_level")) {
+    const Json& ratio = report["mean_perplexity_ratio"];
+    level = fmt::format(" | {:>5.1f} {:>8}", number("mean_level"),
+                        ratio.is_null() ? "-" : fmt::format("{:.4f}", ratio.get<double>()));
+  }
   return fmt::format("{:>6g} {:>6} {:>6} {:>5} {:>7} {:>7.2f} {:>8.1f}{}{}{}", number("trace_rate"),
                      report["dropped"].get<int>(), report["completed"].get<int>(), report["failed"].get<int>(), sent,
                      number("request_throughput"), number("output_throughput"),

@@ -1,5 +1,6 @@
 #include "net/replay_report.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace layerboost {
@@ -110,7 +111,7 @@ TEST(ReplayReport, LevelsAreCountedWhereTheServerTellsThem) {
   EXPECT_EQ(report["requests"][1]["first_level"], 3);
   EXPECT_FALSE(report["requests"][3].contains("level"));
   EXPECT_NE(replay_table_header({}, true).find("level"), std::string::npos);
-  EXPECT_TRUE(replay_table_line(report).ends_with(" |   2.0"));
+  EXPECT_TRUE(replay_table_line(report).ends_with(" |   2.0        -"));
 
   const std::vector<double> ratios = {1, 1.1, 1.2, 1.3};
   double tokens = 0, sum = 0;
@@ -120,6 +121,7 @@ TEST(ReplayReport, LevelsAreCountedWhereTheServerTellsThem) {
   }
   const Json known = replay_report(replay.result, replay.replay, {.context = 100}, {}, ratios);
   EXPECT_DOUBLE_EQ(known["mean_perplexity_ratio"], sum / tokens);
+  EXPECT_TRUE(replay_table_line(known).ends_with(fmt::format(" |   2.0 {:>8.4f}", sum / tokens)));
 }
 
 }  // namespace
