@@ -3,45 +3,33 @@
 #include <gtest/gtest.h>
 
 #include "mixer/mixers.h"
+#include "model/tiny_models_for_tests.h"
 
 namespace layerboost {
 namespace {
 
-Config shape_to_count() {
-  Config config;
-  config.layers = 3;
-  config.hidden = 8;
-  config.heads = 4;
-  config.kv_heads = 2;
-  config.head_size = 2;
-  config.ffn = 10;
-  config.vocab = 100;
-  config.windows = {0, 0, 0};
-  config.tied_embeddings = true;
-  return config;
-}
-
 TEST(ModelFacts, ParametersAreCounted) {
-  Config config = shape_to_count();
+  Config config = test::small_config();  // L 4, D 48, H 6, G 2, d 8, F 64, V 96
+  config.tied_embeddings = true;
   ParameterCounts counts = count_parameters(config);
-  EXPECT_EQ(counts.attention, 3 * (2 * 8 * 8 + 2 * 8 * 4));  // Wq, Wo; Wk, Wv
-  EXPECT_EQ(counts.mlps, 3 * 3 * 8 * 10);
-  EXPECT_EQ(counts.embeddings, 100 * 8);
+  EXPECT_EQ(counts.attention, 4 * (2 * 48 * 48 + 2 * 48 * 16));  // Wq, Wo; Wk, Wv
+  EXPECT_EQ(counts.mlps, 4 * 3 * 48 * 64);
+  EXPECT_EQ(counts.embeddings, 96 * 48);
   EXPECT_EQ(counts.all(), counts.attention + counts.mlps + counts.embeddings);
   config.tied_embeddings = false;
-  config.attention = {AttentionParts::all, AttentionParts::norm, AttentionParts::none};
+  config.attention = {AttentionParts::all, AttentionParts::norm, AttentionParts::none, AttentionParts::none};
   counts = count_parameters(config);
-  EXPECT_EQ(counts.attention, 2 * 8 * 8 + 2 * 8 * 4);
-  EXPECT_EQ(counts.embeddings, 2 * 100 * 8);
+  EXPECT_EQ(counts.attention, 2 * 48 * 48 + 2 * 48 * 16);
+  EXPECT_EQ(counts.embeddings, 2 * 96 * 48);
 }
 
 TEST(ModelFacts, AnExportedModelIsComparedWithAllOfIt) {
-  Config config = shape_to_count();
-  config.attention = {AttentionParts::all, AttentionParts::all, AttentionParts::none};
+  Config config = test::small_config();
+  config.attention = {AttentionParts::all, AttentionParts::all, AttentionParts::all, AttentionParts::none};
   constexpr int length = 50;
-  const double layer = 2.0 * 2 * 2 * 2 * length;  // keys and values; G; d; bytes
-  EXPECT_EQ(cache_bytes(config, native_specs(config), length), 2 * layer);
-  EXPECT_EQ(cache_bytes(config, unchanged_specs(config), length), 3 * layer);
+  const double layer = 2.0 * 2 * 8 * 2 * length;  // keys and values; G; d; bytes
+  EXPECT_EQ(cache_bytes(config, native_specs(config), length), 3 * layer);
+  EXPECT_EQ(cache_bytes(config, unchanged_specs(config), length), 4 * layer);
 }
 
 }  // namespace

@@ -144,29 +144,7 @@ TEST_F(Killed, LadderThatIsTrained) {
 
 TEST_F(Killed, Heal) {
   const std::string plan = folder_.plan({full_attention, {MixerKind::window, 8, 2}, full_attention}).string();
-  expect_same({"heal",
-               path("model.gguf"),
-               "--plan",
-               plan,
-               "--text",
-               text_,
-               "--tokens",
-               "512",
-               "--length",
-               "64",
-               "--batch",
-               "128",
-               "--rank",
-               "2",
-               "--valid-sequences",
-               "1",
-               "--questions",
-               "0",
-               "--threads",
-               "1",
-               "-o",
-               path("out")},
-              5);
+  expect_same(heal_command(plan, "out", "512"), 5);
 }
 
 TEST_F(Killed, Boost) {

@@ -174,28 +174,7 @@ TEST_F(LadderCommand, StartsFromAPlan) {
 
 TEST_F(LadderCommand, StartsFromAHealedModel) {
   const std::string plan = folder_.plan({full_attention, {MixerKind::window, 8, 2}, full_attention}).string();
-  const ProgramResult healed = run_and_read({"heal",
-                                             path("model.gguf"),
-                                             "--plan",
-                                             plan,
-                                             "-o",
-                                             path("healed"),
-                                             "--text",
-                                             text_,
-                                             "--tokens",
-                                             "256",
-                                             "--length",
-                                             "64",
-                                             "--batch",
-                                             "128",
-                                             "--rank",
-                                             "2",
-                                             "--valid-sequences",
-                                             "1",
-                                             "--questions",
-                                             "0",
-                                             "--threads",
-                                             "1"});
+  const ProgramResult healed = run_and_read(heal_command(plan, "healed", "256"));
   ASSERT_EQ(healed.code, 0) << healed.err;
   const ProgramResult made = ladder({"--to", "window:4+2", "--rungs", "3", "--no-bench"}, "healed");
   ASSERT_EQ(made.code, 0) << made.err;

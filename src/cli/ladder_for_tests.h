@@ -36,6 +36,33 @@ class LadderFolder : public testing::Test {
     return command;
   }
 
+  /// The words of a short run that heals a plan into a folder.
+  [[nodiscard]] std::vector<std::string> heal_command(const std::string& plan, const char* output,
+                                                      const char* tokens) const {
+    return {"heal",
+            path("model.gguf"),
+            "--plan",
+            plan,
+            "-o",
+            path(output),
+            "--text",
+            text_,
+            "--tokens",
+            tokens,
+            "--length",
+            "64",
+            "--batch",
+            "128",
+            "--rank",
+            "2",
+            "--valid-sequences",
+            "1",
+            "--questions",
+            "0",
+            "--threads",
+            "1"};
+  }
+
   HealFolder folder_;
   std::string text_, other_;
 };

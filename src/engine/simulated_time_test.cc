@@ -56,17 +56,42 @@ class TimedRunner final : public StepRunner {
   StepTimes times_;
 };
 
-TEST(SimulatedTime, WaitsAreWhatTheClockSays) {
-  const auto model = text_model();
-  MixerSet mixers(*model);
-  SetClock clock;
+class SimulatedTime : public testing::Test {
+ protected:
+  /// Of an engine that follows the load, with two places.
+  [[nodiscard]] EngineOptions two_levels() const {
+    EngineOptions options;
+    options.memory = std::size_t{64} << 20;
+    options.max_sequences = 2;
+    options.step_tokens = 100;
+    options.clock = &clock_;
+    options.levels.mode = LevelMode::automatic;
+    options.levels.cap = 1;
+    return options;
+  }
+
+  /// `levels`: so many of the plans.
+  Engine make_engine(const EngineOptions& options, std::size_t levels, Speed speed = {}) {
+    return Engine(*model_, {plans_.begin(), plans_.begin() + static_cast<std::ptrdiff_t>(levels)}, options,
+                  std::make_unique<TimedRunner>(clock_, model_->config.vocab, speed));
+  }
+
+  const std::unique_ptr<Model> model_ = text_model();
+  MixerSet mixers_{*model_};
+  const std::vector<const MixerList*> plans_ = {
+      &mixers_.list(native_specs(model_->config)),
+      &mixers_.list(specs({"window:16+3", "softmax", "softmax", "softmax"})),
+      &mixers_.list(specs({"window:16+3", "softmax", "window:16+3", "softmax"}))};
+  SetClock clock_;
+};
+
+TEST_F(SimulatedTime, WaitsAreWhatTheClockSays) {
   EngineOptions options;
   options.memory = std::size_t{64} << 20;
   options.max_sequences = 2;
   options.step_tokens = 100;
-  options.clock = &clock;
-  Engine engine(*model, std::vector{&mixers.list(native_specs(model->config))}, options,
-                std::make_unique<TimedRunner>(clock, model->config.vocab));
+  options.clock = &clock_;
+  Engine engine = make_engine(options, 1);
   std::vector<Collected> results(3);
   for (std::uint64_t i = 0; i < 3; ++i) engine.submit(request_for_tests(50, 3, i), results[i].sink());
   while (engine.step()) {
@@ -78,27 +103,10 @@ TEST(SimulatedTime, WaitsAreWhatTheClockSays) {
   EXPECT_DOUBLE_EQ(results[2].last.waited, 3 + 1.04);
 }
 
-/// Of an engine that follows the load, with two places.
-EngineOptions two_levels(const Clock& clock) {
-  EngineOptions options;
-  options.memory = std::size_t{64} << 20;
-  options.max_sequences = 2;
-  options.step_tokens = 100;
-  options.clock = &clock;
-  options.levels.mode = LevelMode::automatic;
-  options.levels.cap = 1;
-  return options;
-}
-
-TEST(SimulatedTime, AFirstTokenIsNoNextOne) {
-  const auto model = text_model();
-  MixerSet mixers(*model);
-  SetClock clock;
-  EngineOptions options = two_levels(clock);
+TEST_F(SimulatedTime, AFirstTokenIsNoNextOne) {
+  EngineOptions options = two_levels();
   options.levels.between_tokens = 1.5;
-  const std::vector plans = {&mixers.list(native_specs(model->config)),
-                             &mixers.list(specs({"window:16+3", "softmax", "softmax", "softmax"}))};
-  Engine engine(*model, plans, options, std::make_unique<TimedRunner>(clock, model->config.vocab));
+  Engine engine = make_engine(options, 2);
   for (std::uint64_t i = 0; i < 4; ++i) {  // one after another: steps of 2 s that read, of 1 s that write
     Collected result;
     engine.submit(request_for_tests(99, 10, i), result.sink());
@@ -107,16 +115,11 @@ TEST(SimulatedTime, AFirstTokenIsNoNextOne) {
   }
 }
 
-TEST(SimulatedTime, TokensThatKeepComingLateRaiseTheLevel) {
-  const auto model = text_model();
-  MixerSet mixers(*model);
-  SetClock clock;
-  EngineOptions options = two_levels(clock);
+TEST_F(SimulatedTime, TokensThatKeepComingLateRaiseTheLevel) {
+  EngineOptions options = two_levels();
   options.levels.cost = {1, 0.5};
   options.levels.between_tokens = 0.9;
-  const std::vector plans = {&mixers.list(native_specs(model->config)),
-                             &mixers.list(specs({"window:16+3", "softmax", "softmax", "softmax"}))};
-  Engine engine(*model, plans, options, std::make_unique<TimedRunner>(clock, model->config.vocab));
+  Engine engine = make_engine(options, 2);
   Collected few, many;
   engine.submit(request_for_tests(99, 10, 7), few.sink());
   while (engine.step()) EXPECT_EQ(engine.stats().level, 0) << "ten tokens of 1 s";
@@ -126,19 +129,13 @@ TEST(SimulatedTime, TokensThatKeepComingLateRaiseTheLevel) {
   EXPECT_GT(engine.stats().level_changes[static_cast<std::size_t>(LevelCause::between_tokens)], 0);
 }
 
-TEST(SimulatedTime, WhatDecodingTakesIsSeenBesidePrompts) {
+TEST_F(SimulatedTime, WhatDecodingTakesIsSeenBesidePrompts) {
   // Three sequences write while prompts are read: 0.3 of 0.494 s are theirs, in each of all steps but the first.
-  const auto model = text_model();
-  MixerSet mixers(*model);
-  SetClock clock;
-  EngineOptions options = two_levels(clock);
+  EngineOptions options = two_levels();
   options.max_sequences = 4;
   options.levels.cost = {1, 0.5};
   options.levels.between_tokens = 0.35;
-  const std::vector plans = {&mixers.list(native_specs(model->config)),
-                             &mixers.list(specs({"window:16+3", "softmax", "softmax", "softmax"}))};
-  Engine engine(*model, plans, options,
-                std::make_unique<TimedRunner>(clock, model->config.vocab, Speed{0, 0.002, 0.1}));
+  Engine engine = make_engine(options, 2, {0, 0.002, 0.1});
   std::vector<Collected> results(13);
   for (std::uint64_t i = 0; i < 3; ++i) engine.submit(request_for_tests(20, 60, i), results[i].sink());
   for (std::uint64_t i = 3; i < results.size(); ++i) engine.submit(request_for_tests(480, 1, i), results[i].sink());
@@ -147,22 +144,15 @@ TEST(SimulatedTime, WhatDecodingTakesIsSeenBesidePrompts) {
   EXPECT_EQ(engine.stats().level_changes[static_cast<std::size_t>(LevelCause::between_tokens)], 1);
 }
 
-TEST(SimulatedTime, InBurstsNobodyStarvesAndNothingFlaps) {
-  const auto model = text_model();
-  MixerSet mixers(*model);
-  SetClock clock;
-  EngineOptions options = two_levels(clock);
+TEST_F(SimulatedTime, InBurstsNobodyStarvesAndNothingFlaps) {
+  EngineOptions options = two_levels();
   options.max_sequences = 8;
   options.levels.cap = 2;
   options.levels.cost = {1, 0.8, 0.6};
   options.levels.first_token = 20;
   options.levels.between_tokens = 0.5;
-  const std::vector plans = {&mixers.list(native_specs(model->config)),
-                             &mixers.list(specs({"window:16+3", "softmax", "softmax", "softmax"})),
-                             &mixers.list(specs({"window:16+3", "softmax", "window:16+3", "softmax"}))};
-  options.memory = sequence_bytes(*plans[0], 900);
-  Engine engine(*model, plans, options,
-                std::make_unique<TimedRunner>(clock, model->config.vocab, Speed{0.05, 0.002, 0.02}));
+  options.memory = sequence_bytes(*plans_[0], 900);
+  Engine engine = make_engine(options, 3, {0.05, 0.002, 0.02});
   // Twenty at once each half minute, every third of which keeps level 0, and one now and then.
   std::vector<Collected> results(66);
   std::vector<double> due, changed;
@@ -172,18 +162,18 @@ TEST(SimulatedTime, InBurstsNobodyStarvesAndNothingFlaps) {
   std::size_t sent = 0;
   int level = 0;
   while (sent < due.size() || engine.stats().running + engine.stats().waiting > 0 || engine.stats().level > 0) {
-    ASSERT_LT(clock.seconds(), 1000);
-    for (; sent < due.size() && due[sent] <= clock.seconds(); ++sent) {
+    ASSERT_LT(clock_.seconds(), 1000);
+    for (; sent < due.size() && due[sent] <= clock_.seconds(); ++sent) {
       GenerationRequest request =
           request_for_tests(30 + 40 * static_cast<int>(sent % 9), 20 + 15 * static_cast<int>(sent % 5), sent);
       if (sent % 3 == 0) request.plan = 0;
       engine.submit(request, results[sent].sink());
     }
-    if (!engine.step()) clock.advance(0.1);
+    if (!engine.step()) clock_.advance(0.1);
     ASSERT_LE(engine.stats().level, options.levels.cap);
-    if (engine.stats().level != std::exchange(level, engine.stats().level)) changed.push_back(clock.seconds());
+    if (engine.stats().level != std::exchange(level, engine.stats().level)) changed.push_back(clock_.seconds());
     EXPECT_LE(
-        std::ranges::count_if(changed, [&](double when) { return clock.seconds() - when < options.levels.cooldown; }),
+        std::ranges::count_if(changed, [&](double when) { return clock_.seconds() - when < options.levels.cooldown; }),
         2);
   }
   EXPECT_GT(changed.size(), 2U);

@@ -51,7 +51,7 @@ class HybridMixer final : public DescribedMixer {
   [[nodiscard]] Behind behind(const MixerSpan& span) const;
   [[nodiscard]] std::size_t state_bytes() const;
   /// Whether a sequence of so many tokens has something behind its window.
-  [[nodiscard]] bool has_state(int length) const { return length > spec().window + spec().sinks; }
+  [[nodiscard]] bool has_state(int length) const { return rewritten_bytes(length) > 0; }
 
   AttentionBlock block_;
   WindowCache window_;
