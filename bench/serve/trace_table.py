@@ -35,7 +35,7 @@ def counted(load, server, folder):
 
 def table(paths):
     rows = sorted((in_place(path) + (result_of(path),) for path in paths), key=lambda row: row[0])
-    print("| load | server | req/s | done | met | TTFT, s | TPOT, ms | ms/token | level | perplexity | folds | gone |")
+    print("| load | server | req/s | done | met | TTFT | TPOT | ms/token | level | ppl | folds | pre-empted |")
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for load, server, result in rows:
         folds, preempted = counted(load, server, os.path.dirname(paths[0]))
