@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 failures=()
 cores=$(nproc) # found before OMP_NUM_THREADS is 1 for ThreadSanitizer: nproc says no more than that
 export OMP_WAIT_POLICY=passive # several tests share the cores
 
@@ -17,7 +17,7 @@ check() {
   "$@" || status=$?
   if [ $status -eq 0 ]; then echo "== $label: good, $((SECONDS - start)) s"; else
     echo "== $label: FAILED, $((SECONDS - start)) s"
-    failed=$((failed + 1))
+    failed=$((failed + 1)) failures+=("$label")
   fi
   return $status
 }
@@ -35,7 +35,7 @@ run_tests() {
   if [ ! -s "$results" ] || [ "$(attribute tests "$results")" -eq 0 ]; then
     cat "$log"
     echo "== tests, $label: FAILED to run"
-    failed=$((failed + 1))
+    failed=$((failed + 1)) failures+=("tests, $label")
     return
   fi
   local all bad off
@@ -43,6 +43,7 @@ run_tests() {
   off=$(($(attribute skipped "$results") + $(attribute disabled "$results")))
   [ "$bad" -eq 0 ] || grep -v ' Passed \| Start ' "$log"
   passed=$((passed + all - bad - off)) failed=$((failed + bad)) skipped=$((skipped + off))
+  while IFS= read -r name; do failures+=("$label: $name"); done < <(sed -n 's/^\t *[0-9]* - \(.*\) (\(Failed\|Timeout\|SEGFAULT\|.*Exception.*\|Subprocess.*\))$/\1/p' "$log")
   echo "== tests, $label: $((all - bad - off)) passed, $bad failed, $off skipped, $((SECONDS - start)) s"
   [ "$off" -eq 0 ] || sed -n 's/^\t *[0-9]* - \(.*\) (Skipped)$/   skipped: \1/p' "$log"
 }
@@ -78,5 +79,6 @@ check "includes of what changed lately" scripts/check-includes.sh --recent
 check format scripts/format.sh --check
 check "figures of the docs" python3 bench/figures.py --check
 
+[ ${#failures[@]} -eq 0 ] || printf '   failed: %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -14,16 +14,18 @@ rng = random.Random(1)
 words = "the quick brown fox jumps over a lazy dog while seven wizards count their golden coins under an old stone bridge".split()
 counts = {"answered": 0, "at a level": 0, "left": 0, "full": 0, "burst": 0, "malformed": 0}
 failures = []
-margins = []  # of texts that differ from those when alone
+margins = []  # of texts beside those when alone; None: they don't differ
 WAVE = 5  # seconds
 PINNED = 7  # the level that some ask for beside level 0, or the highest
 NEAR_TIE = 0.05  # nats, or more where twice the rounding is: batches and cached prefixes round differently, which decides between tokens this close
 
 
-def request(rng):
-    length = rng.choice([3, 20, 100, 300])  # words; the last is long enough for the prefix cache
-    return {"prompt": " ".join(rng.choices(words, k=length)), "temperature": 0, "ignore_eos": True,
-            "max_tokens": rng.choice([4, 16, 64, 300] if length < 300 else [4, 16])}
+KINDS = [(words, tokens) for words in (3, 20, 100) for tokens in (4, 16, 64, 300)] + [(300, 4), (300, 16)]  # the last are long enough for the prefix cache
+
+
+def request(rng, kind=None):
+    length, tokens = kind or rng.choice(KINDS)
+    return {"prompt": " ".join(rng.choices(words, k=length)), "temperature": 0, "ignore_eos": True, "max_tokens": tokens, "logprobs": 2}
 
 
 def fail(what):
@@ -35,19 +37,20 @@ class Alone:
     """A request's answer when nothing else was asked, and by how much each of its tokens was chosen."""
 
     def __init__(self, choice):
-        self.text = choice["text"]
         self.tokens = choice["logprobs"]["tokens"]
-        self.offsets = choice["logprobs"]["text_offset"]
         self.margins = [likely[0] - likely[1] for likely in (sorted(top.values(), reverse=True) for top in choice["logprobs"]["top_logprobs"])]
 
+    def same(self, other):
+        """How many of its tokens the other answer, of the same request, begins with."""
+        return next((i for i, pair in enumerate(zip(self.tokens, other.tokens)) if pair[0] != pair[1]), len(self.tokens))
+
     def margin(self, other):
-        """How much more likely its own token was than the next, at the token where `other` goes another way."""
-        same = next((i for i, (a, b) in enumerate(zip(self.text, other)) if a != b), min(len(self.text), len(other)))
-        return self.margins[sum(offset <= same for offset in self.offsets) - 1]
+        """How much more likely its own token was than the next where `other` goes another way; None: it doesn't."""
+        return self.margins[self.same(other)] if self.tokens != other.tokens else None
 
     def rounding(self, other):
         """By how much a lead of less than a nat differs at most in `other`, the same request's answer in a batch."""
-        same = next((i for i, pair in enumerate(zip(self.tokens, other.tokens)) if pair[0] != pair[1]), len(self.tokens))
+        same = self.same(other)
         return max((abs(a - b) for a, b in zip(self.margins[:same], other.margins[:same]) if a < 1), default=0)
 
 
@@ -65,7 +68,7 @@ async def complete(session, body):
 
 
 class Tide:
-    """Now many come, now few, so that levels rise and fall: few until the server, however slow, is back at level 0."""
+    """Where levels are given by load, now many come, now few: few until the server, however slow, is back at level 0."""
 
     low = False
 
@@ -89,7 +92,7 @@ class Tide:
 
 
 async def compare(session, known, end, steady):
-    if steady:  # long texts, begun while few come, which fit together at level 0: what the server folds when many do
+    if steady:  # long texts, whatever the tide: what grows out of memory, or, begun while few come, what the server folds when many do
         longest = max(body["max_tokens"] for body, _ in known)
         known = [(body, alone) for body, alone in known if body["max_tokens"] == longest and "layerboost" not in body]
     while time.monotonic() < end:
@@ -104,8 +107,8 @@ async def compare(session, known, end, steady):
         counts["full" if choice is None else "answered"] += 1
         if choice is not None and choice["level"] > 0 and "layerboost" not in body:  # it has given way, and may be another text
             counts["at a level"] += 1
-        elif choice is not None and choice["text"] != alone.text:
-            margins.append(alone.margin(choice["text"]))
+        elif choice is not None:
+            margins.append(alone.margin(Alone(choice)))
 
 
 async def leave(session, end):
@@ -180,18 +183,23 @@ async def main():
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
         levels, automatic = await served_levels(session)
         known = []
-        for _ in range(12):
-            body = request(rng)
+        for kind in KINDS:
+            body = request(rng, kind)
             for asked in [{"layerboost": {"level": level}} for level in (0, min(PINNED, levels))] if levels else [{}]:  # these stay there, and can be compared
-                known.append((body | asked, Alone(await complete(session, body | asked | {"logprobs": 2}))))
-        together = await asyncio.gather(*(complete(session, body | {"logprobs": 2}) for body, _ in known))
-        pairs = [(alone, Alone(choice)) for (_, alone), choice in zip(known, together) if choice is not None]
+                known.append((body | asked, Alone(await complete(session, body | asked))))
+        again = known[-1:]  # its long prompt is in the prefix cache
+        asked = again + known
+        choices = [await complete(session, body) for body, _ in again]
+        choices += await asyncio.gather(*(complete(session, body) for body, _ in known))
+        pairs = [(alone, Alone(choice)) for (_, alone), choice in zip(asked, choices) if choice is not None]
         rounding = max((alone.rounding(other) for alone, other in pairs), default=0)
-        margins.extend(alone.margin(other.text) for alone, other in pairs if other.text != alone.text)
+        margins.extend(alone.margin(other) for alone, other in pairs)
         near_tie = max(NEAR_TIE, 2 * rounding)
         if near_tie > 10 * NEAR_TIE:
             fail(f"a batch moves the lead of a token by {rounding:.3f} nats")
         waits, resident = [], []
+        uncached = "--no-prefix-cache" in flags
+        steady = 4 if automatic else 8  # four fit together at level 0, which eight never do
 
         async def watch(end):
             while time.monotonic() < end:
@@ -200,15 +208,16 @@ async def main():
         if levels:  # those that ask for no level, and end at 0, are as alone, too
             known += [({key: value for key, value in body.items() if key != "layerboost"}, alone) for body, alone in known
                       if body["layerboost"]["level"] == 0]
-        for _ in range(4):  # a slow machine writes little in the time: on until a text was pre-empted, or folded
+        for _ in range(4):  # a slow machine writes little in the time: on until all that is asked for below has happened
             end = time.monotonic() + seconds
-            await asyncio.gather(*(compare(session, known, end, steady=i < 4) for i in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
-                                 malformed(end), malformed(end), health(session, end, waits), watch(end), Tide.turn(session, end))
+            await asyncio.gather(*(compare(session, known, end, steady=i < steady) for i in range(40)), *(leave(session, end) for _ in range(20)), burst(end),
+                                 malformed(end), malformed(end), health(session, end, waits), watch(end), *([Tide.turn(session, end)] if automatic else []))
             preempted = await metric(session, "layerboost_preemptions_total")
             folds = await metric(session, "layerboost_folds_total")
-            if folds and await metric(session, 'layerboost_level_changes_total{cause="idle"}') if automatic else preempted:
+            hits = await metric(session, "layerboost_prefix_hit_tokens_total")
+            if (hits or uncached) and (folds and await metric(session, 'layerboost_level_changes_total{cause="idle"}') if automatic else preempted):
                 break
-        hits, prefixes = await metric(session, "layerboost_prefix_hit_tokens_total"), await metric(session, "layerboost_folded_prefixes_total")
+        prefixes = await metric(session, "layerboost_folded_prefixes_total")
         rises, falls = [await metric(session, f'layerboost_level_changes_total{{cause="{cause}"}}') for cause in ("memory", "idle")]
         for _ in range(200):  # what was left behind is freed
             if await metric(session, "layerboost_requests_running") == await metric(session, "layerboost_requests_waiting") == 0:
@@ -221,17 +230,18 @@ async def main():
         if growth > 0.03:
             fail(f"resident memory grew by {growth:.1%} in the second half: {half / 2**20:.0f} to {resident[-1] / 2**20:.0f} MiB")
         waits.sort()
+        differ = [margin for margin in margins if margin is not None]
         of_levels = f", {folds:.0f} folds, {prefixes:.0f} of prefixes, level {rises:.0f} times up and {falls:.0f} down" if levels else ""
-        print(f"{counts}, {preempted:.0f} pre-emptions, {hits:.0f} tokens found in the prefix cache{of_levels}; {len(margins)} of {counts['answered']} texts differ from "
-              f"those when alone, at tokens at most {max(margins, default=0):.4f} nats ahead of the next ({near_tie:.3f} is a tie); /health: median "
+        print(f"{counts}, {preempted:.0f} pre-emptions, {hits:.0f} tokens found in the prefix cache{of_levels}; {len(differ)} of {len(margins)} texts differ from "
+              f"those when alone, at tokens at most {max(differ, default=0):.4f} nats ahead of the next ({near_tie:.3f} is a tie); /health: median "
               f"{1000 * waits[len(waits) // 2]:.0f} ms, slowest {1000 * waits[-1]:.0f} ms; memory {resident[0] / 2**20:.0f}, {half / 2**20:.0f}, {resident[-1] / 2**20:.0f} MiB")
         if counts["answered"] == counts["at a level"]:
             fail("nothing was answered that can be compared")
-        if max(margins, default=0) > near_tie:
-            fail(f"a text went another way where its own token was {max(margins):.3f} nats ahead of the next")
+        if max(differ, default=0) > near_tie:
+            fail(f"a text went another way where its own token was {max(differ):.3f} nats ahead of the next")
         if automatic and not (folds and rises and falls):
             fail("levels didn't rise and fall, with folds: give serve less --memory, or a shorter --cooldown")
-        if hits == 0 and "--no-prefix-cache" not in flags:
+        if not hits and not uncached:
             fail("no prefix was found in the cache")
         if preempted == 0 and not automatic:
             fail("no text was pre-empted: give serve less --memory")
