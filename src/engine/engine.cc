@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/pace.h"
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
 #include "generate/generate.h"
@@ -65,7 +66,8 @@ class Engine::Impl {
         runner_(runner != nullptr ? std::move(runner) : std::make_unique<ModelStepRunner>(model)),
         memory_(options_.memory),
         prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>() : nullptr),
-        scheduler_(memory_, prefixes_.get(), plans_, options_.step_tokens, options_.max_sequences) {
+        scheduler_(memory_, prefixes_.get(), plans_, options_.step_tokens, options_.max_sequences),
+        pace_(model.config, options_.levels.cost, options_.step_tokens) {
     LB_CHECK(!plans_.empty());
     own_.cache_limit = options_.memory;
     own_.finished_by_plan.resize(plans_.size());
@@ -97,7 +99,7 @@ class Engine::Impl {
   [[nodiscard]] PlanRange levels_for(int prompt) const;
   bool fail_stuck();
   void choose_level();
-  void measure_step(const std::vector<StepItem>& items, double seconds);
+  StepRows rows_of(const std::vector<StepItem>& items);
   void take_inbox();
   bool make_step();
   const float* forward(const std::vector<StepItem>& items);
@@ -122,10 +124,7 @@ class Engine::Impl {
   Scheduler scheduler_;
   KernelScratch scratch_;  // of sampling
   std::optional<LevelController> controller_;
-  double prompt_speed_ = 0;  // tokens/s of late, in steps that mostly read prompts; 0: not known
-  double prompt_row_ = 0;    // s of late for a row of a prompt, in steps that read nothing else; 0: not known
-  double decode_step_ = 0;   // s of late for all rows of a step but those of prompts; 0: not known
-  double decoding_ = 0;      // the share of the time of late that steps would have taken without prompts
+  Pace pace_;
   EngineStats own_;
   std::vector<std::pair<const Job*, Output>> outputs_;  // of this step
   std::vector<std::unique_ptr<Job>> ended_;             // jobs of outputs_ that the scheduler no longer has
@@ -246,13 +245,14 @@ bool Engine::Impl::make_step() {
   const Stopwatch watch(*options_.clock);
   const std::vector<StepItem>& items = scheduler_.schedule();
   if (items.empty()) return fail_stuck();
+  const StepRows rows = rows_of(items);
   const float* const hidden = forward(items);
   std::vector<Prediction> predictions = predictions_of(items);
   {
     const StepTimes::Scope sampling(times, StepPhase::sampling);
     predict(*runner_, hidden, predictions, scratch_);
   }
-  measure_step(items, watch.seconds());
+  pace_.measure(rows, watch.seconds());
   for (const Prediction& prediction : predictions)
     if (prediction.error != nullptr) fail_sequence(*prediction.job, prediction.error);
   keep_snapshots(items);
@@ -282,10 +282,14 @@ void Engine::Impl::choose_level() {
   if (!controller_) return;
   const int before = own_.level;
   LevelSignals signals{scheduler_.demand(options_.levels.cap)};
-  if (prompt_speed_ > 0) signals.first_token = scheduler_.unread() / prompt_speed_;
-  signals.first_token = std::max(signals.first_token, scheduler_.longest_wait());
-  signals.between_tokens = scheduler_.between_tokens();
-  signals.decoding = decoding_;
+  std::vector<double> bytes;
+  for (int level = 0; level <= options_.levels.cap; ++level)
+    bytes.push_back(static_cast<double>(
+        memory_.bytes(*plans_[static_cast<std::size_t>(level)], static_cast<int>(pace_.prompt_length()))));
+  for (const WaitingTimes& times : pace_.foresee(scheduler_.work(), bytes, own_.level)) {
+    signals.first_token.push_back(times.first_token);
+    signals.between_tokens.push_back(times.between_tokens);
+  }
   own_.level = controller_->tick(options_.clock->seconds(), signals);
   own_.level_changes = controller_->changes();
   scheduler_.set_level(own_.level, std::max(own_.level, controller_->memory_level()));
@@ -295,23 +299,22 @@ void Engine::Impl::choose_level() {
   stats_.level_changes = own_.level_changes;
 }
 
-/// Updates what is known of steps of late: each step counts for a fifth, all before it together for the rest.
-void Engine::Impl::measure_step(const std::vector<StepItem>& items, double seconds) {
-  if (seconds <= 0) return;
-  const auto follow = [](double& mean, double value) { mean = mean > 0 ? mean + 0.2 * (value - mean) : value; };
-  int rows = 0, prompts = 0;
+/// What a step is going to run. Requires: its sequences are as they are before it.
+StepRows Engine::Impl::rows_of(const std::vector<StepItem>& items) {
+  StepRows step;
   for (const StepItem& item : items) {
-    rows += item.count;
-    if (item.count > 1 || item.job->generated == 0) prompts += item.count;
+    step.rows += item.count;
+    if (item.count == 1 && item.job->generated > 0) continue;
+    const int middle = item.job->sequence->length() + (item.count + 1) / 2;
+    step.prompts += item.count;
+    step.length += 1.0 * item.count * middle;
+    step.bytes += item.count * static_cast<double>(memory_.bytes(item.job->sequence->mixers(), middle));
   }
-  const bool long_step = rows >= options_.step_tokens / 4;
-  if (prompts == rows && long_step) follow(prompt_row_, seconds / rows);
-  if (prompts > 0 && seconds / prompts < prompt_row_) follow(prompt_row_, seconds / prompts);
-  // What prompts leave of a step is the time of its other rows.
-  const double decoding = seconds - prompts * prompt_row_;
-  if (rows > prompts && (prompts == 0 || prompt_row_ > 0) && decoding > 0) follow(decode_step_, decoding);
-  decoding_ += 0.2 * ((rows > prompts ? std::min(1.0, decode_step_ / seconds) : 0) - decoding_);
-  if (2 * prompts >= rows && long_step) follow(prompt_speed_, rows / seconds);
+  if (step.prompts > 0) {
+    step.length /= step.prompts;
+    step.bytes /= step.prompts;
+  }
+  return step;
 }
 
 void Engine::Impl::run() {
@@ -437,6 +440,7 @@ void Engine::Impl::write(Prediction& prediction) {
 /// Frees what the job holds; the prefix cache keeps it for a sequence that goes on from this one.
 void Engine::Impl::end(Job& job, Output& output) {
   output.text += job.text.finish();
+  pace_.measure_answer(job.generated);
   const auto read = static_cast<std::size_t>(job.sequence->length());
   if (prefixes_ != nullptr) prefixes_->store(std::span(job.tokens).first(read), *job.sequence);
   ++(output.finish == FinishReason::stop ? own_.finished_stop : own_.finished_length);

@@ -9,7 +9,7 @@
 namespace layerboost {
 namespace {
 
-constexpr double hardly_shorter = 0.8;
+constexpr double hardly_shorter = 0.95;
 // Where no level is enough: a lower one than that which needs least is as good, if it needs hardly more. It is left
 // where it needs more than the first, for one that needs less than the second.
 constexpr double hardly_more = 1.05, hardly_more_with_margin = 1.02;
@@ -44,16 +44,13 @@ LevelController::LevelController(LevelOptions options)
 
 int LevelController::tick(double now, const LevelSignals& signals) {
   LB_CHECK(std::ssize(signals.memory) == options_.cap + 1);
+  for (const auto* const times : {&signals.first_token, &signals.between_tokens})
+    LB_CHECK(times->empty() || times->size() == signals.memory.size());
   const int before = level_;
   memory_level_ = enough_memory(signals, 1);
   step_up(now, signals);
   if (level_ == before) step_down(now, signals);
   return level_;
-}
-
-double LevelController::cost(int level) const {
-  if (options_.cost.empty()) return 1;
-  return options_.cost[std::min(static_cast<std::size_t>(level), options_.cost.size() - 1)];
 }
 
 /// The lowest level at which the memory is enough, or which comes as near as there is.
@@ -66,13 +63,11 @@ int LevelController::enough_memory(const LevelSignals& signals, double share) {
 }
 
 /// The same of a time; 0 where no level would be of help.
-int LevelController::enough_time(double seconds, double target, double decoding) const {
-  if (target <= 0) return 0;
-  const auto share_left = [&](int level) { return 1 - decoding + decoding * cost(level) / cost(level_); };
-  int level = 0;
-  while (level < options_.cap && seconds * share_left(level) > target) ++level;
-  const bool missed = seconds * share_left(level) > target;
-  return missed && share_left(options_.cap) > hardly_shorter * share_left(0) ? 0 : level;
+int LevelController::enough_time(const std::vector<double>& seconds, double target) {
+  if (target <= 0 || seconds.empty()) return 0;
+  const auto enough = std::ranges::find_if(seconds, [&](double time) { return time <= target; });
+  if (enough != seconds.end()) return static_cast<int>(enough - seconds.begin());
+  return seconds.back() > hardly_shorter * seconds.front() ? 0 : static_cast<int>(std::ssize(seconds)) - 1;
 }
 
 void LevelController::step_up(double now, const LevelSignals& signals) {
@@ -82,9 +77,9 @@ void LevelController::step_up(double now, const LevelSignals& signals) {
     levels[static_cast<std::size_t>(LevelCause::memory)] = enough_memory(signals, share);
     if (times_count) {
       levels[static_cast<std::size_t>(LevelCause::first_token)] =
-          enough_time(signals.first_token, share * options_.first_token, signals.decoding);
+          enough_time(signals.first_token, share * options_.first_token);
       levels[static_cast<std::size_t>(LevelCause::between_tokens)] =
-          enough_time(signals.between_tokens, share * options_.between_tokens, signals.decoding);
+          enough_time(signals.between_tokens, share * options_.between_tokens);
     }
     return levels;
   };
@@ -104,9 +99,8 @@ void LevelController::step_up(double now, const LevelSignals& signals) {
 
 void LevelController::step_down(double now, const LevelSignals& signals) {
   const int enough =
-      std::max({enough_memory(signals, margin),
-                enough_time(signals.first_token, margin * options_.first_token, signals.decoding),
-                enough_time(signals.between_tokens, margin * options_.between_tokens, signals.decoding)});
+      std::max({enough_memory(signals, margin), enough_time(signals.first_token, margin * options_.first_token),
+                enough_time(signals.between_tokens, margin * options_.between_tokens)});
   if (enough >= level_) {
     low_since_ = std::numeric_limits<double>::infinity();
     return;

@@ -30,7 +30,7 @@ struct LevelOptions {
   double first_token = 0;     // seconds that a request may wait for its first token; 0: any time
   double between_tokens = 0;  // seconds between a sequence's tokens; 0: any time
   double cooldown = 5;        // seconds between steps down, and for at most two changes
-  std::vector<double> cost;   // [levels] the time of a step against level 0's, as far as it is known
+  std::vector<double> cost;   // [levels] time of a step that writes against level 0's, as far as it is known
 };
 
 /// The highest level of a sequence whose prompt has so many tokens, in a model of so many layers, as in DSLA-Serve's
@@ -44,26 +44,25 @@ inline constexpr std::size_t level_causes = 4;
 /// "memory", "first_token", "between_tokens"; "idle" for steps down.
 const char* name_of(LevelCause cause);
 
-/// The load, as it is.
+/// The load, as far as it can be foreseen: for each level up to the cap, [cap + 1].
 struct LevelSignals {
-  std::vector<double>
-      memory;                 // [cap + 1] what running and waiting sequences need at each level, of the memory there is
-  double first_token = 0;     // seconds until a request that comes now would have its first token
-  double between_tokens = 0;  // seconds that running sequences have waited for each of their tokens but the first
-  double decoding = 1;        // the share of such time, of late, that levels make shorter: all but reading prompts
+  std::vector<double> memory;  // what running and waiting sequences need, of the memory there is
+  // Seconds; empty: none. Until a request that comes now would have its first token, and for each token but the first
+  // of sequences that write.
+  std::vector<double> first_token = {}, between_tokens = {};
 };
 
 /// Chooses the level for LevelMode::automatic. A pure function of what it is told and when: it has no clock.
 ///
 /// A level is *enough* for a share s of the targets if the memory needed at it is at most s of what is there, and the
-/// two times, of which the decoding share is scaled by its cost against the present level's, are at most s of theirs.
-/// Where the memory isn't enough at any level, the lowest that needs hardly more than the least is as good as there is:
-/// short sequences may need more at a higher one.
-/// Where the present level isn't enough for all of the targets, it becomes the lowest that is enough for `margin` of
-/// them, or the cap: at once, but a cool-down sees no more than two changes up or down, and one up for the times' sake,
-/// since they follow the level later. A time that is too long for `margin` even at the cap, and there hardly shorter
-/// (by less than a fifth), doesn't count: all would lose and few win. Where a lower level has been enough for `margin`
-/// of the targets through a whole cool-down, it steps down by one.
+/// two times at most s of theirs. Where the memory isn't enough at any level, the lowest that needs hardly more than
+/// the least is as good as there is: short sequences may need more at a higher one. Where the present level isn't
+/// enough for all of the targets, it becomes the lowest that is enough for `margin` of them, or the cap: at once, but a
+/// cool-down sees no more than two changes up or down, and one up for the times' sake, since they follow the level
+/// later. A time that is too long for `margin` at all levels, and at the cap hardly shorter than at level 0 (by less
+/// than a twentieth), doesn't count: all would lose and nobody win. (Little counts, since all that wait in a queue win
+/// it, one after another.) Where a lower level has been enough for `margin` of the targets through a whole cool-down,
+/// it steps down by one.
 class LevelController {
  public:
   static constexpr double margin = 0.8;
@@ -82,9 +81,8 @@ class LevelController {
   [[nodiscard]] const std::array<int, level_causes>& changes() const { return changes_; }
 
  private:
-  [[nodiscard]] double cost(int level) const;
   [[nodiscard]] static int enough_memory(const LevelSignals& signals, double share);
-  [[nodiscard]] int enough_time(double seconds, double target, double decoding) const;
+  [[nodiscard]] static int enough_time(const std::vector<double>& seconds, double target);
   void step_up(double now, const LevelSignals& signals);
   void step_down(double now, const LevelSignals& signals);
 

@@ -34,6 +34,16 @@ LevelSignals memory_load(double load) {
   return signals;
 }
 
+/// A time at each level that is `seconds` at one of them, `share` of which gets shorter by what levels cost.
+std::vector<double> time_of(double seconds, int level = 0, double share = 1) {
+  const std::vector<double>& cost = options_for_tests().cost;
+  std::vector<double> times;
+  for (int to = 0; to <= cap; ++to)
+    times.push_back(seconds *
+                    (1 - share + share * cost[static_cast<std::size_t>(to)] / cost[static_cast<std::size_t>(level)]));
+  return times;
+}
+
 struct Course {
   std::vector<double> times;  // of changes
   std::vector<int> levels;    // after each tick
@@ -192,7 +202,7 @@ TEST(Levels, TimesRaiseItByWhatTheLevelsCost) {
   const LevelOptions options = options_for_tests();
   const Course course = run(controller, 120, [&](double, int level) {
     LevelSignals signals = memory_load(0.1);
-    signals.between_tokens = 0.36 * options.cost[static_cast<std::size_t>(level)];
+    signals.between_tokens = time_of(0.36 * options.cost[static_cast<std::size_t>(level)], level);
     return signals;
   });
   EXPECT_EQ(course.times.size(), 1U);
@@ -204,13 +214,17 @@ TEST(Levels, TimesThatNoLevelShortensDoNotRaiseIt) {
   for (const bool first : {false, true}) {
     LevelController controller(options_for_tests());
     LevelSignals signals = memory_load(0.1);
-    (first ? signals.first_token : signals.between_tokens) = first ? 20 : 0.6;
-    signals.decoding = 0.4;  // the cap would save 16 %
+    const auto set = [&](double share) {
+      (first ? signals.first_token : signals.between_tokens) = time_of(first ? 20 : 0.6, controller.level(), share);
+    };
+    set(0.1);  // the cap would save 4 %
     EXPECT_EQ(controller.tick(0, signals), 0);
-    signals.decoding = 0.6;  // and now 24 %, which isn't enough, but something
+    set(0.15);  // and now 6 %, which isn't enough, but something
     EXPECT_EQ(controller.tick(1, signals), cap);
-    signals.decoding = 0.2;
-    for (int i = 2; i < 200; ++i) controller.tick(i, signals);
+    for (int i = 2; i < 200; ++i) {
+      set(0.05);
+      controller.tick(i, signals);
+    }
     EXPECT_EQ(controller.level(), 0);
   }
 }
@@ -218,8 +232,7 @@ TEST(Levels, TimesThatNoLevelShortensDoNotRaiseIt) {
 TEST(Levels, ATimeThatOnlyTheMarginMakesHopelessChangesNothing) {
   LevelController controller(options_for_tests());
   LevelSignals signals = memory_load(0.1);
-  signals.between_tokens = 0.33;  // level 12 would do; with the margin no level would, and the cap saves 16 %
-  signals.decoding = 0.4;
+  signals.between_tokens = time_of(0.306, 0, 0.1);  // level 10 would do; with the margin none would; the cap saves 4 %
   for (int i = 0; i < 20; ++i) EXPECT_EQ(controller.tick(i, signals), 0);
   const int before = controller.tick(20, memory_load(1.1));
   ASSERT_GT(before, 0);
@@ -230,34 +243,24 @@ TEST(Levels, ATimeThatOnlyTheMarginMakesHopelessChangesNothing) {
 TEST(Levels, TimesThatFollowSlowlyDoNotRaiseItTwice) {
   LevelController controller(options_for_tests());
   LevelSignals signals = memory_load(0.1);
-  signals.first_token = 10.5;
+  signals.first_token = time_of(10.5);
   const int level = controller.tick(0, signals);
   EXPECT_GT(level, 0);
   EXPECT_LT(level, cap);
-  for (int i = 1; i < 50; ++i) EXPECT_EQ(controller.tick(0.1 * i, signals), level);  // as measured yet
+  signals.first_token = time_of(10.5, level);  // as measured yet
+  for (int i = 1; i < 50; ++i) EXPECT_EQ(controller.tick(0.1 * i, signals), level);
   EXPECT_GT(controller.tick(5, signals), level);
 }
 
 TEST(Levels, ATimeThatDecidesCountsOnceAlsoBesideMemory) {
   LevelController controller(options_for_tests());
   LevelSignals signals = memory_load(1.05);  // level 8 would do
-  signals.first_token = 10.3;                // and here 12, for with the margin 8 s are wanted
+  signals.first_token = time_of(10.3);       // and here 12, for with the margin 8 s are wanted
   const int level = controller.tick(0, signals);
+  signals.first_token = time_of(10.3, level);
   EXPECT_EQ(level, 12);
   EXPECT_EQ(controller.changes()[static_cast<std::size_t>(LevelCause::first_token)], 1);
   for (int i = 1; i < 50; ++i) EXPECT_EQ(controller.tick(0.1 * i, signals), level);
-}
-
-TEST(Levels, ALevelOfUnknownCostCostsAsTheLastKnown) {
-  LevelOptions options = options_for_tests();
-  options.cost.resize(6);
-  options.cost.back() = 0.7;
-  LevelController controller(options);
-  LevelSignals signals = memory_load(0.1);
-  signals.between_tokens = 0.9;  // no level would do
-  EXPECT_EQ(controller.tick(0, signals), cap);
-  signals.between_tokens = 0.29;  // at the cap
-  for (int i = 1; i < 200; ++i) EXPECT_EQ(controller.tick(i, signals), cap);
 }
 
 TEST(Levels, WithoutTargetsTimesDoNotCount) {
@@ -265,7 +268,7 @@ TEST(Levels, WithoutTargetsTimesDoNotCount) {
   options.first_token = options.between_tokens = 0;
   LevelController controller(options);
   LevelSignals signals = memory_load(0.5);
-  signals.first_token = signals.between_tokens = 1e9;
+  signals.first_token = signals.between_tokens = time_of(1e9);
   EXPECT_EQ(controller.tick(0, signals), 0);
 }
 
@@ -273,7 +276,7 @@ TEST(Levels, TheCapIsAllThatThereIs) {
   LevelOptions options = options_for_tests();
   options.cap = 0;
   LevelController controller(options);
-  EXPECT_EQ(controller.tick(0, {{50}, 1e6, 1e6}), 0);
+  EXPECT_EQ(controller.tick(0, {{50}, {1e6}, {1e6}}), 0);
 }
 
 TEST(Levels, CapsByLengthAreThePapers) {

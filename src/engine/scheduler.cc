@@ -314,21 +314,14 @@ void Scheduler::count_by_plan(std::vector<int>& counts) const {
   for (const auto& [id, job] : running_) ++counts[static_cast<std::size_t>(job->plan)];
 }
 
-double Scheduler::longest_wait() const {
-  for (const auto& [id, job] : waiting_)
-    if (job->first_plan < 0) return job->since.seconds();
-  return 0;
-}
-
-double Scheduler::between_tokens() const {
-  constexpr int some = 16;
-  double seconds = 0, tokens = 0;
-  for (const auto& [id, job] : running_) {
-    if (job->generated < 2) continue;
-    seconds += job->since.seconds() - job->first_token;
-    tokens += std::max(job->generated - 1, some);
-  }
-  return tokens > 0 ? seconds / tokens : 0;
+Work Scheduler::work() const {
+  Work work{unread(), 0, {}};
+  const auto first = std::ranges::find_if(waiting_, [](const auto& job) { return job.second->first_plan < 0; });
+  if (first != waiting_.end()) work.longest_wait = first->second->since.seconds();
+  for (const auto& [id, job] : running_)
+    if (job->generated >= 2)
+      work.writers.push_back({job->since.seconds() - job->first_token, job->generated, job->request.max_tokens});
+  return work;
 }
 
 std::size_t Scheduler::held_when_folded(int highest, const Job& waiting) {

@@ -10,6 +10,7 @@
 
 #include "engine/cache_memory.h"
 #include "engine/job.h"
+#include "engine/pace.h"
 #include "engine/prefix_cache.h"
 
 namespace layerboost {
@@ -59,9 +60,9 @@ class Scheduler {
   /// a higher one that they have already: [cap + 1], 1 is all of it.
   [[nodiscard]] std::vector<double> demand(int cap);
 
-  /// Tokens of prompts and of pre-empted sequences that are still to be read, less what the prefix cache is likely to
-  /// have.
-  [[nodiscard]] double unread() const;
+  /// What is to be read, pre-empted sequences too, less what the prefix cache is likely to have; and who waits and
+  /// writes.
+  [[nodiscard]] Work work() const;
 
   /// The rows of the next step, memory for which is ready. Empty only if there are no jobs, or if the only one that
   /// runs can't go on: it has outgrown the memory, and can't be folded to a plan with which it would fit.
@@ -80,15 +81,13 @@ class Scheduler {
   [[nodiscard]] int begun_plan() const { return running_.empty() && waiting_.empty() ? 0 : begun_plan_; }
   /// `counts`: [plans], of running jobs.
   void count_by_plan(std::vector<int>& counts) const;
-  /// How long the first of those that wait for their first step has waited; 0 without one.
-  [[nodiscard]] double longest_wait() const;
-  /// How long running sequences have waited for each of their tokens but the first, the mean; 0 without one. A sequence
-  /// counts as having had some at least, so that a few slow ones are no verdict.
-  [[nodiscard]] double between_tokens() const;
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
   using Jobs = std::map<RequestId, std::unique_ptr<Job>>;
+
+  /// Work::unread
+  [[nodiscard]] double unread() const;
 
   /// Puts as many of its pending tokens into the step as budget, snapshot points and memory allow.
   void plan(Job& job);
