@@ -2,10 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <utility>
 
 #include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
+#include "mixer/descriptor.h"
 
 namespace layerboost {
 namespace {
@@ -19,9 +22,23 @@ class SetClock final : public Clock {
   double seconds_ = 0;
 };
 
-/// Seconds of each step, of each token of a prompt, and of each token that is sampled in turn.
+/// Seconds of each step, of each token of a prompt, and of each token that is sampled in turn; and what each of these
+/// takes for each position that its layers look at, in the mean over layers.
 struct Speed {
   double step = 1, prompt = 0.01, decode = 0.01;
+  double prompt_read = 0, decode_read = 0;
+
+  [[nodiscard]] double seconds_of(const BatchItem& item) const {
+    const int count = static_cast<int>(std::ssize(item.tokens));
+    const double looked_at = positions(item.sequence->mixers(), item.sequence->length() + (count + 1) / 2);
+    return count == 1 ? decode + decode_read * looked_at : count * (prompt + prompt_read * looked_at);
+  }
+
+  static double positions(const MixerList& mixers, int length) {
+    double sum = 0;
+    for (const Mixer* const mixer : mixers) sum += mean_positions(parse_mixer(mixer->name()), 2, length);
+    return sum / static_cast<double>(mixers.size());
+  }
 };
 
 /// Always writes the same token.
@@ -34,8 +51,7 @@ class TimedRunner final : public StepRunner {
   const float* forward(std::span<const BatchItem> items) override {
     clock_.advance(speed_.step);
     for (const BatchItem& item : items) {
-      const std::size_t count = item.tokens.size();
-      clock_.advance(count == 1 ? speed_.decode : speed_.prompt * static_cast<double>(count));
+      clock_.advance(speed_.seconds_of(item));
       item.sequence->advance(static_cast<int>(item.tokens.size()));
     }
     return nullptr;
@@ -183,6 +199,152 @@ TEST_F(SimulatedTime, InBurstsNobodyStarvesAndNothingFlaps) {
       EXPECT_EQ(results[i].last.plan, 0) << i;
     }
   }
+}
+
+// ---- the arrivals and lengths of a real service
+
+struct TraceRequest {
+  double at = 0;
+  int prompt = 0, generate = 0;
+};
+
+/// So many requests a second, for a hundred and fifty seconds; their lengths are drawn between the quantiles of a real
+/// trace (Azure's of 2023, conversations).
+std::vector<TraceRequest> trace_for_tests(double rate, std::uint64_t seed) {
+  constexpr std::array at = {0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0};
+  constexpr std::array prompts = {50, 181, 396, 1020, 1189, 2735, 4083, 4142, 4500};
+  constexpr std::array answers = {10, 41, 85, 129, 395, 424, 451, 601, 1000};
+  Random random(seed);
+  const auto drawn = [&](const auto& lengths) {
+    const double u = random.uniform();
+    const auto above = static_cast<std::size_t>(std::ranges::upper_bound(at, u) - at.begin());
+    const double share = (u - at[above - 1]) / (at[above] - at[above - 1]);
+    return static_cast<int>(lengths[above - 1] + share * (lengths[above] - lengths[above - 1]));
+  };
+  std::vector<TraceRequest> requests;
+  for (double now = 0; now < 150; now -= std::log(1 - random.uniform()) / rate) {
+    const int prompt = drawn(prompts);
+    requests.push_back({now, prompt, drawn(answers)});
+  }
+  return requests;
+}
+
+/// A ladder for four layers, in three of which windows become narrower, on a machine on which prompts take most of the
+/// time: at level 0 a third of it for attention, where they are long.
+class SimulatedLoad : public testing::Test {
+ protected:
+  static constexpr Speed machine = {0.012, 0.0006, 0.0003, 0.25e-6, 0.6e-6};
+  /// The rate at which level 0 keeps the targets of nine in ten requests.
+  static constexpr double capacity = 0.6;
+  static constexpr double first_token = 10, between_tokens = 0.3;
+  static constexpr int cap = 15, half = 10;  // half: two of the four layers have the narrowest window
+
+  SimulatedLoad() {
+    model_->config.max_positions = 8192;
+    std::vector<MixerSpec> level = native_specs(model_->config);
+    plans_.push_back(&mixers_.list(level));
+    for (std::size_t layer = 0; layer < 3; ++layer)
+      for (const char* const rung :
+           {"window:2048+4", "window:1024+4", "window:512+4", "window:256+4", "window:128+4"}) {
+        level[layer] = parse_mixer(rung);
+        plans_.push_back(&mixers_.list(level));
+      }
+  }
+
+  struct Served {
+    int requests = 0, met = 0, at_level_0 = 0, raised = 0;  // met: within both targets
+    double levels = 0;                                      // the sum of those that they ended with
+    [[nodiscard]] double met_share() const { return static_cast<double>(met) / requests; }
+    [[nodiscard]] double level_0_share() const { return static_cast<double>(at_level_0) / requests; }
+    [[nodiscard]] double mean_level() const { return levels / requests; }
+  };
+
+  /// Some courses of the trace, each from an engine at rest. `level`: a fixed one; -1: by load.
+  Served serve(double rate, int level = -1, const Speed& speed = machine) {
+    Served served;
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) serve(trace_for_tests(rate, seed), level, speed, served);
+    for (const auto& [key, value] :
+         {std::pair("met", served.met_share()), {"level_0", served.level_0_share()}, {"level", served.mean_level()}})
+      RecordProperty(fmt::format("{}_at_{}_level_{}", key, rate, level), fmt::format("{:.3f}", value));
+    return served;
+  }
+
+ private:
+  void serve(const std::vector<TraceRequest>& trace, int level, const Speed& speed, Served& served) {
+    SetClock clock;
+    EngineOptions options;
+    options.memory = std::size_t{1} << 40;
+    options.prefix_cache = false;
+    options.max_sequences = 64;
+    options.step_tokens = 512;
+    options.max_queue = 1000;
+    options.clock = &clock;
+    options.levels.mode = level < 0 ? LevelMode::automatic : LevelMode::fixed;
+    options.levels.level = std::max(0, level);
+    options.levels.cap = cap;
+    options.levels.first_token = first_token;
+    options.levels.between_tokens = between_tokens;
+    for (const MixerList* const plan : plans_)
+      options.levels.cost.push_back(stated_step(speed, *plan) / stated_step(speed, *plans_.front()));
+    Engine engine(*model_, plans_, options, std::make_unique<TimedRunner>(clock, model_->config.vocab, speed));
+    struct Times {
+      double first = 0, last = 0;
+      int plan = 0;
+    };
+    std::vector<Times> times(trace.size());
+    for (std::size_t sent = 0; sent < trace.size() || engine.stats().running + engine.stats().waiting > 0;) {
+      for (; sent < trace.size() && trace[sent].at <= clock.seconds(); ++sent)
+        engine.submit(request_for_tests(trace[sent].prompt, trace[sent].generate, sent),
+                      [&of = times[sent], &clock](const Output& output) {
+                        if (of.first == 0) of.first = clock.seconds();
+                        of.last = clock.seconds();
+                        of.plan = output.plan;
+                      });
+      if (!engine.step()) clock.advance(0.01);
+      ASSERT_LE(engine.stats().level, cap);
+    }
+    for (std::size_t i = 0; i < trace.size(); ++i) {
+      const bool in_time = times[i].first - trace[i].at <= first_token;
+      const double between = (times[i].last - times[i].first) / (trace[i].generate - 1);
+      ++served.requests;
+      served.met += in_time && between <= between_tokens ? 1 : 0;
+      served.at_level_0 += times[i].plan == 0 ? 1 : 0;
+      served.levels += times[i].plan;
+    }
+    for (const LevelCause cause : {LevelCause::first_token, LevelCause::between_tokens})
+      served.raised += engine.stats().level_changes[static_cast<std::size_t>(cause)];
+  }
+
+  /// A decode step as ladders are measured.
+  static double stated_step(const Speed& speed, const MixerList& mixers) {
+    return speed.step + 64 * (speed.decode + speed.decode_read * Speed::positions(mixers, 1024));
+  }
+
+  const std::unique_ptr<Model> model_ = text_model();
+  MixerSet mixers_{*model_};
+  std::vector<const MixerList*> plans_;
+};
+
+TEST_F(SimulatedLoad, BelowCapacityNearlyAllAreOfLevelZero) {
+  const Served served = serve(0.7 * capacity);
+  EXPECT_GE(served.level_0_share(), 0.95);
+  EXPECT_GE(served.met_share(), 0.98);
+}
+
+TEST_F(SimulatedLoad, BeyondCapacityTheLevelRisesForThePromptsSake) {
+  const Served base = serve(1.3 * capacity, 0), fixed = serve(1.3 * capacity, half), load = serve(1.3 * capacity);
+  EXPECT_GE(load.met_share(), fixed.met_share() - 0.02);
+  EXPECT_GE(load.met_share(), base.met_share() + 0.2);
+  EXPECT_LE(load.mean_level(), half);
+  EXPECT_GE(load.level_0_share(), 0.1);
+}
+
+TEST_F(SimulatedLoad, WhereLevelsSaveNoTimeTheyAreNotGiven) {
+  constexpr Speed all_alike = {0.02, 0.0009, 0.001};  // attention takes nothing
+  const Served served = serve(1.3 * capacity, -1, all_alike);
+  EXPECT_LT(served.met_share(), 0.9);
+  EXPECT_EQ(served.raised, 0);
+  EXPECT_EQ(served.level_0_share(), 1);
 }
 
 }  // namespace
