@@ -56,6 +56,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/models DESTINATION ${data_dir})
 install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/get-model.sh DESTINATION ${data_dir}/scripts)
 install(FILES ${PROJECT_BINARY_DIR}/manual/layerboost.man DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 RENAME layerboost.1)
 install(FILES ${PROJECT_BINARY_DIR}/manual/layerboost.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME layerboost)
+# With the licence of ggml's tables at its end.
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 install(FILES ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -49,6 +49,7 @@ for file in bin/layerboost include/layerboost/layerboost.h share/man/man1/layerb
   share/layerboost/scripts/get-model.sh lib/systemd/system/layerboost.service; do
   [ -s "$work/root/usr/$file" ] || give_up "$file is missing"
 done
+grep -q "Georgi Gerganov" "$work/root/usr/share/doc/layerboost/copyright" || give_up "the licence of ggml's tables is missing"
 grep -q "^ExecStart=/usr/bin/layerboost serve" "$work/root/usr/lib/systemd/system/layerboost.service" || give_up "the service starts another program"
 echo "$(basename "$package"): $(stat -c %s "$package") bytes; depends on $depends"
 [ -n "$bare" ] || exit 0

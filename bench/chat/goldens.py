@@ -12,7 +12,6 @@ Needs python3-jinja2 (3.1).
 import datetime
 import json
 import pathlib
-import re
 import sys
 
 import jinja2
@@ -58,10 +57,37 @@ def environment():
     return env
 
 
+def reads_parts(source):
+    """Whether a template goes through the parts of a message's content: a loop over it, or over a variable that holds
+    it; reads_content_parts() of src/text/content_parts.h knows more ways, which these templates don't have."""
+    nodes = jinja2.nodes
+    tree = environment().parse(source)
+    holders = {"content"}
+
+    def holds(node):
+        if isinstance(node, nodes.Name):
+            return node.name in holders
+        if isinstance(node, nodes.Getattr):
+            return node.attr == "content"
+        if isinstance(node, nodes.Getitem):
+            return isinstance(node.arg, nodes.Const) and node.arg.value == "content"
+        if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr == "get":
+            return bool(node.args) and isinstance(node.args[0], nodes.Const) and node.args[0].value == "content"
+        return False
+
+    for assignment in tree.find_all(nodes.Assign):
+        if isinstance(assignment.target, nodes.Name) and holds(assignment.node):
+            holders.add(assignment.target.name)
+    return any(holds(loop.iter) for loop in tree.find_all(nodes.For))
+
+
 def prepared(messages, source):
     """What messages_for_template() of src/text/chat_messages.h does."""
     messages = json.loads(json.dumps(messages))
-    parts = re.search(r"{%[-+]?\s*for\s(?:(?!%}).)* in (?:(?!%}).)*content", source)
+    try:
+        parts = reads_parts(source)
+    except jinja2.TemplateError:
+        parts = False  # which Jinja refuses in any case
     for message in messages:
         if isinstance(message.get("content"), list) and not parts:
             message["content"] = "\n".join(part["text"] for part in message["content"])

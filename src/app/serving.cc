@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/gguf_parts.h"
 #include "server/server.h"
 
 namespace layerboost {
@@ -21,7 +22,7 @@ std::string served_name(const std::string& model) {
   if (!path.has_filename()) path = path.parent_path();
   std::error_code missing;
   if (path.filename() == "." || path.filename() == "..") path = fs::canonical(path, missing);
-  return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+  return path.extension() == ".gguf" ? gguf_model_name(path) : path.filename().string();
 }
 
 int serving_threads(int asked) {

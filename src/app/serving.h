@@ -17,7 +17,7 @@
 namespace layerboost {
 
 /// The name that a model has for clients unless it is given another: "models/smollm2-135m.gguf" is served as
-/// "smollm2-135m", "." by the name of this directory.
+/// "smollm2-135m", a part of a split one by the name that all parts have, "." by the name of this directory.
 std::string served_name(const std::string& model);
 
 /// Threads to serve with, where `asked` are asked for, 0 being one per core. Where there are many cores, one is kept

@@ -66,6 +66,7 @@ TEST(Serving, FiguresOfAnotherPrecisionAreCalledThat) {
 
 TEST(Serving, ModelsAreCalledByTheirFiles) {
   EXPECT_EQ(served_name("models/smollm2-135m.gguf"), "smollm2-135m");
+  EXPECT_EQ(served_name("models/llama-70b-00002-of-00005.gguf"), "llama-70b");
   EXPECT_EQ(served_name("models/healed/"), "healed");
   EXPECT_EQ(served_name("smollm2-135m"), "smollm2-135m");
   EXPECT_EQ(served_name("."), fs::current_path().filename().string());

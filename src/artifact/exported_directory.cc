@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/hf_json.h"
 #include "model/tensor_names.h"
 
 namespace layerboost {
@@ -19,7 +20,8 @@ bool is_exported_directory(const fs::path& path) {
   std::error_code ignored;
   const fs::path config = path / "config.json";
   if (!fs::is_regular_file(config, ignored)) return false;
-  return get_or<std::string>(read_json(config), "model_type", "", config.string()) == "layerboost";
+  const SortedJson json = parse_object(read_file(config), config.string());  // most are not written by this program
+  return JsonFields(json, config.string()).text("model_type", "") == "layerboost";
 }
 
 Plan exported_plan(const Checkpoint& checkpoint) {

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/in_quotes.h"
 #include "base/nearest.h"
+#include "model/gguf_parts.h"
 
 namespace layerboost {
 namespace {
@@ -44,12 +45,23 @@ bool is_ours(const fs::path& directory) {
   return is_healed_directory(directory) || is_boost_directory(directory) || is_ladder_directory(directory);
 }
 
+/// The GGUF files of a directory, of a split model the first part.
+std::vector<fs::path> gguf_models_in(const fs::path& directory) {
+  const std::vector<fs::path> files = files_in(directory, ".gguf");
+  std::vector<fs::path> models = files;
+  std::erase_if(models, [&](const fs::path& file) {
+    const std::optional<fs::path> first = first_gguf_part(file);
+    return first && std::find(files.begin(), files.end(), *first) != files.end();
+  });
+  return models;
+}
+
 /// What a directory holds to open: itself with a config.json, or its one GGUF file.
 fs::path in_directory(const fs::path& directory) {
   std::error_code ignored;
   if (fs::exists(directory / "config.json", ignored)) return directory;
   if (is_hugging_face_folder(directory)) return in_directory(hugging_face_snapshot(directory));
-  const std::vector<fs::path> files = files_in(directory, ".gguf");
+  const std::vector<fs::path> files = gguf_models_in(directory);
   if (files.size() == 1) return files.front();
   if (!files.empty())
     fail("{}: holds {} GGUF files; name one, such as {}", directory.string(), files.size(), files.front().string());
@@ -66,7 +78,7 @@ fs::path in_directory(const fs::path& directory) {
 std::vector<std::string> known_models(const fs::path& typed) {
   std::vector<std::string> names;
   const fs::path parent = typed.parent_path();
-  for (const fs::path& file : files_in(parent.empty() ? "." : parent, ".gguf"))
+  for (const fs::path& file : gguf_models_in(parent.empty() ? "." : parent))
     names.push_back((parent / file.filename()).string());
   for (const fs::path& folder : folders_in(parent.empty() ? "." : parent))
     if (holds_model(folder) || is_ours(folder)) names.push_back((parent / folder.filename()).string());

@@ -58,6 +58,14 @@ TEST_F(ModelStore, FindsTheOnlyGgufFileOfADirectory) {
               HasSubstr("holds 2 GGUF files; name one, such as " + (root_ / "a.gguf").string()));
 }
 
+TEST_F(ModelStore, TheFilesOfASplitModelAreOneModel) {
+  for (const char* name : {"a-00001-of-00003.gguf", "a-00002-of-00003.gguf", "a-00003-of-00003.gguf"})
+    write_file(root_ / name, "x");
+  EXPECT_EQ(find_model(root_.string()), root_ / "a-00001-of-00003.gguf");
+  fs::remove(root_ / "a-00001-of-00003.gguf");
+  EXPECT_THAT(message(root_.string()), HasSubstr("holds 2 GGUF files"));
+}
+
 TEST_F(ModelStore, FindsTheDefaultModelOrSaysHowToGetIt) {
   EXPECT_THAT(message("smollm2-135m"), HasSubstr("scripts/get-model.sh"));
   const fs::path file = cache_dir() / "models/smollm2-135m/SmolLM2-135M-Instruct.Q4_1.gguf";

@@ -15,6 +15,52 @@ template class nlohmann::basic_json<nlohmann::ordered_map>;
 namespace layerboost {
 namespace {
 
+/// What Python's json module writes for numbers that JSON doesn't have, and the numbers of the same length that the
+/// library's parser is shown in their place: no other number of the text has a small e by then. (They have no point,
+/// which the library tells in the locale's form.)
+struct NotFinite {
+  std::string_view name, stand_in;
+  double number;
+};
+constexpr NotFinite not_finite_numbers[] = {
+    {"NaN", "0e0", std::numeric_limits<double>::quiet_NaN()},
+    {"Infinity", "0e000000", std::numeric_limits<double>::infinity()},
+    {"-Infinity", "-0e000000", -std::numeric_limits<double>::infinity()},
+};
+
+/// Whether text[i] could belong to the same word or number as its neighbour.
+bool goes_on(std::string_view text, std::size_t i) {
+  if (i >= text.size()) return false;
+  const char c = text[i];
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '+' || c == '-';
+}
+
+/// The text with stand-ins for numbers that aren't finite, of the same length, so that places in messages stay.
+std::string with_stand_ins(std::string_view text) {
+  std::string result(text);
+  bool in_string = false;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (in_string) {
+      if (result[i] == '\\')
+        ++i;
+      else
+        in_string = result[i] != '"';
+      continue;
+    }
+    if (result[i] == '"') in_string = true;
+    if (result[i] == 'e' && i > 0 && result[i - 1] >= '0' && result[i - 1] <= '9') result[i] = 'E';
+    for (const NotFinite& one : not_finite_numbers) {
+      if (!text.substr(i).starts_with(one.name) || goes_on(text, i + one.name.size()) ||
+          (i > 0 && goes_on(text, i - 1)))
+        continue;
+      result.replace(i, one.name.size(), one.stand_in);
+      i += one.name.size() - 1;
+      break;
+    }
+  }
+  return result;
+}
+
 /// Builds a value from the parser's events. Values wait in a row until the list or object around them ends: each is
 /// moved into its place once, and keys are compared once all are known. (The library's own parser, given a callback,
 /// looks through a whole list after each object in it, and through an object's keys for each key.)
@@ -31,7 +77,12 @@ class Builder {
   bool boolean(bool value) { return add(value); }
   bool number_integer(std::int64_t value) { return add(value); }
   bool number_unsigned(std::uint64_t value) { return add(value); }
-  bool number_float(double value, const std::string& /*text*/) { return add(value); }
+  bool number_float(double value, const std::string& text) {
+    for (const auto& [name, stand_in, number] : not_finite_numbers) {
+      if (rules_.not_finite && text == stand_in) return add(number);
+    }
+    return add(value);
+  }
   bool string(std::string& value) { return add(std::move(value)); }
   bool binary(typename AnyJson::binary_t& /*value*/) { return false; }  // JSON as text has none
   bool start_object(std::size_t /*unknown*/) { return open(); }
@@ -136,7 +187,10 @@ AnyJson parse(std::string_view text, std::string_view where, const JsonRules& ru
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
     fail("{}: not valid JSON at byte {}", where, nul + 1);
   Builder<AnyJson> builder(where, rules);
-  AnyJson::sax_parse(text, &builder);
+  if (rules.not_finite)
+    AnyJson::sax_parse(with_stand_ins(text), &builder);
+  else
+    AnyJson::sax_parse(text, &builder);
   return builder.take();
 }
 

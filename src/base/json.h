@@ -31,7 +31,8 @@ using SortedJson = nlohmann::json;
 struct JsonRules {
   int deepest = 64;                                                 // levels of lists and objects
   std::size_t most_keys = std::numeric_limits<std::size_t>::max();  // of one object
-  bool keys_once = false;  // whether a key twice in an object is refused; if not, its last value counts
+  bool keys_once = false;   // whether a key twice in an object is refused; if not, its last value counts
+  bool not_finite = false;  // whether NaN, Infinity and -Infinity are numbers, as Python's json module writes them
 };
 
 /// Parses `text` in time proportional to its size (times the logarithm of an object's keys), whatever it holds. `where`

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+#include <limits>
 #include <string>
 
 #include "base/cpu_time_for_tests.h"
@@ -58,6 +60,30 @@ TEST(Json, OfAKeyTwiceTheLastCountsOrItIsRefused) {
   EXPECT_EQ(parse_sorted_json(text, "f").dump(), R"({"a":2,"b":5,"d":4})");
   EXPECT_EQ(error_of([&] { parse_json("[" + text + "]", "f", {.keys_once = true}); }),
             "f: the key \"b\" appears twice");
+}
+
+TEST(Json, NumbersThatAreNotFiniteAreReadWhereTheRuleSaysSo) {
+  const std::string text =
+      R"({"a":[NaN,-Infinity, 1.5],"b":Infinity,"c":"NaN\\\"Infinity","d":0e0,"e":0e000000,"f":2e1,)"
+      R"("g":false,"h":"\\","i":NaN})";
+  const SortedJson json = parse_sorted_json(text, "f", {.not_finite = true});
+  EXPECT_TRUE(std::isnan(json["a"][0].get<double>()));
+  EXPECT_EQ(json["a"][1].get<double>(), -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(json["a"][2].get<double>(), 1.5);
+  EXPECT_EQ(json["b"].get<double>(), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(json["c"], "NaN\\\"Infinity");
+  EXPECT_EQ(json["d"].get<double>(), 0);
+  EXPECT_EQ(json["e"].get<double>(), 0);
+  EXPECT_EQ(json["f"].get<double>(), 20);
+  EXPECT_EQ(json["g"], false);
+  EXPECT_TRUE(std::isnan(json["i"].get<double>()));
+  EXPECT_THAT(error_of([&] { (void)parse_sorted_json(text, "f"); }), testing::HasSubstr("f: not valid JSON at byte"));
+  for (const std::string wrong : {"[NaNs]", "[1NaN]", "[Infinity2]", "[+Infinity]", "[nan]", "{NaN:1}", "[- Infinity]",
+                                  "[NaN NaN]", "[\"a", "[\"a\\", "[NaNInfinity]"}) {
+    EXPECT_THAT(error_of([&] { (void)parse_sorted_json(wrong, "f", {.not_finite = true}); }),
+                testing::HasSubstr("f: not valid JSON at byte"))
+        << wrong;
+  }
 }
 
 // Of 16 times as many, 16 times the time and some for caches; 256 times where each one looks through all before it.

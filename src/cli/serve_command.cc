@@ -261,6 +261,9 @@ void add_serve_command(CLI::App& app) {
                     "A line on stderr for each request: id, status, times, tokens; nothing of its text");
   command->add_option("--chat-template", options->chat_template, "Jinja template in place of the model's own")
       ->type_name("FILE");
+  command->add_flag("--plain-messages", options->server.plain_messages,
+                    "Special tokens that users write in messages, such as <|im_end|>, are plain text; the template's "
+                    "own stay special");
   add_generation_config_option(*command, options->server.model_sampling);
   add_engine_options(*command, *options);
   add_limits(*command, *options);

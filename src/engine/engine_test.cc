@@ -90,6 +90,11 @@ TEST_F(EngineTest, SeedsGiveTextsOfTheirOwn) {
   EXPECT_NE(alone(*model_, native_, request).tokens, first);
 }
 
+TEST_F(EngineTest, EndTokensWithoutALogitAreNone) {
+  model_->config.eos = {5, 260, 7};  // files may name tokens beyond the embeddings, of which there are 260
+  EXPECT_EQ(end_tokens(*model_), (std::vector<TokenId>{5, 7, 259}));
+}
+
 TEST_F(EngineTest, EndAndStopTokensEndTheText) {
   GenerationRequest request = request_for_tests(20, 30);
   const std::vector<TokenId> whole = alone(*model_, native_, request).tokens;

@@ -108,8 +108,12 @@ std::vector<TokenRun> build_prefix_tree(std::span<const Request> requests) { ret
 
 RunReader::RunReader(Subject& subject, std::span<const TokenRun> runs)
     : subject_(subject), runs_(runs), sequences_(runs.size()), children_left_(runs.size(), 0) {
+  const int vocab = subject.model.config.vocab;
   for (const TokenRun& run : runs) {
     if (run.parent >= 0) ++children_left_[static_cast<std::size_t>(run.parent)];
+    for (const Target& target : run.targets)  // the last of a request is read by nobody, who would refuse it
+      if (target.token < 0 || target.token >= vocab)
+        fail("token id {} is outside the vocabulary (0 to {})", target.token, vocab - 1);
   }
 }
 

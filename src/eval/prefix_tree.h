@@ -20,7 +20,7 @@ std::vector<TokenRun> build_prefix_tree(std::span<const Request> requests);
 /// its parent's.
 class RunReader {
  public:
-  /// Requires: `subject` and `runs` outlive this.
+  /// Throws Error for a target outside the model's vocabulary. Requires: `subject` and `runs` outlive this.
   RunReader(Subject& subject, std::span<const TokenRun> runs);
 
   /// The hidden states after the last layer, [sum of counts, D]: the pieces' rows one after another. Valid until the

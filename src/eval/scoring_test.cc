@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "base/random.h"
 #include "mixer/model_for_tests.h"
 
@@ -78,6 +79,16 @@ TEST(Scoring, FindsTheReferencesLikelihoodAndGreedyText) {
   EXPECT_FALSE(scores[2].greedy);
   EXPECT_EQ(scores[3].log_likelihood, 0);
   EXPECT_TRUE(scores[3].greedy);
+}
+
+TEST(Scoring, RefusesTargetsWithoutALogit) {
+  const fs::path directory = shared_path() / "reference/tiny/llama";
+  LB_SKIP_WITHOUT(directory);
+  const auto model = load_model(directory, Precision::f32);
+  MixerSet mixers(*model);
+  Subject subject(*model, mixers.list(native_specs(model->config)));
+  const std::vector<Request> requests = {Request{{3, 4}, {5, model->config.vocab}}};  // the last one is never read
+  EXPECT_THROW((void)score_requests(subject, requests), Error);
 }
 
 TEST(Scoring, NoRequests) {

@@ -91,7 +91,7 @@ TaskKind kind_of(const Json& line, const std::string& where) {
 }  // namespace
 
 Task read_task(const fs::path& path, int limit) {
-  const std::string content = read_file_or_pipe(path);
+  const std::string content = read_text_file(path);
   Task task;
   task.name = path.stem().string();
   task.hash = content_hash(content);

@@ -40,10 +40,19 @@ std::vector<FileLine> split_lines(std::string_view content, const fs::path& path
   return lines;
 }
 
+std::string read_text_file(const fs::path& path) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  std::string text = read_file_or_pipe(path);
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+    fail("{}: the file is in UTF-16, as Windows writes it; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)", path.string());
+  if (text.starts_with(mark)) text.erase(0, mark.size());
+  return text;
+}
+
 TextData read_text(const fs::path& path) {
   TextData data;
   data.name = path.filename().string();
-  data.text = read_file_or_pipe(path);
+  data.text = read_text_file(path);
   if (is_json_lines(data.text, path)) data.text = join_texts(data.text, path);
   if (data.text.empty()) fail("{}: no text in it", path.string());
   data.hash = content_hash(data.text);

@@ -17,6 +17,10 @@ struct TextData {
   std::string hash;  // "sha256:<64 hex digits>" of the text
 };
 
+/// The bytes of a file or pipe that people wrote text into, without the byte order mark that UTF-8 may begin with.
+/// Throws Error for one that begins with UTF-16's.
+std::string read_text_file(const fs::path& path);
+
 /// Reads `path`. JSON Lines (a name ending in .jsonl, or a first line that is an object with "text") give their `text`
 /// fields, each followed by one newline; any other file is raw UTF-8. Throws Error naming file and line.
 TextData read_text(const fs::path& path);

@@ -41,6 +41,28 @@ TEST(TextData, OtherFilesAreText) {
   EXPECT_EQ(read_text(object.path()).text, "{\"a\": 1}\n");
 }
 
+TEST(TextData, ByteOrderMarksAreNoText) {
+  const TemporaryFile text("marked.txt",
+                           "\xEF\xBB\xBF"
+                           "word"),
+      lines("marked.jsonl", "\xEF\xBB\xBF{\"text\": \"one\"}\n"),
+      items("items.jsonl", "\xEF\xBB\xBF{\"context\": \"the last\", \"continuation\": \" word\"}\n");
+  EXPECT_EQ(read_text(text.path()).text, "word");
+  EXPECT_EQ(read_text(lines.path()).text, "one\n");
+  EXPECT_EQ(read_task(items.path(), 0).items.size(), 1U);
+}
+
+TEST(TextData, Utf16IsRefused) {
+  const std::string little("\xFF\xFE{\0}\0", 6), big("\xFE\xFF\0{\0}", 6);
+  for (const std::string& content : {little, big}) {
+    for (const char* const name : {"windows.txt", "windows.jsonl"}) {
+      const TemporaryFile file(name, content);
+      EXPECT_NE(test::error_of([&] { read_text(file.path()); }).find("save it as UTF-8"), std::string::npos);
+      EXPECT_NE(test::error_of([&] { read_task(file.path(), 0); }).find("save it as UTF-8"), std::string::npos);
+    }
+  }
+}
+
 TEST(TextData, ErrorsNameTheLine) {
   const TemporaryFile bad("bad.jsonl", "{\"text\": \"a\"}\n{\"text\": 4}\n"), broken("broken.jsonl", "{\"text\"\n");
   EXPECT_NE(test::error_of([&] { read_text(bad.path()); }).find("bad.jsonl:2: \"text\""), std::string::npos);

@@ -199,7 +199,7 @@ TEST_F(Exported, ShipsTheApacheLicenceWhereItIsTheBases) {
   export_it();
   const std::string text = read_file(directory_ / "LICENSE");
   EXPECT_THAT(text, AllOf(HasSubstr("Version 2.0, January 2004"), HasSubstr("END OF TERMS AND CONDITIONS"),
-                          Not(HasSubstr("layerboost authors"))));
+                          Not(HasSubstr("layerboost authors")), Not(HasSubstr("ggml"))));
   write_file(small_.base / "README.md", "---\nlicense: x: [y]\n---\n");
   fs::remove(directory_ / "LICENSE");
   export_it();
@@ -293,7 +293,7 @@ TEST(ExportedTokenizer, OfTheDefaultModel) {
   const auto checkpoint = open_checkpoint(default_model_path());
   const fs::path directory = test::temporary_path("tokenizer");
   const Json tokens = export_tokenizer(*checkpoint, default_model_path(), directory);
-  EXPECT_EQ(tokens.dump(), R"({"bos_token_id":1,"eos_token_id":2,"pad_token_id":2})");
+  EXPECT_EQ(tokens.dump(), R"({"bos_token_id":1,"eos_token_id":[2,0],"pad_token_id":2})");
   const Tokenizer ours(checkpoint->tokenizer()), exported(read_tokenizer_json(directory.string()));
   const std::string text = "<|im_start|>user\nÜber 1234 naïve cafés, 東京… it's\t\tfine  <|im_end|>";
   EXPECT_EQ(exported.encode(text), ours.encode(text));

@@ -5,34 +5,15 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "text/pre_tokenizer.h"
+#include "text/pre_tokenizer_json.h"
 
 namespace layerboost {
 namespace {
 
-SortedJson byte_level(bool use_regex) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", use_regex}};
-}
-
-SortedJson sequence_of(const SortedJson& first, const SortedJson& second) {
-  return {{"type", "Sequence"}, {"pretokenizers", {first, second}}};
-}
-
-SortedJson pre_tokenizer(const std::string& name) {
-  const auto split = [](std::string_view pattern) {
-    return SortedJson{
-        {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
-  };
-  if (name == "gpt2") return byte_level(true);
-  if (name == "smollm") return sequence_of({{"type", "Digits"}, {"individual_digits", true}}, byte_level(true));
-  if (name == "llama3") return sequence_of(split(llama3_pattern), byte_level(false));
-  if (name == "qwen2") return sequence_of(split(qwen2_pattern), byte_level(false));
-  LB_CHECK(false);
-}
-
 /// Puts BOS before every text.
 SortedJson bos_template(const TokenizerData& data) {
-  const std::string& bos = data.tokens[static_cast<std::size_t>(data.bos)];
+  const TokenId first = data.text_start >= 0 ? data.text_start : data.bos;
+  const std::string& bos = data.tokens[static_cast<std::size_t>(first)];
   const auto part = [](const char* kind, const std::string& id, int type) {
     return SortedJson{{kind, {{"id", id}, {"type_id", type}}}};
   };
@@ -41,7 +22,7 @@ SortedJson bos_template(const TokenizerData& data) {
           {"pair",
            {part("SpecialToken", bos, 0), part("Sequence", "A", 0), part("SpecialToken", bos, 1),
             part("Sequence", "B", 1)}},
-          {"special_tokens", {{bos, {{"id", bos}, {"ids", {data.bos}}, {"tokens", {bos}}}}}}};
+          {"special_tokens", {{bos, {{"id", bos}, {"ids", {first}}, {"tokens", {bos}}}}}}};
 }
 
 /// transformers' way of keeping a second template beside the default one.
@@ -74,10 +55,10 @@ std::string tokenizer_json(const TokenizerData& data) {
   for (const AddedToken& token : data.added)
     added.push_back({{"id", token.id},
                      {"content", token.content},
-                     {"single_word", false},
+                     {"single_word", token.single_word},
                      {"lstrip", token.lstrip},
                      {"rstrip", token.rstrip},
-                     {"normalized", false},
+                     {"normalized", token.normalized},
                      {"special", token.special}});
   SortedJson vocab = SortedJson::object();
   for (std::size_t id = 0; id < data.tokens.size(); ++id)
@@ -91,8 +72,8 @@ std::string tokenizer_json(const TokenizerData& data) {
   SortedJson json = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
   json["added_tokens"] = std::move(added);
   json["normalizer"] = data.nfc ? SortedJson{{"type", "NFC"}} : SortedJson();
-  json["pre_tokenizer"] = pre_tokenizer(data.pre_tokenizer);
-  json["post_processor"] = data.add_bos && data.bos >= 0 ? bos_template(data) : SortedJson();
+  json["pre_tokenizer"] = pre_tokenizer_json(data);
+  json["post_processor"] = data.add_bos && (data.bos >= 0 || data.text_start >= 0) ? bos_template(data) : SortedJson();
   json["decoder"] = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
   json["model"] = std::move(model);
   return json.dump(-1, ' ', false, SortedJson::error_handler_t::replace) + "\n";
@@ -119,7 +100,8 @@ Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const 
   }
   constexpr std::array files = {"tokenizer.json",          "tokenizer_config.json",
                                 "chat_template.jinja",     "additional_chat_templates/tool_use.jinja",
-                                "special_tokens_map.json", "generation_config.json"};
+                                "special_tokens_map.json", "generation_config.json",
+                                "added_tokens.json"};
   if (fs::exists(path / "tokenizer.json")) {
     for (const char* file : files)
       if (fs::exists(path / file)) write_file(directory / file, read_file(path / file));

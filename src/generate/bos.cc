@@ -24,8 +24,9 @@ BosMode parse_bos_mode(std::string_view text) {
 }
 
 TokenId bos_token(const Tokenizer& tokenizer, BosMode mode) {
-  if (mode == BosMode::never || (mode == BosMode::automatic && !tokenizer.add_bos())) return -1;
-  if (mode == BosMode::always && tokenizer.bos() < 0) fail("`bos` always: the model's tokenizer has no BOS token");
+  if (mode == BosMode::never) return -1;
+  if (mode == BosMode::automatic) return tokenizer.add_bos() ? tokenizer.text_start() : -1;
+  if (tokenizer.bos() < 0) fail("`bos` always: the model's tokenizer has no BOS token");
   return tokenizer.bos();
 }
 

@@ -15,8 +15,8 @@ std::string_view name_of(BosMode mode);
 /// Throws Error naming what is allowed.
 BosMode parse_bos_mode(std::string_view text);
 
-/// The token that texts are to begin with, or -1 for none: under auto, BOS where the tokenizer itself adds it. Throws
-/// Error for `always` when the model has no BOS.
+/// The token that texts are to begin with, or -1 for none: under auto, BOS where the tokenizer itself adds it, or what
+/// it adds in its place. Throws Error for `always` when the model has no BOS.
 TokenId bos_token(const Tokenizer& tokenizer, BosMode mode);
 
 /// The token that an empty context is replaced by: BOS, or else EOS (-1 when the model has neither).

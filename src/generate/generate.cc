@@ -134,7 +134,9 @@ class Writer {
 
 std::vector<TokenId> end_tokens(const Model& model) {
   std::vector<TokenId> tokens(model.config.eos.begin(), model.config.eos.end());
-  if (const TokenId eos = model.text().eos(); eos >= 0) tokens.push_back(eos);
+  tokens.push_back(model.text().eos());
+  // The tokenizer may have tokens that the model can't write: they have no logit.
+  std::erase_if(tokens, [&](TokenId token) { return token < 0 || token >= model.config.vocab; });
   return tokens;
 }
 

@@ -32,7 +32,7 @@ struct Generation {
   bool stopped = false;  // by one of options.stop rather than by the number of tokens
 };
 
-/// The tokens that end a sequence of this model.
+/// The tokens that end a sequence of this model: of those that its files name, the ones that it can write.
 std::vector<TokenId> end_tokens(const Model& model);
 
 /// `otherwise` with what the model's makers say in its place. Throws Error where they say what makes no sense.

@@ -32,6 +32,14 @@ TEST(TokenText, ReadsLinesOfJsonAndPlainText) {
   EXPECT_EQ(tokens_of(read_token_text(folder.model(), folder.file("x.txt", "b"))), (std::vector<TokenId>{1}));
 }
 
+TEST(TokenText, RefusesTokensWithoutEmbeddings) {
+  const test::HealFolder folder("token-text-beyond");
+  const auto model = load_model(folder.path("model.gguf"), Precision::f32);
+  model->config.vocab = 2;  // the tokenizer has "ab", too
+  EXPECT_THAT(test::error_of([&] { (void)read_token_text(*model, folder.file("x.txt", "aab")); }),
+              HasSubstr("\"ab\" in the text is token 2, and the model has 2 embeddings"));
+}
+
 TEST(TokenText, DamagedTokensAreMadeAgain) {
   const test::HealFolder folder("token-text-damaged");
   const std::string plain = folder.file("x.txt", "aab\nb");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/in_quotes.h"
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -90,7 +91,7 @@ std::vector<std::vector<TokenId>> tokenize(const Tokenizer& tokenizer, const std
   return tokens;
 }
 
-void write_tokens(const Tokenizer& tokenizer, const MappedFile& text, const fs::path& output) {
+void write_tokens(const Model& model, const MappedFile& text, const fs::path& output) {
   SealedWriter writer(output);
   PieceReader reader(text.text(), is_json_lines(text.path()));
   Progress progress("tokenize", static_cast<std::int64_t>(text.text().size()), "bytes");
@@ -105,7 +106,11 @@ void write_tokens(const Tokenizer& tokenizer, const MappedFile& text, const fs::
       if (more) group.push_back(piece);
       bytes += piece.bytes.size();
     }
-    for (const std::vector<TokenId>& tokens : tokenize(tokenizer, group, text.path())) {
+    for (const std::vector<TokenId>& tokens : tokenize(model.text(), group, text.path())) {
+      for (const TokenId token : tokens)
+        if (token >= model.config.vocab)
+          fail("{}: {} in the text is token {}, and the model has {} embeddings", text.path().string(),
+               in_quotes(model.text().bytes(token)), token, model.config.vocab);
       writer.write(std::span<const TokenId>(tokens));
       total += tokens.size();
     }
@@ -137,10 +142,10 @@ std::optional<TokenText> read_cached(const fs::path& path, const std::string& ha
 TokenText read_token_text(const Model& model, const fs::path& path) {
   const MappedFile text(path);
   const std::string hash = content_hash(text.text());
-  const std::string key = sha256(hash + model.hash + (is_json_lines(path) ? " lines 2" : " plain 2"));
+  const std::string key = sha256(hash + model.hash + (is_json_lines(path) ? " lines 3" : " plain 3"));
   const fs::path cached = cache_dir() / "tokens" / (key.substr(0, 32) + ".bin");
   if (auto found = read_cached(cached, hash, model.config.vocab)) return std::move(*found);
-  write_tokens(model.text(), text, cached);
+  write_tokens(model, text, cached);
   if (auto written = read_cached(cached, hash, model.config.vocab)) return std::move(*written);
   fail("{} can't be read back as it was written: the disk is failing", cached.string());
 }

@@ -17,6 +17,7 @@ using Expr = std::unique_ptr<const Expression>;
 struct CallArguments {
   std::vector<Expr> positional;
   std::vector<std::pair<std::string, Expr>> named;
+  Expr spread, named_spread;  // *list and **dict; nullptr: none
 };
 
 struct Literal {
@@ -125,6 +126,7 @@ struct Macro {
   std::string name;
   std::vector<Parameter> parameters;
   Body body;
+  bool varargs = false, kwargs = false, caller = false;  // whether the body reads these, and so what it takes beyond
 };
 struct CallBlock {  // calls with the body as the macro "caller"
   Expr call;
@@ -138,13 +140,17 @@ struct With {  // names of its own; also "generation", without any
   std::vector<std::pair<Target, Expr>> assignments;
   Body body;
 };
+struct Autoescape {  // whether what the body prints is escaped for HTML
+  Expr on;
+  Body body;
+};
 struct Break {};
 struct Continue {};
 
 struct Statement {
   int line = 1;
-  std::variant<Data, Output, For, If, Set, SetBlock, std::shared_ptr<const Macro>, CallBlock, FilterBlock, With, Break,
-               Continue>
+  std::variant<Data, Output, For, If, Set, SetBlock, std::shared_ptr<const Macro>, CallBlock, FilterBlock, With,
+               Autoescape, Break, Continue>
       node;
 };
 

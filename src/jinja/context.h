@@ -12,6 +12,7 @@ namespace layerboost::jinja {
 
 struct Context {
   std::time_t now = 0;
+  bool escaping = false;  // inside of {% autoescape true %}: what is printed is escaped for HTML
   Budget budget;
   std::vector<std::shared_ptr<Namespace>> namespaces;  // all: they may hold each other in circles
   Held held;                                           // for these

@@ -35,6 +35,9 @@ class JsonWriter {
       case Kind::integer:
         out_ += std::to_string(value.as_integer());
         return;
+      case Kind::big:
+        out_ += value.as_digits();
+        return;
       case Kind::real:
         out_ += number(value.as_real());
         return;
@@ -78,7 +81,7 @@ class JsonWriter {
       (out_ += '\\') += escaped[at];
     } else if (byte < 0x20) {
       out_ += fmt::format("\\u{:04x}", byte);
-    } else if (byte < 0x80 || !style_.ascii_only) {
+    } else if (byte < 0x80 || !style_.ascii_only || is_mark(code_point_of(character))) {
       out_ += character;
     } else {
       const Utf8Char decoded = decode_utf8(character);
@@ -175,6 +178,9 @@ void append_repr(const Value& value, std::string& out) {
       return;
     case Kind::integer:
       out += std::to_string(value.as_integer());
+      return;
+    case Kind::big:
+      out += value.as_digits();
       return;
     case Kind::real:
       out += number_text(value.as_real());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "jinja/text.h"
+
 namespace layerboost::jinja {
 
 namespace {
@@ -117,7 +119,9 @@ Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointe
                    return Flow::next;
                  },
                  [&](const Output& node) {
-                   out.add(to_text(evaluate(*node.value, *scope)));
+                   const Value value = evaluate(*node.value, *scope);
+                   const bool plain = !context_.escaping || value.is_markup();
+                   out.add(plain ? to_text(value) : escape_html(to_text(value)));
                    return Flow::next;
                  },
                  [&](const For& node) { return execute_for(node, scope, out); },
@@ -134,7 +138,7 @@ Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointe
                    std::string text = text_of(node.body, inside(scope));
                    assign(node.target,
                           node.filter ? evaluate_filtered(*node.filter, std::move(text), *scope)
-                                      : Value::text(std::move(text)),
+                                      : Value::text(std::move(text), context_.escaping),
                           *scope);
                    return Flow::next;
                  },
@@ -158,6 +162,13 @@ Evaluator::Flow Evaluator::execute(const Statement& statement, const ScopePointe
                    for (const auto& [target, value] : node.assignments)
                      assign(target, evaluate(*value, *scope), *inner);
                    return execute(node.body, inner, out);
+                 },
+                 [&](const Autoescape& node) {
+                   const bool on = truth(evaluate(*node.on, *scope));
+                   const bool outer = std::exchange(context_.escaping, on);
+                   const Flow flow = execute(node.body, inside(scope), out);
+                   context_.escaping = outer;
+                   return flow;
                  },
                  [](const Break&) { return Flow::break_loop; }, [](const Continue&) { return Flow::continue_loop; }},
       statement.node);
@@ -202,12 +213,20 @@ void Evaluator::assign(const Target& target, const Value& value, Scope& scope) {
 }
 
 Value Evaluator::make_macro(const std::shared_ptr<const Macro>& macro, const ScopePointer& scope) {
-  return Value::callable(
-      {macro->name, [this, macro, weak = std::weak_ptr<Scope>(scope)](Context&, const Arguments& arguments) {
-         const ScopePointer definition = weak.lock();
-         if (!definition) reject("the macro \"{}\" is called outside of the block that holds it", macro->name);
-         return call_macro(*macro, definition, arguments);
-       }});
+  std::vector<Value> names;
+  for (const Parameter& parameter : macro->parameters) names.push_back(Value::text(parameter.name));
+  return Value::callable({macro->name,
+                          [this, macro, weak = std::weak_ptr<Scope>(scope)](Context&, const Arguments& arguments) {
+                            const ScopePointer definition = weak.lock();
+                            if (!definition)
+                              reject("the macro \"{}\" is called outside of the block that holds it", macro->name);
+                            return call_macro(*macro, definition, arguments);
+                          },
+                          {{"name", Value::text(macro->name)},
+                           {"arguments", Value::list(std::move(names), Form::tuple)},
+                           {"catch_varargs", Value::boolean(macro->varargs)},
+                           {"catch_kwargs", Value::boolean(macro->kwargs)},
+                           {"caller", Value::boolean(macro->caller)}}});
 }
 
 Value Evaluator::call_macro(const Macro& macro, const ScopePointer& scope, const Arguments& arguments) {
@@ -219,21 +238,39 @@ Value Evaluator::call_macro(const Macro& macro, const ScopePointer& scope, const
                                     [&](const Parameter& parameter) { return same_text(parameter.name, name); });
     return static_cast<std::size_t>(found - macro.parameters.begin());
   };
-  if (arguments.positional.size() > macro.parameters.size())
+  if (arguments.positional.size() > macro.parameters.size() && !macro.varargs)
     reject("the macro \"{}\" takes {} arguments, not {}", macro.name, macro.parameters.size(),
            arguments.positional.size());
-  for (std::size_t i = 0; i < arguments.positional.size(); ++i) {
+  const std::size_t by_position = std::min(arguments.positional.size(), given.size());
+  for (std::size_t i = 0; i < by_position; ++i) {
     inner->set(macro.parameters[i].name, arguments.positional[i]);
     given[i] = true;
   }
+  if (macro.varargs) {
+    const auto begin = arguments.positional.begin() + static_cast<std::ptrdiff_t>(by_position);
+    inner->set("varargs", Value::list({begin, arguments.positional.end()}, Form::tuple));
+  }
+  std::vector<std::pair<Value, Value>> others;
+  bool called_with_body = false;
   for (const auto& [name, value] : arguments.named) {
     const std::size_t at = position(name);
-    if (at < given.size())
+    if (at >= by_position && at < given.size()) {
       given[at] = true;
-    else if (name != "caller")
+      inner->set(name, value);
+    } else if (name == "caller" && macro.caller) {
+      called_with_body = true;
+      inner->set(name, value);
+    } else if (macro.kwargs) {
+      others.emplace_back(Value::text(name), value);
+    } else if (at < by_position) {
+      reject("the macro \"{}\" is given the argument \"{}\" twice", macro.name, name);
+    } else {
       reject("the macro \"{}\" has no argument called \"{}\"", macro.name, name);
-    inner->set(name, value);
+    }
   }
+  if (macro.kwargs) inner->set("kwargs", Value::dict(std::move(others)));
+  if (macro.caller && !called_with_body && position("caller") == given.size())
+    inner->set("caller", Value::undefined("caller"));
   for (std::size_t i = 0; i < given.size(); ++i) {
     const Parameter& parameter = macro.parameters[i];
     if (!given[i])
@@ -242,7 +279,7 @@ Value Evaluator::call_macro(const Macro& macro, const ScopePointer& scope, const
   }
   std::string text = text_of(macro.body, inner);
   line_ = line;
-  return Value::text(std::move(text));
+  return Value::text(std::move(text), context_.escaping);
 }
 
 }  // namespace layerboost::jinja

@@ -19,6 +19,7 @@ inline int height_of(const CallArguments& arguments) {
   int highest = 0;
   for (const Expr& argument : arguments.positional) highest = std::max(highest, height_of(argument));
   for (const auto& [name, argument] : arguments.named) highest = std::max(highest, height_of(argument));
+  highest = std::max({highest, height_of(arguments.spread), height_of(arguments.named_spread)});
   return highest;
 }
 

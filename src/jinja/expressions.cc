@@ -3,6 +3,7 @@
 
 #include "jinja/evaluator.h"
 #include "jinja/functions.h"
+#include "jinja/text.h"
 
 namespace layerboost::jinja {
 
@@ -28,7 +29,7 @@ Value Evaluator::evaluate(const Expression& expression, const Scope& scope) {
 }
 
 Value Evaluator::evaluate_filtered(const Expression& filters, std::string text, const Scope& scope) {
-  const Value block = Value::text(std::move(text));
+  const Value block = Value::text(std::move(text), context_.escaping);
   const Value* const outer = std::exchange(block_text_, &block);
   Value value = evaluate(filters, scope);
   block_text_ = outer;
@@ -39,6 +40,22 @@ Arguments Evaluator::evaluate_arguments(const CallArguments& arguments, const Sc
   Arguments values;
   for (const Expr& argument : arguments.positional) values.positional.push_back(evaluate(*argument, scope));
   for (const auto& [name, argument] : arguments.named) values.named.emplace_back(name, evaluate(*argument, scope));
+  if (arguments.spread) {
+    const std::vector<Value> more = items_of(defined(evaluate(*arguments.spread, scope)));
+    values.positional.insert(values.positional.end(), more.begin(), more.end());
+  }
+  if (arguments.named_spread) {
+    const Value more = evaluate(*arguments.named_spread, scope);
+    if (!defined(more).is(Kind::dict)) reject("what follows ** must be a dict, not a {}", name_of(more.kind()));
+    for (const auto& [name, value] : more.as_dict()) {
+      if (!name.is(Kind::string)) reject("the keys of what follows ** must be strings, not a {}", name_of(name.kind()));
+      constexpr std::size_t find_cost = 4;  // of each argument that is looked at
+      charge(find_cost * values.named.size());
+      if (values.find(values.positional.size(), name.as_text()) != nullptr)
+        reject("two arguments called \"{}\"", name.as_text());
+      values.named.emplace_back(to_text(name), value);
+    }
+  }
   return values;
 }
 
@@ -137,7 +154,8 @@ Value Evaluator::evaluate_node(const Unary& node, const Scope& scope) {
   const Value operand = evaluate(*node.operand, scope);
   if (node.op == "not") return Value::boolean(!truth(operand));
   if (!defined(operand).is_number()) reject("\"{}\" needs a number, not a {}", node.op, name_of(operand.kind()));
-  if (node.op == "+") return operand.is_integer() ? Value::integer(operand.as_integer()) : operand;
+  if (node.op == "+") return operand.is(Kind::boolean) ? Value::integer(operand.as_integer()) : operand;
+  if (operand.is(Kind::real)) return Value::real(-operand.as_real());
   return calculate("-", Value::integer(0), operand);
 }
 
@@ -162,9 +180,16 @@ Value Evaluator::evaluate_node(const Comparison& node, const Scope& scope) {
 }
 
 Value Evaluator::evaluate_node(const Concatenation& node, const Scope& scope) {
+  std::vector<Value> parts;
+  bool markup = false;
+  for (const Expr& part : node.parts) {
+    parts.push_back(evaluate(*part, scope));
+    markup = markup || parts.back().is_markup();
+  }
+  markup = markup && context_.escaping;
   Printed printed;
-  for (const Expr& part : node.parts) printed.add(to_text(evaluate(*part, scope)));
-  return Value::text(printed.take());
+  for (const Value& part : parts) printed.add(markup && !part.is_markup() ? escape_html(to_text(part)) : to_text(part));
+  return Value::text(printed.take(), markup);
 }
 
 Value Evaluator::evaluate_node(const Conditional& node, const Scope& scope) {

@@ -10,7 +10,8 @@ namespace {
 const std::map<std::string, FilterFunction, std::less<>>& filters() {
   static const auto table = [] {
     std::map<std::string, FilterFunction, std::less<>> all;
-    for (const FilterTable& part : {text_filters(), list_filters(), selecting_filters(), layout_filters()})
+    for (const FilterTable& part : {text_filters(), list_filters(), selecting_filters(), layout_filters(),
+                                    wrapping_filters(), printing_filters()})
       all.insert(part.begin(), part.end());
     return all;
   }();

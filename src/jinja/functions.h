@@ -35,7 +35,10 @@ Value slice_of(const Value& object, const Value& start, const Value& stop, const
 Value calculate(std::string_view op, const Value& left, const Value& right);
 /// left op right for "==", "!=", "<", "<=", ">", ">=", "in" and "not in".
 bool compare(std::string_view op, const Value& left, const Value& right);
-/// Python's format % arguments: %s, %d, %i, %r, %f, %x and %%, "%(name)s" of a dict, each with a width.
+/// Python's format.format(*arguments).
+std::string format_braces(const std::string& format, const Arguments& arguments);
+
+/// Python's format % arguments.
 std::string format_percent(const std::string& format, const Value& given);
 
 /// range, dict, namespace, cycler, joiner, raise_exception, strftime_now.
@@ -48,6 +51,8 @@ FilterTable text_filters();
 FilterTable list_filters();
 FilterTable selecting_filters();
 FilterTable layout_filters();
+FilterTable wrapping_filters();
+FilterTable printing_filters();
 
 using MethodTable = std::map<std::string, FilterFunction, std::less<>>;
 const MethodTable& string_methods();

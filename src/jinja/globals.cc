@@ -1,6 +1,5 @@
-// Functions that templates find defined, and Python's "%".
+// Functions that templates find defined.
 #include <algorithm>
-#include <cstdio>
 #include <ctime>
 #include <memory>
 #include <utility>
@@ -95,38 +94,6 @@ Value strftime_now(Context& context, const Arguments& arguments) {
   return Value::text(std::move(text));
 }
 
-// `field` is a conversion of printf() that fits T; its width has at most four digits.
-template <typename T>
-std::string formatted_number(const std::string& field, T number) {
-  std::vector<char> buffer(12000);
-  charge(buffer.size() / 8);
-  const int length = std::snprintf(buffer.data(), buffer.size(), field.c_str(), number);
-  LB_CHECK(length >= 0 && length < static_cast<int>(buffer.size()));
-  return std::string(buffer.data(), static_cast<std::size_t>(length));
-}
-
-// A text in a field such as "%-5" or "%.2".
-std::string padded(std::string text, const std::string& field) {
-  if (field == "%") return text;
-  const std::size_t point = field.find('.');
-  const std::string_view width_part = std::string_view(field).substr(1, point == std::string::npos ? point : point - 1);
-  const std::size_t first = std::min(width_part.find_first_of("123456789"), width_part.size());
-  const std::size_t width = first < width_part.size() ? std::stoul(std::string(width_part.substr(first))) : 0;
-  if (point != std::string::npos) {
-    const std::size_t most = point + 1 < field.size() ? std::stoul(field.substr(point + 1)) : 0;
-    std::string cut;
-    std::size_t count = 0;
-    for (const std::string_view character : CodePoints(text)) {
-      if (count++ == most) break;
-      cut += character;
-    }
-    text = std::move(cut);
-  }
-  const std::size_t length = length_of(text);
-  const std::string padding(width > length ? width - length : 0, ' ');
-  return width_part.substr(0, first).find('-') != std::string_view::npos ? text + padding : padding + text;
-}
-
 // cycler(a, b): next() gives one after another, `current` is the one that next() will give.
 Value cycler(Context& context, const Arguments& arguments) {
   arguments.check("cycler", Value::max_weight);
@@ -177,56 +144,6 @@ std::vector<std::pair<std::string, Value>> global_functions() {
   add("raise_exception", raise_exception);
   add("strftime_now", strftime_now);
   return all;
-}
-
-std::string format_percent(const std::string& format, const Value& given) {
-  const bool tuple = given.is(Kind::list) && given.form() == Form::tuple;
-  const std::vector<Value> arguments = tuple ? given.as_list() : std::vector{given};
-  std::string out;
-  std::size_t next = 0;
-  bool by_name = false;
-  charge(4 * format.size());
-  for (std::size_t i = 0; i < format.size(); ++i) {
-    if (format[i] != '%') {
-      out += format[i];
-      continue;
-    }
-    const Value* named = nullptr;  // of "%(name)s"
-    if (format.substr(i + 1, 1) == "(") {
-      const std::size_t close = format.find(')', i);
-      if (close == std::string::npos) reject("%: \"(\" without \")\"");
-      const std::string name = format.substr(i + 2, close - i - 2);
-      named = given.is(Kind::dict) ? given.find(name) : nullptr;
-      if (named == nullptr) reject("%: no value for a name in the format");
-      by_name = true;
-      i = close;
-    }
-    const std::size_t end = format.find_first_not_of("0123456789.-+ #", i + 1);
-    if (end == std::string::npos) reject("%: the format ends inside of a field");
-    const std::string field = "%" + format.substr(i + 1, end - i - 1);  // "%5.2"
-    if (field.size() > 5) reject("%: a field of more than 5 characters");
-    i = end;
-    if (format[end] == '%') {
-      out += '%';
-      continue;
-    }
-    if (named == nullptr && next == arguments.size()) reject("%: too few values for the format");
-    const Value& value = named != nullptr ? *named : arguments[next++];
-    const char type = format[end];
-    if (type == 's' || type == 'r') {
-      out += padded(type == 's' ? to_text(value) : to_repr(value), field);
-    } else if (std::string_view("dixX").find(type) != std::string_view::npos && value.is_number()) {
-      const long long number = value.is_integer() ? value.as_integer() : static_cast<long long>(value.as_real());
-      out += formatted_number(field + "ll" + type, number);
-    } else if (std::string_view("feEgG").find(type) != std::string_view::npos && value.is_number()) {
-      out += formatted_number(field + type, value.as_real());
-    } else {
-      reject("%{}: not possible with a {}", type, name_of(value.kind()));
-    }
-    if (out.size() > Value::max_weight) reject("a text of more than {} bytes", Value::max_weight);
-  }
-  if (next < arguments.size() && !by_name && !given.is(Kind::dict)) reject("%: too many values for the format");
-  return out;
 }
 
 }  // namespace layerboost::jinja

@@ -70,21 +70,31 @@ Value last_filter(Context&, const Value& value, const Arguments& arguments) {
   return items.empty() ? Value::undefined("the last item of an empty list") : items.back();
 }
 
-Value join_filter(Context&, const Value& value, const Arguments& arguments) {
+Value join_filter(Context& context, const Value& value, const Arguments& arguments) {
   arguments.check("join", 2, {"d", "attribute"});
   const Value* const given = arguments.find(0, "d");
-  const std::string separator = given != nullptr ? to_text(*given) : "";
   const Value* const attribute = arguments.find(1, "attribute");
+  std::vector<Value> items = items_of(value);
+  bool markup = given != nullptr && given->is_markup();
+  for (Value& item : items) {
+    if (attribute != nullptr && !attribute->is(Kind::none)) item = attribute_of(item, *attribute);
+    markup = markup || item.is_markup();
+  }
+  markup = markup && context.escaping;
+  const auto text_of = [&](const Value& part) {
+    return markup && !part.is_markup() ? escape_html(to_text(part)) : to_text(part);
+  };
+  const std::string separator = given != nullptr ? text_of(*given) : "";
   std::string out;
   bool first = true;
-  for (const Value& item : items_of(value)) {
+  for (const Value& item : items) {
     if (!first) out += separator;
     first = false;
     charge_copy(separator.size());
-    out += to_text(attribute != nullptr && !attribute->is(Kind::none) ? attribute_of(item, *attribute) : item);
+    out += text_of(item);
     if (out.size() > Value::max_weight) reject("join: a text of more than {} bytes", Value::max_weight);
   }
-  return Value::text(std::move(out));
+  return Value::text(std::move(out), markup);
 }
 
 Value list_filter(Context&, const Value& value, const Arguments& arguments) {

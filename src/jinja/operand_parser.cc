@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 
+#include "jinja/big_integer.h"
 #include "jinja/expression_nodes.h"
 
 namespace layerboost::jinja {
@@ -14,11 +14,9 @@ namespace {
 using TokenKind = Token::Kind;
 
 Value integer_value(const Token& token) {
-  std::int64_t value = 0;
-  const char* const end = token.text.data() + token.text.size();
-  if (std::from_chars(token.text.data(), end, value).ptr != end || value < 0)
-    throw SyntaxError(token.line, fmt::format("the number {} is too large", token.text));
-  return Value::integer(value);
+  if (token.text.size() > max_digits)
+    throw SyntaxError(token.line, fmt::format("an integer of more than {} digits", max_digits));
+  return integer_of(token.text);
 }
 
 }  // namespace
@@ -137,18 +135,30 @@ Expr ExpressionParser::parse_subscript(Expr value) {
 CallArguments ExpressionParser::parse_call_arguments() {
   expect_symbol("(");
   CallArguments arguments;
+  bool first = true;
   while (!at_symbol(")")) {
-    if (!arguments.positional.empty() || !arguments.named.empty()) {
+    if (!first) {
       expect_symbol(",");
       if (at_symbol(")")) break;
     }
-    if (at_symbol("*") || at_symbol("**")) throw SyntaxError(token().line, "arguments by * and ** are not supported");
+    first = false;
+    const int line = token().line;
+    if (arguments.named_spread || (arguments.spread && at_symbol("*")))
+      throw SyntaxError(line, "an argument after **, or a second one by *");
+    if (skip_symbol("*")) {
+      arguments.spread = parse_expression();
+      continue;
+    }
+    if (skip_symbol("**")) {
+      arguments.named_spread = parse_expression();
+      continue;
+    }
     if (token().kind == TokenKind::name && at_symbol(tokens_[at_ + 1], "=")) {
       std::string name = take_name();
       take();
       arguments.named.emplace_back(std::move(name), parse_expression());
     } else {
-      if (!arguments.named.empty()) unexpected("an argument with a name");
+      if (!arguments.named.empty() || arguments.spread) unexpected("an argument with a name");
       arguments.positional.push_back(parse_expression());
     }
   }

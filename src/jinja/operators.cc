@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "jinja/big_integer.h"
 #include "jinja/functions.h"
 #include "jinja/text.h"
 
@@ -13,20 +14,9 @@ namespace {
   reject("{} {} {}: not possible", name_of(left.kind()), op, name_of(right.kind()));
 }
 
-Value integer_power(std::int64_t base, std::int64_t exponent) {
-  if (exponent < 0) return Value::real(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
-  std::int64_t result = 1;
-  for (; exponent > 0; exponent /= 2) {
-    if (exponent % 2 != 0 && __builtin_mul_overflow(result, base, &result)) reject("a number beyond 64 bits");
-    if (exponent > 1 && __builtin_mul_overflow(base, base, &base)) reject("a number beyond 64 bits");
-  }
-  return Value::integer(result);
-}
-
 Value calculate_integers(std::string_view op, std::int64_t a, std::int64_t b) {
   std::int64_t result = 0;
-  bool overflow = false;
-  if (op == "**") return integer_power(a, b);
+  bool overflow = op == "**";
   if (op == "+") overflow = __builtin_add_overflow(a, b, &result);
   if (op == "-") overflow = __builtin_sub_overflow(a, b, &result);
   if (op == "*") overflow = __builtin_mul_overflow(a, b, &result);
@@ -40,7 +30,7 @@ Value calculate_integers(std::string_view op, std::int64_t a, std::int64_t b) {
       result = op == "//" ? a / b - (down ? 1 : 0) : a % b + (down ? b : 0);
     }
   }
-  if (overflow) reject("a number beyond 64 bits");
+  if (overflow) return calculate_big(op, Value::integer(a), Value::integer(b));
   return Value::integer(result);
 }
 
@@ -116,8 +106,9 @@ bool contains(const Value& item, const Value& container) {
 
 Value calculate(std::string_view op, const Value& left, const Value& right) {
   if (left.is_number() && right.is_number()) {
-    return left.is_integer() && right.is_integer() ? calculate_integers(op, left.as_integer(), right.as_integer())
-                                                   : calculate_reals(op, left.as_real(), right.as_real());
+    if (left.is_integer() && right.is_integer()) return calculate_integers(op, left.as_integer(), right.as_integer());
+    if (left.is_any_integer() && right.is_any_integer()) return calculate_big(op, left, right);
+    return calculate_reals(op, left.as_real(), right.as_real());
   }
   if (op == "+" && left.is(Kind::string) && right.is(Kind::string)) return add_texts(left, right);
   if (op == "+" && left.is(Kind::list) && right.is(Kind::list) && !left.is_lazy() && !right.is_lazy()) {

@@ -4,6 +4,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "jinja/visit.h"
+
 namespace layerboost::jinja {
 
 namespace {
@@ -77,6 +79,10 @@ class StatementParser : ExpressionParser {
     }
     if (name == "with") return {line, parse_with()};
     if (name == "generation") return {line, With{{}, parse_block("endgeneration")}};
+    if (name == "autoescape") {
+      Expr on = parse_expression();
+      return {line, Autoescape{std::move(on), parse_block("endautoescape")}};
+    }
     if (name == "break" || name == "continue") {
       if (loops_ == 0) throw SyntaxError(line, fmt::format("\"{}\" outside of a loop", name));
       end_tag();
@@ -186,16 +192,18 @@ class StatementParser : ExpressionParser {
     Macro macro;
     macro.name = take_name();
     macro.parameters = parse_parameters();
-    macro.body = parse_function_body("endmacro");
+    parse_function_body(macro, "endmacro");
     return std::make_shared<const Macro>(std::move(macro));
   }
 
   // A loop around a macro is not the macro's own.
-  Body parse_function_body(std::string_view end) {
+  void parse_function_body(Macro& macro, std::string_view end) {
     const int outer = std::exchange(loops_, 0);
-    Body body = parse_block(end);
+    macro.body = parse_block(end);
     loops_ = outer;
-    return body;
+    macro.varargs = reads_name(macro.body, "varargs");
+    macro.kwargs = reads_name(macro.body, "kwargs");
+    macro.caller = reads_name(macro.body, "caller");
   }
 
   CallBlock parse_call_block(int line) {
@@ -204,7 +212,7 @@ class StatementParser : ExpressionParser {
     if (at_symbol("(")) caller.parameters = parse_parameters();
     CallBlock node{parse_expression(), nullptr};
     if (!std::holds_alternative<Call>(node.call->node)) throw SyntaxError(line, "{% call %} without a call");
-    caller.body = parse_function_body("endcall");
+    parse_function_body(caller, "endcall");
     node.caller = std::make_shared<const Macro>(std::move(caller));
     return node;
   }

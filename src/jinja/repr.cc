@@ -15,7 +15,7 @@ namespace {
 
 // What repr() writes as it is.
 bool is_printable(std::int32_t c) {
-  if (c == ' ') return true;
+  if (c == ' ' || is_mark(c)) return true;
   if (c < 0) return false;
   const auto category = utf8proc_category(c);
   return category != UTF8PROC_CATEGORY_CN && !(category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_CO);

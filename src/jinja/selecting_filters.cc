@@ -1,4 +1,6 @@
 // Filters that apply other filters, tests or attributes to each item of a list.
+#include <algorithm>
+
 #include "jinja/functions.h"
 #include "jinja/text.h"
 
@@ -55,25 +57,38 @@ Value choosing_filter(Context& context, const Value& value, const Arguments& arg
   return choose(context, value, arguments, attribute, wanted);
 }
 
-Value groupby_filter(Context& context, const Value& value, const Arguments& arguments) {
-  arguments.check("groupby", 1, {"attribute"});
+Value groupby_filter(Context&, const Value& value, const Arguments& arguments) {
+  arguments.check("groupby", 3, {"attribute", "default", "case_sensitive"});
   const Value* const attribute = arguments.find(0, "attribute");
   if (attribute == nullptr) reject("groupby needs an attribute");
-  Arguments sorting;
-  sorting.named = {{"attribute", *attribute}};
+  const Value* const fallback = arguments.find(1, "default");
+  const Value* const given = arguments.find(2, "case_sensitive");
+  const bool with_case_kept = given != nullptr && truth(*given);
+  // What an item is grouped by; of texts that differ in case alone a group has the first one's.
+  const auto key_of = [&](const Value& item) {
+    Value found = attribute_of(item, *attribute);
+    return fallback != nullptr && found.is(Kind::undefined) ? *fallback : found;
+  };
+  const auto folded = [&](const Value& found) {
+    if (with_case_kept || !found.is(Kind::string)) return found;
+    return Value::text(with_case(found.as_text(), LetterCase::lower));
+  };
+  std::vector<std::pair<Value, Value>> sorted;
+  const std::vector<Value> items = items_of(value);
+  charge_values(2 * items.size());
+  for (const Value& item : items) sorted.emplace_back(folded(key_of(item)), item);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return less(a.first, b.first); });
   std::vector<Value> groups;
   std::vector<Value> current;
   Value key;
   const auto close = [&] {
     if (current.empty()) return;
-    groups.push_back(Value::list({key, Value::list(std::move(current))}, Form::tuple));
+    groups.push_back(Value::list({key_of(current.front()), Value::list(std::move(current))}, Form::tuple));
     current.clear();
   };
-  const Value sorted = apply_filter(context, "sort", value, sorting);
-  for (const Value& item : sorted.as_list()) {
-    Value next = attribute_of(item, *attribute);
+  for (const auto& [next, item] : sorted) {
     if (!current.empty() && !equal(next, key)) close();
-    key = std::move(next);
+    key = next;
     current.push_back(item);
   }
   close();
@@ -87,7 +102,7 @@ Value attribute_of(const Value& value, const Value& path) {
   Value current = value;
   for (const std::string_view part : split(path.as_text(), ".", -1)) {
     const std::string name(part);
-    const bool index = all_are(name, "digit") && name.size() < 10;
+    const bool index = is_index(name);
     current = item_of(current, index ? Value::integer(std::stoi(name)) : Value::text(name));
   }
   return current;

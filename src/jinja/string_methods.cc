@@ -187,43 +187,16 @@ Value partition_method(Context&, const Value& object, const Arguments& arguments
   return list_of({text.substr(0, found), separator, text.substr(found + separator.size())}, Form::tuple);
 }
 
-// "{}", "{0}" and "{name}"; widths and the like are not supported.
 Value format_method(Context&, const Value& object, const Arguments& arguments) {
-  const std::string& format = object.as_text();
-  std::string out;
-  std::size_t next = 0;
-  charge(4 * format.size());
-  for (std::size_t i = 0; i < format.size(); ++i) {
-    const char c = format[i];
-    if ((c == '{' || c == '}') && i + 1 < format.size() && format[i + 1] == c) {
-      out += format[i++];
-      continue;
-    }
-    if (c == '}') reject("format: a single \"}}\"");
-    if (c != '{') {
-      out += c;
-      continue;
-    }
-    const std::size_t end = format.find('}', i);
-    if (end == std::string::npos) reject("format: \"{{\" without \"}}\"");
-    const std::string field = format.substr(i + 1, end - i - 1);
-    if (field.find_first_of("{:!.[") != std::string::npos) reject("format: \"{{{}}}\" is not supported", field);
-    const bool number = all_are(field, "digit") && field.size() < 6;
-    const Value* const value = field.empty() ? arguments.find(next++)
-                               : number      ? arguments.find(static_cast<std::size_t>(std::stoi(field)))
-                                             : arguments.find(arguments.positional.size(), field);
-    if (value == nullptr) reject("format: nothing for \"{{{}}}\"", field);
-    out += to_text(*value);
-    if (out.size() > Value::max_weight) reject("a text of more than {} bytes", Value::max_weight);
-    i = end;
-  }
-  return Value::text(std::move(out));
+  return Value::text(format_braces(object.as_text(), arguments));
 }
 
 template <char kind>
 Value kind_method(Context&, const Value& object, const Arguments& arguments) {
   arguments.check("the method", 0);
   constexpr std::string_view name = kind == 'd'   ? "digit"
+                                    : kind == 'm' ? "numeric"
+                                    : kind == 'c' ? "decimal"
                                     : kind == 'a' ? "alpha"
                                     : kind == 'n' ? "alnum"
                                     : kind == 's' ? "space"
@@ -267,8 +240,8 @@ const MethodTable& string_methods() {
                                     {"rpartition", partition_method<true>},
                                     {"format", format_method},
                                     {"isdigit", kind_method<'d'>},
-                                    {"isnumeric", kind_method<'d'>},
-                                    {"isdecimal", kind_method<'d'>},
+                                    {"isnumeric", kind_method<'m'>},
+                                    {"isdecimal", kind_method<'c'>},
                                     {"isalpha", kind_method<'a'>},
                                     {"isalnum", kind_method<'n'>},
                                     {"isspace", kind_method<'s'>},

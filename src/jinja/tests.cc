@@ -27,9 +27,9 @@ bool compared(Context&, const Value& value, const Arguments& arguments) {
   return compare(op, value, operand(arguments));
 }
 
-std::int64_t remainder(const Value& value, const Value& divisor) {
-  if (!value.is_integer() || !divisor.is_integer()) reject("the test needs integers");
-  return calculate("%", value, divisor).as_integer();
+bool has_remainder(const Value& value, const Value& divisor) {
+  if (!value.is_any_integer() || !divisor.is_any_integer()) reject("the test needs integers");
+  return truth(calculate("%", value, divisor));
 }
 
 const std::map<std::string, TestFunction, std::less<>>& tests() {
@@ -38,7 +38,8 @@ const std::map<std::string, TestFunction, std::less<>>& tests() {
       {"undefined", of_kind<Kind::undefined>},
       {"none", of_kind<Kind::none>},
       {"boolean", of_kind<Kind::boolean>},
-      {"integer", of_kind<Kind::integer>},
+      {"integer", [](Context&, const Value& value,
+                     const Arguments&) { return value.is_any_integer() && !value.is(Kind::boolean); }},
       {"float", of_kind<Kind::real>},
       {"string", of_kind<Kind::string>},
       {"mapping", of_kind<Kind::dict>},
@@ -65,10 +66,10 @@ const std::map<std::string, TestFunction, std::less<>>& tests() {
        [](Context&, const Value& value, const Arguments& arguments) {
          return value.kind() == operand(arguments).kind() && equal(value, operand(arguments));
        }},
-      {"odd", [](Context&, const Value& value, const Arguments&) { return remainder(value, Value::integer(2)) == 1; }},
-      {"even", [](Context&, const Value& value, const Arguments&) { return remainder(value, Value::integer(2)) == 0; }},
+      {"odd", [](Context&, const Value& value, const Arguments&) { return has_remainder(value, Value::integer(2)); }},
+      {"even", [](Context&, const Value& value, const Arguments&) { return !has_remainder(value, Value::integer(2)); }},
       {"divisibleby", [](Context&, const Value& value,
-                         const Arguments& arguments) { return remainder(value, operand(arguments)) == 0; }},
+                         const Arguments& arguments) { return !has_remainder(value, operand(arguments)); }},
       {"in", [](Context&, const Value& value,
                 const Arguments& arguments) { return compare("in", value, operand(arguments)); }},
       {"filter", [](Context&, const Value& value, const Arguments&) { return filter_exists(to_text(value)); }},

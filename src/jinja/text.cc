@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "jinja/budget.h"
+#include "jinja/unicode_tables.h"
 #include "jinja/value.h"
 
 namespace layerboost::jinja {
@@ -77,14 +78,72 @@ bool is_space(std::string_view character) {
          (is_white_space(static_cast<char32_t>(code_point)) || (code_point >= 0x1C && code_point <= 0x1F));
 }
 
-bool is_lower(std::int32_t c) { return c >= 0 && utf8proc_category(c) == UTF8PROC_CATEGORY_LL; }
+bool is_lower(std::int32_t c) {
+  return c >= 0 && (utf8proc_category(c) == UTF8PROC_CATEGORY_LL || is_other_lower(static_cast<char32_t>(c)));
+}
 bool is_upper(std::int32_t c) {
-  return c >= 0 && (utf8proc_category(c) == UTF8PROC_CATEGORY_LU || utf8proc_category(c) == UTF8PROC_CATEGORY_LT);
+  return c >= 0 && (utf8proc_category(c) == UTF8PROC_CATEGORY_LU || is_other_upper(static_cast<char32_t>(c)));
+}
+bool has_case(std::int32_t c) {
+  return is_lower(c) || is_upper(c) || (c >= 0 && utf8proc_category(c) == UTF8PROC_CATEGORY_LT);
 }
 bool is_letter(std::int32_t c) {
   return c >= 0 && utf8proc_category(c) >= UTF8PROC_CATEGORY_LU && utf8proc_category(c) <= UTF8PROC_CATEGORY_LO;
 }
-bool is_digit(std::int32_t c) { return c >= 0 && utf8proc_category(c) == UTF8PROC_CATEGORY_ND; }
+bool is_decimal(std::int32_t c) { return c >= 0 && utf8proc_category(c) == UTF8PROC_CATEGORY_ND; }
+bool is_digit(std::int32_t c) { return is_decimal(c) || (c >= 0 && is_other_digit(static_cast<char32_t>(c))); }
+bool is_numeric(std::int32_t c) {
+  if (c < 0) return false;
+  const auto category = utf8proc_category(c);
+  return is_digit(c) || category == UTF8PROC_CATEGORY_NL || category == UTF8PROC_CATEGORY_NO ||
+         is_other_number(static_cast<char32_t>(c));
+}
+
+// What stands inside of words without being a letter: accents, apostrophes, points.
+bool is_between_letters(std::int32_t c) {
+  switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_SK:
+      return true;
+    default:
+      return std::u32string_view(
+                 U"'.:\u00B7\u0387\u055F\u05F4\u2018\u2019\u2024\u2027\uFE13\uFE52\uFE55\uFF07\uFF0E\uFF1A")
+                 .find(static_cast<char32_t>(c)) != std::u32string_view::npos;
+  }
+}
+
+constexpr std::int32_t capital_sigma = 0x3A3, small_sigma = 0x3C3, last_sigma = 0x3C2, dotted_capital_i = 0x130;
+
+// Whether a word goes on with `text`.
+bool word_goes_on(std::string_view text) {
+  for (const std::string_view character : CodePoints(text)) {
+    const std::int32_t c = code_point_of(character);
+    charge(lookup_cost);
+    if (c < 0 || !is_between_letters(c)) return has_case(c);
+  }
+  return false;
+}
+
+void append_upper(std::int32_t c, bool begins_word, std::string& out) {
+  if (const FullCase* const full = full_case(static_cast<char32_t>(c))) {
+    for (const char32_t one : begins_word ? full->title : full->upper) append_utf8(one, out);
+  } else {
+    append_utf8(static_cast<char32_t>(begins_word ? utf8proc_totitle(c) : utf8proc_toupper(c)), out);
+  }
+}
+
+// `after_letter`: the word has begun before; `rest`: what follows the character.
+void append_lower(std::int32_t c, bool after_letter, std::string_view rest, std::string& out) {
+  if (c == dotted_capital_i)
+    out += "i\u0307";
+  else if (c == capital_sigma)
+    append_utf8(static_cast<char32_t>(after_letter && !word_goes_on(rest) ? last_sigma : small_sigma), out);
+  else
+    append_utf8(static_cast<char32_t>(utf8proc_tolower(c)), out);
+}
 
 bool is_line_end(std::int32_t c) {
   return (c >= '\n' && c <= '\r') || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
@@ -168,20 +227,26 @@ std::string with_case(std::string_view text, LetterCase form) {
   std::string out;
   charge(text.size() * lookup_cost);
   out.reserve(text.size());
-  bool inside_word = false;
+  bool follows_letter = false, after_letter = false;  // directly; perhaps with an accent or point between
+  std::size_t at = 0;
   for (const std::string_view character : CodePoints(text)) {
     const std::int32_t c = code_point_of(character);
+    const bool first = at == 0;
+    at += character.size();
     if (c < 0) {
       out += character;
-      inside_word = false;
+      follows_letter = after_letter = false;
       continue;
     }
-    bool upper = form == LetterCase::upper;
-    if (form == LetterCase::title) upper = !inside_word;
-    if (form == LetterCase::capitalized) upper = out.empty();
-    if (form == LetterCase::swapped) upper = is_lower(c);
-    append_utf8(static_cast<char32_t>(upper ? utf8proc_toupper(c) : utf8proc_tolower(c)), out);
-    inside_word = is_lower(c) || is_upper(c);
+    const bool begins = (form == LetterCase::title && !follows_letter) || (form == LetterCase::capitalized && first);
+    if (begins || form == LetterCase::upper || (form == LetterCase::swapped && is_lower(c)))
+      append_upper(c, begins, out);
+    else if (form != LetterCase::swapped || is_upper(c))
+      append_lower(c, after_letter, text.substr(at), out);
+    else
+      out += character;
+    follows_letter = has_case(c);
+    if (!is_between_letters(c)) after_letter = follows_letter;
   }
   return out;
 }
@@ -356,20 +421,33 @@ std::string escape_html(std::string_view text) {
   return out;
 }
 
+bool is_index(std::string_view text) {
+  constexpr std::size_t longest = 9;
+  return !text.empty() && text.size() <= longest && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+bool is_word_character(std::string_view character) {
+  charge(lookup_cost);
+  const std::int32_t c = code_point_of(character);
+  return character == "_" || is_letter(c) || is_numeric(c);
+}
+
 bool all_are(std::string_view text, std::string_view kind) {
   bool any = false;
   for (const std::string_view character : CodePoints(text)) {
     charge(lookup_cost);
     const std::int32_t c = code_point_of(character);
     if (kind == "lower" || kind == "upper") {
-      if (kind == "lower" ? is_upper(c) : is_lower(c)) return false;
-      any = any || is_lower(c) || is_upper(c);
+      if (has_case(c) && !(kind == "lower" ? is_lower(c) : is_upper(c))) return false;
+      any = any || has_case(c);
       continue;
     }
-    const bool fits = kind == "space"   ? is_space(character)
-                      : kind == "alpha" ? is_letter(c)
-                      : kind == "digit" ? is_digit(c)
-                                        : is_letter(c) || is_digit(c);
+    const bool fits = kind == "space"     ? is_space(character)
+                      : kind == "alpha"   ? is_letter(c)
+                      : kind == "decimal" ? is_decimal(c)
+                      : kind == "digit"   ? is_digit(c)
+                      : kind == "numeric" ? is_numeric(c)
+                                          : is_letter(c) || is_numeric(c);
     if (!fits) return false;
     any = true;
   }

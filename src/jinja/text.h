@@ -46,7 +46,7 @@ enum class Side { left, right, both };
 std::string_view strip(std::string_view text, Side side, const std::optional<std::string>& characters = {});
 
 enum class LetterCase { lower, upper, title, capitalized, swapped };
-/// Changes letters by the simple mappings of Unicode (one character for each).
+/// Changes letters by Unicode's full mappings, as Python does: one may become several ("\u00DF": "SS").
 std::string with_case(std::string_view text, LetterCase form);
 /// str.casefold(): by Unicode's full case folding.
 std::string without_case(std::string_view text);
@@ -73,8 +73,18 @@ std::string replace(std::string_view text, std::string_view from, std::string_vi
 /// `&`, `<`, `>` and quotes as HTML has them.
 std::string escape_html(std::string_view text);
 
-/// Whether every character (at least one) is of a kind: "alpha", "digit", "alnum", "space"; for "lower" and "upper"
-/// every letter that has case, at least one.
+/// U+FDD0 and U+FDD1, which no text has: text/plain_messages.h puts them into texts before a template sees these, and
+/// looks for them afterwards. So they are written as they are where other such characters are escaped.
+constexpr bool is_mark(std::int32_t code_point) { return code_point == 0xFDD0 || code_point == 0xFDD1; }
+
+/// Whether `text` is an index of a list: one to nine digits of ASCII.
+bool is_index(std::string_view text);
+
+/// Whether a character belongs to a word: letters, numbers and "_", what "\\w" means to Python.
+bool is_word_character(std::string_view character);
+
+/// Whether every character (at least one) is of a kind: "alpha", "decimal", "digit", "numeric", "alnum", "space"; for
+/// "lower" and "upper" every letter that has case, at least one.
 bool all_are(std::string_view text, std::string_view kind);
 
 }  // namespace layerboost::jinja

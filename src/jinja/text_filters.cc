@@ -3,8 +3,12 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
+#include <utility>
 
+#include "base/utf8.h"
+#include "jinja/big_integer.h"
 #include "jinja/dump.h"
 #include "jinja/functions.h"
 #include "jinja/text.h"
@@ -14,20 +18,25 @@ namespace layerboost::jinja {
 namespace {
 
 constexpr std::int64_t most_padding = 1 << 16;
+constexpr std::size_t digit_cost = 4;  // of a byte that may be part of a number, in units of charge()
 
 // Python's int(text, base), spaces around it and underscores allowed.
-std::optional<std::int64_t> parse_integer(std::string_view text, int base) {
+std::optional<Value> parse_integer(std::string_view text, int base) {
+  charge(digit_cost * text.size());
   std::string digits(strip(text, Side::both));
   std::erase(digits, '_');
   if (digits.starts_with('+')) digits.erase(0, 1);
   std::int64_t value = 0;
   const char* const end = digits.data() + digits.size();
   const auto [stopped, error] = std::from_chars(digits.data(), end, value, base);
-  if (error != std::errc() || stopped != end) return std::nullopt;
-  return value;
+  if (stopped != end || stopped == digits.data()) return std::nullopt;
+  if (error == std::errc()) return Value::integer(value);
+  if (base == 10) return integer_of(digits);
+  reject("int: more than 64 bits to the base {}", base);
 }
 
 std::optional<double> parse_real(std::string_view text) {
+  charge(digit_cost * text.size());
   const std::string digits(strip(text, Side::both));
   char* stopped = nullptr;
   const double value = std::strtod(digits.c_str(), &stopped);
@@ -78,21 +87,32 @@ Value title_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("title", 0);
   const std::string text = to_text(value);
   std::string out;
-  bool inside_word = false;
+  std::string word;
+  const auto end_word = [&] {
+    const std::string_view first = *CodePoints(word).begin();
+    out +=
+        with_case(first, LetterCase::upper) + with_case(std::string_view(word).substr(first.size()), LetterCase::lower);
+    word.clear();
+  };
   for (const std::string_view character : CodePoints(text)) {
     const bool between =
         all_are(character, "space") || std::string_view("-({[<").find(character) != std::string_view::npos;
-    out += between ? std::string(character) : with_case(character, inside_word ? LetterCase::lower : LetterCase::upper);
-    inside_word = !between;
+    if (between) end_word();
+    (between ? out : word) += character;
   }
+  end_word();
   return Value::text(std::move(out));
 }
 
-Value replace_filter(Context&, const Value& value, const Arguments& arguments) {
+Value replace_filter(Context& context, const Value& value, const Arguments& arguments) {
   arguments.check("replace", 3, {"old", "new", "count"});
   const auto from = text_argument(arguments, 0, "old"), to = text_argument(arguments, 1, "new");
   if (!from || !to) reject("replace needs what to replace and by what");
-  return Value::text(replace(to_text(value), *from, *to, integer_argument(arguments, 2, "count", -1)));
+  const Value* const by = arguments.find(1, "new");
+  const bool markup = context.escaping && (value.is_markup() || by->is_markup());
+  const std::string text = markup && !value.is_markup() ? escape_html(to_text(value)) : to_text(value);
+  const std::string put = markup && !by->is_markup() ? escape_html(*to) : *to;
+  return Value::text(replace(text, *from, put, integer_argument(arguments, 2, "count", -1)), markup);
 }
 
 Value indent_filter(Context&, const Value& value, const Arguments& arguments) {
@@ -155,14 +175,14 @@ Value int_filter(Context&, const Value& value, const Arguments& arguments) {
   if (base < 2 || base > 36) reject("int: the base must be from 2 to 36");
   std::optional<double> real;
   if (value.is_integer()) return Value::integer(value.as_integer());
+  if (value.is(Kind::big)) return value;
   if (value.is(Kind::string)) {
-    if (const auto integer = parse_integer(value.as_text(), static_cast<int>(base))) return Value::integer(*integer);
+    if (const auto integer = parse_integer(value.as_text(), static_cast<int>(base))) return *integer;
     real = parse_real(value.as_text());
   } else if (value.is(Kind::real)) {
     real = value.as_real();
   }
-  constexpr double largest = 9.2e18;
-  if (real && std::abs(*real) < largest) return Value::integer(static_cast<std::int64_t>(*real));
+  if (real && std::isfinite(*real)) return integer_of(*real);
   return fallback != nullptr ? *fallback : Value::integer(0);
 }
 
@@ -178,7 +198,8 @@ Value float_filter(Context&, const Value& value, const Arguments& arguments) {
 Value abs_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("abs", 0);
   if (!value.is_number()) reject("abs: a {} is not a number", name_of(value.kind()));
-  return value.as_real() < 0 ? calculate("-", Value::integer(0), value) : value;
+  if (value.is(Kind::real)) return Value::real(std::abs(value.as_real()));
+  return less(value, Value::integer(0)) ? calculate("-", Value::integer(0), value) : value;
 }
 
 // Ties go to the even neighbour, as Python's round() has it.
@@ -189,7 +210,7 @@ Value round_filter(Context&, const Value& value, const Arguments& arguments) {
   const std::string method = text_argument(arguments, 1, "method").value_or("common");
   if (method != "common" && method != "ceil" && method != "floor")
     reject("round: the method must be common, ceil or floor");
-  if (method == "common" && value.is_integer() && precision >= 0) return Value::integer(value.as_integer());
+  if (method == "common" && value.is_any_integer() && precision >= 0) return calculate("+", value, Value::integer(0));
   const double scale = std::pow(10.0, static_cast<double>(precision));
   const double scaled = value.as_real() * scale;
   const double rounded = method == "ceil"    ? std::ceil(scaled)
@@ -201,6 +222,68 @@ Value round_filter(Context&, const Value& value, const Arguments& arguments) {
 Value escape_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("escape", 0);
   return value.is_markup() ? value : Value::text(escape_html(to_text(value)), true);
+}
+
+Value forceescape_filter(Context&, const Value& value, const Arguments& arguments) {
+  arguments.check("forceescape", 0);
+  return Value::text(escape_html(to_text(value)), true);
+}
+
+// What stands between `open` and `close` goes, with these.
+std::string without_marked(std::string_view text, std::string_view open, std::string_view close) {
+  std::string out;
+  charge(text.size());
+  while (true) {
+    const std::size_t begin = text.find(open);
+    const std::size_t end = begin == std::string_view::npos ? begin : text.find(close, begin);
+    if (end == std::string_view::npos) return out.append(text);
+    out += text.substr(0, begin);
+    text.remove_prefix(end + close.size());
+  }
+}
+
+// The characters that HTML's commonest names and all numbers stand for; other names stay.
+std::string without_entities(std::string_view text) {
+  constexpr std::pair<std::string_view, std::string_view> names[] = {
+      {"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&nbsp;", "\u00A0"}};
+  charge(16 * text.size());
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view rest = text.substr(at);
+    const auto* const named =
+        std::find_if(std::begin(names), std::end(names), [&](const auto& one) { return rest.starts_with(one.first); });
+    if (named != std::end(names)) {
+      out += named->second;
+      at += named->first.size();
+      continue;
+    }
+    const bool hex = rest.starts_with("&#x") || rest.starts_with("&#X");
+    std::uint32_t code = 0;
+    const char* const begin = rest.data() + (hex ? 3 : 2);
+    const char* end = begin;
+    if (rest.starts_with("&#") && rest.size() > 3)
+      end = std::from_chars(begin, rest.data() + rest.size(), code, hex ? 16 : 10).ptr;
+    const bool valid = code > 0 && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
+    if (end == begin || !valid) {
+      out += text[at++];
+      continue;
+    }
+    append_utf8(code, out);
+    at += static_cast<std::size_t>(end - rest.data());
+    if (at < text.size() && text[at] == ';') ++at;
+  }
+  return out;
+}
+
+Value striptags_filter(Context&, const Value& value, const Arguments& arguments) {
+  arguments.check("striptags", 0);
+  const std::string text = without_marked(without_marked(to_text(value), "<!--", "-->"), "<", ">");
+  std::string out;
+  for (const std::string_view word : split(text, std::nullopt, -1)) {
+    if (!out.empty()) out += ' ';
+    out += word;
+  }
+  return Value::text(without_entities(out));
 }
 
 Value safe_filter(Context&, const Value& value, const Arguments& arguments) {
@@ -235,7 +318,14 @@ Value truncate_filter(Context&, const Value& value, const Arguments& arguments) 
 
 Value wordcount_filter(Context&, const Value& value, const Arguments& arguments) {
   arguments.check("wordcount", 0);
-  return Value::integer(static_cast<std::int64_t>(split(to_text(value), std::nullopt, -1).size()));
+  std::int64_t words = 0;
+  bool inside = false;
+  const std::string text = to_text(value);
+  for (const std::string_view character : CodePoints(text)) {
+    const bool was_inside = std::exchange(inside, is_word_character(character));
+    if (inside && !was_inside) ++words;
+  }
+  return Value::integer(words);
 }
 
 Value format_filter(Context&, const Value& value, const Arguments& arguments) {
@@ -276,6 +366,8 @@ FilterTable text_filters() {
           {"round", round_filter},
           {"escape", escape_filter},
           {"e", escape_filter},
+          {"forceescape", forceescape_filter},
+          {"striptags", striptags_filter},
           {"safe", safe_filter},
           {"center", center_filter},
           {"truncate", truncate_filter},

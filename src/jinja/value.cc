@@ -1,8 +1,11 @@
 #include "jinja/value.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <utility>
 
+#include "jinja/big_integer.h"
 #include "jinja/text.h"
 
 namespace layerboost::jinja {
@@ -33,6 +36,12 @@ Value Value::text(std::string value, bool markup) {
   charge_copy(value.size());
   Held held(object_bytes + value.size());
   return Value(Data(std::make_shared<const Text>(Text{std::move(value), markup, std::move(held)})));
+}
+
+Value Value::big_integer(std::string digits) {
+  charge(object_cost);
+  Held held(object_bytes + digits.size());
+  return Value(Data(std::make_shared<const BigInteger>(BigInteger{std::move(digits), std::move(held)})));
 }
 
 Value Value::list(std::vector<Value> items, Form form) {
@@ -66,7 +75,7 @@ Value Value::from_json(const Json& json) {
       return integer(json.get<std::int64_t>());
     case Json::value_t::number_unsigned: {
       const auto number = json.get<std::uint64_t>();
-      return number <= INT64_MAX ? integer(static_cast<std::int64_t>(number)) : real(static_cast<double>(number));
+      return number <= INT64_MAX ? integer(static_cast<std::int64_t>(number)) : big_integer(std::to_string(number));
     }
     case Json::value_t::number_float:
       return real(json.get<double>());
@@ -99,7 +108,14 @@ std::int64_t Value::as_integer() const {
   return is(Kind::boolean) ? static_cast<std::int64_t>(as_boolean()) : std::get<std::int64_t>(data_);
 }
 
-double Value::as_real() const { return is(Kind::real) ? std::get<double>(data_) : static_cast<double>(as_integer()); }
+double Value::as_real() const {
+  if (!is(Kind::big)) return is(Kind::real) ? std::get<double>(data_) : static_cast<double>(as_integer());
+  const double real = std::strtod(as_digits().c_str(), nullptr);
+  if (!std::isfinite(real)) reject("an integer too large for a float");
+  return real;
+}
+
+const std::string& Value::as_digits() const { return std::get<std::shared_ptr<const BigInteger>>(data_)->digits; }
 
 const std::string& Value::as_text() const { return std::get<std::shared_ptr<const Text>>(data_)->content; }
 
@@ -125,6 +141,9 @@ const Value* Value::find(std::string_view key) const {
   if (is(Kind::name_space)) {
     for (const auto& [name, value] : as_namespace().members)
       if (same_text(name, key)) return &value;
+  } else if (is(Kind::callable)) {
+    for (const auto& [name, value] : as_callable().attributes)
+      if (same_text(name, key)) return &value;
   } else if (is(Kind::dict)) {
     for (const auto& [name, value] : as_dict())
       if (name.is(Kind::string) && same_text(name.as_text(), key)) return &value;
@@ -140,6 +159,7 @@ int Value::depth() const {
 
 std::size_t Value::weight() const {
   if (is(Kind::string)) return 1 + as_text().size();
+  if (is(Kind::big)) return 1 + as_digits().size();
   if (is(Kind::list)) return std::get<std::shared_ptr<const List>>(data_)->extent.weight;
   if (is(Kind::dict)) return std::get<std::shared_ptr<const Dict>>(data_)->extent.weight;
   return 1;
@@ -171,7 +191,7 @@ void Arguments::check(std::string_view callee, std::size_t most, std::initialize
 }
 
 std::string_view name_of(Kind kind) {
-  constexpr std::string_view names[] = {"undefined", "none", "boolean", "integer",   "float",
+  constexpr std::string_view names[] = {"undefined", "none", "boolean", "integer",   "integer", "float",
                                         "string",    "list", "dict",    "namespace", "function"};
   return names[static_cast<std::size_t>(kind)];
 }
@@ -206,8 +226,11 @@ bool same_text(std::string_view a, std::string_view b) {
 
 bool equal(const Value& a, const Value& b) {
   charge(compare_cost);
-  if (a.is_number() && b.is_number())
-    return a.is_integer() && b.is_integer() ? a.as_integer() == b.as_integer() : a.as_real() == b.as_real();
+  if (a.is_number() && b.is_number()) {
+    if (a.is_integer() && b.is_integer()) return a.as_integer() == b.as_integer();
+    if (a.is_any_integer() && b.is_any_integer()) return a.is(b.kind()) && same_text(a.as_digits(), b.as_digits());
+    return a.as_real() == b.as_real();
+  }
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Kind::string:
@@ -233,8 +256,10 @@ bool equal(const Value& a, const Value& b) {
 
 bool less(const Value& a, const Value& b) {
   charge(compare_cost);
-  if (a.is_number() && b.is_number())
-    return a.is_integer() && b.is_integer() ? a.as_integer() < b.as_integer() : a.as_real() < b.as_real();
+  if (a.is_number() && b.is_number()) {
+    if (a.is_integer() && b.is_integer()) return a.as_integer() < b.as_integer();
+    return a.is_any_integer() && b.is_any_integer() ? compare_big(a, b) < 0 : a.as_real() < b.as_real();
+  }
   if (a.is(Kind::string) && b.is(Kind::string)) {
     charge(std::min(a.as_text().size(), b.as_text().size()) / 8);
     return a.as_text() < b.as_text();

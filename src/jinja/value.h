@@ -30,6 +30,7 @@ template <typename... Args>
 }
 
 class Value;
+struct BigInteger;
 struct Text;
 struct List;
 struct Dict;
@@ -39,7 +40,8 @@ struct Callable;
 /// A list, a tuple, or what stands for one of Python's generators: true even when empty, without length.
 enum class Form { list, tuple, lazy };
 
-enum class Kind { undefined, none, boolean, integer, real, string, list, dict, name_space, callable };
+/// `big`: an integer that 64 bits don't hold (jinja/big_integer.h).
+enum class Kind { undefined, none, boolean, integer, big, real, string, list, dict, name_space, callable };
 
 /// Immutable but for namespaces; copies share what they hold. Texts, lists and dicts made while a template runs charge
 /// its budget for the work of making them and hold memory of it.
@@ -51,6 +53,8 @@ class Value {
   static Value none() { return Value(Data(std::in_place_type<None>)); }
   static Value boolean(bool value) { return Value(Data(value)); }
   static Value integer(std::int64_t value) { return Value(Data(value)); }
+  /// `digits`: decimal, perhaps with "-". Requires: 64 bits don't hold it.
+  static Value big_integer(std::string digits);
   static Value real(double value) { return Value(Data(value)); }
   /// `markup`: what the filter `safe` makes; added to other text, it has that escaped for HTML. Throws TemplateError
   /// for more than max_weight bytes.
@@ -67,15 +71,17 @@ class Value {
 
   [[nodiscard]] Kind kind() const { return static_cast<Kind>(data_.index()); }
   [[nodiscard]] bool is(Kind kind) const { return this->kind() == kind; }
-  /// A bool counts as an integer, as in Python.
+  /// A bool counts as an integer, as in Python. is_integer(): one that 64 bits hold.
   [[nodiscard]] bool is_integer() const { return is(Kind::integer) || is(Kind::boolean); }
-  [[nodiscard]] bool is_number() const { return is_integer() || is(Kind::real); }
+  [[nodiscard]] bool is_any_integer() const { return is_integer() || is(Kind::big); }
+  [[nodiscard]] bool is_number() const { return is_any_integer() || is(Kind::real); }
 
   // Requires of each: the value is of that kind, but where another is named.
   [[nodiscard]] const std::string& undefined_name() const;
   [[nodiscard]] bool as_boolean() const { return std::get<bool>(data_); }
-  [[nodiscard]] std::int64_t as_integer() const;  // boolean or integer
-  [[nodiscard]] double as_real() const;           // any number
+  [[nodiscard]] std::int64_t as_integer() const;       // boolean or integer
+  [[nodiscard]] double as_real() const;                // any number
+  [[nodiscard]] const std::string& as_digits() const;  // of a big integer
   [[nodiscard]] const std::string& as_text() const;
   [[nodiscard]] bool is_markup() const;  // of any kind
   [[nodiscard]] const std::vector<Value>& as_list() const;
@@ -97,9 +103,10 @@ class Value {
  private:
   using None = std::nullptr_t;
   // In the order of Kind. The first holds an undefined variable's name, or nothing.
-  using Data = std::variant<std::shared_ptr<const std::string>, None, bool, std::int64_t, double,
-                            std::shared_ptr<const Text>, std::shared_ptr<const List>, std::shared_ptr<const Dict>,
-                            std::shared_ptr<Namespace>, std::shared_ptr<const Callable>>;
+  using Data =
+      std::variant<std::shared_ptr<const std::string>, None, bool, std::int64_t, std::shared_ptr<const BigInteger>,
+                   double, std::shared_ptr<const Text>, std::shared_ptr<const List>, std::shared_ptr<const Dict>,
+                   std::shared_ptr<Namespace>, std::shared_ptr<const Callable>>;
 
   explicit Value(Data data) : data_(std::move(data)) {}
 
@@ -113,6 +120,11 @@ struct Extent {
 
   /// Throws TemplateError where that makes too much.
   void add(const Value& child);
+};
+
+struct BigInteger {
+  std::string digits;
+  Held held;
 };
 
 struct Text {
@@ -156,6 +168,7 @@ struct Context;
 struct Callable {
   std::string name;
   std::function<Value(Context&, const Arguments&)> call;
+  std::vector<std::pair<std::string, Value>> attributes = {};  // such as a macro's name
 };
 
 /// "string", "list", ... for messages.

@@ -15,7 +15,34 @@
 
 namespace layerboost {
 
-enum class DType { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k };
+/// How numbers are stored; the quantised types, from q4_0 on, are GGUF's.
+enum class DType {
+  f32,
+  f16,
+  bf16,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q4_k,
+  q5_k,
+  q6_k,
+  q2_k,
+  q3_k,
+  iq4_nl,
+  iq4_xs,
+  tq1_0,
+  tq2_0,
+  mxfp4,
+  iq2_xxs,
+  iq2_xs,
+  iq2_s,
+  iq3_xxs,
+  iq3_s,
+  iq1_s,
+  iq1_m,
+};
 
 /// "F32", "Q4_1", ...
 const char* name_of(DType dtype);
@@ -48,8 +75,8 @@ class Checkpoint {
   [[nodiscard]] virtual const Tensor& tensor(const std::string& name, const std::vector<std::int64_t>& shape) const = 0;
   /// What to build a Tokenizer from. Throws Error when the model has none or one of an unsupported kind.
   [[nodiscard]] virtual TokenizerData tokenizer() const = 0;
-  /// "sha256:<64 hex digits>" over every tensor's name, type, shape and a sample of its bytes (first and last 4 KiB),
-  /// in order of name, and over the configuration: tells models apart, fast for any size.
+  /// "sha256:<64 hex digits>" over each readable tensor's name, type, shape and a sample of its bytes (first and last
+  /// 4 KiB), in order of name, and over the configuration: tells models apart, fast for any size.
   [[nodiscard]] virtual std::string hash() const = 0;
   /// Throws Error when another program has written to a file of the model since it was opened.
   virtual void check_unchanged() const = 0;

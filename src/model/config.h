@@ -16,11 +16,11 @@ struct RopeConfig {
   double factor = 1;
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   double beta_fast = 32, beta_slow = 1;              // yarn
-  double attention_factor = 1;                       // yarn: cosines and sines are multiplied by it
+  double attention_factor = 1;                       // yarn, longrope: cosines and sines are multiplied by it
   double original_positions = 0;                     // llama3, yarn: positions before scaling
   bool truncate = true;                              // yarn: whether the ramp begins and ends at whole dimensions
-  std::vector<double>
-      divisors;  // empty, or d/2 numbers that divide the frequencies after scaling (GGUF's rope_freqs.weight)
+  std::vector<double> divisors;  // empty, or d/2 numbers that divide the frequencies after scaling (GGUF's
+                                 // rope_freqs.weight, longrope's factors)
 
   /// The d/2 frequencies (radians per position) after scaling, as Hugging Face's `_compute_*_parameters` define them.
   [[nodiscard]] std::vector<double> frequencies(int head_size) const;

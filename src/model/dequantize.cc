@@ -1,55 +1,21 @@
 #include "model/dequantize.h"
 
-#include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 
 #include "base/error.h"
-#include "kernels/bf16.h"
+#include "model/grid_formats.h"
+#include "model/low_bit_formats.h"
+#include "model/quant_block.h"
 
-// Little-endian is assumed, as the formats are and as every supported CPU is. Each quantised format has one function
-// that unpacks one block to integers in the order of the weights and scales them; the loops have constant bounds so
-// that compilers vectorise them. Layouts: ggml-common.h (block_q4_0 ... block_q6_K); arithmetic: ggml-quants.c
+// Each quantised format has one function that unpacks one block to integers in the order of the weights and scales
+// them; the loops have constant bounds so that compilers vectorise them. Those of fewer than four bits are in
+// low_bit_formats.h and grid_formats.h. Layouts: ggml-common.h (block_q4_0 ... block_q6_K); arithmetic: ggml-quants.c
 // (dequantize_row_*).
 namespace layerboost {
 namespace {
 
-static_assert(std::endian::native == std::endian::little);
-
-using Byte = std::uint8_t;
-
-template <typename T>
-T load(const Byte* p) {
-  T value;
-  std::memcpy(&value, p, sizeof value);
-  return value;
-}
-
-/// IEEE half to float, without branches and without subnormal floats (which a thread may flush to zero).
-float from_f16(std::uint16_t half) {
-  const std::uint32_t magnitude = half & 0x7fffU;
-  const std::uint32_t sign = (half & 0x8000U) << 16U;
-  const std::uint32_t normal = (magnitude << 13U) + (magnitude >= 0x7c00U ? 0x70000000U : 0x38000000U);
-  const auto subnormal =
-      std::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24F);
-  return std::bit_cast<float>(sign | (magnitude < 0x400U ? subnormal : normal));
-}
-
-/// An offset that changes nothing, not even the sign of a negative zero.
-constexpr float no_offset = -0.0F;
-
-/// out[i] = bf16(scale * q[i] + offset)
-template <int N, typename Int>
-void scale_to(const Int* q, float scale, float offset, float* out) {
-  for (int i = 0; i < N; ++i) out[i] = from_bf16(to_bf16(scale * static_cast<float>(q[i]) + offset));
-}
-
-/// 16 bytes into 32 numbers: low halves, then high halves.
-void split_nibbles(const Byte* packed, std::int32_t* q) {
-  for (int i = 0; i < 16; ++i) q[i] = packed[i] & 15;
-  for (int i = 0; i < 16; ++i) q[i + 16] = packed[i] >> 4;
-}
+using namespace quant;  // NOLINT(google-build-using-namespace): every type and what unpacks it
 
 /// Adds 16 to q[i] where bit i of `high` is set.
 void add_fifth_bits(std::uint32_t high, std::int32_t* q) {
@@ -214,6 +180,34 @@ BlockSize block_size(DType dtype) {
       return Q5_K::size;
     case DType::q6_k:
       return Q6_K::size;
+    case DType::q2_k:
+      return Q2_K::size;
+    case DType::q3_k:
+      return Q3_K::size;
+    case DType::iq4_nl:
+      return IQ4_NL::size;
+    case DType::iq4_xs:
+      return IQ4_XS::size;
+    case DType::tq1_0:
+      return TQ1_0::size;
+    case DType::tq2_0:
+      return TQ2_0::size;
+    case DType::mxfp4:
+      return MXFP4::size;
+    case DType::iq2_xxs:
+      return IQ2_XXS::size;
+    case DType::iq2_xs:
+      return IQ2_XS::size;
+    case DType::iq2_s:
+      return IQ2_S::size;
+    case DType::iq3_xxs:
+      return IQ3_XXS::size;
+    case DType::iq3_s:
+      return IQ3_S::size;
+    case DType::iq1_s:
+      return IQ1_S::size;
+    case DType::iq1_m:
+      return IQ1_M::size;
   }
   LB_CHECK(false && "a DType");
 }
@@ -251,6 +245,34 @@ void dequantize(DType dtype, const std::byte* bytes, std::int64_t count, float* 
       return unpack_blocks<Q5_K>(data, count, out);
     case DType::q6_k:
       return unpack_blocks<Q6_K>(data, count, out);
+    case DType::q2_k:
+      return unpack_blocks<Q2_K>(data, count, out);
+    case DType::q3_k:
+      return unpack_blocks<Q3_K>(data, count, out);
+    case DType::iq4_nl:
+      return unpack_blocks<IQ4_NL>(data, count, out);
+    case DType::iq4_xs:
+      return unpack_blocks<IQ4_XS>(data, count, out);
+    case DType::tq1_0:
+      return unpack_blocks<TQ1_0>(data, count, out);
+    case DType::tq2_0:
+      return unpack_blocks<TQ2_0>(data, count, out);
+    case DType::mxfp4:
+      return unpack_blocks<MXFP4>(data, count, out);
+    case DType::iq2_xxs:
+      return unpack_blocks<IQ2_XXS>(data, count, out);
+    case DType::iq2_xs:
+      return unpack_blocks<IQ2_XS>(data, count, out);
+    case DType::iq2_s:
+      return unpack_blocks<IQ2_S>(data, count, out);
+    case DType::iq3_xxs:
+      return unpack_blocks<IQ3_XXS>(data, count, out);
+    case DType::iq3_s:
+      return unpack_blocks<IQ3_S>(data, count, out);
+    case DType::iq1_s:
+      return unpack_blocks<IQ1_S>(data, count, out);
+    case DType::iq1_m:
+      return unpack_blocks<IQ1_M>(data, count, out);
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "model/gguf_parts.h"
 #include "model/tensor_names.h"
 #include "model/tensor_table.h"
 
@@ -69,9 +70,9 @@ int interleaved_heads(std::string_view name, const Config& config) {
   return parts->module == "attn_q" ? config.heads : parts->module == "attn_k" ? config.kv_heads : 0;
 }
 
-std::unique_ptr<Checkpoint> make(std::span<const std::byte> bytes, const std::string& where,
-                                 std::vector<MappedFile> files) {
-  auto file = std::make_shared<const GgufFile>(bytes, where);
+std::unique_ptr<Checkpoint> make(GgufFile&& whole, std::vector<MappedFile> files) {
+  auto file = std::make_shared<const GgufFile>(std::move(whole));
+  const std::string& where = file->where();
   Config config = gguf_config(*file);
   TensorTable tensors(where);
   for (const auto& [name, stored] : file->tensors()) {
@@ -79,21 +80,61 @@ std::unique_ptr<Checkpoint> make(std::span<const std::byte> bytes, const std::st
     tensor.rope_heads = interleaved_heads(name, config);
     tensors.add(hugging_face_name(name), where, std::move(tensor));
   }
+  for (const auto& [name, why] : file->unreadable()) tensors.add_unreadable(hugging_face_name(name), where, why);
   return make_checkpoint(
-      std::move(config), std::move(tensors), [file] { return gguf_tokenizer(*file); }, std::move(files));
+      std::move(config), std::move(tensors), [file] { return gguf_tokenizer(*file); }, std::move(files),
+      known_end_tokens(*file));
+}
+
+/// The model that the parts beside `given` are, which is one of them; it goes by the name of the first, which has what
+/// isn't tensors.
+std::unique_ptr<Checkpoint> open_parts(const fs::path& given, int part, int parts) {
+  const std::string name = given.filename().string(), ending = gguf_part_ending(part, parts);
+  if (!name.ends_with(ending)) {
+    fail("{}: part {} of {} of a split model; the parts are found by their names: this one should end in {}",
+         given.string(), part + 1, parts, ending);
+  }
+  const std::string beginning = name.substr(0, name.size() - ending.size());
+  std::vector<MappedFile> files;
+  std::optional<GgufFile> whole;
+  for (int i = 0; i < parts; ++i) {
+    const fs::path path = given.parent_path() / (beginning + gguf_part_ending(i, parts));
+    if (!is_there(path)) {
+      fail("{}: part {} of {} of the model is missing, which should lie beside the others as {}", given.string(), i + 1,
+           parts, path.string());
+    }
+    files.emplace_back(path);
+    GgufFile read(files.back().bytes(), path.string());
+    if (read.parts() != parts || read.part() != i) {
+      fail("{}: is part {} of {}; by its name it should be part {} of {}", path.string(), read.part() + 1, read.parts(),
+           i + 1, parts);
+    }
+    if (whole)
+      whole->join(std::move(read));
+    else
+      whole.emplace(std::move(read));
+  }
+  const std::size_t tensors = whole->tensors().size() + whole->unreadable().size();
+  if (const int told = whole->integer("split.tensors.count", static_cast<int>(tensors));
+      static_cast<std::size_t>(told) != tensors)
+    fail("{}: its parts have {} tensors, not {} as it says", whole->where(), tensors, told);
+  return make(std::move(*whole), std::move(files));
 }
 
 }  // namespace
 
 std::unique_ptr<Checkpoint> read_gguf(std::span<const std::byte> bytes, const std::string& where) {
-  return make(bytes, where, {});
+  GgufFile file(bytes, where);
+  if (file.parts() > 1) fail("{}: is one part of {} of a split model", where, file.parts());
+  return make(std::move(file), {});
 }
 
 std::unique_ptr<Checkpoint> open_gguf(const fs::path& path) {
   std::vector<MappedFile> files;
   files.emplace_back(path);
-  const std::span<const std::byte> bytes = files.front().bytes();
-  return make(bytes, path.string(), std::move(files));
+  GgufFile file(files.front().bytes(), path.string());
+  if (file.parts() > 1) return open_parts(path, file.part(), file.parts());
+  return make(std::move(file), std::move(files));
 }
 
 }  // namespace layerboost

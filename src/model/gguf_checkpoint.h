@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "model/checkpoint.h"
@@ -19,10 +20,15 @@ Config gguf_config(const GgufFile& file);
 /// The tokenizer from `tokenizer.*`. Throws Error unless it is byte-level BPE with a known pre-tokenizer.
 TokenizerData gguf_tokenizer(const GgufFile& file);
 
-/// A model in `bytes`; `where` begins every message. Requires: `bytes` outlive it.
+/// The tokens of the file that end a message or a text in all models that have them ("<|im_end|>"). Files often name
+/// only one as EOS, and chats end with another.
+std::vector<int> known_end_tokens(const GgufFile& file);
+
+/// A model in `bytes`, which must be all of it; `where` begins every message. Requires: `bytes` outlive it.
 std::unique_ptr<Checkpoint> read_gguf(std::span<const std::byte> bytes, const std::string& where);
 
-/// A model in a mapped file.
+/// A model in a mapped file, or in several of which `path` is one (BEGINNING-00002-of-00005.gguf): a split model is
+/// read as if it were one file, and has the same hash; its path is the first part's.
 std::unique_ptr<Checkpoint> open_gguf(const fs::path& path);
 
 }  // namespace layerboost

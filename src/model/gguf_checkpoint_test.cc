@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/error_for_tests.h"
+#include "base/temporary_path_for_tests.h"
 #include "model/tiny_models_for_tests.h"
+#include "text/splitter.h"
 
 namespace layerboost {
 namespace {
@@ -34,7 +36,7 @@ TEST(GgufCheckpoint, DefaultModelOpens) {
   EXPECT_TRUE(c.tied_embeddings);
   EXPECT_FALSE(c.qkv_bias || c.o_bias || c.mlp_bias || c.qk_norm);
   EXPECT_EQ(c.windows, std::vector<int>(30, 0));
-  EXPECT_EQ(c.eos, std::vector<int>{2});
+  EXPECT_EQ(c.eos, (std::vector<int>{2, 0}));  // <|im_end|>, and <|endoftext|>, which the file doesn't name
   EXPECT_EQ(model->tensor("model.layers.3.self_attn.q_proj.weight", {576, 576}).rope_heads, 9);
   EXPECT_EQ(model->tensor("model.layers.3.self_attn.k_proj.weight", {192, 576}).rope_heads, 3);
   EXPECT_EQ(model->tensor("model.layers.3.self_attn.v_proj.weight", {192, 576}).rope_heads, 0);
@@ -90,7 +92,7 @@ TEST_P(EveryType, OpensInEveryArchitecture) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Gguf, EveryType, testing::Range(0, 11),
+INSTANTIATE_TEST_SUITE_P(Gguf, EveryType, testing::Range(0, static_cast<int>(DType::iq1_m) + 1),
                          [](const auto& param) { return std::string(name_of(static_cast<DType>(param.param))); });
 
 TEST(GgufCheckpoint, RopeScalings) {
@@ -121,6 +123,123 @@ TEST(GgufCheckpoint, RopeScalings) {
               HasSubstr("\"longrope\"; none, linear and yarn are supported"));
 }
 
+TEST(GgufCheckpoint, OnlyTensorsThatAreNeededMustBeOfSupportedTypes) {
+  EXPECT_EQ(config_of(llama_with([](GgufWriter& w) { w.tensor("blk.0.unused", {2}, 26, "12345678"); })).layers, 2);
+  std::string bytes = llama_with([](GgufWriter&) {});
+  const std::string name = "output_norm.weight";
+  const std::uint32_t integers = 26;
+  std::memcpy(bytes.data() + bytes.find(name) + name.size() + 4 + 8, &integers, sizeof integers);
+  EXPECT_THAT(test::error_of([&] { config_of(bytes); }),
+              HasSubstr("tensor \"model.norm.weight\" has the type I32, which is not supported"));
+}
+
+TEST(GgufCheckpoint, AModelIsNotTakenForOneWithoutWhatCannotBeRead) {
+  for (const char* name : {"rope_freqs.weight", "output.weight", "blk.0.attn_q.bias", "blk.0.attn_output.bias",
+                           "blk.0.attn_q_norm.weight"}) {
+    Config c = test::tiny_config("llama", DType::f32);
+    c.tied_embeddings = true;
+    GgufWriter writer;
+    test::put_config(writer, c);
+    test::put_tensors(writer, c, DType::f32);
+    ASSERT_EQ(test::error_of([&] { config_of(writer.file()); }), "no error");
+    writer.tensor(name, {2}, 26, "12345678");
+    EXPECT_THAT(test::error_of([&] { config_of(writer.file()); }),
+                HasSubstr("has the type I32, which is not supported"))
+        << name;
+  }
+}
+
+TEST(GgufCheckpoint, NoEndToken) {
+  EXPECT_EQ(config_of(llama_with([](GgufWriter& w) {
+              w.u32("tokenizer.ggml.eos_token_id", 0xffffffffU);
+              w.number<std::int32_t>("tokenizer.ggml.eot_token_id", 5, -1);
+              w.u32("tokenizer.ggml.eom_token_id", 4);
+            })).eos,
+            std::vector<int>{4});
+}
+
+/// A tiny model in three files in a folder: metadata in the first, tensors in all.
+class SplitGguf : public testing::Test {
+ protected:
+  void SetUp() override { write(3); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void write(int parts) {
+    fs::remove_all(folder_);
+    const Config c = test::tiny_config("llama", DType::f32);
+    std::vector<GgufWriter> files(static_cast<std::size_t>(parts));
+    test::put_config(files[0], c);
+    std::size_t next = 0;
+    for_each_tensor(c, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+      const std::size_t count = static_cast<std::size_t>((shape.size() > 1 ? shape[0] : 1) * shape.back());
+      std::string data;
+      for (std::size_t i = 0; i < count; ++i) test::put(data, static_cast<float>(next + i) / 256);
+      files[next++ % files.size()].tensor(test::gguf_name(name), shape, 0, data);
+    });
+    for (int i = 0; i < parts; ++i) {
+      GgufWriter& file = files[static_cast<std::size_t>(i)];
+      file.number<std::uint16_t>("split.no", 2, static_cast<std::uint16_t>(i));
+      file.number<std::uint16_t>("split.count", 2, static_cast<std::uint16_t>(parts));
+      file.number<std::int32_t>("split.tensors.count", 5, static_cast<std::int32_t>(next));
+      write_file(part(i, parts), file.file());
+    }
+  }
+  [[nodiscard]] fs::path part(int i, int parts = 3) const {
+    return folder_ / fmt::format("tiny-{:05}-of-{:05}.gguf", i + 1, parts);
+  }
+  [[nodiscard]] static std::string message_of(const fs::path& path) {
+    return test::error_of([&] { (void)open_checkpoint(path); });
+  }
+
+  const fs::path folder_ = test::temporary_path("split_gguf");
+};
+
+TEST_F(SplitGguf, IsTheSameModelWhicheverPartIsGivenAndHoweverManyThereAre) {
+  const std::string hash = open_checkpoint(part(0))->hash();
+  EXPECT_EQ(open_checkpoint(part(1))->hash(), hash);
+  EXPECT_EQ(open_checkpoint(part(2))->hash(), hash);
+  EXPECT_EQ(open_checkpoint(part(2))->path(), part(0));
+  write(1);
+  EXPECT_EQ(open_checkpoint(part(0, 1))->hash(), hash);
+}
+
+TEST_F(SplitGguf, WhatIsMissingIsNamed) {
+  fs::remove(part(1));
+  EXPECT_THAT(message_of(part(2)),
+              testing::AllOf(HasSubstr("part 2 of 3 of the model is missing"), HasSubstr("tiny-00002-of-00003.gguf")));
+  write(3);
+  fs::rename(part(0), folder_ / "first.gguf");
+  EXPECT_THAT(message_of(folder_ / "first.gguf"), HasSubstr("should end in -00001-of-00003.gguf"));
+}
+
+TEST_F(SplitGguf, WhatDoesNotBelongTogetherIsRefused) {
+  fs::copy_file(part(0), part(1), fs::copy_options::overwrite_existing);
+  EXPECT_THAT(message_of(part(0)), HasSubstr("00002-of-00003.gguf: is part 1 of 3; by its name it should be part 2"));
+  write(3);
+  GgufWriter other;
+  other.number<std::uint16_t>("split.no", 2, 2);
+  other.number<std::uint16_t>("split.count", 2, 3);
+  write_file(part(2), other.file());
+  EXPECT_THAT(message_of(part(0)), HasSubstr("tensors, not"));
+  other.tensor("token_embd.weight", {1}, 0, "1234");
+  write_file(part(2), other.file());
+  EXPECT_THAT(message_of(part(0)), HasSubstr("\"token_embd.weight\" is in another part of the model, too"));
+  std::string bytes = read_file(part(1));
+  write_file(part(1), bytes.substr(0, bytes.size() / 2));
+  EXPECT_THAT(message_of(part(0)), HasSubstr("00002-of-00003.gguf: "));
+}
+
+TEST_F(SplitGguf, APartBeyondTheLastIsRefused) {
+  GgufWriter beyond;
+  beyond.u32("split.no", 0x7fffffffU);
+  beyond.u32("split.count", 3);
+  write_file(part(2), beyond.file());
+  for (const int given : {0, 2}) {
+    EXPECT_THAT(message_of(part(given)),
+                HasSubstr("00003-of-00003.gguf: metadata \"split.no\" is 2147483647 in a model of 3 parts"));
+  }
+}
+
 TEST(GgufCheckpoint, SlidingWindow) {
   const Config c = config_of(llama_with([](GgufWriter& w) { w.u32("llama.attention.sliding_window", 24); }));
   EXPECT_EQ(c.windows, (std::vector<int>{24, 24}));
@@ -149,7 +268,7 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
     return test::error_of([&] { config_of(llama_with(more)); });
   };
   EXPECT_THAT(message([](GgufWriter& w) { w.u32("llama.expert_count", 8); }), HasSubstr("mixtures of experts"));
-  EXPECT_THAT(message([](GgufWriter& w) { w.u32("split.count", 2); }), HasSubstr("merge the parts first"));
+  EXPECT_THAT(message([](GgufWriter& w) { w.u32("split.count", 2); }), HasSubstr("one part of 2 of a split model"));
   EXPECT_THAT(message([](GgufWriter& w) { w.u32("llama.rope.dimension_count", 2); }),
               HasSubstr("only the head size, 4"));
   GgufWriter other;
@@ -213,9 +332,9 @@ TEST(GgufCheckpoint, RefusesOtherTokenizers) {
               HasSubstr("only byte-level BPE"));
   EXPECT_THAT(message([](GgufWriter& w) {
                 w.text("tokenizer.ggml.model", "gpt2");
-                w.text("tokenizer.ggml.pre", "tekken");
+                w.text("tokenizer.ggml.pre", "unheard-of");
               }),
-              HasSubstr("\"tekken\" is not supported; gpt2, smollm, llama3 and qwen2 are"));
+              HasSubstr("the pre-tokenizer \"unheard-of\" is not known"));
   const auto with_tokens = [](std::size_t tokens, std::uint32_t eos) {
     return [=](GgufWriter& w) {
       w.text("tokenizer.ggml.model", "gpt2");
@@ -225,7 +344,75 @@ TEST(GgufCheckpoint, RefusesOtherTokenizers) {
     };
   };
   EXPECT_THAT(message(with_tokens(5, 5)), HasSubstr("eos_token_id is 5, but there are 5 tokens"));
-  EXPECT_THAT(message(with_tokens(6, 0)), HasSubstr("the tokenizer has 6 tokens, the model 5 embeddings"));
+  EXPECT_EQ(tokenizer_of(with_tokens(6, 0)).tokens.size(), 6U);  // one more than there are embeddings
+}
+
+TokenizerData tokenizer_with_pre(const char* pre) {
+  return tokenizer_of([&](GgufWriter& w) {
+    w.text("tokenizer.ggml.model", "gpt2");
+    if (pre != nullptr) w.text("tokenizer.ggml.pre", pre);
+    w.texts("tokenizer.ggml.tokens", {"a", "b", "ab"});
+    w.texts("tokenizer.ggml.merges", {});
+    w.u32("tokenizer.ggml.bos_token_id", 1);
+  });
+}
+
+TEST(GgufCheckpoint, PreTokenizersByName) {
+  struct Case {
+    const char *pre, *rule;
+    bool whole_tokens;
+  };
+  const Case cases[] = {{"falcon3", "llama3", true},    {"lfm2", "llama3", true}, {"smaug-bpe", "llama3", false},
+                        {"kormo", "qwen2", false},      {"phi-2", "gpt2", false}, {"exaone4", "gpt2", false},
+                        {"starcoder", "smollm", false}, {"tekken", "", true},     {"deepseek-v3", "", false}};
+  for (const Case& expected : cases) {
+    const TokenizerData data = tokenizer_with_pre(expected.pre);
+    EXPECT_EQ(data.pre_tokenizer, expected.rule) << expected.pre;
+    EXPECT_EQ(data.ignore_merges, expected.whole_tokens) << expected.pre;
+    EXPECT_EQ(data.add_bos, expected.whole_tokens) << expected.pre;
+    EXPECT_EQ(data.split_steps.empty(), *expected.rule != '\0') << expected.pre;
+  }
+}
+
+TEST(GgufCheckpoint, EveryPreTokenizersExpressionsAreUnderstood) {
+  for (const char* pre : {"tekken", "gpt-4o", "kimi-k2", "seed-coder", "bailingmoe", "deepseek-llm", "deepseek-coder",
+                          "deepseek-v3", "bloom", "viking", "superbpe", "falcon"}) {
+    TokenizerData data = tokenizer_with_pre(pre);
+    EXPECT_FALSE(data.split_steps.empty()) << pre;
+    EXPECT_EQ(Tokenizer(data).encode("a b").size(), 2U) << pre;
+  }
+}
+
+// SuperBPE's own expression, (?=(\\d{3})+(?!\\d)), takes quadratic time.
+TEST(GgufCheckpoint, NumbersAreCutFromTheRight) {
+  const Splitter splitter(tokenizer_with_pre("superbpe").split_steps);
+  const auto match_data = Regex::make_match_data();
+  const auto pieces_of = [&](std::string_view text) {
+    std::vector<std::string> pieces;
+    splitter.split(text, match_data.get(), [&](std::string_view piece) { pieces.emplace_back(piece); });
+    return pieces;
+  };
+  EXPECT_THAT(pieces_of("ab1234567 12 123x1234"),
+              testing::ElementsAre("ab", "1", "234", "567", " ", "12", " ", "123", "x", "1", "234"));
+  EXPECT_EQ(pieces_of(std::string(100'000, '7')).size(), 33'334U);
+}
+
+TEST(GgufCheckpoint, EndTokensThatTheFileDoesNotName) {
+  const auto ends_of = [](const std::vector<std::string>& tokens) {
+    return config_of(llama_with([&](GgufWriter& w) {
+             w.texts("tokenizer.ggml.tokens", tokens);
+             w.u32("tokenizer.ggml.eos_token_id", 0);
+           }))
+        .eos;
+  };
+  EXPECT_EQ(ends_of({"<|eot_id|>", "a", "<|im_end|>", "<end_of_turn>", "<|start|>"}), (std::vector<int>{0, 2, 3}));
+  EXPECT_EQ(ends_of({"</s>", "<|end|>", "<|return|>"}), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(ends_of({"</s>", "<|end|>", "<|return|>", "<|call|>"}), (std::vector<int>{0, 2, 3}));
+  const auto hash_of = [](const char* token) {
+    const std::string bytes = llama_with([&](GgufWriter& w) { w.texts("tokenizer.ggml.tokens", {token}); });
+    return read_gguf(test::as_bytes(bytes), "a.gguf")->hash();
+  };
+  EXPECT_EQ(hash_of("<|eot_id|>"), hash_of("a"));  // plans and adapters that were made go on to fit
 }
 
 }  // namespace

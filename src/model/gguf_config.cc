@@ -27,8 +27,15 @@ class ArchKeys {
   std::string prefix_;
 };
 
+/// Throws Error where the tensor is there and can't be read: a model must not be taken for one without it.
+void refuse_unreadable(const GgufFile& file, std::string_view name) {
+  if (const auto it = file.unreadable().find(name); it != file.unreadable().end())
+    fail("{}: tensor {} {}", file.where(), in_quotes(name), it->second);
+}
+
 /// llama3's scaling comes as a tensor of d/2 numbers.
 std::vector<double> frequency_divisors(const GgufFile& file) {
+  refuse_unreadable(file, "rope_freqs.weight");
   const auto it = file.tensors().find("rope_freqs.weight");
   if (it == file.tensors().end()) return {};
   const Tensor& tensor = it->second;
@@ -66,6 +73,7 @@ RopeConfig read_rope(const GgufFile& file, const ArchKeys& keys, int max_positio
 }
 
 int vocabulary_size(const GgufFile& file) {
+  refuse_unreadable(file, "token_embd.weight");
   const auto it = file.tensors().find("token_embd.weight");
   if (it == file.tensors().end()) fail("{}: missing tensor \"token_embd.weight\"", file.where());
   if (it->second.shape.size() != 2) fail("{}: tensor \"token_embd.weight\" should be a matrix", file.where());
@@ -76,9 +84,8 @@ std::vector<int> end_tokens(const GgufFile& file) {
   std::vector<int> result;
   for (const char* key :
        {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
-    if (!file.has(key)) continue;
-    if (const int id = file.integer(key); std::find(result.begin(), result.end(), id) == result.end())
-      result.push_back(id);
+    const std::optional<int> id = file.token(key);
+    if (id && std::find(result.begin(), result.end(), *id) == result.end()) result.push_back(*id);
   }
   return result;
 }
@@ -93,8 +100,6 @@ SamplingDefaults sampling_defaults(const GgufFile& file) {
 
 /// What this program doesn't compute and must not ignore.
 void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config& config) {
-  if (file.integer("split.count", 1) > 1)
-    fail("{}: one part of a split model; merge the parts first (llama-gguf-split --merge)", file.where());
   if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
   for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
     if (const int size = keys.integer(key, config.head_size); size != config.head_size)
@@ -129,7 +134,9 @@ Config gguf_config(const GgufFile& file) {
   c.windows.assign(static_cast<std::size_t>(c.layers), keys.integer("attention.sliding_window", 0));
   c.eos = end_tokens(file);
   c.sampling = sampling_defaults(file);
-  const auto has_tensor = [&](const char* name) { return file.tensors().contains(name); };
+  const auto has_tensor = [&](const char* name) {
+    return file.tensors().contains(name) || file.unreadable().contains(name);
+  };
   c.tied_embeddings = !has_tensor("output.weight");
   c.qkv_bias = has_tensor("blk.0.attn_q.bias");
   c.o_bias = has_tensor("blk.0.attn_output.bias");

@@ -1,5 +1,7 @@
 #include "model/gguf_file.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/in_quotes.h"
 #include "model/gguf_parser.h"
@@ -21,7 +23,24 @@ T load(const std::byte* p) {
 }  // namespace
 
 GgufFile::GgufFile(std::span<const std::byte> bytes, std::string where) : where_(std::move(where)) {
-  parse_gguf(bytes, where_, metadata_, tensors_);
+  parse_gguf(bytes, where_, metadata_, tensors_, unreadable_);
+}
+
+int GgufFile::part() const {
+  const int number = integer("split.no", 0), count = std::max(parts(), 1);
+  if (number >= count) fail("{}: metadata \"split.no\" is {} in a model of {} parts", where_, number, count);
+  return number;
+}
+
+void GgufFile::join(GgufFile&& other) {
+  for (auto& [name, tensor] : other.tensors_) {
+    if (!tensors_.try_emplace(name, std::move(tensor)).second || unreadable_.contains(name))
+      fail("{}: tensor {} is in another part of the model, too", other.where_, in_quotes(name));
+  }
+  for (auto& [name, why] : other.unreadable_) {
+    if (!unreadable_.try_emplace(name, std::move(why)).second || tensors_.contains(name))
+      fail("{}: tensor {} is in another part of the model, too", other.where_, in_quotes(name));
+  }
 }
 
 const GgufValue& GgufFile::value(std::string_view key) const {
@@ -61,8 +80,30 @@ int GgufFile::element_as_integer(std::string_view key, const GgufValue& value, s
 
 int GgufFile::integer(std::string_view key) const {
   const GgufValue& v = value(key);
-  if (v.is_array) wrong_type(where_, key, "one integer (values per layer are not supported)");
-  return element_as_integer(key, v, 0);
+  constexpr const char* expected = "one integer (other values for each layer are not supported)";
+  if (v.count == 0) wrong_type(where_, key, expected);
+  const int first = element_as_integer(key, v, 0);
+  for (std::uint64_t i = 1; i < v.count; ++i)
+    if (element_as_integer(key, v, i) != first) wrong_type(where_, key, expected);
+  return first;
+}
+
+std::optional<int> GgufFile::token(std::string_view key) const {
+  if (!has(key)) return std::nullopt;
+  const GgufValue& v = value(key);
+  if (!v.is_array) {
+    const std::byte* const p = v.data.data();
+    const bool none = (v.type == GgufType::u32 && load<std::uint32_t>(p) == UINT32_MAX) ||
+                      (v.type == GgufType::u64 && load<std::uint64_t>(p) == UINT32_MAX) ||
+                      (v.type == GgufType::u64 && load<std::uint64_t>(p) == UINT64_MAX) ||
+                      (v.type == GgufType::i8 && load<std::int8_t>(p) == -1) ||
+                      (v.type == GgufType::i16 && load<std::int16_t>(p) == -1) ||
+                      (v.type == GgufType::i32 && load<std::int32_t>(p) == -1) ||
+                      (v.type == GgufType::i64 && load<std::int64_t>(p) == -1) ||
+                      (v.type == GgufType::i64 && load<std::int64_t>(p) == UINT32_MAX);
+    if (none) return std::nullopt;
+  }
+  return integer(key);
 }
 
 int GgufFile::integer(std::string_view key, int fallback) const { return has(key) ? integer(key) : fallback; }

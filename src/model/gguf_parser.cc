@@ -82,33 +82,60 @@ GgufValue read_value(Cursor& cursor, std::span<const std::byte> bytes, const std
   return value;
 }
 
-std::optional<DType> dtype_of(std::uint32_t ggml_type) {
-  switch (ggml_type) {
-    case 0:
-      return DType::f32;
-    case 1:
-      return DType::f16;
-    case 2:
-      return DType::q4_0;
-    case 3:
-      return DType::q4_1;
-    case 6:
-      return DType::q5_0;
-    case 7:
-      return DType::q5_1;
-    case 8:
-      return DType::q8_0;
-    case 12:
-      return DType::q4_k;
-    case 13:
-      return DType::q5_k;
-    case 14:
-      return DType::q6_k;
-    case 30:
-      return DType::bf16;
-    default:
-      return std::nullopt;
-  }
+/// A type of ggml's: its number in files, its name, and what reads it.
+struct GgmlType {
+  std::uint32_t number;
+  std::string_view name;
+  std::optional<DType> dtype = std::nullopt;
+};
+
+constexpr GgmlType ggml_types[] = {
+    {0, "F32", DType::f32},
+    {1, "F16", DType::f16},
+    {2, "Q4_0", DType::q4_0},
+    {3, "Q4_1", DType::q4_1},
+    {6, "Q5_0", DType::q5_0},
+    {7, "Q5_1", DType::q5_1},
+    {8, "Q8_0", DType::q8_0},
+    {10, "Q2_K", DType::q2_k},
+    {11, "Q3_K", DType::q3_k},
+    {12, "Q4_K", DType::q4_k},
+    {13, "Q5_K", DType::q5_k},
+    {14, "Q6_K", DType::q6_k},
+    {16, "IQ2_XXS", DType::iq2_xxs},
+    {17, "IQ2_XS", DType::iq2_xs},
+    {18, "IQ3_XXS", DType::iq3_xxs},
+    {19, "IQ1_S", DType::iq1_s},
+    {20, "IQ4_NL", DType::iq4_nl},
+    {21, "IQ3_S", DType::iq3_s},
+    {22, "IQ2_S", DType::iq2_s},
+    {23, "IQ4_XS", DType::iq4_xs},
+    {29, "IQ1_M", DType::iq1_m},
+    {30, "BF16", DType::bf16},
+    {34, "TQ1_0", DType::tq1_0},
+    {35, "TQ2_0", DType::tq2_0},
+    {39, "MXFP4", DType::mxfp4},
+    {9, "Q8_1"},
+    {15, "Q8_K"},
+    {24, "I8"},
+    {25, "I16"},
+    {26, "I32"},
+    {27, "I64"},
+    {28, "F64"},
+    {40, "NVFP4"},
+    {41, "Q1_0"},
+};
+
+const GgmlType* find_type(std::uint32_t number) {
+  const auto* const found = std::find_if(std::begin(ggml_types), std::end(ggml_types),
+                                         [&](const GgmlType& type) { return type.number == number; });
+  return found == std::end(ggml_types) ? nullptr : found;
+}
+
+/// Why a tensor of this type can't be read. Short, for a file may have very many.
+std::string why_unreadable(const GgmlType* type, std::uint32_t number) {
+  return fmt::format("has the type {}, which is not supported; quantise the model to another, such as Q8_0 or Q4_K",
+                     type == nullptr ? fmt::format("{} of ggml's", number) : std::string(type->name));
 }
 
 struct TensorInfo {
@@ -116,6 +143,7 @@ struct TensorInfo {
   Tensor tensor;
   std::uint64_t offset = 0;  // from the beginning of the data
   std::uint64_t size = 0;    // bytes
+  std::string unreadable;    // why it can't be read; empty: it can
 };
 
 TensorInfo read_tensor_info(Cursor& cursor, const std::string& where, std::uint64_t file_size) {
@@ -127,33 +155,33 @@ TensorInfo read_tensor_info(Cursor& cursor, const std::string& where, std::uint6
   std::uint64_t count = 1;
   for (std::uint32_t i = 0; i < dims; ++i) {
     const auto size = cursor.read<std::uint64_t>("a tensor's dimension");
-    // No supported type packs 3 weights into a byte, so a larger count cannot be in the file; this also keeps products
+    // No type packs more than 8 weights into a byte, so a larger count cannot be in the file; this also keeps products
     // small.
-    if (size == 0 || size > 3 * file_size / count)
+    if (size == 0 || size > 8 * file_size / count)
       fail("{}: corrupted: tensor {} has a dimension of {} in a file of {} bytes", where, in_quotes(info.name), size,
            file_size);
     count *= size;
     info.tensor.shape.insert(info.tensor.shape.begin(), static_cast<std::int64_t>(size));
   }
   const auto type = cursor.read<std::uint32_t>("a tensor's type");
-  const auto dtype = dtype_of(type);
-  if (!dtype) {
-    fail(
-        "{}: tensor {} has ggml type {}, which is not supported; use F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, "
-        "Q4_K, Q5_K or Q6_K",
-        where, in_quotes(info.name), type);
-  }
-  info.tensor.dtype = *dtype;
-  if (const int block = block_size(*dtype).elements; info.tensor.cols() % block != 0) {
-    fail("{}: tensor {} has rows of {}, not a multiple of {} as {} needs", where, in_quotes(info.name),
-         info.tensor.cols(), block, name_of(*dtype));
-  }
   info.offset = cursor.read<std::uint64_t>("a tensor's offset");
-  info.size = static_cast<std::uint64_t>(stored_bytes(*dtype, static_cast<std::int64_t>(count)));
+  const GgmlType* const known = find_type(type);
+  if (known == nullptr || !known->dtype) {
+    info.unreadable = why_unreadable(known, type);
+    return info;
+  }
+  const DType dtype = *known->dtype;
+  info.tensor.dtype = dtype;
+  if (const int block = block_size(dtype).elements; info.tensor.cols() % block != 0) {
+    fail("{}: tensor {} has rows of {}, not a multiple of {} as {} needs", where, in_quotes(info.name),
+         info.tensor.cols(), block, name_of(dtype));
+  }
+  info.size = static_cast<std::uint64_t>(stored_bytes(dtype, static_cast<std::int64_t>(count)));
   return info;
 }
 
 /// Points the tensors at their data and refuses those that lie outside the file, badly aligned or over one another.
+/// (One that can't be read has no size here.)
 void place_tensors(std::vector<TensorInfo>& infos, std::span<const std::byte> data, std::uint64_t alignment,
                    const std::string& where) {
   std::sort(infos.begin(), infos.end(), [](const TensorInfo& a, const TensorInfo& b) { return a.offset < b.offset; });
@@ -207,7 +235,8 @@ std::uint64_t gguf_scalar_size(GgufType type) {
 
 void parse_gguf(std::span<const std::byte> bytes, const std::string& where,
                 std::map<std::string, GgufValue, std::less<>>& metadata,
-                std::map<std::string, Tensor, std::less<>>& tensors) {
+                std::map<std::string, Tensor, std::less<>>& tensors,
+                std::map<std::string, std::string, std::less<>>& unreadable) {
   constexpr std::uint32_t magic = 0x46554747;  // "GGUF"
   Cursor cursor(bytes, where);
   if (bytes.size() < 4 || cursor.read<std::uint32_t>("the magic") != magic)
@@ -234,8 +263,12 @@ void parse_gguf(std::span<const std::byte> bytes, const std::string& where,
   const std::uint64_t data_begin = (cursor.position() + alignment - 1) / alignment * alignment;
   place_tensors(infos, data_begin < bytes.size() ? bytes.subspan(data_begin) : bytes.last(0), alignment, where);
   for (TensorInfo& info : infos) {
-    if (!tensors.emplace(info.name, std::move(info.tensor)).second)
-      fail("{}: tensor {} appears twice", where, in_quotes(info.name));
+    const bool twice = tensors.contains(info.name) || unreadable.contains(info.name);
+    if (!info.unreadable.empty())
+      unreadable.emplace(info.name, std::move(info.unreadable));
+    else
+      tensors.emplace(info.name, std::move(info.tensor));
+    if (twice) fail("{}: tensor {} appears twice", where, in_quotes(info.name));
   }
 }
 

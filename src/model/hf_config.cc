@@ -76,8 +76,15 @@ std::vector<int> read_windows(const JsonFields& fields, const std::string& arch,
 void refuse_unsupported(const JsonFields& fields) {
   if (fields.find("quantization_config") != nullptr)
     fail("{}: quantised safetensors are not supported; use BF16, F16 or F32 weights, or a GGUF file", fields.where());
-  if (const std::string act = fields.text("hidden_act", "silu"); act != "silu")
+  // swish is another name of silu.
+  if (const std::string act = fields.text("hidden_act", "silu"); act != "silu" && act != "swish")
     fail("{}: \"hidden_act\" {} is not supported; silu is", fields.where(), in_quotes(act));
+}
+
+/// The number of positions where config.json doesn't say it: what transformers' configuration of the type has.
+int default_positions(const std::string& arch) {
+  if (arch == "mistral") return 131072;
+  return arch == "qwen2" || arch == "qwen3" ? 32768 : 2048;
 }
 
 /// What transformers knows by the model's type.
@@ -113,7 +120,7 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   c.head_size = fields.integer("head_dim", c.arch == "qwen3" && !fields.has("head_dim") ? 128 : c.hidden / c.heads);
   c.ffn = fields.integer("intermediate_size");
   c.vocab = fields.integer("vocab_size");
-  c.max_positions = fields.integer("max_position_embeddings");
+  c.max_positions = fields.integer("max_position_embeddings", default_positions(c.arch));
   c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", 1e-6));
   // transformers leaves the key out where it has the value of all its configs, true; llama and its like have their own.
   c.tied_embeddings = fields.flag("tie_word_embeddings", exported);

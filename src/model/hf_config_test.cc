@@ -75,6 +75,100 @@ TEST(HfConfig, Biases) {
   EXPECT_TRUE(read("qwen3", {}).qk_norm);
 }
 
+TEST(HfConfig, OfAKeyTwiceTheLastCounts) {
+  const std::string config = changed("llama", {{"rms_norm_eps", 0.25}}).dump();
+  const Config c = read_hf_config(
+      config.substr(0, config.size() - 1) + R"(,"rms_norm_eps":0.5,"hidden_act":"gelu","hidden_act":"silu"})",
+      R"({"eos_token_id":5,"eos_token_id":6})", "folder");
+  EXPECT_EQ(c.norm_eps, 0.5F);
+  EXPECT_EQ(c.eos, (std::vector<int>{3, 4, 6}));
+}
+
+TEST(HfConfig, NumbersThatAreNotFiniteAreRefusedOnlyWhereTheyAreNeeded) {
+  std::string config = changed("llama", {}).dump();
+  config.pop_back();
+  for (const char* number : {"NaN", "Infinity", "-Infinity"}) {
+    const std::string unused = fmt::format(R"("limits":[0.0,{}],"other":{})", number, number);
+    EXPECT_EQ(read_hf_config(config + "," + unused + "}", "{" + unused + "}", "folder").layers, 4);
+    for (const char* key : {"rms_norm_eps", "rope_theta", "hidden_size", "eos_token_id", "sliding_window"}) {
+      std::string text = changed("mistral", {}).dump();
+      text.pop_back();
+      EXPECT_THAT(message_of_config(fmt::format("{},\"{}\":{}}}", text, key, number)),
+                  HasSubstr(fmt::format("\"{}\" should be", key)))
+          << number;
+    }
+    EXPECT_THAT(message_of_config(config + "}", fmt::format("{{\"temperature\":{}}}", number)),
+                HasSubstr("\"temperature\" should be a finite number"));
+  }
+}
+
+TEST(HfConfig, WhatTransformersKnowsByTheType) {
+  EXPECT_EQ(read("llama", {{"hidden_act", "swish"}}).layers, 4);
+  for (const auto& [arch, positions] :
+       {std::pair{"llama", 2048}, std::pair{"qwen2", 32768}, std::pair{"qwen3", 32768}, std::pair{"mistral", 131072}})
+    EXPECT_EQ(read(arch, {{"max_position_embeddings", nullptr}}).max_positions, positions) << arch;
+}
+
+TEST(HfConfig, OriginalPositionsBesideRopesParametersGoFirst) {
+  for (const char* type : {"llama3", "yarn"}) {
+    Json rope = {{"rope_type", type}, {"factor", 2}, {"low_freq_factor", 1}, {"high_freq_factor", 4}};
+    EXPECT_EQ(read("llama", {{"rope_scaling", rope}}).rope.original_positions, 64) << type;  // all of its positions
+    EXPECT_EQ(read("llama", {{"rope_scaling", rope}, {"original_max_position_embeddings", 16}}).rope.original_positions,
+              16);
+    rope["original_max_position_embeddings"] = 32;
+    EXPECT_EQ(read("llama", {{"rope_scaling", rope}}).rope.original_positions, 32);
+    EXPECT_EQ(read("llama", {{"rope_scaling", rope}, {"original_max_position_embeddings", 16}}).rope.original_positions,
+              16);
+  }
+}
+
+TEST(HfConfig, RopeScalingGoesBeforeRopeParameters) {
+  const Json parameters = {{"rope_type", "default"}, {"rope_theta", 1e6}};
+  const RopeConfig both =
+      read("llama", {{"rope_parameters", parameters}, {"rope_scaling", {{"type", "linear"}, {"factor", 4}}}}).rope;
+  EXPECT_EQ(both.factor, 4);
+  EXPECT_EQ(both.base, 10000);
+  for (const Json& none : {Json(), Json::object()})
+    EXPECT_EQ(read("llama", {{"rope_parameters", parameters}, {"rope_scaling", none}}).rope.base, 1e6);
+}
+
+TEST(HfConfig, YarnWithoutAFactorIsWhatThePositionsHaveGrownBy) {
+  const Json rope = {{"rope_type", "yarn"}, {"factor", nullptr}, {"original_max_position_embeddings", 16}};
+  const RopeConfig read_rope = read("llama", {{"rope_scaling", rope}}).rope;
+  EXPECT_EQ(read_rope.factor, 4);
+  EXPECT_NEAR(read_rope.attention_factor, 0.1 * std::log(4) + 1, 1e-12);
+}
+
+TEST(HfConfig, DynamicRopeChangesNothingWithinThePositions) {
+  const RopeConfig rope = read("llama", {{"rope_scaling", {{"type", "dynamic"}, {"factor", 4}}}}).rope;
+  EXPECT_EQ(rope.frequencies(4), RopeConfig().frequencies(4));
+  EXPECT_THAT(message_of_change({{"rope_scaling", {{"type", "dynamic"}}}}), HasSubstr("missing \"factor\""));
+}
+
+TEST(HfConfig, LongropeHasTheFactorsOfShortTextsAndNoMorePositions) {
+  Json rope = {{"type", "longrope"}, {"short_factor", {1.5, 2}}, {"long_factor", {4, 8}}};
+  const Config c = read("llama", {{"rope_scaling", rope}, {"original_max_position_embeddings", 16}});
+  EXPECT_EQ(c.max_positions, 16);
+  EXPECT_NEAR(c.rope.frequencies(4)[0], 1 / 1.5, 1e-12);
+  EXPECT_NEAR(c.rope.frequencies(4)[1], 0.01 / 2, 1e-12);
+  EXPECT_NEAR(c.rope.attention_factor, std::sqrt(1 + std::log(4) / std::log(16)), 1e-12);
+  rope["factor"] = 2;
+  EXPECT_NEAR(read("llama", {{"rope_scaling", rope}, {"original_max_position_embeddings", 16}}).rope.attention_factor,
+              std::sqrt(1 + std::log(2) / std::log(16)), 1e-12);
+  rope["attention_factor"] = 1.25;
+  EXPECT_EQ(read("llama", {{"rope_scaling", rope}}).rope.attention_factor, 1.25);
+  EXPECT_EQ(read("llama", {{"rope_scaling", rope}}).max_positions, 64);
+  rope["original_max_position_embeddings"] = 0.5;
+  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("number of positions is 0"));
+  rope["original_max_position_embeddings"] = -1e300;
+  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("number of positions is 0"));
+  rope["short_factor"] = {1, "a"};
+  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("\"short_factor\" should be a list of numbers"));
+  rope["short_factor"] = {1, 2, 3};
+  rope["original_max_position_embeddings"] = 16;
+  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("3 RoPE frequency divisors for heads of 4"));
+}
+
 TEST(HfConfig, HeadSizeAndHeadsByDefault) {
   const Config c = read("llama", {{"head_dim", nullptr}, {"num_key_value_heads", nullptr}});
   EXPECT_EQ(c.head_size, 16);
@@ -94,8 +188,8 @@ TEST(HfConfig, RefusesWhatItCannotCompute) {
               HasSubstr("\"gpt_neox\" is not supported; llama, qwen2, qwen3 and mistral"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
-  EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 2}}}}),
-              HasSubstr("\"dynamic\" is not supported"));
+  EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),
+              HasSubstr("\"su\" is not supported"));
   EXPECT_THAT(message_of_change({{"partial_rotary_factor", 0.5}}), HasSubstr("partial_rotary_factor 0.5"));
   EXPECT_THAT(message_of_change({{"rope_parameters", {{"full_attention", Json::object()}}}}),
               HasSubstr("per kind of layer"));
@@ -106,8 +200,6 @@ TEST(HfConfig, RefusesWrongValues) {
   EXPECT_THAT(message_of_config("{\"model_type\":"), HasSubstr("not valid JSON"));
   EXPECT_THAT(message_of_config("{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"),
               HasSubstr("nested deeper"));
-  EXPECT_THAT(message_of_config(R"({"model_type":"llama","model_type":"qwen2"})"),
-              HasSubstr("\"model_type\" appears twice"));
   EXPECT_THAT(message_of_change({{"vocab_size", nullptr}}), HasSubstr("missing \"vocab_size\""));
   EXPECT_THAT(message_of_change({{"hidden_size", -1}}),
               HasSubstr("\"hidden_size\" should be an integer of 0 to 2^31-1"));
@@ -121,7 +213,7 @@ TEST(HfConfig, RefusesWrongValues) {
   EXPECT_THAT(message_of_change({{"intermediate_size", 2000000000}}), HasSubstr("FFN size"));
   EXPECT_THAT(message_of_change({{"hidden_size", 1 << 24}, {"vocab_size", 1 << 24}}), HasSubstr("more than 2^40"));
   EXPECT_THAT(message_of_change({{"rope_theta", 0}}), HasSubstr("RoPE's base is 0; it should be positive"));
-  EXPECT_THAT(message_of_change({{"rms_norm_eps", "small"}}), HasSubstr("\"rms_norm_eps\" should be a number"));
+  EXPECT_THAT(message_of_change({{"rms_norm_eps", "small"}}), HasSubstr("\"rms_norm_eps\" should be a finite number"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8}}}}),
               HasSubstr("missing \"low_freq_factor\""));
   EXPECT_THAT(message_of_change({{"eos_token_id", "end"}}), HasSubstr("\"eos_token_id\" should be"));

@@ -1,11 +1,13 @@
 #include "model/hf_json.h"
 
+#include <cmath>
+
 #include "base/error.h"
 
 namespace layerboost {
 
-SortedJson parse_object(std::string_view text, const std::string& where) {
-  SortedJson json = parse_sorted_json(text, where, {.deepest = 16, .keys_once = true});
+SortedJson parse_object(std::string_view text, const std::string& where, bool keys_once) {
+  SortedJson json = parse_sorted_json(text, where, {.deepest = 16, .keys_once = keys_once, .not_finite = !keys_once});
   if (!json.is_object()) fail("{}: should be a JSON object", where);
   return json;
 }
@@ -36,7 +38,7 @@ int JsonFields::integer(const char* key, int fallback) const { return find(key) 
 
 double JsonFields::number(const char* key) const {
   const SortedJson& value = required(key);
-  if (!value.is_number()) wrong(key, "a number");
+  if (!value.is_number() || !std::isfinite(value.get<double>())) wrong(key, "a finite number");
   return value.get<double>();
 }
 

@@ -8,9 +8,11 @@
 
 namespace layerboost {
 
-/// Parses an object. Throws Error beginning with `where` when `text` is not JSON, not an object, nests deeper than 16,
-/// or has a key twice in one object.
-SortedJson parse_object(std::string_view text, const std::string& where);
+/// Parses an object as Python's json module does: of a key that is there twice the last value counts, and NaN, Infinity
+/// and -Infinity are numbers (which JsonFields refuses where they are asked for); or strictly, where each key must be
+/// there once (`keys_once`). Throws Error beginning with `where` when `text` is not JSON, not an object, or nests
+/// deeper than 16.
+SortedJson parse_object(std::string_view text, const std::string& where, bool keys_once = false);
 
 /// The values of one JSON object, with the errors that its file deserves. Keeps references to what it is made from.
 class JsonFields {

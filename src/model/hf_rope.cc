@@ -1,6 +1,8 @@
 #include "model/hf_rope.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "base/error.h"
 #include "base/in_quotes.h"
@@ -18,7 +20,34 @@ double yarn_attention_factor(const JsonFields& fields, double factor) {
   return grown(1);
 }
 
-void read_scaling(const JsonFields& fields, double original_positions, RopeConfig& rope) {
+/// The positions that the model was first trained on: those beside RoPE's parameters go before those among them, as in
+/// transformers.
+double original_positions(const JsonFields& config, const JsonFields& fields, int max_positions) {
+  const char* const key = "original_max_position_embeddings";
+  return config.number(key, fields.number(key, max_positions));
+}
+
+/// The scaling of yarn and longrope. Where it isn't said, it is what the positions have grown by.
+double grown_factor(const JsonFields& fields, double original_positions, int max_positions) {
+  return fields.number("factor", max_positions / original_positions);
+}
+
+/// The factors of short texts, and what cosines and sines are multiplied by: _compute_longrope_parameters(). For a text
+/// that is longer than the original positions all of its tokens, also the first ones, take the factors of long texts:
+/// no such text is read.
+void read_longrope(const JsonFields& fields, double original_positions, int& max_positions, RopeConfig& rope) {
+  const SortedJson* const factors = fields.find("short_factor");
+  const auto bad = [](const SortedJson& value) { return !value.is_number(); };
+  if (factors == nullptr || !factors->is_array() || std::any_of(factors->begin(), factors->end(), bad))
+    fail("{}: \"short_factor\" should be a list of numbers", fields.where());
+  rope.divisors = factors->get<std::vector<double>>();
+  const double factor = grown_factor(fields, original_positions, max_positions);
+  const double grown = factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(original_positions));
+  rope.attention_factor = fields.number("attention_factor", grown);
+  max_positions = static_cast<int>(std::clamp(original_positions, 0.0, static_cast<double>(max_positions)));
+}
+
+void read_scaling(const JsonFields& config, const JsonFields& fields, int& max_positions, RopeConfig& rope) {
   const std::string type = fields.text("rope_type", fields.text("type", "default").c_str());
   if (type == "default") return;
   if (type == "linear") {
@@ -27,27 +56,38 @@ void read_scaling(const JsonFields& fields, double original_positions, RopeConfi
     rope.scaling = RopeConfig::Scaling::llama3;
     rope.low_freq_factor = fields.number("low_freq_factor");
     rope.high_freq_factor = fields.number("high_freq_factor");
-    rope.original_positions = fields.number("original_max_position_embeddings");
+    rope.original_positions = original_positions(config, fields, max_positions);
   } else if (type == "yarn") {
     rope.scaling = RopeConfig::Scaling::yarn;
     rope.beta_fast = fields.number("beta_fast", rope.beta_fast);
     rope.beta_slow = fields.number("beta_slow", rope.beta_slow);
     rope.truncate = fields.flag("truncate", true);
-    rope.original_positions = fields.number("original_max_position_embeddings", original_positions);
-    rope.attention_factor = yarn_attention_factor(fields, fields.number("factor"));
+    rope.original_positions = original_positions(config, fields, max_positions);
+    rope.factor = grown_factor(fields, rope.original_positions, max_positions);
+    rope.attention_factor = yarn_attention_factor(fields, rope.factor);
+    return;
+  } else if (type == "longrope") {
+    read_longrope(fields, original_positions(config, fields, max_positions), max_positions, rope);
+    return;
+  } else if (type == "dynamic") {
+    // Changes nothing within the model's positions, and this program reads no more.
+    (void)fields.number("factor");
+    return;
   } else {
-    fail("{}: RoPE scaling {} is not supported; default, linear, llama3 and yarn are", fields.where(), in_quotes(type));
+    fail("{}: RoPE scaling {} is not supported; default, linear, dynamic, llama3, longrope and yarn are",
+         fields.where(), in_quotes(type));
   }
   rope.factor = fields.number("factor");
 }
 
 }  // namespace
 
-RopeConfig read_hf_rope(const JsonFields& config, int max_positions) {
+RopeConfig read_hf_rope(const JsonFields& config, int& max_positions) {
   RopeConfig rope;
   rope.base = config.number("rope_theta", rope.base);
-  const SortedJson* parameters = config.find("rope_parameters");
-  if (parameters == nullptr) parameters = config.find("rope_scaling");
+  // The older name goes first, as in transformers: people add it to a file that has the newer one.
+  const SortedJson* parameters = config.find("rope_scaling");
+  if (parameters == nullptr || parameters->empty()) parameters = config.find("rope_parameters");
   double partial = config.number("partial_rotary_factor", 1);
   if (parameters != nullptr) {
     if (!parameters->is_object()) fail("{}: RoPE's parameters should be a JSON object", config.where());
@@ -56,7 +96,7 @@ RopeConfig read_hf_rope(const JsonFields& config, int max_positions) {
     const JsonFields fields(*parameters, config.where());
     rope.base = fields.number("rope_theta", rope.base);
     partial = fields.number("partial_rotary_factor", partial);
-    read_scaling(fields, config.number("original_max_position_embeddings", max_positions), rope);
+    read_scaling(config, fields, max_positions, rope);
   }
   if (partial != 1)
     fail("{}: RoPE on a part of each head (partial_rotary_factor {}) is not supported", config.where(), partial);

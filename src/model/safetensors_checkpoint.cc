@@ -1,5 +1,6 @@
 #include "model/safetensors_checkpoint.h"
 
+#include <functional>
 #include <map>
 #include <set>
 
@@ -32,20 +33,40 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   return shards;
 }
 
+/// The tensors of one file. A base model's, saved by itself, lack the prefix that they have in a model with a head.
+void add_tensors(std::span<const std::byte> bytes, const std::string& where, TensorTable& table,
+                 const std::function<bool(const std::string&)>& wanted) {
+  std::map<std::string, std::string> unreadable;
+  const auto full_name = [](const std::string& name) {
+    const bool base = name.starts_with("layers.") || name == "embed_tokens.weight" || name == "norm.weight";
+    return base ? "model." + name : name;
+  };
+  for (auto& [name, tensor] : parse_safetensors(bytes, where, &unreadable)) {
+    if (wanted(name)) table.add(full_name(name), where, std::move(tensor));
+  }
+  for (const auto& [name, why] : unreadable) {
+    if (wanted(name)) table.add_unreadable(full_name(name), where, why);
+  }
+}
+
+bool any(const std::string& /*name*/) { return true; }
+
 void add_shards(const fs::path& folder, const std::map<std::string, std::string>& shards, TensorTable& table,
                 std::vector<MappedFile>& files) {
-  std::set<std::string> names;
+  std::set<std::string> names, found;
   for (const auto& [tensor, shard] : shards) names.insert(shard);
   for (const std::string& shard : names) {
     files.emplace_back(folder / shard);
     const std::string where = files.back().path().string();
-    for (auto& [name, tensor] : parse_safetensors(files.back().bytes(), where)) {
+    add_tensors(files.back().bytes(), where, table, [&, &shard = shard](const std::string& name) {
       const auto it = shards.find(name);
-      if (it != shards.end() && it->second == shard) table.add(name, where, std::move(tensor));
-    }
+      if (it == shards.end() || it->second != shard) return false;
+      found.insert(name);
+      return true;
+    });
   }
   for (const auto& [name, shard] : shards) {
-    if (!table.has(name))
+    if (!found.contains(name))
       fail("{}: missing tensor {}, which the index says is there", (folder / shard).string(), in_quotes(name));
   }
 }
@@ -64,7 +85,7 @@ std::unique_ptr<Checkpoint> read_safetensors(std::string_view config_json, std::
                                              const std::string& where) {
   Config config = read_hf_config(config_json, {}, where);
   TensorTable table(where);
-  for (auto& [name, tensor] : parse_safetensors(bytes, where)) table.add(name, where, std::move(tensor));
+  add_tensors(bytes, where, table, any);
   const auto no_tokenizer = [where]() -> TokenizerData { fail("{}: has no tokenizer", where); };
   return make_checkpoint(std::move(config), std::move(table), no_tokenizer, {});
 }
@@ -83,8 +104,7 @@ std::unique_ptr<Checkpoint> open_safetensors(const fs::path& folder) {
   std::vector<MappedFile> files;
   if (is_there(single)) {
     files.emplace_back(single);
-    for (auto& [name, tensor] : parse_safetensors(files.back().bytes(), single.string()))
-      table.add(name, single.string(), std::move(tensor));
+    add_tensors(files.back().bytes(), single.string(), table, any);
   } else if (is_there(index)) {
     add_shards(folder, read_index(index), table, files);
   } else {

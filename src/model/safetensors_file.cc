@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -18,15 +19,22 @@ struct Placed {
   const std::string* name;
   Tensor tensor;
   std::uint64_t begin, end;  // in the data
+  std::string unreadable;    // why the tensor can't be read; empty: it can
 };
 
-DType read_dtype(const JsonFields& fields, const std::string& name) {
-  const std::string dtype = fields.text("dtype");
-  if (dtype == "F32") return DType::f32;
-  if (dtype == "F16") return DType::f16;
-  if (dtype == "BF16") return DType::bf16;
-  fail("{}: tensor {} has the type {}; F32, F16 and BF16 are supported", fields.where(), in_quotes(name),
-       in_quotes(dtype));
+std::optional<DType> dtype_of(const std::string& name) {
+  if (name == "F32") return DType::f32;
+  if (name == "F16") return DType::f16;
+  if (name == "BF16") return DType::bf16;
+  return std::nullopt;
+}
+
+/// Bytes of an element of the format's other types; 0: not known here.
+std::uint64_t other_element_size(std::string_view type) {
+  if (type == "I64" || type == "U64" || type == "F64") return 8;
+  if (type == "I32" || type == "U32") return 4;
+  if (type == "I16" || type == "U16") return 2;
+  return type == "I8" || type == "U8" || type == "BOOL" || type.starts_with("F8_") ? 1 : 0;
 }
 
 /// The unsigned integers of a list.
@@ -42,12 +50,21 @@ std::vector<std::uint64_t> read_list(const JsonFields& fields, const char* key, 
 Placed read_entry(const std::string& name, const SortedJson& entry, std::uint64_t data_size, const std::string& where) {
   if (!entry.is_object()) fail("{}: tensor {} should be described by an object", where, in_quotes(name));
   const JsonFields fields(entry, where);
-  Placed placed{&name, {}, 0, 0};
-  placed.tensor.dtype = read_dtype(fields, name);
+  Placed placed{&name, {}, 0, 0, {}};
+  const std::string type = fields.text("dtype");
+  const std::optional<DType> dtype = dtype_of(type);
+  if (dtype)
+    placed.tensor.dtype = *dtype;
+  else
+    placed.unreadable = fmt::format("has the type {}; F32, F16 and BF16 are supported", in_quotes(type));
+  const std::vector<std::uint64_t> shape = read_list(fields, "shape", name, 8);
+  if (std::find(shape.begin(), shape.end(), 0U) != shape.end() && placed.unreadable.empty())
+    placed.unreadable = "is empty";
   std::uint64_t count = 1;
-  for (const std::uint64_t size : read_list(fields, "shape", name, 8)) {
-    if (size == 0) fail("{}: tensor {} is empty", where, in_quotes(name));
-    if (size > data_size / count) fail("{}: tensor {} is larger than the file", where, in_quotes(name));
+  for (const std::uint64_t size : shape) {
+    // Types that aren't known here may take less than a byte for an element.
+    if (size > 8 * data_size / std::max(count, std::uint64_t{1}) && size > 1)
+      fail("{}: tensor {} is larger than the file", where, in_quotes(name));
     count *= size;
     placed.tensor.shape.push_back(static_cast<std::int64_t>(size));
   }
@@ -56,8 +73,9 @@ Placed read_entry(const std::string& name, const SortedJson& entry, std::uint64_
     fail("{}: truncated or corrupted: the data of tensor {} lie outside the file", where, in_quotes(name));
   placed.begin = offsets[0];
   placed.end = offsets[1];
-  const auto needed = static_cast<std::uint64_t>(stored_bytes(placed.tensor.dtype, static_cast<std::int64_t>(count)));
-  if (placed.end - placed.begin != needed) {
+  const auto element = dtype ? static_cast<std::uint64_t>(block_size(*dtype).bytes) : other_element_size(type);
+  const std::uint64_t needed = count * element;
+  if (element != 0 && placed.end - placed.begin != needed) {
     fail("{}: tensor {} has {} bytes of data; its shape and type ask for {}", where, in_quotes(name),
          placed.end - placed.begin, needed);
   }
@@ -77,27 +95,34 @@ std::pair<SortedJson, std::span<const std::byte>> split(std::span<const std::byt
   }
   const auto header = bytes.subspan(sizeof header_size, header_size);
   const auto data = bytes.subspan(sizeof header_size + header_size);
-  SortedJson json =
-      parse_object(std::string_view(reinterpret_cast<const char*>(header.data()), header.size()), where + " (header)");
+  SortedJson json = parse_object(std::string_view(reinterpret_cast<const char*>(header.data()), header.size()),
+                                 where + " (header)", true);
   return {std::move(json), data};
 }
 
 }  // namespace
 
-std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes, const std::string& where) {
+std::map<std::string, Tensor> parse_safetensors(std::span<const std::byte> bytes, const std::string& where,
+                                                std::map<std::string, std::string>* unreadable) {
   const auto [json, data] = split(bytes, where);
 
   std::vector<Placed> entries;
   for (const auto& [name, entry] : json.items()) {
     if (name != "__metadata__") entries.push_back(read_entry(name, entry, data.size(), where));
   }
-  std::sort(entries.begin(), entries.end(), [](const Placed& a, const Placed& b) { return a.begin < b.begin; });
+  std::sort(entries.begin(), entries.end(),
+            [](const Placed& a, const Placed& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
   std::map<std::string, Tensor> tensors;
   std::uint64_t end = 0;
   for (Placed& placed : entries) {
     if (placed.begin != end)
       fail("{}: corrupted: the data of tensor {} leave a gap or overlap another's", where, in_quotes(*placed.name));
     end = placed.end;
+    if (!placed.unreadable.empty()) {
+      if (unreadable == nullptr) fail("{}: tensor {} {}", where, in_quotes(*placed.name), placed.unreadable);
+      unreadable->emplace(*placed.name, placed.unreadable);
+      continue;
+    }
     placed.tensor.data = data.subspan(placed.begin, placed.end - placed.begin);
     tensors.emplace(*placed.name, std::move(placed.tensor));
   }

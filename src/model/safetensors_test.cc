@@ -6,6 +6,7 @@
 #include "base/temporary_path_for_tests.h"
 #include "model/safetensors_checkpoint.h"
 #include "model/safetensors_file.h"
+#include "model/tensor_table.h"
 #include "model/tiny_models_for_tests.h"
 
 namespace layerboost {
@@ -76,6 +77,84 @@ TEST(Safetensors, RefusesBadTensors) {
   EXPECT_THAT(message_of_tensor(R"({"dtype":"F32","shape":[1],"data_offsets":[4,8]})"), HasSubstr("leave a gap"));
   EXPECT_THAT(message_of_tensor(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})"),
               HasSubstr("4 bytes after the last"));
+}
+
+/// One tensor `name` of this description beside those of a tiny model, and its data.
+std::string model_with(const std::string& name, const std::string& type_and_shape, const std::string& data) {
+  const std::string bytes = test::tiny_safetensors(test::tiny_config("llama", DType::f32), DType::f32);
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const std::size_t begin = bytes.size() - 8 - header;
+  return safetensors_file(bytes.substr(8, header - 1) + fmt::format(R"(,"{}":{{{},"data_offsets":[{},{}]}}}})", name,
+                                                                    type_and_shape, begin, begin + data.size()),
+                          bytes.substr(8 + header) + data);
+}
+
+std::string message_of_model(const std::string& bytes) {
+  const std::string config = test::config_json(test::tiny_config("llama", DType::f32));
+  return test::error_of([&] { (void)read_safetensors(config, as_bytes(bytes), "a.safetensors"); });
+}
+
+TEST(Safetensors, TensorsThatAreNotNeededMayBeOfAnyType) {
+  for (const auto& [description, size] : std::vector<std::pair<std::string, std::size_t>>{
+           {R"("dtype":"I64","shape":[1,2])", 16},
+           {R"("dtype":"BOOL","shape":[3])", 3},
+           {R"("dtype":"F64","shape":[])", 8},
+           {R"("dtype":"F8_E4M3","shape":[4])", 4},
+           {R"("dtype":"U16","shape":[2])", 4},
+           {R"("dtype":"F4","shape":[6])", 3},  // less than a byte each
+           {R"("dtype":"of the future","shape":[7])", 5},
+           {R"("dtype":"F32","shape":[0])", 0},
+           {R"("dtype":"I32","shape":[2,0,3])", 0},
+       }) {
+    EXPECT_EQ(message_of_model(model_with("buffer", description, std::string(size, 'x'))), "no error") << description;
+  }
+  EXPECT_THAT(message_of_model(model_with("buffer", R"("dtype":"I64","shape":[3])", std::string(16, 'x'))),
+              HasSubstr("ask for 24"));
+  EXPECT_THAT(message_of_model(model_with("buffer", R"("dtype":"F4","shape":[4294967296,4294967296])", "x")),
+              HasSubstr("larger than the file"));
+  EXPECT_THAT(
+      message_of_model(model_with("buffer", R"("dtype":"F4","shape":[0,4294967296,4294967296,4294967296])", "")),
+      HasSubstr("larger than the file"));
+}
+
+TEST(Safetensors, TensorsThatAreNeededAreNamedWithTheirType) {
+  std::string bytes = test::tiny_safetensors(test::tiny_config("llama", DType::f32), DType::f32);
+  const std::string entry = R"("model.norm.weight":{"dtype":"F32")";
+  const std::size_t at = bytes.find(entry);
+  ASSERT_NE(at, std::string::npos);
+  bytes.replace(at, entry.size(), R"("model.norm.weight":{"dtype":"I32")");
+  EXPECT_THAT(message_of_model(bytes),
+              HasSubstr("tensor \"model.norm.weight\" has the type \"I32\"; F32, F16 and BF16"));
+}
+
+TEST(Safetensors, ALayerIsNotTakenForOneWithoutWhatCannotBeRead) {
+  TensorTable table("a");
+  EXPECT_EQ(table.attention_of(0), AttentionParts::none);
+  table.add_unreadable("model.layers.0.input_layernorm.weight", "a", "has another type");
+  EXPECT_EQ(table.attention_of(0), AttentionParts::norm);
+  table.add_unreadable("model.layers.0.self_attn.q_proj.weight", "a", "has another type");
+  EXPECT_EQ(table.attention_of(0), AttentionParts::all);
+}
+
+TEST(Safetensors, ABaseModelsNamesLackThePrefix) {
+  Config c = test::tiny_config("qwen3", DType::f32);  // tied
+  const std::string with_prefix = test::tiny_safetensors(c, DType::f32);
+  std::uint64_t size = 0;
+  std::memcpy(&size, with_prefix.data(), sizeof size);
+  std::string header = with_prefix.substr(8, size);
+  const std::string prefix = "\"model.";
+  for (std::size_t at = header.find(prefix); at != std::string::npos; at = header.find(prefix))
+    header.replace(at, prefix.size(), "\"");
+  const std::string without = safetensors_file(header, with_prefix.substr(8 + size));
+  const auto a = read_safetensors(test::config_json(c), as_bytes(with_prefix), "a");
+  const auto b = read_safetensors(test::config_json(c), as_bytes(without), "b");
+  EXPECT_EQ(a->hash(), b->hash());
+  EXPECT_TRUE(std::ranges::equal(a->tensor("model.layers.1.mlp.up_proj.weight", {c.ffn, c.hidden}).data,
+                                 b->tensor("model.layers.1.mlp.up_proj.weight", {c.ffn, c.hidden}).data));
+  c.tied_embeddings = false;  // a base model has no head
+  EXPECT_THAT(test::error_of([&] { (void)read_safetensors(test::config_json(c), as_bytes(without), "b"); }),
+              HasSubstr("missing tensor \"lm_head.weight\""));
 }
 
 TEST(Safetensors, TruncatedAnywhereIsAnError) {

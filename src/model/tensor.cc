@@ -43,6 +43,34 @@ const char* name_of(DType dtype) {
       return "Q5_K";
     case DType::q6_k:
       return "Q6_K";
+    case DType::q2_k:
+      return "Q2_K";
+    case DType::q3_k:
+      return "Q3_K";
+    case DType::iq4_nl:
+      return "IQ4_NL";
+    case DType::iq4_xs:
+      return "IQ4_XS";
+    case DType::tq1_0:
+      return "TQ1_0";
+    case DType::tq2_0:
+      return "TQ2_0";
+    case DType::mxfp4:
+      return "MXFP4";
+    case DType::iq2_xxs:
+      return "IQ2_XXS";
+    case DType::iq2_xs:
+      return "IQ2_XS";
+    case DType::iq2_s:
+      return "IQ2_S";
+    case DType::iq3_xxs:
+      return "IQ3_XXS";
+    case DType::iq3_s:
+      return "IQ3_S";
+    case DType::iq1_s:
+      return "IQ1_S";
+    case DType::iq1_m:
+      return "IQ1_M";
   }
   LB_CHECK(false && "a DType");
 }

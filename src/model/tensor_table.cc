@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "base/log.h"
 #include "model/tensor_names.h"
 
 namespace layerboost {
@@ -27,11 +28,12 @@ std::string describe(const Config& c) {
 class TableCheckpoint final : public Checkpoint {
  public:
   TableCheckpoint(Config config, TensorTable tensors, std::function<TokenizerData()> tokenizer,
-                  std::vector<MappedFile> files)
+                  std::vector<MappedFile> files, std::vector<int> own_ends)
       : files_(std::move(files)),
         config_(std::move(config)),
         tensors_(std::move(tensors)),
-        tokenizer_(std::move(tokenizer)) {}
+        tokenizer_(std::move(tokenizer)),
+        own_ends_(std::move(own_ends)) {}
 
   [[nodiscard]] fs::path path() const override { return tensors_.where(); }
   [[nodiscard]] const Config& config() const override { return config_; }
@@ -41,11 +43,15 @@ class TableCheckpoint final : public Checkpoint {
   [[nodiscard]] TokenizerData tokenizer() const override {
     TokenizerData data = tokenizer_();
     if (data.tokens.size() > static_cast<std::size_t>(config_.vocab))
-      fail("{}: the tokenizer has {} tokens, the model {} embeddings", tensors_.where(), data.tokens.size(),
-           config_.vocab);
+      warn("{}: the tokenizer has {} tokens, the model {} embeddings; texts with the others are refused",
+           tensors_.where(), data.tokens.size(), config_.vocab);
     return data;
   }
-  [[nodiscard]] std::string hash() const override { return tensors_.hash(config_); }
+  [[nodiscard]] std::string hash() const override {
+    Config as_told = config_;
+    as_told.eos = own_ends_;
+    return tensors_.hash(as_told);
+  }
   void check_unchanged() const override {
     for (const MappedFile& file : files_) file.check_unchanged();
   }
@@ -55,6 +61,7 @@ class TableCheckpoint final : public Checkpoint {
   Config config_;
   TensorTable tensors_;
   std::function<TokenizerData()> tokenizer_;
+  std::vector<int> own_ends_;  // the end tokens that the files name
 };
 
 }  // namespace
@@ -64,9 +71,16 @@ void TensorTable::add(const std::string& name, const std::string& file, Tensor t
     fail("{}: tensor {} appears twice", file, in_quotes(name));
 }
 
+void TensorTable::add_unreadable(const std::string& name, const std::string& file, std::string why) {
+  unreadable_.try_emplace(name, fmt::format("{}: tensor {} {}", file, in_quotes(name), why));
+}
+
 const Tensor& TensorTable::get(const std::string& name, const std::vector<std::int64_t>& shape) const {
   const auto it = entries_.find(name);
-  if (it == entries_.end()) fail("{}: missing tensor {}", where_, in_quotes(name));
+  if (it == entries_.end()) {
+    if (const auto why = unreadable_.find(name); why != unreadable_.end()) fail("{}", why->second);
+    fail("{}: missing tensor {}", where_, in_quotes(name));
+  }
   const auto& [file, tensor] = it->second;
   if (tensor.shape != shape) {
     fail("{}: tensor {} has the shape [{}]; the configuration asks for [{}]", file, in_quotes(name),
@@ -82,8 +96,11 @@ void TensorTable::check(const Config& config) const {
 
 AttentionParts TensorTable::attention_of(int layer) const {
   const std::string attention = attention_prefix(layer);
-  const auto first = entries_.lower_bound(attention);
-  if (first != entries_.end() && first->first.starts_with(attention)) return AttentionParts::all;
+  const auto any_of = [&](const auto& tensors) {
+    const auto first = tensors.lower_bound(attention);
+    return first != tensors.end() && first->first.starts_with(attention);
+  };
+  if (any_of(entries_) || any_of(unreadable_)) return AttentionParts::all;
   return has(weight_name(layer, LayerPart::mixer_norm)) ? AttentionParts::norm : AttentionParts::none;
 }
 
@@ -101,12 +118,16 @@ std::string TensorTable::hash(const Config& config) const {
 }
 
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
-                                            std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files) {
+                                            std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files,
+                                            const std::vector<int>& more_ends) {
   for (std::size_t layer = 0; layer < config.attention.size(); ++layer)
     config.attention[layer] = tensors.attention_of(static_cast<int>(layer));
   tensors.check(config);
+  std::vector<int> own_ends = config.eos;
+  for (const int id : more_ends)
+    if (std::find(config.eos.begin(), config.eos.end(), id) == config.eos.end()) config.eos.push_back(id);
   return std::make_unique<TableCheckpoint>(std::move(config), std::move(tensors), std::move(tokenizer),
-                                           std::move(files));
+                                           std::move(files), std::move(own_ends));
 }
 
 }  // namespace layerboost

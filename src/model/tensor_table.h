@@ -19,7 +19,13 @@ class TensorTable {
   [[nodiscard]] const std::string& where() const { return where_; }
   /// Throws Error naming `file` when there is one of that name already.
   void add(const std::string& name, const std::string& file, Tensor tensor);
-  [[nodiscard]] bool has(const std::string& name) const { return entries_.contains(name); }
+  /// Says why a tensor of the file can't be read ("has the type ..."), for who asks for it: most such tensors are ones
+  /// that nobody needs.
+  void add_unreadable(const std::string& name, const std::string& file, std::string why);
+  /// Whether there is one of that name, be it one that can't be read.
+  [[nodiscard]] bool has(const std::string& name) const {
+    return entries_.contains(name) || unreadable_.contains(name);
+  }
   /// See Checkpoint::tensor().
   [[nodiscard]] const Tensor& get(const std::string& name, const std::vector<std::int64_t>& shape) const;
   /// Throws Error for the first of for_each_tensor()'s that is missing or of another shape.
@@ -36,12 +42,15 @@ class TensorTable {
   };
   std::string where_;
   std::map<std::string, Entry> entries_;
+  std::map<std::string, std::string> unreadable_;  // messages
 };
 
 /// A checkpoint of tensors that lie in `files`, with a way to get at its tokenizer. An exported model's
 /// config.attention becomes what its tensors say. Throws Error where configuration and tensors don't fit. `files` may
-/// be empty when somebody else keeps the bytes.
+/// be empty when somebody else keeps the bytes. `more_ends` are added to config.eos; they aren't in the hash, which is
+/// that of what the files say.
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
-                                            std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files);
+                                            std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files,
+                                            const std::vector<int>& more_ends = {});
 
 }  // namespace layerboost

@@ -33,6 +33,11 @@ class GgufWriter {
  public:
   void text(std::string_view key, std::string_view value) { put_string(begin(key, 8), value); }
   void u32(std::string_view key, std::uint32_t value) { put(begin(key, 4), value); }
+  /// A value of GGUF's type `type`.
+  template <typename T>
+  void number(std::string_view key, std::uint32_t type, T value) {
+    put(begin(key, type), value);
+  }
   void f32(std::string_view key, float value) { put(begin(key, 6), value); }
   void flag(std::string_view key, bool value) { put(begin(key, 7), static_cast<char>(value)); }
   void texts(std::string_view key, const std::vector<std::string>& values) {
@@ -88,7 +93,8 @@ class GgufWriter {
 };
 
 inline std::uint32_t ggml_type(DType dtype) {
-  constexpr std::uint32_t types[] = {0, 1, 30, 2, 3, 6, 7, 8, 12, 13, 14};  // in DType's order
+  constexpr std::uint32_t types[] = {0,  1,  30, 2,  3,  6,  7,  8,  12, 13, 14, 10, 11,
+                                     20, 23, 34, 35, 39, 16, 17, 22, 18, 21, 19, 29};  // in DType's order
   return types[static_cast<int>(dtype)];
 }
 
@@ -100,7 +106,7 @@ inline std::string random_weights(DType dtype, std::int64_t count, std::mt19937&
   return data;
 }
 
-/// A configuration with few small tensors; D is 256 for the K types, whose blocks are as long.
+/// A configuration with few small tensors; D is 256 for the types from Q4_K on, for most of them have blocks as long.
 inline Config tiny_config(const std::string& arch, DType dtype) {
   Config c;
   c.arch = arch;

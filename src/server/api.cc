@@ -249,7 +249,7 @@ Json Api::models() const {
                 {"created", info_.started},
                 {"owned_by", "layerboost"},
                 {"max_model_len", info_.positions},
-                {"meta", {{"n_vocab", reader_.tokenizer.size()}}},
+                {"meta", {{"n_vocab", std::min(reader_.tokenizer.size(), reader_.embeddings)}}},
                 {"plan", info_.plan.empty() ? Json() : Json(info_.plan)},
                 {"mixers", info_.mixers},
                 {"precision", info_.precision},

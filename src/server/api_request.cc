@@ -9,6 +9,7 @@
 #include "server/api_error.h"
 #include "server/chat_messages.h"
 #include "server/sampling_fields.h"
+#include "text/chat_messages.h"
 
 namespace layerboost {
 namespace {
@@ -119,23 +120,35 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields) const {
   // As vLLM does; templates that know no such thing don't look at it.
   if (const auto effort = fields.text("reasoning_effort"); effort && !input.variables.contains("reasoning_effort"))
     input.variables["reasoning_effort"] = *effort;
+  if (plain_messages != nullptr) {
+    // Arguments of tool calls are read first: JSON may write a control token in escapes.
+    input.messages = plain_messages->marked(messages_for_template(input.messages, true));
+    input.variables = plain_messages->marked(input.variables);
+  }
+  ApiPrompt prompt;
   try {
-    ApiPrompt prompt{{}, chat->render(input), false};
-    prompt.tokens = tokenizer.encode(prompt.text);
-    if (prompt.tokens.empty()) refuse("messages", "the model's chat template makes no text of these messages");
-    return prompt;
+    prompt.text = chat->render(input);
   } catch (const Error& error) {
     refuse("messages", "the model's chat template refuses these messages: {}", printable(error.what()));
   }
+  if (plain_messages != nullptr) {
+    PlainMessages::Encoded encoded = plain_messages->encode(prompt.text);
+    prompt.tokens = std::move(encoded.tokens);
+    prompt.text = std::move(encoded.text);
+  } else {
+    prompt.tokens = tokenizer.encode(prompt.text);
+  }
+  if (prompt.tokens.empty()) refuse("messages", "the model's chat template makes no text of these messages");
+  return prompt;
 }
 
 void ApiReader::read_common(const Fields& fields, ApiRequest& request) const {
-  request.settings.sampling = read_sampling(fields, tokenizer.size(), sampling);
+  request.settings.sampling = read_sampling(fields, std::min(tokenizer.size(), embeddings), sampling);
   const Sampling& asked = request.settings.sampling;
   const bool penalties = asked.repetition_penalty != 1 || asked.presence_penalty != 0 || asked.frequency_penalty != 0;
   if (const Json* const last = fields.find("repeat_last_n"); last != nullptr && penalties && *last != -1)
     refuse("repeat_last_n", "\"repeat_last_n\" can only be -1 beside a penalty: penalties look at the whole text");
-  read_stops(fields, tokenizer.size(), limits, request.settings);
+  read_stops(fields, std::min(tokenizer.size(), embeddings), limits, request.settings);
   request.choices = static_cast<int>(fields.integer("n", 1, limits.choices).value_or(1));
   const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
   if (choices > static_cast<std::size_t>(limits.choices))
@@ -186,6 +199,14 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
 }
 
 void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
+  for (const ApiPrompt& each : request.prompts) {
+    for (const TokenId token : each.tokens) {
+      if (token < embeddings) continue;
+      refuse(request.chat ? "messages" : "prompt",
+             "the prompt has token {} ({}), which the tokenizer knows and the model doesn't: it has {} embeddings",
+             token, in_quotes(tokenizer.bytes(token)), embeddings);
+    }
+  }
   std::int64_t prompt = 0, positions = limits.positions;  // of the prompt that leaves least room
   for (const ApiPrompt& each : request.prompts) {
     const auto length = std::ssize(each.tokens);

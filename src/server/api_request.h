@@ -1,6 +1,7 @@
 // What /v1/completions and /v1/chat/completions come down to, and reading it from their JSON.
 #pragma once
 
+#include <climits>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "server/limits.h"
 #include "server/request_fields.h"
 #include "text/chat_template.h"
+#include "text/plain_messages.h"
 
 namespace layerboost {
 
@@ -39,12 +41,15 @@ struct ApiReader {
   std::string model_name;
   Limits limits;
   Sampling sampling{.temperature = 1};  // where a request doesn't say it
+  int embeddings = INT_MAX;             // of the model, which may have fewer than the tokenizer has tokens
   /// [levels] positions of a sequence that is to have this level from beginning to end, at most limits.positions;
   /// empty: there is no ladder.
   std::vector<int> level_positions = {};
   /// The highest level of a sequence with so long a prompt that names none: Engine::highest_plan(); empty: there is no
   /// ladder.
   std::function<int(int prompt)> highest_level_of = {};
+  /// Where control tokens in messages are plain text; nullptr: they are control tokens.
+  const PlainMessages* plain_messages = nullptr;
 
   /// Read the bodies of /v1/completions, /v1/chat/completions. Any bytes may come: throws ApiError for what isn't a
   /// good request. They take long for long prompts. `level`: what the request's head asks for, where the body doesn't.

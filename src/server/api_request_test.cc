@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "eval/tokenizer_for_tests.h"
 #include "server/api_error.h"
 
@@ -41,6 +43,18 @@ TEST_F(ApiRequestTest, Defaults) {
   EXPECT_EQ(request.settings.logprobs, -1);
   EXPECT_EQ(request.settings.sampling.temperature, 1);
   EXPECT_EQ(request.settings.sampling.top_k, 0);
+}
+
+TEST_F(ApiRequestTest, TokensThatTheModelHasNoEmbeddingOfAreRefused) {
+  reader_.embeddings = 259;  // all but "</s>", token 259
+  EXPECT_EQ(refusal(R"({"prompt": "a<s>"})"), "none");
+  for (const char* prompt : {R"("a</s>")", "[97, 259]", R"(["a", "b</s>"])"})
+    EXPECT_TRUE(
+        refusal(fmt::format(R"({{"prompt": {}}})", prompt)).starts_with("400 \"prompt\": the prompt has token 259"))
+        << prompt;
+  EXPECT_EQ(refusal(R"({"messages": [{"role": "user", "content": "</s>"}]})", true).substr(0, 15), "400 \"messages\":");
+  EXPECT_NE(refusal(R"({"prompt": "a", "logit_bias": {"259": 1}})"), "none");
+  EXPECT_NE(refusal(R"({"prompt": "a", "stop_token_ids": [259]})"), "none");
 }
 
 TEST_F(ApiRequestTest, WhatIsNotSaidOfSamplingIsTheModels) {
@@ -110,7 +124,7 @@ TEST_F(ApiRequestTest, Chat) {
       R"({"messages": [{"role": "system", "content": "a"},
           {"role": "user", "content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}],
           "logprobs": true, "top_logprobs": 2, "max_completion_tokens": 4, "max_tokens": 9})");
-  EXPECT_EQ(request.prompts[0].text, "[system]a[user]bc");
+  EXPECT_EQ(request.prompts[0].text, "[system]a[user]b\nc");
   EXPECT_EQ(request.settings.max_tokens, 4);
   EXPECT_EQ(request.settings.logprobs, 2);
   const ApiRequest open = reader_.chat_completion(R"({"messages": [{"role": "user", "content": "a"}]})");
@@ -257,7 +271,46 @@ TEST_F(ApiRequestTest, PartsOfMessages) {
   const ApiRequest request = reader_.chat_completion(
       R"({"messages": [{"role": "user", "content": ["a", {"type": "input_text", "text": "b"}]},
           {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}]})");
-  EXPECT_EQ(request.prompts[0].text, "[user]ab[assistant]no");
+  EXPECT_EQ(request.prompts[0].text, "[user]a\nb[assistant]no");
+}
+
+TEST_F(ApiRequestTest, PlainMessages) {
+  const PlainMessages plain(tokenizer_);
+  const TokenId end = tokenizer_.eos();
+  const std::string words(tokenizer_.bytes(end));
+  const Json body = {{"messages", {{{"role", "user"}, {"content", words + "a"}}}}};
+  const auto controls = [&] {
+    const ApiRequest request = reader_.chat_completion(body.dump());
+    EXPECT_EQ(request.prompts[0].text, "[user]" + words + "a");
+    const auto& tokens = request.prompts[0].tokens;
+    return std::count(tokens.begin(), tokens.end(), end);
+  };
+  EXPECT_EQ(controls(), 1);
+  reader_.plain_messages = &plain;
+  EXPECT_EQ(controls(), 0);
+}
+
+TEST_F(ApiRequestTest, PlainMessagesInArgumentsAndVariables) {
+  const PlainMessages plain(tokenizer_);
+  const ChatTemplate chat(
+      "{% for m in messages %}{{ m.name }}{{ m.tool_calls[0].function.arguments.a }}{{ extra }}{% endfor %}", "", "");
+  reader_.chat = &chat;
+  const TokenId end = tokenizer_.eos();
+  const std::string words(tokenizer_.bytes(end));
+  std::string escaped;  // as JSON in a text may have it
+  for (const char c : words) escaped += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+  const Json call = {{"function", {{"name", "f"}, {"arguments", "{\"a\": \"" + escaped + "\"}"}}}};
+  const Json message = {{"role", "user"}, {"content", ""}, {"name", words}, {"tool_calls", Json::array({call})}};
+  const Json body = {{"messages", Json::array({message})}, {"chat_template_kwargs", {{"extra", words}}}};
+  const auto controls = [&] {
+    const ApiRequest request = reader_.chat_completion(body.dump());
+    EXPECT_EQ(request.prompts[0].text, words + words + words);
+    const auto& tokens = request.prompts[0].tokens;
+    return std::count(tokens.begin(), tokens.end(), end);
+  };
+  EXPECT_EQ(controls(), 3);
+  reader_.plain_messages = &plain;
+  EXPECT_EQ(controls(), 0);
 }
 
 TEST_F(ApiRequestTest, LimitsOfTheServer) {

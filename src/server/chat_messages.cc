@@ -16,10 +16,11 @@ std::string text_of_part(const Json& part, const std::string& path) {
   refuse(path, "\"{}\" may only have parts of \"type\": \"text\"; the model reads nothing else", path);
 }
 
-std::string text_of_parts(const Json& parts, const std::string& path) {
-  std::string text;
-  for (const Json& part : parts) text += text_of_part(part, path);
-  return text;
+/// The parts in the form that chat templates know: {"type": "text", "text": ...}.
+Json text_parts(const Json& parts, const std::string& path) {
+  Json texts = Json::array();
+  for (const Json& part : parts) texts.push_back({{"type", "text"}, {"text", text_of_part(part, path)}});
+  return texts;
 }
 
 }  // namespace
@@ -36,9 +37,10 @@ Json read_messages(const Fields& fields) {
     if (!message.is_object()) refuse(path, "\"{}\" must be an object with \"role\" and \"content\"", path);
     if (!Fields(message, path + ".").text("role")) refuse(path + ".role", "\"{}.role\" is missing", path);
     Json& content = message["content"];
-    if (content.is_array()) content = text_of_parts(content, path + ".content");
+    if (content.is_array()) content = text_parts(content, path + ".content");
     if (content.is_null()) content = "";
-    if (!content.is_string()) refuse(path + ".content", "\"{}.content\" must be a string or a list of parts", path);
+    if (!content.is_string() && !content.is_array())
+      refuse(path + ".content", "\"{}.content\" must be a string or a list of parts", path);
   }
   return read;
 }

@@ -247,6 +247,29 @@ TEST(Completions, AClientThatLeavesFreesItsWork) {
   EXPECT_EQ(server.complete(greedy("ab", 2)).status, 200);
 }
 
+// Proxies close connections on which nothing comes.
+TEST(Completions, AStreamThatWaitsIsNeverSilentForLong) {
+  ServerOptions options;
+  options.limits.silence = std::chrono::milliseconds(1);  // the model is quick
+  ServerForTests server(options, {{.memory = std::size_t{64} << 20, .max_sequences = 1}});
+  ClientForTests running(server.port()), waiting(server.port());
+  Json asked = greedy("ab", 500);
+  running.send("POST", "/v1/completions", asked.dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 1; }));
+  asked = greedy("ab", 2);
+  asked["stream"] = true;
+  waiting.send("POST", "/v1/completions", asked.dump(), "");
+  const std::string body = waiting.read_answer().body;
+  EXPECT_TRUE(body.starts_with(":\n\n")) << body;
+  EXPECT_NE(body.find(":\n\n", 1), std::string::npos) << body;
+  EXPECT_TRUE(body.ends_with("data: [DONE]\n\n")) << body;
+  // What follows on the connection isn't a stream.
+  waiting.send("POST", "/v1/completions", greedy("ab", 300).dump(), "");
+  const AnswerForTests next = waiting.read_answer();
+  EXPECT_EQ(next.status, 200);
+  EXPECT_EQ(Json::parse(next.body)["usage"]["completion_tokens"], 300);
+}
+
 TEST(Completions, AFullQueueAsksToTryLater) {
   ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 1}});
   ClientForTests running(server.port()), waiting(server.port());

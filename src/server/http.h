@@ -61,7 +61,7 @@ class HttpReply {
   /// The whole answer.
   virtual void send(const HttpAnswer& answer) = 0;
   /// Status 200 and headers; the body follows in pieces. `filler` is a piece that means nothing: it may be written at
-  /// any time to see whether the client is still there.
+  /// any time to see whether the client is still there, and is in a stream that was silent for long.
   virtual void begin_stream(const std::string& type, const HttpHeaders& headers, std::string_view filler) = 0;
   virtual void write(std::string piece) = 0;
   virtual void end_stream() = 0;

@@ -39,7 +39,11 @@ constexpr std::size_t piece_size = 4096, body_piece_size = 16384;  // bytes read
 class Connection final : public HttpReply, public std::enable_shared_from_this<Connection> {
  public:
   Connection(asio::ip::tcp::socket socket, HttpConnections& all, bool spare)
-      : stream_(std::move(socket)), clock_(stream_.get_executor()), all_(all), spare_(spare) {
+      : stream_(std::move(socket)),
+        clock_(stream_.get_executor()),
+        silence_(stream_.get_executor()),
+        all_(all),
+        spare_(spare) {
     place_.emplace_back([this] { make_room(); });
     ++all_.open;
     set_options();
@@ -88,6 +92,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     filler_ = filler;
     count(200);
     write_waiting();
+    end_silence_after(all_.limits.silence);
   }
 
   void write(std::string piece) override {
@@ -358,6 +363,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
       return;
     }
     written_ = std::exchange(waiting_, {});
+    since_written_ = Stopwatch();
     stream_.expires_after(all_.limits.write_time);
     asio::async_write(stream_, asio::buffer(written_), then([this](const error_code& error, std::size_t) {
                         writing_ = false;
@@ -367,6 +373,19 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
                         write_waiting();
                       }));
     writing_ = true;
+  }
+
+  /// Sends the filler of a stream that has been silent for as long as it may: while a request waits in the queue or its
+  /// prompt is read, a proxy on the way would take the stream for dead.
+  void end_silence_after(milliseconds time) {
+    silence_.expires_after(time);
+    silence_.async_wait(then([this](const error_code& error, std::size_t) {
+      if (error || !answering_ || complete_) return;
+      const milliseconds limit = all_.limits.silence;
+      const milliseconds silent(static_cast<milliseconds::rep>(1000 * since_written_.seconds()));
+      if (!writing_ && silent >= limit) write(std::string(filler_));
+      end_silence_after(silent >= limit ? limit : limit - silent);
+    }));
   }
 
   /// Whether the connection goes on after this answer.
@@ -391,6 +410,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
     all_.busy.erase(shared_from_this());
     error_code ignored;
     clock_.cancel(ignored);
+    silence_.cancel(ignored);
   }
 
   void record(int status) noexcept {
@@ -488,7 +508,8 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
   static constexpr int too_slow = 408;
 
   beast::tcp_stream stream_;
-  asio::steady_timer clock_;  // while an answer is made
+  asio::steady_timer clock_;    // while an answer is made
+  asio::steady_timer silence_;  // of a stream
   HttpConnections& all_;
   const bool spare_;
   bool has_place_ = true;
@@ -506,6 +527,7 @@ class Connection final : public HttpReply, public std::enable_shared_from_this<C
   std::shared_ptr<HttpBody> body_;
 
   std::string waiting_, written_;  // written_ is on its way, waiting_ follows
+  Stopwatch since_written_;        // since written_ was sent on its way
   std::string_view filler_;        // of a stream
   std::function<void()> gone_;
   RequestFigures figures_;

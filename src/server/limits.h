@@ -19,6 +19,8 @@ struct Limits {
   std::chrono::seconds write_time{60};  // for the client to take what was written
   std::chrono::milliseconds said_all{
       250};  // of a client that sends no more, before it is asked to show that it is there
+  std::chrono::milliseconds silence{10000};  // of a stream, before something that means nothing is sent (proxies close
+                                             // silent ones, some after 15 s)
   // Limits of a request.
   int positions = 0;               // prompt and new tokens together: the model's positions, or fewer
   int max_tokens = 0;              // new tokens; 0: as many as positions allow

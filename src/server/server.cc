@@ -75,6 +75,8 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
       chat_(chat_template(model.text(), options.chat_template)) {
   LB_CHECK(!options.levels.is_ladder() || options.levels.levels.size() == engine.stats().running_by_plan.size());
   ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model, engine)};
+  reader.embeddings = model.config.vocab;
+  if (options.plain_messages) reader.plain_messages = &plain_messages_.emplace(model.text());
   const bool own = options.model_sampling && model.config.sampling.any();
   if (own) reader.sampling = usual_sampling(model.config, reader.sampling);
   for (int level = 0; options.levels.is_ladder() && level <= options.levels.highest(); ++level)

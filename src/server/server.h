@@ -33,6 +33,7 @@ struct ServerOptions {
   std::string name;                        // of the model, as requests give it
   std::string plan;                        // its hash; empty: the model's own mixers
   std::string chat_template;               // Jinja; empty: the model's own
+  bool plain_messages = false;             // control tokens in messages are plain text
   KvType kv = KvType::bf16;                // of the mixers, to be named
   bool model_sampling = true;              // what a request doesn't say of sampling, the model's makers do
   Limits limits;                           // positions 0: the model's, or what the memory holds
@@ -67,6 +68,7 @@ class Server {
   Engine& engine_;
   HttpServer http_;
   std::optional<ChatTemplate> chat_;
+  std::optional<PlainMessages> plain_messages_;
   std::unique_ptr<Api> api_;
   std::atomic<bool> asked_to_drain_ = false;
   bool draining_ = false;  // the loop's thread

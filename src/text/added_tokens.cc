@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/word_character.h"
 
 namespace layerboost {
 
@@ -13,6 +14,7 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(s
   for (const AddedToken& token : tokens_) {
     LB_CHECK(!token.content.empty());
     first_byte_[static_cast<unsigned char>(token.content[0])] = true;
+    longest_ = std::max(longest_, token.content.size());
   }
 }
 
@@ -32,17 +34,32 @@ const AddedToken* AddedTokenMatcher::longest_at(std::string_view text) const {
   return longest;
 }
 
-AddedTokenMatcher::Match AddedTokenMatcher::find(std::string_view text, std::size_t from) const {
-  for (std::size_t at = from; at < text.size(); ++at) {
+AddedTokenMatcher::Match AddedTokenMatcher::find(std::string_view text, std::size_t from, std::size_t before) const {
+  for (std::size_t at = from; at < std::min(text.size(), before); ++at) {
     if (!first_byte_[static_cast<unsigned char>(text[at])]) continue;
     const AddedToken* token = longest_at(text.substr(at));
     if (token == nullptr) continue;
-    Match match{at, at + token->content.size(), token->id};
+    Match match{at, at + token->content.size(), token->id, at};
+    if (token->single_word &&
+        (ends_with_word_character(text.substr(0, at)) || begins_with_word_character(text.substr(match.end)))) {
+      at = match.end - 1;  // as in Hugging Face's implementation, no other token begins within it
+      continue;
+    }
     if (token->lstrip) match.begin -= trailing_white_space(text.substr(from, at - from));
     if (token->rstrip) match.end += leading_white_space(text.substr(match.end));
     return match;
   }
-  return {text.size(), text.size(), -1};
+  return {text.size(), text.size(), -1, text.size()};
+}
+
+std::size_t AddedTokenMatcher::beginning_at_end(std::string_view text) const {
+  for (std::size_t length = std::min(longest_, text.size()); length > 0; --length) {
+    const std::string_view end = text.substr(text.size() - length);
+    const auto first = std::partition_point(
+        tokens_.begin(), tokens_.end(), [&](const AddedToken& token) { return std::string_view(token.content) < end; });
+    if (first != tokens_.end() && first->content.starts_with(end)) return length;
+  }
+  return 0;
 }
 
 }  // namespace layerboost

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 #include <string>
+#include <utility>
 
 namespace layerboost {
 namespace {
@@ -28,6 +29,13 @@ TEST(AddedTokenMatcher, FirstPlaceThenLongest) {
   expect_match(matcher, "", 0, 0, 0, -1);
 }
 
+TEST(AddedTokenMatcher, WhatATokenBeginsWithAtTheEnd) {
+  const AddedTokenMatcher matcher({{.id = 1, .content = "<a>"}, {.id = 2, .content = "<<b>>"}});
+  const std::pair<const char*, std::size_t> cases[] = {{"x<", 1},   {"x<<", 2},   {"x<<a", 2}, {"x<<b>", 4},
+                                                       {"x<a>", 3}, {"<<b>>", 5}, {"x", 0},    {"", 0}};
+  for (const auto& [text, length] : cases) EXPECT_EQ(matcher.beginning_at_end(text), length) << text;
+}
+
 TEST(AddedTokenMatcher, TakesInWhiteSpaceButNotBefore) {
   const AddedTokenMatcher matcher(
       {{.id = 1, .content = "<l>", .lstrip = true}, {.id = 2, .content = "<r>", .rstrip = true}});
@@ -35,6 +43,17 @@ TEST(AddedTokenMatcher, TakesInWhiteSpaceButNotBefore) {
   expect_match(matcher, "a \u3000<l> b", 2, 2, 8, 1);
   expect_match(matcher, "a <r> \n b", 0, 2, 8, 2);
   expect_match(matcher, "<r>  ", 0, 0, 5, 2);
+}
+
+TEST(AddedTokenMatcher, SingleWords) {
+  const AddedTokenMatcher matcher({{.id = 1, .content = "oo", .single_word = true}, {.id = 2, .content = "o-"}});
+  expect_match(matcher, "oo", 0, 0, 2, 1);
+  expect_match(matcher, "a oo.", 0, 2, 4, 1);
+  expect_match(matcher, "(oo)", 0, 1, 3, 1);
+  for (const char* text : {"xoo", "oo_", "oo\u0301", "\u4E2Doo", "oo7", "oo\U00010D50", "\u00E9oo"})
+    expect_match(matcher, text, 0, std::string(text).size(), std::string(text).size(), -1);
+  expect_match(matcher, "xoo-", 0, 4, 4, -1);  // what begins within a token that isn't a word is hidden
+  expect_match(matcher, "xo-", 0, 1, 3, 2);
 }
 
 TEST(AddedTokenMatcher, AsTryingEveryTokenEverywhere) {

@@ -1,6 +1,5 @@
 #include "text/chat_messages.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -50,18 +49,6 @@ void name_reasoning(Json& message) {
 }
 
 }  // namespace
-
-bool handles_content_parts(std::string_view source) {
-  for (std::size_t at = 0; (at = source.find("{%", at)) != std::string_view::npos; ++at) {
-    std::string_view tag = source.substr(at + 2);
-    tag = tag.substr(0, tag.find("%}"));
-    tag.remove_prefix(std::min(tag.find_first_not_of("-+ \t\n"), tag.size()));
-    const std::size_t in = tag.find(" in ");
-    if (tag.starts_with("for ") && in != std::string_view::npos && tag.find("content", in) != std::string_view::npos)
-      return true;
-  }
-  return false;
-}
 
 Json messages_for_template(const Json& messages, bool parts) {
   Json prepared = messages;

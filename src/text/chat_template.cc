@@ -8,6 +8,7 @@
 #include "jinja/functions.h"
 #include "jinja/parser.h"
 #include "text/chat_messages.h"
+#include "text/content_parts.h"
 
 namespace layerboost {
 
@@ -30,7 +31,9 @@ namespace {
 
 Parsed parse(std::string_view source) {
   try {
-    return {jinja::parse_template(source), handles_content_parts(source)};
+    jinja::Body body = jinja::parse_template(source);
+    const bool parts = reads_content_parts(body);
+    return {std::move(body), parts};
   } catch (const jinja::SyntaxError& error) {
     fail("chat template, line {}: {}", error.line, printable(error.what()));
   } catch (const jinja::TemplateError& error) {

@@ -122,8 +122,12 @@ TEST_F(ChatTemplates, NothingRunsOrGrowsWithoutBounds) {
   expect_refusal("{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}");
   expect_refusal("{{ range(99999) | join('x' * 1000000) }}");
   expect_refusal("{{ [range(99999) | list] | tojson(indent='x' * 1000000) }}");
-  expect_refusal("{{ 9 ** 99 }}");
-  expect_refusal("{{ 9223372036854775807 + 1 }}");
+  expect_refusal("{{ 9 ** 9999 }}");
+  expect_refusal("{{ 10 ** (10 ** 30) }}");
+  expect_refusal("{{ 10 ** 4299 * 10 }}");
+  expect_refusal("{{ " + std::string(5000, '9') + " }}");
+  expect_refusal("{{ '{:>99999}'.format(1) }}");
+  expect_refusal("{{ '{:{:{}}}'.format(1, 2, 3) }}");
   expect_refusal("{{ " + std::string(100000, '(') + "1" + std::string(100000, ')') + " }}");
   expect_refusal("{{ 1" + [] {
     std::string sum;
@@ -171,6 +175,17 @@ constexpr const char* endless[] = {
     "{{ range(3) | batch(60000000, 0) }}",
     "{{ ('\n' * 999999) | indent('a' * 999999) }}",
     "{{ [[[[[[[[1]]]]]]]] | tojson(indent='a' * 60000000) }}",
+    "{% set n = 10 ** 4200 %}{% for a in range(99999) %}{% set x = n // 7 + a %}{% endfor %}",
+    "{% set n = 10 ** 2100 %}{% for a in range(99999) %}{% set x = n * n % 7 == a or n < n - a %}{% endfor %}",
+    "{% for a in range(99999) %}{% set x = '{:65000}{:>65000}'.format(a, a) %}{% endfor %}",
+    "{% set t = '{}' * 9999 %}{% for a in range(99999) %}{% set x = t.format(*([1] * 9999)) %}{% endfor %}",
+    "{% set t = 'a-b ' * 99999 %}{% for a in range(99999) %}{% set x = t | wordwrap(3) %}{% endfor %}",
+    "{% set t = '<!--' * 99999 %}{% for a in range(99999) %}{% set x = t | striptags %}{% endfor %}",
+    "{% set t = '&#65;' * 99999 %}{% for a in range(99999) %}{% set x = t | striptags %}{% endfor %}",
+    "{% set t = '\u03a3\u0301' * 99999 %}{% for a in range(99999) %}{% set x = t | lower %}{% endfor %}",
+    "{% set l = range(9999) | list %}{% for a in range(99999) %}{% set x = l | pprint %}{% endfor %}",
+    "{% set t = '_' * 60000000 %}{% for a in range(99999) %}{% set x = t | int %}{% endfor %}",
+    "{% macro f() %}{{ varargs }}{% endmacro %}{% for a in range(99999) %}{% set x = f(*range(9999)) %}{% endfor %}",
 };
 
 #ifdef LAYERBOOST_SANITIZED
@@ -231,6 +246,38 @@ TEST_F(ChatTemplates, MessagesAreGivenTheFormThatTemplatesExpect) {
   EXPECT_EQ(render("{{ messages[1].reasoning_content }} {{ messages[1].thinking }}", input), "hm hm");
   input.messages[0]["content"][1] = Json::parse(R"({"type": "image_url", "image_url": {"url": "x"}})");
   EXPECT_THROW(render("{{ messages[0].content }}", input), Error);
+}
+
+// Whether the template goes through parts itself, and so gets them, is told by what it reads.
+TEST_F(ChatTemplates, PartsAreForTemplatesThatGoThroughThem) {
+  ChatInput input;
+  input.messages = Json::parse(
+      R"([{"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]}])");
+  const std::pair<const char*, const char*> cases[] = {
+      {"{% for m in messages %}{{ m['content'] }}{% endfor %}", "one\ntwo"},
+      {"{% for m in messages %}{% for l in m.content.split('\\n') %}<{{ l }}>{% endfor %}{% endfor %}", "<one><two>"},
+      {"{% for m in messages %}{% set content = m.content | trim %}{{ content }}{% endfor %}", "one\ntwo"},
+      {"{# for p in content #}{% for m in messages %}{{ m.content }}{% endfor %}", "one\ntwo"},
+      {"{% for m in messages %}{% for p in m['content'] %}({{ p.text }}){% endfor %}{% endfor %}", "(one)(two)"},
+      {"{% for m in messages %}{% set c = m.content %}{% set d = c or '' %}{% for p in d %}({{ p.text }}){% endfor %}"
+       "{% endfor %}",
+       "(one)(two)"},
+      {"{% for m in messages %}{% for p in m.content | selectattr('type', 'equalto', 'text') %}({{ p['text'] }})"
+       "{% endfor %}{% endfor %}",
+       "(one)(two)"},
+      {"{% macro show(parts) %}{% for p in parts %}({{ p.text }}){% endfor %}{% endmacro %}{% for m in messages %}"
+       "{{ show(m.content) }}{% endfor %}",
+       "(one)(two)"},
+      {"{% macro all(m) %}{{ show(m.content) }}{% endmacro %}{% macro show(parts) %}{% for p in parts %}({{ p.text }})"
+       "{% endfor %}{% endmacro %}{% for m in messages %}{{ all(m) }}{% endfor %}",
+       "(one)(two)"},
+      {"{% for m in messages %}{{ m.content | map(attribute='text') | join('+') }}{% endfor %}", "one+two"},
+      {"{% for m in messages %}{{ m.content[0].text }}{% endfor %}", "one"},
+      {"{% for m in messages %}{% with c = m.get('content') %}{% for p in c[1:] %}({{ p.text }}){% endfor %}"
+       "{% endwith %}{% endfor %}",
+       "(two)"},
+  };
+  for (const auto& [source, text] : cases) EXPECT_EQ(render(source, input), text) << source;
 }
 
 TEST_F(ChatTemplates, VariablesReachTheTemplate) {

@@ -1,9 +1,5 @@
 #include "text/pre_tokenizer.h"
 
-#include <cstdint>
-#include <limits>
-#include <string>
-
 #include "base/error.h"
 
 namespace layerboost {
@@ -23,58 +19,15 @@ std::string_view pattern_of(std::string_view name) {
   fail("unknown pre-tokenizer \"{}\"; known: gpt2, smollm, llama3, qwen2", name);
 }
 
-// Writes out \s and \S, inside and outside of classes: the models' own engine means Unicode's White_Space, PCRE2 U+180E
-// as well.
-std::string with_unicode_white_space(std::string_view pattern) {
-  const std::string space = R"(\t-\r \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-  std::string out;
-  bool in_class = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const std::string_view escape = pattern.substr(i, 2);
-    if (escape == R"(\s)" || escape == R"(\S)") {
-      LB_CHECK(!in_class || escape == R"(\s)");
-      out += in_class ? space : (escape == R"(\s)" ? "[" : "[^") + space + "]";
-      ++i;
-    } else {
-      if (pattern[i] == '[') in_class = true;
-      if (pattern[i] == ']') in_class = false;
-      out += pattern[i];
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
-PreTokenizer::PreTokenizer(std::string_view name, bool jit) : context_(pcre2_match_context_create(nullptr)) {
-  int error = 0;
-  std::size_t error_offset = 0;
-  const std::string pattern = with_unicode_white_space(pattern_of(name));
-  code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                            PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED, &error, &error_offset, nullptr));
-  LB_CHECK(code_ != nullptr && context_ != nullptr);
-  // Where the system forbids writable and executable memory this fails, and pcre2_match() interprets.
-  if (jit) pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
-  // A megabyte of spaces takes a million steps; the patterns are linear, so no limit is needed.
-  constexpr auto unlimited = std::numeric_limits<std::uint32_t>::max();
-  pcre2_set_match_limit(context_.get(), unlimited);
-  pcre2_set_depth_limit(context_.get(), unlimited);
-  pcre2_set_heap_limit(context_.get(), unlimited);
-}
+PreTokenizer::PreTokenizer(std::string_view name, bool jit)
+    : regex_(pattern_of(name), {.anchored = true, .jit = jit, .limited = false}) {}
 
-PreTokenizer::MatchData PreTokenizer::make_match_data() {
-  MatchData data(pcre2_match_data_create(1, nullptr));
-  LB_CHECK(data != nullptr);
-  return data;
-}
-
-std::size_t PreTokenizer::next(std::string_view text, std::size_t start, pcre2_match_data* data) const {
-  const int count = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), start,
-                                PCRE2_NO_UTF_CHECK, data, context_.get());
-  LB_CHECK(count > 0);
-  const std::size_t end = pcre2_get_ovector_pointer(data)[1];
-  LB_CHECK(end > start);
-  return end;
+std::size_t PreTokenizer::next(std::string_view text, std::size_t start, pcre2_match_data* data, bool additions) const {
+  const auto match = regex_.find(text, start, data, additions);
+  LB_CHECK(match && match->end > start);
+  return match->end;
 }
 
 }  // namespace layerboost

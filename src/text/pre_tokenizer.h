@@ -1,12 +1,10 @@
 // Cuts text into the pieces that BPE merges within: words with their leading space, numbers, punctuation, white space.
 #pragma once
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <cstddef>
-#include <memory>
 #include <string_view>
+
+#include "text/regex.h"
 
 namespace layerboost {
 
@@ -18,34 +16,21 @@ inline constexpr std::string_view llama3_pattern =
 inline constexpr std::string_view qwen2_pattern =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-/// One of the known patterns, compiled. Immutable; safe to use from several threads, each with its own MatchData.
+/// One of the known patterns, compiled. Immutable; safe to use from several threads, each with its own match data.
 class PreTokenizer {
  public:
-  struct FreeMatchData {
-    void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
-  };
-  using MatchData = std::unique_ptr<pcre2_match_data, FreeMatchData>;
-
   /// `name`: "gpt2", "smollm", "llama3" or "qwen2"; throws Error for any other. `jit`: compile to machine code where
   /// the system allows it (else the pattern is interpreted, several times slower).
   explicit PreTokenizer(std::string_view name, bool jit = true);
 
-  /// What a thread needs for next().
-  static MatchData make_match_data();
-
   /// The end of the piece of `text` (valid UTF-8) that begins at `start` (< text.size(), the end of the piece before it
   /// or 0). Every byte belongs to a piece. Takes time linear in the piece, or in the white space at `start`.
-  [[nodiscard]] std::size_t next(std::string_view text, std::size_t start, pcre2_match_data* data) const;
+  /// `additions`: whether the text may have any of unicode_additions().
+  [[nodiscard]] std::size_t next(std::string_view text, std::size_t start, pcre2_match_data* data,
+                                 bool additions = true) const;
 
  private:
-  struct FreeCode {
-    void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-  };
-  struct FreeMatchContext {
-    void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
-  };
-  std::unique_ptr<pcre2_code, FreeCode> code_;
-  std::unique_ptr<pcre2_match_context, FreeMatchContext> context_;
+  Regex regex_;
 };
 
 }  // namespace layerboost

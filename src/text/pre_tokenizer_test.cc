@@ -16,7 +16,7 @@ namespace {
 using testing::ElementsAre;
 
 std::vector<std::string> split(const PreTokenizer& pre_tokenizer, std::string_view text) {
-  const auto data = PreTokenizer::make_match_data();
+  const auto data = Regex::make_match_data();
   std::vector<std::string> pieces;
   for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end) {
     end = pre_tokenizer.next(text, begin, data.get());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -15,6 +16,8 @@
 #include "text/nfc.h"
 #include "text/piece_cache.h"
 #include "text/pre_tokenizer.h"
+#include "text/splitter.h"
+#include "text/unicode_additions.h"
 
 namespace layerboost {
 
@@ -22,7 +25,7 @@ namespace {
 
 /// What one call of encode() writes to.
 struct Workspace {
-  PreTokenizer::MatchData match_data = PreTokenizer::make_match_data();
+  Regex::MatchData match_data = Regex::make_match_data();
   PieceCache cache;
 };
 
@@ -46,24 +49,46 @@ class WorkspacePool {
   std::vector<std::unique_ptr<Workspace>> free_;
 };
 
-std::vector<AddedToken> without_special(std::vector<AddedToken> tokens) {
-  std::erase_if(tokens, [](const AddedToken& token) { return token.special; });
-  return tokens;
-}
+/// Added tokens in the order in which they are looked for.
+struct AddedTokens {
+  AddedTokenMatcher before, after;  // normalisation
+
+  AddedTokens(const TokenizerData& data, bool with_special)
+      : before(chosen(data, with_special, false)), after(chosen(data, with_special, true)) {}
+
+ private:
+  static std::vector<AddedToken> chosen(const TokenizerData& data, bool with_special, bool normalized) {
+    std::vector<AddedToken> tokens;
+    for (const AddedToken& token : data.added) {
+      if ((token.special && !with_special) || token.normalized != normalized) continue;
+      tokens.push_back(token);
+      if (normalized && data.nfc && valid_utf8_prefix(token.content) == token.content.size())
+        tokens.back().content = to_nfc(token.content);
+    }
+    return tokens;
+  }
+};
 
 }  // namespace
 
 struct Tokenizer::Impl {
   explicit Impl(TokenizerData given);
 
-  void encode_plain(std::string_view text, Workspace& workspace, std::vector<TokenId>& ids) const;
+  /// `find`: the next added token before normalisation; `added_in`: those to look for after it, by the range of text.
+  template <typename Find, typename AddedIn>
+  std::vector<TokenId> encode(std::string_view text, const Find& find, const AddedIn& added_in) const;
+  void encode_plain(std::string_view text, const AddedTokens& added, Workspace& workspace,
+                    std::vector<TokenId>& ids) const;
+  void encode_normalized(std::string_view text, const AddedTokens& added, Workspace& workspace,
+                         std::vector<TokenId>& ids) const;
   void encode_valid(std::string_view text, Workspace& workspace, std::vector<TokenId>& ids) const;
   [[nodiscard]] std::string_view bytes(TokenId id) const;
 
   TokenizerData data;
-  PreTokenizer pre_tokenizer;
+  std::optional<PreTokenizer> pre_tokenizer;  // none: splitter cuts
+  Splitter splitter;
   BytePairEncoder bpe;
-  AddedTokenMatcher all_added, plain_added;
+  AddedTokens all_added, plain_added;
   std::string all_bytes;                 // of all tokens, one after the other
   std::vector<std::size_t> byte_starts;  // by id, and the end
   std::vector<bool> special;
@@ -74,11 +99,12 @@ struct Tokenizer::Impl {
 
 Tokenizer::Impl::Impl(TokenizerData given)
     : data(std::move(given)),
-      pre_tokenizer(data.pre_tokenizer),
+      splitter(data.split_steps),
       bpe(data.tokens, data.merges),
-      all_added(data.added),
-      plain_added(without_special(data.added)),
+      all_added(data, true),
+      plain_added(data, false),
       special(data.tokens.size()) {
+  if (data.split_steps.empty() || !data.pre_tokenizer.empty()) pre_tokenizer.emplace(data.pre_tokenizer);
   std::vector<const AddedToken*> added(data.tokens.size(), nullptr);
   for (const AddedToken& token : data.added) {
     added[static_cast<std::size_t>(token.id)] = &token;
@@ -104,14 +130,15 @@ std::string_view Tokenizer::Impl::bytes(TokenId id) const {
   return std::string_view(all_bytes).substr(begin, byte_starts[static_cast<std::size_t>(id) + 1] - begin);
 }
 
-// Text without added tokens.
-void Tokenizer::Impl::encode_plain(std::string_view text, Workspace& workspace, std::vector<TokenId>& ids) const {
+// Text without the added tokens that come before normalisation.
+void Tokenizer::Impl::encode_plain(std::string_view text, const AddedTokens& added, Workspace& workspace,
+                                   std::vector<TokenId>& ids) const {
   while (!text.empty()) {
     const std::string_view valid = text.substr(0, valid_utf8_prefix(text));
     if (data.nfc && may_change_under_nfc(valid))
-      encode_valid(to_nfc(valid), workspace, ids);
+      encode_normalized(to_nfc(valid), added, workspace, ids);
     else
-      encode_valid(valid, workspace, ids);
+      encode_normalized(valid, added, workspace, ids);
     text.remove_prefix(valid.size());
     if (text.empty()) return;
     for (const char byte : text.substr(0, decode_utf8(text).length)) {
@@ -119,6 +146,16 @@ void Tokenizer::Impl::encode_plain(std::string_view text, Workspace& workspace, 
       if (id >= 0) ids.push_back(id);
     }
     text.remove_prefix(decode_utf8(text).length);
+  }
+}
+
+void Tokenizer::Impl::encode_normalized(std::string_view text, const AddedTokens& added, Workspace& workspace,
+                                        std::vector<TokenId>& ids) const {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto match = added.after.find(text, at);
+    encode_valid(text.substr(at, match.begin - at), workspace, ids);
+    if (match.id >= 0) ids.push_back(match.id);
+    at = match.end;
   }
 }
 
@@ -130,8 +167,14 @@ void Tokenizer::Impl::encode_valid(std::string_view text, Workspace& workspace, 
     else
       bpe.encode(piece, out);
   };
+  if (!pre_tokenizer) {
+    splitter.split(text, workspace.match_data.get(),
+                   [&](std::string_view piece) { workspace.cache.append(piece, ids, encode_piece); });
+    return;
+  }
+  const bool additions = may_have_unicode_additions(text);
   for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end) {
-    end = pre_tokenizer.next(text, begin, workspace.match_data.get());
+    end = pre_tokenizer->next(text, begin, workspace.match_data.get(), additions);
     workspace.cache.append(text.substr(begin, end - begin), ids, encode_piece);
   }
 }
@@ -150,6 +193,8 @@ TokenizerData checked(TokenizerData data) {
       fail("tokenizer: added token {} has id {}; the vocabulary has {}", in_quotes(token.content), token.id, size);
   }
   if (data.bos != -1 && outside(data.bos)) fail("tokenizer: BOS is token {}; the vocabulary has {}", data.bos, size);
+  if (data.text_start != -1 && outside(data.text_start))
+    fail("tokenizer: texts begin with token {}; the vocabulary has {}", data.text_start, size);
   if (data.eos != -1 && outside(data.eos)) fail("tokenizer: EOS is token {}; the vocabulary has {}", data.eos, size);
   return data;
 }
@@ -161,21 +206,50 @@ Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
-std::vector<TokenId> Tokenizer::encode(std::string_view text, bool parse_special) const {
+template <typename Find, typename AddedIn>
+std::vector<TokenId> Tokenizer::Impl::encode(std::string_view text, const Find& find, const AddedIn& added_in) const {
   if (text.size() > std::numeric_limits<std::int32_t>::max())
     fail("tokenizer: a text of {} bytes is too long; at most 2 GiB at once", text.size());
-  const AddedTokenMatcher& matcher = parse_special ? impl_->all_added : impl_->plain_added;
-  auto workspace = impl_->workspaces.take();
+  auto workspace = workspaces.take();
   std::vector<TokenId> ids;
   ids.reserve(text.size() / 4 + 4);
   for (std::size_t at = 0; at < text.size();) {
-    const auto match = matcher.find(text, at);
-    impl_->encode_plain(text.substr(at, match.begin - at), *workspace, ids);
+    const AddedTokenMatcher::Match match = find(text, at);
+    encode_plain(text.substr(at, match.begin - at), added_in(TextRange{at, match.begin}), *workspace, ids);
     if (match.id >= 0) ids.push_back(match.id);
     at = match.end;
   }
-  impl_->workspaces.give_back(std::move(workspace));
+  workspaces.give_back(std::move(workspace));
   return ids;
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, bool parse_special) const {
+  const AddedTokens& added = parse_special ? impl_->all_added : impl_->plain_added;
+  return impl_->encode(
+      text, [&](std::string_view whole, std::size_t at) { return added.before.find(whole, at); },
+      [&](TextRange) -> const AddedTokens& { return added; });
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const TextRange> plain) const {
+  auto range = plain.begin();  // the first that doesn't end before what is being looked at
+  const auto find = [&](std::string_view whole, std::size_t at) {
+    for (std::size_t from = at;; ++from) {
+      const AddedTokenMatcher::Match match = impl_->all_added.before.find(whole, from);
+      if (match.id < 0 || !is_special(match.id)) return match;
+      while (range != plain.end() && range->end <= match.token) ++range;
+      if (range == plain.end() || range->begin >= match.token + bytes(match.id).size()) return match;
+      // Here it is a text, with which a token that isn't a control token may begin.
+      const AddedTokenMatcher::Match other = impl_->plain_added.before.find(whole, match.token, match.token + 1);
+      if (other.id >= 0) return other;
+      from = match.token;
+    }
+  };
+  // After normalisation nothing tells where a range was.
+  const auto added_in = [&](TextRange piece) -> const AddedTokens& {
+    const auto next = std::ranges::partition_point(plain, [&](TextRange r) { return r.end <= piece.begin; });
+    return next != plain.end() && next->begin < piece.end ? impl_->plain_added : impl_->all_added;
+  };
+  return impl_->encode(text, find, added_in);
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
@@ -196,6 +270,7 @@ TokenId Tokenizer::size() const { return static_cast<TokenId>(impl_->special.siz
 TokenId Tokenizer::bos() const { return impl_->data.bos; }
 TokenId Tokenizer::eos() const { return impl_->data.eos; }
 bool Tokenizer::add_bos() const { return impl_->data.add_bos; }
+TokenId Tokenizer::text_start() const { return impl_->data.text_start >= 0 ? impl_->data.text_start : bos(); }
 const std::string& Tokenizer::chat_template() const { return impl_->data.chat_template; }
 const std::string& Tokenizer::tool_template() const { return impl_->data.tool_template; }
 

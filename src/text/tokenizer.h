@@ -5,6 +5,7 @@
 // Other kinds than byte-level BPE are refused. Chat templates are only kept here: text/chat_template.h renders them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "layerboost/types.h"
+#include "text/split_step.h"
 
 namespace layerboost {
 
@@ -22,6 +24,8 @@ struct AddedToken {
   std::string content;   // raw UTF-8
   bool special = false;  // control tokens: skipped when decoding for people
   bool lstrip = false, rstrip = false;
+  bool single_word = false;  // not matched beside a letter, a digit or "_"
+  bool normalized = false;   // matched after normalisation, and in what the other tokens leave
 };
 
 /// What a tokenizer is made from; the GGUF reader and read_tokenizer_json() fill it.
@@ -29,18 +33,26 @@ struct TokenizerData {
   std::vector<std::string> tokens;  // by id, in GPT-2's byte-to-Unicode alphabet; added tokens as raw text
   std::vector<std::string> merges;  // "left right", best first
   std::vector<AddedToken> added;
-  std::string pre_tokenizer;   // "gpt2", "smollm", "llama3" or "qwen2"
+  std::string pre_tokenizer;  // "gpt2", "smollm", "llama3" or "qwen2"; empty: split_steps say how text is cut
+  std::vector<SplitStep> split_steps;
   bool nfc = false;            // text is brought into normalisation form C first: true for Qwen's tokenizers
   TokenId bos = -1, eos = -1;  // -1: the model has none
-  bool add_bos = false;        // what encode() does where the caller says "auto"
+  bool add_bos = false;        // whether texts are to begin with BOS where the caller says "auto"
+  TokenId text_start = -1;     // what they begin with in its place; -1: BOS
   bool ignore_merges = false;  // llama3: a pre-token that is in the vocabulary is one token
   std::string chat_template;   // Jinja; empty: none
   std::string tool_template;   // takes its place where the messages come with tools; empty: the same one
 };
 
-/// Reads `tokenizer.json` (and `tokenizer_config.json`, `special_tokens_map.json` beside it where present).
-/// Throws Error for a missing file, another kind of model than byte-level BPE, or an unknown pre-tokenizer.
+/// Reads `tokenizer.json`, or `vocab.json` and `merges.txt` where there is none, and what lies beside them:
+/// tokenizer_config.json, special_tokens_map.json, added_tokens.json, chat templates. Throws Error for a missing file,
+/// another kind of model than byte-level BPE, or a pre-tokenizer that isn't supported.
 TokenizerData read_tokenizer_json(const std::string& directory);
+
+/// The bytes [begin, end) of a text.
+struct TextRange {
+  std::size_t begin = 0, end = 0;
+};
 
 /// Immutable once built; safe to use from several threads.
 class Tokenizer {
@@ -54,11 +66,17 @@ class Tokenizer {
 
   /// The ids of `text`; never adds BOS by itself. Bytes that aren't UTF-8 are encoded too (each through its byte
   /// token). decode() gives `text` back byte by byte, but for what the model's own tokenizer changes as well:
-  /// normalisation (`nfc`), white space beside tokens with lstrip or rstrip, and bytes that the vocabulary has no token
-  /// for, which are left out (SmolLM2 lacks 21, among them C0, C1 and F5 to FF). Throws Error for more than 2 GiB.
+  /// normalisation (`nfc`), white space beside tokens with lstrip or rstrip, what `split_steps` put in front or remove,
+  /// and bytes that the vocabulary has no token for, which are left out (SmolLM2 lacks 21, among them C0, C1 and F5 to
+  /// FF). Throws Error for more than 2 GiB, and where an expression of `split_steps` takes too long.
   /// `parse_special`: whether "<|im_start|>" in the text becomes the control token (prompts) or is plain text (users'
   /// words).
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text, bool parse_special = true) const;
+
+  /// Does as encode(), but no control token is found where it shares bytes with one of `plain`: ranges in order, which
+  /// don't overlap. Of control tokens that are looked for after normalisation none is found beside them either, up to
+  /// the next one of the others.
+  [[nodiscard]] std::vector<TokenId> encode(std::string_view text, std::span<const TextRange> plain) const;
 
   /// The bytes of `ids`; unknown ids give nothing. `skip_special` leaves out control tokens.
   [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;
@@ -71,6 +89,8 @@ class Tokenizer {
   [[nodiscard]] TokenId bos() const;
   [[nodiscard]] TokenId eos() const;
   [[nodiscard]] bool add_bos() const;
+  /// What texts begin with where add_bos(): BOS, or what the model has in its place.
+  [[nodiscard]] TokenId text_start() const;
   [[nodiscard]] const std::string& chat_template() const;
   [[nodiscard]] const std::string& tool_template() const;
 

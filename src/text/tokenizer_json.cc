@@ -1,7 +1,6 @@
 #include "text/tokenizer_json.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,7 +8,9 @@
 #include "base/file.h"
 #include "base/in_quotes.h"
 #include "base/json.h"
-#include "text/pre_tokenizer.h"
+#include "text/pre_tokenizer_json.h"
+#include "text/special_tokens.h"
+#include "text/vocab_and_merges.h"
 
 namespace layerboost {
 namespace {
@@ -67,14 +68,8 @@ void read_added_tokens(const Json& list, TokenizerData& data, std::string_view w
   if (list.is_null()) return;
   if (!list.is_array()) fail("{}: \"added_tokens\" must be a list", where);
   for (const Json& entry : list) {
-    AddedToken token;
+    AddedToken token = added_token_of(entry, false, where);
     token.id = get<TokenId>(entry, "id", where);
-    token.content = get<std::string>(entry, "content", where);
-    token.special = get_or(entry, "special", false, where);
-    token.lstrip = get_or(entry, "lstrip", false, where);
-    token.rstrip = get_or(entry, "rstrip", false, where);
-    if (get_or(entry, "single_word", false, where))
-      fail("{}: added token {} is \"single_word\", which is not supported", where, in_quotes(token.content));
     place(data.tokens, token.id, token.content, where);
     data.added.push_back(std::move(token));
   }
@@ -98,60 +93,26 @@ bool reads_nfc(const Json& normalizer, std::string_view where) {
   return nfc;
 }
 
-std::string recognise_pre_tokenizer(const Json& pre_tokenizer, std::string_view where) {
-  std::vector<Json> parts = components(pre_tokenizer, "pretokenizers");
-  const auto unknown = [&]() -> std::string {
-    fail("{}: unknown pre-tokenizer {}; known: those of GPT-2, SmolLM, Llama 3 and Qwen 2", where,
-         printable(pre_tokenizer.dump(-1, ' ', true), 300));
-  };
-  if (parts.empty() || parts.size() > 2 || member(parts.back(), "type") != "ByteLevel") return unknown();
-  if (get_or(parts.back(), "add_prefix_space", true, where))
-    fail("{}: \"add_prefix_space\" of the pre-tokenizer is not supported", where);
-  const bool gpt2_follows = get_or(parts.back(), "use_regex", true, where);
-  if (parts.size() == 1) return gpt2_follows ? "gpt2" : unknown();
-
-  const Json& first = parts.front();
-  if (member(first, "type") == "Digits")
-    return gpt2_follows && get_or(first, "individual_digits", false, where) ? "smollm" : unknown();
-  if (member(first, "type") != "Split" || gpt2_follows || member(first, "behavior") != "Isolated" ||
-      get_or(first, "invert", false, where))
-    return unknown();
-  const auto pattern = get_or<std::string>(member(first, "pattern"), "Regex", "", where);
-  if (pattern == gpt2_pattern) return "gpt2";
-  if (pattern == llama3_pattern) return "llama3";
-  if (pattern == qwen2_pattern) return "qwen2";
-  return unknown();
-}
-
-// The text of "bos_token": a string, or an object with its "content".
-std::optional<std::string> token_named(const Json& config, const char* key, std::string_view where) {
-  const Json value = member(config, key);
-  if (value.is_null()) return std::nullopt;
-  return value.is_object() ? get<std::string>(value, "content", where) : get<std::string>(config, key, where);
-}
-
-TokenId find_token(const Json& config, const Json& special_tokens, const char* key, const TokenizerData& data,
-                   std::string_view where) {
-  std::optional<std::string> name = token_named(config, key, where);
-  if (!name) name = token_named(special_tokens, key, where);
-  if (!name) return -1;
-  for (const AddedToken& token : data.added)
-    if (token.content == *name) return token.id;
-  const auto found = std::find(data.tokens.begin(), data.tokens.end(), *name);
-  if (found == data.tokens.end())
-    fail("{}: \"{}\" is {}, which is not in the vocabulary", where, key, in_quotes(*name));
-  return static_cast<TokenId>(found - data.tokens.begin());
-}
-
-// Whether a "TemplateProcessing" puts BOS before a single text.
-bool template_adds(TokenId bos, const Json& post_processor, const TokenizerData& data) {
-  if (bos < 0) return false;
+// What a "TemplateProcessing" puts before a single text, by its text; nothing: none. Settings such as "add_bos_token"
+// don't count beside a tokenizer.json.
+std::string text_start(const Json& post_processor) {
   for (const Json& part : components(post_processor, "processors")) {
     const Json single = member(part, "single");
     if (!single.is_array() || single.empty()) continue;
-    if (member(member(single.front(), "SpecialToken"), "id") == data.tokens[static_cast<std::size_t>(bos)]) return true;
+    const Json first = member(member(single.front(), "SpecialToken"), "id");
+    if (first.is_string()) return first.get<std::string>();
   }
-  return false;
+  return "";
+}
+
+void read_text_start(const Json& post_processor, TokenizerData& data, std::string_view where) {
+  const std::string content = text_start(post_processor);
+  if (content.empty()) return;
+  const auto found = std::find(data.tokens.begin(), data.tokens.end(), content);
+  if (found == data.tokens.end())
+    fail("{}: the post-processor adds {}, which is not in the vocabulary", where, in_quotes(content));
+  data.add_bos = true;
+  data.text_start = static_cast<TokenId>(found - data.tokens.begin());
 }
 
 // The template of this name in a list of them, or the only one where it is "default".
@@ -167,9 +128,17 @@ std::string chat_template(const Json& config, std::string_view name, std::string
 
 TokenizerData parse_tokenizer_json(std::string_view tokenizer_json, std::string_view config_json,
                                    std::string_view special_tokens_json, std::string_view where) {
+  return parse_tokenizer_files({.tokenizer = std::string(tokenizer_json),
+                                .config = std::string(config_json),
+                                .special_tokens = std::string(special_tokens_json),
+                                .added_tokens = ""},
+                               where);
+}
+
+TokenizerData parse_tokenizer_files(const TokenizerFiles& files, std::string_view where) {
   const std::string file = fmt::format("{}/tokenizer.json", where);
   TokenizerData data;
-  SortedJson parsed = parse_sorted_json(tokenizer_json, file);
+  SortedJson parsed = parse_sorted_json(files.tokenizer, file);
   if (!parsed.is_object() || !parsed.contains("model") || !parsed["model"].is_object())
     fail("{}: missing \"model\"", file);
   read_vocabulary(std::exchange(parsed["model"]["vocab"], {}), data, file);
@@ -181,16 +150,16 @@ TokenizerData parse_tokenizer_json(std::string_view tokenizer_json, std::string_
   data.ignore_merges = get_or(model, "ignore_merges", false, file);
   read_added_tokens(member(rest, "added_tokens"), data, file);
   data.nfc = reads_nfc(member(rest, "normalizer"), file);
-  data.pre_tokenizer = recognise_pre_tokenizer(member(rest, "pre_tokenizer"), file);
+  read_pre_tokenizer(member(rest, "pre_tokenizer"), data, file);
 
   const std::string config_file = fmt::format("{}/tokenizer_config.json", where);
-  const std::string special_file = fmt::format("{}/special_tokens_map.json", where);
-  const Json config = config_json.empty() ? Json() : parse_json(config_json, config_file);
-  const Json special = special_tokens_json.empty() ? Json() : parse_json(special_tokens_json, special_file);
-  data.bos = find_token(config, special, "bos_token", data, config_file);
-  data.eos = find_token(config, special, "eos_token", data, config_file);
-  data.add_bos =
-      get_or(config, "add_bos_token", template_adds(data.bos, member(rest, "post_processor"), data), config_file);
+  const auto read = [&](const std::string& text, const char* name) {
+    return text.empty() ? Json() : parse_json(text, fmt::format("{}/{}", where, name), {.not_finite = true});
+  };
+  const Json config = read(files.config, "tokenizer_config.json");
+  const Json special = read(files.special_tokens, "special_tokens_map.json");
+  add_special_tokens({config, special, read(files.added_tokens, "added_tokens.json")}, data, where);
+  read_text_start(member(rest, "post_processor"), data, file);
   data.chat_template = chat_template(config, "default", config_file);
   data.tool_template = chat_template(config, "tool_use", config_file);
   return data;
@@ -201,9 +170,16 @@ TokenizerData read_tokenizer_json(const std::string& directory) {
   const auto read_if_there = [&](const char* name) {
     return is_there(folder / name) ? read_file(folder / name) : std::string();
   };
-  TokenizerData data =
-      parse_tokenizer_json(read_file(folder / "tokenizer.json"), read_if_there("tokenizer_config.json"),
-                           read_if_there("special_tokens_map.json"), directory);
+  TokenizerFiles files{.tokenizer = "",
+                       .config = read_if_there("tokenizer_config.json"),
+                       .special_tokens = read_if_there("special_tokens_map.json"),
+                       .added_tokens = read_if_there("added_tokens.json")};
+  if (!is_there(folder / "tokenizer.json") && is_there(folder / "vocab.json") && is_there(folder / "merges.txt"))
+    files.tokenizer =
+        tokenizer_json_of(read_file(folder / "vocab.json"), read_file(folder / "merges.txt"), files.config, directory);
+  else
+    files.tokenizer = read_file(folder / "tokenizer.json");
+  TokenizerData data = parse_tokenizer_files(files, directory);
   if (is_there(folder / "chat_template.jinja")) data.chat_template = read_file(folder / "chat_template.jinja");
   const fs::path for_tools = folder / "additional_chat_templates" / "tool_use.jinja";
   if (is_there(for_tools)) data.tool_template = read_file(for_tools);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "base/error_for_tests.h"
 #include "base/json.h"
@@ -34,7 +35,9 @@ TEST(TokenizerJson, ReadsGpt2) {
       parse_tokenizer_json(gpt2_json().dump(), R"({"bos_token": "<bos>", "eos_token": {"content": "ab"}})");
   EXPECT_THAT(data.tokens, ElementsAre("a", "b", "ab", "<bos>"));
   EXPECT_THAT(data.merges, ElementsAre("a b"));
-  ASSERT_EQ(data.added.size(), 1U);
+  ASSERT_EQ(data.added.size(), 2U);
+  EXPECT_EQ(data.added[1].content, "ab");  // as EOS it is a special token, too
+  EXPECT_EQ(data.added[1].id, 2);
   EXPECT_EQ(data.added[0].id, 3);
   EXPECT_TRUE(data.added[0].special);
   EXPECT_TRUE(data.added[0].rstrip);
@@ -59,22 +62,82 @@ TEST(TokenizerJson, ReadsMergesAsPairsNfcAndIgnoreMerges) {
   EXPECT_EQ(data.bos, -1);
 }
 
-TEST(TokenizerJson, BosIsAddedWhereTheConfigurationOrElseTheTemplateSaysSo) {
-  Json json = gpt2_json();
-  json["post_processor"] =
+Json template_beginning_with(const char* token) {
+  Json processors =
       Json::parse(R"({"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "TemplateProcessing",
-    "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]}]})");
-  EXPECT_TRUE(parse_tokenizer_json(json.dump(), R"({"bos_token": "<bos>"})").add_bos);
-  EXPECT_FALSE(parse_tokenizer_json(json.dump(), R"({"bos_token": "<bos>", "add_bos_token": false})").add_bos);
-  EXPECT_FALSE(parse_tokenizer_json(json.dump(), R"({"bos_token": "a"})").add_bos);
-  EXPECT_TRUE(parse_tokenizer_json(gpt2_json().dump(), R"({"bos_token": "<bos>", "add_bos_token": true})").add_bos);
+    "single": [{"SpecialToken": {"id": "?", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]}]})");
+  processors["processors"][1]["single"][0]["SpecialToken"]["id"] = token;
+  return processors;
 }
 
-TEST(TokenizerJson, SpecialTokensMapFillsWhatTheConfigurationLacks) {
-  const TokenizerData data = parse_tokenizer_json(gpt2_json().dump(), R"({"bos_token": null, "eos_token": "a"})",
-                                                  R"({"bos_token": {"content": "<bos>"}, "eos_token": "b"})");
+TEST(TokenizerJson, TextsBeginWithWhatTheTemplateSaysWhateverTheConfigurationDoes) {
+  Json json = gpt2_json();
+  EXPECT_FALSE(parse_tokenizer_json(json.dump(), R"({"bos_token": "<bos>", "add_bos_token": true})").add_bos);
+  json["post_processor"] = template_beginning_with("<bos>");
+  for (const char* config : {R"({"bos_token": "<bos>"})", R"({"bos_token": "<bos>", "add_bos_token": false})", "{}"}) {
+    const TokenizerData data = parse_tokenizer_json(json.dump(), config);
+    EXPECT_TRUE(data.add_bos) << config;
+    EXPECT_EQ(data.text_start, 3) << config;
+  }
+  json["post_processor"] = template_beginning_with("b");  // another token than BOS
+  const Tokenizer tokenizer(parse_tokenizer_json(json.dump(), R"({"bos_token": "<bos>"})"));
+  EXPECT_EQ(tokenizer.bos(), 3);
+  EXPECT_EQ(tokenizer.text_start(), 1);
+  json["post_processor"] = template_beginning_with("<nowhere>");
+  EXPECT_THAT(error_of(json), HasSubstr("adds \"<nowhere>\", which is not in the vocabulary"));
+}
+
+TEST(TokenizerJson, SpecialTokensMapCountsWithoutAddedTokensDecoder) {
+  const char* map = R"({"bos_token": {"content": "<bos>"}, "eos_token": "b"})";
+  const TokenizerData data = parse_tokenizer_json(gpt2_json().dump(), R"({"bos_token": null, "eos_token": "a"})", map);
   EXPECT_EQ(data.bos, 3);
-  EXPECT_EQ(data.eos, 0);
+  EXPECT_EQ(data.eos, 1);
+  const TokenizerData told =
+      parse_tokenizer_json(gpt2_json().dump(), R"({"eos_token": "a", "added_tokens_decoder": {}})", map);
+  EXPECT_EQ(told.bos, 3);  // nothing else says it
+  EXPECT_EQ(told.eos, 0);
+}
+
+TEST(TokenizerJson, TokensThatOnlyTheSettingsTellFollowTheOthers) {
+  const auto contents = [](const TokenizerFiles& files) {
+    std::vector<std::string> found;
+    for (const AddedToken& token : parse_tokenizer_files(files).added)
+      found.push_back(fmt::format("{} {} {}", token.id, token.content, token.special));
+    return found;
+  };
+  TokenizerFiles files{.tokenizer = gpt2_json().dump(), .config = "", .special_tokens = "", .added_tokens = ""};
+  files.config = R"({"added_tokens_decoder": {"12": {"content": "<z>", "special": false}, "9": {"content": "<y>"}},
+                     "pad_token": "<pad>", "additional_special_tokens": ["<q>", {"content": "<y>"}]})";
+  EXPECT_THAT(contents(files), ElementsAre("3 <bos> true", "4 <y> true", "5 <z> false", "6 <pad> true", "7 <q> true"));
+  files.config = R"({"eos_token": "<eos>", "extra_special_tokens": {"image_token": "<img>"}})";
+  files.added_tokens = R"({"<late>": 9, "<early>": 7})";
+  EXPECT_THAT(contents(files),
+              ElementsAre("3 <bos> true", "4 <early> false", "5 <late> false", "6 <eos> true", "7 <img> true"));
+  const TokenizerData data = parse_tokenizer_files(files);
+  EXPECT_EQ(data.eos, 6);
+  EXPECT_THAT(Tokenizer(data).encode("a<eos>b<img>"), ElementsAre(0, 6, 1, 7));
+  files.config = R"({"added_tokens_decoder": {"x": {"content": "<z>"}}})";
+  EXPECT_THAT(test::error_of([&] { contents(files); }), HasSubstr("\"x\" under \"added_tokens_decoder\""));
+  files.config = R"({"eos_token": 5})";
+  EXPECT_THAT(test::error_of([&] { contents(files); }), HasSubstr("should be a string or an object, not number"));
+}
+
+TEST(TokenizerJson, ReadsVocabAndMergesWithoutTokenizerJson) {
+  const fs::path directory = test::temporary_path("vocab_and_merges_test");
+  write_file(directory / "vocab.json", R"({"a": 0, "b": 1, "ab": 2, "\u0120": 3})");
+  write_file(directory / "merges.txt", "#version: 0.2\r\na b\r\n\n");
+  const auto with_class = [&](const char* name) {
+    write_file(directory / "tokenizer_config.json", fmt::format(R"({{"tokenizer_class": "{}"}})", name));
+    return read_tokenizer_json(directory.string());
+  };
+  const TokenizerData gpt2 = with_class("GPT2Tokenizer"), qwen2 = with_class("Qwen2TokenizerFast");
+  EXPECT_EQ(gpt2.pre_tokenizer, "gpt2");
+  EXPECT_FALSE(gpt2.nfc);
+  EXPECT_EQ(qwen2.pre_tokenizer, "qwen2");
+  EXPECT_TRUE(qwen2.nfc);
+  EXPECT_THAT(Tokenizer(gpt2).encode("ab a"), ElementsAre(2, 3, 0));
+  EXPECT_THAT(test::error_of([&] { with_class("BartTokenizer"); }), HasSubstr("of class \"BartTokenizer\""));
+  fs::remove_all(directory);
 }
 
 TEST(TokenizerJson, ChatTemplates) {
@@ -98,21 +161,24 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
       {"/model/vocab/a", "1099511627776", "ids go from 0"},
       {"/model/vocab/a", "1", "id 1 is both"},
       {"/model/merges/0", "5", "merge 0"},
-      {"/added_tokens/0/single_word", "true", "single_word"},
       {"/normalizer", R"({"type": "NFKC"})", "\"NFKC\""},
-      {"/pre_tokenizer", R"({"type": "Whitespace"})", "unknown pre-tokenizer {\"type\":\"Whitespace\"}"},
-      {"/pre_tokenizer", "null", "unknown pre-tokenizer"},
-      {"/pre_tokenizer/add_prefix_space", "true", "add_prefix_space"},
-      {"/pre_tokenizer/use_regex", "false", "unknown pre-tokenizer"},
+      {"/pre_tokenizer", R"({"type": "Metaspace"})", "the pre-tokenizer \"Metaspace\" is not supported"},
+      {"/pre_tokenizer", R"({"type": "Whitespace"})", "0 steps of the pre-tokenizer are \"ByteLevel\""},
+      {"/pre_tokenizer", R"({"type": "Sequence"})", "a list of \"pretokenizers\""},
+      {"/pre_tokenizer", R"({"type": "Split", "pattern": {}})", "has no \"pattern\""},
+      {"/pre_tokenizer", R"({"type": "Split", "pattern": {"Regex": "a"}, "behavior": "Eaten"})", "\"Eaten\"; known"},
+      {"/pre_tokenizer", "null", "0 steps"},
   };
   for (const Case& wrong : cases) {
     Json json = gpt2_json();
     json[Json::json_pointer(wrong.pointer)] = Json::parse(wrong.value);
     EXPECT_THAT(error_of(json), HasSubstr(wrong.message)) << wrong.pointer;
   }
+  Json many = gpt2_json();
+  many["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", std::vector<Json>(65, many["pre_tokenizer"])}};
+  EXPECT_THAT(error_of(many), HasSubstr("more than 64 steps"));
   EXPECT_THAT(error_of(Json::array()), HasSubstr("missing \"model\""));
   EXPECT_THAT(error_of(gpt2_json(), "{"), HasSubstr("dir/tokenizer_config.json: not valid JSON"));
-  EXPECT_THAT(error_of(gpt2_json(), R"({"bos_token": "<s>"})"), HasSubstr("\"bos_token\" is \"<s>\", which is not in"));
   EXPECT_THROW(parse_tokenizer_json(std::string(100'000, '[')), Error);
 }
 

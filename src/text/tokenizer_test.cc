@@ -83,6 +83,33 @@ TEST(Tokenizer, NormalisesWhereTheModelDoesAndBetweenBrokenBytes) {
   EXPECT_EQ(plain.decode(plain.encode("e\u0301")), "e\u0301");
 }
 
+TEST(Tokenizer, NormalizedTokensAreFoundAfterNormalisationAndAfterTheOthers) {
+  TokenizerData data = small_data("qwen2");
+  data.nfc = true;
+  const auto add = [&](const char* content, bool normalized) {
+    data.added.push_back(
+        {.id = static_cast<TokenId>(data.tokens.size()), .content = content, .normalized = normalized});
+    data.tokens.emplace_back(content);
+    return data.added.back().id;
+  };
+  const TokenId composed = add("\u00E9!", true), decomposed = add("o\u0301?", true), as_written = add("\u00E8!", false);
+  const TokenId wide = add("ell el", true), narrow = add("l e", false);
+  const Tokenizer tokenizer(data);
+  EXPECT_THAT(tokenizer.encode("e\u0301!"), ElementsAre(composed));
+  EXPECT_THAT(tokenizer.encode("\u00F3?"), ElementsAre(decomposed));
+  EXPECT_THAT(tokenizer.encode("\u00E8!"), ElementsAre(as_written));
+  EXPECT_THAT(tokenizer.encode("e\u0300!"), testing::Not(testing::Contains(as_written)));
+  EXPECT_THAT(tokenizer.encode("ell el"),
+              testing::AllOf(testing::Contains(narrow), testing::Not(testing::Contains(wide))));
+}
+
+TEST(Tokenizer, CutsBySteps) {
+  TokenizerData data = small_data("");
+  data.split_steps = {{.pattern = "(?<=h)e"}, {.pattern = "", .prefix_space = true, .byte_level = true}};
+  const Tokenizer tokenizer(data);
+  EXPECT_THAT(tokenizer.encode("helhe"), ElementsAre(' ', 'h', ' ', 'e', ' ', 'l', 'h', ' ', 'e'));
+}
+
 TEST(Tokenizer, IgnoreMergesTakesAWholePiece) {
   TokenizerData whole = small_data();
   whole.tokens.emplace_back("Ġworld");

@@ -1,0 +1,142 @@
+#include "text/pre_tokenizer_json.h"
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/in_quotes.h"
+#include "text/pre_tokenizer.h"
+
+namespace layerboost {
+namespace {
+
+constexpr std::array behaviours = {SplitBehaviour::isolated, SplitBehaviour::removed,
+                                   SplitBehaviour::merged_with_previous, SplitBehaviour::merged_with_next,
+                                   SplitBehaviour::contiguous};
+
+SplitStep isolating(std::string_view pattern) { return {.pattern = std::string(pattern)}; }
+
+SplitStep bytes(std::string_view pattern = "") { return {.pattern = std::string(pattern), .byte_level = true}; }
+
+/// The steps of the rules that have names.
+std::vector<SplitStep> steps_of(std::string_view name) {
+  if (name == "gpt2") return {bytes(gpt2_pattern)};
+  if (name == "smollm") return {isolating(R"(\p{N})"), bytes(gpt2_pattern)};
+  if (name == "llama3") return {isolating(llama3_pattern), bytes()};
+  if (name == "qwen2") return {isolating(qwen2_pattern), bytes()};
+  return {};
+}
+
+std::string escaped(std::string_view text) {
+  std::string pattern;
+  for (const char c : text) {
+    if (std::string_view(R"(\^$.[]|()?*+{}-&)").find(c) != std::string_view::npos) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
+SplitBehaviour behaviour_of(const Json& part, SplitBehaviour otherwise, std::string_view where) {
+  const auto name = get_or<std::string>(part, "behavior", std::string(name_of(otherwise)), where);
+  for (const SplitBehaviour behaviour : behaviours)
+    if (name == name_of(behaviour)) return behaviour;
+  fail(
+      "{}: \"behavior\" of the pre-tokenizer is {}; known: Isolated, Removed, MergedWithPrevious, MergedWithNext, "
+      "Contiguous",
+      where, in_quotes(name));
+}
+
+SplitStep split_step(const Json& part, std::string_view where) {
+  SplitStep step;
+  const auto pattern = part.find("pattern");
+  if (pattern != part.end() && pattern->is_object() && pattern->contains("String"))
+    step.pattern = escaped(get<std::string>(*pattern, "String", where));
+  else if (pattern != part.end() && pattern->is_object() && pattern->contains("Regex"))
+    step.pattern = get<std::string>(*pattern, "Regex", where);
+  if (step.pattern.empty()) fail("{}: a \"Split\" of the pre-tokenizer has no \"pattern\"", where);
+  step.behaviour = behaviour_of(part, SplitBehaviour::isolated, where);
+  step.invert = get_or(part, "invert", false, where);
+  return step;
+}
+
+SplitStep step_of(const Json& part, std::string_view where) {
+  const auto type = get<std::string>(part, "type", where);
+  if (type == "Split") return split_step(part, where);
+  if (type == "Digits") return isolating(get_or(part, "individual_digits", false, where) ? R"(\p{N})" : R"(\p{N}+)");
+  if (type == "Punctuation")
+    return {.pattern = R"([\p{P}!-/:-@\[-`{-~])", .behaviour = behaviour_of(part, SplitBehaviour::isolated, where)};
+  if (type == "WhitespaceSplit") return {.pattern = R"(\s)", .behaviour = SplitBehaviour::removed};
+  if (type == "Whitespace") return {.pattern = R"(\w+|[^\w\s]+)", .behaviour = SplitBehaviour::removed, .invert = true};
+  if (type == "ByteLevel")
+    return {.pattern = std::string(get_or(part, "use_regex", true, where) ? gpt2_pattern : std::string_view()),
+            .prefix_space = get_or(part, "add_prefix_space", true, where),
+            .byte_level = true};
+  fail(
+      "{}: the pre-tokenizer {} is not supported; Split, Digits, Punctuation, Whitespace, WhitespaceSplit, ByteLevel "
+      "and sequences of them are",
+      where, in_quotes(type));
+}
+
+void read_steps(const Json& part, std::vector<SplitStep>& steps, int depth, std::string_view where) {
+  constexpr std::size_t most_steps = 64;
+  if (steps.size() == most_steps) fail("{}: the pre-tokenizer has more than {} steps", where, most_steps);
+  if (!part.is_object() || part.value("type", Json()) != "Sequence") {
+    steps.push_back(step_of(part, where));
+    return;
+  }
+  const auto list = part.find("pretokenizers");
+  if (list == part.end() || !list->is_array() || depth > 8)
+    fail("{}: a \"Sequence\" of the pre-tokenizer must have a list of \"pretokenizers\"", where);
+  for (const Json& entry : *list) read_steps(entry, steps, depth + 1, where);
+}
+
+SortedJson json_of(const SplitStep& step) {
+  if (step.byte_level)
+    return {{"type", "ByteLevel"},
+            {"add_prefix_space", step.prefix_space},
+            {"trim_offsets", true},
+            {"use_regex", !step.pattern.empty()}};
+  if (step.pattern == R"(\p{N})") return {{"type", "Digits"}, {"individual_digits", true}};
+  return {{"type", "Split"},
+          {"pattern", {{"Regex", step.pattern}}},
+          {"behavior", name_of(step.behaviour)},
+          {"invert", step.invert}};
+}
+
+}  // namespace
+
+void read_pre_tokenizer(const Json& pre_tokenizer, TokenizerData& data, std::string_view where) {
+  std::vector<SplitStep> steps;
+  if (!pre_tokenizer.is_null()) read_steps(pre_tokenizer, steps, 0, where);
+  int byte_levels = 0;
+  for (const SplitStep& step : steps) byte_levels += step.byte_level ? 1 : 0;
+  if (byte_levels != 1)
+    fail("{}: {} steps of the pre-tokenizer are \"ByteLevel\"; only byte-level BPE, which has one, is supported", where,
+         byte_levels);
+  for (const char* name : {"gpt2", "smollm", "llama3", "qwen2"}) {
+    if (steps == steps_of(name)) {
+      data.pre_tokenizer = name;
+      return;
+    }
+  }
+  // A Split by GPT-2's expression is what ByteLevel does by itself.
+  if (steps == std::vector{isolating(gpt2_pattern), bytes()}) {
+    data.pre_tokenizer = "gpt2";
+    return;
+  }
+  data.pre_tokenizer.clear();
+  data.split_steps = std::move(steps);
+}
+
+SortedJson pre_tokenizer_json(const TokenizerData& data) {
+  const std::vector<SplitStep> steps = data.pre_tokenizer.empty() ? data.split_steps : steps_of(data.pre_tokenizer);
+  LB_CHECK(!steps.empty());
+  if (steps.size() == 1) return json_of(steps.front());
+  SortedJson list = SortedJson::array();
+  for (const SplitStep& step : steps) list.push_back(json_of(step));
+  return {{"type", "Sequence"}, {"pretokenizers", std::move(list)}};
+}
+
+}  // namespace layerboost

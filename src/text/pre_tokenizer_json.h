@@ -1,0 +1,19 @@
+// The "pre_tokenizer" of a tokenizer.json.
+#pragma once
+
+#include <string_view>
+
+#include "base/json.h"
+#include "text/tokenizer.h"
+
+namespace layerboost {
+
+/// Fills `data`'s `pre_tokenizer` where it is a rule known by name, else its `split_steps`: Split, Digits, Punctuation,
+/// the splits at white space, ByteLevel, and sequences of them. Throws Error, beginning with `where`, for other kinds
+/// and for those without ByteLevel.
+void read_pre_tokenizer(const Json& pre_tokenizer, TokenizerData& data, std::string_view where);
+
+/// What read_pre_tokenizer() reads as that of `data`.
+SortedJson pre_tokenizer_json(const TokenizerData& data);
+
+}  // namespace layerboost

@@ -1,0 +1,173 @@
+#include "text/splitter.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "text/byte_alphabet.h"
+#include "text/unicode_additions.h"
+
+namespace layerboost {
+
+namespace {
+
+struct Part {
+  std::size_t begin = 0, end = 0;
+  bool match = false;
+};
+
+/// All of `text`, as matches and what is between them. An empty match cuts where it is; right behind another match it
+/// is none, as for Oniguruma.
+std::vector<Part> parts_of(std::string_view text, const Regex& pattern, pcre2_match_data* data) {
+  std::vector<Part> parts;
+  const bool additions = may_have_unicode_additions(text);
+  std::size_t done = 0, from = 0;
+  while (from <= text.size()) {
+    const auto match = pattern.find(text, from, data, additions);
+    if (!match) break;
+    if (match->begin > done) parts.push_back({done, match->begin, false});
+    const bool empty = match->end == match->begin;
+    if (!empty || parts.empty() || !parts.back().match) parts.push_back({match->begin, match->end, true});
+    done = from = match->end;
+    if (!empty) continue;
+    if (from == text.size()) break;
+    from += decode_utf8(text.substr(from)).length;  // the next search begins after the character that follows
+  }
+  if (done < text.size()) parts.push_back({done, text.size(), false});
+  return parts;
+}
+
+/// Each match goes to the part before it, unless that is a match, too.
+void merge_with_previous(std::vector<Part>& parts) {
+  std::vector<Part> merged;
+  bool after_match = false;
+  for (const Part& part : parts) {
+    if (part.match && !after_match && !merged.empty())
+      merged.back().end = part.end;
+    else
+      merged.push_back(part);
+    after_match = part.match;
+  }
+  parts = std::move(merged);
+}
+
+/// Each match goes to the part after it, unless that is a match, too.
+void merge_with_next(std::vector<Part>& parts) {
+  std::vector<Part> merged;
+  bool before_match = false;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    if (part->match && !before_match && !merged.empty())
+      merged.back().begin = part->begin;
+    else
+      merged.push_back(*part);
+    before_match = part->match;
+  }
+  std::reverse(merged.begin(), merged.end());
+  parts = std::move(merged);
+}
+
+void merge_equals(std::vector<Part>& parts) {
+  std::vector<Part> merged;
+  for (const Part& part : parts) {
+    if (!merged.empty() && merged.back().match == part.match)
+      merged.back().end = part.end;
+    else
+      merged.push_back(part);
+  }
+  parts = std::move(merged);
+}
+
+std::string in_alphabet(std::string_view text) {
+  std::string spelled;
+  spelled.reserve(text.size() * 2);
+  for (const char byte : text) spelled += alphabet_char(static_cast<unsigned char>(byte));
+  return spelled;
+}
+
+}  // namespace
+
+std::string_view name_of(SplitBehaviour behaviour) {
+  switch (behaviour) {
+    case SplitBehaviour::isolated:
+      return "Isolated";
+    case SplitBehaviour::removed:
+      return "Removed";
+    case SplitBehaviour::merged_with_previous:
+      return "MergedWithPrevious";
+    case SplitBehaviour::merged_with_next:
+      return "MergedWithNext";
+    case SplitBehaviour::contiguous:
+      return "Contiguous";
+  }
+  return "";
+}
+
+Splitter::Splitter(const std::vector<SplitStep>& steps) {
+  for (const SplitStep& rule : steps) {
+    Step& step = steps_.emplace_back();
+    step.rule = rule;
+    if (!rule.pattern.empty()) step.pattern.emplace_back(rule.pattern, Regex::Options{});
+  }
+}
+
+std::vector<std::string_view> Splitter::cut(const Step& step, std::string_view text, pcre2_match_data* data) const {
+  std::vector<Part> parts = parts_of(text, step.pattern.front(), data);
+  if (step.rule.invert)
+    for (Part& part : parts) part.match = !part.match;
+  switch (step.rule.behaviour) {
+    case SplitBehaviour::isolated:
+      break;
+    case SplitBehaviour::removed:
+      std::erase_if(parts, [](const Part& part) { return part.match; });
+      break;
+    case SplitBehaviour::merged_with_previous:
+      merge_with_previous(parts);
+      break;
+    case SplitBehaviour::merged_with_next:
+      merge_with_next(parts);
+      break;
+    case SplitBehaviour::contiguous:
+      merge_equals(parts);
+      break;
+  }
+  std::vector<std::string_view> pieces;
+  for (const Part& part : parts)
+    if (part.end > part.begin) pieces.push_back(text.substr(part.begin, part.end - part.begin));
+  return pieces;
+}
+
+// `spelled`: the text is in the byte-level alphabet.
+void Splitter::run(std::size_t index, bool spelled, std::string_view text, pcre2_match_data* data,
+                   const Piece& piece) const {
+  if (index == steps_.size()) {
+    if (spelled)
+      piece(alphabet_to_bytes(text));
+    else
+      piece(text);
+    return;
+  }
+  const Step& step = steps_[index];
+  std::string with_space;
+  if (step.rule.prefix_space && !text.starts_with(' ')) {
+    with_space.append(" ").append(text);
+    text = with_space;
+  }
+  // Without a step that would see the spelling, the bytes can stay as they are.
+  const bool spells = step.rule.byte_level && index + 1 < steps_.size();
+  const auto go_on = [&](std::string_view part) {
+    if (spells)
+      run(index + 1, true, in_alphabet(part), data, piece);
+    else
+      run(index + 1, spelled, part, data, piece);
+  };
+  if (step.pattern.empty()) return go_on(text);
+  for (const std::string_view part : cut(step, text, data)) go_on(part);
+}
+
+void Splitter::split(std::string_view text, pcre2_match_data* data, const Piece& piece) const {
+  if (!text.empty()) run(0, false, text, data, piece);
+}
+
+}  // namespace layerboost
