@@ -290,9 +290,11 @@ class Estimator {
 
   /// Queries, keys and values of a layer's input.
   Projected project(const CoreBatch& batch, int layer) {
+    LayerCache cache;  // empty: it says where rotations begin
+    cache.rotations = model_.config.rope.rotations(batch.length);
     std::vector<MixerSpan> spans;
-    for (int i = 0; i < batch.sequences; ++i) spans.push_back({i * batch.length, batch.length, 0});
-    workspace_.rope.grow(batch.length);
+    for (int i = 0; i < batch.sequences; ++i) spans.push_back({i * batch.length, batch.length, 0, &cache});
+    workspace_.rope.grow(cache.rotations + batch.length);
     float* const input = inputs_[static_cast<std::size_t>(layer)].reserve_as<float>(
         static_cast<std::size_t>(batch.rows() * model_.config.hidden));
     return AttentionBlock({model_, layer}).project({input, {}, spans, static_cast<int>(batch.rows())}, workspace_);
