@@ -107,13 +107,16 @@ class Estimator {
     std::vector<Step> steps;
     for (int i = 0; i < static_cast<int>(calibration_.sequences.size()); ++i) {
       const CalibrationSequence& sequence = calibration_.sequences[static_cast<std::size_t>(i)];
-      const int length = std::max(static_cast<int>(sequence.tokens.size()), steps.empty() ? 0 : steps.back().length);
+      const int own = static_cast<int>(sequence.tokens.size());
+      const int length = std::max(own, steps.empty() ? 0 : steps.back().length);
       const auto rows = steps.empty() ? 0 : (std::ssize(steps.back().sequences) + 1) * length;
+      const RopeConfig& rope = model_.config.rope;  // a step has one kind of rotations
       if (steps.empty() || steps.back().retrieval != sequence.retrieval || rows > step_tokens ||
-          bytes_of(rows, passes(sequence.retrieval)) > kept_by_step)
+          bytes_of(rows, passes(sequence.retrieval)) > kept_by_step ||
+          rope.rotations(steps.back().length) != rope.rotations(own))
         steps.push_back({{}, 0, sequence.retrieval});
       steps.back().sequences.push_back(i);
-      steps.back().length = std::max(steps.back().length, static_cast<int>(sequence.tokens.size()));
+      steps.back().length = std::max(steps.back().length, own);
     }
     return steps;
   }

@@ -106,8 +106,9 @@ Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const 
     for (const char* file : files)
       if (fs::exists(path / file)) write_file(directory / file, read_file(path / file));
   } else {
+    const int positions = std::min(config.max_positions, config.rope.longest_short);  // those that are exported
     write_file(directory / "tokenizer.json", tokenizer_json(data));
-    write_json(directory / "tokenizer_config.json", tokenizer_config_json(data, tokens, config.max_positions));
+    write_json(directory / "tokenizer_config.json", tokenizer_config_json(data, tokens, positions));
   }
   if (!fs::exists(directory / "generation_config.json")) write_json(directory / "generation_config.json", tokens);
   return tokens;
