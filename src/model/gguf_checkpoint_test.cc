@@ -123,6 +123,86 @@ TEST(GgufCheckpoint, RopeScalings) {
               HasSubstr("\"longrope\"; none, linear and yarn are supported"));
 }
 
+/// A model of architecture phi3, whose q, k and v are one tensor, and gate and up another; `more` before these.
+std::string phi3_with(const std::function<void(GgufWriter&)>& more) {
+  const Config c = test::tiny_config("phi3", DType::f32);
+  GgufWriter writer;
+  test::put_config(writer, c);
+  more(writer);
+  std::string fused;
+  std::int64_t rows = 0;
+  float next = 0;
+  for_each_tensor(c, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    const std::int64_t columns = shape.size() == 2 ? shape[1] : 1;
+    std::string data;
+    for (std::int64_t i = 0; i < shape[0] * columns; ++i) test::put(data, next += 1);
+    const auto ends = [&](const char* end) { return name.ends_with(end); };
+    const bool qkv = ends("q_proj.weight") || ends("k_proj.weight") || ends("v_proj.weight");
+    if (!qkv && !ends("gate_proj.weight") && !ends("up_proj.weight"))
+      return writer.tensor(test::gguf_name(name), shape, 0, data);
+    fused += data;
+    rows += shape[0];
+    if (!ends("v_proj.weight") && !ends("up_proj.weight")) return;
+    std::string whole = test::gguf_name(name);
+    if (qkv) whole.replace(whole.find("attn_v"), 6, "attn_qkv");
+    writer.tensor(whole, {rows, columns}, 0, fused);
+    fused.clear();
+    rows = 0;
+  });
+  return writer.file();
+}
+
+TEST(GgufCheckpoint, FusedTensorsAreTakenApart) {
+  const std::string bytes = phi3_with([](GgufWriter&) {});
+  const auto model = read_gguf(test::as_bytes(bytes), "a.gguf");
+  float next = 0;
+  for_each_tensor(model->config(), [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    const Tensor& tensor = model->tensor(name, shape);
+    EXPECT_EQ(tensor.rope_heads, 0);
+    std::vector<float> row(static_cast<std::size_t>(tensor.cols()));
+    for (std::int64_t r = 0; r < tensor.rows(); ++r) {
+      read_rows(tensor, r, 1, row.data());
+      for (const float value : row) ASSERT_EQ(value, next += 1) << name;
+    }
+  });
+  std::string cut = bytes;
+  const std::string key = "phi3.feed_forward_length";
+  const std::uint32_t other = 7;
+  std::memcpy(cut.data() + cut.find(key) + key.size() + 4, &other, sizeof other);
+  EXPECT_THAT(
+      test::error_of([&] { config_of(cut); }),
+      HasSubstr("\"model.layers.0.mlp.gate_up_proj.weight\" has the shape [12, 32]; the configuration asks for 14"));
+  std::string unreadable = bytes;
+  const std::string name = "blk.1.attn_qkv.weight";
+  const std::uint32_t integers = 26;
+  std::memcpy(unreadable.data() + unreadable.find(name) + name.size() + 4 + 16, &integers, sizeof integers);
+  EXPECT_THAT(test::error_of([&] { config_of(unreadable); }), HasSubstr("self_attn.q_proj.weight\" has the type"));
+}
+
+TEST(GgufCheckpoint, Longrope) {
+  const auto factors = [](float first, float second) {
+    std::string data;
+    test::put(data, first);
+    test::put(data, second);
+    return data;
+  };
+  const RopeConfig rope = config_of(phi3_with([&](GgufWriter& w) {
+                            w.tensor("rope_factors_short.weight", {2}, 0, factors(1, 1.5));
+                            w.tensor("rope_factors_long.weight", {2}, 0, factors(2, 8));
+                            w.u32("phi3.rope.scaling.original_context_length", 16);
+                            w.f32("phi3.rope.scaling.attn_factor", 1.25);
+                          })).rope;
+  EXPECT_EQ(rope.divisors, (std::vector<double>{1, 1.5}));
+  EXPECT_EQ(rope.long_divisors, (std::vector<double>{2, 8}));
+  EXPECT_EQ(rope.longest_short, 16);
+  EXPECT_EQ(rope.attention_factor, 1.25);
+  EXPECT_THAT(
+      test::error_of([&] {
+        config_of(phi3_with([&](GgufWriter& w) { w.tensor("rope_factors_long.weight", {2}, 0, factors(2, 8)); }));
+      }),
+      HasSubstr("should both be there"));
+}
+
 TEST(GgufCheckpoint, OnlyTensorsThatAreNeededMustBeOfSupportedTypes) {
   EXPECT_EQ(config_of(llama_with([](GgufWriter& w) { w.tensor("blk.0.unused", {2}, 26, "12345678"); })).layers, 2);
   std::string bytes = llama_with([](GgufWriter&) {});
@@ -273,8 +353,9 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
               HasSubstr("only the head size, 4"));
   GgufWriter other;
   other.text("general.architecture", "gemma\n");
-  EXPECT_THAT(test::error_of([&] { config_of(other.file()); }),
-              HasSubstr("architecture \"gemma\\x0a\" is not supported; llama (and mistral), qwen2 and qwen3 are"));
+  EXPECT_THAT(
+      test::error_of([&] { config_of(other.file()); }),
+      HasSubstr("architecture \"gemma\\x0a\" is not supported; llama (and mistral), phi3, qwen2 and qwen3 are"));
 }
 
 TEST(GgufCheckpoint, NamesMissingAndMisshapenTensors) {

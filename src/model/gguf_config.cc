@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/in_quotes.h"
 #include "model/dequantize.h"
+#include "model/gguf_architectures.h"
 #include "model/gguf_checkpoint.h"
 
 namespace layerboost {
@@ -33,24 +34,40 @@ void refuse_unreadable(const GgufFile& file, std::string_view name) {
     fail("{}: tensor {} {}", file.where(), in_quotes(name), it->second);
 }
 
-/// llama3's scaling comes as a tensor of d/2 numbers.
-std::vector<double> frequency_divisors(const GgufFile& file) {
-  refuse_unreadable(file, "rope_freqs.weight");
-  const auto it = file.tensors().find("rope_freqs.weight");
+/// A tensor of d/2 numbers; empty where there is none of this name.
+std::vector<double> frequency_divisors(const GgufFile& file, const char* name) {
+  refuse_unreadable(file, name);
+  const auto it = file.tensors().find(name);
   if (it == file.tensors().end()) return {};
   const Tensor& tensor = it->second;
   constexpr std::int64_t most = 1 << 16;
   if (tensor.shape.size() != 1 || tensor.dtype != DType::f32 || tensor.cols() > most)
-    fail("{}: tensor \"rope_freqs.weight\" should be a vector of F32", file.where());
+    fail("{}: tensor {} should be a vector of F32", file.where(), in_quotes(name));
   std::vector<float> values(static_cast<std::size_t>(tensor.cols()));
   dequantize(tensor.dtype, tensor.data.data(), tensor.cols(), values.data());
   return {values.begin(), values.end()};
 }
 
+/// longrope's short and long factors, each a tensor. Returns whether they are there.
+bool read_longrope(const GgufFile& file, const ArchKeys& keys, int max_positions, RopeConfig& rope) {
+  std::vector<double> of_short = frequency_divisors(file, "rope_factors_short.weight");
+  std::vector<double> of_long = frequency_divisors(file, "rope_factors_long.weight");
+  if (of_short.empty() && of_long.empty()) return false;
+  if (of_short.empty() || of_long.empty())
+    fail("{}: tensors \"rope_factors_short.weight\" and \"rope_factors_long.weight\" should both be there",
+         file.where());
+  rope.divisors = std::move(of_short);
+  rope.long_divisors = std::move(of_long);
+  rope.longest_short = keys.integer("rope.scaling.original_context_length", max_positions);
+  rope.attention_factor = keys.number("rope.scaling.attn_factor", 1);
+  return true;
+}
+
 RopeConfig read_rope(const GgufFile& file, const ArchKeys& keys, int max_positions) {
   RopeConfig rope;
   rope.base = keys.number("rope.freq_base", 10000);
-  rope.divisors = frequency_divisors(file);
+  if (read_longrope(file, keys, max_positions, rope)) return rope;
+  rope.divisors = frequency_divisors(file, "rope_freqs.weight");  // llama3's scaling
   rope.factor = keys.number("rope.scaling.factor", keys.number("rope.scale_linear", 1));
   const std::string type = keys.text("rope.scaling.type", rope.factor == 1 ? "none" : "linear");
   if (type == "none") {
@@ -112,9 +129,8 @@ void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config
 Config gguf_config(const GgufFile& file) {
   Config c;
   c.arch = file.text("general.architecture");
-  if (c.arch != "llama" && c.arch != "qwen2" && c.arch != "qwen3")
-    fail("{}: architecture {} is not supported; llama (and mistral), qwen2 and qwen3 are", file.where(),
-         in_quotes(c.arch));
+  if (find_gguf_architecture(c.arch) == nullptr)
+    fail("{}: architecture {} is not supported; {} are", file.where(), in_quotes(c.arch), gguf_architecture_names());
   const ArchKeys keys(file, c.arch);
   c.name = file.text("general.name", c.arch);
   c.license = file.text("general.license", "");
@@ -138,7 +154,7 @@ Config gguf_config(const GgufFile& file) {
     return file.tensors().contains(name) || file.unreadable().contains(name);
   };
   c.tied_embeddings = !has_tensor("output.weight");
-  c.qkv_bias = has_tensor("blk.0.attn_q.bias");
+  c.qkv_bias = has_tensor("blk.0.attn_q.bias") || has_tensor("blk.0.attn_qkv.bias");
   c.o_bias = has_tensor("blk.0.attn_output.bias");
   c.mlp_bias = has_tensor("blk.0.ffn_up.bias");
   c.qk_norm = has_tensor("blk.0.attn_q_norm.weight");

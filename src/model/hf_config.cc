@@ -7,6 +7,7 @@
 #include "base/in_quotes.h"
 #include "model/exported_config.h"
 #include "model/hf_json.h"
+#include "model/hf_model_types.h"
 #include "model/hf_rope.h"
 
 namespace layerboost {
@@ -61,16 +62,14 @@ std::vector<int> windows_by_type(const JsonFields& fields, int layers, int windo
   return windows;
 }
 
-std::vector<int> read_windows(const JsonFields& fields, const std::string& arch, int layers) {
-  if (arch == "mistral") {
-    const bool named = fields.has("sliding_window");
-    const int window = named ? fields.integer("sliding_window", 0) : 4096;
-    return std::vector<int>(static_cast<std::size_t>(layers), window);
-  }
-  if (arch == "llama") return std::vector<int>(static_cast<std::size_t>(layers), 0);
-  const bool used = fields.flag("use_sliding_window", false);
-  return windows_by_type(fields, layers,
-                         used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : 4096) : 0);
+std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type, int layers) {
+  using Windows = HfModelType::Windows;
+  const bool used =
+      type.windows == Windows::all || (type.windows == Windows::some && fields.flag("use_sliding_window", false));
+  const int window =
+      used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : type.window) : 0;  // null: none
+  if (type.windows == Windows::some) return windows_by_type(fields, layers, window);
+  return std::vector<int>(static_cast<std::size_t>(layers), window);
 }
 
 void refuse_unsupported(const JsonFields& fields) {
@@ -81,21 +80,15 @@ void refuse_unsupported(const JsonFields& fields) {
     fail("{}: \"hidden_act\" {} is not supported; silu is", fields.where(), in_quotes(act));
 }
 
-/// The number of positions where config.json doesn't say it: what transformers' configuration of the type has.
-int default_positions(const std::string& arch) {
-  if (arch == "mistral") return 131072;
-  return arch == "qwen2" || arch == "qwen3" ? 32768 : 2048;
-}
-
-/// What transformers knows by the model's type.
-void read_by_type(const JsonFields& fields, Config& c) {
-  c.rope = read_hf_rope(fields, c.max_positions);
-  const bool attention_bias = (c.arch == "llama" || c.arch == "qwen3") && fields.flag("attention_bias", false);
-  c.qkv_bias = c.arch == "qwen2" || attention_bias;
+/// What transformers know by the model's type.
+void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) {
+  c.rope = read_hf_rope(fields, c.max_positions, type);
+  const bool attention_bias = type.attention_bias && fields.flag("attention_bias", false);
+  c.qkv_bias = type.qkv_bias || attention_bias;
   c.o_bias = attention_bias;
-  c.mlp_bias = c.arch == "llama" && fields.flag("mlp_bias", false);
-  c.qk_norm = c.arch == "qwen3";
-  c.windows = read_windows(fields, c.arch, c.layers);
+  c.mlp_bias = type.mlp_bias && fields.flag("mlp_bias", false);
+  c.qk_norm = type.qk_norm;
+  c.windows = read_windows(fields, type, c.layers);
 }
 
 }  // namespace
@@ -107,8 +100,10 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   Config c;
   c.arch = fields.text("model_type");
   const bool exported = c.arch == "layerboost";
-  if (!exported && c.arch != "llama" && c.arch != "qwen2" && c.arch != "qwen3" && c.arch != "mistral")
-    fail("{}: model type {} is not supported; llama, qwen2, qwen3 and mistral are", config_name, in_quotes(c.arch));
+  const HfModelType* const known = find_hf_model_type(c.arch);
+  if (!exported && known == nullptr)
+    fail("{}: model type {} is not supported; {} are", config_name, in_quotes(c.arch), hf_model_type_names());
+  const HfModelType type = exported ? HfModelType{} : *known;
   refuse_unsupported(fields);
   c.layers = fields.integer("num_hidden_layers");
   if (c.layers < 1 || c.layers > max_layers)
@@ -117,17 +112,18 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   c.heads = fields.integer("num_attention_heads");
   if (c.heads < 1) fail("{}: \"num_attention_heads\" is 0", config_name);
   c.kv_heads = fields.integer("num_key_value_heads", c.heads);
-  c.head_size = fields.integer("head_dim", c.arch == "qwen3" && !fields.has("head_dim") ? 128 : c.hidden / c.heads);
+  const int head_size = type.head_size > 0 && !fields.has("head_dim") ? type.head_size : c.hidden / c.heads;
+  c.head_size = fields.integer("head_dim", head_size);
   c.ffn = fields.integer("intermediate_size");
   c.vocab = fields.integer("vocab_size");
-  c.max_positions = fields.integer("max_position_embeddings", default_positions(c.arch));
-  c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", 1e-6));
+  c.max_positions = fields.integer("max_position_embeddings", type.positions);
+  c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", type.norm_eps));
   // transformers leaves the key out where it has the value of all its configs, true; llama and its like have their own.
   c.tied_embeddings = fields.flag("tie_word_embeddings", exported);
   if (exported)
     read_exported_config(fields, c);
   else
-    read_by_type(fields, c);
+    read_by_type(fields, type, c);
   add_end_tokens(fields, c.eos);
   if (!generation_config_json.empty()) {
     const std::string name = where + "/generation_config.json";

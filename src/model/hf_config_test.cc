@@ -49,6 +49,19 @@ TEST(HfConfig, Windows) {
               HasSubstr("a list of 4"));
 }
 
+TEST(HfConfig, Phi3) {
+  const Config c =
+      read("phi3", {{"sliding_window", 8}, {"rms_norm_eps", nullptr}, {"max_position_embeddings", nullptr}});
+  EXPECT_EQ(c.windows, std::vector<int>(4, 8));
+  EXPECT_EQ(c.norm_eps, 1e-5F);
+  EXPECT_EQ(c.max_positions, 4096);
+  EXPECT_EQ(read("phi3", {}).windows, std::vector<int>(4, 0));
+  const Json su = {{"type", "su"}, {"short_factor", {1, 2}}, {"long_factor", {3, 4}}};
+  const RopeConfig rope = read("phi3", {{"rope_scaling", su}, {"max_position_embeddings", 8192}}).rope;
+  EXPECT_EQ(rope.longest_short, 4096);
+  EXPECT_NEAR(rope.attention_factor, std::sqrt(1 + 1.0 / 12), 1e-12);
+}
+
 TEST(HfConfig, SamplingOfTheModelsMakers) {
   const std::string config = changed("llama", {}).dump();
   EXPECT_FALSE(read_hf_config(config, "", "folder").sampling.any());
@@ -196,7 +209,7 @@ TEST(HfConfig, EndTokensOfBothFiles) {
 
 TEST(HfConfig, RefusesWhatItCannotCompute) {
   EXPECT_THAT(message_of_change({{"model_type", "gpt_neox"}}),
-              HasSubstr("\"gpt_neox\" is not supported; llama, qwen2, qwen3 and mistral"));
+              HasSubstr("\"gpt_neox\" is not supported; llama, mistral, phi3, qwen2 and qwen3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),

@@ -21,11 +21,12 @@ double yarn_attention_factor(const JsonFields& fields, double factor) {
   return grown(1);
 }
 
-/// The positions that the model was first trained on: those beside RoPE's parameters go before those among them, as in
-/// transformers.
-double original_positions(const JsonFields& config, const JsonFields& fields, int max_positions) {
+/// The positions that the model was first trained on: those beside RoPE's parameters, which types that know the key
+/// have always, go before those among them, as in transformers.
+double original_positions(const JsonFields& config, const JsonFields& fields, int max_positions,
+                          const HfModelType& model) {
   const char* const key = "original_max_position_embeddings";
-  return config.number(key, fields.number(key, max_positions));
+  return config.number(key, model.trained_positions > 0 ? model.trained_positions : fields.number(key, max_positions));
 }
 
 /// The scaling of yarn and longrope. Where it isn't said, it is what the positions have grown by.
@@ -54,8 +55,10 @@ void read_longrope(const JsonFields& fields, double original_positions, int max_
   rope.attention_factor = fields.number("attention_factor", grown);
 }
 
-void read_scaling(const JsonFields& config, const JsonFields& fields, int max_positions, RopeConfig& rope) {
-  const std::string type = fields.text("rope_type", fields.text("type", "default").c_str());
+void read_scaling(const JsonFields& config, const JsonFields& fields, int max_positions, const HfModelType& model,
+                  RopeConfig& rope) {
+  std::string type = fields.text("rope_type", fields.text("type", "default").c_str());
+  if (model.old_longrope_names && (type == "su" || type == "yarn")) type = "longrope";
   if (type == "default") return;
   if (type == "linear") {
     rope.scaling = RopeConfig::Scaling::linear;
@@ -63,18 +66,18 @@ void read_scaling(const JsonFields& config, const JsonFields& fields, int max_po
     rope.scaling = RopeConfig::Scaling::llama3;
     rope.low_freq_factor = fields.number("low_freq_factor");
     rope.high_freq_factor = fields.number("high_freq_factor");
-    rope.original_positions = original_positions(config, fields, max_positions);
+    rope.original_positions = original_positions(config, fields, max_positions, model);
   } else if (type == "yarn") {
     rope.scaling = RopeConfig::Scaling::yarn;
     rope.beta_fast = fields.number("beta_fast", rope.beta_fast);
     rope.beta_slow = fields.number("beta_slow", rope.beta_slow);
     rope.truncate = fields.flag("truncate", true);
-    rope.original_positions = original_positions(config, fields, max_positions);
+    rope.original_positions = original_positions(config, fields, max_positions, model);
     rope.factor = grown_factor(fields, rope.original_positions, max_positions);
     rope.attention_factor = yarn_attention_factor(fields, rope.factor);
     return;
   } else if (type == "longrope") {
-    read_longrope(fields, original_positions(config, fields, max_positions), max_positions, rope);
+    read_longrope(fields, original_positions(config, fields, max_positions, model), max_positions, rope);
     return;
   } else if (type == "dynamic") {
     // Changes nothing within the model's positions, and this program reads no more.
@@ -89,7 +92,7 @@ void read_scaling(const JsonFields& config, const JsonFields& fields, int max_po
 
 }  // namespace
 
-RopeConfig read_hf_rope(const JsonFields& config, int max_positions) {
+RopeConfig read_hf_rope(const JsonFields& config, int max_positions, const HfModelType& model) {
   RopeConfig rope;
   rope.base = config.number("rope_theta", rope.base);
   // The older name goes first, as in transformers: people add it to a file that has the newer one.
@@ -103,7 +106,7 @@ RopeConfig read_hf_rope(const JsonFields& config, int max_positions) {
     const JsonFields fields(*parameters, config.where());
     rope.base = fields.number("rope_theta", rope.base);
     partial = fields.number("partial_rotary_factor", partial);
-    read_scaling(config, fields, max_positions, rope);
+    read_scaling(config, fields, max_positions, model, rope);
   }
   if (partial != 1)
     fail("{}: RoPE on a part of each head (partial_rotary_factor {}) is not supported", config.where(), partial);

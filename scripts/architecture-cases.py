@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Writes src/mixer/testdata/architectures.json: what transformers compute with a tiny model of each architecture that isn't llama's
+own, in float32, on CPU. The weights aren't in the file: they are pseudo-random numbers (weights_of) that tests make again.
+
+    pip install transformers==5.24.0 torch==2.15.0
+    scripts/architecture-cases.py > src/mixer/testdata/architectures.json
+    scripts/architecture-cases.py --save DIR     writes the models themselves into DIR/NAME
+    scripts/architecture-cases.py --check DIR    compares models that layerboost exported to DIR/NAME with the file
+"""
+import json
+import pathlib
+import sys
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+SIZES = dict(
+    vocab_size=64,
+    hidden_size=32,
+    intermediate_size=48,
+    num_hidden_layers=4,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    max_position_embeddings=256,
+    pad_token_id=None,
+    bos_token_id=None,
+    eos_token_id=63,
+)
+LONGROPE = dict(
+    rope_type="longrope",
+    rope_theta=10000.0,
+    short_factor=[1.0, 1.125, 1.25, 1.5],
+    long_factor=[2.0, 3.5, 5.0, 6.5],
+)
+CASES = {
+    "phi3": dict(model_type="phi3", sliding_window=12),
+    "phi3-longrope": dict(model_type="phi3", original_max_position_embeddings=24, rope_parameters=LONGROPE),
+}
+
+
+def config_of(case):
+    return AutoConfig.for_model(**{**SIZES, **case}, attn_implementation="eager")
+
+
+def weights_of(shapes):
+    """A linear congruential generator's numbers for the tensors in order of name: n/256 for matrices and biases, 1 + n/128 for
+    norms; all of them exact in bf16. (Of embeddings that the head is tied to only these are in `shapes`.)"""
+    state, weights = 1, {}
+    for name in sorted(shapes):
+        count, values = 1, []
+        for size in shapes[name]:
+            count *= size
+        for _ in range(count):
+            state = (state * 1664525 + 1013904223) % 2**32
+            norm = "norm" in name
+            values.append(1 + ((state >> 26) - 32) / 128 if norm else ((state >> 24) - 128) / 256)
+        weights[name] = torch.tensor(values, dtype=torch.float32).view(shapes[name])
+    return weights
+
+
+def make(case):
+    """The model, and its tensors' shapes by name."""
+    model = AutoModelForCausalLM.from_config(config_of(case), torch_dtype=torch.float32).eval()
+    shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    if model.config.tie_word_embeddings:
+        del shapes["lm_head.weight"]
+    model.load_state_dict(weights_of(shapes), strict=False)
+    return model, shapes
+
+
+def ids_of(count):
+    state, ids = 7, []
+    for _ in range(count):
+        state = (state * 1664525 + 1013904223) % 2**32
+        ids.append((state >> 16) % SIZES["vocab_size"])
+    return ids
+
+
+@torch.no_grad()
+def log_probs(model, ids):
+    """Of each token but the first, of a text that is read at once."""
+    logits = model(torch.tensor([ids]), use_cache=False).logits[0, :-1].double()
+    return logits.log_softmax(dim=-1).gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()
+
+
+@torch.no_grad()
+def greedy(model, ids, count):
+    """Each token comes from reading at once all before it."""
+    text = list(ids)
+    for _ in range(count):
+        text.append(model(torch.tensor([text]), use_cache=False).logits[0, -1].argmax().item())
+    return text[len(ids) :]
+
+
+def written(name, case):
+    model, shapes = make(case)
+    ids = ids_of(40)
+    text = {"name": name, "config": json.loads(model.config.to_json_string(use_diff=True)), "tensors": shapes, "ids": ids}
+    for length in (20, 40):
+        text[f"log_probs_of_{length}"] = [round(value, 6) for value in log_probs(model, ids[:length])]
+    return {**text, "greedy_after_20": greedy(model, ids[:20], 8)}
+
+
+def check(folder, expected):
+    worst = 0.0
+    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, dtype=torch.float32).eval()
+    for length in (20, 40):
+        if length > model.config.max_position_embeddings:
+            continue
+        found = log_probs(model, expected["ids"][:length])
+        right = expected[f"log_probs_of_{length}"]
+        worst = max([worst] + [abs(a - b) for a, b in zip(found, right)])
+    print(f"{expected['name']}: log-probabilities differ by {worst:.2g}")
+    return worst < 1e-4
+
+
+if sys.argv[1:2] == ["--save"]:
+    for name, case in CASES.items():
+        make(case)[0].save_pretrained(pathlib.Path(sys.argv[2]) / name)
+elif sys.argv[1:2] == ["--check"]:
+    file = pathlib.Path(__file__).parent.parent / "src/mixer/testdata/architectures.json"
+    cases = {case["name"]: case for case in json.loads(file.read_text())}
+    folders = sorted(path for path in pathlib.Path(sys.argv[2]).iterdir() if path.is_dir())
+    sys.exit(0 if all([check(folder, cases[folder.name]) for folder in folders]) else 1)
+else:
+    print("[\n" + ",\n".join(json.dumps(written(name, case)) for name, case in CASES.items()) + "\n]")

@@ -1,0 +1,61 @@
+// Models of other architectures than llama's, as transformers compute them.
+#include "mixer/architectures_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+class Architectures : public testing::TestWithParam<std::string> {};
+
+TEST_P(Architectures, AreAsTransformersComputeThem) {
+  const Json expected = test::architecture_case(GetParam());
+  const auto model = test::load_architecture(GetParam(), Precision::f32);
+  MixerSet mixers(*model);
+  const MixerList& list = mixers.list(native_specs(model->config));
+  const std::vector<TokenId> ids = expected["ids"];
+  for (const int length : {20, 40}) {
+    const std::vector<double> right = expected[fmt::format("log_probs_of_{}", length)];
+    // All at once: where long texts have other rotations, they have them from their beginning.
+    const auto got = token_log_probs(*model, list, std::span(ids).first(static_cast<std::size_t>(length)), length);
+    ASSERT_EQ(right.size() + 1, got.size());
+    for (std::size_t i = 0; i < right.size(); ++i) EXPECT_NEAR(got[i + 1], right[i], 1e-4) << length << " " << i;
+  }
+  std::vector<TokenId> text(ids.begin(), ids.begin() + 20);
+  for (const TokenId next : expected["greedy_after_20"]) {
+    EXPECT_EQ(greedy(*model, list, text, 1).front(), next) << text.size();
+    text.push_back(next);
+  }
+}
+
+TEST_P(Architectures, AreTheSameTokenByToken) {
+  const auto model = test::load_architecture(GetParam(), Precision::f32);
+  MixerSet mixers(*model);
+  const MixerList& list = mixers.list(native_specs(model->config));
+  const std::vector<TokenId> ids = test::architecture_case(GetParam())["ids"];
+  const auto text = std::span(ids).first(20);
+  const auto at_once = token_log_probs(*model, list, text, 20);
+  for (const int chunk : {1, 7}) {
+    const auto in_chunks = token_log_probs(*model, list, text, chunk);
+    for (std::size_t i = 1; i < text.size(); ++i) EXPECT_NEAR(in_chunks[i], at_once[i], 1e-4) << chunk << " " << i;
+  }
+}
+
+TEST_P(Architectures, RoundedAreNearThem) {
+  const auto exact = test::load_architecture(GetParam(), Precision::f32);
+  const auto rounded = test::load_architecture(GetParam(), Precision::bf16);
+  MixerSet mixers(*exact), rounded_mixers(*rounded);
+  const std::vector<TokenId> ids = test::architecture_case(GetParam())["ids"];
+  const auto right = token_log_probs(*exact, mixers.list(native_specs(exact->config)), ids, 40);
+  const auto got = token_log_probs(*rounded, rounded_mixers.list(native_specs(rounded->config)), ids, 40);
+  for (std::size_t i = 1; i < ids.size(); ++i) EXPECT_NEAR(got[i], right[i], 0.3) << i;
+}
+
+std::string in_letters(const testing::TestParamInfo<std::string>& param) {
+  std::string name = param.param;
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, Architectures, testing::ValuesIn(test::architecture_names()), in_letters);
+
+}  // namespace
+}  // namespace layerboost

@@ -1,0 +1,34 @@
+#include "model/gguf_architectures.h"
+
+#include <algorithm>
+#include <array>
+
+namespace layerboost {
+namespace {
+
+constexpr std::array architectures = {
+    GgufArchitecture{.name = "llama", .interleaved = true},
+    GgufArchitecture{.name = "phi3", .fused_up = true},
+    GgufArchitecture{.name = "qwen2"},
+    GgufArchitecture{.name = "qwen3"},
+};
+
+}  // namespace
+
+const GgufArchitecture* find_gguf_architecture(std::string_view name) {
+  const auto* const found = std::find_if(architectures.begin(), architectures.end(),
+                                         [&](const GgufArchitecture& known) { return known.name == name; });
+  return found == architectures.end() ? nullptr : found;
+}
+
+std::string gguf_architecture_names() {
+  std::string names;
+  for (std::size_t i = 0; i < architectures.size(); ++i) {
+    if (i > 0) names += i + 1 < architectures.size() ? ", " : " and ";
+    names += architectures[i].name;
+    if (i == 0) names += " (and mistral)";
+  }
+  return names;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,22 @@
+// The architectures of GGUF files that are read, and what of each its metadata don't say.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace layerboost {
+
+/// What llama.cpp knows by the name of an architecture, or its converter does.
+struct GgufArchitecture {
+  const char* name = "";
+  bool interleaved = false;  // rows of q and k lie as RoPE's pairs do (Tensor::rope_heads)
+  bool fused_up = false;     // ffn_up holds gate and up
+};
+
+/// The architecture of this name; nullptr: there is none.
+const GgufArchitecture* find_gguf_architecture(std::string_view name);
+
+/// "llama (and mistral), phi3 and qwen2", but all of them.
+std::string gguf_architecture_names();
+
+}  // namespace layerboost

@@ -1,0 +1,47 @@
+#include "model/hf_model_types.h"
+
+#include <algorithm>
+#include <array>
+
+namespace layerboost {
+namespace {
+
+using Windows = HfModelType::Windows;
+
+constexpr std::array model_types = {
+    HfModelType{.name = "llama", .attention_bias = true, .mlp_bias = true},
+    HfModelType{.name = "mistral", .positions = 131072, .windows = Windows::all, .window = 4096},
+    HfModelType{.name = "phi3",
+                .positions = 4096,
+                .trained_positions = 4096,
+                .old_longrope_names = true,
+                .norm_eps = 1e-5,
+                .windows = Windows::all},
+    HfModelType{.name = "qwen2", .positions = 32768, .windows = Windows::some, .window = 4096, .qkv_bias = true},
+    HfModelType{.name = "qwen3",
+                .positions = 32768,
+                .head_size = 128,
+                .windows = Windows::some,
+                .window = 4096,
+                .attention_bias = true,
+                .qk_norm = true},
+};
+
+}  // namespace
+
+const HfModelType* find_hf_model_type(std::string_view name) {
+  const auto* const found =
+      std::find_if(model_types.begin(), model_types.end(), [&](const HfModelType& type) { return type.name == name; });
+  return found == model_types.end() ? nullptr : found;
+}
+
+std::string hf_model_type_names() {
+  std::string names;
+  for (std::size_t i = 0; i < model_types.size(); ++i) {
+    if (i > 0) names += i + 1 < model_types.size() ? ", " : " and ";
+    names += model_types[i].name;
+  }
+  return names;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,36 @@
+// The types of models that Hugging Face's folders may hold, and what of each its config.json doesn't say.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace layerboost {
+
+/// What transformers know by the name of a type: the values that its configuration has where config.json has no such
+/// key, and what its code does without being told.
+struct HfModelType {
+  /// Layers with a sliding window of the model's own: none has one; all have; those of `layer_types`, or from
+  /// `max_window_layers` on, where `use_sliding_window` says so.
+  enum class Windows { none, all, some };
+
+  const char* name = "";
+  int positions = 2048;       // max_position_embeddings
+  int trained_positions = 0;  // original_max_position_embeddings; 0: where RoPE's parameters say nothing, all of them
+  bool old_longrope_names = false;  // RoPE's types "su" and "yarn" are "longrope"
+  double norm_eps = 1e-6;           // rms_norm_eps
+  int head_size = 0;                // head_dim; 0: D / H
+  Windows windows = Windows::none;
+  int window = 0;               // sliding_window
+  bool qkv_bias = false;        // q, k and v have biases
+  bool attention_bias = false;  // these have them, and o, where config.json has "attention_bias"
+  bool mlp_bias = false;        // gate, up and down have them where it has "mlp_bias"
+  bool qk_norm = false;         // as Config::qk_norm
+};
+
+/// The type of this name; nullptr: there is none.
+const HfModelType* find_hf_model_type(std::string_view name);
+
+/// "llama, mistral and qwen2", but all of them.
+std::string hf_model_type_names();
+
+}  // namespace layerboost
