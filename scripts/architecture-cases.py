@@ -35,6 +35,16 @@ LONGROPE = dict(
 CASES = {
     "phi3": dict(model_type="phi3", sliding_window=12),
     "phi3-longrope": dict(model_type="phi3", original_max_position_embeddings=24, rope_parameters=LONGROPE),
+    "smollm3": dict(
+        model_type="smollm3",
+        no_rope_layer_interval=2,
+        rope_parameters=dict(
+            rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=64, beta_fast=4.0
+        ),
+    ),
+    "smollm3-windows": dict(
+        model_type="smollm3", no_rope_layers=[1, 0, 1, 1], use_sliding_window=True, sliding_window=12, attention_bias=True
+    ),
 }
 
 

@@ -15,14 +15,17 @@ Json own_keys(const ExportSource& source, const Config& config) {
   Json made_from = {{"name", source.plan.model_name}, {"model", source.plan.model_hash}, {"plan", source.plan.hash()}};
   if (!source.adapter_hash.empty()) made_from["adapter"] = source.adapter_hash;
   if (!source.learnt_hash.empty()) made_from["learnt"] = source.learnt_hash;
-  return {{"version", 1},
-          {"base_model_type", config.arch},
-          {"mixers", mixers},
-          {"rope_frequencies", config.rope.frequencies(config.head_size)},
-          {"rope_attention_factor", config.rope.attention_factor},
-          {"o_bias", config.o_bias},
-          {"qk_norm", config.qk_norm},
-          {"made_from", made_from}};
+  Json keys = {{"version", 1},
+               {"base_model_type", config.arch},
+               {"mixers", mixers},
+               {"rope_frequencies", config.rope.frequencies(config.head_size)},
+               {"rope_attention_factor", config.rope.attention_factor},
+               {"o_bias", config.o_bias},
+               {"qk_norm", config.qk_norm}};
+  // What only some models have.
+  if (!config.rope_layers.empty()) keys["rope_layers"] = config.rope_layers;
+  keys["made_from"] = made_from;
+  return keys;
 }
 
 /// The modelling code has one list of frequencies.

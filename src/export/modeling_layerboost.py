@@ -36,7 +36,8 @@ CACHE_NAME = next(name for name in CACHE_NAMES if name in CausalLMOutputWithPast
 
 class LayerBoostConfig(PretrainedConfig):
     """Sizes as in LlamaConfig. `layerboost` holds what is ours: "mixers", one text per layer; "rope_frequencies",
-    radians per position of each pair of dimensions; "rope_attention_factor"; "o_bias" and "qk_norm"."""
+    radians per position of each pair of dimensions; "rope_attention_factor"; "rope_layers": whether a layer has RoPE;
+    "o_bias" and "qk_norm"."""
 
     model_type = "layerboost"
     keys_to_ignore_at_inference = list(CACHE_NAMES)
@@ -76,6 +77,7 @@ class LayerBoostConfig(PretrainedConfig):
         self.use_cache = use_cache
         plain = [10000.0 ** (-2 * i / self.head_dim) for i in range(self.head_dim // 2)]
         defaults = {"mixers": ["softmax"] * num_hidden_layers, "rope_frequencies": plain, "rope_attention_factor": 1.0}
+        defaults["rope_layers"] = [True] * num_hidden_layers
         self.layerboost = {**defaults, "o_bias": False, "qk_norm": False, **(layerboost or {})}
         super().__init__(**kwargs)
 
@@ -468,6 +470,7 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(width, config.num_key_value_heads * d, bias=config.attention_bias)
         self.v_proj = nn.Linear(width, config.num_key_value_heads * d, bias=config.attention_bias)
         self.o_proj = nn.Linear(config.num_attention_heads * d, width, bias=config.layerboost["o_bias"])
+        self.has_rope = config.layerboost["rope_layers"][layer]
         self.has_norm = config.layerboost["qk_norm"]
         if self.has_norm:
             self.q_norm = RMSNorm(d, config.rms_norm_eps)
@@ -489,7 +492,8 @@ class Attention(nn.Module):
             return self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(batch, length, -1))
         if self.spec.kind == "gated":
             linear, after = own.linear(x, q, self.per_query_head(k), self.per_query_head(v), step, state)
-        q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
+        if self.has_rope:
+            q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
         if kept is not None:
             k, v, positions = kept.update(k, v, positions)
         k, v = self.per_query_head(k), self.per_query_head(v)

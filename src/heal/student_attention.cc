@@ -24,6 +24,7 @@ class AttentionStudent final : public StudentMixer {
                    const LoraSite& qkv, const LoraSite& o, const LoraOptions& options, StudentScratch& scratch,
                    std::span<const float> own_o)
       : model_(model),
+        layer_(layer),
         weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
         core_(std::move(core)),
         core_parameters_(core_parameters),
@@ -166,6 +167,11 @@ class AttentionStudent final : public StudentMixer {
             floats(saved.q), floats(saved.k), floats(saved.v)};
   }
 
+  /// nullptr where the layer has no RoPE.
+  [[nodiscard]] const RopeTable* rope(const RopeTable& table) const {
+    return model_.config.has_rope(layer_) ? &table : nullptr;
+  }
+
   [[nodiscard]] float* tile_product() const {
     const int width = std::max(model_.config.q_size() + 2 * model_.config.kv_size(), model_.config.hidden);
     return scratch_.product.reserve_product(tile_rows, width);
@@ -202,9 +208,8 @@ class AttentionStudent final : public StudentMixer {
       const int* const positions = scratch_.positions.data() + row;
       float* const v = at(saved.v, row, kv_size);
       if (core_->needs_plain())
-        split_qkv(qkv, shape_, scratch_.no_rope, positions, at(saved.q_plain, row, q_size),
-                  at(saved.k_plain, row, kv_size), v);
-      split_qkv(qkv, shape_, scratch_.rope, positions, at(saved.q, row, q_size), at(saved.k, row, kv_size), v);
+        split_qkv(qkv, shape_, nullptr, nullptr, at(saved.q_plain, row, q_size), at(saved.k_plain, row, kv_size), v);
+      split_qkv(qkv, shape_, rope(scratch_.rope), positions, at(saved.q, row, q_size), at(saved.k, row, kv_size), v);
     });
   }
 
@@ -263,7 +268,7 @@ class AttentionStudent final : public StudentMixer {
       {
         const Profile::Scope time(scratch_.profile, Phase::rows);
         scratch_.d_wide.reshape(count, width, model_.precision);
-        split_qkv_backward(row_of(floats(saved.product), row, width), shape_, scratch_.rope_back,
+        split_qkv_backward(row_of(floats(saved.product), row, width), shape_, rope(scratch_.rope_back),
                            scratch_.positions.data() + row, row_of(d.q, row, q_size), row_of(d.k, row, kv_size),
                            row_of(d.v, row, kv_size), row_of(d.q_plain, row, q_size), row_of(d.k_plain, row, kv_size),
                            scratch_.d_wide, scratch_.kernels);
@@ -281,6 +286,7 @@ class AttentionStudent final : public StudentMixer {
   }
 
   const Model& model_;
+  int layer_;
   const LayerWeights& weights_;
   std::unique_ptr<MixerCore> core_;
   std::size_t core_parameters_;

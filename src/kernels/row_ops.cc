@@ -108,15 +108,15 @@ void pack_activations(const float* x, Activations& out) {
   });
 }
 
-void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope, const int* positions, float* q,
+void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope, const int* positions, float* q,
                float* k, float* v) {
   const int d = shape.head_size;
   LB_CHECK(d % 2 == 0 && qkv.cols == (shape.heads + 2 * shape.kv_heads) * d);
   const RowKernels& rows = kernels().rows;
 
   for_each_row(qkv.rows, qkv.cols, [&](int i) {
-    const float* cosines = rope.cosines(positions[i]);
-    const float* sines = rope.sines(positions[i]);
+    const float* cosines = rope != nullptr ? rope->cosines(positions[i]) : nullptr;
+    const float* sines = rope != nullptr ? rope->sines(positions[i]) : nullptr;
     const float scale = scale_of(qkv, i);
     const float* source = row_of(qkv, i);
     const float* bias = shape.bias;
@@ -135,8 +135,8 @@ void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope,
         if (rotated) rows.rotate(target, cosines, sines, d / 2);
       }
     };
-    take(shape.heads, q, shape.q_norm, true);
-    take(shape.kv_heads, k, shape.k_norm, true);
+    take(shape.heads, q, shape.q_norm, rope != nullptr);
+    take(shape.kv_heads, k, shape.k_norm, rope != nullptr);
     take(shape.kv_heads, v, nullptr, false);
   });
 }

@@ -79,8 +79,8 @@ struct QkvShape {
 };
 
 /// Splits qkv [n, (H + 2G) d] into q [n, H, d], k [n, G, d], v [n, G, d] (all f32): row scale, bias, head norms, then
-/// RoPE of q and k with rotated pairs (i, i + d/2) at positions[i].
-void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope, const int* positions, float* q,
+/// RoPE of q and k with rotated pairs (i, i + d/2) at positions[i], unless `rope` is nullptr.
+void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope, const int* positions, float* q,
                float* k, float* v);
 
 // ---- Rows of logits. Each takes one row [V] and runs on the caller's thread; callers parallelise over rows.

@@ -230,7 +230,7 @@ TEST_P(RowOps, SplitQkvBiasNormAndRope) {
     rope.grow(10);
     rope.grow(500);
     const int positions[] = {0, 7, 499};
-    for (const bool with_extras : {false, true}) {
+    for (const auto& [with_extras, with_rope] : {std::pair(false, true), {true, true}, {true, false}}) {
       const QkvShape shape = {heads,
                               kv_heads,
                               d,
@@ -239,7 +239,8 @@ TEST_P(RowOps, SplitQkvBiasNormAndRope) {
                               with_extras ? k_norm.data() : nullptr,
                               1e-6f};
       std::vector<float> q(at(n * heads * d)), k(at(n * kv_heads * d)), v(at(n * kv_heads * d));
-      split_qkv({qkv.data(), scales.data(), n, width}, shape, rope, positions, q.data(), k.data(), v.data());
+      split_qkv({qkv.data(), scales.data(), n, width}, shape, with_rope ? &rope : nullptr, positions, q.data(),
+                k.data(), v.data());
 
       for (int i = 0; i < n; ++i) {
         for (int h = 0; h < heads + 2 * kv_heads; ++h) {
@@ -259,7 +260,7 @@ TEST_P(RowOps, SplitQkvBiasNormAndRope) {
                                        : k.data() + (i * kv_heads + h - heads) * d;
           for (int j = 0; j < d; ++j) {
             double expected = x[at(j)];
-            if (!is_v) {
+            if (!is_v && with_rope) {
               const int pair = j % (d / 2);
               const double angle = positions[i] * frequencies[at(pair)];
               const double other = j < d / 2 ? -x[at(j + d / 2)] : x[at(j - d / 2)];

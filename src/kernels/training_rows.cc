@@ -47,7 +47,7 @@ void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up
   });
 }
 
-void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable& backwards, const int* positions,
+void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable* backwards, const int* positions,
                         float* dq, float* dk, const float* dv, const float* dq_plain, const float* dk_plain,
                         Activations& d_qkv, KernelScratch& scratch) {
   const int d = shape.head_size;
@@ -55,8 +55,8 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
   const RowKernels& rows = kernels().rows;
   const KernelScratch::Threads threads = scratch.threads();
   for_each_row(d_qkv.rows(), d_qkv.cols(), [&](std::ptrdiff_t i) {
-    const float* const cosines = backwards.cosines(positions[i]);
-    const float* const sines = backwards.sines(positions[i]);
+    const float* const cosines = backwards != nullptr ? backwards->cosines(positions[i]) : nullptr;
+    const float* const sines = backwards != nullptr ? backwards->sines(positions[i]) : nullptr;
     int column = 0;
     ScratchStack::Frame frame(threads.mine());
     float* const row = frame.take<float>(static_cast<std::size_t>(d_qkv.cols()));
@@ -64,7 +64,8 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
     const auto turn_back = [&](int heads, float* gradient, const float* plain, const float* norm, const float* bias) {
       const int width = heads * d;
       gradient += i * width;
-      for (int h = 0; h < heads; ++h) rows.rotate(gradient + static_cast<std::ptrdiff_t>(h) * d, cosines, sines, d / 2);
+      for (int h = 0; h < heads && cosines != nullptr; ++h)
+        rows.rotate(gradient + static_cast<std::ptrdiff_t>(h) * d, cosines, sines, d / 2);
       if (plain != nullptr) rows.add(gradient, plain + i * width, 1.0F, width);
       if (norm == nullptr) {
         std::copy_n(gradient, width, row + column);

@@ -22,10 +22,10 @@ void silu_mul_keep(const Product& gate_up, Activations& out, void* kept);
 void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up, Activations& activated);
 
 /// The gradients of split_qkv() into d_qkv [n, (H + 2G) d], reshaped by the caller. dq, dk, dv: for its results,
-/// changed in place. `backwards`: a table of the same frequencies, negative. With head norms (shape.q_norm) `qkv` is
-/// the forward's product [n, (H + 2G) d], else it isn't read. dq_plain, dk_plain: further gradients for what q and k
-/// were before RoPE, or nullptr.
-void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable& backwards, const int* positions,
+/// changed in place. `backwards`: a table of the same frequencies, negative; nullptr: without RoPE. With head norms
+/// (shape.q_norm) `qkv` is the forward's product [n, (H + 2G) d], else it isn't read. dq_plain, dk_plain: further
+/// gradients for what q and k were before RoPE, or nullptr.
+void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable* backwards, const int* positions,
                         float* dq, float* dk, const float* dv, const float* dq_plain, const float* dk_plain,
                         Activations& d_qkv, KernelScratch& scratch);
 

@@ -139,7 +139,7 @@ TEST(TrainingRows, SplitQkv) {
     const Floats dq = normal(rows * heads * d, 5), dk = normal(rows * kv_heads * d, 6),
                  dv = normal(rows * kv_heads * d, 7);
     const Floats dq_plain = normal(dq.size(), 8), dk_plain = normal(dk.size(), 9);
-    for (const bool norms : {false, true}) {
+    for (const auto& [norms, turned] : {std::pair(false, true), {true, true}, {true, false}}) {
       const QkvShape shape{
           heads, kv_heads, d, bias.data(), norms ? q_norm.data() : nullptr, norms ? k_norm.data() : nullptr, 1e-2F};
       const Doubles expected = differences(doubles(qkv), [&](const Doubles& at) {
@@ -163,7 +163,8 @@ TEST(TrainingRows, SplitQkv) {
             const Floats &g = is_q ? dq : dk, &plain = is_q ? dq_plain : dk_plain;
             for (std::size_t j = 0; j < d; ++j) total += x[j] * static_cast<double>(plain[first + j]);
             for (std::size_t j = 0; j < d / 2; ++j) {
-              const double angle = positions[i] * frequencies[j], c = 1.2 * std::cos(angle), s = 1.2 * std::sin(angle);
+              const double angle = positions[i] * frequencies[j];
+              const double c = turned ? 1.2 * std::cos(angle) : 1, s = turned ? 1.2 * std::sin(angle) : 0;
               total += (x[j] * c - x[j + d / 2] * s) * static_cast<double>(g[first + j]);
               total += (x[j + d / 2] * c + x[j] * s) * static_cast<double>(g[first + j + d / 2]);
             }
@@ -174,8 +175,8 @@ TEST(TrainingRows, SplitQkv) {
       Floats q = dq, k = dk;
       Activations got;
       got.reshape(rows, width, Precision::f32);
-      split_qkv_backward(qkv.data(), shape, back, positions, q.data(), k.data(), dv.data(), dq_plain.data(),
-                         dk_plain.data(), got, test::scratch());
+      split_qkv_backward(qkv.data(), shape, turned ? &back : nullptr, positions, q.data(), k.data(), dv.data(),
+                         dq_plain.data(), dk_plain.data(), got, test::scratch());
       expect_near(Floats(got.f32(0), got.f32(0) + rows * width), expected, 3e-5);
     }
   });

@@ -63,7 +63,7 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
     const Product qkv = timed_product(workspace, StepPhase::mixer_products, projections_.qkv, workspace.normed,
                                       product);  // [count, (H + 2G) d]
     if (see) see(row, workspace.normed, qkv);
-    split_qkv(qkv, shape, workspace.rope, workspace.positions.data() + row,
+    split_qkv(qkv, shape, config.has_rope(layer_) ? &workspace.rope : nullptr, workspace.positions.data() + row,
               q + static_cast<std::ptrdiff_t>(row) * q_size, k + static_cast<std::ptrdiff_t>(row) * kv_size,
               v + static_cast<std::ptrdiff_t>(row) * kv_size);
   }

@@ -43,8 +43,8 @@ class AttentionBlock {
   /// A tile of rows on its way: compact rows `row` on, their normalised input, and its product with Wq, Wk and Wv.
   using SeeTile = std::function<void(int row, const Activations& normed, const Product& qkv)>;
 
-  /// norm, q k v projections, bias and head norms, RoPE at each span's positions. `see` is shown each tile; may be
-  /// empty.
+  /// norm, q k v projections, bias and head norms, RoPE at each span's positions (where the layer has it). `see` is
+  /// shown each tile; may be empty.
   [[nodiscard]] Projected project(const MixerRows& rows, Workspace& workspace, const SeeTile& see = {}) const;
 
   /// What split_qkv() needs to know of the layer.

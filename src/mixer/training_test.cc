@@ -250,13 +250,10 @@ TEST_P(Cores, ForwardIsThatOfTheMixer) {
   const AttentionBlock block({*model_, layer});
   std::vector<float> got = hidden, x, q_plain(static_cast<std::size_t>(length * config.q_size())),
                      k_plain(static_cast<std::size_t>(length * config.kv_size())), v_again(k_plain.size());
-  RopeTable no_rotation(std::vector<double>(static_cast<std::size_t>(config.head_size / 2)), 1);
-  no_rotation.grow(1);
   const MixerRows rows{got.data(), {}, {&span, 1}, length};
   const Projected projected = block.project(rows, workspace, [&](int, const Activations& normed, const Product& qkv) {
     x.assign(normed.f32(0), normed.f32(0) + length * config.hidden);
-    split_qkv(qkv, block.qkv_shape(), no_rotation, std::vector<int>(length).data(), q_plain.data(), k_plain.data(),
-              v_again.data());
+    split_qkv(qkv, block.qkv_shape(), nullptr, nullptr, q_plain.data(), k_plain.data(), v_again.data());
   });
   const auto core = make_core(*model_, layer, spec_, parameters);
   std::vector<float> saved(core->saved_floats({1, length}));

@@ -68,6 +68,8 @@ void check_config(const Config& config, const std::string& where) {
   for (const int window : config.windows) {
     if (window < 0) fail("{}: a sliding window of {}", where, window);
   }
+  if (!config.rope_layers.empty() && config.rope_layers.size() != static_cast<std::size_t>(config.layers))
+    fail("{}: {} layers of {} say whether they have RoPE", where, config.rope_layers.size(), config.layers);
   check_rope(config.rope, config.head_size, where);
 }
 

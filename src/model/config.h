@@ -63,6 +63,7 @@ struct Config {
   bool qkv_bias = false;                  // qwen2
   bool o_bias = false, mlp_bias = false;  // llama with attention_bias / mlp_bias
   bool qk_norm = false;                   // qwen3: RMSNorm over d on each head of q and k, before RoPE
+  std::vector<bool> rope_layers;          // [L]: whether a layer has RoPE (smollm3); empty: all have
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention
   std::vector<int> eos;      // token ids that end a sequence
@@ -71,6 +72,9 @@ struct Config {
 
   [[nodiscard]] int q_size() const { return heads * head_size; }
   [[nodiscard]] int kv_size() const { return kv_heads * head_size; }
+  [[nodiscard]] bool has_rope(int layer) const {
+    return rope_layers.empty() || rope_layers[static_cast<std::size_t>(layer)];
+  }
   [[nodiscard]] AttentionParts attention_of(int layer) const {
     return attention.empty() ? AttentionParts::all : attention[static_cast<std::size_t>(layer)];
   }
@@ -80,8 +84,8 @@ struct Config {
 inline constexpr int max_layers = 4096;
 
 /// Throws Error (message begins with `where`) unless the sizes are positive, sane (each at most 2^24, L at most
-/// max_layers, products within 2^40), H is a multiple of G, d is even, windows has L entries and RoPE's numbers make
-/// sense.
+/// max_layers, products within 2^40), H is a multiple of G, d is even, windows and rope_layers have L entries (the
+/// latter may have none), and RoPE's numbers make sense.
 void check_config(const Config& config, const std::string& where);
 
 }  // namespace layerboost

@@ -46,6 +46,12 @@ void read_exported_config(const JsonFields& fields, Config& c) {
   c.mlp_bias = fields.flag("mlp_bias", false);
   c.o_bias = own.flag("o_bias", false);
   c.qk_norm = own.flag("qk_norm", false);
+  if (own.find("rope_layers") != nullptr) {
+    for (const SortedJson& rope : list(own, "rope_layers", c.layers)) {
+      if (!rope.is_boolean()) fail("{}: \"rope_layers\" should be true or false for each layer", where);
+      c.rope_layers.push_back(rope.get<bool>());
+    }
+  }
   c.windows.assign(static_cast<std::size_t>(c.layers), 0);
   for (const SortedJson& mixer : list(own, "mixers", c.layers))
     if (!mixer.is_string()) fail("{}: \"mixers\" should be texts", where);

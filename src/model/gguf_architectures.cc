@@ -11,6 +11,7 @@ constexpr std::array architectures = {
     GgufArchitecture{.name = "phi3", .fused_up = true},
     GgufArchitecture{.name = "qwen2"},
     GgufArchitecture{.name = "qwen3"},
+    GgufArchitecture{.name = "smollm3", .interleaved = true, .without_rope = 4},
 };
 
 }  // namespace

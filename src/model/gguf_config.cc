@@ -129,7 +129,8 @@ void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config
 Config gguf_config(const GgufFile& file) {
   Config c;
   c.arch = file.text("general.architecture");
-  if (find_gguf_architecture(c.arch) == nullptr)
+  const GgufArchitecture* const architecture = find_gguf_architecture(c.arch);
+  if (architecture == nullptr)
     fail("{}: architecture {} is not supported; {} are", file.where(), in_quotes(c.arch), gguf_architecture_names());
   const ArchKeys keys(file, c.arch);
   c.name = file.text("general.name", c.arch);
@@ -147,6 +148,8 @@ Config gguf_config(const GgufFile& file) {
   c.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-5));
   c.vocab = vocabulary_size(file);
   c.rope = read_rope(file, keys, c.max_positions);
+  if (architecture->without_rope > 0)
+    for (int layer = 1; layer <= c.layers; ++layer) c.rope_layers.push_back(layer % architecture->without_rope != 0);
   c.windows.assign(static_cast<std::size_t>(c.layers), keys.integer("attention.sliding_window", 0));
   c.eos = end_tokens(file);
   c.sampling = sampling_defaults(file);

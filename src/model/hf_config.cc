@@ -39,17 +39,36 @@ SamplingDefaults read_sampling_defaults(const JsonFields& fields) {
   return {number("temperature"), number("top_p"), number("top_k"), number("min_p"), number("repetition_penalty")};
 }
 
+/// Whether each layer has RoPE: `no_rope_layers` has a 0 where it hasn't; without that key, every so many-th layer.
+std::vector<bool> read_rope_layers(const JsonFields& fields, int layers) {
+  std::vector<bool> result(static_cast<std::size_t>(layers), true);
+  const SortedJson* const list = fields.find("no_rope_layers");
+  if (list == nullptr) {
+    const auto interval = static_cast<std::size_t>(fields.integer("no_rope_layer_interval", 4));
+    if (interval == 0) fail("{}: \"no_rope_layer_interval\" is 0", fields.where());
+    for (std::size_t layer = interval - 1; layer < result.size(); layer += interval) result[layer] = false;
+    return result;
+  }
+  const auto bad = [](const SortedJson& value) { return !value.is_number_integer(); };
+  if (!list->is_array() || list->size() < result.size() || std::any_of(list->begin(), list->end(), bad))
+    fail("{}: \"no_rope_layers\" should be a list of {} integers", fields.where(), layers);
+  for (std::size_t layer = 0; layer < result.size(); ++layer) result[layer] = (*list)[layer] != 0;
+  return result;
+}
+
 /// Returns each layer's sliding window: `window` where it has one, else 0.
-std::vector<int> windows_by_type(const JsonFields& fields, int layers, int window) {
-  std::vector<int> windows(static_cast<std::size_t>(layers), 0);
+std::vector<int> windows_by_layer(const JsonFields& fields, const Config& c, int window) {
+  std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
   const SortedJson* types = fields.find("layer_types");
   if (types == nullptr) {
-    const int first = fields.integer("max_window_layers", 28);
-    for (int layer = first; layer < layers; ++layer) windows[static_cast<std::size_t>(layer)] = window;
+    // Where there are layers without RoPE, these have the windows.
+    const int first = c.rope_layers.empty() ? fields.integer("max_window_layers", 28) : 0;
+    for (int layer = first; layer < c.layers; ++layer)
+      if (c.rope_layers.empty() || !c.has_rope(layer)) windows[static_cast<std::size_t>(layer)] = window;
     return windows;
   }
   if (!types->is_array() || types->size() != windows.size())
-    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), layers);
+    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), c.layers);
   for (std::size_t layer = 0; layer < windows.size(); ++layer) {
     const SortedJson& type = (*types)[layer];
     if (type == "full_attention") continue;
@@ -62,14 +81,14 @@ std::vector<int> windows_by_type(const JsonFields& fields, int layers, int windo
   return windows;
 }
 
-std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type, int layers) {
+std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type, const Config& c) {
   using Windows = HfModelType::Windows;
   const bool used =
       type.windows == Windows::all || (type.windows == Windows::some && fields.flag("use_sliding_window", false));
   const int window =
       used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : type.window) : 0;  // null: none
-  if (type.windows == Windows::some) return windows_by_type(fields, layers, window);
-  return std::vector<int>(static_cast<std::size_t>(layers), window);
+  if (type.windows == Windows::some) return windows_by_layer(fields, c, window);
+  return std::vector<int>(static_cast<std::size_t>(c.layers), window);
 }
 
 void refuse_unsupported(const JsonFields& fields) {
@@ -88,7 +107,8 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
   c.o_bias = attention_bias;
   c.mlp_bias = type.mlp_bias && fields.flag("mlp_bias", false);
   c.qk_norm = type.qk_norm;
-  c.windows = read_windows(fields, type, c.layers);
+  if (type.rope_by_layer) c.rope_layers = read_rope_layers(fields, c.layers);
+  c.windows = read_windows(fields, type, c);
 }
 
 }  // namespace
@@ -111,7 +131,8 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   c.hidden = fields.integer("hidden_size");
   c.heads = fields.integer("num_attention_heads");
   if (c.heads < 1) fail("{}: \"num_attention_heads\" is 0", config_name);
-  c.kv_heads = fields.integer("num_key_value_heads", c.heads);
+  const bool its_kv_heads = type.kv_heads > 0 && !fields.has("num_key_value_heads");
+  c.kv_heads = fields.integer("num_key_value_heads", its_kv_heads ? type.kv_heads : c.heads);
   const int head_size = type.head_size > 0 && !fields.has("head_dim") ? type.head_size : c.hidden / c.heads;
   c.head_size = fields.integer("head_dim", head_size);
   c.ffn = fields.integer("intermediate_size");
@@ -119,7 +140,7 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   c.max_positions = fields.integer("max_position_embeddings", type.positions);
   c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", type.norm_eps));
   // transformers leaves the key out where it has the value of all its configs, true; llama and its like have their own.
-  c.tied_embeddings = fields.flag("tie_word_embeddings", exported);
+  c.tied_embeddings = fields.flag("tie_word_embeddings", exported || type.tied);
   if (exported)
     read_exported_config(fields, c);
   else

@@ -62,6 +62,24 @@ TEST(HfConfig, Phi3) {
   EXPECT_NEAR(rope.attention_factor, std::sqrt(1 + 1.0 / 12), 1e-12);
 }
 
+TEST(HfConfig, LayersWithoutRope) {
+  EXPECT_TRUE(read("llama", {{"no_rope_layers", {1, 0, 1, 1}}}).rope_layers.empty());
+  EXPECT_EQ(read("smollm3", {}).rope_layers, (std::vector<bool>{true, true, true, false}));
+  EXPECT_EQ(read("smollm3", {{"no_rope_layer_interval", 2}}).rope_layers,
+            (std::vector<bool>{true, false, true, false}));
+  const Json windows = {{"no_rope_layers", {1, 0, 1, 1}}, {"use_sliding_window", true}, {"sliding_window", 8}};
+  EXPECT_EQ(read("smollm3", windows).rope_layers, (std::vector<bool>{true, false, true, true}));
+  EXPECT_EQ(read("smollm3", windows).windows, (std::vector<int>{0, 8, 0, 0}));
+  EXPECT_EQ(read("smollm3", {}).rope.base, 2000000);
+  Json short_one = changed("smollm3", {{"no_rope_layers", {1, 0, 1}}});
+  EXPECT_THAT(message_of_config(short_one.dump()), HasSubstr("\"no_rope_layers\" should be a list of 4 integers"));
+  short_one.erase("no_rope_layers");
+  short_one.erase("tie_word_embeddings");
+  EXPECT_TRUE(read_hf_config(short_one.dump(), "", "folder").tied_embeddings);
+  short_one["no_rope_layer_interval"] = 0;
+  EXPECT_THAT(message_of_config(short_one.dump()), HasSubstr("\"no_rope_layer_interval\" is 0"));
+}
+
 TEST(HfConfig, SamplingOfTheModelsMakers) {
   const std::string config = changed("llama", {}).dump();
   EXPECT_FALSE(read_hf_config(config, "", "folder").sampling.any());
@@ -209,7 +227,7 @@ TEST(HfConfig, EndTokensOfBothFiles) {
 
 TEST(HfConfig, RefusesWhatItCannotCompute) {
   EXPECT_THAT(message_of_change({{"model_type", "gpt_neox"}}),
-              HasSubstr("\"gpt_neox\" is not supported; llama, mistral, phi3, qwen2 and qwen3 are"));
+              HasSubstr("\"gpt_neox\" is not supported; llama, mistral, phi3, qwen2, qwen3 and smollm3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),

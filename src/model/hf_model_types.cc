@@ -25,6 +25,15 @@ constexpr std::array model_types = {
                 .window = 4096,
                 .attention_bias = true,
                 .qk_norm = true},
+    HfModelType{.name = "smollm3",
+                .positions = 32768,
+                .rope_base = 2000000,
+                .rope_by_layer = true,
+                .tied = true,
+                .kv_heads = 4,
+                .windows = Windows::some,
+                .attention_bias = true,
+                .mlp_bias = true},
 };
 
 }  // namespace

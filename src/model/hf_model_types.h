@@ -17,7 +17,11 @@ struct HfModelType {
   int positions = 2048;       // max_position_embeddings
   int trained_positions = 0;  // original_max_position_embeddings; 0: where RoPE's parameters say nothing, all of them
   bool old_longrope_names = false;  // RoPE's types "su" and "yarn" are "longrope"
+  double rope_base = 10000;         // rope_theta
+  bool rope_by_layer = false;       // no_rope_layers, no_rope_layer_interval
   double norm_eps = 1e-6;           // rms_norm_eps
+  bool tied = false;                // tie_word_embeddings
+  int kv_heads = 0;                 // num_key_value_heads; 0: H
   int head_size = 0;                // head_dim; 0: D / H
   Windows windows = Windows::none;
   int window = 0;               // sliding_window

@@ -94,7 +94,7 @@ void read_scaling(const JsonFields& config, const JsonFields& fields, int max_po
 
 RopeConfig read_hf_rope(const JsonFields& config, int max_positions, const HfModelType& model) {
   RopeConfig rope;
-  rope.base = config.number("rope_theta", rope.base);
+  rope.base = config.number("rope_theta", model.rope_base);
   // The older name goes first, as in transformers: people add it to a file that has the newer one.
   const SortedJson* parameters = config.find("rope_scaling");
   if (parameters == nullptr || parameters->empty()) parameters = config.find("rope_parameters");

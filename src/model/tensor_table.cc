@@ -10,7 +10,8 @@
 namespace layerboost {
 namespace {
 
-/// Everything in the configuration that changes what the model computes.
+/// Everything in the configuration that changes what the model computes. What only some models have comes last, and is
+/// left out where a model hasn't got it: what more is read of others doesn't change its hash.
 std::string describe(const Config& c) {
   std::string text = fmt::format(
       "{} L{} D{} H{} G{} d{} F{} V{} P{} eps{} rope[{} {} {} {} {} {} {} {} {} {} {}] tied{} bias{}{}{} norm{} w{} "
@@ -22,6 +23,10 @@ std::string describe(const Config& c) {
       fmt::join(c.windows, ","), fmt::join(c.eos, ","));
   if (!c.rope.long_divisors.empty())
     text += fmt::format(" beyond{} {}", c.rope.longest_short, fmt::join(c.rope.long_divisors, ","));
+  if (!c.rope_layers.empty()) {
+    text += " rope";
+    for (const bool rope : c.rope_layers) text += rope ? '1' : '0';
+  }
   if (!c.attention.empty()) text += " attention";
   for (const AttentionParts parts : c.attention) text += std::to_string(static_cast<int>(parts));
   return text;
