@@ -35,6 +35,15 @@ LONGROPE = dict(
 CASES = {
     "phi3": dict(model_type="phi3", sliding_window=12),
     "phi3-longrope": dict(model_type="phi3", original_max_position_embeddings=24, rope_parameters=LONGROPE),
+    "granite": dict(
+        model_type="granite",
+        embedding_multiplier=12.0,
+        attention_multiplier=0.25,
+        residual_multiplier=0.22,
+        logits_scaling=3.0,
+        attention_bias=True,
+        mlp_bias=True,
+    ),
     "smollm3": dict(
         model_type="smollm3",
         no_rope_layer_interval=2,

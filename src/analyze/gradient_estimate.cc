@@ -313,7 +313,8 @@ class Estimator {
       float* const result = head_gradients_[pass].reserve_product(rows, matrix.out());
       for (int row = 0; row < rows; row += tile_rows) {
         workspace_.mixed.reshape(std::min(tile_rows, rows - row), D, matrix.precision());
-        pack_activations(gradient(pass, layer) + static_cast<std::ptrdiff_t>(row) * D, workspace_.mixed);
+        pack_activations(gradient(pass, layer) + static_cast<std::ptrdiff_t>(row) * D, workspace_.mixed,
+                         model_.config.residual_scale);
         matrix.multiply(workspace_.mixed, result + static_cast<std::ptrdiff_t>(row) * matrix.out(), workspace_.scratch);
       }
     }

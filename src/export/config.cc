@@ -9,6 +9,9 @@
 namespace layerboost {
 namespace {
 
+/// The shortest number that is this float again.
+double in_few_digits(float number) { return std::stod(fmt::format("{}", number)); }
+
 Json own_keys(const ExportSource& source, const Config& config) {
   Json mixers = Json::array();
   for (const PlanLayer& layer : source.plan.layers) mixers.push_back(to_string(layer.mixer));
@@ -23,6 +26,13 @@ Json own_keys(const ExportSource& source, const Config& config) {
                {"o_bias", config.o_bias},
                {"qk_norm", config.qk_norm}};
   // What only some models have.
+  const auto add_scale = [&](const char* key, float scale, float usual) {
+    if (scale != usual) keys[key] = in_few_digits(scale);
+  };
+  add_scale("embedding_scale", config.embedding_scale, 1);
+  add_scale("residual_scale", config.residual_scale, 1);
+  add_scale("attention_scale", config.attention_scale, 0);
+  add_scale("logit_scale", config.logit_scale, 1);
   if (!config.rope_layers.empty()) keys["rope_layers"] = config.rope_layers;
   keys["made_from"] = made_from;
   return keys;
@@ -72,7 +82,7 @@ Json export_config_json(const ExportSource& source, const Config& exported, cons
                {"head_dim", exported.head_size},
                {"hidden_act", "silu"},
                {"max_position_embeddings", exported.max_positions},
-               {"rms_norm_eps", std::stod(fmt::format("{}", exported.norm_eps))},
+               {"rms_norm_eps", in_few_digits(exported.norm_eps)},
                {"rope_theta", exported.rope.base},
                {"attention_bias", exported.qkv_bias},
                {"mlp_bias", exported.mlp_bias},

@@ -37,7 +37,8 @@ CACHE_NAME = next(name for name in CACHE_NAMES if name in CausalLMOutputWithPast
 class LayerBoostConfig(PretrainedConfig):
     """Sizes as in LlamaConfig. `layerboost` holds what is ours: "mixers", one text per layer; "rope_frequencies",
     radians per position of each pair of dimensions; "rope_attention_factor"; "rope_layers": whether a layer has RoPE;
-    "o_bias" and "qk_norm"."""
+    "o_bias" and "qk_norm"; what embeddings, what layers add to the residual stream, scores and logits are multiplied
+    by: "embedding_scale", "residual_scale", "attention_scale" (0: 1 / sqrt(d)), "logit_scale"."""
 
     model_type = "layerboost"
     keys_to_ignore_at_inference = list(CACHE_NAMES)
@@ -78,6 +79,7 @@ class LayerBoostConfig(PretrainedConfig):
         plain = [10000.0 ** (-2 * i / self.head_dim) for i in range(self.head_dim // 2)]
         defaults = {"mixers": ["softmax"] * num_hidden_layers, "rope_frequencies": plain, "rope_attention_factor": 1.0}
         defaults["rope_layers"] = [True] * num_hidden_layers
+        defaults.update(embedding_scale=1.0, residual_scale=1.0, attention_scale=0.0, logit_scale=1.0)
         self.layerboost = {**defaults, "o_bias": False, "qk_norm": False, **(layerboost or {})}
         super().__init__(**kwargs)
 
@@ -274,6 +276,7 @@ class Step:
         self.cos = angles.cos() * config.layerboost["rope_attention_factor"]
         self.sin = angles.sin() * config.layerboost["rope_attention_factor"]
         self.dtype = dtype
+        self.scale = config.layerboost["attention_scale"] or config.head_dim**-0.5
         self.kv_heads = config.num_key_value_heads
         self.groups = config.num_attention_heads // self.kv_heads
         self._masks = {}
@@ -311,10 +314,10 @@ def features(x, maps):
     return torch.cat([mapped.softmax(dim=-1), (-mapped).softmax(dim=-1)], dim=-1).clamp(min=1e-12)
 
 
-def window_weights(q, k, seen, floor=None):
+def window_weights(q, k, seen, scale, floor=None):
     """e^(score - c) of the positions seen, 0 elsewhere, [B, H, T, N], and c [B, H, T, 1]: the largest score, or `floor`
     [H, 1, 1] if that is larger."""
-    scores = (q.float() @ k.float().transpose(2, 3)) / q.shape[-1] ** 0.5
+    scores = (q.float() @ k.float().transpose(2, 3)) * scale
     scores = scores.masked_fill(~seen, torch.finfo(torch.float32).min)
     largest = scores.amax(dim=-1, keepdim=True)
     if floor is not None:
@@ -335,7 +338,7 @@ class Hybrid(nn.Module):
     def mix(self, spec, q, k, v, positions, step, state):
         """q [B, H, T, d] after RoPE; k and v [B, H, N, d] of `positions`; `state`: of what lies before them, or None."""
         seen = step.seen(spec, positions)
-        weights, _ = window_weights(q, k, seen)
+        weights, _ = window_weights(q, k, seen, step.scale)
         weights = weights * self.window_weight.float().exp()[:, None, None]
         mapped = features(q, self.q_features)
         behind = step.before(positions) & ~seen
@@ -369,7 +372,8 @@ class Gated(nn.Module):
     def window(self, spec, q, k, v, positions, step):
         """Softmax over the window, with sinks that have logits but no values."""
         sinks = self.sink_logits.float()
-        weights, largest = window_weights(q, k, step.seen(spec, positions), sinks.amax(dim=-1)[:, None, None])
+        seen, floor = step.seen(spec, positions), sinks.amax(dim=-1)[:, None, None]
+        weights, largest = window_weights(q, k, seen, step.scale, floor)
         totals = weights.sum(dim=-1, keepdim=True) + (sinks[:, None, :] - largest).exp().sum(dim=-1, keepdim=True)
         return (weights @ v.float()) / totals * self.window_scale.float()[:, None, None]
 
@@ -502,7 +506,7 @@ class Attention(nn.Module):
         elif self.spec.kind == "gated":
             y = linear + own.window(self.spec, q, k, v, positions, step)
         else:
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=step.mask(self.spec, positions))
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=step.mask(self.spec, positions), scale=step.scale)
         if kept is not None:
             gone_k, gone_v, gone = kept.evict()
             if self.spec.kind == "hybrid" and gone.shape[1]:
@@ -546,14 +550,15 @@ class DecoderLayer(nn.Module):
             self.map = nn.Linear(config.hidden_size, config.hidden_size)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.mlp = MLP(config)
+        self.residual_scale = config.layerboost["residual_scale"]
 
     def forward(self, x, step: Step, cache: Optional[LayerBoostCache]):
         if self.spec.attends:
             own = getattr(self, self.spec.kind, None)
-            x = x + self.self_attn(self.input_layernorm(x), step, cache, own)
+            x = x + self.self_attn(self.input_layernorm(x), step, cache, own) * self.residual_scale
         elif self.spec.kind == "map":
             x = x + self.map(self.input_layernorm(x))
-        return x + self.mlp(self.post_attention_layernorm(x))
+        return x + self.mlp(self.post_attention_layernorm(x)) * self.residual_scale
 
 
 class LayerBoostPreTrainedModel(PreTrainedModel):
@@ -604,7 +609,7 @@ class LayerBoostModel(LayerBoostPreTrainedModel):
             )
         positions = positions_of(attention_mask, position_ids, past, length)
         step = Step(self.config, positions, attention_mask[:, -length:].bool(), x.dtype)
-        x = x.float()
+        x = x.float() * self.config.layerboost["embedding_scale"]
 
         states = (x,)
         for layer in self.layers:
@@ -670,7 +675,7 @@ class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
             **kwargs,
         )
         rows = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(outputs.last_hidden_state[:, rows])
+        logits = self.lm_head(outputs.last_hidden_state[:, rows]) * self.config.layerboost["logit_scale"]
         loss = None
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)

@@ -135,6 +135,8 @@ void LayerStage::add_moments(const float* target, const CoreBatch& batch) {
   std::vector<float> moments(moments_.size()), products(products_.size()),
       wanted(target, target + std::ptrdiff_t{n} * D);
   const std::vector<float>& bias = model_.weights.layers[static_cast<std::size_t>(layer_)].o_bias;
+  // What Wo is to put out, before its bias and the factor of the residual stream.
+  for (float& value : wanted) value /= config.residual_scale;
   for (std::size_t i = 0; !bias.empty() && i < wanted.size(); ++i) wanted[i] -= bias[i % static_cast<std::size_t>(D)];
   const auto* const rows = reinterpret_cast<const float*>(saved_.out.data());
   add_gram(rows, rows, n, out, out, moments.data());

@@ -231,7 +231,7 @@ class AttentionStudent final : public StudentMixer {
       Product output = o_.forward(scratch_.mixed, product, t, scratch_.profile, scratch_.kernels);
       const Profile::Scope time(scratch_.profile, Phase::rows);
       if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
-      add_rows(hidden + row * D, {}, output);
+      add_rows(hidden + row * D, {}, output, model_.config.residual_scale);
     });
   }
 
@@ -245,7 +245,7 @@ class AttentionStudent final : public StudentMixer {
         const Profile::Scope time(scratch_.profile, Phase::rows);
         scratch_.dy.reshape(count, D, model_.precision);
         scratch_.mixed.reshape(count, q_size, model_.precision);
-        pack_activations(d_hidden + row * D, scratch_.dy);
+        pack_activations(d_hidden + row * D, scratch_.dy, model_.config.residual_scale);
         pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
       }
       o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.d_kept, scratch_.profile, scratch_.kernels);

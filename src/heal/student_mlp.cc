@@ -60,7 +60,7 @@ void StudentMlp::forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) co
                                 scratch_.kernels);
     const Profile::Scope time(profile, Phase::rows);
     if (!weights_.down_bias.empty()) out = add_bias(out, weights_.down_bias.data(), product);
-    add_rows(tile, {}, out);
+    add_rows(tile, {}, out, config.residual_scale);
   });
 }
 
@@ -82,7 +82,7 @@ void StudentMlp::backward(const MlpSaved& saved, float* d_hidden, std::ptrdiff_t
     scratch_.normed.reshape(count, D, precision);
     {
       const Profile::Scope time(profile, Phase::rows);
-      pack_activations(d_tile, scratch_.dy);
+      pack_activations(d_tile, scratch_.dy, config.residual_scale);
     }
     // The gradient of the activation comes first: it makes the product's input again, which the pairs' gradients read.
     down_.input_gradient(scratch_.dy, product, scratch_.d_kept, profile, scratch_.kernels);

@@ -24,7 +24,7 @@ class StudentMlp {
   void assign(std::span<const float> parameters);
   [[nodiscard]] std::size_t saved_bytes(std::ptrdiff_t rows) const;
 
-  /// hidden [rows, D] += mlp(norm(hidden)).
+  /// hidden [rows, D] += mlp(norm(hidden)), times Config::residual_scale.
   void forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) const;
 
   /// d_hidden: from the gradient of the output to that of the input. Adds to the pairs' gradients.

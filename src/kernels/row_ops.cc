@@ -35,6 +35,31 @@ std::ptrdiff_t source_row(std::span<const int> index, int i) {
   return index.empty() ? i : index[static_cast<std::size_t>(i)];
 }
 
+/// pack_activations() with a factor.
+void pack_scaled(const RowKernels& rows, const float* x, Activations& out, float factor) {
+  constexpr int part = 256;
+  const int cols = out.cols();
+  for_each_row(out.rows(), cols, [&](int i) {
+    const float* source = x + static_cast<std::ptrdiff_t>(i) * cols;
+    float scaled[part];
+    switch (out.precision()) {
+      case Precision::f32:
+        rows.scale(source, factor, cols, out.f32(i));
+        break;
+      case Precision::bf16:
+        for (int j = 0; j < cols; j += part) {
+          const int count = std::min(part, cols - j);
+          rows.scale(source + j, factor, count, scaled);
+          rows.to_bf16(scaled, count, out.bf16(i) + j);
+        }
+        break;
+      case Precision::int8:
+        out.scales()[i] = factor * rows.to_int8(source, cols, out.int8(i));
+        break;
+    }
+  });
+}
+
 }  // namespace
 
 void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out,
@@ -49,11 +74,12 @@ void rms_norm(const float* x, std::span<const int> index, const float* weight, f
   });
 }
 
-void add_rows(float* x, std::span<const int> index, const Product& y) {
+void add_rows(float* x, std::span<const int> index, const Product& y, float factor) {
   LB_CHECK(index.empty() || static_cast<int>(index.size()) == y.rows);
   const RowKernels& rows = kernels().rows;
-  for_each_row(y.rows, y.cols,
-               [&](int i) { rows.add(x + source_row(index, i) * y.cols, row_of(y, i), scale_of(y, i), y.cols); });
+  for_each_row(y.rows, y.cols, [&](int i) {
+    rows.add(x + source_row(index, i) * y.cols, row_of(y, i), factor * scale_of(y, i), y.cols);
+  });
 }
 
 Product add_bias(const Product& y, const float* bias, float* out) {
@@ -89,9 +115,10 @@ int rotation_block(int size) {
   return block >= 16 ? block : 0;
 }
 
-void pack_activations(const float* x, Activations& out) {
+void pack_activations(const float* x, Activations& out, float factor) {
   const RowKernels& rows = kernels().rows;
   const int cols = out.cols();
+  if (factor != 1) return pack_scaled(rows, x, out, factor);
   for_each_row(out.rows(), cols, [&](int i) {
     const float* source = x + static_cast<std::ptrdiff_t>(i) * cols;
     switch (out.precision()) {

@@ -27,8 +27,8 @@ struct Product {
 void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out,
               KernelScratch& scratch);
 
-/// x[index[i]] += y[i]; `index` empty: x[i] += y[i]. x [*, D].
-void add_rows(float* x, std::span<const int> index, const Product& y);
+/// x[index[i]] += factor y[i]; `index` empty: x[i] += factor y[i]. x [*, D].
+void add_rows(float* x, std::span<const int> index, const Product& y, float factor = 1);
 
 /// out = y + bias with the row scales multiplied in: [rows, cols] plain f32, out may be y.data. Returns out as a
 /// Product.
@@ -47,8 +47,8 @@ void rotate_row(float* row, int size, int block);
 /// The largest block that rows of `size` can be rotated by, at most 1024; 0: none.
 int rotation_block(int size);
 
-/// out = x in out's precision. x [n, K] f32; out reshaped to [n, K].
-void pack_activations(const float* x, Activations& out);
+/// out = factor x in out's precision. x [n, K] f32; out reshaped to [n, K].
+void pack_activations(const float* x, Activations& out, float factor = 1);
 
 /// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position,
 /// `factor` multiplies both (yarn's attention factor). Position `second_from` + i, where there is one, has those of

@@ -92,6 +92,9 @@ TEST_P(RowOps, AddRowsGoesToTheNamedRows) {
     EXPECT_NEAR(x[at(j)], 1 + y[at(cols + j)] * scales[1], 1e-6);
     EXPECT_EQ(x[at(cols + j)], 1.0f);
   }
+  std::vector<float> half(2 * cols, 1.0f);
+  add_rows(half.data(), {}, {y.data(), nullptr, 2, cols}, 0.5f);
+  for (int j = 0; j < 2 * cols; ++j) EXPECT_NEAR(half[at(j)], 1 + y[at(j)] / 2, 1e-6);
 }
 
 TEST_P(RowOps, AddBiasInPlace) {
@@ -179,6 +182,9 @@ TEST_P(RowOps, PackActivations) {
       first.reshape(1, cols, precision);
       pack_activations(x.data(), first);
       expect_rows(first, expected);
+      pack_activations(x.data(), first, 0.37f);
+      for (double& value : expected) value *= 0.37f;
+      expect_rows(first, expected);
     }
   }
 }
@@ -230,7 +236,8 @@ TEST_P(RowOps, SplitQkvBiasNormAndRope) {
     rope.grow(10);
     rope.grow(500);
     const int positions[] = {0, 7, 499};
-    for (const auto& [with_extras, with_rope] : {std::pair(false, true), {true, true}, {true, false}}) {
+    for (const auto& [with_extras, with_rope] :
+         {std::pair(false, true), std::pair(true, true), std::pair(true, false)}) {
       const QkvShape shape = {heads,
                               kv_heads,
                               d,

@@ -1,7 +1,6 @@
 #include "mixer/attention_block.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace layerboost {
 namespace {
@@ -87,13 +86,12 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
     Product output = timed_product(workspace, StepPhase::mixer_products, projections_.o, workspace.mixed,
                                    product);  // [count, D]
     if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
-    add_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), output);
+    add_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), output, model_.config.residual_scale);
   }
 }
 
 void AttentionBlock::attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const {
-  const float scale = 1.0F / std::sqrt(static_cast<float>(model_.config.head_size));
-  attention(layout(page_slots), model_.config.heads, scale, tasks, scratch);
+  attention(layout(page_slots), model_.config.heads, model_.config.score_scale(), tasks, scratch);
 }
 
 KvLayout AttentionBlock::layout(int positions, std::span<const int> heads) const {

@@ -52,10 +52,10 @@ class AttentionBlock {
   [[nodiscard]] const Config& config() const { return model_.config; }
   [[nodiscard]] int heads() const { return model_.config.heads; }
 
-  /// hidden[row] += Wo output[row].
+  /// hidden[row] += Wo output[row], times Config::residual_scale.
   void add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const;
 
-  /// softmax(q k / sqrt(d)) v for all tasks.
+  /// softmax(q k Config::score_scale()) v for all tasks.
   void attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const;
 
   /// The layout of a block of so many positions, rounded up to what kernels want, of some KV heads (empty: all).

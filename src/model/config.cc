@@ -40,6 +40,10 @@ void check_rope(const RopeConfig& rope, int head_size, const std::string& where)
 
 }  // namespace
 
+float Config::score_scale() const {
+  return attention_scale > 0 ? attention_scale : 1.0F / std::sqrt(static_cast<float>(head_size));
+}
+
 void check_config(const Config& config, const std::string& where) {
   constexpr int largest = 1 << 24;
   constexpr std::int64_t largest_product = std::int64_t{1} << 40;
@@ -63,6 +67,12 @@ void check_config(const Config& config, const std::string& where) {
     fail("{}: a weight matrix has more than 2^40 elements", where);
   if (!(config.norm_eps >= 0 && std::isfinite(config.norm_eps)))
     fail("{}: the norm's epsilon is {}; it should be a small positive number", where, config.norm_eps);
+  for (const float scale : {config.embedding_scale, config.residual_scale, config.logit_scale})
+    if (!(scale > 0 && std::isfinite(scale)))
+      fail("{}: a multiplier of embeddings, of the residual stream or of logits is {}; it should be positive", where,
+           scale);
+  if (!(config.attention_scale >= 0 && std::isfinite(config.attention_scale)))
+    fail("{}: the multiplier of attention is {}; it should be positive", where, config.attention_scale);
   if (config.windows.size() != static_cast<std::size_t>(config.layers))
     fail("{}: sliding windows for {} layers of {}", where, config.windows.size(), config.layers);
   for (const int window : config.windows) {

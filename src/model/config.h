@@ -63,6 +63,10 @@ struct Config {
   bool qkv_bias = false;                  // qwen2
   bool o_bias = false, mlp_bias = false;  // llama with attention_bias / mlp_bias
   bool qk_norm = false;                   // qwen3: RMSNorm over d on each head of q and k, before RoPE
+  float embedding_scale = 1;              // embeddings are multiplied by it (granite)
+  float residual_scale = 1;               // ... and what mixers and MLPs add to the residual stream
+  float logit_scale = 1;                  // ... and logits
+  float attention_scale = 0;              // ... and scores q k; 0: by 1 / sqrt(d)
   std::vector<bool> rope_layers;          // [L]: whether a layer has RoPE (smollm3); empty: all have
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention
@@ -72,6 +76,8 @@ struct Config {
 
   [[nodiscard]] int q_size() const { return heads * head_size; }
   [[nodiscard]] int kv_size() const { return kv_heads * head_size; }
+  /// What attention multiplies scores q k by.
+  [[nodiscard]] float score_scale() const;
   [[nodiscard]] bool has_rope(int layer) const {
     return rope_layers.empty() || rope_layers[static_cast<std::size_t>(layer)];
   }

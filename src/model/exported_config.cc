@@ -46,6 +46,10 @@ void read_exported_config(const JsonFields& fields, Config& c) {
   c.mlp_bias = fields.flag("mlp_bias", false);
   c.o_bias = own.flag("o_bias", false);
   c.qk_norm = own.flag("qk_norm", false);
+  c.embedding_scale = static_cast<float>(own.number("embedding_scale", 1));
+  c.residual_scale = static_cast<float>(own.number("residual_scale", 1));
+  c.attention_scale = static_cast<float>(own.number("attention_scale", 0));
+  c.logit_scale = static_cast<float>(own.number("logit_scale", 1));
   if (own.find("rope_layers") != nullptr) {
     for (const SortedJson& rope : list(own, "rope_layers", c.layers)) {
       if (!rope.is_boolean()) fail("{}: \"rope_layers\" should be true or false for each layer", where);

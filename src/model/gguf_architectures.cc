@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::array architectures = {
     GgufArchitecture{.name = "llama", .interleaved = true},
+    GgufArchitecture{.name = "granite", .interleaved = true, .scales = true},
     GgufArchitecture{.name = "phi3", .fused_up = true},
     GgufArchitecture{.name = "qwen2"},
     GgufArchitecture{.name = "qwen3"},

@@ -180,6 +180,30 @@ TEST(GgufCheckpoint, FusedTensorsAreTakenApart) {
   EXPECT_THAT(test::error_of([&] { config_of(unreadable); }), HasSubstr("self_attn.q_proj.weight\" has the type"));
 }
 
+TEST(GgufCheckpoint, Scales) {
+  const auto granite_with = [](const std::function<void(GgufWriter&)>& more) {
+    const Config c = test::tiny_config("granite", DType::f32);
+    GgufWriter writer;
+    test::put_config(writer, c);
+    test::put_tensors(writer, c, DType::f32);
+    more(writer);
+    return config_of(writer.file());
+  };
+  const Config c = granite_with([](GgufWriter& w) {
+    w.f32("granite.embedding_scale", 12);
+    w.f32("granite.residual_scale", 0.25);
+    w.f32("granite.attention.scale", 0.125);
+    w.f32("granite.logit_scale", 8);
+  });
+  EXPECT_EQ(c.embedding_scale, 12);
+  EXPECT_EQ(c.residual_scale, 0.25F);
+  EXPECT_EQ(c.score_scale(), 0.125F);
+  EXPECT_EQ(c.logit_scale, 0.125F);
+  const Config plain = granite_with([](GgufWriter& w) { w.f32("granite.logit_scale", 0); });
+  EXPECT_EQ(plain.score_scale(), 0.5F);
+  EXPECT_EQ(plain.logit_scale, 1);
+}
+
 TEST(GgufCheckpoint, Longrope) {
   const auto factors = [](float first, float second) {
     std::string data;
@@ -354,10 +378,9 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
               HasSubstr("only the head size, 4"));
   GgufWriter other;
   other.text("general.architecture", "gemma\n");
-  EXPECT_THAT(
-      test::error_of([&] { config_of(other.file()); }),
-      HasSubstr(
-          "architecture \"gemma\\x0a\" is not supported; llama (and mistral), phi3, qwen2, qwen3 and smollm3 are"));
+  EXPECT_THAT(test::error_of([&] { config_of(other.file()); }),
+              HasSubstr("architecture \"gemma\\x0a\" is not supported; llama (and mistral), granite, phi3, qwen2, "
+                        "qwen3 and smollm3 are"));
 }
 
 TEST(GgufCheckpoint, NamesMissingAndMisshapenTensors) {

@@ -115,6 +115,16 @@ SamplingDefaults sampling_defaults(const GgufFile& file) {
           number("general.sampling.min_p"), number("general.sampling.penalty_repeat")};
 }
 
+/// Numbers of 0 mean that there is no such factor.
+void read_scales(const ArchKeys& keys, Config& c) {
+  const auto number = [&](const char* key) { return static_cast<float>(keys.number(key, 0)); };
+  const auto factor = [&](const char* key) { return number(key) == 0 ? 1 : number(key); };
+  c.embedding_scale = factor("embedding_scale");
+  c.residual_scale = factor("residual_scale");
+  c.attention_scale = number("attention.scale");
+  c.logit_scale = 1 / factor("logit_scale");
+}
+
 /// What this program doesn't compute and must not ignore.
 void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config& config) {
   if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
@@ -148,6 +158,7 @@ Config gguf_config(const GgufFile& file) {
   c.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-5));
   c.vocab = vocabulary_size(file);
   c.rope = read_rope(file, keys, c.max_positions);
+  if (architecture->scales) read_scales(keys, c);
   if (architecture->without_rope > 0)
     for (int layer = 1; layer <= c.layers; ++layer) c.rope_layers.push_back(layer % architecture->without_rope != 0);
   c.windows.assign(static_cast<std::size_t>(c.layers), keys.integer("attention.sliding_window", 0));

@@ -99,6 +99,15 @@ void refuse_unsupported(const JsonFields& fields) {
     fail("{}: \"hidden_act\" {} is not supported; silu is", fields.where(), in_quotes(act));
 }
 
+void read_multipliers(const JsonFields& fields, Config& c) {
+  const auto number = [&](const char* key) { return static_cast<float>(fields.number(key, 1)); };
+  c.embedding_scale = number("embedding_multiplier");
+  c.residual_scale = number("residual_multiplier");
+  c.attention_scale = number("attention_multiplier");
+  c.logit_scale = 1 / number("logits_scaling");
+  if (c.attention_scale == 0) fail("{}: \"attention_multiplier\" is 0", fields.where());
+}
+
 /// What transformers know by the model's type.
 void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) {
   c.rope = read_hf_rope(fields, c.max_positions, type);
@@ -107,6 +116,7 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
   c.o_bias = attention_bias;
   c.mlp_bias = type.mlp_bias && fields.flag("mlp_bias", false);
   c.qk_norm = type.qk_norm;
+  if (type.multipliers) read_multipliers(fields, c);
   if (type.rope_by_layer) c.rope_layers = read_rope_layers(fields, c.layers);
   c.windows = read_windows(fields, type, c);
 }

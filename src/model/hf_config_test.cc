@@ -80,6 +80,25 @@ TEST(HfConfig, LayersWithoutRope) {
   EXPECT_THAT(message_of_config(short_one.dump()), HasSubstr("\"no_rope_layer_interval\" is 0"));
 }
 
+TEST(HfConfig, Multipliers) {
+  const Json given = {{"embedding_multiplier", 12},
+                      {"residual_multiplier", 0.22},
+                      {"attention_multiplier", 0.0625},
+                      {"logits_scaling", 8}};
+  const Config c = read("granite", given);
+  EXPECT_EQ(c.embedding_scale, 12);
+  EXPECT_EQ(c.residual_scale, 0.22F);
+  EXPECT_EQ(c.score_scale(), 0.0625F);
+  EXPECT_EQ(c.logit_scale, 0.125F);
+  EXPECT_EQ(read("granite", {}).score_scale(), 1);
+  EXPECT_EQ(read("llama", given).score_scale(), 0.5F);
+  EXPECT_EQ(read("llama", given).residual_scale, 1);
+  EXPECT_THAT(message_of_config(changed("granite", {{"attention_multiplier", 0}}).dump()),
+              HasSubstr("\"attention_multiplier\" is 0"));
+  EXPECT_THAT(message_of_config(changed("granite", {{"residual_multiplier", -1}}).dump()),
+              HasSubstr("is -1; it should be positive"));
+}
+
 TEST(HfConfig, SamplingOfTheModelsMakers) {
   const std::string config = changed("llama", {}).dump();
   EXPECT_FALSE(read_hf_config(config, "", "folder").sampling.any());
@@ -227,7 +246,7 @@ TEST(HfConfig, EndTokensOfBothFiles) {
 
 TEST(HfConfig, RefusesWhatItCannotCompute) {
   EXPECT_THAT(message_of_change({{"model_type", "gpt_neox"}}),
-              HasSubstr("\"gpt_neox\" is not supported; llama, mistral, phi3, qwen2, qwen3 and smollm3 are"));
+              HasSubstr("\"gpt_neox\" is not supported; granite, llama, mistral, phi3, qwen2, qwen3 and smollm3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),

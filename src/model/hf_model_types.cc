@@ -9,6 +9,7 @@ namespace {
 using Windows = HfModelType::Windows;
 
 constexpr std::array model_types = {
+    HfModelType{.name = "granite", .attention_bias = true, .mlp_bias = true, .multipliers = true},
     HfModelType{.name = "llama", .attention_bias = true, .mlp_bias = true},
     HfModelType{.name = "mistral", .positions = 131072, .windows = Windows::all, .window = 4096},
     HfModelType{.name = "phi3",

@@ -29,6 +29,7 @@ struct HfModelType {
   bool attention_bias = false;  // these have them, and o, where config.json has "attention_bias"
   bool mlp_bias = false;        // gate, up and down have them where it has "mlp_bias"
   bool qk_norm = false;         // as Config::qk_norm
+  bool multipliers = false;     // embedding_multiplier, residual_multiplier, attention_multiplier, logits_scaling
 };
 
 /// The type of this name; nullptr: there is none.

@@ -63,9 +63,13 @@ void Runner::embed(std::span<const TokenId> tokens, float* hidden) const {
     if (id < 0 || id >= vocab) fail("token id {} is outside the vocabulary (0 to {})", id, vocab - 1);
   const auto D = static_cast<std::ptrdiff_t>(model_.config.hidden);
   const auto count = static_cast<std::ptrdiff_t>(tokens.size());
+  const float scale = model_.config.embedding_scale;
 #pragma omp parallel for if (count >= 64)
-  for (std::ptrdiff_t i = 0; i < count; ++i)
-    read_rows(model_.weights.embedding, tokens[static_cast<std::size_t>(i)], 1, hidden + i * D);
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    float* const row = hidden + i * D;
+    read_rows(model_.weights.embedding, tokens[static_cast<std::size_t>(i)], 1, row);
+    for (std::ptrdiff_t j = 0; j < D && scale != 1; ++j) row[j] *= scale;
+  }
 }
 
 void Runner::run_layers(std::span<const BatchItem> items, float* hidden, int first, int last) {
@@ -125,7 +129,7 @@ void Runner::mlp(float* hidden, int rows, int layer) {
     Product down =
         timed_product(workspace_, StepPhase::mlp_products, weights.down, workspace_.activated, product);  // [count, D]
     if (!weights.down_bias.empty()) down = add_bias(down, weights.down_bias.data(), product);
-    add_rows(tile, {}, down);
+    add_rows(tile, {}, down, config.residual_scale);
   }
 }
 

@@ -37,7 +37,8 @@ class Runner {
   /// Requires: `model` outlives this.
   explicit Runner(const Model& model) : model_(model), workspace_(model.rope()) {}
 
-  /// The embeddings of `tokens` into hidden [tokens.size(), D]. Throws Error for an id outside the vocabulary.
+  /// The embeddings of `tokens`, times the model's factor, into hidden [tokens.size(), D]. Throws Error for an id
+  /// outside the vocabulary.
   void embed(std::span<const TokenId> tokens, float* hidden) const;
 
   /// Takes hidden [N, D] (the items' rows one after another, N the sum of their tokens) through layers first .. last-1.

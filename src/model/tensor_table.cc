@@ -27,6 +27,8 @@ std::string describe(const Config& c) {
     text += " rope";
     for (const bool rope : c.rope_layers) text += rope ? '1' : '0';
   }
+  if (c.embedding_scale != 1 || c.residual_scale != 1 || c.logit_scale != 1 || c.attention_scale != 0)
+    text += fmt::format(" scales{} {} {} {}", c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale);
   if (!c.attention.empty()) text += " attention";
   for (const AttentionParts parts : c.attention) text += std::to_string(static_cast<int>(parts));
   return text;

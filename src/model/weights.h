@@ -70,7 +70,7 @@ struct Weights {
   std::vector<std::byte> embedding_bytes;        // a copy: the file may be cut off or written over while it is used
   Tensor embedding;                              // [V, D], in embedding_bytes
   std::vector<LayerWeights> layers;              // [L]
-  std::vector<float> final_norm;                 // [D]
+  std::vector<float> final_norm;                 // [D], times Config::logit_scale
   PackedMatrix head;                             // [V, D]
 
   /// Returns the bytes of all packed matrices.
