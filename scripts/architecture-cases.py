@@ -44,6 +44,7 @@ CASES = {
         attention_bias=True,
         mlp_bias=True,
     ),
+    "olmo2": dict(model_type="olmo2"),
     "smollm3": dict(
         model_type="smollm3",
         no_rope_layer_interval=2,

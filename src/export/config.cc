@@ -26,6 +26,9 @@ Json own_keys(const ExportSource& source, const Config& config) {
                {"o_bias", config.o_bias},
                {"qk_norm", config.qk_norm}};
   // What only some models have.
+  if (config.qk_norm_whole) keys["qk_norm_whole"] = true;
+  if (!config.norms_before) keys["norms_before"] = false;
+  if (config.norms_after) keys["norms_after"] = true;
   const auto add_scale = [&](const char* key, float scale, float usual) {
     if (scale != usual) keys[key] = in_few_digits(scale);
   };

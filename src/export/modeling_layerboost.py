@@ -37,7 +37,8 @@ CACHE_NAME = next(name for name in CACHE_NAMES if name in CausalLMOutputWithPast
 class LayerBoostConfig(PretrainedConfig):
     """Sizes as in LlamaConfig. `layerboost` holds what is ours: "mixers", one text per layer; "rope_frequencies",
     radians per position of each pair of dimensions; "rope_attention_factor"; "rope_layers": whether a layer has RoPE;
-    "o_bias" and "qk_norm"; what embeddings, what layers add to the residual stream, scores and logits are multiplied
+    "o_bias" and "qk_norm", and "qk_norm_whole": whether that is one norm for all heads; "norms_before" and
+    "norms_after": of what mixers and MLPs read and put out; what embeddings, what layers add to the residual stream, scores and logits are multiplied
     by: "embedding_scale", "residual_scale", "attention_scale" (0: 1 / sqrt(d)), "logit_scale"."""
 
     model_type = "layerboost"
@@ -79,6 +80,7 @@ class LayerBoostConfig(PretrainedConfig):
         plain = [10000.0 ** (-2 * i / self.head_dim) for i in range(self.head_dim // 2)]
         defaults = {"mixers": ["softmax"] * num_hidden_layers, "rope_frequencies": plain, "rope_attention_factor": 1.0}
         defaults["rope_layers"] = [True] * num_hidden_layers
+        defaults.update(qk_norm_whole=False, norms_before=True, norms_after=False)
         defaults.update(embedding_scale=1.0, residual_scale=1.0, attention_scale=0.0, logit_scale=1.0)
         self.layerboost = {**defaults, "o_bias": False, "qk_norm": False, **(layerboost or {})}
         super().__init__(**kwargs)
@@ -258,6 +260,16 @@ class RMSNorm(nn.Module):
         y = x.float()
         y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
         return (self.weight.float() * y).to(self.weight.dtype)
+
+
+def input_norm(config):
+    """Of what mixers and MLPs read of the residual stream."""
+    return RMSNorm(config.hidden_size, config.rms_norm_eps) if config.layerboost["norms_before"] else nn.Identity()
+
+
+def output_norm(config):
+    """Of what mixers and MLPs put out."""
+    return RMSNorm(config.hidden_size, config.rms_norm_eps) if config.layerboost["norms_after"] else nn.Identity()
 
 
 def rotate(x, cos, sin):
@@ -476,16 +488,23 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(config.num_attention_heads * d, width, bias=config.layerboost["o_bias"])
         self.has_rope = config.layerboost["rope_layers"][layer]
         self.has_norm = config.layerboost["qk_norm"]
+        self.whole_norm = config.layerboost["qk_norm_whole"]
         if self.has_norm:
-            self.q_norm = RMSNorm(d, config.rms_norm_eps)
-            self.k_norm = RMSNorm(d, config.rms_norm_eps)
+            whole = self.whole_norm
+            self.q_norm = RMSNorm(config.num_attention_heads * d if whole else d, config.rms_norm_eps)
+            self.k_norm = RMSNorm(config.num_key_value_heads * d if whole else d, config.rms_norm_eps)
+        self.output_norm = output_norm(config)
 
     def forward(self, x, step: Step, cache: Optional[LayerBoostCache], own):
         """`own`: the layer's Hybrid, Gated or DualState, or None."""
+        x = x.to(self.q_proj.weight.dtype)  # as it is where there is no norm before
         batch, length, _ = x.shape
         kept = cache.layers[self.layer] if cache is not None else None
-        q, k, v = (part(x).view(batch, length, -1, self.head_dim) for part in (self.q_proj, self.k_proj, self.v_proj))
-        if self.has_norm:
+        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        if self.has_norm and self.whole_norm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k, v = (part.view(batch, length, -1, self.head_dim) for part in (q, k, v))
+        if self.has_norm and not self.whole_norm:
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v, positions = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), step.positions
         state = kept.state if kept is not None else None
@@ -493,7 +512,7 @@ class Attention(nn.Module):
             y, after = own.mix(x, q, k, v, step, None if state is None else state[0])
             if kept is not None:
                 kept.state = after
-            return self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(batch, length, -1))
+            return self.output(y, x)
         if self.spec.kind == "gated":
             linear, after = own.linear(x, q, self.per_query_head(k), self.per_query_head(v), step, state)
         if self.has_rope:
@@ -514,7 +533,11 @@ class Attention(nn.Module):
                 kept.add_to_state(*parts)
             elif self.spec.kind == "gated":
                 kept.state = after
-        return self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(batch, length, -1))
+        return self.output(y, x)
+
+    def output(self, y, x):
+        """Wo times y [B, H, T, d], in the precision of x [B, T, D]."""
+        return self.output_norm(self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(*x.shape[:2], -1)))
 
     def per_query_head(self, x):
         return x.repeat_interleave(self.groups, dim=1)
@@ -526,10 +549,12 @@ class MLP(nn.Module):
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
+        self.output_norm = output_norm(config)
 
     def forward(self, x):
+        x = x.to(self.gate_proj.weight.dtype)
         inner = F.silu(self.gate_proj(x).float()) * self.up_proj(x).float()  # rounded once
-        return self.down_proj(inner.to(x.dtype))
+        return self.output_norm(self.down_proj(inner.to(x.dtype)))
 
 
 class DecoderLayer(nn.Module):
@@ -537,7 +562,7 @@ class DecoderLayer(nn.Module):
         super().__init__()
         self.spec = MixerSpec.parse(config.layerboost["mixers"][layer])
         if self.spec.kind != "none":
-            self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+            self.input_layernorm = input_norm(config)
         if self.spec.attends:
             self.self_attn = Attention(config, layer, self.spec)
         if self.spec.kind == "hybrid":
@@ -548,7 +573,7 @@ class DecoderLayer(nn.Module):
             self.dual_state = DualState(config, self.spec.variants)
         elif self.spec.kind == "map":
             self.map = nn.Linear(config.hidden_size, config.hidden_size)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = input_norm(config)
         self.mlp = MLP(config)
         self.residual_scale = config.layerboost["residual_scale"]
 
@@ -557,7 +582,7 @@ class DecoderLayer(nn.Module):
             own = getattr(self, self.spec.kind, None)
             x = x + self.self_attn(self.input_layernorm(x), step, cache, own) * self.residual_scale
         elif self.spec.kind == "map":
-            x = x + self.map(self.input_layernorm(x))
+            x = x + self.map(self.input_layernorm(x).to(self.map.weight.dtype))
         return x + self.mlp(self.post_attention_layernorm(x)) * self.residual_scale
 
 

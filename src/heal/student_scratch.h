@@ -57,6 +57,11 @@ struct StudentScratch {
   const RopeConfig& rope_config_;
 };
 
+/// Row `row` of a buffer of rows of `cols` floats; nullptr where it is empty.
+inline const float* row_of(const AlignedBuffer& buffer, std::ptrdiff_t row, int cols) {
+  return buffer.data() == nullptr ? nullptr : reinterpret_cast<const float*>(buffer.data()) + row * cols;
+}
+
 /// Calls body(first row, rows) for tiles of at most 256 rows, in order.
 template <typename Body>
 void for_each_tile(std::ptrdiff_t rows, const Body& body) {

@@ -82,6 +82,20 @@ void add_rows(float* x, std::span<const int> index, const Product& y, float fact
   });
 }
 
+void add_normed_rows(float* x, std::span<const int> index, const Product& y, const float* weight, float eps,
+                     float factor, KernelScratch& scratch) {
+  LB_CHECK(index.empty() || static_cast<int>(index.size()) == y.rows);
+  const RowKernels& rows = kernels().rows;
+  const KernelScratch::Threads threads = scratch.threads();
+  for_each_row(y.rows, y.cols, [&](int i) {
+    ScratchStack::Frame frame(threads.mine());
+    float* const row = frame.take<float>(static_cast<std::size_t>(y.cols));
+    rows.scale(row_of(y, i), scale_of(y, i), y.cols, row);
+    rows.rms_norm(row, weight, eps, y.cols, row);
+    rows.add(x + source_row(index, i) * y.cols, row, factor, y.cols);
+  });
+}
+
 Product add_bias(const Product& y, const float* bias, float* out) {
   const RowKernels& rows = kernels().rows;
   for_each_row(y.rows, y.cols, [&](int i) {
@@ -116,11 +130,18 @@ int rotation_block(int size) {
 }
 
 void pack_activations(const float* x, Activations& out, float factor) {
+  if (factor == 1)
+    pack_rows(x, {}, out);
+  else
+    pack_scaled(kernels().rows, x, out, factor);
+}
+
+void pack_rows(const float* x, std::span<const int> index, Activations& out) {
+  LB_CHECK(index.empty() || static_cast<int>(index.size()) == out.rows());
   const RowKernels& rows = kernels().rows;
   const int cols = out.cols();
-  if (factor != 1) return pack_scaled(rows, x, out, factor);
   for_each_row(out.rows(), cols, [&](int i) {
-    const float* source = x + static_cast<std::ptrdiff_t>(i) * cols;
+    const float* source = x + source_row(index, i) * cols;
     switch (out.precision()) {
       case Precision::f32:
         std::copy_n(source, cols, out.f32(i));
@@ -157,8 +178,9 @@ void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope,
         rows.scale(source, scale, width, target);
       }
       source += width;
+      if (norm != nullptr && shape.whole_norms) rows.rms_norm(target, norm, shape.norm_eps, width, target);
       for (int h = 0; h < heads; ++h, target += d) {
-        if (norm != nullptr) rows.rms_norm(target, norm, shape.norm_eps, d, target);
+        if (norm != nullptr && !shape.whole_norms) rows.rms_norm(target, norm, shape.norm_eps, d, target);
         if (rotated) rows.rotate(target, cosines, sines, d / 2);
       }
     };

@@ -30,6 +30,10 @@ void rms_norm(const float* x, std::span<const int> index, const float* weight, f
 /// x[index[i]] += factor y[i]; `index` empty: x[i] += factor y[i]. x [*, D].
 void add_rows(float* x, std::span<const int> index, const Product& y, float factor = 1);
 
+/// x[index[i]] += factor norm(y[i]) weight, `index` and norm() as above.
+void add_normed_rows(float* x, std::span<const int> index, const Product& y, const float* weight, float eps,
+                     float factor, KernelScratch& scratch);
+
 /// out = y + bias with the row scales multiplied in: [rows, cols] plain f32, out may be y.data. Returns out as a
 /// Product.
 Product add_bias(const Product& y, const float* bias, float* out);
@@ -49,6 +53,8 @@ int rotation_block(int size);
 
 /// out = factor x in out's precision. x [n, K] f32; out reshaped to [n, K].
 void pack_activations(const float* x, Activations& out, float factor = 1);
+/// out[i] = x[index[i]] in out's precision; `index` empty: x[i]. x [*, K].
+void pack_rows(const float* x, std::span<const int> index, Activations& out);
 
 /// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position,
 /// `factor` multiplies both (yarn's attention factor). Position `second_from` + i, where there is one, has those of
@@ -76,6 +82,7 @@ struct QkvShape {
   const float* q_norm = nullptr;  // [d] or nullptr: RMSNorm on each head before RoPE (qwen3)
   const float* k_norm = nullptr;
   float norm_eps = 0;
+  bool whole_norms = false;  // these are [H d] and [G d]: each normalises all heads of a token as one (olmo2)
 };
 
 /// Splits qkv [n, (H + 2G) d] into q [n, H, d], k [n, G, d], v [n, G, d] (all f32): row scale, bias, head norms, then

@@ -97,6 +97,37 @@ TEST_P(RowOps, AddRowsGoesToTheNamedRows) {
   for (int j = 0; j < 2 * cols; ++j) EXPECT_NEAR(half[at(j)], 1 + y[at(j)] / 2, 1e-6);
 }
 
+TEST_P(RowOps, AddNormedRows) {
+  const int cols = 37;
+  const auto y = random_row(2 * cols, 1), scales = random_row(2, 2), weight = random_row(cols, 3);
+  const std::vector<int> index = {2, 0};
+  std::vector<float> x(3 * cols, 1.0f);
+  add_normed_rows(x.data(), index, {y.data(), scales.data(), 2, cols}, weight.data(), 1e-3f, 0.5f, test::scratch());
+  for (int i = 0; i < 2; ++i) {
+    double squares = 0;
+    for (int j = 0; j < cols; ++j) squares += std::pow(y[at(i * cols + j)] * static_cast<double>(scales[at(i)]), 2);
+    const double size = std::sqrt(squares / cols + 1e-3f);
+    for (int j = 0; j < cols; ++j) {
+      const double normed = y[at(i * cols + j)] * static_cast<double>(scales[at(i)]) / size * weight[at(j)];
+      EXPECT_NEAR(x[at(index[at(i)] * cols + j)], 1 + normed / 2, 1e-5);
+    }
+  }
+  for (int j = 0; j < cols; ++j) EXPECT_EQ(x[at(cols + j)], 1.0f);
+}
+
+TEST_P(RowOps, PackRows) {
+  const int cols = 21;
+  const auto x = random_row(3 * cols, 1);
+  const std::vector<int> index = {2, 0};
+  Activations out;
+  out.reshape(2, cols, Precision::f32);
+  pack_rows(x.data(), index, out);
+  for (int j = 0; j < cols; ++j) {
+    EXPECT_EQ(out.f32(0)[j], x[at(2 * cols + j)]);
+    EXPECT_EQ(out.f32(1)[j], x[at(j)]);
+  }
+}
+
 TEST_P(RowOps, AddBiasInPlace) {
   const int cols = 37;
   auto y = random_row(2 * cols, 1);

@@ -76,8 +76,9 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
           source = normed;
         }
         std::fill_n(row + column, width, 0.0F);
-        for (int h = 0; h < width; h += d)
-          kernels().training_rows.rms_norm_backward(source + h, norm, gradient + h, shape.norm_eps, d,
+        const int size = shape.whole_norms ? width : d;
+        for (int h = 0; h < width; h += size)
+          kernels().training_rows.rms_norm_backward(source + h, norm, gradient + h, shape.norm_eps, size,
                                                     row + column + h);
       }
       column += width;

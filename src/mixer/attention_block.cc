@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/residual.h"
+
 namespace layerboost {
 namespace {
 
@@ -33,7 +35,8 @@ QkvShape AttentionBlock::qkv_shape() const {
           optional(weights_.qkv_bias),
           optional(weights_.q_norm),
           optional(weights_.k_norm),
-          config.norm_eps};
+          config.norm_eps,
+          config.qk_norm_whole};
 }
 
 Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, const SeeTile& see) const {
@@ -56,8 +59,8 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
     workspace.normed.reshape(count, D, projections_.qkv.precision());
-    rms_norm(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm.data(), config.norm_eps,
-             workspace.normed, workspace.scratch);
+    take_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm, config, workspace.normed,
+              workspace.scratch);
     workspace.observe(layer_, Site::qkv, workspace.normed);
     const Product qkv = timed_product(workspace, StepPhase::mixer_products, projections_.qkv, workspace.normed,
                                       product);  // [count, (H + 2G) d]
@@ -86,7 +89,8 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
     Product output = timed_product(workspace, StepPhase::mixer_products, projections_.o, workspace.mixed,
                                    product);  // [count, D]
     if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
-    add_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), output, model_.config.residual_scale);
+    layerboost::add_output(tile_start(rows, row, D), tile_of(rows.index, row, count), output, weights_.output_norm,
+                           model_.config, workspace.scratch);
   }
 }
 

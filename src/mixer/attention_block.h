@@ -52,7 +52,7 @@ class AttentionBlock {
   [[nodiscard]] const Config& config() const { return model_.config; }
   [[nodiscard]] int heads() const { return model_.config.heads; }
 
-  /// hidden[row] += Wo output[row], times Config::residual_scale.
+  /// hidden[row] += Wo output[row], as add_output() of model/residual.h adds it.
   void add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const;
 
   /// softmax(q k Config::score_scale()) v for all tasks.

@@ -63,6 +63,9 @@ struct Config {
   bool qkv_bias = false;                  // qwen2
   bool o_bias = false, mlp_bias = false;  // llama with attention_bias / mlp_bias
   bool qk_norm = false;                   // qwen3: RMSNorm over d on each head of q and k, before RoPE
+  bool qk_norm_whole = false;             // ... or over all of their heads as one (olmo2)
+  bool norms_before = true;               // RMSNorm of what mixers and MLPs read
+  bool norms_after = false;               // RMSNorm of what they put out (olmo2, which has none before)
   float embedding_scale = 1;              // embeddings are multiplied by it (granite)
   float residual_scale = 1;               // ... and what mixers and MLPs add to the residual stream
   float logit_scale = 1;                  // ... and logits

@@ -46,6 +46,9 @@ void read_exported_config(const JsonFields& fields, Config& c) {
   c.mlp_bias = fields.flag("mlp_bias", false);
   c.o_bias = own.flag("o_bias", false);
   c.qk_norm = own.flag("qk_norm", false);
+  c.qk_norm_whole = own.flag("qk_norm_whole", false);
+  c.norms_before = own.flag("norms_before", true);
+  c.norms_after = own.flag("norms_after", false);
   c.embedding_scale = static_cast<float>(own.number("embedding_scale", 1));
   c.residual_scale = static_cast<float>(own.number("residual_scale", 1));
   c.attention_scale = static_cast<float>(own.number("attention_scale", 0));

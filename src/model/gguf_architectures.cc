@@ -9,6 +9,7 @@ namespace {
 constexpr std::array architectures = {
     GgufArchitecture{.name = "llama", .interleaved = true},
     GgufArchitecture{.name = "granite", .interleaved = true, .scales = true},
+    GgufArchitecture{.name = "olmo2", .norms_after = true},
     GgufArchitecture{.name = "phi3", .fused_up = true},
     GgufArchitecture{.name = "qwen2"},
     GgufArchitecture{.name = "qwen3"},

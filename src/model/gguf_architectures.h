@@ -11,6 +11,7 @@ struct GgufArchitecture {
   const char* name = "";
   bool interleaved = false;  // rows of q and k lie as RoPE's pairs do (Tensor::rope_heads)
   bool fused_up = false;     // ffn_up holds gate and up
+  bool norms_after = false;  // norms of what mixers and MLPs put out, in place of those before, and whole ones of q, k
   bool scales = false;       // embedding_scale, residual_scale, attention.scale, logit_scale
   int without_rope = 0;      // every so many-th layer has no RoPE; 0: all have
 };

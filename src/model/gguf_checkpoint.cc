@@ -30,6 +30,8 @@ constexpr std::array layer_names = {
     std::pair{"attn_output", LayerPart::o},
     std::pair{"attn_q_norm", LayerPart::q_norm},
     std::pair{"attn_k_norm", LayerPart::k_norm},
+    std::pair{"post_attention_norm", LayerPart::mixer_output_norm},
+    std::pair{"post_ffw_norm", LayerPart::mlp_output_norm},
     std::pair{"ffn_norm", LayerPart::mlp_norm},
     std::pair{"ffn_gate", LayerPart::gate},
     std::pair{"ffn_up", LayerPart::up},

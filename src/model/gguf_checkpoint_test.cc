@@ -72,7 +72,7 @@ class EveryType : public testing::TestWithParam<int> {};
 
 TEST_P(EveryType, OpensInEveryArchitecture) {
   const auto dtype = static_cast<DType>(GetParam());
-  for (const std::string arch : {"llama", "qwen2", "qwen3", "smollm3"}) {
+  for (const std::string arch : {"granite", "llama", "olmo2", "qwen2", "qwen3", "smollm3"}) {
     SCOPED_TRACE(arch);
     const std::string bytes = test::tiny_gguf(arch, dtype);
     const auto model = read_gguf(test::as_bytes(bytes), "a.gguf");
@@ -88,7 +88,7 @@ TEST_P(EveryType, OpensInEveryArchitecture) {
         c, [&](const std::string& name, const std::vector<std::int64_t>& shape) { (void)model->tensor(name, shape); });
     const Tensor& q = model->tensor("model.layers.0.self_attn.q_proj.weight", {c.q_size(), c.hidden});
     EXPECT_EQ(q.dtype, dtype);
-    EXPECT_EQ(q.rope_heads, arch == "llama" || arch == "smollm3" ? 2 : 0);
+    EXPECT_EQ(q.rope_heads, arch == "granite" || arch == "llama" || arch == "smollm3" ? 2 : 0);
     EXPECT_EQ(c.rope_layers.size(), arch == "smollm3" ? static_cast<std::size_t>(c.layers) : 0U);
   }
 }
@@ -378,9 +378,10 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
               HasSubstr("only the head size, 4"));
   GgufWriter other;
   other.text("general.architecture", "gemma\n");
-  EXPECT_THAT(test::error_of([&] { config_of(other.file()); }),
-              HasSubstr("architecture \"gemma\\x0a\" is not supported; llama (and mistral), granite, phi3, qwen2, "
-                        "qwen3 and smollm3 are"));
+  EXPECT_THAT(
+      test::error_of([&] { config_of(other.file()); }),
+      HasSubstr("architecture \"gemma\\x0a\" is not supported; llama (and mistral), granite, olmo2, phi3, qwen2, "
+                "qwen3 and smollm3 are"));
 }
 
 TEST(GgufCheckpoint, NamesMissingAndMisshapenTensors) {

@@ -128,6 +128,9 @@ void read_scales(const ArchKeys& keys, Config& c) {
 /// What this program doesn't compute and must not ignore.
 void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config& config) {
   if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
+  if (keys.has("attention.sliding_window_pattern"))
+    fail("{}: {} is there, but windows in some layers are not supported", file.where(),
+         keys.name("attention.sliding_window_pattern"));
   for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
     if (const int size = keys.integer(key, config.head_size); size != config.head_size)
       fail("{}: {} is {}; only the head size, {}, is supported", file.where(), keys.name(key), size, config.head_size);
@@ -158,6 +161,8 @@ Config gguf_config(const GgufFile& file) {
   c.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-5));
   c.vocab = vocabulary_size(file);
   c.rope = read_rope(file, keys, c.max_positions);
+  c.norms_before = !architecture->norms_after;
+  c.norms_after = c.qk_norm_whole = architecture->norms_after;
   if (architecture->scales) read_scales(keys, c);
   if (architecture->without_rope > 0)
     for (int layer = 1; layer <= c.layers; ++layer) c.rope_layers.push_back(layer % architecture->without_rope != 0);

@@ -116,6 +116,9 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
   c.o_bias = attention_bias;
   c.mlp_bias = type.mlp_bias && fields.flag("mlp_bias", false);
   c.qk_norm = type.qk_norm;
+  c.qk_norm_whole = type.qk_norm_whole;
+  c.norms_before = type.norms_before;
+  c.norms_after = type.norms_after;
   if (type.multipliers) read_multipliers(fields, c);
   if (type.rope_by_layer) c.rope_layers = read_rope_layers(fields, c.layers);
   c.windows = read_windows(fields, type, c);

@@ -245,8 +245,9 @@ TEST(HfConfig, EndTokensOfBothFiles) {
 }
 
 TEST(HfConfig, RefusesWhatItCannotCompute) {
-  EXPECT_THAT(message_of_change({{"model_type", "gpt_neox"}}),
-              HasSubstr("\"gpt_neox\" is not supported; granite, llama, mistral, phi3, qwen2, qwen3 and smollm3 are"));
+  EXPECT_THAT(
+      message_of_change({{"model_type", "gpt_neox"}}),
+      HasSubstr("\"gpt_neox\" is not supported; granite, llama, mistral, olmo2, phi3, qwen2, qwen3 and smollm3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+
+#include "base/error.h"
+#include "model/tensor_names.h"
 
 namespace layerboost {
 namespace {
@@ -12,6 +16,13 @@ constexpr std::array model_types = {
     HfModelType{.name = "granite", .attention_bias = true, .mlp_bias = true, .multipliers = true},
     HfModelType{.name = "llama", .attention_bias = true, .mlp_bias = true},
     HfModelType{.name = "mistral", .positions = 131072, .windows = Windows::all, .window = 4096},
+    HfModelType{.name = "olmo2",
+                .norm_eps = 1e-5,
+                .attention_bias = true,
+                .qk_norm = true,
+                .qk_norm_whole = true,
+                .norms_before = false,
+                .norms_after = true},
     HfModelType{.name = "phi3",
                 .positions = 4096,
                 .trained_positions = 4096,
@@ -38,6 +49,20 @@ constexpr std::array model_types = {
 };
 
 }  // namespace
+
+std::string name_in_llama(const HfModelType& type, const std::string& name) {
+  if (!type.norms_after || !name.ends_with("norm.weight")) return name;
+  const std::pair<std::string_view, LayerPart> modules[] = {
+      {".post_attention_layernorm.", LayerPart::mixer_output_norm},
+      {".pre_feedforward_layernorm.", LayerPart::mlp_norm},
+      {".post_feedforward_layernorm.", LayerPart::mlp_output_norm},
+  };
+  for (const auto& [module, part] : modules) {
+    if (const auto at = name.find(module); at != std::string::npos)
+      return fmt::format("{}.{}.{}", name.substr(0, at), name_of(part), name.substr(at + module.size()));
+  }
+  return name;
+}
 
 const HfModelType* find_hf_model_type(std::string_view name) {
   const auto* const found =

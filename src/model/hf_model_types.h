@@ -29,8 +29,15 @@ struct HfModelType {
   bool attention_bias = false;  // these have them, and o, where config.json has "attention_bias"
   bool mlp_bias = false;        // gate, up and down have them where it has "mlp_bias"
   bool qk_norm = false;         // as Config::qk_norm
-  bool multipliers = false;     // embedding_multiplier, residual_multiplier, attention_multiplier, logits_scaling
+  bool qk_norm_whole = false;   // ... and these
+  bool norms_before = true;
+  bool norms_after = false;
+  bool multipliers = false;  // embedding_multiplier, residual_multiplier, attention_multiplier, logits_scaling
 };
+
+/// The name that a tensor of such a model has here: modules whose names mean something else in llama's layers, or have
+/// none there, are called as tensor_names.h has them.
+std::string name_in_llama(const HfModelType& type, const std::string& name);
 
 /// The type of this name; nullptr: there is none.
 const HfModelType* find_hf_model_type(std::string_view name);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/residual.h"
 
 namespace layerboost {
 namespace {
@@ -117,7 +118,7 @@ void Runner::mlp(float* hidden, int rows, int layer) {
     float* const product = workspace_.product.reserve_product(tile_rows, std::max(2 * F, D));
 
     workspace_.normed.reshape(count, D, weights.gate_up.precision());
-    rms_norm(tile, {}, weights.mlp_norm.data(), config.norm_eps, workspace_.normed, workspace_.scratch);
+    take_rows(tile, {}, weights.mlp_norm, config, workspace_.normed, workspace_.scratch);
     workspace_.observe(layer, Site::gate_up, workspace_.normed);
     Product gate_up =
         timed_product(workspace_, StepPhase::mlp_products, weights.gate_up, workspace_.normed, product);  // [count, 2F]
@@ -129,7 +130,7 @@ void Runner::mlp(float* hidden, int rows, int layer) {
     Product down =
         timed_product(workspace_, StepPhase::mlp_products, weights.down, workspace_.activated, product);  // [count, D]
     if (!weights.down_bias.empty()) down = add_bias(down, weights.down_bias.data(), product);
-    add_rows(tile, {}, down, config.residual_scale);
+    add_output(tile, {}, down, weights.mlp_output_norm, config, workspace_.scratch);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "model/fused_tensors.h"
 #include "model/hf_config.h"
 #include "model/hf_json.h"
+#include "model/hf_model_types.h"
 #include "model/hub_folder.h"
 #include "model/safetensors_file.h"
 #include "model/tensor_table.h"
@@ -34,13 +35,16 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   return shards;
 }
 
-/// The tensors of one file. A base model's, saved by itself, lack the prefix that they have in a model with a head.
+/// The tensors of one file, by the names that they have in llama's layers. A base model's, saved by itself, lack the
+/// prefix that they have in a model with a head. Exported models have these names already.
 void add_tensors(std::span<const std::byte> bytes, const std::string& where, const Config& config, TensorTable& table,
                  const std::function<bool(const std::string&)>& wanted) {
   std::map<std::string, std::string> unreadable;
-  const auto full_name = [](const std::string& name) {
+  const HfModelType* const type = config.attention.empty() ? find_hf_model_type(config.arch) : nullptr;
+  const auto full_name = [&](const std::string& name) {
     const bool base = name.starts_with("layers.") || name == "embed_tokens.weight" || name == "norm.weight";
-    return base ? "model." + name : name;
+    const std::string full = base ? "model." + name : name;
+    return type != nullptr ? name_in_llama(*type, full) : full;
   };
   for (const auto& [name, tensor] : parse_safetensors(bytes, where, &unreadable)) {
     if (wanted(name)) add_in_parts(full_name(name), where, tensor, config, table);

@@ -27,6 +27,8 @@ std::string describe(const Config& c) {
     text += " rope";
     for (const bool rope : c.rope_layers) text += rope ? '1' : '0';
   }
+  if (c.qk_norm_whole) text += " whole";
+  if (c.norms_after) text += c.norms_before ? " norms around" : " norms after";
   if (c.embedding_scale != 1 || c.residual_scale != 1 || c.logit_scale != 1 || c.attention_scale != 0)
     text += fmt::format(" scales{} {} {} {}", c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale);
   if (!c.attention.empty()) text += " attention";
@@ -129,8 +131,12 @@ std::string TensorTable::hash(const Config& config) const {
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
                                             std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files,
                                             const std::vector<int>& more_ends) {
-  for (std::size_t layer = 0; layer < config.attention.size(); ++layer)
-    config.attention[layer] = tensors.attention_of(static_cast<int>(layer));
+  for (std::size_t layer = 0; layer < config.attention.size(); ++layer) {
+    AttentionParts& parts = config.attention[layer];
+    parts = tensors.attention_of(static_cast<int>(layer));
+    // No norm, nothing that could be missing.
+    if (parts == AttentionParts::none && !config.norms_before) parts = AttentionParts::norm;
+  }
   tensors.check(config);
   std::vector<int> own_ends = config.eos;
   for (const int id : more_ends)

@@ -119,7 +119,9 @@ inline Config tiny_config(const std::string& arch, DType dtype) {
   c.vocab = 5;
   c.max_positions = 64;
   c.qkv_bias = arch == "qwen2";
-  c.qk_norm = arch == "qwen3";
+  c.qk_norm = arch == "qwen3" || arch == "olmo2";
+  c.norms_before = arch != "olmo2";
+  c.norms_after = c.qk_norm_whole = arch == "olmo2";
   c.tied_embeddings = arch == "qwen3";
   c.windows.assign(static_cast<std::size_t>(c.layers), 0);
   return c;
@@ -173,6 +175,8 @@ inline std::string gguf_name(std::string name) {
       {"mlp.gate_proj", "ffn_gate"},
       {"mlp.up_proj", "ffn_up"},
       {"mlp.down_proj", "ffn_down"},
+      {"self_attn.output_norm", "post_attention_norm"},
+      {"mlp.output_norm", "post_ffw_norm"},
   };
   for (const auto& [hf, gguf] : parts) {
     if (const auto at = name.find(hf); at != std::string::npos) name.replace(at, std::strlen(hf), gguf);

@@ -19,13 +19,14 @@ class Loader {
     const int D = config_.hidden;
     LayerWeights layer;
     const AttentionParts parts = config_.attention_of(index);
-    if (parts != AttentionParts::none) {
+    if (parts != AttentionParts::none && config_.norms_before) {
       layer.mixer_norm = divided(vector(weight_name(index, LayerPart::mixer_norm), D), smoothing.qkv);
       layer.mixer_smoothing = smoothing.qkv;
     }
     if (parts == AttentionParts::all) add_attention(layer, index, smoothing);
 
-    layer.mlp_norm = divided(vector(weight_name(index, LayerPart::mlp_norm), D), smoothing.gate_up);
+    if (config_.norms_before)
+      layer.mlp_norm = divided(vector(weight_name(index, LayerPart::mlp_norm), D), smoothing.gate_up);
     layer.gate_up = pack({part(index, LayerPart::gate), part(index, LayerPart::up)}, D, smoothing.gate_up);
     if (precision_ == Precision::int8) layer.down_rotation = rotation_block(config_.ffn);
     layer.down = pack({part(index, LayerPart::down)}, config_.ffn, {}, layer.down_rotation);
@@ -33,6 +34,7 @@ class Loader {
       layer.gate_up_bias = joined({bias(index, LayerPart::gate), bias(index, LayerPart::up)});
       layer.down_bias = bias(index, LayerPart::down);
     }
+    if (config_.norms_after) layer.mlp_output_norm = vector(weight_name(index, LayerPart::mlp_output_norm), D);
     return layer;
   }
 
@@ -42,12 +44,15 @@ class Loader {
       layer.qkv_bias = joined(
           {bias(index, LayerPart::q), bias(index, LayerPart::k), divided(bias(index, LayerPart::v), smoothing.o)});
     if (config_.qk_norm) {
-      layer.q_norm = vector(weight_name(index, LayerPart::q_norm), config_.head_size);
-      layer.k_norm = vector(weight_name(index, LayerPart::k_norm), config_.head_size);
+      const bool whole = config_.qk_norm_whole;
+      layer.q_norm = vector(weight_name(index, LayerPart::q_norm), whole ? config_.q_size() : config_.head_size);
+      layer.k_norm = vector(weight_name(index, LayerPart::k_norm), whole ? config_.kv_size() : config_.head_size);
     }
     layer.o = o(index, smoothing);
     layer.o_smoothing = smoothing.o;
     if (config_.o_bias) layer.o_bias = bias(index, LayerPart::o);
+    if (config_.norms_after)
+      layer.output_norm = vector(weight_name(index, LayerPart::mixer_output_norm), config_.hidden);
   }
 
   std::vector<float> bias(int layer, LayerPart part) const {
