@@ -4,7 +4,7 @@
 
 #include "analyze/joint_loss.h"
 #include "eval/statistics.h"
-#include "mixer/model_for_tests.h"
+#include "mixer/architectures_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -102,6 +102,32 @@ TEST_F(GradientEstimate, ByHeadIsAsTheMixersRun) {
     }
   }
 }
+
+class GradientEstimateOfArchitecture : public testing::TestWithParam<std::string> {};
+
+// By head or, where heads don't add up, as mixers run: of two windows, the change of one is that of what it adds.
+TEST_P(GradientEstimateOfArchitecture, IsCloseToWhatChangesLose) {
+  const auto model = test::load_architecture(GetParam(), Precision::f32);
+  MixerSet mixers(*model);
+  Calibration calibration;
+  for (std::uint64_t i = 0; i < 3; ++i) calibration.sequences.push_back({random_tokens(22, 64, i), 0, false});
+  calibration.texts = 3;
+  const MixerSpec choice = parse_mixer("window:19");
+  const EstimatedLosses losses = estimate_losses(*model, mixers, calibration, {{choice}, 300, 1});
+  JointLoss loss(*model, mixers, calibration);
+  for (const int layer : {1, 3}) {
+    auto specs = native_specs(model->config);
+    if (specs[static_cast<std::size_t>(layer)].kind != MixerKind::softmax) continue;
+    specs[static_cast<std::size_t>(layer)] = choice;
+    const double exact = loss.measure(specs).kl;
+    const double found = estimate(losses[static_cast<std::size_t>(layer)].at(choice).kl).mean;
+    EXPECT_GT(exact, 0) << layer;
+    EXPECT_NEAR(found, exact, 0.5 * exact) << layer;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, GradientEstimateOfArchitecture, testing::ValuesIn(test::architecture_names()),
+                         test::architecture_in_letters);
 
 TEST_F(GradientEstimate, HeadsAddUp) {
   const MixerSpec all = parse_mixer("window:24+2"), first = parse_mixer("window:24+2/full:1"),

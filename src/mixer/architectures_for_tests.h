@@ -27,6 +27,13 @@ inline std::vector<std::string> architecture_names() {
   return names;
 }
 
+/// Their names as those of tests.
+inline std::string architecture_in_letters(const testing::TestParamInfo<std::string>& param) {
+  std::string name = param.param;
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
 /// Writes it as Hugging Face's folder, with the script's weights_of().
 inline void write_architecture(const Json& entry, const fs::path& directory) {
   std::uint32_t state = 1;

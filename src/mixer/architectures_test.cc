@@ -49,13 +49,34 @@ TEST_P(Architectures, RoundedAreNearThem) {
   for (std::size_t i = 1; i < ids.size(); ++i) EXPECT_NEAR(got[i], right[i], 0.3) << i;
 }
 
-std::string in_letters(const testing::TestParamInfo<std::string>& param) {
-  std::string name = param.param;
-  std::ranges::replace(name, '-', '_');
-  return name;
+// A dual state is made of keys before RoPE: folding turns those of the cache back, as far as the layer has turned them.
+// In the last layer, for what is above one reads something else.
+TEST_P(Architectures, FoldIntoStates) {
+  const auto model = test::load_architecture(GetParam(), Precision::f32);
+  MixerSet mixers(*model, random_parameters(model->config));
+  const std::vector<TokenId> ids = test::architecture_case(GetParam())["ids"];
+  const std::vector<MixerSpec> before(4, full_attention);
+  std::vector<MixerSpec> after = before;
+  after.back() = parse_mixer("dual_state");
+  CachePools pools;
+  Runner runner(*model);
+  const auto read = [&](Sequence& sequence, std::size_t first, std::size_t count) {
+    const BatchItem item{&sequence, std::span(ids).subspan(first, count)};
+    const float* const hidden = runner.forward({&item, 1});
+    return std::vector<float>(hidden, hidden + static_cast<std::ptrdiff_t>(count) * model->config.hidden);
+  };
+  Sequence folded(mixers.list(before), pools), right(mixers.list(after), pools);
+  read(folded, 0, 20);
+  read(right, 0, 20);
+  ASSERT_TRUE(folded.fold(mixers.list(after), [&](const Mixer& /*mixer*/) { return &pools; }));
+  const auto got = read(folded, 20, 3), expected = read(right, 20, 3);
+  double largest = 0;
+  for (const float value : expected) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4 * largest) << i;
 }
 
-INSTANTIATE_TEST_SUITE_P(Tiny, Architectures, testing::ValuesIn(test::architecture_names()), in_letters);
+INSTANTIATE_TEST_SUITE_P(Tiny, Architectures, testing::ValuesIn(test::architecture_names()),
+                         test::architecture_in_letters);
 
 }  // namespace
 }  // namespace layerboost
