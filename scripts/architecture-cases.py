@@ -35,6 +35,12 @@ LONGROPE = dict(
 CASES = {
     "phi3": dict(model_type="phi3", sliding_window=12),
     "phi3-longrope": dict(model_type="phi3", original_max_position_embeddings=24, rope_parameters=LONGROPE),
+    "phi3-partial": dict(
+        model_type="phi3",
+        partial_rotary_factor=0.75,
+        original_max_position_embeddings=24,
+        rope_parameters={**LONGROPE, "short_factor": [1.0, 1.125, 1.25], "long_factor": [2.0, 3.5, 5.0]},
+    ),
     "granite": dict(
         model_type="granite",
         embedding_multiplier=12.0,

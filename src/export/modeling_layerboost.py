@@ -36,7 +36,7 @@ CACHE_NAME = next(name for name in CACHE_NAMES if name in CausalLMOutputWithPast
 
 class LayerBoostConfig(PretrainedConfig):
     """Sizes as in LlamaConfig. `layerboost` holds what is ours: "mixers", one text per layer; "rope_frequencies",
-    radians per position of each pair of dimensions; "rope_attention_factor"; "rope_layers": whether a layer has RoPE;
+    radians per position of each pair of dimensions, 0 where there is no RoPE; "rope_attention_factor"; "rope_layers": whether a layer has RoPE;
     "o_bias" and "qk_norm", and "qk_norm_whole": whether that is one norm for all heads; "norms_before" and
     "norms_after": of what mixers and MLPs read and put out; what embeddings, what layers add to the residual stream, scores and logits are multiplied
     by: "embedding_scale", "residual_scale", "attention_scale" (0: 1 / sqrt(d)), "logit_scale"."""
@@ -285,8 +285,8 @@ class Step:
         self.positions = positions.masked_fill(~real, -1)  # [B, T]
         frequencies = torch.tensor(config.layerboost["rope_frequencies"], dtype=torch.float32, device=positions.device)
         angles = positions.clamp(min=0)[:, None, :, None].float() * frequencies  # [B, 1, T, d/2]
-        self.cos = angles.cos() * config.layerboost["rope_attention_factor"]
-        self.sin = angles.sin() * config.layerboost["rope_attention_factor"]
+        factors = torch.where(frequencies == 0, 1.0, config.layerboost["rope_attention_factor"])
+        self.cos, self.sin = angles.cos() * factors, angles.sin() * factors
         self.dtype = dtype
         self.scale = config.layerboost["attention_scale"] or config.head_dim**-0.5
         self.kv_heads = config.num_key_value_heads

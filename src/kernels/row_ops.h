@@ -57,8 +57,9 @@ void pack_activations(const float* x, Activations& out, float factor = 1);
 void pack_rows(const float* x, std::span<const int> index, Activations& out);
 
 /// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position,
-/// `factor` multiplies both (yarn's attention factor). Position `second_from` + i, where there is one, has those of
-/// position i with the frequencies `second` [d/2]. Grown by doubling; growing isn't thread-safe.
+/// `factor` multiplies both (yarn's attention factor); of the frequency 0 they are 1 and 0, whatever it is. Position
+/// `second_from` + i, where there is one, has those of position i with the frequencies `second` [d/2]. Grown by
+/// doubling; growing isn't thread-safe.
 class RopeTable {
  public:
   RopeTable(std::span<const double> frequencies, double factor, std::span<const double> second = {},

@@ -182,13 +182,14 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
   KernelScratch scratch;
   RopeTable rope = model_.rope();
   rope.grow(cache.rotations + length);
-  const auto factor = static_cast<float>(config.rope.attention_factor);
+  const auto attention_factor = static_cast<float>(config.rope.attention_factor);
+  const int turned = config.rope.rotated_of(d) / 2;
   // Cosines and sines both have the factor, so keys have it once, and would twice.
   const auto rotate_back = [&](float* key, int position) {
     const int row = cache.rotations + position;
     const float *const cosines = rope.cosines(row), *const sines = rope.sines(row);
     for (int i = 0; i < d / 2; ++i) {
-      const float first = key[i], second = key[i + d / 2];
+      const float first = key[i], second = key[i + d / 2], factor = i < turned ? attention_factor : 1;
       key[i] = (first * cosines[i] + second * sines[i]) / (factor * factor);
       key[i + d / 2] = (second * cosines[i] - first * sines[i]) / (factor * factor);
     }

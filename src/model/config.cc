@@ -31,10 +31,14 @@ void check_rope(const RopeConfig& rope, int head_size, const std::string& where)
   }
   for (const std::vector<double>* divisors : {&rope.divisors, &rope.long_divisors}) {
     for (const double divisor : *divisors) positive(divisor, "frequency divisor");
-    if (!divisors->empty() && divisors->size() != static_cast<std::size_t>(head_size / 2))
+    if (const int turned = rope.rotated_of(head_size);
+        !divisors->empty() && divisors->size() != static_cast<std::size_t>(turned / 2))
       fail("{}: {} RoPE frequency divisors for heads of {}; it should be half as many", where, divisors->size(),
-           head_size);
+           turned);
   }
+  if (rope.rotated < 0 || rope.rotated >= head_size || rope.rotated % 2 != 0)
+    fail("{}: RoPE on {} numbers of each head of {}; it should be an even number, and less", where, rope.rotated,
+         head_size);
   if (rope.longest_short < 1) fail("{}: RoPE for texts of more than {} tokens", where, rope.longest_short);
 }
 

@@ -21,8 +21,12 @@ RopeConfig read_rope(const JsonFields& fields, const JsonFields& own, int head_s
   rope.base = fields.number("rope_theta", rope.base);
   rope.attention_factor = own.number("rope_attention_factor");
   const SortedJson& frequencies = list(own, "rope_frequencies", head_size / 2);
+  // What has no RoPE comes last.
+  std::size_t turned = frequencies.size();
+  while (turned > 1 && frequencies[turned - 1] == 0) --turned;
+  if (turned < frequencies.size()) rope.rotated = static_cast<int>(2 * turned);
   const std::vector<double> plain = rope.frequencies(head_size);
-  for (std::size_t i = 0; i < plain.size(); ++i) {
+  for (std::size_t i = 0; i < turned; ++i) {
     if (!frequencies[i].is_number() || !(frequencies[i].get<double>() > 0))
       fail("{}: \"rope_frequencies\" should be positive numbers", own.where());
     rope.divisors.push_back(plain[i] / frequencies[i].get<double>());

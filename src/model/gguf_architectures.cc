@@ -10,7 +10,7 @@ constexpr std::array architectures = {
     GgufArchitecture{.name = "llama", .interleaved = true},
     GgufArchitecture{.name = "granite", .interleaved = true, .scales = true},
     GgufArchitecture{.name = "olmo2", .norms_after = true},
-    GgufArchitecture{.name = "phi3", .fused_up = true},
+    GgufArchitecture{.name = "phi3", .fused_up = true, .partial_rope = true},
     GgufArchitecture{.name = "qwen2"},
     GgufArchitecture{.name = "qwen3"},
     GgufArchitecture{.name = "smollm3", .interleaved = true, .without_rope = 4},

@@ -9,11 +9,12 @@ namespace layerboost {
 /// What llama.cpp knows by the name of an architecture, or its converter does.
 struct GgufArchitecture {
   const char* name = "";
-  bool interleaved = false;  // rows of q and k lie as RoPE's pairs do (Tensor::rope_heads)
-  bool fused_up = false;     // ffn_up holds gate and up
-  bool norms_after = false;  // norms of what mixers and MLPs put out, in place of those before, and whole ones of q, k
-  bool scales = false;       // embedding_scale, residual_scale, attention.scale, logit_scale
-  int without_rope = 0;      // every so many-th layer has no RoPE; 0: all have
+  bool interleaved = false;   // rows of q and k lie as RoPE's pairs do (Tensor::rope_heads)
+  bool fused_up = false;      // ffn_up holds gate and up
+  bool partial_rope = false;  // rope.dimension_count may be less than the head size
+  bool norms_after = false;   // norms of what mixers and MLPs put out, in place of those before, and whole ones of q, k
+  bool scales = false;        // embedding_scale, residual_scale, attention.scale, logit_scale
+  int without_rope = 0;       // every so many-th layer has no RoPE; 0: all have
 };
 
 /// The architecture of this name; nullptr: there is none.

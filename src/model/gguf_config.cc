@@ -131,10 +131,12 @@ void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config
   if (keys.has("attention.sliding_window_pattern"))
     fail("{}: {} is there, but windows in some layers are not supported", file.where(),
          keys.name("attention.sliding_window_pattern"));
-  for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
+  const auto only_head_size = [&](const char* key) {
     if (const int size = keys.integer(key, config.head_size); size != config.head_size)
       fail("{}: {} is {}; only the head size, {}, is supported", file.where(), keys.name(key), size, config.head_size);
-  }
+  };
+  only_head_size("attention.value_length");
+  if (config.rope.rotated == 0) only_head_size("rope.dimension_count");
 }
 
 }  // namespace
@@ -166,6 +168,9 @@ Config gguf_config(const GgufFile& file) {
   if (architecture->scales) read_scales(keys, c);
   if (architecture->without_rope > 0)
     for (int layer = 1; layer <= c.layers; ++layer) c.rope_layers.push_back(layer % architecture->without_rope != 0);
+  if (const int rotated = keys.integer("rope.dimension_count", c.head_size);
+      architecture->partial_rope && rotated > 0 && rotated < c.head_size)
+    c.rope.rotated = rotated;
   c.windows.assign(static_cast<std::size_t>(c.layers), keys.integer("attention.sliding_window", 0));
   c.eos = end_tokens(file);
   c.sampling = sampling_defaults(file);

@@ -110,7 +110,7 @@ void read_multipliers(const JsonFields& fields, Config& c) {
 
 /// What transformers know by the model's type.
 void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) {
-  c.rope = read_hf_rope(fields, c.max_positions, type);
+  c.rope = read_hf_rope(fields, c.max_positions, c.head_size, type);
   const bool attention_bias = type.attention_bias && fields.flag("attention_bias", false);
   c.qkv_bias = type.qkv_bias || attention_bias;
   c.o_bias = attention_bias;

@@ -56,6 +56,12 @@ TEST(HfConfig, Phi3) {
   EXPECT_EQ(c.norm_eps, 1e-5F);
   EXPECT_EQ(c.max_positions, 4096);
   EXPECT_EQ(read("phi3", {}).windows, std::vector<int>(4, 0));
+  EXPECT_EQ(read("phi3", {{"partial_rotary_factor", 0.5}}).rope.frequencies(4), (std::vector<double>{1, 0}));
+  EXPECT_EQ(read("phi3", {{"partial_rotary_factor", 1}}).rope.rotated, 0);
+  EXPECT_THAT(message_of_config(changed("phi3", {{"partial_rotary_factor", 1.5}}).dump()),
+              HasSubstr("partial_rotary_factor 1.5"));
+  EXPECT_THAT(message_of_config(changed("phi3", {{"partial_rotary_factor", 0.75}}).dump()),
+              HasSubstr("RoPE on 3 numbers of each head of 4"));
   const Json su = {{"type", "su"}, {"short_factor", {1, 2}}, {"long_factor", {3, 4}}};
   const RopeConfig rope = read("phi3", {{"rope_scaling", su}, {"max_position_embeddings", 8192}}).rope;
   EXPECT_EQ(rope.longest_short, 4096);

@@ -26,6 +26,7 @@ constexpr std::array model_types = {
     HfModelType{.name = "phi3",
                 .positions = 4096,
                 .trained_positions = 4096,
+                .partial_rope = true,
                 .old_longrope_names = true,
                 .norm_eps = 1e-5,
                 .windows = Windows::all},

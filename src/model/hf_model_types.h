@@ -16,6 +16,7 @@ struct HfModelType {
   const char* name = "";
   int positions = 2048;       // max_position_embeddings
   int trained_positions = 0;  // original_max_position_embeddings; 0: where RoPE's parameters say nothing, all of them
+  bool partial_rope = false;  // partial_rotary_factor, which other types don't heed
   bool old_longrope_names = false;  // RoPE's types "su" and "yarn" are "longrope"
   double rope_base = 10000;         // rope_theta
   bool rope_by_layer = false;       // no_rope_layers, no_rope_layer_interval

@@ -92,7 +92,7 @@ void read_scaling(const JsonFields& config, const JsonFields& fields, int max_po
 
 }  // namespace
 
-RopeConfig read_hf_rope(const JsonFields& config, int max_positions, const HfModelType& model) {
+RopeConfig read_hf_rope(const JsonFields& config, int max_positions, int head_size, const HfModelType& model) {
   RopeConfig rope;
   rope.base = config.number("rope_theta", model.rope_base);
   // The older name goes first, as in transformers: people add it to a file that has the newer one.
@@ -107,6 +107,11 @@ RopeConfig read_hf_rope(const JsonFields& config, int max_positions, const HfMod
     rope.base = fields.number("rope_theta", rope.base);
     partial = fields.number("partial_rotary_factor", partial);
     read_scaling(config, fields, max_positions, model, rope);
+  }
+  const double rotated = std::floor(head_size * partial);
+  if (model.partial_rope && rotated >= 2 && rotated <= head_size) {
+    if (rotated < head_size) rope.rotated = static_cast<int>(rotated);
+    return rope;
   }
   if (partial != 1)
     fail("{}: RoPE on a part of each head (partial_rotary_factor {}) is not supported", config.where(), partial);

@@ -23,6 +23,7 @@ std::string describe(const Config& c) {
       fmt::join(c.windows, ","), fmt::join(c.eos, ","));
   if (!c.rope.long_divisors.empty())
     text += fmt::format(" beyond{} {}", c.rope.longest_short, fmt::join(c.rope.long_divisors, ","));
+  if (c.rope.rotated > 0) text += fmt::format(" rotated{}", c.rope.rotated);
   if (!c.rope_layers.empty()) {
     text += " rope";
     for (const bool rope : c.rope_layers) text += rope ? '1' : '0';
@@ -105,6 +106,21 @@ void TensorTable::check(const Config& config) const {
                   [&](const std::string& name, const std::vector<std::int64_t>& shape) { (void)get(name, shape); });
 }
 
+void TensorTable::order_heads(const Config& config) {
+  const auto order = [&](const std::string& name, int heads) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return;
+    found->second.tensor.rope_heads = heads;
+    found->second.tensor.rope_rotated = config.rope.rotated;
+  };
+  for (int layer = 0; layer < config.layers; ++layer) {
+    for (const auto& name_of_part : {weight_name, bias_name}) {
+      order(name_of_part(layer, LayerPart::q), config.heads);
+      order(name_of_part(layer, LayerPart::k), config.kv_heads);
+    }
+  }
+}
+
 AttentionParts TensorTable::attention_of(int layer) const {
   const std::string attention = attention_prefix(layer);
   const auto any_of = [&](const auto& tensors) {
@@ -131,6 +147,8 @@ std::string TensorTable::hash(const Config& config) const {
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
                                             std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files,
                                             const std::vector<int>& more_ends) {
+  // Exported models have the order that RoPE wants already.
+  if (config.rope.rotated > 0 && config.attention.empty()) tensors.order_heads(config);
   for (std::size_t layer = 0; layer < config.attention.size(); ++layer) {
     AttentionParts& parts = config.attention[layer];
     parts = tensors.attention_of(static_cast<int>(layer));

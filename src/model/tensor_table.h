@@ -30,6 +30,8 @@ class TensorTable {
   [[nodiscard]] const Tensor& get(const std::string& name, const std::vector<std::int64_t>& shape) const;
   /// Throws Error for the first of for_each_tensor()'s that is missing or of another shape.
   void check(const Config& config) const;
+  /// Says of q and k of all layers that only Config::rope.rotated rows of a head, the first in the file, have RoPE.
+  void order_heads(const Config& config);
   /// What an exported model's layer has kept: all, where any tensor of its attention is there.
   [[nodiscard]] AttentionParts attention_of(int layer) const;
   /// See Checkpoint::hash().
