@@ -41,6 +41,17 @@ CASES = {
         original_max_position_embeddings=24,
         rope_parameters={**LONGROPE, "short_factor": [1.0, 1.125, 1.25], "long_factor": [2.0, 3.5, 5.0]},
     ),
+    "gemma3_text": dict(
+        model_type="gemma3_text",
+        head_dim=8,
+        query_pre_attn_scalar=16,
+        sliding_window=12,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
+        rope_parameters=dict(
+            full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
+            sliding_attention=dict(rope_type="default", rope_theta=10000.0),
+        ),
+    ),
     "granite": dict(
         model_type="granite",
         embedding_multiplier=12.0,
@@ -68,8 +79,8 @@ def config_of(case):
     return AutoConfig.for_model(**{**SIZES, **case}, attn_implementation="eager")
 
 
-def weights_of(shapes):
-    """A linear congruential generator's numbers for the tensors in order of name: n/256 for matrices and biases, 1 + n/128 for
+def weights_of(shapes, one):
+    """A linear congruential generator's numbers for the tensors in order of name: n/256 for matrices and biases, one + n/128 for
     norms; all of them exact in bf16. (Of embeddings that the head is tied to only these are in `shapes`.)"""
     state, weights = 1, {}
     for name in sorted(shapes):
@@ -79,7 +90,7 @@ def weights_of(shapes):
         for _ in range(count):
             state = (state * 1664525 + 1013904223) % 2**32
             norm = "norm" in name
-            values.append(1 + ((state >> 26) - 32) / 128 if norm else ((state >> 24) - 128) / 256)
+            values.append(one + ((state >> 26) - 32) / 128 if norm else ((state >> 24) - 128) / 256)
         weights[name] = torch.tensor(values, dtype=torch.float32).view(shapes[name])
     return weights
 
@@ -90,7 +101,7 @@ def make(case):
     shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     if model.config.tie_word_embeddings:
         del shapes["lm_head.weight"]
-    model.load_state_dict(weights_of(shapes), strict=False)
+    model.load_state_dict(weights_of(shapes, 0 if model.config.model_type.startswith("gemma") else 1), strict=False)
     return model, shapes
 
 

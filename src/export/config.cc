@@ -36,7 +36,10 @@ Json own_keys(const ExportSource& source, const Config& config) {
   add_scale("residual_scale", config.residual_scale, 1);
   add_scale("attention_scale", config.attention_scale, 0);
   add_scale("logit_scale", config.logit_scale, 1);
-  if (!config.rope_layers.empty()) keys["rope_layers"] = config.rope_layers;
+  for (const LayerRope rope : config.rope_layers) keys["rope_layers"].push_back(name_of(rope));
+  if (std::ranges::find(config.rope_layers, LayerRope::local) != config.rope_layers.end())
+    keys["local_rope_frequencies"] = config.local_rope.frequencies(config.head_size);
+  if (config.norms_plus_one) keys["norms_plus_one"] = true;
   keys["made_from"] = made_from;
   return keys;
 }
@@ -83,7 +86,7 @@ Json export_config_json(const ExportSource& source, const Config& exported, cons
                {"num_attention_heads", exported.heads},
                {"num_key_value_heads", exported.kv_heads},
                {"head_dim", exported.head_size},
-               {"hidden_act", "silu"},
+               {"hidden_act", exported.gate == Gate::silu ? "silu" : "gelu_pytorch_tanh"},
                {"max_position_embeddings", exported.max_positions},
                {"rms_norm_eps", in_few_digits(exported.norm_eps)},
                {"rope_theta", exported.rope.base},

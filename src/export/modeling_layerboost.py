@@ -19,6 +19,7 @@ All of it is one file, because every exported directory has a copy: config.json 
 whoever is asked to trust the code has one file to read.
 """
 
+from functools import partial
 from typing import NamedTuple, Optional
 
 import torch
@@ -35,11 +36,18 @@ CACHE_NAME = next(name for name in CACHE_NAMES if name in CausalLMOutputWithPast
 
 
 class LayerBoostConfig(PretrainedConfig):
-    """Sizes as in LlamaConfig. `layerboost` holds what is ours: "mixers", one text per layer; "rope_frequencies",
-    radians per position of each pair of dimensions, 0 where there is no RoPE; "rope_attention_factor"; "rope_layers": whether a layer has RoPE;
-    "o_bias" and "qk_norm", and "qk_norm_whole": whether that is one norm for all heads; "norms_before" and
-    "norms_after": of what mixers and MLPs read and put out; what embeddings, what layers add to the residual stream, scores and logits are multiplied
-    by: "embedding_scale", "residual_scale", "attention_scale" (0: 1 / sqrt(d)), "logit_scale"."""
+    """Sizes as in LlamaConfig. `layerboost` holds what is ours:
+
+    "mixers": one text per layer
+    "rope_frequencies": radians per position of each pair of dimensions, 0 where there is no RoPE
+    "rope_attention_factor": of cosines and sines
+    "rope_layers": one of "usual", "none" and "local" per layer; the last have "local_rope_frequencies"
+    "o_bias", "qk_norm": whether there are these
+    "qk_norm_whole": whether that is one norm for all heads
+    "norms_before", "norms_after": of what mixers and MLPs read and put out
+    "norms_plus_one": whether the norms' weights are what is added to 1
+    "embedding_scale", "residual_scale", "attention_scale", "logit_scale": what embeddings, what layers add to the
+        residual stream, scores (0: 1 / sqrt(d)) and logits are multiplied by"""
 
     model_type = "layerboost"
     keys_to_ignore_at_inference = list(CACHE_NAMES)
@@ -79,7 +87,7 @@ class LayerBoostConfig(PretrainedConfig):
         self.use_cache = use_cache
         plain = [10000.0 ** (-2 * i / self.head_dim) for i in range(self.head_dim // 2)]
         defaults = {"mixers": ["softmax"] * num_hidden_layers, "rope_frequencies": plain, "rope_attention_factor": 1.0}
-        defaults["rope_layers"] = [True] * num_hidden_layers
+        defaults.update(rope_layers=["usual"] * num_hidden_layers, local_rope_frequencies=plain, norms_plus_one=False)
         defaults.update(qk_norm_whole=False, norms_before=True, norms_after=False)
         defaults.update(embedding_scale=1.0, residual_scale=1.0, attention_scale=0.0, logit_scale=1.0)
         self.layerboost = {**defaults, "o_bias": False, "qk_norm": False, **(layerboost or {})}
@@ -251,25 +259,30 @@ def positions_of(attention_mask, position_ids, past, length):
 class RMSNorm(nn.Module):
     """Reads the residual stream, which is kept in float32, and gives the precision of the weights."""
 
-    def __init__(self, size: int, eps: float):
+    def __init__(self, size: int, config):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(size))
-        self.eps = eps
+        self.eps = config.rms_norm_eps
+        self.plus = 1.0 if config.layerboost["norms_plus_one"] else 0.0
 
     def forward(self, x):
         y = x.float()
         y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
-        return (self.weight.float() * y).to(self.weight.dtype)
+        return ((self.weight.float() + self.plus) * y).to(self.weight.dtype)
 
 
 def input_norm(config):
     """Of what mixers and MLPs read of the residual stream."""
-    return RMSNorm(config.hidden_size, config.rms_norm_eps) if config.layerboost["norms_before"] else nn.Identity()
+    return RMSNorm(config.hidden_size, config) if config.layerboost["norms_before"] else nn.Identity()
 
 
 def output_norm(config):
     """Of what mixers and MLPs put out."""
-    return RMSNorm(config.hidden_size, config.rms_norm_eps) if config.layerboost["norms_after"] else nn.Identity()
+    return RMSNorm(config.hidden_size, config) if config.layerboost["norms_after"] else nn.Identity()
+
+
+def times(x, factor: float):
+    return x if factor == 1 else x * factor
 
 
 def rotate(x, cos, sin):
@@ -283,10 +296,13 @@ class Step:
 
     def __init__(self, config, positions, real, dtype):
         self.positions = positions.masked_fill(~real, -1)  # [B, T]
-        frequencies = torch.tensor(config.layerboost["rope_frequencies"], dtype=torch.float32, device=positions.device)
-        angles = positions.clamp(min=0)[:, None, :, None].float() * frequencies  # [B, 1, T, d/2]
-        factors = torch.where(frequencies == 0, 1.0, config.layerboost["rope_attention_factor"])
-        self.cos, self.sin = angles.cos() * factors, angles.sin() * factors
+        self.rotations = {}  # cosines and sines of each kind of layer
+        for kind, key in (("usual", "rope_frequencies"), ("local", "local_rope_frequencies")):
+            if kind in config.layerboost["rope_layers"]:
+                frequencies = torch.tensor(config.layerboost[key], dtype=torch.float32, device=positions.device)
+                angles = positions.clamp(min=0)[:, None, :, None].float() * frequencies  # [B, 1, T, d/2]
+                factors = torch.where(frequencies == 0, 1.0, config.layerboost["rope_attention_factor"])
+                self.rotations[kind] = angles.cos() * factors, angles.sin() * factors
         self.dtype = dtype
         self.scale = config.layerboost["attention_scale"] or config.head_dim**-0.5
         self.kv_heads = config.num_key_value_heads
@@ -486,13 +502,13 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(width, config.num_key_value_heads * d, bias=config.attention_bias)
         self.v_proj = nn.Linear(width, config.num_key_value_heads * d, bias=config.attention_bias)
         self.o_proj = nn.Linear(config.num_attention_heads * d, width, bias=config.layerboost["o_bias"])
-        self.has_rope = config.layerboost["rope_layers"][layer]
+        self.rope = config.layerboost["rope_layers"][layer]
         self.has_norm = config.layerboost["qk_norm"]
         self.whole_norm = config.layerboost["qk_norm_whole"]
         if self.has_norm:
             whole = self.whole_norm
-            self.q_norm = RMSNorm(config.num_attention_heads * d if whole else d, config.rms_norm_eps)
-            self.k_norm = RMSNorm(config.num_key_value_heads * d if whole else d, config.rms_norm_eps)
+            self.q_norm = RMSNorm(config.num_attention_heads * d if whole else d, config)
+            self.k_norm = RMSNorm(config.num_key_value_heads * d if whole else d, config)
         self.output_norm = output_norm(config)
 
     def forward(self, x, step: Step, cache: Optional[LayerBoostCache], own):
@@ -515,8 +531,8 @@ class Attention(nn.Module):
             return self.output(y, x)
         if self.spec.kind == "gated":
             linear, after = own.linear(x, q, self.per_query_head(k), self.per_query_head(v), step, state)
-        if self.has_rope:
-            q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
+        if self.rope != "none":
+            q, k = (rotate(part, *step.rotations[self.rope]) for part in (q, k))
         if kept is not None:
             k, v, positions = kept.update(k, v, positions)
         k, v = self.per_query_head(k), self.per_query_head(v)
@@ -550,10 +566,11 @@ class MLP(nn.Module):
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
         self.output_norm = output_norm(config)
+        self.gate = F.silu if config.hidden_act == "silu" else partial(F.gelu, approximate="tanh")
 
     def forward(self, x):
         x = x.to(self.gate_proj.weight.dtype)
-        inner = F.silu(self.gate_proj(x).float()) * self.up_proj(x).float()  # rounded once
+        inner = self.gate(self.gate_proj(x).float()) * self.up_proj(x).float()  # rounded once
         return self.output_norm(self.down_proj(inner.to(x.dtype)))
 
 
@@ -580,10 +597,10 @@ class DecoderLayer(nn.Module):
     def forward(self, x, step: Step, cache: Optional[LayerBoostCache]):
         if self.spec.attends:
             own = getattr(self, self.spec.kind, None)
-            x = x + self.self_attn(self.input_layernorm(x), step, cache, own) * self.residual_scale
+            x = x + times(self.self_attn(self.input_layernorm(x), step, cache, own), self.residual_scale)
         elif self.spec.kind == "map":
             x = x + self.map(self.input_layernorm(x).to(self.map.weight.dtype))
-        return x + self.mlp(self.post_attention_layernorm(x)) * self.residual_scale
+        return x + times(self.mlp(self.post_attention_layernorm(x)), self.residual_scale)
 
 
 class LayerBoostPreTrainedModel(PreTrainedModel):
@@ -600,7 +617,7 @@ class LayerBoostModel(LayerBoostPreTrainedModel):
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList([DecoderLayer(config, layer) for layer in range(config.num_hidden_layers)])
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.norm = RMSNorm(config.hidden_size, config)
         self.post_init()
 
     def forward(
@@ -634,7 +651,7 @@ class LayerBoostModel(LayerBoostPreTrainedModel):
             )
         positions = positions_of(attention_mask, position_ids, past, length)
         step = Step(self.config, positions, attention_mask[:, -length:].bool(), x.dtype)
-        x = x.float() * self.config.layerboost["embedding_scale"]
+        x = times(x.float(), self.config.layerboost["embedding_scale"])
 
         states = (x,)
         for layer in self.layers:
@@ -700,7 +717,7 @@ class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
             **kwargs,
         )
         rows = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(outputs.last_hidden_state[:, rows]) * self.config.layerboost["logit_scale"]
+        logits = times(self.lm_head(outputs.last_hidden_state[:, rows]), self.config.layerboost["logit_scale"])
         loss = None
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)

@@ -45,6 +45,7 @@ class AttentionStudent final : public StudentMixer {
               optional(weights_.q_norm),
               optional(weights_.k_norm),
               config.norm_eps,
+              config.first_rope_frequency(layer),
               config.qk_norm_whole};
   }
 

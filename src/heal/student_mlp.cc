@@ -58,7 +58,7 @@ void StudentMlp::forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) co
       const Profile::Scope time(profile, Phase::rows);
       if (!weights_.gate_up_bias.empty()) wide = add_bias(wide, weights_.gate_up_bias.data(), product);
       scratch_.activated.reshape(count, F, precision);
-      silu_mul_keep(wide, scratch_.activated, gate_up + at * static_cast<std::size_t>(2 * F));
+      gate_mul_keep(wide, config.gate, scratch_.activated, gate_up + at * static_cast<std::size_t>(2 * F));
     }
     Product out = down_.forward(scratch_.activated, product, kept_tile(saved.t_down, down_, row, precision), profile,
                                 scratch_.kernels);
@@ -96,8 +96,8 @@ void StudentMlp::backward(const MlpSaved& saved, float* d_hidden, std::ptrdiff_t
     down_.input_gradient(scratch_.dy, product, scratch_.d_kept, profile, scratch_.kernels);
     {
       const Profile::Scope time(profile, Phase::rows);
-      silu_mul_backward(saved.gate_up.data() + at * static_cast<std::size_t>(2 * F), product, scratch_.d_wide,
-                        scratch_.activated);
+      gate_mul_backward(saved.gate_up.data() + at * static_cast<std::size_t>(2 * F), product, config.gate,
+                        scratch_.d_wide, scratch_.activated);
     }
     down_.pair_gradients(scratch_.dy, scratch_.activated, kept_tile(saved.t_down, down_, row, precision),
                          scratch_.d_kept, gradients, profile, scratch_.kernels);

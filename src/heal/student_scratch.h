@@ -47,8 +47,8 @@ struct StudentScratch {
  private:
   static RopeTable turned_back(const Model& model) {
     const RopeConfig& config = model.config.rope;
-    std::vector<double> of_short = config.frequencies(model.config.head_size);
-    std::vector<double> of_long = config.frequencies(model.config.head_size, true);
+    std::vector<double> of_short = model.config.rope_frequencies();
+    std::vector<double> of_long = model.config.rope_frequencies(true);
     for (std::vector<double>* frequencies : {&of_short, &of_long})
       for (double& frequency : *frequencies) frequency = -frequency;
     return {of_short, config.attention_factor, of_long, config.longest_short};

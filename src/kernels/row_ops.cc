@@ -104,15 +104,15 @@ Product add_bias(const Product& y, const float* bias, float* out) {
   return {out, nullptr, y.rows, y.cols};
 }
 
-void silu_mul(const Product& gate_up, int rotation, Activations& out, KernelScratch& scratch) {
+void gate_mul(const Product& gate_up, Gate gate, int rotation, Activations& out, KernelScratch& scratch) {
   LB_CHECK(gate_up.rows == out.rows() && gate_up.cols == 2 * out.cols());
   const RowKernels& rows = kernels().rows;
   const int cols = out.cols();
   const KernelScratch::Threads threads = scratch.threads();
   for_each_row(out.rows(), 2 * cols, [&](int i) {
-    const float* gate = row_of(gate_up, i);
+    const float* source = row_of(gate_up, i);
     write_row(rows, threads, out, i, [&](float* row) {
-      rows.silu_mul(gate, gate + cols, scale_of(gate_up, i), cols, row);
+      rows.gate_mul[static_cast<int>(gate)](source, source + cols, scale_of(gate_up, i), cols, row);
       if (rotation > 0) rotate_row(row, cols, rotation);
     });
   });
@@ -163,8 +163,8 @@ void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope,
   const RowKernels& rows = kernels().rows;
 
   for_each_row(qkv.rows, qkv.cols, [&](int i) {
-    const float* cosines = rope != nullptr ? rope->cosines(positions[i]) : nullptr;
-    const float* sines = rope != nullptr ? rope->sines(positions[i]) : nullptr;
+    const float* cosines = rope != nullptr ? rope->cosines(positions[i]) + shape.rope_first : nullptr;
+    const float* sines = rope != nullptr ? rope->sines(positions[i]) + shape.rope_first : nullptr;
     const float scale = scale_of(qkv, i);
     const float* source = row_of(qkv, i);
     const float* bias = shape.bias;

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "kernels/activations.h"
+#include "kernels/gate.h"
 #include "kernels/scratch.h"
 
 namespace layerboost {
@@ -38,9 +39,9 @@ void add_normed_rows(float* x, std::span<const int> index, const Product& y, con
 /// Product.
 Product add_bias(const Product& y, const float* bias, float* out);
 
-/// out[i, j] = silu(gate[i, j]) * up[i, j], silu(v) = v / (1 + exp(-v)); gate_up [n, 2F]: gate first. out reshaped to
+/// out[i, j] = f(gate[i, j]) * up[i, j], f the Gate; gate_up [n, 2F]: gate first. out reshaped to
 /// [n, F]. `rotation` > 0: each row of the result is then rotated, see rotate_row().
-void silu_mul(const Product& gate_up, int rotation, Activations& out, KernelScratch& scratch);
+void gate_mul(const Product& gate_up, Gate gate, int rotation, Activations& out, KernelScratch& scratch);
 
 /// Rotates a row: every run of `block` numbers by the orthonormal Hadamard matrix of that size. It spreads what stands
 /// out over the run, so that int8 holds it better; as the rotation is its own inverse and symmetric, a product is
@@ -56,9 +57,10 @@ void pack_activations(const float* x, Activations& out, float factor = 1);
 /// out[i] = x[index[i]] in out's precision; `index` empty: x[i]. x [*, K].
 void pack_rows(const float* x, std::span<const int> index, Activations& out);
 
-/// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position,
+/// Cosines and sines of RoPE for positions 0 .. size-1: [size, n] each. `frequencies` [n] radians per position, d/2 for
+/// each kind of layer (QkvShape::rope_first),
 /// `factor` multiplies both (yarn's attention factor); of the frequency 0 they are 1 and 0, whatever it is. Position
-/// `second_from` + i, where there is one, has those of position i with the frequencies `second` [d/2]. Grown by
+/// `second_from` + i, where there is one, has those of position i with the frequencies `second` [n]. Grown by
 /// doubling; growing isn't thread-safe.
 class RopeTable {
  public:
@@ -83,6 +85,7 @@ struct QkvShape {
   const float* q_norm = nullptr;  // [d] or nullptr: RMSNorm on each head before RoPE (qwen3)
   const float* k_norm = nullptr;
   float norm_eps = 0;
+  int rope_first = 0;        // where this layer's d/2 cosines and sines begin in a row of the RopeTable
   bool whole_norms = false;  // these are [H d] and [G d]: each normalises all heads of a token as one (olmo2)
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <random>
 #include <vector>
 
@@ -140,21 +141,27 @@ TEST_P(RowOps, AddBiasInPlace) {
   }
 }
 
-TEST_P(RowOps, SiluMul) {
-  for (const Precision precision : kPrecisions) {
+TEST_P(RowOps, GateMul) {
+  for (const auto& [precision, function] :
+       {std::pair(Precision::f32, Gate::silu), std::pair(Precision::bf16, Gate::silu),
+        std::pair(Precision::int8, Gate::silu), std::pair(Precision::f32, Gate::gelu_tanh),
+        std::pair(Precision::bf16, Gate::gelu_tanh)}) {
     for (const int cols : {1, 15, 48, 1537}) {
       auto gate_up = random_row(3 * 2 * cols, 1, 8.0f);
       gate_up[0] = -200;  // exp overflows here if nothing is done about it
       const auto scales = random_row(3, 2);
       Activations out;
       out.reshape(3, cols, precision);
-      silu_mul({gate_up.data(), scales.data(), 3, 2 * cols}, 0, out, test::scratch());
+      gate_mul({gate_up.data(), scales.data(), 3, 2 * cols}, function, 0, out, test::scratch());
       std::vector<double> expected;
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < cols; ++j) {
           const double gate = gate_up[at(i * 2 * cols + j)] * static_cast<double>(scales[at(i)]);
           const double up = gate_up[at(i * 2 * cols + cols + j)] * static_cast<double>(scales[at(i)]);
-          expected.push_back(gate / (1 + std::exp(-gate)) * up);
+          const double z = function == Gate::silu
+                               ? gate
+                               : 2 * std::sqrt(2 / std::numbers::pi) * (gate + 0.044715 * gate * gate * gate);
+          expected.push_back(gate / (1 + std::exp(-z)) * up);
         }
       }
       expect_rows(out, expected);
@@ -182,13 +189,13 @@ TEST_P(RowOps, RotationIsTheHadamardMatrix) {
   EXPECT_EQ(rotation_block(24), 0);
 }
 
-TEST_P(RowOps, SiluMulRotates) {
+TEST_P(RowOps, GateMulRotates) {
   const auto gate_up = random_row(2 * 64, 1);
   Activations plain, rotated;
   plain.reshape(1, 64, Precision::f32);
   rotated.reshape(1, 64, Precision::f32);
-  silu_mul({gate_up.data(), nullptr, 1, 128}, 0, plain, test::scratch());
-  silu_mul({gate_up.data(), nullptr, 1, 128}, 32, rotated, test::scratch());
+  gate_mul({gate_up.data(), nullptr, 1, 128}, Gate::silu, 0, plain, test::scratch());
+  gate_mul({gate_up.data(), nullptr, 1, 128}, Gate::silu, 32, rotated, test::scratch());
   rotate_row(plain.f32(0), 64, 32);
   for (int j = 0; j < 64; ++j) EXPECT_EQ(rotated.f32(0)[j], plain.f32(0)[j]);
 }

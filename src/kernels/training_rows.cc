@@ -16,7 +16,7 @@ void rms_norm_backward(const float* x, const float* weight, float eps, const flo
                [&](std::ptrdiff_t i) { backward(x + i * cols, weight, dy + i * cols, eps, cols, dx + i * cols); });
 }
 
-void silu_mul_keep(const Product& gate_up, Activations& out, void* kept) {
+void gate_mul_keep(const Product& gate_up, Gate gate, Activations& out, void* kept) {
   LB_CHECK(gate_up.row_scale == nullptr && gate_up.rows == out.rows() && gate_up.cols == 2 * out.cols());
   const int cols = out.cols();
   const std::ptrdiff_t wide = gate_up.cols;
@@ -25,25 +25,27 @@ void silu_mul_keep(const Product& gate_up, Activations& out, void* kept) {
     const int row = static_cast<int>(i);
     if (out.precision() == Precision::f32) {
       std::copy_n(source, wide, static_cast<float*>(kept) + i * wide);
-      kernels().rows.silu_mul(source, source + cols, 1.0F, cols, out.f32(row));
+      kernels().rows.gate_mul[static_cast<int>(gate)](source, source + cols, 1.0F, cols, out.f32(row));
     } else {
-      kernels().training_rows.silu_mul_bf16(source, cols, static_cast<std::uint16_t*>(kept) + i * wide, out.bf16(row));
+      kernels().training_rows.gate_mul_bf16[static_cast<int>(gate)](
+          source, cols, static_cast<std::uint16_t*>(kept) + i * wide, out.bf16(row));
     }
   });
 }
 
-void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up, Activations& activated) {
+void gate_mul_backward(const void* kept, const float* dy, Gate gate, Activations& d_gate_up, Activations& activated) {
   const int cols = activated.cols();
   LB_CHECK(d_gate_up.cols() == 2 * cols && d_gate_up.rows() == activated.rows());
   const std::ptrdiff_t wide = d_gate_up.cols();
   for_each_row(activated.rows(), 2 * cols, [&](std::ptrdiff_t i) {
     const int row = static_cast<int>(i);
     if (activated.precision() == Precision::f32)
-      kernels().training_rows.silu_mul_backward(static_cast<const float*>(kept) + i * wide, dy + i * cols, cols,
-                                                d_gate_up.f32(row), activated.f32(row));
+      kernels().training_rows.gate_mul_backward[static_cast<int>(gate)](
+          static_cast<const float*>(kept) + i * wide, dy + i * cols, cols, d_gate_up.f32(row), activated.f32(row));
     else
-      kernels().training_rows.silu_mul_backward_bf16(static_cast<const std::uint16_t*>(kept) + i * wide, dy + i * cols,
-                                                     cols, d_gate_up.bf16(row), activated.bf16(row));
+      kernels().training_rows.gate_mul_backward_bf16[static_cast<int>(gate)](
+          static_cast<const std::uint16_t*>(kept) + i * wide, dy + i * cols, cols, d_gate_up.bf16(row),
+          activated.bf16(row));
   });
 }
 
@@ -55,8 +57,8 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
   const RowKernels& rows = kernels().rows;
   const KernelScratch::Threads threads = scratch.threads();
   for_each_row(d_qkv.rows(), d_qkv.cols(), [&](std::ptrdiff_t i) {
-    const float* const cosines = backwards != nullptr ? backwards->cosines(positions[i]) : nullptr;
-    const float* const sines = backwards != nullptr ? backwards->sines(positions[i]) : nullptr;
+    const float* const cosines = backwards != nullptr ? backwards->cosines(positions[i]) + shape.rope_first : nullptr;
+    const float* const sines = backwards != nullptr ? backwards->sines(positions[i]) + shape.rope_first : nullptr;
     int column = 0;
     ScratchStack::Frame frame(threads.mine());
     float* const row = frame.take<float>(static_cast<std::size_t>(d_qkv.cols()));

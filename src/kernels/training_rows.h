@@ -14,12 +14,12 @@ namespace layerboost {
 /// dx = r (w dy) - x r^3 mean(w dy x).
 void rms_norm_backward(const float* x, const float* weight, float eps, const float* dy, int rows, int cols, float* dx);
 
-/// silu_mul() that keeps what its backward needs: `kept` [n, 2F] in out's precision.
-void silu_mul_keep(const Product& gate_up, Activations& out, void* kept);
+/// gate_mul() that keeps what its backward needs: `kept` [n, 2F] in out's precision.
+void gate_mul_keep(const Product& gate_up, Gate gate, Activations& out, void* kept);
 
 /// From `kept` and dy [n, F] f32: d_gate_up [n, 2F] and once more the forward's result `activated` [n, F], both
 /// reshaped by the caller, in the precision of `kept`.
-void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up, Activations& activated);
+void gate_mul_backward(const void* kept, const float* dy, Gate gate, Activations& d_gate_up, Activations& activated);
 
 /// The gradients of split_qkv() into d_qkv [n, (H + 2G) d], reshaped by the caller. dq, dk, dv: for its results,
 /// changed in place. `backwards`: a table of the same frequencies, negative; nullptr: without RoPE. With head norms

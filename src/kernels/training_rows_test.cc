@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <numbers>
 #include <vector>
 
 #include "base/random.h"
@@ -89,17 +90,21 @@ TEST(TrainingRows, RmsNorm) {
   });
 }
 
-double silu(double v) { return v / (1 + std::exp(-v)); }
+double gated(Gate gate, double v) {
+  if (gate == Gate::silu) return v / (1 + std::exp(-v));
+  return 0.5 * v * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v)));
+}
 
-TEST(TrainingRows, SiluMul) {
-  everywhere([] {
+void check_gate_mul(Gate gate) {
+  everywhere([&] {
     constexpr int rows = 2, cols = 43;
     const Floats gate_up = normal(std::size_t{rows} * 2 * cols, 1, 3), dy = normal(std::size_t{rows} * cols, 2);
     const Doubles expected = differences(doubles(gate_up), [&](const Doubles& at) {
       double total = 0;
       for (std::size_t i = 0; i < rows; ++i)
         for (std::size_t j = 0; j < cols; ++j)
-          total += silu(at[2 * i * cols + j]) * at[(2 * i + 1) * cols + j] * static_cast<double>(dy[i * cols + j]);
+          total +=
+              gated(gate, at[2 * i * cols + j]) * at[(2 * i + 1) * cols + j] * static_cast<double>(dy[i * cols + j]);
       return total;
     });
     const Product product{gate_up.data(), nullptr, rows, 2 * cols};
@@ -109,15 +114,15 @@ TEST(TrainingRows, SiluMul) {
       again.reshape(rows, cols, precision);
       gradient.reshape(rows, 2 * cols, precision);
       Floats kept(gate_up.size());
-      silu_mul_keep(product, forward, kept.data());
-      silu_mul_backward(kept.data(), dy.data(), gradient, again);
+      gate_mul_keep(product, gate, forward, kept.data());
+      gate_mul_backward(kept.data(), dy.data(), gate, gradient, again);
       const bool f32 = precision == Precision::f32;
       const Floats got = f32 ? Floats(gradient.f32(0), gradient.f32(0) + gate_up.size())
                              : bf16_values(gradient.bf16(0), gate_up.size());
       expect_near(got, expected, f32 ? 2e-5 : 0.1);
       Activations plain;
       plain.reshape(rows, cols, precision);
-      silu_mul(product, 0, plain, test::scratch());
+      gate_mul(product, gate, 0, plain, test::scratch());
       for (int j = 0; j < rows * cols; ++j) {
         const auto at = [&](const Activations& x) { return f32 ? x.f32(0)[j] : from_bf16(x.bf16(0)[j]); };
         ASSERT_NEAR(at(forward), at(plain), f32 ? 1e-5 : 0.05);
@@ -126,6 +131,10 @@ TEST(TrainingRows, SiluMul) {
     }
   });
 }
+
+TEST(TrainingRows, SiluMul) { check_gate_mul(Gate::silu); }
+
+TEST(TrainingRows, GeluMul) { check_gate_mul(Gate::gelu_tanh); }
 
 TEST(TrainingRows, SplitQkv) {
   everywhere([] {

@@ -37,6 +37,7 @@ inline std::string architecture_in_letters(const testing::TestParamInfo<std::str
 /// Writes it as Hugging Face's folder, with the script's weights_of().
 inline void write_architecture(const Json& entry, const fs::path& directory) {
   std::uint32_t state = 1;
+  const float one = entry["config"]["model_type"].get<std::string>().starts_with("gemma") ? 0 : 1;
   SafetensorsWriter writer;
   const std::map<std::string, std::vector<std::int64_t>> tensors = entry["tensors"];
   for (const auto& [name, shape] : tensors) {
@@ -46,7 +47,7 @@ inline void write_architecture(const Json& entry, const fs::path& directory) {
     std::vector<float> values;
     for (std::int64_t i = 0; i < count; ++i) {
       state = state * 1664525U + 1013904223U;
-      values.push_back(norm ? 1 + (static_cast<float>(state >> 26U) - 32) / 128
+      values.push_back(norm ? one + (static_cast<float>(state >> 26U) - 32) / 128
                             : (static_cast<float>(state >> 24U) - 128) / 256);
     }
     writer.add(name, shape, values, DType::f32);

@@ -36,6 +36,7 @@ QkvShape AttentionBlock::qkv_shape() const {
           optional(weights_.q_norm),
           optional(weights_.k_norm),
           config.norm_eps,
+          config.first_rope_frequency(layer_),
           config.qk_norm_whole};
 }
 

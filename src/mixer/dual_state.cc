@@ -187,11 +187,12 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
   // Cosines and sines both have the factor, so keys have it once, and would twice.
   const auto rotate_back = [&](float* key, int position) {
     const int row = cache.rotations + position;
-    const float *const cosines = rope.cosines(row), *const sines = rope.sines(row);
+    const int first = config.first_rope_frequency(layer_);
+    const float *const cosines = rope.cosines(row) + first, *const sines = rope.sines(row) + first;
     for (int i = 0; i < d / 2; ++i) {
-      const float first = key[i], second = key[i + d / 2], factor = i < turned ? attention_factor : 1;
-      key[i] = (first * cosines[i] + second * sines[i]) / (factor * factor);
-      key[i + d / 2] = (second * cosines[i] - first * sines[i]) / (factor * factor);
+      const float left = key[i], right = key[i + d / 2], factor = i < turned ? attention_factor : 1;
+      key[i] = (left * cosines[i] + right * sines[i]) / (factor * factor);
+      key[i + d / 2] = (right * cosines[i] - left * sines[i]) / (factor * factor);
     }
   };
   reserve(to, length);

@@ -44,6 +44,26 @@ void check_rope(const RopeConfig& rope, int head_size, const std::string& where)
 
 }  // namespace
 
+const char* name_of(LayerRope rope) {
+  switch (rope) {
+    case LayerRope::usual:
+      return "usual";
+    case LayerRope::none:
+      return "none";
+    case LayerRope::local:
+      return "local";
+  }
+  LB_CHECK(false);
+}
+
+std::vector<double> Config::rope_frequencies(bool of_long_texts) const {
+  std::vector<double> all = rope.frequencies(head_size, of_long_texts);
+  if (std::ranges::find(rope_layers, LayerRope::local) == rope_layers.end()) return all;
+  const std::vector<double> local = local_rope.frequencies(head_size);
+  all.insert(all.end(), local.begin(), local.end());
+  return all;
+}
+
 float Config::score_scale() const {
   return attention_scale > 0 ? attention_scale : 1.0F / std::sqrt(static_cast<float>(head_size));
 }
@@ -85,6 +105,11 @@ void check_config(const Config& config, const std::string& where) {
   if (!config.rope_layers.empty() && config.rope_layers.size() != static_cast<std::size_t>(config.layers))
     fail("{}: {} layers of {} say whether they have RoPE", where, config.rope_layers.size(), config.layers);
   check_rope(config.rope, config.head_size, where);
+  if (std::ranges::find(config.rope_layers, LayerRope::local) == config.rope_layers.end()) return;
+  check_rope(config.local_rope, config.head_size, where);
+  if (config.local_rope.attention_factor != config.rope.attention_factor)
+    fail("{}: RoPE's attention factor {}, and {} in layers with a window; it should be the same", where,
+         config.rope.attention_factor, config.local_rope.attention_factor);
 }
 
 }  // namespace layerboost

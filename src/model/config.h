@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/gate.h"
+
 namespace layerboost {
 
 /// Rotary position embedding. Frequencies of a head of size d: base^(-2i/d), i < d/2, changed by `scaling`. Where those
@@ -21,9 +23,9 @@ struct RopeConfig {
   double attention_factor = 1;                       // yarn, longrope: cosines and sines are multiplied by it
   double original_positions = 0;                     // llama3, yarn: positions before scaling
   bool truncate = true;                              // yarn: whether the ramp begins and ends at whole dimensions
-  std::vector<double> divisors;  // empty, or d/2 numbers (half of those rotated) that divide the frequencies after
-                                 // scaling (GGUF's rope_freqs.weight, longrope's short factors)
-  std::vector<double> long_divisors;                    // longrope: in place of `divisors`
+  std::vector<double> divisors;       // empty, or d/2 numbers (half of those rotated) that divide the frequencies after
+                                      // scaling (GGUF's rope_freqs.weight, longrope's short factors)
+  std::vector<double> long_divisors;  // longrope: in place of `divisors`
   int longest_short = std::numeric_limits<int>::max();  // for texts of more tokens than this
   int rotated = 0;  // so many of a head's d numbers, an even number below d, have RoPE (Phi-4-mini); 0: all
 
@@ -36,6 +38,12 @@ struct RopeConfig {
   /// keeps can only be read on with rotations that begin there, too.
   [[nodiscard]] int rotations(int tokens) const { return tokens > longest_short ? longest_short : 0; }
 };
+
+/// The rotations of a layer's q and k.
+enum class LayerRope { usual, none, local };
+
+/// "usual", ..., as exported models have them.
+const char* name_of(LayerRope rope);
 
 /// What a layer has weights of: everything; the norm before its mixer only (for a mixer with parameters of its own in
 /// place of attention); not even that (a layer without a mixer). Each has what those after it have. Less than
@@ -74,7 +82,10 @@ struct Config {
   float residual_scale = 1;               // ... and what mixers and MLPs add to the residual stream
   float logit_scale = 1;                  // ... and logits
   float attention_scale = 0;              // ... and scores q k; 0: by 1 / sqrt(d)
-  std::vector<bool> rope_layers;          // [L]: whether a layer has RoPE (smollm3); empty: all have
+  Gate gate = Gate::silu;                 // of the MLP
+  bool norms_plus_one = false;            // the norms' weights are what is to be added to 1 (gemma3)
+  RopeConfig local_rope;                  // of layers with LayerRope::local
+  std::vector<LayerRope> rope_layers;     // [L]; empty: all as usual (smollm3: some none; gemma3: windows local)
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention
   std::vector<int> eos;      // token ids that end a sequence
@@ -85,8 +96,15 @@ struct Config {
   [[nodiscard]] int kv_size() const { return kv_heads * head_size; }
   /// What attention multiplies scores q k by.
   [[nodiscard]] float score_scale() const;
-  [[nodiscard]] bool has_rope(int layer) const {
-    return rope_layers.empty() || rope_layers[static_cast<std::size_t>(layer)];
+  [[nodiscard]] LayerRope rope_of(int layer) const {
+    return rope_layers.empty() ? LayerRope::usual : rope_layers[static_cast<std::size_t>(layer)];
+  }
+  [[nodiscard]] bool has_rope(int layer) const { return rope_of(layer) != LayerRope::none; }
+  /// The frequencies of all layers' RoPE: d/2 usual ones, then, where layers have them, d/2 local ones.
+  [[nodiscard]] std::vector<double> rope_frequencies(bool of_long_texts = false) const;
+  /// Where a layer's begin among these.
+  [[nodiscard]] int first_rope_frequency(int layer) const {
+    return rope_of(layer) == LayerRope::local ? head_size / 2 : 0;
   }
   [[nodiscard]] AttentionParts attention_of(int layer) const {
     return attention.empty() ? AttentionParts::all : attention[static_cast<std::size_t>(layer)];

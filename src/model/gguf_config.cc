@@ -167,7 +167,8 @@ Config gguf_config(const GgufFile& file) {
   c.norms_after = c.qk_norm_whole = architecture->norms_after;
   if (architecture->scales) read_scales(keys, c);
   if (architecture->without_rope > 0)
-    for (int layer = 1; layer <= c.layers; ++layer) c.rope_layers.push_back(layer % architecture->without_rope != 0);
+    for (int layer = 1; layer <= c.layers; ++layer)
+      c.rope_layers.push_back(layer % architecture->without_rope == 0 ? LayerRope::none : LayerRope::usual);
   if (const int rotated = keys.integer("rope.dimension_count", c.head_size);
       architecture->partial_rope && rotated > 0 && rotated < c.head_size)
     c.rope.rotated = rotated;

@@ -40,26 +40,34 @@ SamplingDefaults read_sampling_defaults(const JsonFields& fields) {
 }
 
 /// Whether each layer has RoPE: `no_rope_layers` has a 0 where it hasn't; without that key, every so many-th layer.
-std::vector<bool> read_rope_layers(const JsonFields& fields, int layers) {
-  std::vector<bool> result(static_cast<std::size_t>(layers), true);
+std::vector<LayerRope> read_rope_layers(const JsonFields& fields, int layers) {
+  std::vector<LayerRope> result(static_cast<std::size_t>(layers), LayerRope::usual);
   const SortedJson* const list = fields.find("no_rope_layers");
   if (list == nullptr) {
     const auto interval = static_cast<std::size_t>(fields.integer("no_rope_layer_interval", 4));
     if (interval == 0) fail("{}: \"no_rope_layer_interval\" is 0", fields.where());
-    for (std::size_t layer = interval - 1; layer < result.size(); layer += interval) result[layer] = false;
+    for (std::size_t layer = interval - 1; layer < result.size(); layer += interval) result[layer] = LayerRope::none;
     return result;
   }
   const auto bad = [](const SortedJson& value) { return !value.is_number_integer(); };
   if (!list->is_array() || list->size() < result.size() || std::any_of(list->begin(), list->end(), bad))
     fail("{}: \"no_rope_layers\" should be a list of {} integers", fields.where(), layers);
-  for (std::size_t layer = 0; layer < result.size(); ++layer) result[layer] = (*list)[layer] != 0;
+  for (std::size_t layer = 0; layer < result.size(); ++layer)
+    if ((*list)[layer] == 0) result[layer] = LayerRope::none;
   return result;
 }
 
 /// Returns each layer's sliding window: `window` where it has one, else 0.
-std::vector<int> windows_by_layer(const JsonFields& fields, const Config& c, int window) {
+std::vector<int> windows_by_layer(const JsonFields& fields, const HfModelType& type, const Config& c, int window) {
   std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
   const SortedJson* types = fields.find("layer_types");
+  if (types == nullptr && type.windows == HfModelType::Windows::most) {
+    const int without = fields.integer("sliding_window_pattern", 6);
+    if (without == 0) fail("{}: \"sliding_window_pattern\" is 0", fields.where());
+    for (int layer = 0; layer < c.layers; ++layer)
+      if ((layer + 1) % without != 0) windows[static_cast<std::size_t>(layer)] = window;
+    return windows;
+  }
   if (types == nullptr) {
     // Where there are layers without RoPE, these have the windows.
     const int first = c.rope_layers.empty() ? fields.integer("max_window_layers", 28) : 0;
@@ -83,19 +91,20 @@ std::vector<int> windows_by_layer(const JsonFields& fields, const Config& c, int
 
 std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type, const Config& c) {
   using Windows = HfModelType::Windows;
-  const bool used =
-      type.windows == Windows::all || (type.windows == Windows::some && fields.flag("use_sliding_window", false));
+  const bool used = type.windows == Windows::all || type.windows == Windows::most ||
+                    (type.windows == Windows::some && fields.flag("use_sliding_window", false));
   const int window =
       used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : type.window) : 0;  // null: none
-  if (type.windows == Windows::some) return windows_by_layer(fields, c, window);
+  if (type.windows == Windows::some || type.windows == Windows::most) return windows_by_layer(fields, type, c, window);
   return std::vector<int>(static_cast<std::size_t>(c.layers), window);
 }
 
-void refuse_unsupported(const JsonFields& fields) {
+void refuse_unsupported(const JsonFields& fields, bool exported) {
   if (fields.find("quantization_config") != nullptr)
     fail("{}: quantised safetensors are not supported; use BF16, F16 or F32 weights, or a GGUF file", fields.where());
   // swish is another name of silu.
-  if (const std::string act = fields.text("hidden_act", "silu"); act != "silu" && act != "swish")
+  if (const std::string act = fields.text("hidden_act", "silu");
+      act != "silu" && act != "swish" && !(exported && act == "gelu_pytorch_tanh"))
     fail("{}: \"hidden_act\" {} is not supported; silu is", fields.where(), in_quotes(act));
 }
 
@@ -106,6 +115,22 @@ void read_multipliers(const JsonFields& fields, Config& c) {
   c.attention_scale = number("attention_multiplier");
   c.logit_scale = 1 / number("logits_scaling");
   if (c.attention_scale == 0) fail("{}: \"attention_multiplier\" is 0", fields.where());
+}
+
+/// What gemma's layers have beside llama's, but for norms, windows and RoPE.
+void read_gemma(const JsonFields& fields, Config& c) {
+  c.embedding_scale = std::sqrt(static_cast<float>(c.hidden));
+  const double scalar = fields.number("query_pre_attn_scalar", 256);
+  if (!(scalar > 0)) fail("{}: \"query_pre_attn_scalar\" is {}; it should be positive", fields.where(), scalar);
+  c.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
+  c.gate = Gate::gelu_tanh;
+  c.norms_plus_one = true;
+  if (const std::string act = fields.text("hidden_activation", "gelu_pytorch_tanh"); act != "gelu_pytorch_tanh")
+    fail("{}: \"hidden_activation\" {} is not supported; gelu_pytorch_tanh is", fields.where(), in_quotes(act));
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    if (fields.find(key) != nullptr) fail("{}: \"{}\" is not supported", fields.where(), key);
+  if (fields.flag("use_bidirectional_attention", false))
+    fail("{}: attention to what follows (\"use_bidirectional_attention\") is not supported", fields.where());
 }
 
 /// What transformers know by the model's type.
@@ -120,8 +145,13 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
   c.norms_before = type.norms_before;
   c.norms_after = type.norms_after;
   if (type.multipliers) read_multipliers(fields, c);
+  if (type.gemma) read_gemma(fields, c);
   if (type.rope_by_layer) c.rope_layers = read_rope_layers(fields, c.layers);
   c.windows = read_windows(fields, type, c);
+  if (type.local_rope_base > 0) {
+    c.local_rope = read_hf_local_rope(fields, c.max_positions, type);
+    for (const int window : c.windows) c.rope_layers.push_back(window > 0 ? LayerRope::local : LayerRope::usual);
+  }
 }
 
 }  // namespace
@@ -137,7 +167,7 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   if (!exported && known == nullptr)
     fail("{}: model type {} is not supported; {} are", config_name, in_quotes(c.arch), hf_model_type_names());
   const HfModelType type = exported ? HfModelType{} : *known;
-  refuse_unsupported(fields);
+  refuse_unsupported(fields, exported);
   c.layers = fields.integer("num_hidden_layers");
   if (c.layers < 1 || c.layers > max_layers)
     fail("{}: \"num_hidden_layers\" is {}; it should be 1 to {}", config_name, c.layers, max_layers);

@@ -70,11 +70,11 @@ TEST(HfConfig, Phi3) {
 
 TEST(HfConfig, LayersWithoutRope) {
   EXPECT_TRUE(read("llama", {{"no_rope_layers", {1, 0, 1, 1}}}).rope_layers.empty());
-  EXPECT_EQ(read("smollm3", {}).rope_layers, (std::vector<bool>{true, true, true, false}));
-  EXPECT_EQ(read("smollm3", {{"no_rope_layer_interval", 2}}).rope_layers,
-            (std::vector<bool>{true, false, true, false}));
+  constexpr auto usual = LayerRope::usual, none = LayerRope::none;
+  EXPECT_EQ(read("smollm3", {}).rope_layers, (std::vector{usual, usual, usual, none}));
+  EXPECT_EQ(read("smollm3", {{"no_rope_layer_interval", 2}}).rope_layers, (std::vector{usual, none, usual, none}));
   const Json windows = {{"no_rope_layers", {1, 0, 1, 1}}, {"use_sliding_window", true}, {"sliding_window", 8}};
-  EXPECT_EQ(read("smollm3", windows).rope_layers, (std::vector<bool>{true, false, true, true}));
+  EXPECT_EQ(read("smollm3", windows).rope_layers, (std::vector{usual, none, usual, usual}));
   EXPECT_EQ(read("smollm3", windows).windows, (std::vector<int>{0, 8, 0, 0}));
   EXPECT_EQ(read("smollm3", {}).rope.base, 2000000);
   Json short_one = changed("smollm3", {{"no_rope_layers", {1, 0, 1}}});
@@ -103,6 +103,34 @@ TEST(HfConfig, Multipliers) {
               HasSubstr("\"attention_multiplier\" is 0"));
   EXPECT_THAT(message_of_config(changed("granite", {{"residual_multiplier", -1}}).dump()),
               HasSubstr("is -1; it should be positive"));
+}
+
+TEST(HfConfig, Gemma3) {
+  const Json old = {{"sliding_window", 8},
+                    {"sliding_window_pattern", 2},
+                    {"rope_theta", 50000},
+                    {"rope_local_base_freq", 5000},
+                    {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8}}}};
+  const Config c = read("gemma3_text", old);
+  EXPECT_EQ(c.windows, (std::vector<int>{8, 0, 8, 0}));
+  constexpr auto usual = LayerRope::usual, local = LayerRope::local;
+  EXPECT_EQ(c.rope_layers, (std::vector{local, usual, local, usual}));
+  EXPECT_EQ(c.rope.base, 50000);
+  EXPECT_EQ(c.rope.factor, 8);
+  EXPECT_EQ(c.local_rope.base, 5000);
+  EXPECT_EQ(c.local_rope.factor, 1);
+  EXPECT_EQ(c.embedding_scale, std::sqrt(32.0F));
+  EXPECT_EQ(c.score_scale(), 1 / 16.0F);
+  EXPECT_EQ(c.rope_frequencies().size(), 4U);
+  const Json parameters = {{"full_attention", {{"rope_type", "linear"}, {"factor", 4}, {"rope_theta", 3}}},
+                           {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 7}}}};
+  const Config by_kind = read("gemma3_text", {{"rope_parameters", parameters}});
+  EXPECT_EQ(by_kind.rope.base, 3);
+  EXPECT_EQ(by_kind.rope.factor, 4);
+  EXPECT_EQ(by_kind.local_rope.base, 7);
+  EXPECT_EQ(by_kind.windows, std::vector<int>(4, 4096));
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    EXPECT_THAT(message_of_config(changed("gemma3_text", {{key, 30}}).dump()), HasSubstr("is not supported"));
 }
 
 TEST(HfConfig, SamplingOfTheModelsMakers) {
@@ -251,9 +279,9 @@ TEST(HfConfig, EndTokensOfBothFiles) {
 }
 
 TEST(HfConfig, RefusesWhatItCannotCompute) {
-  EXPECT_THAT(
-      message_of_change({{"model_type", "gpt_neox"}}),
-      HasSubstr("\"gpt_neox\" is not supported; granite, llama, mistral, olmo2, phi3, qwen2, qwen3 and smollm3 are"));
+  EXPECT_THAT(message_of_change({{"model_type", "gpt_neox"}}),
+              HasSubstr("\"gpt_neox\" is not supported; gemma3_text, granite, llama, mistral, olmo2, phi3, qwen2, "
+                        "qwen3 and smollm3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),

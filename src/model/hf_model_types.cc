@@ -13,6 +13,19 @@ namespace {
 using Windows = HfModelType::Windows;
 
 constexpr std::array model_types = {
+    HfModelType{.name = "gemma3_text",
+                .positions = 131072,
+                .rope_base = 1000000,
+                .local_rope_base = 10000,
+                .tied = true,
+                .kv_heads = 4,
+                .head_size = 256,
+                .windows = Windows::most,
+                .window = 4096,
+                .attention_bias = true,
+                .qk_norm = true,
+                .norms_after = true,
+                .gemma = true},
     HfModelType{.name = "granite", .attention_bias = true, .mlp_bias = true, .multipliers = true},
     HfModelType{.name = "llama", .attention_bias = true, .mlp_bias = true},
     HfModelType{.name = "mistral", .positions = 131072, .windows = Windows::all, .window = 4096},

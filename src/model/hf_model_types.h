@@ -10,8 +10,9 @@ namespace layerboost {
 /// key, and what its code does without being told.
 struct HfModelType {
   /// Layers with a sliding window of the model's own: none has one; all have; those of `layer_types`, or from
-  /// `max_window_layers` on, where `use_sliding_window` says so.
-  enum class Windows { none, all, some };
+  /// `max_window_layers` on, where `use_sliding_window` says so; most: those of `layer_types`, or all but every so
+  /// many-th (`sliding_window_pattern`).
+  enum class Windows { none, all, some, most };
 
   const char* name = "";
   int positions = 2048;       // max_position_embeddings
@@ -19,6 +20,7 @@ struct HfModelType {
   bool partial_rope = false;  // partial_rotary_factor, which other types don't heed
   bool old_longrope_names = false;  // RoPE's types "su" and "yarn" are "longrope"
   double rope_base = 10000;         // rope_theta
+  double local_rope_base = 0;       // rope_local_base_freq: of layers with a window; 0: they are as others
   bool rope_by_layer = false;       // no_rope_layers, no_rope_layer_interval
   double norm_eps = 1e-6;           // rms_norm_eps
   bool tied = false;                // tie_word_embeddings
@@ -33,6 +35,7 @@ struct HfModelType {
   bool qk_norm_whole = false;   // ... and these
   bool norms_before = true;
   bool norms_after = false;
+  bool gemma = false;        // scaled embeddings, GELU, norms of 1 + weight
   bool multipliers = false;  // embedding_multiplier, residual_multiplier, attention_multiplier, logits_scaling
 };
 

@@ -90,7 +90,28 @@ void read_scaling(const JsonFields& config, const JsonFields& fields, int max_po
   rope.factor = fields.number("factor");
 }
 
+/// What parameters by kind of layer say of one; those that aren't by kind are of layers without a window.
+const SortedJson* of_kind(const SortedJson* parameters, const char* kind) {
+  const bool by_kind = parameters != nullptr && parameters->is_object() &&
+                       (parameters->contains("full_attention") || parameters->contains("sliding_attention"));
+  if (!by_kind) return std::string_view(kind) == "full_attention" ? parameters : nullptr;
+  const auto found = parameters->find(kind);
+  return found == parameters->end() || found->is_null() ? nullptr : &*found;
+}
+
 }  // namespace
+
+RopeConfig read_hf_local_rope(const JsonFields& config, int max_positions, const HfModelType& model) {
+  RopeConfig rope;
+  rope.base = config.number("rope_local_base_freq", model.local_rope_base);
+  const SortedJson* const parameters = of_kind(config.find("rope_parameters"), "sliding_attention");
+  if (parameters == nullptr) return rope;
+  if (!parameters->is_object()) fail("{}: RoPE's parameters should be a JSON object", config.where());
+  const JsonFields fields(*parameters, config.where());
+  rope.base = fields.number("rope_theta", rope.base);
+  read_scaling(config, fields, max_positions, model, rope);
+  return rope;
+}
 
 RopeConfig read_hf_rope(const JsonFields& config, int max_positions, int head_size, const HfModelType& model) {
   RopeConfig rope;
@@ -98,6 +119,7 @@ RopeConfig read_hf_rope(const JsonFields& config, int max_positions, int head_si
   // The older name goes first, as in transformers: people add it to a file that has the newer one.
   const SortedJson* parameters = config.find("rope_scaling");
   if (parameters == nullptr || parameters->empty()) parameters = config.find("rope_parameters");
+  if (model.local_rope_base > 0) parameters = of_kind(parameters, "full_attention");
   double partial = config.number("partial_rotary_factor", 1);
   if (parameters != nullptr) {
     if (!parameters->is_object()) fail("{}: RoPE's parameters should be a JSON object", config.where());

@@ -12,4 +12,8 @@ namespace layerboost {
 /// default, linear, llama3, longrope and yarn.
 RopeConfig read_hf_rope(const JsonFields& config, int max_positions, int head_size, const HfModelType& model);
 
+/// The RoPE of layers with a window, of a type where these have their own: `rope_local_base_freq`, or what
+/// `rope_parameters` say of `sliding_attention`.
+RopeConfig read_hf_local_rope(const JsonFields& config, int max_positions, const HfModelType& model);
+
 }  // namespace layerboost

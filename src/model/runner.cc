@@ -125,7 +125,7 @@ void Runner::mlp(float* hidden, int rows, int layer) {
     if (!weights.gate_up_bias.empty()) gate_up = add_bias(gate_up, weights.gate_up_bias.data(), product);
 
     workspace_.activated.reshape(count, F, weights.down.precision());
-    silu_mul(gate_up, weights.down_rotation, workspace_.activated, workspace_.scratch);
+    gate_mul(gate_up, config.gate, weights.down_rotation, workspace_.activated, workspace_.scratch);
     workspace_.observe(layer, Site::down, workspace_.activated);
     Product down =
         timed_product(workspace_, StepPhase::mlp_products, weights.down, workspace_.activated, product);  // [count, D]

@@ -26,8 +26,12 @@ std::string describe(const Config& c) {
   if (c.rope.rotated > 0) text += fmt::format(" rotated{}", c.rope.rotated);
   if (!c.rope_layers.empty()) {
     text += " rope";
-    for (const bool rope : c.rope_layers) text += rope ? '1' : '0';
+    for (const LayerRope rope : c.rope_layers) text += std::to_string(static_cast<int>(rope));
+    const RopeConfig& local = c.local_rope;
+    text += fmt::format(" local[{} {} {}]", local.base, static_cast<int>(local.scaling), local.factor);
   }
+  if (c.gate != Gate::silu) text += " gelu";
+  if (c.norms_plus_one) text += " plus one";
   if (c.qk_norm_whole) text += " whole";
   if (c.norms_after) text += c.norms_before ? " norms around" : " norms after";
   if (c.embedding_scale != 1 || c.residual_scale != 1 || c.logit_scale != 1 || c.attention_scale != 0)

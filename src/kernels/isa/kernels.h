@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/gate.h"
 #include "kernels/isa/low_rank.h"
 #include "kernels/isa/training_rows.h"
 #include "kernels/kv_segment.h"
@@ -21,8 +22,8 @@ struct RowKernels {
   void (*add_bias)(const float* y, float scale, const float* bias, int n, float* out);
   /// out = scale * x
   void (*scale)(const float* x, float scale, int n, float* out);
-  /// out = silu(scale * gate) * scale * up
-  void (*silu_mul)(const float* gate, const float* up, float scale, int n, float* out);
+  /// out = f(scale * gate) * scale * up, by Gate f
+  void (*gate_mul[gate_count])(const float* gate, const float* up, float scale, int n, float* out);
   /// Rounded to nearest even.
   void (*to_bf16)(const float* x, int n, std::uint16_t* out);
   /// out = x / scale rounded to nearest even; returns scale = max|x| / 127 (an all-zero row: 1).

@@ -1,4 +1,5 @@
 // Rows between the matrix products.
+#include "kernels/isa/gate.h"
 #include "kernels/isa/kernels.h"
 #include "kernels/isa/simd.h"
 #include "kernels/isa/tail.h"
@@ -47,22 +48,24 @@ void scale_row(const float* x, float scale, int n, float* out) {
   for (; j < n; ++j) out[j] = x[j] * scale;
 }
 
-inline Vec silu(Vec v) {
+template <Gate G>
+inline Vec gated(Vec v) {
   // Bounded, as 2^128 would overflow; what is beyond comes to nothing either way.
-  const Vec power = exp2(min(mul(v, splat(-kLog2E)), splat(126.0f)));
+  const Vec power = exp2(min(mul(GateOf<G>::z(v), splat(-kLog2E)), splat(126.0f)));
   return div(v, add(splat(1.0f), power));
 }
 
-void silu_mul(const float* gate, const float* up, float scale, int n, float* out) {
+template <Gate G>
+void gate_mul(const float* gate, const float* up, float scale, int n, float* out) {
   const Vec factor = splat(scale);
   int j = 0;
   for (; j + kLanes <= n; j += kLanes) {
-    store(out + j, mul(silu(mul(load(gate + j), factor)), mul(load(up + j), factor)));
+    store(out + j, mul(gated<G>(mul(load(gate + j), factor)), mul(load(up + j), factor)));
   }
   if (j == n) return;
   const auto g = tail_of(gate + j, n - j), u = tail_of(up + j, n - j);
   Tail<float> result;
-  store(result.values, mul(silu(mul(load(g.values), factor)), mul(load(u.values), factor)));
+  store(result.values, mul(gated<G>(mul(load(g.values), factor)), mul(load(u.values), factor)));
   put_tail(result, n - j, out + j);
 }
 
@@ -186,7 +189,8 @@ void hadamard(float* x, int n) {
   }
 }
 
-const RowKernels row_kernels = {rms_norm, add_row, add_bias,   scale_row, silu_mul,
-                                to_bf16,  to_int8, to_int8_kv, rotate,    hadamard};
+const RowKernels row_kernels = {
+    rms_norm, add_row, add_bias,   scale_row, {gate_mul<Gate::silu>, gate_mul<Gate::gelu_tanh>},
+    to_bf16,  to_int8, to_int8_kv, rotate,    hadamard};
 
 }  // namespace layerboost::LB_ISA
