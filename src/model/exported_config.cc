@@ -34,7 +34,7 @@ RopeConfig read_rope(const JsonFields& fields, const JsonFields& own, const char
   return rope;
 }
 
-std::vector<LayerRope> read_rope_layers(const JsonFields& own, int layers) {
+std::vector<LayerRope> exported_rope_layers(const JsonFields& own, int layers) {
   std::vector<LayerRope> result;
   for (const SortedJson& name : list(own, "rope_layers", layers)) {
     const auto known = {LayerRope::usual, LayerRope::none, LayerRope::local};
@@ -68,7 +68,7 @@ void read_exported_config(const JsonFields& fields, Config& c) {
   c.residual_scale = static_cast<float>(own.number("residual_scale", 1));
   c.attention_scale = static_cast<float>(own.number("attention_scale", 0));
   c.logit_scale = static_cast<float>(own.number("logit_scale", 1));
-  if (own.find("rope_layers") != nullptr) c.rope_layers = read_rope_layers(own, c.layers);
+  if (own.find("rope_layers") != nullptr) c.rope_layers = exported_rope_layers(own, c.layers);
   if (own.find("local_rope_frequencies") != nullptr)
     c.local_rope = read_rope(fields, own, "local_rope_frequencies", c.head_size);
   c.norms_plus_one = own.flag("norms_plus_one", false);

@@ -42,18 +42,18 @@ SamplingDefaults read_sampling_defaults(const JsonFields& fields) {
 /// Whether each layer has RoPE: `no_rope_layers` has a 0 where it hasn't; without that key, every so many-th layer.
 std::vector<LayerRope> read_rope_layers(const JsonFields& fields, int layers) {
   std::vector<LayerRope> result(static_cast<std::size_t>(layers), LayerRope::usual);
-  const SortedJson* const list = fields.find("no_rope_layers");
-  if (list == nullptr) {
+  const SortedJson* const given = fields.find("no_rope_layers");
+  if (given == nullptr) {
     const auto interval = static_cast<std::size_t>(fields.integer("no_rope_layer_interval", 4));
     if (interval == 0) fail("{}: \"no_rope_layer_interval\" is 0", fields.where());
     for (std::size_t layer = interval - 1; layer < result.size(); layer += interval) result[layer] = LayerRope::none;
     return result;
   }
   const auto bad = [](const SortedJson& value) { return !value.is_number_integer(); };
-  if (!list->is_array() || list->size() < result.size() || std::any_of(list->begin(), list->end(), bad))
+  if (!given->is_array() || given->size() < result.size() || std::any_of(given->begin(), given->end(), bad))
     fail("{}: \"no_rope_layers\" should be a list of {} integers", fields.where(), layers);
   for (std::size_t layer = 0; layer < result.size(); ++layer)
-    if ((*list)[layer] == 0) result[layer] = LayerRope::none;
+    if ((*given)[layer] == 0) result[layer] = LayerRope::none;
   return result;
 }
 
