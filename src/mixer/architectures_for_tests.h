@@ -23,7 +23,7 @@ inline Json architecture_case(const std::string& name) {
 inline std::vector<std::string> architecture_names() {
   std::vector<std::string> names;
   for (const Json& entry : read_json(LAYERBOOST_SOURCE_DIR "/src/mixer/testdata/architectures.json"))
-    names.push_back(entry["name"]);
+    names.push_back(entry["name"].get<std::string>());
   return names;
 }
 
