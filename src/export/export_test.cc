@@ -273,6 +273,29 @@ TEST(ExportedTokenizer, IsReadBack) {
   }
 }
 
+TEST(ExportedTokenizer, OfScoresIsReadBackAsMerges) {
+  TokenizerData data;
+  data.tokens = {"<unk>", "<s>", "<0x21>", "▁", "a", "b", "▁a", "ab"};
+  data.added = {{.id = 0, .content = "<unk>", .special = true}, {.id = 1, .content = "<s>", .special = true}};
+  data.characters =
+      CharacterRules{.unknown = 0, .scores = {0, 0, 0, -3, -3, -3, -2, -1}, .space = "▁", .leading_spaces = 1};
+  data.rewriting = {{"", "▁"}, {" ", "▁"}};
+  data.bos = 1;
+  data.add_bos = true;
+  const TokenizerData found = parse_tokenizer_json(tokenizer_json(data), R"({"bos_token": "<s>"})");
+  EXPECT_EQ(found.merges, (std::vector<std::string>{"a b", "▁ a"}));
+  EXPECT_EQ(found.rewriting, data.rewriting);
+  ASSERT_TRUE(found.characters);
+  EXPECT_EQ(found.characters->unknown, 0);
+  EXPECT_EQ(found.characters->leading_spaces, 1);
+  EXPECT_TRUE(found.add_bos);
+  const Tokenizer ours(data), exported(found);
+  for (const char* text : {"ab a!", "  aab<s>a", "é"}) {
+    EXPECT_EQ(exported.encode(text), ours.encode(text)) << text;
+    EXPECT_EQ(exported.decode(exported.encode(text)), ours.decode(ours.encode(text))) << text;
+  }
+}
+
 TEST(ExportedTokenizer, KeepsBothChatTemplates) {
   TokenizerData data;
   data.tokens = {"a", "b"};
