@@ -25,7 +25,7 @@ std::size_t characters(std::string_view bytes) {
 class CompletionChoice final : public Choice {
  public:
   CompletionChoice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer, int index)
-      : request_(request), prompt_(prompt), tokenizer_(tokenizer), index_(index) {
+      : request_(request), prompt_(prompt), tokenizer_(tokenizer), index_(index), bytes_(tokenizer, prompt.tokens) {
     if (request.echo) text_ = prompt.text;
   }
 
@@ -33,7 +33,7 @@ class CompletionChoice final : public Choice {
     if (!output.prompt_logprobs.empty()) add_prompt(output);
     for (const TokenLogprob& token : output.logprobs) {
       logprobs_.add(token, offset_);
-      if (!tokenizer_.is_special(token.token)) offset_ += characters(tokenizer_.bytes(token.token));
+      if (!tokenizer_.is_special(token.token)) offset_ += characters(bytes_.next(token.token));
     }
     text_ += output.text;
     finish_ = output.finish;
@@ -54,6 +54,7 @@ class CompletionChoice final : public Choice {
 
  private:
   void add_prompt(const Output& output) {
+    TokenBytes bytes(tokenizer_);
     for (std::size_t i = 0; i < prompt_.tokens.size(); ++i) {
       const auto& probability = output.prompt_logprobs[i];
       if (probability)
@@ -61,7 +62,7 @@ class CompletionChoice final : public Choice {
       else
         logprobs_.add_first(prompt_.tokens[i]);
       const bool in_text = i > 0 || !prompt_.bos_added;
-      if (in_text) offset_ += characters(tokenizer_.bytes(prompt_.tokens[i]));
+      if (in_text) offset_ += characters(bytes.next(prompt_.tokens[i]));
     }
   }
 
@@ -71,6 +72,7 @@ class CompletionChoice final : public Choice {
   int index_;
   std::string text_;
   LogprobList logprobs_;
+  TokenBytes bytes_;  // of what is written
   std::size_t offset_ = 0;
   FinishReason finish_ = FinishReason::none;
 };
