@@ -36,13 +36,13 @@ void read_added_tokens(const GgufFile& file, TokenizerData& data) {
 /// SentencePiece's BPE, as models after Llama 2 have it. What a file doesn't say is as llama.cpp has it.
 void read_sentencepiece(const GgufFile& file, TokenizerData& data) {
   const bool prefix_space = file.flag("tokenizer.ggml.add_space_prefix", true);
-  CharacterRules& rules = data.characters.emplace();
-  rules.unknown = token_id(file, "tokenizer.ggml.unknown_token_id", data.tokens.size(), 0);
-  rules.scores = file.numbers("tokenizer.ggml.scores");
-  if (rules.scores.size() != data.tokens.size())
-    fail("{}: {} scores for {} tokens", file.where(), rules.scores.size(), data.tokens.size());
-  rules.space = space_mark;
-  rules.leading_spaces = prefix_space ? 1 : 0;
+  CharacterRules& characters = data.characters.emplace();
+  characters.unknown = token_id(file, "tokenizer.ggml.unknown_token_id", data.tokens.size(), 0);
+  characters.scores = file.numbers("tokenizer.ggml.scores");
+  if (characters.scores.size() != data.tokens.size())
+    fail("{}: {} scores for {} tokens", file.where(), characters.scores.size(), data.tokens.size());
+  characters.space = space_mark;
+  characters.leading_spaces = prefix_space ? 1 : 0;
   if (prefix_space) data.rewriting.push_back({"", std::string(space_mark)});
   data.rewriting.push_back({" ", std::string(space_mark)});
   data.add_bos = true;
