@@ -76,8 +76,10 @@ CharacterEncoder::CharacterEncoder(const TokenizerData& data, const IdsByText& i
     else
       characters_.emplace(first.code_point, id);
   }
-  if (data.ignore_merges)
+  if (data.ignore_merges) {
     for (const auto& [text, id] : ids) whole_pieces_.emplace(text, id);
+    for (const AddedToken& token : data.added) whole_pieces_.erase(token.content);
+  }
   cuts_ = whole_pieces_.empty() && ids.contains(space_mark) && !any_mark_inside(data);
 }
 

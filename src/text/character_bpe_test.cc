@@ -145,6 +145,16 @@ TEST(CharacterEncoder, WhatIsUnknown) {
   EXPECT_THAT(encode(CharacterEncoder(data), "aüa"), ElementsAre(257, 257));
 }
 
+TEST(CharacterEncoder, WholePiecesAreTokensButNotAddedOnes) {
+  TokenizerData data = with_scores({{"a", -1}, {"b", -1}, {"abab", -1}, {"<tag>", -1}});
+  data.added.push_back({.id = 260, .content = "<tag>"});
+  data.ignore_merges = true;
+  const CharacterEncoder encoder(data);
+  EXPECT_THAT(encode(encoder, "abab"), ElementsAre(259));
+  EXPECT_THAT(encode(encoder, "ab"), ElementsAre(257, 258));
+  EXPECT_EQ(encode(encoder, "<tag>").size(), 5U);
+}
+
 TEST(ScoreMerges, AreAListForThoseWhoKnowNoScores) {
   const TokenizerData data = with_scores({{"a", 0}, {"b", 0}, {"bb", -2}, {"ab", -1}, {"abb", -3}, {"a b", -1}});
   EXPECT_THAT(merge_list(data), ElementsAre("a b", "b b", "a bb", "ab b"));
