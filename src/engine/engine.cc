@@ -99,6 +99,7 @@ class Engine::Impl {
   [[nodiscard]] PlanRange levels_for(int prompt) const;
   bool fail_stuck();
   void choose_level();
+  void foresee(LevelSignals& signals);
   StepRows rows_of(const std::vector<StepItem>& items);
   void take_inbox();
   bool make_step();
@@ -245,14 +246,17 @@ bool Engine::Impl::make_step() {
   const Stopwatch watch(*options_.clock);
   const std::vector<StepItem>& items = scheduler_.schedule();
   if (items.empty()) return fail_stuck();
-  const StepRows rows = rows_of(items);
+  // Steps that look for the prompt's log-probabilities take longer by it than others.
+  const bool tells = controller_ && std::ranges::none_of(
+                                        items, [](const StepItem& item) { return item.job->wants_prompt_logprobs(); });
+  const StepRows rows = tells ? rows_of(items) : StepRows{};
   const float* const hidden = forward(items);
   std::vector<Prediction> predictions = predictions_of(items);
   {
     const StepTimes::Scope sampling(times, StepPhase::sampling);
     predict(*runner_, hidden, predictions, scratch_);
   }
-  pace_.measure(rows, watch.seconds());
+  if (tells) pace_.measure(rows, watch.seconds());
   for (const Prediction& prediction : predictions)
     if (prediction.error != nullptr) fail_sequence(*prediction.job, prediction.error);
   keep_snapshots(items);
@@ -282,14 +286,7 @@ void Engine::Impl::choose_level() {
   if (!controller_) return;
   const int before = own_.level;
   LevelSignals signals{scheduler_.demand(options_.levels.cap)};
-  std::vector<double> bytes;
-  for (int level = 0; level <= options_.levels.cap; ++level)
-    bytes.push_back(static_cast<double>(
-        memory_.bytes(*plans_[static_cast<std::size_t>(level)], static_cast<int>(pace_.prompt_length()))));
-  for (const WaitingTimes& times : pace_.foresee(scheduler_.work(), bytes, own_.level)) {
-    signals.first_token.push_back(times.first_token);
-    signals.between_tokens.push_back(times.between_tokens);
-  }
+  if (options_.levels.first_token > 0 || options_.levels.between_tokens > 0) foresee(signals);
   own_.level = controller_->tick(options_.clock->seconds(), signals);
   own_.level_changes = controller_->changes();
   scheduler_.set_level(own_.level, std::max(own_.level, controller_->memory_level()));
@@ -297,6 +294,19 @@ void Engine::Impl::choose_level() {
   const std::lock_guard lock(mutex_);  // for those who ask while there is nothing to do
   stats_.level = own_.level;
   stats_.level_changes = own_.level_changes;
+}
+
+void Engine::Impl::foresee(LevelSignals& signals) {
+  const Work work = scheduler_.work();
+  std::vector<double> bytes;
+  for (int level = 0; level <= options_.levels.cap; ++level)
+    bytes.push_back(static_cast<double>(
+        memory_.bytes(*plans_[static_cast<std::size_t>(level)], static_cast<int>(pace_.prompt_length()))));
+  const int now = work.level < 0 ? own_.level : std::min(work.level, options_.levels.cap);
+  for (const WaitingTimes& times : pace_.foresee(work, bytes, now)) {
+    signals.first_token.push_back(times.first_token);
+    signals.between_tokens.push_back(times.between_tokens);
+  }
 }
 
 /// What a step is going to run. Requires: its sequences are as they are before it.

@@ -47,8 +47,8 @@ const char* name_of(LevelCause cause);
 /// The load, as far as it can be foreseen: for each level up to the cap, [cap + 1].
 struct LevelSignals {
   std::vector<double> memory;  // what running and waiting sequences need, of the memory there is
-  // Seconds; empty: none. Until a request that comes now would have its first token, and for each token but the first
-  // of sequences that write.
+  // Seconds until a request that comes now would have its first token, and seconds for each later token of those that
+  // write; empty where it isn't known.
   std::vector<double> first_token = {}, between_tokens = {};
 };
 

@@ -7,25 +7,27 @@
 
 namespace layerboost {
 
-/// What a step ran.
+/// The rows of a step.
 struct StepRows {
-  int rows = 0;
-  int prompts = 0;    // those that were tokens of prompts; of these, the means of
-  double length = 0;  // positions before them, and of
-  double bytes = 0;   // what the layers keep of these
+  int rows = 0;       // all of them
+  int prompts = 0;    // those that are tokens of prompts
+  double length = 0;  // the mean number of positions before such a row
+  double bytes = 0;   // the mean number of bytes that the layers keep of these positions
 };
 
 /// A sequence that writes.
 struct Writer {
-  double seconds = 0;  // that it has waited for its tokens but the first
-  int generated = 0;   // tokens that it has,
-  int most = 0;        // and may come to have
+  double seconds = 0;  // since its first token
+  int generated = 0;   // tokens that it has written
+  int most = 0;        // tokens that it may write
 };
 
 /// What is under way.
 struct Work {
-  double unread = 0;        // tokens of prompts that are to be read
+  double unread = 0;        // tokens of prompts that are to be read at the level that is chosen
+  double settled = 0;       // tokens of prompts whose level is settled: they are under way, or have named it
   double longest_wait = 0;  // seconds that the first of those that wait for their first step has waited
+  int level = -1;           // the mean of those that run; -1: none does
   std::vector<Writer> writers;
 };
 
@@ -50,18 +52,19 @@ class Pace {
   [[nodiscard]] double prompt_length() const { return prompt_length_; }
 
   /// `bytes`: what the layers keep of prompt_length() positions at each level; the times are for as many levels.
-  /// `level`: that of now.
+  /// `level`: that at which the steps of late were measured.
   ///
   /// Whoever comes now waits until all prompts are read that wait already. Until then each step is a full one, and
   /// those that write get one token from each; then they write on without, to the length of a short answer. What they
   /// have waited so far counts as if it were to come again, at the level in question. Until something is known of steps
-  /// of a kind they take no time.
+  /// of a kind they take no time. All times are a quarter longer than the mean, since most requests are to keep their
+  /// targets.
   [[nodiscard]] std::vector<WaitingTimes> foresee(const Work& work, const std::vector<double>& bytes, int level) const;
 
  private:
   [[nodiscard]] double cost(int level) const;
-  [[nodiscard]] double between_tokens(const std::vector<Writer>& writers, double reading, double full_step,
-                                      double write_step, double share) const;
+  [[nodiscard]] double between_tokens(const std::vector<Writer>& writers, double full_steps, double full_step,
+                                      double write_step, double left) const;
 
   const std::vector<double> cost_;
   const int step_tokens_;

@@ -5,8 +5,9 @@
 namespace layerboost {
 namespace {
 
-constexpr double most_steps = 50;  // that count, about
-constexpr double telling = 0.1;    // how far bytes must differ, of their mean, to say as much as the arithmetic does
+constexpr double most_steps = 50;   // that count, about
+constexpr double most_of_it = 0.9;  // of the time of a token that can be attention's
+constexpr double telling = 0.1;     // how far bytes must differ, of their mean, to say as much as the arithmetic does
 
 /// Multiplications of attention for each byte of keys and values, two of which make a number, against those of all
 /// products.
@@ -33,7 +34,7 @@ double PromptCost::slope() const {
   const double predicted = seconds_ * predicted_ / (1 + predicted_ * bytes_);
   if (bytes_ <= 0) return predicted;
   const double trust = telling * telling * bytes_ * bytes_;
-  return std::clamp((covariance_ + trust * predicted) / (variance_ + trust), 0.0, seconds_ / bytes_);
+  return std::clamp((covariance_ + trust * predicted) / (variance_ + trust), 0.0, most_of_it * seconds_ / bytes_);
 }
 
 }  // namespace layerboost

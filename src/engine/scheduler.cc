@@ -299,28 +299,31 @@ std::vector<double> Scheduler::demand(int cap) {
   return result;
 }
 
-double Scheduler::unread() const {
-  double tokens = 0;
-  for (const auto& [id, job] : waiting_) tokens += static_cast<double>(job->tokens.size());
-  if (counts_.prefix_queried_tokens > 0)
-    tokens *= 1 - static_cast<double>(counts_.prefix_hit_tokens) / static_cast<double>(counts_.prefix_queried_tokens);
-  for (const auto& [id, job] : running_)
-    if (job->pending() > 1) tokens += job->pending();
-  return tokens;
-}
-
 void Scheduler::count_by_plan(std::vector<int>& counts) const {
   std::ranges::fill(counts, 0);
   for (const auto& [id, job] : running_) ++counts[static_cast<std::size_t>(job->plan)];
 }
 
 Work Scheduler::work() const {
-  Work work{unread(), 0, {}};
+  Work work;
+  for (const auto& [id, job] : waiting_)
+    (job->plans.lowest < job->plans.highest ? work.unread : work.settled) += static_cast<double>(job->tokens.size());
+  if (counts_.prefix_queried_tokens > 0) {
+    const double found =
+        static_cast<double>(counts_.prefix_hit_tokens) / static_cast<double>(counts_.prefix_queried_tokens);
+    work.unread *= 1 - found;
+    work.settled *= 1 - found;
+  }
   const auto first = std::ranges::find_if(waiting_, [](const auto& job) { return job.second->first_plan < 0; });
   if (first != waiting_.end()) work.longest_wait = first->second->since.seconds();
-  for (const auto& [id, job] : running_)
+  int levels = 0;
+  for (const auto& [id, job] : running_) {
+    levels += job->plan;
+    if (job->pending() > 1) work.settled += job->pending();
     if (job->generated >= 2)
       work.writers.push_back({job->since.seconds() - job->first_token, job->generated, job->request.max_tokens});
+  }
+  if (running() > 0) work.level = (levels + running() / 2) / running();
   return work;
 }
 

@@ -60,7 +60,7 @@ class Scheduler {
   /// a higher one that they have already: [cap + 1], 1 is all of it.
   [[nodiscard]] std::vector<double> demand(int cap);
 
-  /// What is to be read, pre-empted sequences too, less what the prefix cache is likely to have; and who waits and
+  /// What is to be read, pre-empted sequences too, less what the prefix cache is likely to have; who waits, and who
   /// writes.
   [[nodiscard]] Work work() const;
 
@@ -85,9 +85,6 @@ class Scheduler {
 
  private:
   using Jobs = std::map<RequestId, std::unique_ptr<Job>>;
-
-  /// Work::unread
-  [[nodiscard]] double unread() const;
 
   /// Puts as many of its pending tokens into the step as budget, snapshot points and memory allow.
   void plan(Job& job);

@@ -160,6 +160,27 @@ TEST_F(SimulatedTime, WhatDecodingTakesIsSeenBesidePrompts) {
   EXPECT_EQ(engine.stats().level_changes[static_cast<std::size_t>(LevelCause::between_tokens)], 1);
 }
 
+TEST_F(SimulatedTime, NoLevelIsRaisedForPromptsThatKeepTheirs) {
+  EngineOptions options = two_levels();
+  options.levels.first_token = 10;
+  Engine engine = make_engine(options, 2, {0, 0.001, 0.01, 0.01});
+  std::uint64_t seed = 0;
+  const auto raised = [&](const std::function<void(GenerationRequest&)>& ask) {
+    std::vector<Collected> results(40);
+    for (Collected& result : results) {
+      GenerationRequest request = request_for_tests(200, 1, seed++);
+      ask(request);
+      engine.submit(request, result.sink());
+    }
+    bool above = false;
+    while (engine.step()) above = above || engine.stats().level > 0;
+    return above;
+  };
+  EXPECT_FALSE(raised([](GenerationRequest& request) { request.plan = 0; }));
+  EXPECT_FALSE(raised([](GenerationRequest& request) { request.prompt_logprobs = true; }));
+  EXPECT_TRUE(raised([](GenerationRequest&) {}));
+}
+
 TEST_F(SimulatedTime, InBurstsNobodyStarvesAndNothingFlaps) {
   EngineOptions options = two_levels();
   options.max_sequences = 8;
