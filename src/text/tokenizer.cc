@@ -116,7 +116,7 @@ struct Tokenizer::Impl {
   std::vector<std::size_t> byte_starts;  // by id, and the end
   std::vector<bool> special;
   bool every_part_begins = false;  // a text, as far as spaces in front are concerned
-  bool rewrites_controls = false;  // whether control tokens are looked for in another spelling than their own
+  bool rewrites_controls = false;  // whether `rewriting` may make a control token of what is none yet
   std::unordered_map<std::string_view, TokenId> whole_pieces;  // by bytes; empty unless ignore_merges
   // Mutable because encode() is const: it has a lock of its own, and no result depends on what lies in it.
   mutable WorkspacePool workspaces;
@@ -136,10 +136,9 @@ Tokenizer::Impl::Impl(TokenizerData given)
   if (!data.characters && (data.split_steps.empty() || !data.pre_tokenizer.empty()))
     pre_tokenizer.emplace(data.pre_tokenizer);
   every_part_begins = parts_begin_with_space(data);
-  const Normalizer rewriting(false, data.rewriting);
-  rewrites_controls = std::any_of(data.added.begin(), data.added.end(), [&](const AddedToken& token) {
-    return token.special && token.normalized && rewriting(token.content, false) != token.content;
-  });
+  rewrites_controls =
+      !data.rewriting.empty() && std::any_of(data.added.begin(), data.added.end(),
+                                             [](const AddedToken& token) { return token.special && token.normalized; });
   std::vector<const AddedToken*> added(data.tokens.size(), nullptr);
   for (const AddedToken& token : data.added) {
     added[static_cast<std::size_t>(token.id)] = &token;

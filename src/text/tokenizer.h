@@ -99,8 +99,8 @@ class Tokenizer {
   /// Does as encode(), of a text that goes on from another: no space is put in front of it.
   [[nodiscard]] std::vector<TokenId> encode_rest(std::string_view text) const;
 
-  /// `text` as control tokens are looked for in it where there are any that `rewriting` changes, without what is put in
-  /// front; else itself.
+  /// `text` as control tokens are looked for in it: where any are looked for after normalisation, `text` normalised,
+  /// but without what `rewriting` puts in front; else itself.
   [[nodiscard]] std::string rewritten(std::string_view text) const;
 
   /// The bytes of `ids`, which begin a text; unknown ids give nothing. `skip_special` leaves out control tokens.
