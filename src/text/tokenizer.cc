@@ -94,8 +94,8 @@ struct Tokenizer::Impl {
 
   /// `find`: the next added token before normalisation; `added_in`: those to look for after it, by the range of text.
   template <typename Find, typename AddedIn>
-  std::vector<TokenId> encode(std::string_view text, const Find& find, const AddedIn& added_in,
-                              Begins begins = Begins::text) const;
+  std::vector<TokenId> encode(std::string_view text, const Find& find, const AddedIn& added_in, Begins begins) const;
+  [[nodiscard]] std::vector<TokenId> encode(std::string_view text, bool parse_special, Begins begins) const;
   void encode_plain(std::string_view text, Begins begins, const AddedTokens& added, Workspace& workspace,
                     std::vector<TokenId>& ids) const;
   void encode_normalized(std::string_view text, Begins begins, const AddedTokens& added, Workspace& workspace,
@@ -292,18 +292,19 @@ std::vector<TokenId> Tokenizer::Impl::encode(std::string_view text, const Find& 
   return ids;
 }
 
-std::vector<TokenId> Tokenizer::encode(std::string_view text, bool parse_special) const {
-  const AddedTokens& added = parse_special ? impl_->all_added : impl_->plain_added;
-  return impl_->encode(
+std::vector<TokenId> Tokenizer::Impl::encode(std::string_view text, bool parse_special, Begins begins) const {
+  const AddedTokens& added = parse_special ? all_added : plain_added;
+  return encode(
       text, [&](std::string_view whole, std::size_t at) { return added.before.find(whole, at); },
-      [&](TextRange) -> const AddedTokens& { return added; });
+      [&](TextRange) -> const AddedTokens& { return added; }, begins);
 }
 
-std::vector<TokenId> Tokenizer::encode_rest(std::string_view text) const {
-  const AddedTokens& added = impl_->all_added;
-  return impl_->encode(
-      text, [&](std::string_view whole, std::size_t at) { return added.before.find(whole, at); },
-      [&](TextRange) -> const AddedTokens& { return added; }, Begins::nothing);
+std::vector<TokenId> Tokenizer::encode(std::string_view text, bool parse_special) const {
+  return impl_->encode(text, parse_special, Begins::text);
+}
+
+std::vector<TokenId> Tokenizer::encode_rest(std::string_view text, bool parse_special) const {
+  return impl_->encode(text, parse_special, Begins::nothing);
 }
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const TextRange> plain) const {
@@ -325,7 +326,7 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const Te
     const auto next = std::ranges::partition_point(plain, [&](TextRange r) { return r.end <= piece.begin; });
     return next != plain.end() && next->begin < piece.end ? impl_->plain_added : impl_->all_added;
   };
-  return impl_->encode(text, find, added_in);
+  return impl_->encode(text, find, added_in, Begins::text);
 }
 
 std::string Tokenizer::rewritten(std::string_view text) const {

@@ -97,7 +97,7 @@ class Tokenizer {
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text, std::span<const TextRange> plain) const;
 
   /// Does as encode(), of a text that goes on from another: no space is put in front of it.
-  [[nodiscard]] std::vector<TokenId> encode_rest(std::string_view text) const;
+  [[nodiscard]] std::vector<TokenId> encode_rest(std::string_view text, bool parse_special = true) const;
 
   /// `text` as control tokens are looked for in it: where any are looked for after normalisation, `text` normalised,
   /// but without what `rewriting` puts in front; else itself.

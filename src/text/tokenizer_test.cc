@@ -138,6 +138,7 @@ TEST(Tokenizer, OfCharacters) {
   EXPECT_THAT(tokenizer.encode("a\xFF a"), ElementsAre(258, 0xFF, 258));  // broken bytes don't begin a new part
   EXPECT_THAT(tokenizer.encode_rest("a a"), ElementsAre(257, 258));
   EXPECT_THAT(tokenizer.encode_rest(" a<|start|>a"), ElementsAre(258, 259, 258));
+  EXPECT_EQ(tokenizer.encode_rest("<|start|>", false).size(), 9U);
   EXPECT_EQ(tokenizer.bytes(258), " a");
   EXPECT_EQ(tokenizer.bytes(0xFF), "\xFF");
   EXPECT_EQ(tokenizer.bytes(260), "<one two>");
