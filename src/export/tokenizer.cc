@@ -72,7 +72,7 @@ std::string tokenizer_json(const TokenizerData& data) {
                       {"byte_fallback", false}, {"ignore_merges", data.ignore_merges}};
   if (data.characters) {
     const CharacterRules& rules = *data.characters;
-    model["byte_fallback"] = rules.byte_fallback;
+    model["byte_fallback"] = true;
     model["fuse_unk"] = rules.fuse_unknown;
     if (rules.unknown >= 0) model["unk_token"] = data.tokens[static_cast<std::size_t>(rules.unknown)];
   }

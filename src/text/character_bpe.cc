@@ -58,8 +58,7 @@ std::string byte_token_text(unsigned char byte) { return fmt::format("<0x{:02X}>
 CharacterEncoder::CharacterEncoder(const TokenizerData& data) : CharacterEncoder(data, ids_by_text(data.tokens)) {}
 
 CharacterEncoder::CharacterEncoder(const TokenizerData& data, const IdsByText& ids)
-    : byte_fallback_(data.characters->byte_fallback),
-      fuse_unknown_(data.characters->fuse_unknown),
+    : fuse_unknown_(data.characters->fuse_unknown),
       unknown_(data.characters->unknown),
       merges_(merge_table_of(data, ids)) {
   for (std::size_t byte = 0; byte < byte_tokens_.size(); ++byte) {
@@ -119,7 +118,7 @@ void CharacterEncoder::encode(std::string_view piece, std::vector<TokenId>& ids)
     if (const TokenId id = character_token(next.code_point); id >= 0) {
       add_unknown();
       ids.push_back(id);
-    } else if (!byte_fallback_ || !append_byte_tokens(bytes, ids)) {
+    } else if (!append_byte_tokens(bytes, ids)) {
       if (!fuse_unknown_) add_unknown();
       pending = true;
     }

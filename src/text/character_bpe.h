@@ -46,7 +46,7 @@ class CharacterEncoder {
   /// Whether all of `bytes` have tokens of their own; appends them if so.
   bool append_byte_tokens(std::string_view bytes, std::vector<TokenId>& ids) const;
 
-  bool byte_fallback_, fuse_unknown_;
+  bool fuse_unknown_;
   TokenId unknown_;
   bool cuts_ = false;  // whether parts are words
   std::array<TokenId, 256> byte_tokens_ = {};

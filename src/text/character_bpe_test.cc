@@ -141,8 +141,6 @@ TEST(CharacterEncoder, WhatIsUnknown) {
   EXPECT_THAT(encode(CharacterEncoder(data), "aééa"), ElementsAre(257, 0, 0, 257));
   data.characters->unknown = -1;
   EXPECT_THAT(encode(CharacterEncoder(data), "aééa"), ElementsAre(257, 257));
-  data.characters->byte_fallback = false;
-  EXPECT_THAT(encode(CharacterEncoder(data), "aüa"), ElementsAre(257, 257));
 }
 
 TEST(CharacterEncoder, WholePiecesAreTokensButNotAddedOnes) {

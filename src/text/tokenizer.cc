@@ -71,12 +71,11 @@ struct AddedTokens {
   }
 };
 
-/// The bytes of a token that isn't an added one.
-std::string bytes_of(const std::string& token, const TokenizerData& data) {
+/// The bytes of a token that isn't an added one. `spaces` makes spaces of what stands for them.
+std::string bytes_of(const std::string& token, const TokenizerData& data, const Normalizer& spaces) {
   if (!data.characters) return alphabet_to_bytes(token);
-  const CharacterRules& rules = *data.characters;
-  if (const int byte = byte_of_token(token); rules.byte_fallback && byte >= 0) return {static_cast<char>(byte)};
-  return rules.space.empty() ? token : Normalizer(false, {{rules.space, " "}})(token);
+  if (const int byte = byte_of_token(token); byte >= 0) return {static_cast<char>(byte)};
+  return spaces(token);
 }
 
 /// Whether every part of a text gets a space in front, not only its beginning.
@@ -144,12 +143,15 @@ Tokenizer::Impl::Impl(TokenizerData given)
     added[static_cast<std::size_t>(token.id)] = &token;
     special[static_cast<std::size_t>(token.id)] = token.special;
   }
+  std::vector<RewriteStep> marks;
+  if (data.characters && !data.characters->space.empty()) marks.push_back({data.characters->space, " "});
+  const Normalizer spaces(false, std::move(marks));
   for (std::size_t id = 0; id < data.tokens.size(); ++id) {
     byte_starts.push_back(all_bytes.size());
     if (added[id] == nullptr)
-      all_bytes += bytes_of(data.tokens[id], data);
+      all_bytes += bytes_of(data.tokens[id], data, spaces);
     else if (data.characters && !added[id]->special)  // as in Hugging Face's implementation, with the space it took
-      all_bytes += bytes_of(added[id]->normalized ? normalizer(added[id]->content) : added[id]->content, data);
+      all_bytes += bytes_of(added[id]->normalized ? normalizer(added[id]->content) : added[id]->content, data, spaces);
     else
       all_bytes += added[id]->content;
   }

@@ -31,9 +31,9 @@ struct AddedToken {
   bool normalized = false;   // matched after normalisation, and in what the other tokens leave
 };
 
-/// What BPE that begins with characters needs besides merges, as SentencePiece's models have it.
+/// What BPE that begins with characters needs besides merges, as SentencePiece's models have it. A character without a
+/// token becomes the tokens of its bytes ("<0x0A>"), if all of them are there.
 struct CharacterRules {
-  bool byte_fallback = true;       // a character without a token becomes the tokens of its bytes, "<0x0A>"
   TokenId unknown = -1;            // what other characters become; -1: nothing
   bool fuse_unknown = true;        // neighbours that are unknown become one token
   std::vector<float> scores = {};  // by id; not empty: they say what merges, in place of `merges`

