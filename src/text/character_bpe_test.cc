@@ -162,6 +162,10 @@ TEST(ScoreMerges, RefusesHostileTokens) {
   const auto error = [](const TokenizerData& data) { return test::error_of([&] { Tokenizer{data}; }); };
   EXPECT_THAT(error(with_scores({{"a", NAN}})), HasSubstr("the score of token 257 (\"a\") is not a number"));
   EXPECT_THAT(error(with_scores({{std::string(1025, 'a'), 0}})), HasSubstr("has 1025 bytes; at most 1024"));
+  std::vector<std::pair<std::string, float>> runs;  // of n letters: each merges in n - 1 ways
+  for (char letter = '!'; letter <= '~'; ++letter)
+    for (std::size_t length = 1; length <= 310; ++length) runs.emplace_back(std::string(length, letter), 0.0F);
+  EXPECT_THAT(error(with_scores(runs)), HasSubstr("the tokens merge in more than 4194304 ways"));
   TokenizerData data = with_scores({{"a", 0}});
   data.characters->scores.pop_back();
   EXPECT_THAT(error(data), HasSubstr("257 scores for 258 tokens"));

@@ -43,6 +43,7 @@ std::vector<RankedMerge> merges_by_score(const TokenizerData& data) {
   for (const auto& [token, id] : ids) order.push_back(id);
   std::sort(order.begin(), order.end(),
             [&](TokenId a, TokenId b) { return score(a) != score(b) ? score(a) > score(b) : a < b; });
+  constexpr std::size_t most = std::size_t{1} << 22U;  // vocabularies of 256,000 tokens have half a million
   std::vector<RankedMerge> merges;
   std::uint32_t rank = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -53,7 +54,9 @@ std::vector<RankedMerge> merges_by_score(const TokenizerData& data) {
       const auto left = ids.find(whole.substr(0, cut));
       if (left == ids.end()) continue;
       const auto right = ids.find(whole.substr(cut));
-      if (right != ids.end()) merges.push_back({left->second, right->second, order[i], rank});
+      if (right == ids.end()) continue;
+      if (merges.size() == most) fail("tokenizer: the tokens merge in more than {} ways", most);
+      merges.push_back({left->second, right->second, order[i], rank});
     }
   }
   return merges;

@@ -16,8 +16,8 @@ struct RankedMerge {
 };
 
 /// The merges of `data`, best first. Control tokens, those of bytes and those with a space, which texts don't have by
-/// then, are never parts nor results. Throws Error for scores that aren't numbers and for tokens of more than 1024
-/// bytes. Requires: data.characters, with as many scores as tokens.
+/// then, are never parts nor results. Throws Error for scores that aren't numbers, tokens of more than 1024 bytes and
+/// more than 4 million merges. Requires: data.characters, with as many scores as tokens.
 std::vector<RankedMerge> merges_by_score(const TokenizerData& data);
 
 /// The same as TokenizerData has merges, for those who know nothing of scores. Where tokens of the same score compete,
