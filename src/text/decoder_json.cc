@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/in_quotes.h"
 #include "text/character_bpe.h"
+#include "text/component_json.h"
 #include "text/pre_tokenizer_json.h"
 
 namespace layerboost {
@@ -14,14 +15,9 @@ class DecoderReader {
  public:
   DecoderReader(CharacterRules& rules, std::string_view where) : rules_(rules), where_(where) {}
 
-  void read(const Json& part, int depth = 0) {
+  void read(const Json& part) {
     const auto type = get<std::string>(part, "type", where_);
-    if (type == "Sequence") {
-      const auto list = part.find("decoders");
-      if (list == part.end() || !list->is_array() || depth > 8)
-        fail("{}: a \"Sequence\" of the decoder must have a list of \"decoders\"", where_);
-      for (const Json& entry : *list) read(entry, depth + 1);
-    } else if (type == "Replace") {
+    if (type == "Replace") {
       const auto pattern = part.find("pattern");
       const bool is_text = pattern != part.end() && pattern->is_object() && pattern->contains("String");
       if (!is_text || get<std::string>(part, "content", where_) != " ")
@@ -38,16 +34,18 @@ class DecoderReader {
     } else if (type != "ByteFallback") {
       fail(
           "{}: the decoder {} is not supported for BPE with byte fallback; Replace, ByteFallback, Fuse, Strip, "
-          "Metaspace "
-          "and sequences of them are",
+          "Metaspace and sequences of them are",
           where_, in_quotes(type));
     }
   }
 
  private:
   void set_space(const std::string& mark) {
-    if (!rules_.space.empty() || mark.empty())
-      fail("{}: the decoder must make a space of one text, and it isn't empty", where_);
+    constexpr std::size_t longest = 1024;
+    if (!rules_.space.empty() || mark.empty() || mark.size() > longest)
+      fail("{}: the decoder must make a space of one text, which has 1 to {} bytes", where_, longest);
+    if (rules_.leading_spaces > 0)
+      fail("{}: a \"Strip\" of the decoder before it makes spaces is not supported", where_);
     rules_.space = mark;
   }
 
@@ -55,9 +53,9 @@ class DecoderReader {
     constexpr int most = 1024;
     const int start = get_or(part, "start", 0, where_);
     if (get<std::string>(part, "content", where_) != " " || start < 0 || start > most ||
-        get_or(part, "stop", 0, where_) != 0 || (start > 0 && !fused_))
-      fail("{}: a \"Strip\" of the decoder is supported only behind \"Fuse\", of at most {} spaces in front", where_,
-           most);
+        get_or(part, "stop", 0, where_) != 0 || (start > 0 && !fused_) || rules_.leading_spaces > 0)
+      fail("{}: a \"Strip\" of the decoder is supported only once, behind \"Fuse\", of at most {} spaces in front",
+           where_, most);
     rules_.leading_spaces = start;
   }
 
@@ -69,10 +67,12 @@ class DecoderReader {
 }  // namespace
 
 void read_decoder(const Json& decoder, CharacterRules& rules, std::string_view where) {
-  if (decoder.is_null())
+  if (decoder.is_null()) {
     rules.space = space_mark;
-  else
-    DecoderReader(rules, where).read(decoder);
+    return;
+  }
+  DecoderReader reader(rules, where);
+  for_each_component(decoder, {"decoder", "decoders"}, where, [&](const Json& part) { reader.read(part); });
 }
 
 SortedJson decoder_json(const CharacterRules& rules) {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "text/component_json.h"
 
 namespace layerboost {
 namespace {
@@ -19,14 +20,9 @@ RewriteStep replacement(const Json& part, std::string_view where) {
   return step;
 }
 
-void read_part(const Json& part, TokenizerData& data, int depth, std::string_view where) {
+void read_part(const Json& part, TokenizerData& data, std::string_view where) {
   const auto type = get<std::string>(part, "type", where);
-  if (type == "Sequence") {
-    const auto list = part.find("normalizers");
-    if (list == part.end() || !list->is_array() || depth > 8)
-      fail("{}: a \"Sequence\" of the normalizer must have a list of \"normalizers\"", where);
-    for (const Json& entry : *list) read_part(entry, data, depth + 1, where);
-  } else if (type == "NFC") {
+  if (type == "NFC") {
     if (!data.rewriting.empty()) fail("{}: \"NFC\" after other steps of the normalizer is not supported", where);
     data.nfc = true;
   } else if (type == "Prepend") {
@@ -44,14 +40,16 @@ void read_part(const Json& part, TokenizerData& data, int depth, std::string_vie
 
 void read_normalizer(const Json& normalizer, TokenizerData& data, std::string_view where) {
   if (normalizer.is_null()) return;
-  read_part(normalizer, data, 0, where);
-  constexpr std::size_t most_steps = 64, most_growth = 64, longest_prefix = 1024;
+  for_each_component(normalizer, {"normalizer", "normalizers"}, where,
+                     [&](const Json& part) { read_part(part, data, where); });
+  constexpr std::size_t most_steps = 64, most_growth = 64, longest = 1024;
   if (data.rewriting.size() > most_steps) fail("{}: the normalizer has more than {} steps", where, most_steps);
   double growth = 1;
   for (const RewriteStep& step : data.rewriting) {
-    if (step.pattern.empty() && step.content.size() > longest_prefix)
-      fail("{}: the normalizer puts {} bytes in front of a text; at most {}", where, step.content.size(),
-           longest_prefix);
+    if (step.pattern.empty() && step.content.size() > longest)
+      fail("{}: the normalizer puts {} bytes in front of a text; at most {}", where, step.content.size(), longest);
+    if (step.pattern.size() > longest)
+      fail("{}: the normalizer looks for {} bytes; at most {}", where, step.pattern.size(), longest);
     if (!step.pattern.empty())
       growth *= std::max(1.0, static_cast<double>(step.content.size()) / static_cast<double>(step.pattern.size()));
   }

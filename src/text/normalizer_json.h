@@ -9,7 +9,8 @@
 namespace layerboost {
 
 /// Fills `data`'s `nfc` and `rewriting`: NFC first, Prepend, Replace of a text, and sequences of them. Throws Error,
-/// beginning with `where`, for other kinds, and for steps that would make a text more than 64 times as long.
+/// beginning with `where`, for other kinds, and for steps that would take a text unreasonable time or make it more than
+/// 64 times as long.
 void read_normalizer(const Json& normalizer, TokenizerData& data, std::string_view where);
 
 /// What read_normalizer() reads as that of `data`.

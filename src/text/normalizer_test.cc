@@ -56,6 +56,13 @@ TEST(NormalizerJson, ReadsAndWrites) {
       error(("{\"type\": \"Replace\", \"pattern\": {\"String\": \"a\"}, \"content\": \"" + std::string(65, 'b') + "\"}")
                 .c_str()),
       HasSubstr("more than 64 times"));
+  std::string deep = R"({"type": "NFC"})";
+  for (int i = 0; i < 10; ++i) deep = R"({"type": "Sequence", "normalizers": [)" + deep + "]}";
+  EXPECT_THAT(error(deep.c_str()), HasSubstr("list of \"normalizers\""));
+  const auto long_text = [](const char* before, const char* after) { return before + std::string(1025, 'a') + after; };
+  EXPECT_THAT(error(long_text(R"({"type": "Prepend", "prepend": ")", "\"}").c_str()), HasSubstr("1025 bytes in front"));
+  EXPECT_THAT(error(long_text(R"({"type": "Replace", "content": "", "pattern": {"String": ")", "\"}}").c_str()),
+              HasSubstr("looks for 1025 bytes"));
 }
 
 }  // namespace

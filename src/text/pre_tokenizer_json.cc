@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/in_quotes.h"
 #include "base/utf8.h"
+#include "text/component_json.h"
 #include "text/pre_tokenizer.h"
 
 namespace layerboost {
@@ -39,6 +40,8 @@ std::string escaped(std::string_view text) {
   }
   return pattern;
 }
+
+bool is_one_character(std::string_view text) { return !text.empty() && decode_utf8(text).length == text.size(); }
 
 SplitBehaviour behaviour_of(const Json& part, SplitBehaviour otherwise, std::string_view where) {
   const auto name = get_or<std::string>(part, "behavior", std::string(name_of(otherwise)), where);
@@ -82,17 +85,36 @@ SplitStep step_of(const Json& part, std::string_view where) {
       where, in_quotes(type));
 }
 
-void read_steps(const Json& part, std::vector<SplitStep>& steps, int depth, std::string_view where) {
+std::vector<SplitStep> read_steps(const Json& pre_tokenizer, std::string_view where) {
   constexpr std::size_t most_steps = 64;
-  if (steps.size() == most_steps) fail("{}: the pre-tokenizer has more than {} steps", where, most_steps);
-  if (!part.is_object() || part.value("type", Json()) != "Sequence") {
+  std::vector<SplitStep> steps;
+  if (pre_tokenizer.is_null()) return steps;
+  for_each_component(pre_tokenizer, {"pre-tokenizer", "pretokenizers"}, where, [&](const Json& part) {
+    if (steps.size() == most_steps) fail("{}: the pre-tokenizer has more than {} steps", where, most_steps);
     steps.push_back(step_of(part, where));
-    return;
+  });
+  return steps;
+}
+
+/// For tokenizers the piece that a text begins with is one whose first character was the text's first before anything
+/// changed: there may be none, or several. Throws Error for steps with `first_only` where it may not be the one that
+/// Splitter takes.
+void check_first(const std::vector<SplitStep>& steps, const TokenizerData& data, std::string_view where) {
+  bool lost = false;    // whether the first character may have gone
+  bool shared = false;  // whether several characters may be in its place, which a cut would part
+  for (const RewriteStep& step : data.rewriting) {
+    lost = lost || (!step.pattern.empty() && (!is_one_character(step.pattern) || step.content.empty()));
+    shared = shared || step.pattern.empty() || !is_one_character(step.content);
   }
-  const auto list = part.find("pretokenizers");
-  if (list == part.end() || !list->is_array() || depth > 8)
-    fail("{}: a \"Sequence\" of the pre-tokenizer must have a list of \"pretokenizers\"", where);
-  for (const Json& entry : *list) read_steps(entry, steps, depth + 1, where);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const bool first = steps[i].prefix_space && steps[i].first_only;
+    if (first && (lost || (shared && i > 0)))
+      fail(
+          "{}: \"prepend_scheme\" \"first\" of a \"Metaspace\" is not supported behind steps that take away a text's "
+          "beginning, or put something there and then cut",
+          where);
+    shared = shared || steps[i].prefix_space;
+  }
 }
 
 SortedJson json_of(const SplitStep& step) {
@@ -126,7 +148,7 @@ bool has_byte_level(const Json& pre_tokenizer) {
 
 SplitStep metaspace_step(const Json& part, std::string_view where) {
   const auto mark = get<std::string>(part, "replacement", where);
-  if (mark.empty() || decode_utf8(mark).length != mark.size())
+  if (!is_one_character(mark))
     fail("{}: the \"replacement\" of a \"Metaspace\" is {}; it must be one character", where, in_quotes(mark));
   const auto scheme = get_or<std::string>(part, "prepend_scheme", "always", where);
   if (scheme != "first" && scheme != "always" && scheme != "never")
@@ -139,8 +161,7 @@ SplitStep metaspace_step(const Json& part, std::string_view where) {
 }
 
 void read_pre_tokenizer(const Json& pre_tokenizer, TokenizerData& data, std::string_view where) {
-  std::vector<SplitStep> steps;
-  if (!pre_tokenizer.is_null()) read_steps(pre_tokenizer, steps, 0, where);
+  std::vector<SplitStep> steps = read_steps(pre_tokenizer, where);
   int byte_levels = 0;
   for (const SplitStep& step : steps) byte_levels += step.byte_level ? 1 : 0;
   if (byte_levels != (data.characters ? 0 : 1))
@@ -148,6 +169,7 @@ void read_pre_tokenizer(const Json& pre_tokenizer, TokenizerData& data, std::str
         "{}: {} steps of the pre-tokenizer are \"ByteLevel\"; only byte-level BPE, which has one, and BPE with byte "
         "fallback, which has none, are supported",
         where, byte_levels);
+  check_first(steps, data, where);
   for (const char* name : {"gpt2", "smollm", "llama3", "qwen2"}) {
     if (steps == steps_of(name)) {
       data.pre_tokenizer = name;

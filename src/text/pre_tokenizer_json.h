@@ -10,7 +10,9 @@ namespace layerboost {
 
 /// Fills `data`'s `pre_tokenizer` where it is a rule known by name, else its `split_steps`: Split, Digits, Punctuation,
 /// the splits at white space, ByteLevel, Metaspace, and sequences of them. Throws Error, beginning with `where`, for
-/// other kinds, and unless ByteLevel is there once, or not at all where `data.characters`.
+/// other kinds, unless ByteLevel is there once, or not at all where `data.characters`, and where a Metaspace has the
+/// scheme "first" behind steps that leave open what a text begins with. Requires: `data` has its `rewriting` and
+/// `characters` already.
 void read_pre_tokenizer(const Json& pre_tokenizer, TokenizerData& data, std::string_view where);
 
 /// Whether ByteLevel is among the steps of `pre_tokenizer`.

@@ -233,14 +233,54 @@ TEST(TokenizerJson, NamesWhatIsWrongWithByteFallback) {
       {"/pre_tokenizer", R"({"type": "Metaspace", "replacement": "a", "prepend_scheme": "x"})", "known: first"},
       {"/decoder", R"({"type": "CTC"})", "the decoder \"CTC\" is not supported"},
       {"/decoder", R"({"type": "Sequence"})", "a list of \"decoders\""},
-      {"/decoder", R"({"type": "Strip", "content": " ", "start": 1, "stop": 0})", "only behind \"Fuse\""},
+      {"/decoder", R"({"type": "Strip", "content": " ", "start": 1, "stop": 0})", "behind \"Fuse\""},
       {"/decoder", R"({"type": "Replace", "pattern": {"String": "a"}, "content": "b"})", "makes a text a space"},
+      {"/decoder", R"({"type": "Sequence", "decoders": [{"type": "Metaspace", "replacement": "▁"},
+                       {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]})",
+       "only once"},
+      {"/decoder", R"({"type": "Sequence", "decoders": [{"type": "Fuse"},
+                       {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+                       {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}]})",
+       "before it makes spaces"},
   };
   for (const Case& wrong : cases) {
     Json json = sentencepiece_json();
     json[Json::json_pointer(wrong.pointer)] = Json::parse(wrong.value);
     EXPECT_THAT(error_of(json), HasSubstr(wrong.message)) << wrong.pointer;
   }
+}
+
+TEST(TokenizerJson, RefusesMetaspaceWhereATextsBeginningIsLost) {
+  const auto refuses = [](const char* normalizer, const char* steps_before) {
+    Json json = sentencepiece_json();
+    json["normalizer"] = Json::parse(normalizer);
+    Json steps = Json::parse(steps_before);
+    steps.push_back({{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}});
+    json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", steps}};
+    try {
+      parse_tokenizer_json(json.dump());
+      return false;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("of a \"Metaspace\" is not supported behind"));
+      return true;
+    }
+  };
+  const auto replace = [](const char* pattern, const char* content) {
+    return Json{{"type", "Replace"}, {"pattern", {{"String", pattern}}}, {"content", content}}.dump();
+  };
+  const char* prepend = R"({"type": "Prepend", "prepend": "_"})";
+  const char* digits = R"([{"type": "Digits"}])";
+  const char* spaced = R"([{"type": "Metaspace", "replacement": "_"}])";
+  EXPECT_TRUE(refuses(replace("a", "").c_str(), "[]"));
+  EXPECT_TRUE(refuses(replace("ab", "é").c_str(), "[]"));
+  EXPECT_TRUE(refuses(replace("a", "bc").c_str(), digits));
+  EXPECT_TRUE(refuses(prepend, digits));
+  EXPECT_TRUE(refuses("null", spaced));
+  EXPECT_FALSE(refuses("null", "[]"));
+  EXPECT_FALSE(refuses("null", digits));
+  EXPECT_FALSE(refuses(prepend, "[]"));
+  EXPECT_FALSE(refuses(replace("a", "bc").c_str(), "[]"));
+  EXPECT_FALSE(refuses(replace(" ", "▁").c_str(), digits));
 }
 
 TEST(TokenizerJson, ReadsADirectory) {
