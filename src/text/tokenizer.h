@@ -110,8 +110,9 @@ class Tokenizer {
   /// lose.
   [[nodiscard]] std::string_view bytes(TokenId id) const;
 
-  /// How many spaces, at most, a text that follows `before` loses in front when it is decoded: those that encode() puts
-  /// there. None where it goes on from other text; control tokens before it are none.
+  /// How many spaces, at most, text behind `before` loses in front when it is decoded: as many as encode() puts there,
+  /// which it does where there are only control tokens before it, and for many models behind any control token.
+  /// Elsewhere it goes on from other text, and loses none.
   [[nodiscard]] int leading_spaces(std::span<const TokenId> before) const;
 
   [[nodiscard]] bool is_special(TokenId id) const;
