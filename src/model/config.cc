@@ -35,7 +35,6 @@ void check_rope(const RopeConfig& rope, int head_size, const std::string& where)
       fail("{}: {} RoPE frequency divisors for heads of {}; it should be half as many", where, divisors->size(),
            head_size);
   }
-  if (rope.longest_short < 1) fail("{}: RoPE for texts of more than {} tokens", where, rope.longest_short);
 }
 
 }  // namespace
