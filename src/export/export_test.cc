@@ -320,7 +320,7 @@ TEST(ExportedTokenizer, OfTheDefaultModel) {
   LB_SKIP_WITHOUT(default_model_path());
   const auto checkpoint = open_checkpoint(default_model_path());
   const fs::path directory = test::temporary_path("tokenizer");
-  const Json tokens = export_tokenizer(*checkpoint, default_model_path(), directory);
+  const Json tokens = export_tokenizer(*checkpoint, default_model_path(), 64, directory);
   EXPECT_EQ(tokens.dump(), R"({"bos_token_id":1,"eos_token_id":[2,0],"pad_token_id":2})");
   const Tokenizer ours(checkpoint->tokenizer()), exported(read_tokenizer_json(directory.string()));
   const std::string text = "<|im_start|>user\nÜber 1234 naïve cafés, 東京… it's\t\tfine  <|im_end|>";

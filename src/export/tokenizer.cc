@@ -79,7 +79,7 @@ std::string tokenizer_json(const TokenizerData& data) {
   return json.dump(-1, ' ', false, SortedJson::error_handler_t::replace) + "\n";
 }
 
-Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const fs::path& directory) {
+Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, int positions, const fs::path& directory) {
   TokenizerData data;
   try {
     data = checkpoint.tokenizer();
@@ -106,7 +106,6 @@ Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const 
     for (const char* file : files)
       if (fs::exists(path / file)) write_file(directory / file, read_file(path / file));
   } else {
-    const int positions = std::min(config.max_positions, config.rope.longest_short);  // those that are exported
     write_file(directory / "tokenizer.json", tokenizer_json(data));
     write_json(directory / "tokenizer_config.json", tokenizer_config_json(data, tokens, positions));
   }
