@@ -66,7 +66,7 @@ class Engine::Impl {
         runner_(runner != nullptr ? std::move(runner) : std::make_unique<ModelStepRunner>(model)),
         memory_(options_.memory),
         prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>() : nullptr),
-        scheduler_(memory_, prefixes_.get(), plans_, options_.step_tokens, options_.max_sequences),
+        scheduler_(memory_, prefixes_.get(), plans_, options_.step_tokens, options_.max_sequences, model.config.rope),
         pace_(model.config, options_.levels.cost, options_.step_tokens) {
     LB_CHECK(!plans_.empty());
     own_.cache_limit = options_.memory;

@@ -91,7 +91,7 @@ std::string tokenizer_json(const TokenizerData& data) {
   return json.dump(-1, ' ', false, SortedJson::error_handler_t::replace) + "\n";
 }
 
-Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const fs::path& directory) {
+Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, int positions, const fs::path& directory) {
   TokenizerData data;
   try {
     data = checkpoint.tokenizer();
@@ -119,7 +119,7 @@ Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const 
       if (fs::exists(path / file)) write_file(directory / file, read_file(path / file));
   } else {
     write_file(directory / "tokenizer.json", tokenizer_json(data));
-    write_json(directory / "tokenizer_config.json", tokenizer_config_json(data, tokens, config.max_positions));
+    write_json(directory / "tokenizer_config.json", tokenizer_config_json(data, tokens, positions));
   }
   if (!fs::exists(directory / "generation_config.json")) write_json(directory / "generation_config.json", tokens);
   return tokens;
