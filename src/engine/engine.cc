@@ -84,7 +84,7 @@ class Engine::Impl {
     if (options_.preallocate > 0) preallocate();
   }
 
-  RequestId submit(GenerationRequest request, Sink sink);
+  RequestId submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint);
   [[nodiscard]] int longest_sequence(int most, int plan) const;
   [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
   void cancel(RequestId id);
@@ -173,7 +173,7 @@ PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
   return {*request.plan, *request.plan};
 }
 
-RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
+RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint) {
   check_request(request, model_.config);
   const PlanRange plans = plans_of(request);
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
@@ -182,7 +182,7 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
     fail("{} tokens of prompt and max_tokens {} need {} MiB of cache, and there are {} MiB: ask for fewer",
          request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
   auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), plans, model_.text(), ends_,
-                                   *options_.clock);
+                                   *options_.clock, std::move(constraint));
   const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
   const int free_places = std::max(0, options_.max_sequences - stats_.running);
@@ -439,7 +439,8 @@ void Engine::Impl::write(Prediction& prediction) {
       output.tokens = {prediction.sampled};
       if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
       output.text = job.text.push(prediction.sampled, job.generated > request.min_tokens);
-      if (job.text.stopped()) output.finish = FinishReason::stop;
+      if (job.guide) job.guide->see(prediction.sampled);
+      if (job.text.stopped() || (job.guide && job.guide->must_end())) output.finish = FinishReason::stop;
     }
   }
   if (output.finish == FinishReason::none && job.generated == request.max_tokens) output.finish = FinishReason::length;
@@ -520,8 +521,8 @@ Engine::Engine(const Model& model, std::vector<const MixerList*> plans, const En
     : impl_(std::make_unique<Impl>(model, std::move(plans), options, std::move(runner))) {}
 Engine::~Engine() = default;
 
-RequestId Engine::submit(GenerationRequest request, Sink sink) {
-  return impl_->submit(std::move(request), std::move(sink));
+RequestId Engine::submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint) {
+  return impl_->submit(std::move(request), std::move(sink), std::move(constraint));
 }
 int Engine::longest_sequence(int most, int plan) const { return impl_->longest_sequence(most, plan); }
 

@@ -61,6 +61,8 @@ struct EngineStats {
   StepTimes times;  // spent in steps, but for the last one's output
 };
 
+class Constraint;
+
 /// The compute thread is the one that calls run() or step(); everything else may come from any thread.
 class Engine {
  public:
@@ -81,7 +83,9 @@ class Engine {
   /// Takes a request; its outputs go to `sink`. Throws Error for one that can never run (no prompt, more positions than
   /// the model has, more memory than there is, values out of range, a plan that the engine doesn't have), QueueFull
   /// when too many are waiting. Thread-safe.
-  RequestId submit(GenerationRequest request, Sink sink);
+  /// `constraint`: what the text must fit (grammar/constraint.h), in tokens of the model's tokenizer; nullptr: nothing.
+  /// It ends where nothing more fits. One in which no token may come, or which leaves too much open, fails alone.
+  RequestId submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint = {});
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
   /// leaves the plan to the engine and is prompt all over; at least 1. Thread-safe. Requires: the engine has the plan.
