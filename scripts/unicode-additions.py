@@ -1,39 +1,13 @@
 #!/usr/bin/env python3
-"""Writes src/text/unicode_additions.cc: the characters that Unicode has assigned from version 14 to 16, with their general
+"""Writes src/text/unicode_addition_table.h: the characters that Unicode has assigned from version 14 to 16, with their general
 categories, out of the databases of this Python (3.11: Unicode 14) and of unicodedata2.
 
     pip install unicodedata2==16.0.0
-    scripts/unicode-additions.py > src/text/unicode_additions.cc
+    scripts/unicode-additions.py > src/text/unicode_addition_table.h
 """
 import unicodedata
 
 import unicodedata2
-
-END = r"""// Whether an addition is among the 64 characters from 64 * i on.
-constexpr auto blocks = [] {
-  std::array<bool, additions.back().last / 64 + 1> has = {};
-  for (const UnicodeAddition& addition : additions)
-    for (char32_t block = addition.first / 64; block <= addition.last / 64; ++block) has[block] = true;
-  return has;
-}();
-
-}  // namespace
-
-std::span<const UnicodeAddition> unicode_additions() { return additions; }
-
-bool may_have_unicode_additions(std::string_view valid_utf8) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(valid_utf8[i]); };
-  for (std::size_t i = 0; i < valid_utf8.size(); ++i) {
-    if (byte(i) < 0xE0) continue;  // ASCII, two bytes, or the middle of a character
-    const char32_t block = byte(i) < 0xF0 ? (byte(i) & 15U) << 6U | (byte(i + 1) & 63U)
-                                          : (byte(i) & 7U) << 12U | (byte(i + 1) & 63U) << 6U | (byte(i + 2) & 63U);
-    if (block < blocks.size() && blocks[block]) return true;
-  }
-  return false;
-}
-
-}  // namespace layerboost
-"""
 
 assert unicodedata.unidata_version == "14.0.0", unicodedata.unidata_version
 assert unicodedata2.unidata_version == "16.0.0", unicodedata2.unidata_version
@@ -52,11 +26,11 @@ for code in range(0x110000):
         ranges.append([code, code, new])
 
 print("// Written by scripts/unicode-additions.py out of unicodedata2 16.0.0.")
+print("#pragma once\n\n#include <array>\n")
 print('#include "text/unicode_additions.h"\n')
-print("#include <array>\n")
-print("namespace layerboost {\n\nnamespace {\n")
-print("constexpr std::array additions = {")
+print("namespace layerboost {\n")
+print("/// What Unicode assigned after version 14 and up to 16, in order.")
+print("inline constexpr std::array unicode_addition_table = {")
 for first, last, category in ranges:
     print(f"    UnicodeAddition{{0x{first:X}, 0x{last:X}, \"{category}\"}},")
-print("};\n")
-print(END, end="")
+print("};\n\n}  // namespace layerboost")
