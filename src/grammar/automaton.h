@@ -41,7 +41,7 @@ class Automaton {
   /// Node::plain_left where it holds for the whole state; -1: it doesn't.
   [[nodiscard]] int plain_left(int state) const { return at(state).plain_left; }
 
-  /// What was kept and looked at since forget(), in numbers of some four bytes.
+  /// What was kept since forget(), in numbers of some four bytes, and what was looked at.
   [[nodiscard]] std::size_t room() const { return room_; }
   /// Forgets all states; the start is another one afterwards, and so is the state of any places.
   void forget();
@@ -56,7 +56,7 @@ class Automaton {
   };
 
   [[nodiscard]] const State& at(int state) const { return states_[static_cast<std::size_t>(state)]; }
-  int state_after(const std::vector<Place>& reached);
+  int state_after(std::vector<Place> open);
   int callers(int node, int above);
   [[nodiscard]] int plain_left_of(const std::vector<Place>& places) const;
 
