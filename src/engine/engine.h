@@ -25,10 +25,13 @@
 
 namespace layerboost {
 
+class Constraint;
+
 struct EngineOptions : ServingOptions {
   LevelOptions levels = {};
   int preallocate = 0;  // positions of each sequence that may run whose memory is taken from the system at once
-  const Clock* clock = &Clock::steady();  // by which requests wait. Requires: it outlives the engine
+  const Clock* clock = &Clock::steady();           // by which requests wait. Requires: it outlives the engine
+  std::size_t constraints = std::size_t{1} << 30;  // bytes of all grammars that texts under way and waiting must fit
 };
 
 /// Counters only grow; gauges are of the last step.
@@ -61,8 +64,6 @@ struct EngineStats {
   StepTimes times;  // spent in steps, but for the last one's output
 };
 
-class Constraint;
-
 /// The compute thread is the one that calls run() or step(); everything else may come from any thread.
 class Engine {
  public:
@@ -82,9 +83,10 @@ class Engine {
 
   /// Takes a request; its outputs go to `sink`. Throws Error for one that can never run (no prompt, more positions than
   /// the model has, more memory than there is, values out of range, a plan that the engine doesn't have), QueueFull
-  /// when too many are waiting. Thread-safe.
+  /// when too many are waiting, or when the constraints of those that do take too much memory. Thread-safe.
   /// `constraint`: what the text must fit (grammar/constraint.h), in tokens of the model's tokenizer; nullptr: nothing.
-  /// It ends where nothing more fits. One in which no token may come, or which leaves too much open, fails alone.
+  /// It ends where nothing more fits, whatever `min_tokens` says. One in which no token may come, or which leaves too
+  /// much open, fails alone.
   RequestId submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint = {});
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
