@@ -1,8 +1,10 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <regex>
 
+#include "base/error_for_tests.h"
 #include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
 #include "grammar/constraint.h"
@@ -144,6 +146,14 @@ TEST_F(Constrained, StopTokensComeOnlyWhereTheTextMayEnd) {
     EXPECT_EQ(result.text, "cdcdcd");
     EXPECT_EQ(result.last.finish, FinishReason::stop);
   }
+}
+
+TEST_F(Constrained, WhatLeavesTooMuchOpenIsRefused) {
+  Engine engine(*model_, native_, options());
+  Collected result;
+  const auto form = constraint("([ab]?){5000}");
+  EXPECT_THAT(test::error_of([&] { engine.submit(request_for_tests(20, 5), result.sink(), form); }),
+              testing::HasSubstr("too much open"));
 }
 
 // Grammars of all that run and wait are limited together; what several requests share counts once.

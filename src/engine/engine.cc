@@ -184,6 +184,8 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, std::shared
   if (bytes > options_.memory)
     fail("{} tokens of prompt and max_tokens {} need {} MiB of cache, and there are {} MiB: ask for fewer",
          request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
+  if (constraint != nullptr && !constraint->can_begin())
+    fail("the form that the answer is to have leaves too much open where it begins: use a simpler one");
   auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), plans, model_.text(), ends_,
                                    *options_.clock, constraint);
   const RequestId id = job->id;

@@ -82,11 +82,11 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   /// Takes a request; its outputs go to `sink`. Throws Error for one that can never run (no prompt, more positions than
-  /// the model has, more memory than there is, values out of range, a plan that the engine doesn't have), QueueFull
-  /// when too many are waiting, or when the constraints of those that do take too much memory. Thread-safe.
-  /// `constraint`: what the text must fit (grammar/constraint.h), in tokens of the model's tokenizer; nullptr: nothing.
-  /// It ends where nothing more fits, whatever `min_tokens` says. One in which no token may come, or which leaves too
-  /// much open, fails alone.
+  /// the model has, more memory than there is, values out of range, a plan that the engine doesn't have, a constraint
+  /// by which no text can begin), QueueFull when too many are waiting, or when the constraints of those that do take
+  /// too much memory. Thread-safe. `constraint`: what the text must fit (grammar/constraint.h), in tokens of the
+  /// model's tokenizer; nullptr: nothing. It ends where nothing more fits, whatever `min_tokens` says. One in which no
+  /// token may come, or which leaves too much open, fails alone.
   RequestId submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint = {});
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that

@@ -13,7 +13,7 @@ constexpr std::size_t most_places = 1 << 12;
 /// Rules open in rules, of all texts that were ever looked at: as deep as JSON may be nested, and some.
 constexpr std::size_t most_callers = std::size_t{1} << 18;
 constexpr std::size_t room_of_state = 48;  // beside its places and what follows it: lists, their ends, the index
-constexpr std::size_t edges_of_room = 8;   // that are looked at as fast as a place is gone through
+constexpr std::size_t edges_of_place = 8;  // that are looked at as fast as a place is gone through
 
 }  // namespace
 
@@ -93,7 +93,7 @@ int Automaton::state_after(std::vector<Place> open) {
     const auto [index, above] = open.back();
     open.pop_back();
     if (seen.size() > most_places || callers_.size() > most_callers) {
-      room_ += seen.size();
+      looked_at_ += seen.size();
       return too_much;
     }
     const Grammar::Node& node = grammar_.node(index);
@@ -106,7 +106,7 @@ int Automaton::state_after(std::vector<Place> open) {
     else
       reach(callers_[static_cast<std::size_t>(above)].first, callers_[static_cast<std::size_t>(above)].second);
   }
-  room_ += seen.size();
+  looked_at_ += seen.size();
   if (found.places.empty() && !found.accepts) return dead;
   std::ranges::sort(found.places);
   return state_of(std::move(found));
@@ -133,7 +133,7 @@ int Automaton::next(int state, std::uint8_t byte) {
     for (const Grammar::Edge& edge : grammar_.node(index).edges)
       if (edge.low <= byte && byte <= edge.high) reached.emplace_back(edge.to, above);
   }
-  room_ += edges / edges_of_room;
+  looked_at_ += edges / edges_of_place;
   const int to = reached.empty() ? dead : state_after(std::move(reached));
   states_[static_cast<std::size_t>(state)].next[of_class] = to;
   return to;

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "base/error.h"
-
 namespace layerboost {
 namespace {
 
@@ -13,10 +11,10 @@ constexpr std::size_t most_room = std::size_t{1} << 21;  // of the automaton: 8 
 }  // namespace
 
 Constraint::Constraint(Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary)
-    : bytes_(grammar.bytes()), vocabulary_(std::move(vocabulary)), automaton_(std::move(grammar)) {
-  if (automaton_.start() < 0)
-    fail("the form that the answer is to have leaves too much open where it begins: use a simpler one");
-}
+    : bytes_(grammar.bytes()),
+      vocabulary_(std::move(vocabulary)),
+      automaton_(std::move(grammar)),
+      can_begin_(automaton_.start() >= 0) {}
 
 Guide::Guide(std::shared_ptr<Constraint> constraint) : constraint_(std::move(constraint)) {
   const std::lock_guard lock(constraint_->mutex_);

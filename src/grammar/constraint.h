@@ -13,10 +13,11 @@ namespace layerboost {
 /// What sequences that are to fit the same grammar share: the states and masks found so far. Thread-safe.
 class Constraint {
  public:
-  /// Throws Error for a grammar that leaves too much open where it begins.
   Constraint(Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary);
 
-  /// What the grammar takes of memory, about. States and masks, found while texts are written, add 40 MiB at most.
+  /// Whether it can be said how texts begin; if not, the grammar leaves too much open there, and none can be written.
+  [[nodiscard]] bool can_begin() const { return can_begin_; }
+  /// What the grammar takes of memory, about. States and masks, found while texts are written, add 50 MiB at most.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
@@ -25,6 +26,7 @@ class Constraint {
   const std::shared_ptr<const Vocabulary> vocabulary_;
   std::mutex mutex_;
   Automaton automaton_;
+  const bool can_begin_;
   std::unordered_map<int, std::shared_ptr<const TokenMask>> masks_;  // by state
   std::size_t age_ = 0;  // how often all this was forgotten, for want of room
 };
