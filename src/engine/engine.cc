@@ -85,7 +85,7 @@ class Engine::Impl {
     if (options_.preallocate > 0) preallocate();
   }
 
-  RequestId submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint);
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint);
   [[nodiscard]] int longest_sequence(int most, int plan) const;
   [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
   void cancel(RequestId id);
@@ -176,7 +176,7 @@ PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
   return {*request.plan, *request.plan};
 }
 
-RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint) {
+RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
   check_request(request, model_.config);
   const PlanRange plans = plans_of(request);
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
@@ -541,8 +541,8 @@ Engine::Engine(const Model& model, std::vector<const MixerList*> plans, const En
     : impl_(std::make_unique<Impl>(model, std::move(plans), options, std::move(runner))) {}
 Engine::~Engine() = default;
 
-RequestId Engine::submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint) {
-  return impl_->submit(std::move(request), std::move(sink), std::move(constraint));
+RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
+  return impl_->submit(std::move(request), std::move(sink), constraint);
 }
 int Engine::longest_sequence(int most, int plan) const { return impl_->longest_sequence(most, plan); }
 

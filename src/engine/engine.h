@@ -87,7 +87,7 @@ class Engine {
   /// too much memory. Thread-safe. `constraint`: what the text must fit (grammar/constraint.h), in tokens of the
   /// model's tokenizer; nullptr: nothing. It ends where nothing more fits, whatever `min_tokens` says. One in which no
   /// token may come, or which leaves too much open, fails alone.
-  RequestId submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint = {});
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint = {});
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
   /// leaves the plan to the engine and is prompt all over; at least 1. Thread-safe. Requires: the engine has the plan.
