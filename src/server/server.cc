@@ -76,6 +76,12 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
   LB_CHECK(!options.levels.is_ladder() || options.levels.levels.size() == engine.stats().running_by_plan.size());
   ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model, engine)};
   reader.embeddings = model.config.vocab;
+  const std::string& for_tools = model.text().tool_template();
+  const std::string& source = !options.chat_template.empty() ? options.chat_template
+                              : for_tools.empty()            ? model.text().chat_template()
+                                                             : for_tools;
+  reader.tool_format = tool_format_of(source);
+  reader.vocabulary = std::make_shared<const Vocabulary>(model.text(), model.config.vocab);
   if (options.plain_messages) reader.plain_messages = &plain_messages_.emplace(model.text());
   const bool own = options.model_sampling && model.config.sampling.any();
   if (own) reader.sampling = usual_sampling(model.config, reader.sampling);
