@@ -93,7 +93,8 @@ TEST(Tools, WhatMakesNoSenseIsRefused) {
 ServerOptions options_with_tools() {
   ServerOptions options;
   options.chat_template =
-      "{% if tools %}[{{ tools | length }} tools]{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% "
+      "{% if tools %}[{{ tools | length }} for <tool_call>]{% endif %}{% for m in messages %}<{{ m.role }}>{{ "
+      "m.content }}{% "
       "endfor %}";
   return options;
 }
