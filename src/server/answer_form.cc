@@ -57,7 +57,7 @@ void check_keys(const Json& object, const std::string& param, std::initializer_l
   if (!object.is_object()) refuse(param, "\"{}\" must be an object, not {}", param, object.type_name());
   for (const auto& [key, value] : object.items()) {
     if (value.is_null() || value == false || std::find(known.begin(), known.end(), key) != known.end()) continue;
-    refuse(param, "\"{}\" has no field {} on this server; leave it out", param, in_quotes(key));
+    refuse(param, "\"{}\" can't have a field {} here; leave it out", param, in_quotes(key));
   }
 }
 
@@ -67,13 +67,15 @@ std::optional<Grammar> by_response_format(const Fields& fields) {
   check_keys(*format, "response_format", {"type", "json_schema", "schema"});
   const Fields own(*format, "response_format.");
   const std::string type = own.text("type").value_or("");
+  if (type != "text" && type != "json_object" && type != "json_schema")
+    refuse("response_format.type", R"("response_format.type" must be "text", "json_object" or "json_schema")");
+  const std::string_view detail = type == "json_object" ? "schema" : type == "json_schema" ? "json_schema" : "type";
+  check_keys(*format, "response_format", {"type", detail});
   if (type == "text") return std::nullopt;
   if (type == "json_object") {
     const Json* const schema = own.find("schema");  // as llama.cpp has it
     return schema == nullptr ? any_object("response_format") : by_schema(*schema, "response_format.schema");
   }
-  if (type != "json_schema")
-    refuse("response_format.type", R"("response_format.type" must be "text", "json_object" or "json_schema")");
   const Json* const named = own.find("json_schema");
   if (named == nullptr) refuse("response_format.json_schema", R"("response_format.json_schema" is missing)");
   check_keys(*named, "response_format.json_schema", {"name", "description", "strict", "schema"});

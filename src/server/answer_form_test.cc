@@ -68,6 +68,11 @@ TEST(AnswerForm, RefusalsNameTheFieldAndTheKeyword) {
                   .starts_with(R"("response_format.json_schema.schema": )"));
   EXPECT_TRUE(form_refusal(R"("response_format": {"type": "json_schema"})").ends_with("is missing"));
   EXPECT_TRUE(form_refusal(R"("response_format": {"type": "xml"})").starts_with(R"("response_format.type")"));
+  for (const char* const mixed :
+       {R"({"type": "json_object", "json_schema": {"schema": {}}})", R"({"type": "text", "schema": {}})"}) {
+    const std::string refused = form_refusal(std::string(R"("response_format": )") + mixed);
+    EXPECT_TRUE(refused.find("schema\" here") != std::string::npos) << refused;
+  }
   EXPECT_TRUE(form_refusal(R"("structured_outputs": {"grammar": "x"})").starts_with(R"("structured_outputs")"));
   EXPECT_TRUE(form_refusal(R"("guided_regex": "(")").starts_with(R"("guided_regex")"));
   EXPECT_TRUE(form_refusal(R"("guided_regex": "a", "guided_choice": ["a"])").find("2 forms") != std::string::npos);

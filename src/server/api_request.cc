@@ -276,7 +276,7 @@ ApiRequest ApiReader::completion(std::string_view body, const std::optional<std:
 ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional<std::string>& level) const {
   const Json json = parse(body, Endpoint::chat);
   const Fields fields(json);
-  ToolUse tools = read_tools(fields, tool_format);
+  ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   ApiRequest request;
   request.chat = true;
   request.prompts = {chat_prompt(fields, tools.tools)};
@@ -295,7 +295,7 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
 std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
   const Json json = parse(body, Endpoint::tokenize);
   const Fields fields(json);
-  const ToolUse tools = read_tools(fields, tool_format);
+  const ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   if (fields.find("messages") != nullptr) {
     if (fields.flag("add_special_tokens", false))
       refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");

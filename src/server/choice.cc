@@ -20,6 +20,12 @@ void write_finish(FinishReason reason, std::string& json, bool calls = false) {
   json += '}';
 }
 
+/// Templates of Mistral's models refuse ids of calls that aren't nine letters and digits.
+std::string new_call_id(ToolFormat format) {
+  if (format == ToolFormat::mistral) return fmt::format("{:09x}", unrepeatable_bits() >> 28);
+  return fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
+}
+
 /// Characters that begin in `bytes`.
 std::size_t characters(std::string_view bytes) {
   return static_cast<std::size_t>(std::count_if(
@@ -141,7 +147,7 @@ class ChatChoice final : public Choice {
       if (piece) call["index"] = part.call;
       Json function = Json::object();
       if (!part.name.empty()) {
-        call["id"] = fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
+        call["id"] = new_call_id(*request_.tool_format);
         call["type"] = "function";
         function["name"] = part.name;
       }
