@@ -83,7 +83,7 @@ int Automaton::plain_left_of(const std::vector<Place>& places) const {
 /// The state in which a text is at the places `open` and at those that can be reached from there without a byte.
 int Automaton::state_after(std::vector<Place> open) {
   std::ranges::sort(open);
-  open.erase(std::ranges::unique(open).begin(), open.end());
+  open.erase(std::unique(open.begin(), open.end()), open.end());
   Places found;
   std::set<Place> seen(open.begin(), open.end());
   const auto reach = [&](int node, int above) {

@@ -29,9 +29,9 @@ void parse_arguments(Json& calls) {
     if (function == nullptr || !function->is_object() || !function->contains("arguments")) continue;
     Json& arguments = (*function)["arguments"];
     if (!arguments.is_string()) continue;
-    if (arguments == "") arguments = "{}";
+    const auto& text = arguments.get_ref<const std::string&>();
     try {
-      Json parsed = parse_json(arguments.get_ref<const std::string&>(), "arguments");
+      Json parsed = parse_json(text.empty() ? "{}" : text, "arguments");
       if (parsed.is_object()) arguments = std::move(parsed);
     } catch (const Error&) {  // text that the model wrote: it stays
     }

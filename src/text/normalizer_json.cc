@@ -11,7 +11,7 @@
 namespace layerboost {
 namespace {
 
-RewriteStep replacement(const Json& part, std::string_view where) {
+RewriteStep read_replace(const Json& part, std::string_view where) {
   const auto pattern = part.find("pattern");
   if (pattern == part.end() || !pattern->is_object() || !pattern->contains("String"))
     fail("{}: a \"Replace\" of the normalizer is supported only with a \"String\" as its \"pattern\"", where);
@@ -29,7 +29,7 @@ void read_part(const Json& part, TokenizerData& data, std::string_view where) {
     const auto content = get<std::string>(part, "prepend", where);
     if (!content.empty()) data.rewriting.push_back({"", content});
   } else if (type == "Replace") {
-    data.rewriting.push_back(replacement(part, where));
+    data.rewriting.push_back(read_replace(part, where));
   } else {
     fail("{}: normalizer {} is not supported; known: NFC, Prepend, Replace and sequences of them", where,
          in_quotes(type));
