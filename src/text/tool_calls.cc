@@ -70,12 +70,13 @@ std::optional<ToolFormat> tool_format_of(std::string_view chat_template) {
   const auto has = [&](std::string_view word) { return chat_template.find(word) != std::string_view::npos; };
   // Some of these stand beside marks of the forms below.
   for (const char* const other : {"<function=", "<arg_key>", "<|tool_call_start|>", "<|tool_calls_section_begin|>",
-                                  "<\uFF5Ctool\u2581calls\u2581begin\uFF5C>", "[ARGS]", "functools["})
+                                  "<\uFF5Ctool\u2581calls\u2581begin\uFF5C>", "[ARGS]", "functools[", "<|channel|>",
+                                  "<|tool_call|>", "item['metadata']"})
     if (has(other)) return std::nullopt;
   if (has(call_begin)) return ToolFormat::hermes;
   if (has("[TOOL_CALLS]")) return ToolFormat::mistral;
   if (has("<|python_tag|>") || has("Environment: ipython")) return ToolFormat::llama3;
-  return tells_of_tools(chat_template) ? std::nullopt : std::optional(ToolFormat::hermes);
+  return ToolFormat::hermes;
 }
 
 bool tells_of_tools(std::string_view chat_template) { return chat_template.find("tools") != std::string_view::npos; }

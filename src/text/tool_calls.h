@@ -16,7 +16,7 @@ enum class ToolFormat {
   mistral,  // [{...}, {...}]: at the beginning of the text
 };
 
-/// The form that a chat template shows; hermes where it knows no tools; nullopt: one that isn't read.
+/// The form that a chat template shows; hermes where it shows none; nullopt: one that isn't read.
 std::optional<ToolFormat> tool_format_of(std::string_view chat_template);
 
 /// Whether a chat template tells the model of tools.

@@ -141,14 +141,14 @@ TEST(ToolCalls, FormsAreToldByTemplates) {
   for (const char* const name : {"Llama-3.1", "Llama-3.2"}) EXPECT_EQ(form_in(name), ToolFormat::llama3) << name;
   EXPECT_EQ(form_in("Mistral-Nemo"), ToolFormat::mistral);
   for (const char* const name : {"Qwen3-Coder", "GLM-4.6", "ChatGLM4", "DeepSeek-V3.1", "Kimi-K2", "LFM2-8B-A1B",
-                                 "Mistral-Small-3.2", "gpt-oss", "granite-3.3"})
+                                 "Mistral-Small-3.2", "gpt-oss", "granite-3.0", "granite-3.3"})
     EXPECT_EQ(form_in(name), std::nullopt) << name;
   EXPECT_EQ(tool_format_of("{{ '<tool_call>' }}"), ToolFormat::hermes);
   EXPECT_EQ(tool_format_of("{{ '[TOOL_CALLS]' }}"), ToolFormat::mistral);
   EXPECT_EQ(tool_format_of("{{ '<|python_tag|>' }}"), ToolFormat::llama3);
   EXPECT_EQ(tool_format_of("{{ messages }}"), ToolFormat::hermes);
   EXPECT_EQ(tool_format_of("<tool_call>\n<function=f>"), std::nullopt);
-  EXPECT_EQ(tool_format_of("{{ tools | tojson }}"), std::nullopt);
+  EXPECT_EQ(tool_format_of("{{ tools | tojson }}"), ToolFormat::hermes);
   EXPECT_TRUE(tells_of_tools("{{ tools | tojson }}"));
   EXPECT_FALSE(tells_of_tools("{{ messages }}"));
 }
