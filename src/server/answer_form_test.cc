@@ -99,7 +99,8 @@ TEST(AnswerForm, AnswersHaveIt) {
               {"required", {"color", "size"}}}}}}};
       const AnswerForTests answer = server.post("/v1/chat/completions", asked);
       ASSERT_EQ(answer.status, 200) << answer.body;
-      for (const Json& choice : answer.json()["choices"]) {
+      const Json body = answer.json();
+      for (const Json& choice : body["choices"]) {
         EXPECT_EQ(choice["finish_reason"], "stop");
         const Json written = Json::parse(choice["message"]["content"].get<std::string>());
         EXPECT_TRUE(written["color"] == "red" || written["color"] == "blue");

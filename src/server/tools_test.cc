@@ -216,7 +216,8 @@ TEST(Tools, ServersKnowTheirTemplates) {
     return ServerForTests(options).post("/v1/chat/completions", chat).status;
   };
   EXPECT_EQ(answer("{{ tools | tojson }} <tool_call>"), 200);
-  EXPECT_EQ(answer("{{ tools | tojson }}"), 400);
+  EXPECT_EQ(answer("{{ tools | tojson }}"), 200);
+  EXPECT_EQ(answer("{{ tools | tojson }} <|tool_call|>"), 400);
   EXPECT_EQ(answer("{{ messages | tojson }}"), 400);
 }
 

@@ -71,7 +71,7 @@ std::optional<ToolFormat> tool_format_of(std::string_view chat_template) {
   // Some of these stand beside marks of the forms below.
   for (const char* const other : {"<function=", "<arg_key>", "<|tool_call_start|>", "<|tool_calls_section_begin|>",
                                   "<\uFF5Ctool\u2581calls\u2581begin\uFF5C>", "[ARGS]", "functools[", "<|channel|>",
-                                  "<|tool_call|>", "item['metadata']"})
+                                  "<|tool_call|>", "<|tool_list_start|>", "item['metadata']"})
     if (has(other)) return std::nullopt;
   if (has(call_begin)) return ToolFormat::hermes;
   if (has("[TOOL_CALLS]")) return ToolFormat::mistral;
