@@ -2,6 +2,7 @@
 // what the model gives after reading all before it at once.
 #include <gmock/gmock.h>
 
+#include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
 
 namespace layerboost {
@@ -10,18 +11,6 @@ namespace {
 class LongTexts : public ::testing::Test {
  protected:
   static constexpr int longest_short = 300;
-
-  static EngineOptions small_options() {
-    EngineOptions options;
-    options.memory = std::size_t{64} << 20;
-    options.step_tokens = 40;  // prompts are cut
-    options.max_sequences = 8;
-    return options;
-  }
-  static void drain(Engine& engine) {
-    while (engine.step()) {
-    }
-  }
 
   /// The greedy text, all of it read anew for each token.
   std::vector<TokenId> read_at_once(const MixerList& list, const GenerationRequest& request) {
