@@ -17,6 +17,7 @@
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
 #include "generate/generate.h"
+#include "grammar/constraint.h"
 
 namespace layerboost {
 namespace {
@@ -84,7 +85,7 @@ class Engine::Impl {
     if (options_.preallocate > 0) preallocate();
   }
 
-  RequestId submit(GenerationRequest request, Sink sink);
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint);
   [[nodiscard]] int longest_sequence(int most, int plan) const;
   [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
   void cancel(RequestId id);
@@ -95,6 +96,7 @@ class Engine::Impl {
 
  private:
   void preallocate();
+  void admit(const std::shared_ptr<Constraint>& constraint);
   [[nodiscard]] PlanRange plans_of(const GenerationRequest& request) const;
   [[nodiscard]] PlanRange levels_for(int prompt) const;
   bool fail_stuck();
@@ -136,6 +138,7 @@ class Engine::Impl {
   mutable std::mutex mutex_;
   std::condition_variable news_;
   std::vector<std::unique_ptr<Job>> submitted_;
+  std::vector<std::weak_ptr<Constraint>> constraints_;  // in use, each once, and some that were
   std::vector<RequestId> cancelled_;
   bool stopping_ = false;
   EngineStats stats_;
@@ -173,7 +176,7 @@ PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
   return {*request.plan, *request.plan};
 }
 
-RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
+RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
   check_request(request, model_.config);
   const PlanRange plans = plans_of(request);
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
@@ -181,18 +184,35 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink) {
   if (bytes > options_.memory)
     fail("{} tokens of prompt and max_tokens {} need {} MiB of cache, and there are {} MiB: ask for fewer",
          request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
+  if (constraint != nullptr && !constraint->can_begin())
+    fail("the form that the answer is to have leaves too much open where it begins: use a simpler one");
   auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), plans, model_.text(), ends_,
-                                   *options_.clock);
+                                   *options_.clock, constraint);
   const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
   const int free_places = std::max(0, options_.max_sequences - stats_.running);
   if (stats_.waiting >= options_.max_queue + free_places)
     throw QueueFull(fmt::format("{} requests are waiting already", stats_.waiting));
+  if (constraint != nullptr) admit(constraint);
   submitted_.push_back(std::move(job));
   ++stats_.waiting;
   ++stats_.requests;
   news_.notify_one();
   return id;
+}
+
+/// Counts a constraint among those in use; several requests may share one. Requires: the mutex is held.
+void Engine::Impl::admit(const std::shared_ptr<Constraint>& constraint) {
+  std::size_t bytes = constraint->bytes();
+  std::erase_if(constraints_, [](const std::weak_ptr<Constraint>& other) { return other.expired(); });
+  for (const std::weak_ptr<Constraint>& each : constraints_) {
+    const std::shared_ptr<Constraint> other = each.lock();
+    if (other == constraint) return;
+    if (other != nullptr) bytes += other->bytes();
+  }
+  if (bytes > options_.constraints)
+    throw QueueFull(fmt::format("what answers must fit takes {} MiB already", options_.constraints >> 20));
+  constraints_.push_back(constraint);
 }
 
 int Engine::Impl::longest_sequence(int most, int plan) const {
@@ -439,7 +459,8 @@ void Engine::Impl::write(Prediction& prediction) {
       output.tokens = {prediction.sampled};
       if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
       output.text = job.text.push(prediction.sampled, job.generated > request.min_tokens);
-      if (job.text.stopped()) output.finish = FinishReason::stop;
+      if (job.guide) job.guide->see(prediction.sampled);
+      if (job.text.stopped() || (job.guide && job.guide->must_end())) output.finish = FinishReason::stop;
     }
   }
   if (output.finish == FinishReason::none && job.generated == request.max_tokens) output.finish = FinishReason::length;
@@ -520,8 +541,8 @@ Engine::Engine(const Model& model, std::vector<const MixerList*> plans, const En
     : impl_(std::make_unique<Impl>(model, std::move(plans), options, std::move(runner))) {}
 Engine::~Engine() = default;
 
-RequestId Engine::submit(GenerationRequest request, Sink sink) {
-  return impl_->submit(std::move(request), std::move(sink));
+RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
+  return impl_->submit(std::move(request), std::move(sink), constraint);
 }
 int Engine::longest_sequence(int most, int plan) const { return impl_->longest_sequence(most, plan); }
 

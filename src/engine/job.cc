@@ -15,7 +15,8 @@ std::vector<TokenId> ends_of(const GenerationRequest& request, const std::vector
 }  // namespace
 
 Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRange its_plans,
-         const Tokenizer& tokenizer, const std::vector<TokenId>& model_ends, const Clock& clock)
+         const Tokenizer& tokenizer, const std::vector<TokenId>& model_ends, const Clock& clock,
+         std::shared_ptr<Constraint> constraint)
     : id(its_id),
       request(std::move(its_request)),
       sink(std::move(its_sink)),
@@ -27,7 +28,9 @@ Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRan
       plan(its_plans.lowest),
       random(request.seed),
       processors(request.sampling, tokens),
-      text(tokenizer, request.stop),
-      prompt_logprobs(request.prompt_logprobs ? tokens.size() : 0) {}
+      text(tokenizer, request.stop, request.prompt),
+      prompt_logprobs(request.prompt_logprobs ? tokens.size() : 0) {
+  if (constraint != nullptr) guide.emplace(std::move(constraint));
+}
 
 }  // namespace layerboost

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "engine/request.h"
 #include "engine/text_output.h"
 #include "generate/logits_processors.h"
+#include "grammar/constraint.h"
 #include "model/sequence.h"
 
 namespace layerboost {
@@ -21,9 +23,9 @@ struct PlanRange {
 };
 
 struct Job {
-  /// `model_ends`: the model's own end tokens.
+  /// `model_ends`: the model's own end tokens. `constraint`: what the text must fit; nullptr: nothing.
   Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRange its_plans, const Tokenizer& tokenizer,
-      const std::vector<TokenId>& model_ends, const Clock& clock);
+      const std::vector<TokenId>& model_ends, const Clock& clock, std::shared_ptr<Constraint> constraint = {});
 
   const RequestId id;
   const GenerationRequest request;
@@ -41,6 +43,7 @@ struct Job {
 
   Random random;
   LogitsProcessors processors;
+  std::optional<Guide> guide;  // where the text must fit something
   TextOutput text;
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt] if asked for
   bool failed = false;                                       // its last output has been made
@@ -50,8 +53,7 @@ struct Job {
   double first_token = 0;                                    // seconds until its first token was sampled
   int most_read = 0;                                         // the longest its sequence ever was
   int shared = 0;                                            // positions of the prefix that it was last begun with
-  std::size_t prefix = 0;                                    // hash of their tokens and rotations, for those that share
-                                                             // them
+  std::size_t prefix = 0;                                    // hash of their tokens and rotations, for who shares them
 
   /// Tokens that the sequence hasn't read. One: the last sampled.
   [[nodiscard]] int pending() const { return static_cast<int>(tokens.size()) - sequence->length(); }

@@ -2,6 +2,7 @@
 // what the model gives after reading all before it at once.
 #include <gmock/gmock.h>
 
+#include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
 
 namespace layerboost {
@@ -10,18 +11,6 @@ namespace {
 class LongTexts : public ::testing::Test {
  protected:
   static constexpr int longest_short = 300;
-
-  static EngineOptions small_options() {
-    EngineOptions options;
-    options.memory = std::size_t{64} << 20;
-    options.step_tokens = 40;  // prompts are cut
-    options.max_sequences = 8;
-    return options;
-  }
-  static void drain(Engine& engine) {
-    while (engine.step()) {
-    }
-  }
 
   /// The greedy text, all of it read anew for each token.
   std::vector<TokenId> read_at_once(const MixerList& list, const GenerationRequest& request) {
@@ -132,6 +121,33 @@ TEST_F(LongTexts, WhereMemoryIsShort) {
     for (std::size_t i = 0; i < requests.size(); ++i) EXPECT_EQ(results[i].tokens, expected[i]) << i;
     EXPECT_GT(engine.stats().preemptions, 0U);
   }
+}
+
+TEST_F(LongTexts, OfSeveralLevels) {
+  const std::vector<const MixerList*> plans = {
+      &native_, &mixers_.list(specs({"softmax", "window:64+4", "softmax", "softmax"})),
+      &mixers_.list(specs({"dual_state", "window:16+3", "softmax", "window:64+4"}))};
+  EngineOptions options = small_options();
+  options.memory = sequence_bytes(native_, 560);
+  options.prefix_cache = false;
+  options.levels.mode = LevelMode::per_request;
+  options.levels.cap = 2;
+  Engine engine(*model_, plans, options);
+  std::vector<GenerationRequest> requests;
+  for (int i = 0; i < 7; ++i)
+    requests.push_back(request_for_tests(100 + i * 53 % 100, 180 + i * 67 % 120, 40 + static_cast<std::uint64_t>(i)));
+  std::vector<Collected> results(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) engine.submit(requests[i], results[i].sink());
+  while (engine.step()) EXPECT_LE(engine.stats().cache_used(), options.memory);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Output& last = results[i].last;
+    EXPECT_EQ(last.finish, FinishReason::length) << i;
+    if (last.first_plan == last.plan) {
+      const MixerList& list = *plans[static_cast<std::size_t>(last.plan)];
+      EXPECT_EQ(results[i].tokens, alone(*model_, list, requests[i]).tokens) << i;
+    }
+  }
+  EXPECT_GT(engine.stats().folds, 0U);
 }
 
 TEST_F(LongTexts, LogProbabilitiesOfPromptsThatAreCut) {

@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "generate/constrained.h"
 #include "generate/top_tokens.h"
 #include "kernels/row_ops.h"
 
@@ -27,10 +28,13 @@ TokenLogprob logprob_of(const Row& row, TokenId token, int likeliest) {
   return result;
 }
 
-TokenId sample_token(const Row& row, Job& job, ScratchStack& scratch) {
+Chosen sample_token(const Row& row, Job& job, ScratchStack& scratch) {
+  if (job.guide)
+    return sample_guided(row.logits, row.scale, row.vocab, job.request.sampling, job.processors, job.ends, *job.guide,
+                         job.random, scratch);
   const bool too_early = job.generated < job.request.min_tokens;
-  return sample(row.logits, row.scale, row.vocab, job.request.sampling, job.processors,
-                too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random, scratch);
+  return {sample(row.logits, row.scale, row.vocab, job.request.sampling, job.processors,
+                 too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random, scratch)};
 }
 
 void predict_row(const Row& row, Prediction& prediction, ScratchStack& scratch) {
@@ -40,12 +44,15 @@ void predict_row(const Row& row, Prediction& prediction, ScratchStack& scratch) 
     const TokenId token = job.tokens[static_cast<std::size_t>(prediction.prompt_token)];
     prediction.logprob = logprob_of(row, token, std::max(0, job.request.logprobs));
   } else {
-    prediction.sampled = sample_token(row, job, scratch);
+    const Chosen chosen = sample_token(row, job, scratch);
+    prediction.sampled = chosen.token;
+    prediction.error = chosen.error;
     if (prediction.sampled >= 0 && job.request.logprobs >= 0)
       prediction.logprob = logprob_of(row, prediction.sampled, job.request.logprobs);
   }
   const bool numbers = !prediction.logprob || std::isfinite(prediction.logprob->logprob);
-  if (!numbers || (!of_prompt && prediction.sampled < 0)) prediction.error = damaged_model;
+  if (prediction.error == nullptr && (!numbers || (!of_prompt && prediction.sampled < 0)))
+    prediction.error = damaged_model;
   if (of_prompt) job.prompt_logprobs[static_cast<std::size_t>(prediction.prompt_token)] = std::move(prediction.logprob);
 }
 

@@ -1,7 +1,6 @@
 #include "generate/generate.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -37,31 +36,24 @@ class Writer {
     }
   }
 
-  /// Reads the prompts and samples each sequence's first token.
-  void read() {
-    std::vector<std::size_t> all(prompts_.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    read_anew(all);
-  }
-
   /// One more token for each sequence that hasn't ended; false when all have.
   bool write() {
     clear_step();
-    std::vector<std::size_t> outgrown;  // texts that have other rotations now, for all of their tokens
+    std::vector<std::size_t> unread;  // nothing is read yet, or all of it with the rotations of a shorter text
     for (std::size_t i = 0; i < results_.size(); ++i) {
       Generation& result = results_[i];
       if (result.stopped || result.tokens.size() >= static_cast<std::size_t>(options_.tokens)) continue;
-      if (rotations_of(i) != sequences_[i].rotations()) {
-        outgrown.push_back(i);
+      if (sequences_[i].length() == 0 || sequences_[i].rotations() != rotations_of(i)) {
+        unread.push_back(i);
         continue;
       }
       rows_.push_back(static_cast<int>(items_.size()));
       ends_.push_back(i);
       items_.push_back({&sequences_[i], std::span(result.tokens).last(1)});
     }
-    if (items_.empty() && outgrown.empty()) return false;
+    if (items_.empty() && unread.empty()) return false;
     if (!items_.empty()) step();
-    if (!outgrown.empty()) read_anew(outgrown);
+    if (!unread.empty()) read_whole(unread);
     return true;
   }
 
@@ -73,8 +65,8 @@ class Writer {
         static_cast<int>(prompts_[sequence].size() + results_[sequence].tokens.size()));
   }
 
-  /// Reads what these sequences have of their texts, in steps of limited size, and samples a token for each.
-  void read_anew(const std::vector<std::size_t>& which) {
+  /// Reads all that there is of these texts, in steps of limited size, and samples a token for each.
+  void read_whole(const std::vector<std::size_t>& which) {
     std::vector<TokenRun> runs(which.size());
     for (std::size_t i = 0; i < which.size(); ++i) {
       const std::size_t sequence = which[i];
@@ -193,7 +185,6 @@ std::vector<Generation> generate(Subject& subject, std::span<const std::vector<T
                                  const std::function<void(std::size_t, TokenId)>& on_token) {
   check_prompts(subject.model, prompts, options.tokens);
   Writer writer(subject, prompts, options, on_token);
-  if (options.tokens > 0) writer.read();
   while (writer.write()) check_interrupt("stopped");
   return writer.take();
 }

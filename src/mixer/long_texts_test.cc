@@ -90,6 +90,31 @@ TEST_P(LongTextsInPieces, AreFoldedAsTheyWereRead) {
 INSTANTIATE_TEST_SUITE_P(Mixers, LongTextsInPieces,
                          testing::Values("softmax", "window:16+3", "hybrid:16+3", "gated:16", "dual_state"));
 
+// A partner reads first: of a text that is read at once its own runner has found the rotations already.
+TEST(LongTexts, APartnerHasTheirRotations) {
+  const auto model = with_long_texts(random_model(Precision::f32), 40);
+  MixerSet mixers(*model);
+  const MixerList& beside = mixers.list(native_specs(model->config));
+  MixerList list = beside;
+  list.partner = &beside;
+  CachePools pools;
+  Runner runner(*model);
+  const std::vector<TokenId> tokens = random_tokens(60, 96);
+  const auto read = [&](Sequence& sequence, std::span<const TokenId> part) {
+    const BatchItem first{sequence.partner(), part}, then{&sequence, part};
+    runner.forward({&first, 1});
+    runner.forward({&then, 1});
+  };
+  Sequence at_once(list, pools), in_pieces(list, pools);
+  read(at_once, tokens);
+  in_pieces.set_rotations(model->config.rope.rotations(60));
+  read(in_pieces, std::span(tokens).first(30));
+  for (const Sequence* const sequence : {&at_once, &in_pieces}) {
+    EXPECT_EQ(sequence->rotations(), 40);
+    EXPECT_EQ(sequence->partner()->rotations(), 40);
+  }
+}
+
 // In one step with short texts each is as it would be alone.
 TEST(LongTexts, InCompanyOfShortOnes) {
   const auto model = with_long_texts(random_model(Precision::f32), 40);

@@ -39,7 +39,6 @@ void check_rope(const RopeConfig& rope, int head_size, const std::string& where)
   if (rope.rotated < 0 || rope.rotated >= head_size || rope.rotated % 2 != 0)
     fail("{}: RoPE on {} numbers of each head of {}; it should be an even number, and less", where, rope.rotated,
          head_size);
-  if (rope.longest_short < 1) fail("{}: RoPE for texts of more than {} tokens", where, rope.longest_short);
 }
 
 }  // namespace

@@ -25,14 +25,15 @@ struct RopeConfig {
   bool truncate = true;                              // yarn: whether the ramp begins and ends at whole dimensions
   std::vector<double> divisors;       // empty, or d/2 numbers (half of those rotated) that divide the frequencies after
                                       // scaling (GGUF's rope_freqs.weight, longrope's short factors)
-  std::vector<double> long_divisors;  // longrope: in place of `divisors`
-  int longest_short = std::numeric_limits<int>::max();  // for texts of more tokens than this
+  std::vector<double> long_divisors;  // longrope: in place of `divisors` for texts of more tokens than longest_short
+  int longest_short = std::numeric_limits<int>::max();  // every text is a short one
   int rotated = 0;  // so many of a head's d numbers, an even number below d, have RoPE (Phi-4-mini); 0: all
 
   [[nodiscard]] int rotated_of(int head_size) const { return rotated > 0 ? rotated : head_size; }
 
   /// The d/2 frequencies (radians per position) after scaling, as Hugging Face's `_compute_*_parameters` define them;
-  /// those of pairs that have no RoPE, which are the last, are 0.
+  /// those of pairs that have no RoPE, which are the last, are 0. Those of long texts are the same where there are no
+  /// `long_divisors`.
   [[nodiscard]] std::vector<double> frequencies(int head_size, bool of_long_texts = false) const;
   /// Where in the model's table of rotations (Model::rope()) those of a text of so many tokens begin: what a sequence
   /// keeps can only be read on with rotations that begin there, too.

@@ -15,6 +15,7 @@ Sequence::Sequence(const MixerList& mixers, const PoolsOf& pools_of) : mixers_(&
 }
 
 void Sequence::set_rotations(int rotations) {
+  if (rotations == rotations_) return;
   LB_CHECK(length_ == 0);
   rotations_ = rotations;
   for (LayerCache& cache : caches_) cache.rotations = rotations;

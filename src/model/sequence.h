@@ -26,8 +26,8 @@ class Sequence {
   [[nodiscard]] int length() const { return length_; }
   void advance(int count) { length_ += count; }
   /// Where its rotations begin in the model's table (RopeConfig::rotations()). A runner sets them by what it reads of a
-  /// sequence first; whoever reads a text in pieces sets them before, by the length of all of it. Requires: nothing is
-  /// read yet; a partner's table has the same there.
+  /// sequence first; whoever reads a text in pieces sets them before, by the length of all of it. A partner gets them,
+  /// too. Requires: where they change, nothing is read yet; a partner's table has the same there.
   void set_rotations(int rotations);
   [[nodiscard]] int rotations() const { return rotations_; }
   LayerCache& cache(int layer) { return caches_[static_cast<std::size_t>(layer)]; }

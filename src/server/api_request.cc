@@ -6,6 +6,7 @@
 
 #include "base/in_quotes.h"
 #include "generate/bos.h"
+#include "server/answer_form.h"
 #include "server/api_error.h"
 #include "server/chat_messages.h"
 #include "server/sampling_fields.h"
@@ -13,26 +14,6 @@
 
 namespace layerboost {
 namespace {
-
-void read_response_format(const Fields& fields) {
-  const Json* const format = fields.find("response_format");
-  if (format == nullptr) return;
-  const bool text = format->is_object() && format->contains("type") && (*format)["type"] == "text";
-  if (!text)
-    refuse("response_format", R"("response_format" can only be {{"type": "text"}}; ask for JSON in the prompt)");
-}
-
-/// Tools only with a "tool_choice" of "none", which asks for an answer without them: the prompt has none then.
-void check_tools(const Fields& fields) {
-  const Json* const choice = fields.find("tool_choice");
-  const bool none = choice != nullptr && *choice == "none";
-  const Json* const tools = fields.find("tools");
-  const bool any = tools != nullptr && !(tools->is_array() && tools->empty());
-  if (any && !none)
-    refuse("tools", R"("tools" are not supported by this server; leave them out, or send "tool_choice": "none")");
-  if (any || choice == nullptr || none || *choice == "auto") return;
-  refuse("tool_choice", R"("tool_choice" can only be "none" on this server, or "auto" without "tools")");
-}
 
 /// The tokens to be written, under any of their names; -1 (llama.cpp's "n_predict") and none: as many as fit.
 std::optional<std::int64_t> read_max_tokens(const Fields& fields, std::int64_t least) {
@@ -107,11 +88,12 @@ std::vector<ApiPrompt> ApiReader::prompts(const Fields& fields) const {
   return made;
 }
 
-ApiPrompt ApiReader::chat_prompt(const Fields& fields) const {
+ApiPrompt ApiReader::chat_prompt(const Fields& fields, const Json& tools) const {
   if (chat == nullptr)
     refuse("messages", "the model has no chat template; send the whole text to /v1/completions instead");
   ChatInput input;
   input.messages = read_messages(fields);
+  input.tools = tools;
   input.add_generation_prompt = fields.flag("add_generation_prompt", true);
   if (const Json* const variables = fields.find("chat_template_kwargs")) {
     if (!variables->is_object()) refuse("chat_template_kwargs", "\"chat_template_kwargs\" must be an object");
@@ -123,6 +105,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields) const {
   if (plain_messages != nullptr) {
     // Arguments of tool calls are read first: JSON may write a control token in escapes.
     input.messages = plain_messages->marked(messages_for_template(input.messages, true));
+    input.tools = plain_messages->marked(input.tools);
     input.variables = plain_messages->marked(input.variables);
   }
   ApiPrompt prompt;
@@ -142,7 +125,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields) const {
   return prompt;
 }
 
-void ApiReader::read_common(const Fields& fields, ApiRequest& request) const {
+void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse tools) const {
   request.settings.sampling = read_sampling(fields, std::min(tokenizer.size(), embeddings), sampling);
   const Sampling& asked = request.settings.sampling;
   const bool penalties = asked.repetition_penalty != 1 || asked.presence_penalty != 0 || asked.frequency_penalty != 0;
@@ -165,7 +148,23 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request) const {
   }
   const auto best_of = fields.integer("best_of", 1, limits.choices);
   if (best_of && *best_of != request.choices) refuse("best_of", "\"best_of\" must equal \"n\"; leave it out");
-  read_response_format(fields);
+  request.tool_format = tools.format;
+  request.one_call = tools.one_call;
+  read_form(fields, std::move(tools.form), request);
+}
+
+/// What the answer is to fit. It ends as that says. `calls`: the form of calls that it has to be.
+void ApiReader::read_form(const Fields& fields, std::optional<Grammar> calls, ApiRequest& request) const {
+  std::optional<Grammar> form = read_answer_form(fields);
+  if (form && request.tool_format)
+    refuse("tools",
+           R"("tools" are not supported beside a form of the answer; send "tool_choice": "none" or one of both)");
+  if (calls) form = std::move(calls);
+  if (!form) return;
+  if (request.settings.min_tokens > 0)
+    refuse("min_tokens", "\"min_tokens\" is not supported beside a form of the answer, which says where it ends");
+  request.constraint = std::make_shared<Constraint>(
+      std::move(*form), vocabulary ? vocabulary : std::make_shared<const Vocabulary>(tokenizer, embeddings));
 }
 
 int ApiReader::highest_level() const {
@@ -277,11 +276,11 @@ ApiRequest ApiReader::completion(std::string_view body, const std::optional<std:
 ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional<std::string>& level) const {
   const Json json = parse(body, Endpoint::chat);
   const Fields fields(json);
-  check_tools(fields);
+  ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   ApiRequest request;
   request.chat = true;
-  request.prompts = {chat_prompt(fields)};
-  read_common(fields, request);
+  request.prompts = {chat_prompt(fields, tools.tools)};
+  read_common(fields, request, std::move(tools));
   read_level(fields, level, request);
   const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
   if (fields.flag("logprobs", false)) {
@@ -296,11 +295,11 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
 std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
   const Json json = parse(body, Endpoint::tokenize);
   const Fields fields(json);
-  check_tools(fields);
+  const ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   if (fields.find("messages") != nullptr) {
     if (fields.flag("add_special_tokens", false))
       refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");
-    return chat_prompt(fields).tokens;
+    return chat_prompt(fields, tools.tools).tokens;
   }
   const auto text = fields.text("prompt");
   if (!text) refuse("prompt", "\"prompt\" is missing: the text, or \"messages\" of a conversation");

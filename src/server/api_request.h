@@ -4,15 +4,18 @@
 #include <climits>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/request.h"
+#include "grammar/constraint.h"
 #include "server/fields.h"
 #include "server/limits.h"
 #include "server/request_fields.h"
+#include "server/tools.h"
 #include "text/chat_template.h"
 #include "text/plain_messages.h"
 
@@ -29,9 +32,12 @@ struct ApiRequest {
   std::vector<ApiPrompt> prompts;  // at least one
   int choices = 1;                 // of each prompt
   bool stream = false, include_usage = false;
-  bool echo = false;                  // the prompt is the beginning of the text
-  std::optional<std::uint64_t> seed;  // empty: any
-  GenerationRequest settings;         // all but prompt and seed; plan: the level, if it mustn't be another
+  bool echo = false;                            // the prompt is the beginning of the text
+  std::optional<std::uint64_t> seed;            // empty: any
+  GenerationRequest settings;                   // all but prompt and seed; plan: the level, if it mustn't be another
+  std::shared_ptr<Constraint> constraint = {};  // what each choice must fit
+  std::optional<ToolFormat> tool_format = {};   // how its calls of tools are written; empty: it is all text
+  bool one_call = false;                        // at most
 };
 
 /// What requests are read with; immutable.
@@ -50,6 +56,11 @@ struct ApiReader {
   std::function<int(int prompt)> highest_level_of = {};
   /// Where control tokens in messages are plain text; nullptr: they are control tokens.
   const PlainMessages* plain_messages = nullptr;
+  /// The tokenizer's, for answers that are to have a form; nullptr: made for each.
+  std::shared_ptr<const Vocabulary> vocabulary = {};
+  /// How the model writes calls of tools; nullopt: in a form that isn't read.
+  std::optional<ToolFormat> tool_format = ToolFormat::hermes;
+  bool told_of_tools = true;  // whether the chat template tells the model of tools
 
   /// Read the bodies of /v1/completions, /v1/chat/completions. Any bytes may come: throws ApiError for what isn't a
   /// good request. They take long for long prompts. `level`: what the request's head asks for, where the body doesn't.
@@ -64,10 +75,11 @@ struct ApiReader {
  private:
   [[nodiscard]] std::vector<ApiPrompt> prompts(const Fields& fields) const;
   [[nodiscard]] ApiPrompt text_prompt(std::string text, bool add_special) const;
-  [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields) const;
+  [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields, const Json& tools) const;
   [[nodiscard]] Json parse(std::string_view body, Endpoint endpoint) const;
-  void read_common(const Fields& fields, ApiRequest& request) const;
+  void read_common(const Fields& fields, ApiRequest& request, ToolUse tools = {}) const;
   void read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const;
+  void read_form(const Fields& fields, std::optional<Grammar> calls, ApiRequest& request) const;
   void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
   [[nodiscard]] int highest_level() const;
   [[nodiscard]] int positions_of(const ApiRequest& request, int prompt) const;

@@ -168,7 +168,8 @@ TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
                                   R"("prompt": "a", "stream_options": {"include_usage": true})",
                                   R"("prompt": "a", "best_of": 2)",
                                   R"("prompt": "a", "max_tokens": 1e999)",
-                                  R"("prompt": "a", "response_format": {"type": "json_object"})",
+                                  R"("prompt": "a", "response_format": {"type": "grammar"})",
+                                  R"("prompt": "a", "guided_regex": "a", "min_tokens": 1)",
                                   R"("prompt": "a", "min_tokens": 17)"}) {
     EXPECT_TRUE(refusal(fmt::format("{{{}}}", field)).starts_with("400")) << field;
   }
@@ -183,12 +184,12 @@ TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
 
 TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
   for (const char* const field :
-       {R"("guided_json": {"type": "object"})", R"("guided_choice": ["a"])", R"("guided_regex": "a")",
-        R"("structured_outputs": {"choice": ["a"]})", R"("grammar": "root ::= \"a\"")", R"("json_schema": {})",
-        R"("lora_request": {"lora_name": "a"})", R"("prompt_logprobs": 1)", R"("typical_p": 0.5)", R"("mirostat": 2)",
-        R"("include_stop_str_in_output": true)", R"("skip_special_tokens": false)", R"("allowed_token_ids": [3])",
-        R"("use_beam_search": true)", R"("length_penalty": 0.5)", R"("return_tokens_as_token_ids": true)",
-        R"("truncate_prompt_tokens": 5)", R"("suffix": "b")", R"("repeat_penalty": 1.5)"}) {
+       {R"("guided_grammar": "root ::= \"a\"")", R"("grammar": "root ::= \"a\"")", R"("structural_tag": {"a": 1})",
+        R"("guided_whitespace_pattern": " ")", R"("lora_request": {"lora_name": "a"})", R"("prompt_logprobs": 1)",
+        R"("typical_p": 0.5)", R"("mirostat": 2)", R"("include_stop_str_in_output": true)",
+        R"("skip_special_tokens": false)", R"("allowed_token_ids": [3])", R"("use_beam_search": true)",
+        R"("length_penalty": 0.5)", R"("return_tokens_as_token_ids": true)", R"("truncate_prompt_tokens": 5)",
+        R"("suffix": "b")", R"("repeat_penalty": 1.5)"}) {
     const std::string name = Json::parse(fmt::format("{{{}}}", field)).items().begin().key();
     for (const bool chat : {false, true}) {
       if (chat && name == "suffix") continue;
@@ -202,13 +203,13 @@ TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
   for (const char* const field :
        {R"("continue_final_message": true)", R"("echo": true)", R"("modalities": ["text", "audio"])",
         R"("chat_template": "x")", R"("functions": [{"name": "f"}])", R"("tools": [{"type": "function"}])",
-        R"("tool_choice": "required")", R"("response_format": {"type": "json_object"})"}) {
+        R"("tool_choice": "required")"}) {
     EXPECT_TRUE(refusal(fmt::format(R"({{"messages": [{{"role": "user", "content": "a"}}], {}}})", field), true)
                     .starts_with("400"))
         << field;
   }
   for (const char* const field :
-       {R"("suffix": "none")", R"("guided_regex": "none")", R"("presence_penalty": 1, "repeat_last_n": 0)",
+       {R"("suffix": "none")", R"("guided_grammar": "none")", R"("presence_penalty": 1, "repeat_last_n": 0)",
         R"("repetition_penalty": 1.1, "repeat_last_n": 64)"})
     EXPECT_TRUE(refusal(fmt::format(R"({{"prompt": "a", {}}})", field)).starts_with("400")) << field;
 }
@@ -248,6 +249,7 @@ TEST_F(ApiRequestTest, WhatClientsSendWithoutMeaningMuchPasses) {
   for (const char* const fields :
        {R"("tools": [])", R"("add_special_tokens": false)", R"("function_call": "none")",
         R"("tools": null, "tool_choice": "none", "parallel_tool_calls": true)",
+        R"("tools": [{"type": "function", "function": {"name": "f"}}])",
         R"("tools": [{"type": "function"}], "tool_choice": "none")", R"("tool_choice": "auto")", R"("top_logprobs": 0)",
         R"("logprobs": false, "top_logprobs": 0)", R"("logprobs": true, "top_logprobs": null)",
         R"("reasoning_effort": "low", "verbosity": "medium", "modalities": ["text"], "store": false)",
@@ -309,6 +311,23 @@ TEST_F(ApiRequestTest, PlainMessagesInArgumentsAndVariables) {
     return std::count(tokens.begin(), tokens.end(), end);
   };
   EXPECT_EQ(controls(), 3);
+  reader_.plain_messages = &plain;
+  EXPECT_EQ(controls(), 0);
+}
+
+TEST_F(ApiRequestTest, PlainMessagesInTools) {
+  const PlainMessages plain(tokenizer_);
+  const ChatTemplate chat("{{ tools[0].function.description }}", "", "");
+  reader_.chat = &chat;
+  const TokenId end = tokenizer_.eos();
+  const Json tool = {{"type", "function"},
+                     {"function", {{"name", "f"}, {"description", std::string(tokenizer_.bytes(end))}}}};
+  const Json body = {{"messages", Json::array({{{"role", "user"}, {"content", "a"}}})}, {"tools", Json::array({tool})}};
+  const auto controls = [&] {
+    const auto tokens = reader_.chat_completion(body.dump()).prompts[0].tokens;
+    return std::count(tokens.begin(), tokens.end(), end);
+  };
+  EXPECT_EQ(controls(), 1);
   reader_.plain_messages = &plain;
   EXPECT_EQ(controls(), 0);
 }

@@ -3,17 +3,27 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/random.h"
 #include "server/json_answer.h"
 #include "server/token_logprobs.h"
 
 namespace layerboost {
 namespace {
 
-/// Appends what all kinds of entries end with.
-void write_finish(FinishReason reason, std::string& json) {
+/// Appends what all kinds of entries end with. `calls`: the text has calls of tools.
+void write_finish(FinishReason reason, std::string& json, bool calls = false) {
   json += R"(,"finish_reason":)";
-  json += reason == FinishReason::none ? "null" : fmt::format("\"{}\"", name_of(reason));
+  if (reason == FinishReason::none)
+    json += "null";
+  else
+    json += fmt::format("\"{}\"", calls && reason == FinishReason::stop ? "tool_calls" : name_of(reason));
   json += '}';
+}
+
+/// Templates of Mistral's models refuse ids of calls that aren't nine letters and digits.
+std::string new_call_id(ToolFormat format) {
+  if (format == ToolFormat::mistral) return fmt::format("{:09x}", unrepeatable_bits() >> 28);
+  return fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
 }
 
 /// Characters that begin in `bytes`.
@@ -25,7 +35,7 @@ std::size_t characters(std::string_view bytes) {
 class CompletionChoice final : public Choice {
  public:
   CompletionChoice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer, int index)
-      : request_(request), prompt_(prompt), tokenizer_(tokenizer), index_(index) {
+      : request_(request), prompt_(prompt), tokenizer_(tokenizer), index_(index), bytes_(tokenizer, prompt.tokens) {
     if (request.echo) text_ = prompt.text;
   }
 
@@ -33,7 +43,7 @@ class CompletionChoice final : public Choice {
     if (!output.prompt_logprobs.empty()) add_prompt(output);
     for (const TokenLogprob& token : output.logprobs) {
       logprobs_.add(token, offset_);
-      if (!tokenizer_.is_special(token.token)) offset_ += characters(tokenizer_.bytes(token.token));
+      if (!tokenizer_.is_special(token.token)) offset_ += characters(bytes_.next(token.token));
     }
     text_ += output.text;
     finish_ = output.finish;
@@ -54,6 +64,7 @@ class CompletionChoice final : public Choice {
 
  private:
   void add_prompt(const Output& output) {
+    TokenBytes bytes(tokenizer_);
     for (std::size_t i = 0; i < prompt_.tokens.size(); ++i) {
       const auto& probability = output.prompt_logprobs[i];
       if (probability)
@@ -61,7 +72,7 @@ class CompletionChoice final : public Choice {
       else
         logprobs_.add_first(prompt_.tokens[i]);
       const bool in_text = i > 0 || !prompt_.bos_added;
-      if (in_text) offset_ += characters(tokenizer_.bytes(prompt_.tokens[i]));
+      if (in_text) offset_ += characters(bytes.next(prompt_.tokens[i]));
     }
   }
 
@@ -71,6 +82,7 @@ class CompletionChoice final : public Choice {
   int index_;
   std::string text_;
   LogprobList logprobs_;
+  TokenBytes bytes_;  // of what is written
   std::size_t offset_ = 0;
   FinishReason finish_ = FinishReason::none;
 };
@@ -78,19 +90,29 @@ class CompletionChoice final : public Choice {
 class ChatChoice final : public Choice {
  public:
   ChatChoice(const ApiRequest& request, const Tokenizer& tokenizer, int index)
-      : request_(request), tokenizer_(tokenizer), index_(index) {}
+      : request_(request), tokenizer_(tokenizer), index_(index) {
+    if (request.tool_format) calls_.emplace(*request.tool_format, request.one_call);
+  }
 
   void add(const Output& output) override {
     for (const TokenLogprob& token : output.logprobs) logprobs_.add(token);
-    text_ += output.text;
     finish_ = output.finish;
+    if (!calls_) {
+      text_ += output.text;
+      return;
+    }
+    add_calls(calls_->push(output.text));
+    if (finish_ != FinishReason::none) add_calls(calls_->finish());
   }
 
   void take(bool piece, std::string& json) override {
     Json message = Json::object();
     if (std::exchange(first_, false)) message["role"] = "assistant";
-    message["content"] = std::exchange(text_, {});
+    const bool only_calls = !pieces_.empty() && text_.empty();
+    message["content"] = only_calls ? Json() : Json(std::exchange(text_, {}));
+    if (piece && only_calls) message.erase("content");
     if (!piece) message["refusal"] = nullptr;
+    if (!pieces_.empty()) message["tool_calls"] = take_calls(piece);
     json += fmt::format(R"({{"index":{},"{}":)", index_, piece ? "delta" : "message") + json_line(message);
     json += R"(,"logprobs":)";
     if (request_.settings.logprobs < 0) {
@@ -101,16 +123,47 @@ class ChatChoice final : public Choice {
       json += R"(,"refusal":null})";
     }
     logprobs_.clear();
-    write_finish(finish_, json);
+    write_finish(finish_, json, calls_ && calls_->calls() > 0);
   }
 
   [[nodiscard]] std::size_t logprobs() const override { return logprobs_.size(); }
 
  private:
+  /// Pieces of one call that come together become one.
+  void add_calls(ToolText&& text) {
+    text_ += text.content;
+    for (ToolText::Piece& piece : text.pieces) {
+      if (piece.name.empty() && !pieces_.empty())
+        pieces_.back().arguments += piece.arguments;
+      else
+        pieces_.push_back(std::move(piece));
+    }
+  }
+
+  Json take_calls(bool piece) {
+    Json calls = Json::array();
+    for (const ToolText::Piece& part : std::exchange(pieces_, {})) {
+      Json call = Json::object();
+      if (piece) call["index"] = part.call;
+      Json function = Json::object();
+      if (!part.name.empty()) {
+        call["id"] = new_call_id(*request_.tool_format);
+        call["type"] = "function";
+        function["name"] = part.name;
+      }
+      function["arguments"] = part.arguments;
+      call["function"] = std::move(function);
+      calls.push_back(std::move(call));
+    }
+    return calls;
+  }
+
   const ApiRequest& request_;
   const Tokenizer& tokenizer_;
   int index_;
   bool first_ = true;
+  std::optional<ToolCallReader> calls_;  // where the text may have calls of tools
+  std::vector<ToolText::Piece> pieces_;
   std::string text_;
   LogprobList logprobs_;
   FinishReason finish_ = FinishReason::none;

@@ -80,9 +80,13 @@ void CompletionAnswer::submit(std::size_t index) {
   asked.prompt = prompt.tokens;
   asked.seed = request_.seed ? *request_.seed + index % choices : unrepeatable_bits();
   // On the compute thread: only posts.
-  sequence.id = context_.engine.submit(std::move(asked), [self = shared_from_this(), index](Output&& output) {
-    self->context_.post([self, index, output = std::move(output)] { self->guard([&] { self->take(index, output); }); });
-  });
+  sequence.id = context_.engine.submit(
+      std::move(asked),
+      [self = shared_from_this(), index](Output&& output) {
+        self->context_.post(
+            [self, index, output = std::move(output)] { self->guard([&] { self->take(index, output); }); });
+      },
+      request_.constraint);
 }
 
 void CompletionAnswer::cancel() {

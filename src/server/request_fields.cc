@@ -67,9 +67,16 @@ constexpr Field kRequestFields[] = {
     {"stream", kGeneration, Use::effect},
     {"stream_options", kGeneration, Use::effect},
     {"response_format", kGeneration, Use::effect},
-    {"layerboost", kGeneration, Use::effect},  // what only this server has
+    {"structured_outputs", kGeneration, Use::effect},
+    {"guided_json", kGeneration, Use::effect},
+    {"guided_regex", kGeneration, Use::effect},
+    {"guided_choice", kGeneration, Use::effect},
+    {"guided_json_object", kGeneration, Use::effect},
+    {"json_schema", kGeneration, Use::effect},  // llama.cpp's
+    {"layerboost", kGeneration, Use::effect},   // what only this server has
     {"tools", kChat | kTokenize, Use::effect},
     {"tool_choice", kChat | kTokenize, Use::effect},
+    {"parallel_tool_calls", kChat | kTokenize, Use::effect},
 
     // Who asks, what for, how it is kept, paid, sped up or measured.
     {"user", kAll, Use::harmless},
@@ -91,10 +98,8 @@ constexpr Field kRequestFields[] = {
     {"timings_per_token", kGeneration, Use::harmless},
     {"return_progress", kGeneration, Use::harmless},
     // Details of what is off.
-    {"parallel_tool_calls", kChat, Use::harmless},
     {"include_reasoning", kChat, Use::harmless},
     {"guided_decoding_backend", kGeneration, Use::harmless},
-    {"guided_whitespace_pattern", kGeneration, Use::harmless},
     {"penalize_nl", kGeneration, Use::harmless},  // llama.cpp doesn't look at it any more
     {"mirostat_tau", kGeneration, Use::harmless},
     {"mirostat_eta", kGeneration, Use::harmless},
@@ -131,13 +136,9 @@ constexpr Field kRequestFields[] = {
     {"return_tokens_as_token_ids", kGeneration, Use::neutral},
     {"return_token_ids", kGeneration, Use::neutral},
     {"logits_processors", kGeneration, Use::neutral},
-    {"guided_json", kGeneration, Use::neutral, "[]"},
-    {"guided_regex", kGeneration, Use::neutral},
-    {"guided_choice", kGeneration, Use::neutral},
     {"guided_grammar", kGeneration, Use::neutral},
-    {"guided_json_object", kGeneration, Use::neutral},
+    {"guided_whitespace_pattern", kGeneration, Use::neutral},
     {"structural_tag", kGeneration, Use::neutral},
-    {"structured_outputs", kGeneration, Use::neutral},
     {"thinking_token_budget", kGeneration, Use::neutral},
     {"repetition_detection", kGeneration, Use::neutral},
     {"continue_final_message", kChat | kTokenize, Use::neutral},
@@ -151,7 +152,6 @@ constexpr Field kRequestFields[] = {
     {"return_token_strs", kTokenize, Use::neutral},
     // llama.cpp's.
     {"grammar", kGeneration, Use::neutral},
-    {"json_schema", kGeneration, Use::neutral, "[]"},
     {"typical_p", kGeneration, Use::neutral, "[1]"},
     {"tfs_z", kGeneration, Use::neutral, "[1]"},
     {"top_n_sigma", kGeneration, Use::neutral, "[-1, 0]"},

@@ -1,0 +1,373 @@
+#include "grammar/regex_grammar.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/in_quotes.h"
+#include "base/utf8.h"
+#include "grammar/code_points.h"
+
+namespace layerboost {
+namespace {
+
+constexpr int deepest_group = 100;   // groups in groups
+constexpr int most_repeats = 10000;  // that a {m,n} may name
+constexpr int no_end = std::numeric_limits<int>::max();
+
+/// A part of an expression.
+struct Part {
+  enum class Kind { characters, sequence, choice, repeat, text_begin, text_end };
+  Kind kind = Kind::sequence;
+  CodePoints characters = {};
+  std::vector<Part> parts = {};
+  int least = 0, most = 0;  // of a repeat
+};
+
+const CodePoints digits = {{'0', '9'}};
+const CodePoints word = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+const CodePoints space = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
+                          {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+const CodePoints any_character = {{0, last_code_point}};
+const CodePoints line_ends = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
+
+class RegexParser {
+ public:
+  explicit RegexParser(std::string_view regex) : whole_(regex), rest_(regex) {}
+
+  Part parse() {
+    Part part = choice(0);
+    if (!rest_.empty()) refuse("an unmatched \")\"");
+    return part;
+  }
+
+ private:
+  [[noreturn]] void refuse(std::string_view what) const {
+    fail("the regular expression {} has {} at byte {}, which is not supported", in_quotes(whole_), what,
+         whole_.size() - rest_.size());
+  }
+
+  bool take(std::string_view text) {
+    if (!rest_.starts_with(text)) return false;
+    rest_.remove_prefix(text.size());
+    return true;
+  }
+
+  char32_t character() {
+    if (rest_.empty()) refuse("an end where a character is missing");
+    const Utf8Char c = decode_utf8(rest_);
+    if (c.kind != Utf8Char::Kind::valid) refuse("a byte that isn't UTF-8");
+    rest_.remove_prefix(c.length);
+    return c.code_point;
+  }
+
+  Part choice(int depth) {
+    if (depth > deepest_group) refuse("groups within too many groups");
+    Part all{.kind = Part::Kind::choice};
+    do all.parts.push_back(sequence(depth));
+    while (take("|"));
+    return all.parts.size() == 1 ? std::move(all.parts.front()) : std::move(all);
+  }
+
+  Part sequence(int depth) {
+    Part all{.kind = Part::Kind::sequence};
+    while (!rest_.empty() && rest_.front() != '|' && rest_.front() != ')') {
+      Part part = repeated(depth);
+      // What matches nothing makes no nodes, whose number is limited: it isn't to be gone through in each repeat.
+      if (part.kind != Part::Kind::sequence || !part.parts.empty()) all.parts.push_back(std::move(part));
+    }
+    return all;
+  }
+
+  Part repeated(int depth) {
+    Part part = single(depth);
+    if (const auto counts = quantifier()) {
+      if (part.kind == Part::Kind::text_begin || part.kind == Part::Kind::text_end) refuse("a repeated ^ or $");
+      Part repeat{.kind = Part::Kind::repeat, .least = counts->first, .most = counts->second};
+      repeat.parts.push_back(std::move(part));
+      part = std::move(repeat);
+      if (!take("?") && quantifier()) refuse("a quantifier of a quantifier");
+    }
+    return part;
+  }
+
+  std::optional<std::pair<int, int>> quantifier() {
+    if (take("*")) return std::pair(0, no_end);
+    if (take("+")) return std::pair(1, no_end);
+    if (take("?")) return std::pair(0, 1);
+    const std::string_view before = rest_;
+    if (!take("{")) return std::nullopt;
+    const auto least = number();
+    std::optional<int> most = least;
+    if (take(",")) most = rest_.starts_with("}") ? no_end : number();
+    if (!least || !most || !take("}")) {  // a brace and nothing else
+      rest_ = before;
+      return std::nullopt;
+    }
+    if (*least > most_repeats || (*most != no_end && *most > most_repeats) || *least > *most)
+      refuse("a quantifier out of range");
+    return std::pair(*least, *most);
+  }
+
+  std::optional<int> number() {
+    std::size_t length = 0;
+    int value = 0;
+    while (length < rest_.size() && rest_[length] >= '0' && rest_[length] <= '9') {
+      value = std::min(value * 10 + (rest_[length] - '0'), most_repeats * 10);
+      ++length;
+    }
+    rest_.remove_prefix(length);
+    return length == 0 ? std::nullopt : std::optional(value);
+  }
+
+  Part single(int depth) {
+    if (take("(")) return group(depth);
+    if (take("[")) return of(characters_in_brackets());
+    if (take("^")) return {.kind = Part::Kind::text_begin};
+    if (take("$")) return {.kind = Part::Kind::text_end};
+    if (take(".")) return of(all_but(line_ends));
+    if (take("\\")) return of(escape(false));
+    if (rest_.front() == '*' || rest_.front() == '+' || rest_.front() == '?') refuse("a quantifier of nothing");
+    const char32_t c = character();
+    return of({{c, c}});
+  }
+
+  static Part of(CodePoints set) { return {.kind = Part::Kind::characters, .characters = std::move(set)}; }
+
+  Part group(int depth) {
+    if (rest_.starts_with("?") && !rest_.starts_with("?:") && !name_of_group()) refuse("a group that looks around");
+    take("?:");
+    Part part = choice(depth + 1);
+    if (!take(")")) refuse("a group without an end");
+    return part;
+  }
+
+  bool name_of_group() {
+    const bool is_name =
+        rest_.starts_with("?P<") || (rest_.starts_with("?<") && !rest_.starts_with("?<=") && !rest_.starts_with("?<!"));
+    const std::size_t end = rest_.find('>');
+    if (!is_name || end == std::string_view::npos) return false;
+    rest_.remove_prefix(end + 1);
+    return true;
+  }
+
+  /// What follows a backslash.
+  CodePoints escape(bool in_brackets) {
+    const char32_t c = character();
+    switch (c) {
+      case 'd':
+        return digits;
+      case 'D':
+        return all_but(digits);
+      case 'w':
+        return word;
+      case 'W':
+        return all_but(word);
+      case 's':
+        return space;
+      case 'S':
+        return all_but(space);
+      case 'n':
+        return {{'\n', '\n'}};
+      case 'r':
+        return {{'\r', '\r'}};
+      case 't':
+        return {{'\t', '\t'}};
+      case 'f':
+        return {{'\f', '\f'}};
+      case 'v':
+        return {{'\v', '\v'}};
+      case '0':
+        return {{0, 0}};
+      case 'x':
+        return coded(2);
+      case 'u':
+        return coded(4);
+      case 'b':
+        if (in_brackets) return {{'\b', '\b'}};
+        break;
+      default:
+        break;
+    }
+    const bool letter_or_digit = c < 0x80 && common({{c, c}}, word).size() == 1 && c != '_';
+    if (letter_or_digit) refuse("an escape of a letter or digit that it doesn't know");
+    return {{c, c}};
+  }
+
+  CodePoints coded(int length) {
+    const bool braces = length == 4 && take("{");
+    char32_t code = 0;
+    for (int i = 0; braces ? !rest_.starts_with("}") : i < length; ++i) {
+      const char32_t c = character();
+      const auto digit = c < 0x80
+                             ? std::string_view("0123456789abcdef").find(static_cast<char>(c | (c >= 'A' ? 32 : 0)))
+                             : std::string_view::npos;
+      if (digit == std::string_view::npos || code > last_code_point / 16) refuse("a code that is no character's");
+      code = code * 16 + static_cast<char32_t>(digit);
+    }
+    if (braces) take("}");
+    if (code > last_code_point || (code >= 0xD800 && code <= 0xDFFF)) refuse("a code that is no character's");
+    return {{code, code}};
+  }
+
+  CodePoints characters_in_brackets() {
+    const bool others = take("^");
+    CodePoints set;
+    for (bool first = true; first || !rest_.starts_with("]"); first = false) {
+      if (first && rest_.starts_with("]")) break;
+      if (rest_.starts_with("[:")) refuse("a named class");
+      const CodePoints item = item_in_brackets();
+      const bool one = item.size() == 1 && item.front().first == item.front().second;
+      if (one && rest_.starts_with("-") && !rest_.starts_with("-]")) {
+        take("-");
+        const CodePoints end = item_in_brackets();
+        if (end.size() != 1 || end.front().first != end.front().second || end.front().first < item.front().first)
+          refuse("a range without an order");
+        set.emplace_back(item.front().first, end.front().first);
+        continue;
+      }
+      set.insert(set.end(), item.begin(), item.end());
+    }
+    if (!take("]")) refuse("a class without an end");
+    set = united(std::move(set));
+    return others ? all_but(set) : set;
+  }
+
+  CodePoints item_in_brackets() {
+    if (take("\\")) return escape(true);
+    const char32_t c = character();
+    return {{c, c}};
+  }
+
+  std::string_view whole_, rest_;
+};
+
+/// Makes nodes of a parsed expression. An anchor must have nothing of the text on its other side.
+class RegexWriter {
+ public:
+  RegexWriter(Grammar& grammar, const RegexRules& rules) : grammar_(grammar), rules_(rules) {}
+
+  /// `whole`: the expression, or one of its alternatives.
+  int write_whole(const Part& part, int from) {
+    if (part.kind != Part::Kind::choice) return write_alternative(part, from);
+    const int to = grammar_.add_node();
+    for (const Part& alternative : part.parts) grammar_.jump(write_whole(alternative, from), to);
+    return to;
+  }
+
+ private:
+  int write_alternative(const Part& part, int from) {
+    std::vector<const Part*> parts;
+    if (part.kind == Part::Kind::sequence)
+      for (const Part& item : part.parts) parts.push_back(&item);
+    else
+      parts.push_back(&part);
+    const bool begins = !parts.empty() && parts.front()->kind == Part::Kind::text_begin;
+    if (begins) parts.erase(parts.begin());
+    const bool ends = !parts.empty() && parts.back()->kind == Part::Kind::text_end;
+    if (ends) parts.pop_back();
+    if (parts.size() == 1 && parts.front()->kind == Part::Kind::choice && begins == ends && (begins || rules_.whole))
+      return write(*parts.front(), from);  // ^(a|b)$
+    if (!rules_.whole && !begins) from = anything(from);
+    for (const Part* const item : parts) from = write(*item, from);
+    return rules_.whole || ends ? from : anything(from);
+  }
+
+  int anything(int from) {
+    const int loop = grammar_.add_node();
+    grammar_.jump(from, loop);
+    grammar_.call(loop, rule_of(any_character), loop);
+    return loop;
+  }
+
+  int write(const Part& part, int from) {
+    switch (part.kind) {
+      case Part::Kind::characters:
+        return write_characters(part.characters, from);
+      case Part::Kind::sequence:
+        for (const Part& item : part.parts) from = write(item, from);
+        return from;
+      case Part::Kind::choice: {
+        const int to = grammar_.add_node();
+        for (const Part& item : part.parts) grammar_.jump(write(item, from), to);
+        return to;
+      }
+      case Part::Kind::repeat:
+        return write_repeat(part, from);
+      case Part::Kind::text_begin:
+      case Part::Kind::text_end:
+        fail("a regular expression may have ^ and $ only at its ends");
+    }
+    LB_CHECK(false);
+  }
+
+  int write_characters(const CodePoints& set, int from) {
+    const bool simple = set.size() == 1 && set.front().second < 0x80 && !rules_.in_json;
+    if (!simple) return grammar_.call(from, rule_of(set));
+    return grammar_.edge(from, static_cast<std::uint8_t>(set.front().first),
+                         static_cast<std::uint8_t>(set.front().second));
+  }
+
+  /// Characters that take many nodes are written once. Requires: `set` stays where it is.
+  int rule_of(const CodePoints& set) {
+    int& rule = rules_of_parts_.try_emplace(&set, -1).first->second;
+    if (rule >= 0) return rule;  // in a repeat: large sets aren't compared as often as that says
+    const auto [found, is_new] = rules_of_sets_.try_emplace(set, -1);
+    if (!is_new) return rule = found->second;
+    rule = found->second = grammar_.add_rule();
+    const int to = grammar_.add_node();
+    if (rules_.in_json)
+      spell_in_json(grammar_, grammar_.first(rule), set, to);
+    else
+      spell(grammar_, grammar_.first(rule), set, to);
+    grammar_.end(to);
+    return rule;
+  }
+
+  int write_repeat(const Part& part, int from) {
+    const Part& item = part.parts.front();
+    for (int i = 0; i < part.least; ++i) {
+      const int next = write(item, from);
+      if (next == from) break;  // of nothing, however often
+      from = next;
+    }
+    const int to = grammar_.add_node();
+    if (part.most == no_end) {
+      const int loop = grammar_.add_node();
+      grammar_.jump(from, loop);
+      grammar_.jump(write(item, loop), loop);
+      grammar_.jump(loop, to);
+      return to;
+    }
+    for (int i = part.least; i < part.most; ++i) {
+      grammar_.jump(from, to);
+      const int next = write(item, from);
+      if (next == from) break;
+      from = next;
+    }
+    grammar_.jump(from, to);
+    return to;
+  }
+
+  Grammar& grammar_;
+  const RegexRules& rules_;
+  std::map<const CodePoints*, int> rules_of_parts_;
+  std::map<CodePoints, int> rules_of_sets_;
+};
+
+}  // namespace
+
+int add_regex(Grammar& grammar, int from, std::string_view regex, const RegexRules& rules) {
+  const Part part = RegexParser(regex).parse();
+  // Nothing that was there before is to be in the way of a loop at the expression's beginning.
+  const int begin = grammar.add_node();
+  grammar.jump(from, begin);
+  return RegexWriter(grammar, rules).write_whole(part, begin);
+}
+
+}  // namespace layerboost

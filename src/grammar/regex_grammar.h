@@ -1,0 +1,22 @@
+// Regular expressions as grammars.
+#pragma once
+
+#include <string_view>
+
+#include "grammar/grammar.h"
+
+namespace layerboost {
+
+/// How an expression is meant.
+struct RegexRules {
+  bool whole = true;     // it is to match the whole text; if not, some part of it, as JSON Schema's "pattern"
+  bool in_json = false;  // the text stands within the quotes of a JSON string
+};
+
+/// Adds ways from `from` that spell what `regex` matches; returns where they end. It has literals, ".", classes, \d \w
+/// \s and their opposites, escapes of characters, groups, "|", * + ? {m,n} (lazy ones match the same), and ^ and $ at
+/// the ends of the whole expression or of its alternatives. Throws Error, naming it, for anything else, such as
+/// look-around and references: they aren't regular.
+int add_regex(Grammar& grammar, int from, std::string_view regex, const RegexRules& rules = {});
+
+}  // namespace layerboost

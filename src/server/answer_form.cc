@@ -1,0 +1,120 @@
+#include "server/answer_form.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/in_quotes.h"
+#include "grammar/json_grammar.h"
+#include "grammar/json_schema.h"
+#include "grammar/regex_grammar.h"
+#include "server/api_error.h"
+
+namespace layerboost {
+namespace {
+
+constexpr std::size_t most_choices = 10000, longest_regex = std::size_t{16} << 10;
+constexpr int deepest_in_text = 32;  // levels of a schema that is sent as a text
+
+/// The grammar that `add` makes from a given node on; what it throws is told of the field `param`.
+template <typename Add>
+Grammar form_of(const std::string& param, const Add& add) {
+  try {
+    Grammar grammar;
+    grammar.end(add(grammar, grammar.first(0)));
+    grammar.finish();
+    return grammar;
+  } catch (const Error& error) {
+    refuse(param, "\"{}\" can't be kept to: {}", param, printable(error.what()));
+  }
+}
+
+Grammar any_object(const std::string& param) {
+  return form_of(param, [](Grammar& grammar, int from) { return JsonGrammar(grammar).object(from); });
+}
+
+Grammar by_schema(const Json& given, const std::string& param) {
+  return form_of(param, [&](Grammar& grammar, int from) {
+    if (!given.is_string()) return add_schema(grammar, from, given);
+    const JsonRules rules{.deepest = deepest_in_text, .most_keys = 1024};
+    return add_schema(grammar, from, parse_json(given.get_ref<const std::string&>(), "the schema", rules));
+  });
+}
+
+Grammar by_regex(const std::string& regex, const std::string& param) {
+  if (regex.size() > longest_regex) refuse(param, "\"{}\" has more than {} KiB", param, longest_regex >> 10);
+  return form_of(param, [&](Grammar& grammar, int from) { return add_regex(grammar, from, regex); });
+}
+
+Grammar by_choice(const std::vector<std::string>& choices, const std::string& param) {
+  return form_of(param, [&](Grammar& grammar, int from) { return grammar.one_of(from, choices); });
+}
+
+void check_keys(const Json& object, const std::string& param, std::initializer_list<std::string_view> known) {
+  if (!object.is_object()) refuse(param, "\"{}\" must be an object, not {}", param, object.type_name());
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_null() || value == false || std::find(known.begin(), known.end(), key) != known.end()) continue;
+    refuse(param, "\"{}\" can't have a field {} here; leave it out", param, in_quotes(key));
+  }
+}
+
+std::optional<Grammar> by_response_format(const Fields& fields) {
+  const Json* const format = fields.find("response_format");
+  if (format == nullptr) return std::nullopt;
+  check_keys(*format, "response_format", {"type", "json_schema", "schema"});
+  const Fields own(*format, "response_format.");
+  const std::string type = own.text("type").value_or("");
+  if (type != "text" && type != "json_object" && type != "json_schema")
+    refuse("response_format.type", R"("response_format.type" must be "text", "json_object" or "json_schema")");
+  const std::string_view detail = type == "json_object" ? "schema" : type == "json_schema" ? "json_schema" : "type";
+  check_keys(*format, "response_format", {"type", detail});
+  if (type == "text") return std::nullopt;
+  if (type == "json_object") {
+    const Json* const schema = own.find("schema");  // as llama.cpp has it
+    return schema == nullptr ? any_object("response_format") : by_schema(*schema, "response_format.schema");
+  }
+  const Json* const named = own.find("json_schema");
+  if (named == nullptr) refuse("response_format.json_schema", R"("response_format.json_schema" is missing)");
+  check_keys(*named, "response_format.json_schema", {"name", "description", "strict", "schema"});
+  const Json* const schema = Fields(*named).find("schema");
+  const std::string path = "response_format.json_schema.schema";
+  if (schema == nullptr) refuse(path, "\"{}\" is missing", path);
+  return by_schema(*schema, path);
+}
+
+/// vLLM's fields; in "structured_outputs" they have no prefix.
+std::vector<Grammar> by_guides(const Fields& fields, const std::string& prefix) {
+  const auto name = [&](const char* rest) { return prefix + rest; };
+  std::vector<Grammar> forms;
+  if (const Json* const schema = fields.find(name("json").c_str()))
+    forms.push_back(by_schema(*schema, fields.path(name("json").c_str())));
+  if (fields.flag(name("json_object").c_str(), false))
+    forms.push_back(any_object(fields.path(name("json_object").c_str())));
+  if (const auto regex = fields.text(name("regex").c_str()); regex && !regex->empty())
+    forms.push_back(by_regex(*regex, fields.path(name("regex").c_str())));
+  const Json* const choices = fields.find(name("choice").c_str());
+  if (choices != nullptr && *choices != Json::array())
+    forms.push_back(by_choice(fields.texts(name("choice").c_str(), static_cast<int>(most_choices)),
+                              fields.path(name("choice").c_str())));
+  return forms;
+}
+
+}  // namespace
+
+std::optional<Grammar> read_answer_form(const Fields& fields) {
+  std::vector<Grammar> forms = by_guides(fields, "guided_");
+  if (auto form = by_response_format(fields)) forms.push_back(std::move(*form));
+  if (const Json* const schema = fields.find("json_schema")) forms.push_back(by_schema(*schema, "json_schema"));
+  if (const Json* const guides = fields.find("structured_outputs")) {
+    check_keys(*guides, "structured_outputs", {"json", "json_object", "regex", "choice"});
+    for (Grammar& form : by_guides(Fields(*guides, "structured_outputs."), "")) forms.push_back(std::move(form));
+  }
+  if (forms.size() > 1) refuse("", "the request asks for {} forms of its answer; ask for one", forms.size());
+  if (forms.empty()) return std::nullopt;
+  return std::move(forms.front());
+}
+
+}  // namespace layerboost

@@ -1,0 +1,16 @@
+// The form that a request wants its answer to have: JSON by a schema, one of some texts, what an expression matches.
+#pragma once
+
+#include <optional>
+
+#include "grammar/grammar.h"
+#include "server/fields.h"
+
+namespace layerboost {
+
+/// Reads OpenAI's "response_format", vLLM's "structured_outputs" and the older "guided_json", "guided_json_object",
+/// "guided_regex" and "guided_choice", and llama.cpp's "json_schema"; nullopt: none asks for anything. Throws ApiError,
+/// also for a schema that isn't supported and for two forms at once.
+std::optional<Grammar> read_answer_form(const Fields& fields);
+
+}  // namespace layerboost

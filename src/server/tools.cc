@@ -1,0 +1,150 @@
+#include "server/tools.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/in_quotes.h"
+#include "grammar/json_grammar.h"
+#include "grammar/json_schema.h"
+#include "server/api_error.h"
+
+namespace layerboost {
+namespace {
+
+constexpr std::size_t most_tools = 128, longest_name = 64;
+constexpr std::size_t largest_schemas = std::size_t{128} << 10;  // bytes together, as of one schema
+
+struct Tool {
+  std::string name;
+  Json parameters;  // a schema
+  std::string path;
+};
+
+Tool read_tool(const Json& tool, const std::string& path) {
+  if (!tool.is_object() || tool.value("type", Json()) != "function" || !tool.value("function", Json()).is_object())
+    refuse(path, R"("{}" must be {{"type": "function", "function": {{"name": ..., "parameters": ...}}}})", path);
+  const Fields function(tool["function"], path + ".function.");
+  const std::string name = function.text("name").value_or("");
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+  if (name.empty() || name.size() > longest_name || name.find_first_not_of(letters) != std::string::npos)
+    refuse(function.path("name"), "\"{}\" must have 1 to {} letters, digits, \"_\", \".\" and \"-\"",
+           function.path("name"), longest_name);
+  const Json* const parameters = function.find("parameters");
+  if (parameters != nullptr && !parameters->is_object())
+    refuse(function.path("parameters"), "\"{}\" must be a JSON schema", function.path("parameters"));
+  return {name, parameters == nullptr ? Json{{"type", "object"}} : *parameters, function.path("parameters")};
+}
+
+std::vector<Tool> read_list(const Fields& fields) {
+  const Json* const list = fields.find("tools");
+  std::vector<Tool> tools;
+  if (list == nullptr) return tools;
+  if (!list->is_array() || list->size() > most_tools)
+    refuse("tools", "\"tools\" must be a list of at most {} tools", most_tools);
+  for (std::size_t i = 0; i < list->size(); ++i) tools.push_back(read_tool((*list)[i], fmt::format("tools[{}]", i)));
+  return tools;
+}
+
+/// The schema of a tool's arguments, which are an object also where it leaves that open.
+Json schema_of_arguments(const Tool& tool) {
+  Json schema = tool.parameters;
+  const auto has = [&](const char* keyword) { return schema.contains(keyword); };
+  if (has("type") && schema["type"] != "object")
+    refuse(tool.path, "\"{}\" must be of \"type\": \"object\": arguments are members of an object", tool.path);
+  if (std::ranges::none_of(std::array{"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"}, has))
+    schema["type"] = "object";
+  return schema;
+}
+
+/// One call of `tool`, an object.
+int add_call(Grammar& grammar, JsonGrammar& json, int from, const Tool& tool, ToolFormat format) {
+  const char* const key = format == ToolFormat::llama3 ? "parameters" : "arguments";
+  const int arguments = grammar.bytes(from, fmt::format(R"({{"name": "{}", "{}": )", tool.name, key));
+  const int end = add_schema(grammar, arguments, schema_of_arguments(tool));
+  return grammar.bytes(json.space(end), "}");
+}
+
+/// Calls of `tools` as the model writes them: one, or as many as it likes.
+Grammar form_of_calls(const std::vector<Tool>& tools, ToolFormat format, bool one_call) {
+  std::size_t bytes = 0;
+  for (const Tool& tool : tools) bytes += tool.parameters.dump().size();
+  if (bytes > largest_schemas)
+    refuse("tools", "the schemas of the tools that can be called have more than {} KiB together: send fewer of them",
+           largest_schemas >> 10);
+  const std::string* path = &tools.front().path;
+  try {
+    Grammar grammar;
+    JsonGrammar json(grammar);
+    const int call = grammar.add_rule(), call_end = grammar.add_node();
+    for (const Tool& tool : tools) {
+      path = &tool.path;
+      const int begin = grammar.bytes(grammar.first(call), format == ToolFormat::hermes ? "<tool_call>\n" : "");
+      grammar.jump(add_call(grammar, json, begin, tool, format), call_end);
+    }
+    grammar.end(grammar.bytes(call_end, format == ToolFormat::hermes ? "\n</tool_call>" : ""));
+    int node = grammar.bytes(grammar.first(0), format == ToolFormat::mistral ? "[" : "");
+    node = grammar.call(node, call);
+    const char* const between = format == ToolFormat::hermes ? "\n" : format == ToolFormat::mistral ? ", " : "; ";
+    if (!one_call) grammar.call(grammar.bytes(node, between), call, node);
+    grammar.end(grammar.bytes(node, format == ToolFormat::mistral ? "]" : ""));
+    grammar.finish();
+    return grammar;
+  } catch (const Error& error) {
+    refuse(*path, "\"{}\" can't be kept to: {}", *path, printable(error.what()));
+  }
+}
+
+[[noreturn]] void refuse_choice() {
+  refuse("tool_choice",
+         R"("tool_choice" must be "none", "auto", "required" or {{"type": "function", "function": {{"name": ...}}}})");
+}
+
+/// The name of the tool that "tool_choice", an object, asks for.
+std::string chosen_name(const Json& choice) {
+  if (choice.value("type", Json()) != "function") refuse_choice();
+  const Json function = choice.value("function", Json());
+  const Json name = function.is_object() ? function.value("name", Json()) : Json();
+  if (!name.is_string()) refuse_choice();
+  return name.get<std::string>();
+}
+
+}  // namespace
+
+ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told) {
+  const Json* const choice = fields.find("tool_choice");
+  const std::string word = choice == nullptr ? "auto" : choice->is_string() ? choice->get<std::string>() : "";
+  const bool required = word == "required", by_name = choice != nullptr && choice->is_object();
+  if (word == "none") return {};  // an answer without them: the prompt has none
+  if (!by_name && !required && word != "auto") refuse_choice();
+  std::vector<Tool> tools = read_list(fields);
+  if (tools.empty()) {
+    if (required || by_name) refuse("tool_choice", "\"tool_choice\" asks for a call, and there are no \"tools\"");
+    return {};
+  }
+  if (!format)
+    refuse("tools",
+           "this model writes calls of tools in a form that this server doesn't read; leave \"tools\" out, or "
+           "send \"tool_choice\": \"none\"");
+  if (!told && !required && !by_name)
+    refuse("tools",
+           "the model's chat template doesn't tell it of tools; leave \"tools\" out, or send a \"tool_choice\" that "
+           "asks for a call");
+  ToolUse use{.tools = *fields.find("tools"),
+              .format = format,
+              .one_call = !fields.flag("parallel_tool_calls", true),
+              .form = std::nullopt};
+  if (by_name) {
+    const std::string name = chosen_name(*choice);
+    std::erase_if(tools, [&](const Tool& tool) { return tool.name != name; });
+    if (tools.empty()) refuse("tool_choice", "\"tool_choice\" names {}, which \"tools\" doesn't have", in_quotes(name));
+    tools.resize(1);
+    use.one_call = true;
+  }
+  if (required || by_name) use.form = form_of_calls(tools, *format, use.one_call);
+  return use;
+}
+
+}  // namespace layerboost

@@ -1,0 +1,24 @@
+// The tools of a request: what its answer may call, must call, and how such calls are written.
+#pragma once
+
+#include <optional>
+
+#include "grammar/grammar.h"
+#include "server/fields.h"
+#include "text/tool_calls.h"
+
+namespace layerboost {
+
+struct ToolUse {
+  Json tools;                        // for the chat template; null: none
+  std::optional<ToolFormat> format;  // in which calls are looked for; empty: the answer is text
+  bool one_call = false;             // at most
+  std::optional<Grammar> form;       // of an answer that has to be calls
+};
+
+/// Reads "tools", "tool_choice" and "parallel_tool_calls". `format`: that of the model's template; nullopt: one that
+/// isn't read, so that tools are refused. `told`: whether the template tells the model of tools; where it doesn't, only
+/// an answer that has to be calls can have some. Throws ApiError.
+ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told = true);
+
+}  // namespace layerboost
