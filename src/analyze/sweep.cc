@@ -17,6 +17,7 @@
 #include "eval/statistics.h"
 #include "eval/tasks.h"
 #include "mixer/descriptor.h"
+#include "model/residual.h"
 #include "plan/rank_correlation.h"
 
 namespace layerboost {

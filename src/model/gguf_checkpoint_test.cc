@@ -56,15 +56,17 @@ TEST(GgufCheckpoint, DefaultModelOpens) {
   EXPECT_TRUE(tokenizer.chat_template.starts_with("{% for message in messages %}"));
 }
 
-/// A tiny llama in F32 whose metadata `more` adds to.
-std::string llama_with(const std::function<void(GgufWriter&)>& more) {
-  const Config c = test::tiny_config("llama", DType::f32);
+/// A tiny model in F32 whose metadata `more` adds to.
+std::string tiny_with(const std::string& arch, const std::function<void(GgufWriter&)>& more) {
+  const Config c = test::tiny_config(arch, DType::f32);
   GgufWriter writer;
   test::put_config(writer, c);
   test::put_tensors(writer, c, DType::f32);
   more(writer);
   return writer.file();
 }
+
+std::string llama_with(const std::function<void(GgufWriter&)>& more) { return tiny_with("llama", more); }
 
 Config config_of(const std::string& bytes) { return read_gguf(test::as_bytes(bytes), "a.gguf")->config(); }
 
@@ -182,12 +184,7 @@ TEST(GgufCheckpoint, FusedTensorsAreTakenApart) {
 
 TEST(GgufCheckpoint, Scales) {
   const auto granite_with = [](const std::function<void(GgufWriter&)>& more) {
-    const Config c = test::tiny_config("granite", DType::f32);
-    GgufWriter writer;
-    test::put_config(writer, c);
-    test::put_tensors(writer, c, DType::f32);
-    more(writer);
-    return config_of(writer.file());
+    return config_of(tiny_with("granite", more));
   };
   const Config c = granite_with([](GgufWriter& w) {
     w.f32("granite.embedding_scale", 12);
@@ -376,6 +373,17 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
   EXPECT_THAT(message([](GgufWriter& w) { w.u32("split.count", 2); }), HasSubstr("one part of 2 of a split model"));
   EXPECT_THAT(message([](GgufWriter& w) { w.u32("llama.rope.dimension_count", 2); }),
               HasSubstr("only the head size, 4"));
+  const auto message_of = [](const std::string& arch, const std::function<void(GgufWriter&)>& more) {
+    return test::error_of([&] { config_of(tiny_with(arch, more)); });
+  };
+  EXPECT_THAT(message_of("olmo2", [](GgufWriter& w) { w.u32("olmo2.attention.sliding_window", 4096); }),
+              HasSubstr("olmo2.attention.sliding_window is 4096, but windows in some layers are not supported"));
+  EXPECT_THAT(message_of("olmo2", [](GgufWriter& w) { w.i32s("olmo2.attention.sliding_window_pattern", {1, 0}); }),
+              HasSubstr("olmo2.attention.sliding_window_pattern is there"));
+  EXPECT_EQ(message_of("granite", [](GgufWriter& w) { w.flag("granite.rope.scaling.finetuned", true); }), "no error");
+  EXPECT_EQ(message_of("llama", [](GgufWriter& w) { w.flag("llama.rope.scaling.finetuned", false); }), "no error");
+  EXPECT_THAT(message_of("granite", [](GgufWriter& w) { w.flag("granite.rope.scaling.finetuned", false); }),
+              HasSubstr("models without RoPE are not supported"));
   GgufWriter other;
   other.text("general.architecture", "gemma\n");
   EXPECT_THAT(

@@ -126,11 +126,18 @@ void read_scales(const ArchKeys& keys, Config& c) {
 }
 
 /// What this program doesn't compute and must not ignore.
-void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config& config) {
+void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const GgufArchitecture& architecture,
+                        const Config& config) {
   if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
   if (keys.has("attention.sliding_window_pattern"))
     fail("{}: {} is there, but windows in some layers are not supported", file.where(),
          keys.name("attention.sliding_window_pattern"));
+  // Without a pattern llama.cpp has one of its own (olmo3, whose files say that they are olmo2).
+  if (architecture.norms_after && config.windows.front() > 0)
+    fail("{}: {} is {}, but windows in some layers are not supported", file.where(),
+         keys.name("attention.sliding_window"), config.windows.front());
+  if (architecture.finetuned_is_rope && !file.flag(keys.name("rope.scaling.finetuned"), true))
+    fail("{}: {} is false: models without RoPE are not supported", file.where(), keys.name("rope.scaling.finetuned"));
   const auto only_head_size = [&](const char* key) {
     if (const int size = keys.integer(key, config.head_size); size != config.head_size)
       fail("{}: {} is {}; only the head size, {}, is supported", file.where(), keys.name(key), size, config.head_size);
@@ -183,7 +190,7 @@ Config gguf_config(const GgufFile& file) {
   c.o_bias = has_tensor("blk.0.attn_output.bias");
   c.mlp_bias = has_tensor("blk.0.ffn_up.bias");
   c.qk_norm = has_tensor("blk.0.attn_q_norm.weight");
-  refuse_unsupported(file, keys, c);
+  refuse_unsupported(file, keys, *architecture, c);
   check_config(c, file.where());
   return c;
 }

@@ -78,9 +78,9 @@ std::vector<int> windows_by_layer(const JsonFields& fields, const HfModelType& t
   if (!types->is_array() || types->size() != windows.size())
     fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), c.layers);
   for (std::size_t layer = 0; layer < windows.size(); ++layer) {
-    const SortedJson& type = (*types)[layer];
-    if (type == "full_attention") continue;
-    if (type != "sliding_attention")
+    const SortedJson& kind = (*types)[layer];
+    if (kind == "full_attention") continue;
+    if (kind != "sliding_attention")
       fail("{}: layer {} has a type other than full_attention and sliding_attention", fields.where(), layer);
     if (window == 0)
       fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
