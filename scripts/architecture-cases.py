@@ -98,7 +98,7 @@ def weights_of(shapes, one):
 
 def make(case):
     """The model, and its tensors' shapes by name."""
-    model = AutoModelForCausalLM.from_config(config_of(case), torch_dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_config(config_of(case), dtype=torch.float32).eval()
     shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     if model.config.tie_word_embeddings:
         del shapes["lm_head.weight"]
@@ -148,9 +148,10 @@ def exported(program, folder, name, model):
     window = getattr(model.config, "sliding_window", None) or 0
     windows = [window if kind == "sliding_attention" else 0 for kind in types]
     layers = [{"layer": i, "mixer": "window" if w else "softmax", **({"window": w} if w else {})} for i, w in enumerate(windows)]
+    longest = min(64, getattr(model.config, "original_max_position_embeddings", None) or 64)  # with longrope, no more is exported
     for layer in layers[1:2]:
         if layer["mixer"] == "softmax":
-            layer.update(mixer="hybrid", window=64)
+            layer.update(mixer="hybrid", window=longest)
     plan = {"format": "layerboost-plan", "version": 1, "model": {"name": name, "hash": info["hash"]}, "layers": layers}
     (folder / "plan.json").write_text(json.dumps(plan))
     out = folder / f"{name}-exported"

@@ -112,17 +112,20 @@ TEST_P(GradientEstimateOfArchitecture, IsCloseToWhatChangesLose) {
   Calibration calibration;
   for (std::uint64_t i = 0; i < 3; ++i) calibration.sequences.push_back({random_tokens(22, 64, i), 0, false});
   calibration.texts = 3;
-  const MixerSpec choice = parse_mixer("window:19");
-  const EstimatedLosses losses = estimate_losses(*model, mixers, calibration, {{choice}, 300, 1});
+  const MixerSpec of_all = parse_mixer("window:19"), of_window = parse_mixer("window:11");
+  const EstimatedLosses losses = estimate_losses(*model, mixers, calibration, {{of_all, of_window}, 300, 1});
   JointLoss loss(*model, mixers, calibration);
+  const auto native = native_specs(model->config);
+  const double of_nothing = loss.measure(native).kl;  // the unchanged model's predictions are kept rounded
   for (const int layer : {1, 3}) {
-    auto specs = native_specs(model->config);
-    if (specs[static_cast<std::size_t>(layer)].kind != MixerKind::softmax) continue;
-    specs[static_cast<std::size_t>(layer)] = choice;
-    const double exact = loss.measure(specs).kl;
-    const double found = estimate(losses[static_cast<std::size_t>(layer)].at(choice).kl).mean;
+    const auto at = static_cast<std::size_t>(layer);
+    const MixerSpec& choice = native[at].kind == MixerKind::softmax ? of_all : of_window;
+    auto specs = native;
+    specs[at] = choice;
+    const double exact = loss.measure(specs).kl - of_nothing, found = estimate(losses[at].at(choice).kl).mean;
     EXPECT_GT(exact, 0) << layer;
-    EXPECT_NEAR(found, exact, 0.5 * exact) << layer;
+    // 300 samples alone are off by some 8 percent; with layers above, the change isn't a small one any more.
+    EXPECT_NEAR(found, exact, (layer == 3 ? 0.25 : 0.4) * exact) << layer;
   }
 }
 

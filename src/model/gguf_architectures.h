@@ -15,7 +15,7 @@ struct GgufArchitecture {
   bool norms_after = false;   // norms of what mixers and MLPs put out, in place of those before, and whole ones of q, k
   bool scales = false;        // embedding_scale, residual_scale, attention.scale, logit_scale
   bool finetuned_is_rope = false;  // rope.scaling.finetuned says whether layers have RoPE, whatever its name says
-  int without_rope = 0;       // every so many-th layer has no RoPE; 0: all have
+  int without_rope = 0;            // every so many-th layer has no RoPE; 0: all have
 };
 
 /// The architecture of this name; nullptr: there is none.

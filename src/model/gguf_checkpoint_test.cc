@@ -378,7 +378,10 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
   };
   EXPECT_THAT(message_of("olmo2", [](GgufWriter& w) { w.u32("olmo2.attention.sliding_window", 4096); }),
               HasSubstr("olmo2.attention.sliding_window is 4096, but windows in some layers are not supported"));
-  EXPECT_THAT(message_of("olmo2", [](GgufWriter& w) { w.i32s("olmo2.attention.sliding_window_pattern", {1, 0}); }),
+  EXPECT_THAT(message_of("olmo2",
+                         [](GgufWriter& w) {
+                           w.i32s("olmo2.attention.sliding_window_pattern", {1, 0});
+                         }),
               HasSubstr("olmo2.attention.sliding_window_pattern is there"));
   EXPECT_EQ(message_of("granite", [](GgufWriter& w) { w.flag("granite.rope.scaling.finetuned", true); }), "no error");
   EXPECT_EQ(message_of("llama", [](GgufWriter& w) { w.flag("llama.rope.scaling.finetuned", false); }), "no error");
