@@ -88,7 +88,7 @@ struct Config {
   RopeConfig local_rope;                  // of layers with LayerRope::local
   std::vector<LayerRope> rope_layers;     // [L]; empty: all as usual (smollm3: some none; gemma3: windows local)
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
-                             // it); 0: full attention
+                             // it); 0: full attention, also where no text leaves the window
   std::vector<int> eos;      // token ids that end a sequence
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
   SamplingDefaults sampling;
@@ -111,6 +111,9 @@ struct Config {
     return attention.empty() ? AttentionParts::all : attention[static_cast<std::size_t>(layer)];
   }
 };
+
+/// Takes windows as wide as the longest text for what they are, full attention.
+void drop_endless_windows(Config& config);
 
 /// The most layers that a model may have.
 inline constexpr int max_layers = 4096;

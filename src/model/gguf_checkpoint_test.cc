@@ -345,6 +345,8 @@ TEST_F(SplitGguf, APartBeyondTheLastIsRefused) {
 TEST(GgufCheckpoint, SlidingWindow) {
   const Config c = config_of(llama_with([](GgufWriter& w) { w.u32("llama.attention.sliding_window", 24); }));
   EXPECT_EQ(c.windows, (std::vector<int>{24, 24}));
+  EXPECT_EQ(config_of(llama_with([](GgufWriter& w) { w.u32("llama.attention.sliding_window", 64); })).windows,
+            (std::vector<int>{0, 0}));
 }
 
 TEST(GgufCheckpoint, Licence) {

@@ -191,6 +191,7 @@ Config gguf_config(const GgufFile& file) {
   c.mlp_bias = has_tensor("blk.0.ffn_up.bias");
   c.qk_norm = has_tensor("blk.0.attn_q_norm.weight");
   refuse_unsupported(file, keys, *architecture, c);
+  drop_endless_windows(c);
   check_config(c, file.where());
   return c;
 }

@@ -152,6 +152,7 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
     c.local_rope = read_hf_local_rope(fields, c.max_positions, type);
     for (const int window : c.windows) c.rope_layers.push_back(window > 0 ? LayerRope::local : LayerRope::usual);
   }
+  drop_endless_windows(c);
 }
 
 }  // namespace

@@ -37,6 +37,10 @@ TEST(HfConfig, Windows) {
   EXPECT_EQ(read("llama", {{"sliding_window", 8}}).windows, std::vector<int>(4, 0));
   EXPECT_EQ(read("mistral", {{"sliding_window", 8}}).windows, std::vector<int>(4, 8));
   EXPECT_EQ(read("mistral", {{"sliding_window", nullptr}}).windows, std::vector<int>(4, 0));
+  EXPECT_EQ(read("mistral", {{"sliding_window", 99}, {"max_position_embeddings", 100}}).windows,
+            std::vector<int>(4, 99));
+  EXPECT_EQ(read("mistral", {{"sliding_window", 100}, {"max_position_embeddings", 100}}).windows,
+            std::vector<int>(4, 0));
   EXPECT_EQ(read("qwen2", {{"sliding_window", 8}}).windows, std::vector<int>(4, 0));
   EXPECT_EQ(read("qwen2", {{"sliding_window", 8}, {"use_sliding_window", true}, {"max_window_layers", 3}}).windows,
             (std::vector<int>{0, 0, 0, 8}));
@@ -128,7 +132,8 @@ TEST(HfConfig, Gemma3) {
   EXPECT_EQ(by_kind.rope.base, 3);
   EXPECT_EQ(by_kind.rope.factor, 4);
   EXPECT_EQ(by_kind.local_rope.base, 7);
-  EXPECT_EQ(by_kind.windows, std::vector<int>(4, 4096));
+  EXPECT_EQ(by_kind.windows, std::vector<int>(4, 0));  // 4096, as many as the positions
+  EXPECT_EQ(by_kind.rope_layers, std::vector(4, local));
   for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
     EXPECT_THAT(message_of_config(changed("gemma3_text", {{key, 30}}).dump()), HasSubstr("is not supported"));
 }

@@ -10,25 +10,26 @@
 namespace layerboost {
 namespace {
 
+std::string describe(const RopeConfig& rope) {
+  return fmt::format("[{} {} {} {} {} {} {} {} {} {} {}]", rope.base, static_cast<int>(rope.scaling), rope.factor,
+                     rope.low_freq_factor, rope.high_freq_factor, rope.beta_fast, rope.beta_slow, rope.attention_factor,
+                     rope.original_positions, rope.truncate, fmt::join(rope.divisors, ","));
+}
+
 /// Everything in the configuration that changes what the model computes. What only some models have comes last, and is
 /// left out where a model hasn't got it: what more is read of others doesn't change its hash.
 std::string describe(const Config& c) {
-  std::string text = fmt::format(
-      "{} L{} D{} H{} G{} d{} F{} V{} P{} eps{} rope[{} {} {} {} {} {} {} {} {} {} {}] tied{} bias{}{}{} norm{} w{} "
-      "eos{}",
-      c.arch, c.layers, c.hidden, c.heads, c.kv_heads, c.head_size, c.ffn, c.vocab, c.max_positions, c.norm_eps,
-      c.rope.base, static_cast<int>(c.rope.scaling), c.rope.factor, c.rope.low_freq_factor, c.rope.high_freq_factor,
-      c.rope.beta_fast, c.rope.beta_slow, c.rope.attention_factor, c.rope.original_positions, c.rope.truncate,
-      fmt::join(c.rope.divisors, ","), c.tied_embeddings, c.qkv_bias, c.o_bias, c.mlp_bias, c.qk_norm,
-      fmt::join(c.windows, ","), fmt::join(c.eos, ","));
+  std::string text = fmt::format("{} L{} D{} H{} G{} d{} F{} V{} P{} eps{} rope{} tied{} bias{}{}{} norm{} w{} eos{}",
+                                 c.arch, c.layers, c.hidden, c.heads, c.kv_heads, c.head_size, c.ffn, c.vocab,
+                                 c.max_positions, c.norm_eps, describe(c.rope), c.tied_embeddings, c.qkv_bias, c.o_bias,
+                                 c.mlp_bias, c.qk_norm, fmt::join(c.windows, ","), fmt::join(c.eos, ","));
   if (!c.rope.long_divisors.empty())
     text += fmt::format(" beyond{} {}", c.rope.longest_short, fmt::join(c.rope.long_divisors, ","));
   if (c.rope.rotated > 0) text += fmt::format(" rotated{}", c.rope.rotated);
   if (!c.rope_layers.empty()) {
     text += " rope";
     for (const LayerRope rope : c.rope_layers) text += std::to_string(static_cast<int>(rope));
-    const RopeConfig& local = c.local_rope;
-    text += fmt::format(" local[{} {} {}]", local.base, static_cast<int>(local.scaling), local.factor);
+    text += " local" + describe(c.local_rope);
   }
   if (c.gate != Gate::silu) text += " gelu";
   if (c.norms_plus_one) text += " plus one";
