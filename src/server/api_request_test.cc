@@ -87,6 +87,20 @@ TEST_F(ApiRequestTest, AllKindsOfPrompts) {
   EXPECT_EQ(completion({{"prompt", ""}}).prompts[0].tokens, std::vector<TokenId>{tokenizer_.bos()});
 }
 
+TEST_F(ApiRequestTest, BosIsAddedAsTheTokenizerAddsIt) {
+  TokenizerData data = tokenizer_data_for_tests();
+  data.add_bos = true;
+  const Tokenizer tokenizer(data);
+  const ApiReader reader{tokenizer, nullptr, "tiny", reader_.limits};
+  const TokenId bos = tokenizer.bos();
+  const auto prompt = [&](const Json& json) { return reader.completion(json.dump()).prompts[0]; };
+  EXPECT_EQ(prompt({{"prompt", "<s>x"}}).tokens, (std::vector<TokenId>{bos, bos, 'x'}));
+  EXPECT_TRUE(prompt({{"prompt", "<s>x"}}).bos_added);
+  EXPECT_EQ(prompt({{"prompt", "<s>x"}, {"add_special_tokens", false}}).tokens, (std::vector<TokenId>{bos, 'x'}));
+  EXPECT_FALSE(prompt({{"prompt", "<s>x"}, {"add_special_tokens", false}}).bos_added);
+  EXPECT_EQ(prompt({{"prompt", {97}}}).tokens, std::vector<TokenId>{97});
+}
+
 TEST_F(ApiRequestTest, AllSettings) {
   const Json json = Json::parse(R"({"model": "tiny", "prompt": "a", "max_tokens": 5.0, "n": 3, "stream": true,
     "stream_options": {"include_usage": true}, "seed": -2, "temperature": 0.5, "top_p": 0.25, "top_k": 7, "min_p": 0.125,
