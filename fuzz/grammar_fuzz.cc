@@ -1,5 +1,5 @@
-// A JSON Schema or a regular expression, and after a zero byte what is chosen of it: it becomes a grammar or is refused
-// with an Error, and what is written by the grammar of a schema is JSON.
+// A JSON Schema, a grammar in GBNF or a regular expression, and after a zero byte what is chosen of it: it becomes a
+// grammar or is refused with an Error, and what is written by the grammar of a schema is JSON.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "grammar/automaton.h"
+#include "grammar/gbnf.h"
 #include "grammar/json_schema.h"
 #include "grammar/regex_grammar.h"
 
@@ -48,6 +49,9 @@ void write_by(std::string_view form, std::string_view choices) {
     if (json.is_object() || json.is_boolean()) {
       grammar.end(add_schema(grammar, grammar.first(0), Json::parse(form)));
       if (const auto text = write(std::move(grammar), choices)) LB_CHECK(Json::accept(*text));
+    } else if (form.find("::=") != std::string_view::npos) {
+      grammar.end(add_gbnf(grammar, grammar.first(0), form));
+      (void)write(std::move(grammar), choices);
     } else {
       grammar.end(add_regex(grammar, grammar.first(0), form));
       (void)write(std::move(grammar), choices);

@@ -198,9 +198,8 @@ TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
 
 TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
   for (const char* const field :
-       {R"("guided_grammar": "root ::= \"a\"")", R"("grammar": "root ::= \"a\"")", R"("structural_tag": {"a": 1})",
-        R"("guided_whitespace_pattern": " ")", R"("lora_request": {"lora_name": "a"})", R"("prompt_logprobs": 1)",
-        R"("typical_p": 0.5)", R"("mirostat": 2)", R"("include_stop_str_in_output": true)",
+       {R"("structural_tag": {"a": 1})", R"("guided_whitespace_pattern": " ")", R"("lora_request": {"lora_name": "a"})",
+        R"("prompt_logprobs": 1)", R"("typical_p": 0.5)", R"("mirostat": 2)", R"("include_stop_str_in_output": true)",
         R"("skip_special_tokens": false)", R"("allowed_token_ids": [3])", R"("use_beam_search": true)",
         R"("length_penalty": 0.5)", R"("return_tokens_as_token_ids": true)", R"("truncate_prompt_tokens": 5)",
         R"("suffix": "b")", R"("repeat_penalty": 1.5)"}) {
@@ -223,7 +222,7 @@ TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
         << field;
   }
   for (const char* const field :
-       {R"("suffix": "none")", R"("guided_grammar": "none")", R"("presence_penalty": 1, "repeat_last_n": 0)",
+       {R"("suffix": "none")", R"("structural_tag": "none")", R"("presence_penalty": 1, "repeat_last_n": 0)",
         R"("repetition_penalty": 1.1, "repeat_last_n": 64)"})
     EXPECT_TRUE(refusal(fmt::format(R"({{"prompt": "a", {}}})", field)).starts_with("400")) << field;
 }
