@@ -36,7 +36,7 @@ class GbnfParser {
     skip_space();
     while (!rest_.empty()) {
       const std::string_view name = name_of_next_rule();
-      if (name.empty()) refuse("no rule, as in `root ::= \"yes\" | \"no\"`");
+      if (name.empty()) refuse("something that is no rule (`name ::= ...`)");
       Rule& made = rule(name);
       if (made.part) refuse(fmt::format("the rule {} a second time", in_quotes(name)));
       rest_.remove_prefix(static_cast<std::size_t>(rest_.find("::=") + 3));

@@ -61,7 +61,7 @@ TEST(Gbnf, RefusesTheRest) {
   EXPECT_THAT(refusal("a ::= \"a\""), HasSubstr("no rule \"root\""));
   EXPECT_THAT(refusal("root ::= b\na ::= b"), HasSubstr("no rule \"b\""));
   EXPECT_THAT(refusal("root ::= \"a\"\n\nroot ::= \"b\""), HasSubstr("\"root\" a second time in line 3"));
-  EXPECT_THAT(refusal("start: \"a\" | B\n"), HasSubstr("no rule, as in"));
+  EXPECT_THAT(refusal("start: \"a\" | B\n"), HasSubstr("something that is no rule (`name ::= ...`) in line 1"));
   EXPECT_THAT(refusal("root ::= <think>"), HasSubstr("\"<\" without a meaning in line 1"));
   EXPECT_THAT(refusal("root ::= \"a\")"), HasSubstr("\")\" without a meaning"));
   EXPECT_THAT(refusal("root ::= \"a\"\nb = \"c\""), HasSubstr("line 2"));
