@@ -71,9 +71,11 @@ constexpr Field kRequestFields[] = {
     {"guided_json", kGeneration, Use::effect},
     {"guided_regex", kGeneration, Use::effect},
     {"guided_choice", kGeneration, Use::effect},
+    {"guided_grammar", kGeneration, Use::effect},
     {"guided_json_object", kGeneration, Use::effect},
-    {"json_schema", kGeneration, Use::effect},  // llama.cpp's
-    {"layerboost", kGeneration, Use::effect},   // what only this server has
+    {"json_schema", kGeneration, Use::effect},  // llama.cpp's, and the next
+    {"grammar", kGeneration, Use::effect},
+    {"layerboost", kGeneration, Use::effect},  // what only this server has
     {"tools", kChat | kTokenize, Use::effect},
     {"tool_choice", kChat | kTokenize, Use::effect},
     {"parallel_tool_calls", kChat | kTokenize, Use::effect},
@@ -136,7 +138,6 @@ constexpr Field kRequestFields[] = {
     {"return_tokens_as_token_ids", kGeneration, Use::neutral},
     {"return_token_ids", kGeneration, Use::neutral},
     {"logits_processors", kGeneration, Use::neutral},
-    {"guided_grammar", kGeneration, Use::neutral},
     {"guided_whitespace_pattern", kGeneration, Use::neutral},
     {"structural_tag", kGeneration, Use::neutral},
     {"thinking_token_budget", kGeneration, Use::neutral},
@@ -151,7 +152,6 @@ constexpr Field kRequestFields[] = {
     {"lora_request", kGeneration, Use::neutral},
     {"return_token_strs", kTokenize, Use::neutral},
     // llama.cpp's.
-    {"grammar", kGeneration, Use::neutral},
     {"typical_p", kGeneration, Use::neutral, "[1]"},
     {"tfs_z", kGeneration, Use::neutral, "[1]"},
     {"top_n_sigma", kGeneration, Use::neutral, "[-1, 0]"},
