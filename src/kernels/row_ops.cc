@@ -104,6 +104,14 @@ Product add_bias(const Product& y, const float* bias, float* out) {
   return {out, nullptr, y.rows, y.cols};
 }
 
+Product soft_cap_rows(const Product& y, float cap, float* out) {
+  const RowKernels& rows = kernels().rows;
+  for_each_row(y.rows, y.cols, [&](int i) {
+    rows.soft_cap(row_of(y, i), scale_of(y, i), cap, y.cols, out + static_cast<std::ptrdiff_t>(i) * y.cols);
+  });
+  return {out, nullptr, y.rows, y.cols};
+}
+
 void gate_mul(const Product& gate_up, Gate gate, int rotation, Activations& out, KernelScratch& scratch) {
   LB_CHECK(gate_up.rows == out.rows() && gate_up.cols == 2 * out.cols());
   const RowKernels& rows = kernels().rows;

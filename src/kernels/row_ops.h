@@ -39,6 +39,10 @@ void add_normed_rows(float* x, std::span<const int> index, const Product& y, con
 /// Product.
 Product add_bias(const Product& y, const float* bias, float* out);
 
+/// out = cap tanh(y / cap) (kernels/soft_cap.h) with the row scales multiplied in: [rows, cols] plain f32, out may be
+/// y.data. Returns out as a Product.
+Product soft_cap_rows(const Product& y, float cap, float* out);
+
 /// out[i, j] = f(gate[i, j]) * up[i, j], f the Gate; gate_up [n, 2F]: gate first. out reshaped to [n, F].
 /// `rotation` > 0: each row of the result is then rotated, see rotate_row().
 void gate_mul(const Product& gate_up, Gate gate, int rotation, Activations& out, KernelScratch& scratch);
@@ -58,10 +62,9 @@ void pack_activations(const float* x, Activations& out, float factor = 1);
 void pack_rows(const float* x, std::span<const int> index, Activations& out);
 
 /// Cosines and sines of RoPE for positions 0 .. size-1: [size, n] each. `frequencies` [n]: radians per position, d/2 of
-/// them for each kind of layer (QkvShape::rope_first). `factor` multiplies both (yarn's attention factor), but where the
-/// frequency is 0, which means no RoPE: there they are 1 and 0.
-/// Position `second_from` + i, where there is one, has those of position i with the frequencies `second` [n].
-/// Grown by doubling; growing isn't thread-safe.
+/// them for each kind of layer (QkvShape::rope_first). `factor` multiplies both (yarn's attention factor), but where
+/// the frequency is 0, which means no RoPE: there they are 1 and 0. Position `second_from` + i, where there is one, has
+/// those of position i with the frequencies `second` [n]. Grown by doubling; growing isn't thread-safe.
 class RopeTable {
  public:
   RopeTable(std::span<const double> frequencies, double factor, std::span<const double> second = {},

@@ -141,6 +141,31 @@ TEST_P(RowOps, AddBiasInPlace) {
   }
 }
 
+TEST_P(RowOps, SoftCap) {
+  // Small ones as they are, large ones at the cap; both ends of the tanh's two formulas, and a row's rest.
+  std::vector<float> y = random_row(333, 1, 50);
+  for (const float size : {0.0f, 1e-30f, 1e-6f, 0.02f, 0.35f, 5.0f, 30.0f, 1e4f, 3e38f}) {
+    y.push_back(size);
+    y.push_back(-size);
+  }
+  y.insert(y.end(), {std::numeric_limits<float>::infinity(), NAN});
+  const int cols = static_cast<int>(y.size());
+  std::vector<float> rows = y, scales = {1, 0.5f};
+  rows.insert(rows.end(), y.begin(), y.end());
+  const Product capped = soft_cap_rows({rows.data(), scales.data(), 2, cols}, 30, rows.data());
+  EXPECT_EQ(capped.row_scale, nullptr);
+  for (int i = 0; i < 2; ++i) {
+    for (int j = 0; j < cols - 1; ++j) {
+      const double expected = 30 * std::tanh(y[at(j)] * static_cast<double>(scales[at(i)]) / 30);
+      ASSERT_NEAR(capped.data[i * cols + j], expected, 5e-7 * std::abs(expected)) << y[at(j)];
+    }
+    EXPECT_TRUE(std::isnan(capped.data[i * cols + cols - 1]));
+  }
+  const std::vector<float> plain = y;
+  (void)soft_cap_rows({y.data(), nullptr, 1, cols}, 30, y.data());
+  for (int j = 0; j < cols - 1; ++j) EXPECT_EQ(y[at(j)], rows[at(j)]) << plain[at(j)];
+}
+
 TEST_P(RowOps, GateMul) {
   for (const auto& [precision, function] :
        {std::pair(Precision::f32, Gate::silu), std::pair(Precision::bf16, Gate::silu),

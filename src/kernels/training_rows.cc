@@ -127,6 +127,18 @@ void logits_loss(const float* teacher, const float* student, std::span<const std
   });
 }
 
+void soft_cap_backward(const float* capped, float cap, Activations& gradient) {
+  const TrainingRowKernels& kernel = kernels().training_rows;
+  const int cols = gradient.cols();
+  for_each_row(gradient.rows(), cols, [&](std::ptrdiff_t i) {
+    const int row = static_cast<int>(i);
+    if (gradient.precision() == Precision::f32)
+      kernel.soft_cap_backward(capped + i * cols, cap, cols, gradient.f32(row));
+    else
+      kernel.soft_cap_backward_bf16(capped + i * cols, cap, cols, gradient.bf16(row));
+  });
+}
+
 namespace {
 
 // Fixed, so that sums don't depend on the number of threads.

@@ -43,6 +43,9 @@ struct LogitsRow {
 void logits_loss(const float* teacher, const float* student, std::span<const std::int32_t> targets, int vocab,
                  const LogitsLoss& loss, Activations* gradient, std::span<LogitsRow> rows, KernelScratch& scratch);
 
+/// From the gradient of soft_cap_rows()'s result `capped` [n, V] that of its operand, in place.
+void soft_cap_backward(const float* capped, float cap, Activations& gradient);
+
 /// The square root of the sum of squares.
 double norm_of(std::span<const float> x);
 

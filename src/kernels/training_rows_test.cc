@@ -236,6 +236,29 @@ TEST(TrainingRows, LogitsLoss) {
   });
 }
 
+TEST(TrainingRows, SoftCap) {
+  everywhere([] {
+    constexpr int rows = 3, cols = 37;
+    const Floats x = normal(rows * cols, 1, 4), dy = normal(rows * cols, 2);
+    const Doubles expected = differences(doubles(x), [&](const Doubles& at) {
+      double total = 0;
+      for (std::size_t i = 0; i < at.size(); ++i) total += 3 * std::tanh(at[i] / 3) * static_cast<double>(dy[i]);
+      return total;
+    });
+    Floats capped = x;
+    (void)soft_cap_rows({x.data(), nullptr, rows, cols}, 3, capped.data());
+    for (const Precision precision : {Precision::f32, Precision::bf16}) {
+      Activations gradient;
+      gradient.reshape(rows, cols, precision);
+      pack_activations(dy.data(), gradient);
+      soft_cap_backward(capped.data(), 3, gradient);
+      const bool f32 = precision == Precision::f32;
+      expect_near(f32 ? Floats(gradient.f32(0), gradient.f32(0) + dy.size()) : bf16_values(gradient.bf16(0), dy.size()),
+                  expected, f32 ? 1e-5 : 0.02);
+    }
+  });
+}
+
 TEST(TrainingRows, Adam) {
   everywhere([] {
     constexpr std::size_t size = 20000;

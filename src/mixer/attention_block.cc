@@ -96,7 +96,12 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
 }
 
 void AttentionBlock::attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const {
-  attention(layout(page_slots), model_.config.heads, model_.config.score_scale(), tasks, scratch);
+  attention(attention_shape(layout(page_slots)), tasks, scratch);
+}
+
+AttentionShape AttentionBlock::attention_shape(const KvLayout& layout) const {
+  const Config& config = model_.config;
+  return {layout, layout, config.heads, config.score_scale(), config.attention_soft_cap};
 }
 
 KvLayout AttentionBlock::layout(int positions, std::span<const int> heads) const {

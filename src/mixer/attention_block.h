@@ -55,8 +55,10 @@ class AttentionBlock {
   /// hidden[row] += Wo output[row], as add_output() of model/residual.h adds it.
   void add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const;
 
-  /// softmax(q k Config::score_scale()) v for all tasks.
+  /// attention() for all tasks.
   void attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const;
+  /// The model's attention over blocks of such a layout.
+  [[nodiscard]] AttentionShape attention_shape(const KvLayout& layout) const;
 
   /// The layout of a block of so many positions, rounded up to what kernels want, of some KV heads (empty: all).
   [[nodiscard]] KvLayout layout(int positions, std::span<const int> heads = {}) const;

@@ -11,6 +11,7 @@ TrainingAttention attention_shape(const Config& config, Precision precision, con
   shape.sinks = spec.sinks;
   shape.full = spec.full;
   shape.scale = config.score_scale();
+  shape.soft_cap = config.attention_soft_cap;
   shape.bf16 = precision != Precision::f32;
   return shape;
 }

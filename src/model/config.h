@@ -83,6 +83,8 @@ struct Config {
   float residual_scale = 1;               // ... and what mixers and MLPs add to the residual stream
   float logit_scale = 1;                  // ... and logits
   float attention_scale = 0;              // ... and scores q k; 0: by 1 / sqrt(d)
+  float attention_soft_cap = 0;           // soft cap of scores (kernels/soft_cap.h; gemma2); 0: none
+  float logit_soft_cap = 0;               // ... and of logits
   Gate gate = Gate::silu;                 // of the MLP
   bool norms_plus_one = false;            // the norms' weights are what is to be added to 1 (gemma3)
   RopeConfig local_rope;                  // of layers with LayerRope::local

@@ -157,8 +157,9 @@ void Runner::logits(const float* hidden, std::span<const int> rows,
     workspace_.normed.reshape(static_cast<int>(block.size()), config.hidden, model_.weights.head.precision());
     rms_norm(hidden, block, model_.weights.final_norm.data(), config.norm_eps, workspace_.normed, workspace_.scratch);
     workspace_.observe(config.layers, Site::head, workspace_.normed);
-    const Product logits = timed_product(workspace_, StepPhase::head, model_.weights.head, workspace_.normed,
-                                         product);  // [block, V]
+    Product logits = timed_product(workspace_, StepPhase::head, model_.weights.head, workspace_.normed,
+                                   product);  // [block, V]
+    if (config.logit_soft_cap > 0) logits = soft_cap_rows(logits, config.logit_soft_cap, product);
     consume({block, logits.data, logits.row_scale, config.vocab});
   }
 }

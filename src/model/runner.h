@@ -56,8 +56,8 @@ class Runner {
   /// what else is in the batch doesn't change its rows beyond rounding.
   const float* forward(std::span<const BatchItem> items);
 
-  /// Logits of the named rows of hidden [*, D] (final norm and head), handed over in blocks of at most 64 rows. The
-  /// consumer may run rows in parallel; the block is valid during the call.
+  /// Logits of the named rows of hidden [*, D] (final norm, head, soft cap), handed over in blocks of at most 64 rows.
+  /// The consumer may run rows in parallel; the block is valid during the call.
   void logits(const float* hidden, std::span<const int> rows, const std::function<void(const LogitsBlock&)>& consume);
 
   /// The memory that it computes in, for those who observe the inputs of products.

@@ -37,6 +37,8 @@ std::string describe(const Config& c) {
   if (c.norms_after) text += c.norms_before ? " norms around" : " norms after";
   if (c.embedding_scale != 1 || c.residual_scale != 1 || c.logit_scale != 1 || c.attention_scale != 0)
     text += fmt::format(" scales{} {} {} {}", c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale);
+  if (c.attention_soft_cap > 0 || c.logit_soft_cap > 0)
+    text += fmt::format(" caps{} {}", c.attention_soft_cap, c.logit_soft_cap);
   if (!c.attention.empty()) text += " attention";
   for (const AttentionParts parts : c.attention) text += std::to_string(static_cast<int>(parts));
   return text;

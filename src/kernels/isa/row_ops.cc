@@ -2,6 +2,7 @@
 #include "kernels/isa/gate.h"
 #include "kernels/isa/kernels.h"
 #include "kernels/isa/simd.h"
+#include "kernels/isa/soft_cap.h"
 #include "kernels/isa/tail.h"
 
 namespace layerboost::LB_ISA {
@@ -39,6 +40,17 @@ void add_bias(const float* y, float scale, const float* bias, int n, float* out)
   int j = 0;
   for (; j + kLanes <= n; j += kLanes) store(out + j, fma(load(y + j), factor, load(bias + j)));
   for (; j < n; ++j) out[j] = y[j] * scale + bias[j];
+}
+
+void soft_cap_row(const float* y, float scale, float cap, int n, float* out) {
+  const SoftCap cap_of(cap);
+  const Vec factor = splat(scale);
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) store(out + j, cap_of.of(cap_of.share(mul(load(y + j), factor))));
+  if (j == n) return;
+  Tail<float> result;
+  store(result.values, cap_of.of(cap_of.share(mul(load(tail_of(y + j, n - j).values), factor))));
+  put_tail(result, n - j, out + j);
 }
 
 void scale_row(const float* x, float scale, int n, float* out) {
@@ -190,7 +202,7 @@ void hadamard(float* x, int n) {
 }
 
 const RowKernels row_kernels = {
-    rms_norm, add_row, add_bias,   scale_row, {gate_mul<Gate::silu>, gate_mul<Gate::gelu_tanh>},
-    to_bf16,  to_int8, to_int8_kv, rotate,    hadamard};
+    rms_norm, add_row, add_bias,   soft_cap_row, scale_row, {gate_mul<Gate::silu>, gate_mul<Gate::gelu_tanh>},
+    to_bf16,  to_int8, to_int8_kv, rotate,       hadamard};
 
 }  // namespace layerboost::LB_ISA

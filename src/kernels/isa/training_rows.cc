@@ -2,6 +2,7 @@
 #include "kernels/isa/gate.h"
 #include "kernels/isa/kernels.h"
 #include "kernels/isa/simd.h"
+#include "kernels/isa/soft_cap.h"
 #include "kernels/isa/tail.h"
 
 namespace layerboost::LB_ISA {
@@ -115,6 +116,15 @@ double logits_gradient(const float* teacher, const float* student, const LogitsG
   return total;
 }
 
+template <typename T>
+void soft_cap_backward(const float* capped, float cap, int n, T* gradient) {
+  const Vec inverse = splat(1 / cap);
+  for (int j = 0; j < n; j += kLanes) {
+    const Vec slope = SoftCap::slope(mul(load_part(capped + j, n - j), inverse));
+    store_part(gradient + j, mul(load_part(gradient + j, n - j), slope), n - j);
+  }
+}
+
 double sum_squares(const float* x, std::ptrdiff_t n) {
   double total = 0;
   for (std::ptrdiff_t begin = 0; begin < n; begin += kBlock) {
@@ -155,6 +165,8 @@ const TrainingRowKernels training_row_kernels = {
     {gate_mul_bf16<Gate::silu>, gate_mul_bf16<Gate::gelu_tanh>},
     logits_gradient<float>,
     logits_gradient<std::uint16_t>,
+    soft_cap_backward<float>,
+    soft_cap_backward<std::uint16_t>,
     sum_squares,
     adam};
 

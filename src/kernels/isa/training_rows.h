@@ -33,6 +33,9 @@ struct TrainingRowKernels {
   double (*logits_gradient)(const float* teacher, const float* student, const LogitsGradient& how, int n, float* out);
   double (*logits_gradient_bf16)(const float* teacher, const float* student, const LogitsGradient& how, int n,
                                  std::uint16_t* out);
+  /// gradient *= 1 - (capped / cap)^2: that of what was capped (kernels/soft_cap.h).
+  void (*soft_cap_backward)(const float* capped, float cap, int n, float* gradient);
+  void (*soft_cap_backward_bf16)(const float* capped, float cap, int n, std::uint16_t* gradient);
   /// Sum of squares in double over blocks.
   double (*sum_squares)(const float* x, std::ptrdiff_t n);
   void (*adam)(const AdamStep& step, std::ptrdiff_t n, const float* gradient, float* x, float* m, float* v);
