@@ -29,13 +29,15 @@ Json own_keys(const ExportSource& source, const Config& config) {
   if (config.qk_norm_whole) keys["qk_norm_whole"] = true;
   if (!config.norms_before) keys["norms_before"] = false;
   if (config.norms_after) keys["norms_after"] = true;
-  const auto add_scale = [&](const char* key, float scale, float usual) {
-    if (scale != usual) keys[key] = in_few_digits(scale);
+  const auto add = [&](const char* key, float value, float usual) {
+    if (value != usual) keys[key] = in_few_digits(value);
   };
-  add_scale("embedding_scale", config.embedding_scale, 1);
-  add_scale("residual_scale", config.residual_scale, 1);
-  add_scale("attention_scale", config.attention_scale, 0);
-  add_scale("logit_scale", config.logit_scale, 1);
+  add("embedding_scale", config.embedding_scale, 1);
+  add("residual_scale", config.residual_scale, 1);
+  add("attention_scale", config.attention_scale, 0);
+  add("logit_scale", config.logit_scale, 1);
+  add("attention_soft_cap", config.attention_soft_cap, 0);
+  add("logit_soft_cap", config.logit_soft_cap, 0);
   for (const LayerRope rope : config.rope_layers) keys["rope_layers"].push_back(name_of(rope));
   if (std::ranges::find(config.rope_layers, LayerRope::local) != config.rope_layers.end())
     keys["local_rope_frequencies"] = config.local_rope.frequencies(config.head_size);

@@ -47,7 +47,8 @@ class LayerBoostConfig(PretrainedConfig):
     "norms_before", "norms_after": of what mixers and MLPs read and put out
     "norms_plus_one": whether the norms' weights are what is added to 1
     "embedding_scale", "residual_scale", "attention_scale", "logit_scale": what embeddings, what layers add to the
-        residual stream, scores (0: 1 / sqrt(d)) and logits are multiplied by"""
+        residual stream, scores (0: 1 / sqrt(d)) and logits are multiplied by
+    "attention_soft_cap", "logit_soft_cap": of scores and of logits (soft_capped()); 0: none"""
 
     model_type = "layerboost"
     keys_to_ignore_at_inference = list(CACHE_NAMES)
@@ -90,6 +91,7 @@ class LayerBoostConfig(PretrainedConfig):
         defaults.update(rope_layers=["usual"] * num_hidden_layers, local_rope_frequencies=plain, norms_plus_one=False)
         defaults.update(qk_norm_whole=False, norms_before=True, norms_after=False)
         defaults.update(embedding_scale=1.0, residual_scale=1.0, attention_scale=0.0, logit_scale=1.0)
+        defaults.update(attention_soft_cap=0.0, logit_soft_cap=0.0)
         self.layerboost = {**defaults, "o_bias": False, "qk_norm": False, **(layerboost or {})}
         super().__init__(**kwargs)
 
@@ -285,6 +287,11 @@ def times(x, factor: float):
     return x if factor == 1 else x * factor
 
 
+def soft_capped(x, cap: float):
+    """Never beyond the cap, and hardly changed where small beside it; a cap of 0 is none."""
+    return cap * torch.tanh(x / cap) if cap else x
+
+
 def rotate(x, cos, sin):
     """RoPE on [B, heads, T, d], the two halves of d being the pairs."""
     left, right = x.float().chunk(2, dim=-1)
@@ -305,6 +312,7 @@ class Step:
                 self.rotations[kind] = angles.cos() * factors, angles.sin() * factors
         self.dtype = dtype
         self.scale = config.layerboost["attention_scale"] or config.head_dim**-0.5
+        self.soft_cap = config.layerboost["attention_soft_cap"]
         self.kv_heads = config.num_key_value_heads
         self.groups = config.num_attention_heads // self.kv_heads
         self._masks = {}
@@ -342,11 +350,20 @@ def features(x, maps):
     return torch.cat([mapped.softmax(dim=-1), (-mapped).softmax(dim=-1)], dim=-1).clamp(min=1e-12)
 
 
-def window_weights(q, k, seen, scale, floor=None):
+def scores_of(q, k, step: Step):
+    """[B, H, T, N], in float32."""
+    return soft_capped((q.float() @ k.float().transpose(2, 3)) * step.scale, step.soft_cap)
+
+
+def capped_attention(q, k, v, mask, step: Step):
+    """Softmax attention where scores have a soft cap, which PyTorch's has no room for."""
+    return (scores_of(q, k, step) + mask.float()).softmax(dim=-1) @ v.float()
+
+
+def window_weights(q, k, seen, step: Step, floor=None):
     """e^(score - c) of the positions seen, 0 elsewhere, [B, H, T, N], and c [B, H, T, 1]: the largest score, or `floor`
     [H, 1, 1] if that is larger."""
-    scores = (q.float() @ k.float().transpose(2, 3)) * scale
-    scores = scores.masked_fill(~seen, torch.finfo(torch.float32).min)
+    scores = scores_of(q, k, step).masked_fill(~seen, torch.finfo(torch.float32).min)
     largest = scores.amax(dim=-1, keepdim=True)
     if floor is not None:
         largest = torch.maximum(largest, floor)
@@ -366,7 +383,7 @@ class Hybrid(nn.Module):
     def mix(self, spec, q, k, v, positions, step, state):
         """q [B, H, T, d] after RoPE; k and v [B, H, N, d] of `positions`; `state`: of what lies before them, or None."""
         seen = step.seen(spec, positions)
-        weights, _ = window_weights(q, k, seen, step.scale)
+        weights, _ = window_weights(q, k, seen, step)
         weights = weights * self.window_weight.float().exp()[:, None, None]
         mapped = features(q, self.q_features)
         behind = step.before(positions) & ~seen
@@ -401,7 +418,7 @@ class Gated(nn.Module):
         """Softmax over the window, with sinks that have logits but no values."""
         sinks = self.sink_logits.float()
         seen, floor = step.seen(spec, positions), sinks.amax(dim=-1)[:, None, None]
-        weights, largest = window_weights(q, k, seen, step.scale, floor)
+        weights, largest = window_weights(q, k, seen, step, floor)
         totals = weights.sum(dim=-1, keepdim=True) + (sinks[:, None, :] - largest).exp().sum(dim=-1, keepdim=True)
         return (weights @ v.float()) / totals * self.window_scale.float()[:, None, None]
 
@@ -540,6 +557,8 @@ class Attention(nn.Module):
             y = own.mix(self.spec, q, k, v, positions, step, state)
         elif self.spec.kind == "gated":
             y = linear + own.window(self.spec, q, k, v, positions, step)
+        elif step.soft_cap:
+            y = capped_attention(q, k, v, step.mask(self.spec, positions), step)
         else:
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=step.mask(self.spec, positions), scale=step.scale)
         if kept is not None:
@@ -717,7 +736,9 @@ class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
             **kwargs,
         )
         rows = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = times(self.lm_head(outputs.last_hidden_state[:, rows]), self.config.layerboost["logit_scale"])
+        own = self.config.layerboost
+        logits = times(self.lm_head(outputs.last_hidden_state[:, rows]), own["logit_scale"])
+        logits = soft_capped(logits, own["logit_soft_cap"])
         loss = None
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)

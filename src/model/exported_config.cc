@@ -68,6 +68,8 @@ void read_exported_config(const JsonFields& fields, Config& c) {
   c.residual_scale = static_cast<float>(own.number("residual_scale", 1));
   c.attention_scale = static_cast<float>(own.number("attention_scale", 0));
   c.logit_scale = static_cast<float>(own.number("logit_scale", 1));
+  c.attention_soft_cap = static_cast<float>(own.number("attention_soft_cap", 0));
+  c.logit_soft_cap = static_cast<float>(own.number("logit_soft_cap", 0));
   if (own.find("rope_layers") != nullptr) c.rope_layers = exported_rope_layers(own, c.layers);
   if (own.find("local_rope_frequencies") != nullptr)
     c.local_rope = read_rope(fields, own, "local_rope_frequencies", c.head_size);

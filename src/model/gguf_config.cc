@@ -125,19 +125,46 @@ void read_scales(const ArchKeys& keys, Config& c) {
   c.logit_scale = 1 / factor("logit_scale");
 }
 
+/// What gemma's layers have beside llama's, but for norms and windows.
+void read_gemma(const ArchKeys& keys, const GgufArchitecture& architecture, Config& c) {
+  c.embedding_scale = std::sqrt(static_cast<float>(c.hidden));
+  // Files don't say it; llama.cpp, too, tells the largest models by their layers.
+  const int scalar = c.layers == architecture.scaled_by_width ? c.hidden / c.heads : c.head_size;
+  c.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
+  c.gate = Gate::gelu_tanh;
+  c.attention_soft_cap =
+      static_cast<float>(keys.number("attn_logit_softcapping", static_cast<double>(architecture.attention_soft_cap)));
+  c.logit_soft_cap =
+      static_cast<float>(keys.number("final_logit_softcapping", static_cast<double>(architecture.logit_soft_cap)));
+}
+
+/// Returns each layer's sliding window; 0: none.
+std::vector<int> read_windows(const ArchKeys& keys, const GgufArchitecture& architecture, int layers) {
+  const auto count = static_cast<std::size_t>(layers);
+  std::vector<int> windows(count, keys.integer("attention.sliding_window", architecture.window));
+  if (architecture.full_every == 0) return windows;
+  const auto every =
+      static_cast<std::size_t>(keys.integer("attention.sliding_window_pattern", architecture.full_every));
+  for (std::size_t layer = every; every > 0 && layer <= count; layer += every) windows[layer - 1] = 0;
+  return windows;
+}
+
 /// What this program doesn't compute and must not ignore.
 void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const GgufArchitecture& architecture,
                         const Config& config) {
   if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
-  if (keys.has("attention.sliding_window_pattern"))
+  if (architecture.full_every == 0 && keys.has("attention.sliding_window_pattern"))
     fail("{}: {} is there, but windows in some layers are not supported", file.where(),
          keys.name("attention.sliding_window_pattern"));
   // Without a pattern llama.cpp has one of its own (olmo3, whose files say that they are olmo2).
-  if (architecture.norms_after && config.windows.front() > 0)
+  if (!architecture.norms_before && config.windows.front() > 0)
     fail("{}: {} is {}, but windows in some layers are not supported", file.where(),
          keys.name("attention.sliding_window"), config.windows.front());
   if (architecture.finetuned_is_rope && !file.flag(keys.name("rope.scaling.finetuned"), true))
     fail("{}: {} is false: models without RoPE are not supported", file.where(), keys.name("rope.scaling.finetuned"));
+  if (architecture.local_rope_base == 0 && keys.has("rope.freq_base_swa"))
+    fail("{}: {} is there, but a RoPE of their own of layers with windows is not supported", file.where(),
+         keys.name("rope.freq_base_swa"));
   const auto only_head_size = [&](const char* key) {
     if (const int size = keys.integer(key, config.head_size); size != config.head_size)
       fail("{}: {} is {}; only the head size, {}, is supported", file.where(), keys.name(key), size, config.head_size);
@@ -170,16 +197,22 @@ Config gguf_config(const GgufFile& file) {
   c.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-5));
   c.vocab = vocabulary_size(file);
   c.rope = read_rope(file, keys, c.max_positions);
-  c.norms_before = !architecture->norms_after;
-  c.norms_after = c.qk_norm_whole = architecture->norms_after;
+  c.norms_before = architecture->norms_before;
+  c.norms_after = architecture->norms_after;
+  c.qk_norm_whole = architecture->qk_norm_whole;
   if (architecture->scales) read_scales(keys, c);
+  if (architecture->gemma) read_gemma(keys, *architecture, c);
   if (architecture->without_rope > 0)
     for (int layer = 1; layer <= c.layers; ++layer)
       c.rope_layers.push_back(layer % architecture->without_rope == 0 ? LayerRope::none : LayerRope::usual);
   if (const int rotated = keys.integer("rope.dimension_count", c.head_size);
       architecture->partial_rope && rotated > 0 && rotated < c.head_size)
     c.rope.rotated = rotated;
-  c.windows.assign(static_cast<std::size_t>(c.layers), keys.integer("attention.sliding_window", 0));
+  c.windows = read_windows(keys, *architecture, c.layers);
+  if (architecture->local_rope_base > 0 && c.windows.front() > 0) {
+    c.local_rope.base = keys.number("rope.freq_base_swa", architecture->local_rope_base);
+    for (const int window : c.windows) c.rope_layers.push_back(window > 0 ? LayerRope::local : LayerRope::usual);
+  }
   c.eos = end_tokens(file);
   c.sampling = sampling_defaults(file);
   const auto has_tensor = [&](const char* name) {

@@ -62,7 +62,7 @@ std::vector<int> windows_by_layer(const JsonFields& fields, const HfModelType& t
   std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
   const SortedJson* types = fields.find("layer_types");
   if (types == nullptr && type.windows == HfModelType::Windows::most) {
-    const int without = fields.integer("sliding_window_pattern", 6);
+    const int without = fields.integer("sliding_window_pattern", type.full_every);
     if (without == 0) fail("{}: \"sliding_window_pattern\" is 0", fields.where());
     for (int layer = 0; layer < c.layers; ++layer)
       if ((layer + 1) % without != 0) windows[static_cast<std::size_t>(layer)] = window;
@@ -118,7 +118,7 @@ void read_multipliers(const JsonFields& fields, Config& c) {
 }
 
 /// What gemma's layers have beside llama's, but for norms, windows and RoPE.
-void read_gemma(const JsonFields& fields, Config& c) {
+void read_gemma(const JsonFields& fields, const HfModelType& type, Config& c) {
   c.embedding_scale = std::sqrt(static_cast<float>(c.hidden));
   const double scalar = fields.number("query_pre_attn_scalar", 256);
   if (!(scalar > 0)) fail("{}: \"query_pre_attn_scalar\" is {}; it should be positive", fields.where(), scalar);
@@ -127,8 +127,14 @@ void read_gemma(const JsonFields& fields, Config& c) {
   c.norms_plus_one = true;
   if (const std::string act = fields.text("hidden_activation", "gelu_pytorch_tanh"); act != "gelu_pytorch_tanh")
     fail("{}: \"hidden_activation\" {} is not supported; gelu_pytorch_tanh is", fields.where(), in_quotes(act));
-  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
-    if (fields.find(key) != nullptr) fail("{}: \"{}\" is not supported", fields.where(), key);
+  const auto soft_cap = [&](const char* key, float usual) {  // null: none
+    const auto cap = static_cast<float>(fields.number(key, fields.has(key) ? 0 : static_cast<double>(usual)));
+    if (fields.find(key) != nullptr && !(cap > 0))
+      fail("{}: \"{}\" is {}; it should be positive", fields.where(), key, cap);
+    return cap;
+  };
+  c.attention_soft_cap = soft_cap("attn_logit_softcapping", type.attention_soft_cap);
+  c.logit_soft_cap = soft_cap("final_logit_softcapping", type.logit_soft_cap);
   if (fields.flag("use_bidirectional_attention", false))
     fail("{}: attention to what follows (\"use_bidirectional_attention\") is not supported", fields.where());
 }
@@ -145,7 +151,7 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
   c.norms_before = type.norms_before;
   c.norms_after = type.norms_after;
   if (type.multipliers) read_multipliers(fields, c);
-  if (type.gemma) read_gemma(fields, c);
+  if (type.gemma) read_gemma(fields, type, c);
   if (type.rope_by_layer) c.rope_layers = read_rope_layers(fields, c.layers);
   c.windows = read_windows(fields, type, c);
   if (type.local_rope_base > 0) {

@@ -134,8 +134,27 @@ TEST(HfConfig, Gemma3) {
   EXPECT_EQ(by_kind.local_rope.base, 7);
   EXPECT_EQ(by_kind.windows, std::vector<int>(4, 0));  // 4096, as many as the positions
   EXPECT_EQ(by_kind.rope_layers, std::vector(4, local));
-  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
-    EXPECT_THAT(message_of_config(changed("gemma3_text", {{key, 30}}).dump()), HasSubstr("is not supported"));
+  EXPECT_EQ(by_kind.attention_soft_cap, 0);
+  EXPECT_EQ(by_kind.logit_soft_cap, 0);
+  EXPECT_EQ(read("gemma3_text", {{"attn_logit_softcapping", 20}}).attention_soft_cap, 20);
+}
+
+TEST(HfConfig, Gemma2) {
+  const Config c = read("gemma2", {{"max_position_embeddings", 8192}});
+  EXPECT_EQ(c.windows, (std::vector<int>{4096, 0, 4096, 0}));
+  EXPECT_EQ(c.attention_soft_cap, 50);
+  EXPECT_EQ(c.logit_soft_cap, 30);
+  EXPECT_EQ(c.score_scale(), 1 / 16.0F);
+  EXPECT_TRUE(c.norms_before && c.norms_after && c.norms_plus_one && c.rope_layers.empty() && !c.qk_norm);
+  const Config given = read("gemma2", {{"attn_logit_softcapping", nullptr}, {"final_logit_softcapping", 12.5}});
+  EXPECT_EQ(given.attention_soft_cap, 0);
+  EXPECT_EQ(given.logit_soft_cap, 12.5F);
+  EXPECT_EQ(read("llama", {{"final_logit_softcapping", 30}}).logit_soft_cap, 0);
+  for (const double cap : {0.0, -1.0})
+    EXPECT_THAT(message_of_config(changed("gemma2", {{"final_logit_softcapping", cap}}).dump()),
+                HasSubstr("it should be positive"));
+  EXPECT_THAT(message_of_config(changed("gemma2", {{"use_bidirectional_attention", true}}).dump()),
+              HasSubstr("is not supported"));
 }
 
 TEST(HfConfig, SamplingOfTheModelsMakers) {
@@ -284,9 +303,10 @@ TEST(HfConfig, EndTokensOfBothFiles) {
 }
 
 TEST(HfConfig, RefusesWhatItCannotCompute) {
-  EXPECT_THAT(message_of_change({{"model_type", "gpt_neox"}}),
-              HasSubstr("\"gpt_neox\" is not supported; gemma3_text, granite, llama, mistral, olmo2, phi3, qwen2, "
-                        "qwen3 and smollm3 are"));
+  EXPECT_THAT(
+      message_of_change({{"model_type", "gpt_neox"}}),
+      HasSubstr("\"gpt_neox\" is not supported; gemma2, gemma3_text, granite, llama, mistral, olmo2, phi3, qwen2, "
+                "qwen3 and smollm3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),

@@ -13,6 +13,19 @@ namespace {
 using Windows = HfModelType::Windows;
 
 constexpr std::array model_types = {
+    HfModelType{.name = "gemma2",
+                .positions = 8192,
+                .tied = true,
+                .kv_heads = 4,
+                .head_size = 256,
+                .windows = Windows::most,
+                .window = 4096,
+                .full_every = 2,
+                .attention_bias = true,
+                .norms_after = true,
+                .gemma = true,
+                .attention_soft_cap = 50,
+                .logit_soft_cap = 30},
     HfModelType{.name = "gemma3_text",
                 .positions = 131072,
                 .rope_base = 1000000,

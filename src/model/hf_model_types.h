@@ -10,8 +10,8 @@ namespace layerboost {
 /// key, and what its code does without being told.
 struct HfModelType {
   /// Layers with a sliding window of the model's own: none has one; all have; those of `layer_types`, or from
-  /// `max_window_layers` on, where `use_sliding_window` says so; most: those of `layer_types`, or all but every so
-  /// many-th (`sliding_window_pattern`).
+  /// `max_window_layers` on, where `use_sliding_window` says so; most: those of `layer_types`, or all but every
+  /// `full_every`-th.
   enum class Windows { none, all, some, most };
 
   const char* name = "";
@@ -28,6 +28,7 @@ struct HfModelType {
   int head_size = 0;                // head_dim; 0: D / H
   Windows windows = Windows::none;
   int window = 0;               // sliding_window
+  int full_every = 6;           // sliding_window_pattern
   bool qkv_bias = false;        // q, k and v have biases
   bool attention_bias = false;  // these have them, and o, where config.json has "attention_bias"
   bool mlp_bias = false;        // gate, up and down have them where it has "mlp_bias"
@@ -35,7 +36,8 @@ struct HfModelType {
   bool qk_norm_whole = false;   // ... and these
   bool norms_before = true;
   bool norms_after = false;
-  bool gemma = false;        // scaled embeddings, GELU, norms of 1 + weight
+  bool gemma = false;                                // scaled embeddings, GELU, norms of 1 + weight, soft caps
+  float attention_soft_cap = 0, logit_soft_cap = 0;  // attn_logit_softcapping, final_logit_softcapping
   bool multipliers = false;  // embedding_multiplier, residual_multiplier, attention_multiplier, logits_scaling
 };
 
