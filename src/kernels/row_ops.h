@@ -58,10 +58,9 @@ void pack_activations(const float* x, Activations& out, float factor = 1);
 void pack_rows(const float* x, std::span<const int> index, Activations& out);
 
 /// Cosines and sines of RoPE for positions 0 .. size-1: [size, n] each. `frequencies` [n]: radians per position, d/2 of
-/// them for each kind of layer (QkvShape::rope_first). `factor` multiplies both (yarn's attention factor), but where the
-/// frequency is 0, which means no RoPE: there they are 1 and 0.
-/// Position `second_from` + i, where there is one, has those of position i with the frequencies `second` [n].
-/// Grown by doubling; growing isn't thread-safe.
+/// them for each kind of layer (QkvShape::rope_first). `factor` multiplies both (yarn's attention factor), but where
+/// the frequency is 0, which means no RoPE: there they are 1 and 0. Position `second_from` + i, where there is one, has
+/// those of position i with the frequencies `second` [n]. Grown by doubling; growing isn't thread-safe.
 class RopeTable {
  public:
   RopeTable(std::span<const double> frequencies, double factor, std::span<const double> second = {},
