@@ -34,7 +34,7 @@ std::string OwnWindows::text(int all_layers) const {
     if (end > i + 1) runs += fmt::format("-{}", layers[end - 1]);
     i = end;
   }
-  const std::string where =
+  std::string where =
       fmt::format("{} in {} of {} layers ({}), the model's own", longest, layers.size(), all_layers, runs);
   if (std::ssize(layers) == all_layers) return where;
   return where + fmt::format("; left to gain: the others, {:.1f} % of keys and values", others * 100);
