@@ -9,7 +9,7 @@ namespace {
 constexpr std::array architectures = {
     GgufArchitecture{.name = "llama", .interleaved = true},
     GgufArchitecture{.name = "granite", .interleaved = true, .scales = true, .finetuned_is_rope = true},
-    GgufArchitecture{.name = "olmo2", .norms_after = true},
+    GgufArchitecture{.name = "olmo2", .norms_before = false, .norms_after = true, .qk_norm_whole = true},
     GgufArchitecture{.name = "phi3", .fused_up = true, .partial_rope = true},
     GgufArchitecture{.name = "qwen2"},
     GgufArchitecture{.name = "qwen3"},
