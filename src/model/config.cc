@@ -67,11 +67,6 @@ float Config::score_scale() const {
   return attention_scale > 0 ? attention_scale : 1.0F / std::sqrt(static_cast<float>(head_size));
 }
 
-void drop_endless_windows(Config& config) {
-  for (int& window : config.windows)
-    if (window >= config.max_positions) window = 0;
-}
-
 void check_config(const Config& config, const std::string& where) {
   constexpr int largest = 1 << 24;
   constexpr std::int64_t largest_product = std::int64_t{1} << 40;

@@ -114,9 +114,6 @@ struct Config {
   }
 };
 
-/// Takes windows as wide as the longest text for what they are, full attention.
-void drop_endless_windows(Config& config);
-
 /// The most layers that a model may have.
 inline constexpr int max_layers = 4096;
 

@@ -53,7 +53,8 @@ void read_exported_config(const JsonFields& fields, Config& c) {
   if (object == nullptr || !object->is_object())
     fail("{}: missing \"layerboost\"; run layerboost export again", fields.where());
   const JsonFields own(*object, where);
-  if (own.integer("version") != 1) fail("{}: \"version\" is {}; this program reads 1", where, own.integer("version"));
+  if (const int version = own.integer("version"); version != 1 && version != 2)
+    fail("{}: \"version\" is {}; this program reads 1 and 2", where, version);
   c.arch = own.text("base_model_type");
   if (c.head_size < 2 || c.head_size % 2 != 0) fail("{}: \"head_dim\" is {}; it should be even", where, c.head_size);
   c.rope = read_rope(fields, own, "rope_frequencies", c.head_size);

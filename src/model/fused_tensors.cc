@@ -43,6 +43,9 @@ void add_in_parts(const std::string& name, const std::string& file, const Tensor
   if (tensor.shape.empty() || tensor.shape.size() > 2 || tensor.shape.front() != rows)
     fail("{}: tensor {} has the shape [{}]; the configuration asks for {} rows", file, in_quotes(name),
          fmt::join(tensor.shape, ", "), rows);
+  if (tensor.shape.size() == 1 && block_size(tensor.dtype).elements > 1)
+    fail("{}: tensor {} has the type {}, which doesn't end where its parts do", file, in_quotes(name),
+         name_of(tensor.dtype));
   const std::int64_t row_bytes = stored_bytes(tensor.dtype, tensor.shape.size() == 2 ? tensor.cols() : 1);
   std::size_t at = 0;
   for (const LayerPart part : contents.parts) {

@@ -12,9 +12,9 @@ struct GgufArchitecture {
   bool interleaved = false;        // rows of q and k lie as RoPE's pairs do (Tensor::rope_heads)
   bool fused_up = false;           // ffn_up holds gate and up
   bool partial_rope = false;       // rope.dimension_count may be less than the head size
-  bool norms_before = true;        // as Config has it
-  bool norms_after = false;        // ... and this
-  bool qk_norm_whole = false;      // ... and this
+  bool norms_before = true;        // as Config::norms_before
+  bool norms_after = false;        // ... and these
+  bool qk_norm_whole = false;      // ... and these, which it always has
   bool scales = false;             // embedding_scale, residual_scale, attention.scale, logit_scale
   bool finetuned_is_rope = false;  // rope.scaling.finetuned says whether layers have RoPE, whatever its name says
   int without_rope = 0;            // every so many-th layer has no RoPE; 0: all have

@@ -71,27 +71,18 @@ std::string hugging_face_name(std::string_view name, const GgufArchitecture& arc
   return std::string(name);
 }
 
-/// Returns the number of heads whose rows lie interleaved in this tensor; 0: none do.
-int interleaved_heads(std::string_view name, const Config& config, const GgufArchitecture& architecture) {
-  if (!architecture.interleaved) return 0;
-  const auto parts = split_layer_name(name);
-  if (!parts) return 0;
-  return parts->module == "attn_q" ? config.heads : parts->module == "attn_k" ? config.kv_heads : 0;
-}
-
 std::unique_ptr<Checkpoint> make(GgufFile&& whole, std::vector<MappedFile> files) {
   auto file = std::make_shared<const GgufFile>(std::move(whole));
   const std::string& where = file->where();
   Config config = gguf_config(*file);
   const GgufArchitecture& architecture = *find_gguf_architecture(config.arch);
   TensorTable tensors(where);
-  for (const auto& [name, stored] : file->tensors()) {
-    Tensor tensor = stored;
-    tensor.rope_heads = interleaved_heads(name, config, architecture);
+  for (const auto& [name, tensor] : file->tensors())
     add_in_parts(hugging_face_name(name, architecture), where, tensor, config, tensors);
-  }
   for (const auto& [name, why] : file->unreadable())
     add_unreadable_in_parts(hugging_face_name(name, architecture), where, why, tensors);
+  // Not before q, k and v are taken apart: in one tensor they lie in that order, too.
+  if (architecture.interleaved) tensors.order_heads(config);
   return make_checkpoint(
       std::move(config), std::move(tensors), [file] { return gguf_tokenizer(*file); }, std::move(files),
       known_end_tokens(*file));

@@ -8,13 +8,17 @@
 
 #include "base/error_for_tests.h"
 #include "base/temporary_path_for_tests.h"
-#include "model/tiny_models_for_tests.h"
+#include "model/gguf_models_for_tests.h"
 #include "text/splitter.h"
 
 namespace layerboost {
 namespace {
 
+using test::config_of;
 using test::GgufWriter;
+using test::llama_with;
+using test::phi3_with;
+using test::tiny_with;
 using testing::HasSubstr;
 
 TEST(GgufCheckpoint, DefaultModelOpens) {
@@ -55,20 +59,6 @@ TEST(GgufCheckpoint, DefaultModelOpens) {
   EXPECT_FALSE(tokenizer.add_bos);
   EXPECT_TRUE(tokenizer.chat_template.starts_with("{% for message in messages %}"));
 }
-
-/// A tiny model in F32 whose metadata `more` adds to.
-std::string tiny_with(const std::string& arch, const std::function<void(GgufWriter&)>& more) {
-  const Config c = test::tiny_config(arch, DType::f32);
-  GgufWriter writer;
-  test::put_config(writer, c);
-  test::put_tensors(writer, c, DType::f32);
-  more(writer);
-  return writer.file();
-}
-
-std::string llama_with(const std::function<void(GgufWriter&)>& more) { return tiny_with("llama", more); }
-
-Config config_of(const std::string& bytes) { return read_gguf(test::as_bytes(bytes), "a.gguf")->config(); }
 
 class EveryType : public testing::TestWithParam<int> {};
 
@@ -126,62 +116,6 @@ TEST(GgufCheckpoint, RopeScalings) {
               HasSubstr("\"longrope\"; none, linear and yarn are supported"));
 }
 
-/// A model of architecture phi3, whose q, k and v are one tensor, and gate and up another; `more` before these.
-std::string phi3_with(const std::function<void(GgufWriter&)>& more) {
-  const Config c = test::tiny_config("phi3", DType::f32);
-  GgufWriter writer;
-  test::put_config(writer, c);
-  more(writer);
-  std::string fused;
-  std::int64_t rows = 0;
-  float next = 0;
-  for_each_tensor(c, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
-    const std::int64_t columns = shape.size() == 2 ? shape[1] : 1;
-    std::string data;
-    for (std::int64_t i = 0; i < shape[0] * columns; ++i) test::put(data, next += 1);
-    const auto ends = [&](const char* end) { return name.ends_with(end); };
-    const bool qkv = ends("q_proj.weight") || ends("k_proj.weight") || ends("v_proj.weight");
-    if (!qkv && !ends("gate_proj.weight") && !ends("up_proj.weight"))
-      return writer.tensor(test::gguf_name(name), shape, 0, data);
-    fused += data;
-    rows += shape[0];
-    if (!ends("v_proj.weight") && !ends("up_proj.weight")) return;
-    std::string whole = test::gguf_name(name);
-    if (qkv) whole.replace(whole.find("attn_v"), 6, "attn_qkv");
-    writer.tensor(whole, {rows, columns}, 0, fused);
-    fused.clear();
-    rows = 0;
-  });
-  return writer.file();
-}
-
-TEST(GgufCheckpoint, FusedTensorsAreTakenApart) {
-  const std::string bytes = phi3_with([](GgufWriter&) {});
-  const auto model = read_gguf(test::as_bytes(bytes), "a.gguf");
-  float next = 0;
-  for_each_tensor(model->config(), [&](const std::string& name, const std::vector<std::int64_t>& shape) {
-    const Tensor& tensor = model->tensor(name, shape);
-    EXPECT_EQ(tensor.rope_heads, 0);
-    std::vector<float> row(static_cast<std::size_t>(tensor.cols()));
-    for (std::int64_t r = 0; r < tensor.rows(); ++r) {
-      read_rows(tensor, r, 1, row.data());
-      for (const float value : row) ASSERT_EQ(value, next += 1) << name;
-    }
-  });
-  std::string cut = bytes;
-  const std::string key = "phi3.feed_forward_length";
-  const std::uint32_t other = 7;
-  std::memcpy(cut.data() + cut.find(key) + key.size() + 4, &other, sizeof other);
-  EXPECT_THAT(
-      test::error_of([&] { config_of(cut); }),
-      HasSubstr("\"model.layers.0.mlp.gate_up_proj.weight\" has the shape [12, 32]; the configuration asks for 14"));
-  std::string unreadable = bytes;
-  const std::string name = "blk.1.attn_qkv.weight";
-  const std::uint32_t integers = 26;
-  std::memcpy(unreadable.data() + unreadable.find(name) + name.size() + 4 + 16, &integers, sizeof integers);
-  EXPECT_THAT(test::error_of([&] { config_of(unreadable); }), HasSubstr("self_attn.q_proj.weight\" has the type"));
-}
-
 TEST(GgufCheckpoint, Scales) {
   const auto granite_with = [](const std::function<void(GgufWriter&)>& more) {
     return config_of(tiny_with("granite", more));
@@ -190,15 +124,20 @@ TEST(GgufCheckpoint, Scales) {
     w.f32("granite.embedding_scale", 12);
     w.f32("granite.residual_scale", 0.25);
     w.f32("granite.attention.scale", 0.125);
-    w.f32("granite.logit_scale", 8);
   });
   EXPECT_EQ(c.embedding_scale, 12);
   EXPECT_EQ(c.residual_scale, 0.25F);
   EXPECT_EQ(c.score_scale(), 0.125F);
   EXPECT_EQ(c.logit_scale, 0.125F);
-  const Config plain = granite_with([](GgufWriter& w) { w.f32("granite.logit_scale", 0); });
+  std::string bytes = tiny_with("granite", [](GgufWriter&) {});
+  const std::string key = "granite.logit_scale";
+  const float none = 0;
+  std::memcpy(bytes.data() + bytes.find(key) + key.size() + 4, &none, sizeof none);
+  const Config plain = config_of(bytes);
   EXPECT_EQ(plain.score_scale(), 0.5F);
   EXPECT_EQ(plain.logit_scale, 1);
+  bytes[bytes.find(key)] = 'x';
+  EXPECT_THAT(test::error_of([&] { config_of(bytes); }), HasSubstr("missing metadata \"granite.logit_scale\""));
 }
 
 TEST(GgufCheckpoint, Longrope) {
@@ -223,6 +162,23 @@ TEST(GgufCheckpoint, Longrope) {
         config_of(phi3_with([&](GgufWriter& w) { w.tensor("rope_factors_long.weight", {2}, 0, factors(2, 8)); }));
       }),
       HasSubstr("should both be there"));
+  const auto message_with = [&](const char* type, float factor) {
+    return test::error_of([&] {
+      config_of(phi3_with([&](GgufWriter& w) {
+        w.tensor("rope_factors_short.weight", {2}, 0, factors(1, 1.5));
+        w.tensor("rope_factors_long.weight", {2}, 0, factors(2, 8));
+        if (type != nullptr) w.text("phi3.rope.scaling.type", type);
+        w.f32("phi3.rope.scaling.factor", factor);
+      }));
+    });
+  };
+  EXPECT_EQ(message_with("longrope", 1), "no error");
+  EXPECT_EQ(message_with("none", 4), "no error");
+  EXPECT_EQ(message_with(nullptr, 1), "no error");
+  for (const char* type : {"longrope", "linear", "yarn"})
+    EXPECT_THAT(message_with(type, 4), HasSubstr("with the factor 4, beside longrope's tensors"));
+  EXPECT_THAT(message_with("yarn", 1), HasSubstr("beside longrope's tensors"));
+  EXPECT_THAT(message_with(nullptr, 4), HasSubstr("\"linear\", with the factor 4, beside longrope's tensors"));
 }
 
 TEST(GgufCheckpoint, OnlyTensorsThatAreNeededMustBeOfSupportedTypes) {
@@ -248,6 +204,14 @@ TEST(GgufCheckpoint, AModelIsNotTakenForOneWithoutWhatCannotBeRead) {
     EXPECT_THAT(test::error_of([&] { config_of(writer.file()); }),
                 HasSubstr("has the type I32, which is not supported"))
         << name;
+  }
+}
+
+TEST(GgufCheckpoint, WhatAnArchitectureAlwaysHasMustBeThere) {
+  for (const char* part : {"attn_q_norm", "attn_k_norm", "post_attention_norm", "post_ffw_norm"}) {
+    std::string bytes = tiny_with("olmo2", [](GgufWriter&) {});
+    for (const int layer : {0, 1}) bytes[bytes.find(fmt::format("blk.{}.{}", layer, part))] = 'x';
+    EXPECT_THAT(test::error_of([&] { config_of(bytes); }), HasSubstr("missing tensor \"model.layers.0.")) << part;
   }
 }
 
@@ -500,6 +464,28 @@ TEST(GgufCheckpoint, SentencePiece) {
   EXPECT_THAT(bare.encode("a a"), ElementsAre(5, 8));
   EXPECT_EQ(bare.decode(bare.encode(" a")), " a");
   EXPECT_FALSE(bare.add_bos());
+}
+
+TEST(GgufCheckpoint, TokensOfPhi3TakeTheSpaceBehindThem) {
+  const auto ids_of = [](const std::string& bytes) {
+    return Tokenizer(read_gguf(test::as_bytes(bytes), "a.gguf")->tokenizer()).encode("<tag>\n a</s> a<s> a<unk> a");
+  };
+  const auto put = [](GgufWriter& w) {
+    put_sentencepiece(w);
+    w.f32s("tokenizer.ggml.scores", {0, 0, 0, 0, -4, -4, -4, -1, -2, 0});
+  };
+  using testing::ElementsAre;
+  EXPECT_THAT(ids_of(phi3_with(put)), ElementsAre(9, 8, 2, 8, 1, 4, 8, 0, 4, 8));
+  EXPECT_THAT(ids_of(llama_with(put)), ElementsAre(9, 4, 0, 8, 2, 4, 8, 1, 4, 8, 0, 4, 8));
+  const auto named = [&](const char* name) {
+    return ids_of(llama_with([&](GgufWriter& w) {
+      put(w);
+      w.text("general.name", name);
+    }));
+  };
+  EXPECT_EQ(named("Microsoft Phi 3"), ids_of(llama_with(put)));
+  EXPECT_EQ(named("My Phi-3 Mini"), ids_of(phi3_with(put)));
+  EXPECT_EQ(named("PHI3"), ids_of(phi3_with(put)));
 }
 
 TEST(GgufCheckpoint, RefusesSentencePieceWithoutScores) {

@@ -48,14 +48,21 @@ std::vector<double> frequency_divisors(const GgufFile& file, const char* name) {
   return {values.begin(), values.end()};
 }
 
-/// longrope's short and long factors, each a tensor. Returns whether they are there.
-bool read_longrope(const GgufFile& file, const ArchKeys& keys, int max_positions, RopeConfig& rope) {
+/// longrope's short and long factors, each a tensor. Returns whether they are there. They are all the scaling there is.
+bool read_longrope(const GgufFile& file, const ArchKeys& keys, int max_positions, const std::string& type,
+                   RopeConfig& rope) {
   std::vector<double> of_short = frequency_divisors(file, "rope_factors_short.weight");
   std::vector<double> of_long = frequency_divisors(file, "rope_factors_long.weight");
   if (of_short.empty() && of_long.empty()) return false;
   if (of_short.empty() || of_long.empty())
     fail("{}: tensors \"rope_factors_short.weight\" and \"rope_factors_long.weight\" should both be there",
          file.where());
+  if (type != "none" && (type != "longrope" || rope.factor != 1))
+    fail(
+        "{}: {} is {}, with the factor {}, beside longrope's tensors; only none, and longrope without one, are "
+        "supported",
+        file.where(), keys.name("rope.scaling.type"), in_quotes(type), rope.factor);
+  rope.factor = 1;
   rope.divisors = std::move(of_short);
   rope.long_divisors = std::move(of_long);
   rope.longest_short = keys.integer("rope.scaling.original_context_length", max_positions);
@@ -66,10 +73,10 @@ bool read_longrope(const GgufFile& file, const ArchKeys& keys, int max_positions
 RopeConfig read_rope(const GgufFile& file, const ArchKeys& keys, int max_positions) {
   RopeConfig rope;
   rope.base = keys.number("rope.freq_base", 10000);
-  if (read_longrope(file, keys, max_positions, rope)) return rope;
-  rope.divisors = frequency_divisors(file, "rope_freqs.weight");  // llama3's scaling
   rope.factor = keys.number("rope.scaling.factor", keys.number("rope.scale_linear", 1));
   const std::string type = keys.text("rope.scaling.type", rope.factor == 1 ? "none" : "linear");
+  if (read_longrope(file, keys, max_positions, type, rope)) return rope;
+  rope.divisors = frequency_divisors(file, "rope_freqs.weight");  // llama3's scaling
   if (type == "none") {
     rope.factor = 1;
   } else if (type == "linear") {
@@ -115,8 +122,9 @@ SamplingDefaults sampling_defaults(const GgufFile& file) {
           number("general.sampling.min_p"), number("general.sampling.penalty_repeat")};
 }
 
-/// Numbers of 0 mean that there is no such factor.
-void read_scales(const ArchKeys& keys, Config& c) {
+/// Numbers of 0 mean that there is no such factor. That of logits must be there, as for llama.cpp.
+void read_scales(const GgufFile& file, const ArchKeys& keys, Config& c) {
+  if (!keys.has("logit_scale")) fail("{}: missing metadata {}", file.where(), in_quotes(keys.name("logit_scale")));
   const auto number = [&](const char* key) { return static_cast<float>(keys.number(key, 0)); };
   const auto factor = [&](const char* key) { return number(key) == 0 ? 1 : number(key); };
   c.embedding_scale = factor("embedding_scale");
@@ -200,7 +208,7 @@ Config gguf_config(const GgufFile& file) {
   c.norms_before = architecture->norms_before;
   c.norms_after = architecture->norms_after;
   c.qk_norm_whole = architecture->qk_norm_whole;
-  if (architecture->scales) read_scales(keys, c);
+  if (architecture->scales) read_scales(file, keys, c);
   if (architecture->gemma) read_gemma(keys, *architecture, c);
   if (architecture->without_rope > 0)
     for (int layer = 1; layer <= c.layers; ++layer)
@@ -222,9 +230,8 @@ Config gguf_config(const GgufFile& file) {
   c.qkv_bias = has_tensor("blk.0.attn_q.bias") || has_tensor("blk.0.attn_qkv.bias");
   c.o_bias = has_tensor("blk.0.attn_output.bias");
   c.mlp_bias = has_tensor("blk.0.ffn_up.bias");
-  c.qk_norm = has_tensor("blk.0.attn_q_norm.weight");
+  c.qk_norm = c.qk_norm_whole || has_tensor("blk.0.attn_q_norm.weight");
   refuse_unsupported(file, keys, *architecture, c);
-  drop_endless_windows(c);
   check_config(c, file.where());
   return c;
 }

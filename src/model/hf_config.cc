@@ -61,11 +61,16 @@ std::vector<LayerRope> read_rope_layers(const JsonFields& fields, int layers) {
 std::vector<int> windows_by_layer(const JsonFields& fields, const HfModelType& type, const Config& c, int window) {
   std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
   const SortedJson* types = fields.find("layer_types");
+  const auto give_window = [&](int layer) {
+    if (window == 0)
+      fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
+    windows[static_cast<std::size_t>(layer)] = window;
+  };
   if (types == nullptr && type.windows == HfModelType::Windows::most) {
     const int without = fields.integer("sliding_window_pattern", type.full_every);
     if (without == 0) fail("{}: \"sliding_window_pattern\" is 0", fields.where());
     for (int layer = 0; layer < c.layers; ++layer)
-      if ((layer + 1) % without != 0) windows[static_cast<std::size_t>(layer)] = window;
+      if ((layer + 1) % without != 0) give_window(layer);
     return windows;
   }
   if (types == nullptr) {
@@ -82,9 +87,7 @@ std::vector<int> windows_by_layer(const JsonFields& fields, const HfModelType& t
     if (kind == "full_attention") continue;
     if (kind != "sliding_attention")
       fail("{}: layer {} has a type other than full_attention and sliding_attention", fields.where(), layer);
-    if (window == 0)
-      fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
-    windows[layer] = window;
+    give_window(static_cast<int>(layer));
   }
   return windows;
 }
@@ -99,9 +102,10 @@ std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type,
   return std::vector<int>(static_cast<std::size_t>(c.layers), window);
 }
 
-void refuse_unsupported(const JsonFields& fields, bool exported) {
+void refuse_unsupported(const JsonFields& fields, const HfModelType& type, bool exported) {
   if (fields.find("quantization_config") != nullptr)
     fail("{}: quantised safetensors are not supported; use BF16, F16 or F32 weights, or a GGUF file", fields.where());
+  if (type.gemma) return;  // for which the key has no meaning
   // swish is another name of silu.
   if (const std::string act = fields.text("hidden_act", "silu");
       act != "silu" && act != "swish" && !(exported && act == "gelu_pytorch_tanh"))
@@ -123,6 +127,7 @@ void read_gemma(const JsonFields& fields, const HfModelType& type, Config& c) {
   const double scalar = fields.number("query_pre_attn_scalar", 256);
   if (!(scalar > 0)) fail("{}: \"query_pre_attn_scalar\" is {}; it should be positive", fields.where(), scalar);
   c.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
+  if (c.attention_scale == 0) fail("{}: \"query_pre_attn_scalar\" {} is too large", fields.where(), scalar);
   c.gate = Gate::gelu_tanh;
   c.norms_plus_one = true;
   if (const std::string act = fields.text("hidden_activation", "gelu_pytorch_tanh"); act != "gelu_pytorch_tanh")
@@ -158,7 +163,6 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
     c.local_rope = read_hf_local_rope(fields, c.max_positions, type);
     for (const int window : c.windows) c.rope_layers.push_back(window > 0 ? LayerRope::local : LayerRope::usual);
   }
-  drop_endless_windows(c);
 }
 
 }  // namespace
@@ -174,7 +178,7 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   if (!exported && known == nullptr)
     fail("{}: model type {} is not supported; {} are", config_name, in_quotes(c.arch), hf_model_type_names());
   const HfModelType type = exported ? HfModelType{} : *known;
-  refuse_unsupported(fields, exported);
+  refuse_unsupported(fields, type, exported);
   c.layers = fields.integer("num_hidden_layers");
   if (c.layers < 1 || c.layers > max_layers)
     fail("{}: \"num_hidden_layers\" is {}; it should be 1 to {}", config_name, c.layers, max_layers);

@@ -37,10 +37,6 @@ TEST(HfConfig, Windows) {
   EXPECT_EQ(read("llama", {{"sliding_window", 8}}).windows, std::vector<int>(4, 0));
   EXPECT_EQ(read("mistral", {{"sliding_window", 8}}).windows, std::vector<int>(4, 8));
   EXPECT_EQ(read("mistral", {{"sliding_window", nullptr}}).windows, std::vector<int>(4, 0));
-  EXPECT_EQ(read("mistral", {{"sliding_window", 99}, {"max_position_embeddings", 100}}).windows,
-            std::vector<int>(4, 99));
-  EXPECT_EQ(read("mistral", {{"sliding_window", 100}, {"max_position_embeddings", 100}}).windows,
-            std::vector<int>(4, 0));
   EXPECT_EQ(read("qwen2", {{"sliding_window", 8}}).windows, std::vector<int>(4, 0));
   EXPECT_EQ(read("qwen2", {{"sliding_window", 8}, {"use_sliding_window", true}, {"max_window_layers", 3}}).windows,
             (std::vector<int>{0, 0, 0, 8}));
@@ -70,6 +66,11 @@ TEST(HfConfig, Phi3) {
   const RopeConfig rope = read("phi3", {{"rope_scaling", su}, {"max_position_embeddings", 8192}}).rope;
   EXPECT_EQ(rope.longest_short, 4096);
   EXPECT_NEAR(rope.attention_factor, std::sqrt(1 + 1.0 / 12), 1e-12);
+  for (const char* type : {"linear", "dynamic", "llama3"}) {
+    const Json scaling = {{"type", type}, {"factor", 4}, {"low_freq_factor", 1}, {"high_freq_factor", 4}};
+    EXPECT_THAT(message_of_config(changed("phi3", {{"rope_scaling", scaling}}).dump()),
+                HasSubstr("is not supported for phi3; default and longrope are"));
+  }
 }
 
 TEST(HfConfig, LayersWithoutRope) {
@@ -132,11 +133,22 @@ TEST(HfConfig, Gemma3) {
   EXPECT_EQ(by_kind.rope.base, 3);
   EXPECT_EQ(by_kind.rope.factor, 4);
   EXPECT_EQ(by_kind.local_rope.base, 7);
-  EXPECT_EQ(by_kind.windows, std::vector<int>(4, 0));  // 4096, as many as the positions
+  EXPECT_EQ(by_kind.windows, std::vector<int>(4, 4096));
   EXPECT_EQ(by_kind.rope_layers, std::vector(4, local));
   EXPECT_EQ(by_kind.attention_soft_cap, 0);
   EXPECT_EQ(by_kind.logit_soft_cap, 0);
   EXPECT_EQ(read("gemma3_text", {{"attn_logit_softcapping", 20}}).attention_soft_cap, 20);
+  for (const Json& none : {Json(), Json(0)}) {
+    EXPECT_THAT(message_of_config(changed("gemma3_text", {{"sliding_window", none}}).dump()),
+                HasSubstr("layer 0 is of type sliding_attention, but no sliding window is in use"));
+    EXPECT_EQ(read("gemma3_text", {{"sliding_window", none}, {"sliding_window_pattern", 1}}).windows,
+              std::vector<int>(4, 0));
+  }
+  EXPECT_EQ(read("gemma3_text", {{"hidden_act", "gelu_pytorch_tanh"}}).gate, Gate::gelu_tanh);
+  EXPECT_THAT(message_of_config(changed("gemma3_text", {{"hidden_activation", "gelu"}}).dump()),
+              HasSubstr("\"hidden_activation\" \"gelu\""));
+  EXPECT_THAT(message_of_config(changed("gemma3_text", {{"query_pre_attn_scalar", 1e300}}).dump()),
+              HasSubstr("\"query_pre_attn_scalar\" 1e+300 is too large"));
 }
 
 TEST(HfConfig, Gemma2) {
@@ -155,6 +167,32 @@ TEST(HfConfig, Gemma2) {
                 HasSubstr("it should be positive"));
   EXPECT_THAT(message_of_config(changed("gemma2", {{"use_bidirectional_attention", true}}).dump()),
               HasSubstr("is not supported"));
+}
+
+// As Gemma3TextConfig.convert_rope_params_to_dict() of transformers 5.24 combines them.
+TEST(HfConfig, Gemma3sRopeScalingChangesTheParametersOfFullAttention) {
+  const auto read_rope = [](const Json& full, const Json& scaling) {
+    const Json parameters = {{"full_attention", full}, {"sliding_attention", {{"rope_theta", 7}}}};
+    const Config c = read("gemma3_text", {{"rope_parameters", parameters}, {"rope_scaling", scaling}});
+    EXPECT_EQ(c.local_rope.base, 7);
+    return c.rope;
+  };
+  const RopeConfig both =
+      read_rope({{"rope_type", "default"}, {"rope_theta", 3}}, {{"rope_type", "linear"}, {"factor", 8}});
+  EXPECT_EQ(both.base, 3);
+  EXPECT_EQ(both.factor, 8);
+  EXPECT_EQ(read_rope({{"rope_type", "linear"}, {"factor", 4}}, {{"factor", 8}}).factor, 8);
+  EXPECT_EQ(read_rope({{"rope_type", "linear"}, {"factor", 4}}, nullptr).factor, 4);
+  EXPECT_EQ(read_rope(nullptr, {{"rope_type", "linear"}, {"factor", 8}}).factor, 8);
+  EXPECT_EQ(read_rope(nullptr, nullptr).base, 1000000);
+  const auto message = [](const Json& change) { return message_of_config(changed("gemma3_text", change).dump()); };
+  EXPECT_THAT(message({{"rope_parameters", {{"rope_type", "linear"}, {"factor", 8}}}}),
+              HasSubstr("\"rope_parameters\" should be per kind of layer"));
+  EXPECT_THAT(message({{"rope_scaling", {{"full_attention", {{"rope_type", "linear"}, {"factor", 8}}}}}}),
+              HasSubstr("\"rope_scaling\" per kind of layer"));
+  const Json longrope = {{"rope_type", "longrope"}, {"short_factor", {1, 2}}, {"long_factor", {3, 4}}};
+  EXPECT_THAT(message({{"rope_parameters", {{"sliding_attention", longrope}}}}),
+              HasSubstr("longrope in layers with a window"));
 }
 
 TEST(HfConfig, SamplingOfTheModelsMakers) {
@@ -212,6 +250,30 @@ TEST(HfConfig, NumbersThatAreNotFiniteAreRefusedOnlyWhereTheyAreNeeded) {
 
 TEST(HfConfig, WhatTransformersKnowsByTheType) {
   EXPECT_EQ(read("llama", {{"hidden_act", "swish"}}).layers, 4);
+  const auto bare = [](const char* arch) {
+    return read(arch, {{"head_dim", nullptr},
+                       {"max_position_embeddings", nullptr},
+                       {"rms_norm_eps", nullptr},
+                       {"sliding_window_pattern", 2}});
+  };
+  const auto without = [](const char* arch, const char* key) {
+    Json json = changed(arch, {{"num_attention_heads", 8}});
+    json.erase(key);
+    return read_hf_config(json.dump(), "", "folder");
+  };
+  const Config gemma = bare("gemma3_text");
+  EXPECT_EQ(gemma.max_positions, 131072);
+  EXPECT_EQ(gemma.norm_eps, 1e-6F);
+  EXPECT_EQ(gemma.windows, (std::vector<int>{4096, 0, 4096, 0}));
+  EXPECT_EQ(without("gemma3_text", "head_dim").head_size, 256);
+  EXPECT_EQ(without("gemma3_text", "num_key_value_heads").kv_heads, 4);
+  EXPECT_TRUE(without("gemma3_text", "tie_word_embeddings").tied_embeddings);
+  EXPECT_EQ(without("smollm3", "num_key_value_heads").kv_heads, 4);
+  EXPECT_EQ(without("granite", "num_key_value_heads").kv_heads, 8);
+  EXPECT_EQ(bare("smollm3").max_positions, 32768);
+  EXPECT_EQ(bare("olmo2").norm_eps, 1e-5F);
+  EXPECT_EQ(bare("olmo2").max_positions, 2048);
+  EXPECT_EQ(bare("granite").norm_eps, 1e-6F);
   for (const auto& [arch, positions] :
        {std::pair{"llama", 2048}, std::pair{"qwen2", 32768}, std::pair{"qwen3", 32768}, std::pair{"mistral", 131072}})
     EXPECT_EQ(read(arch, {{"max_position_embeddings", nullptr}}).max_positions, positions) << arch;

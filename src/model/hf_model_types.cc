@@ -53,7 +53,7 @@ constexpr std::array model_types = {
                 .positions = 4096,
                 .trained_positions = 4096,
                 .partial_rope = true,
-                .old_longrope_names = true,
+                .only_longrope = true,
                 .norm_eps = 1e-5,
                 .windows = Windows::all},
     HfModelType{.name = "qwen2", .positions = 32768, .windows = Windows::some, .window = 4096, .qkv_bias = true},

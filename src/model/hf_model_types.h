@@ -15,17 +15,17 @@ struct HfModelType {
   enum class Windows { none, all, some, most };
 
   const char* name = "";
-  int positions = 2048;       // max_position_embeddings
-  int trained_positions = 0;  // original_max_position_embeddings; 0: where RoPE's parameters say nothing, all of them
-  bool partial_rope = false;  // partial_rotary_factor, which other types don't heed
-  bool old_longrope_names = false;  // RoPE's types "su" and "yarn" are "longrope"
-  double rope_base = 10000;         // rope_theta
-  double local_rope_base = 0;       // rope_local_base_freq: of layers with a window; 0: they are as others
-  bool rope_by_layer = false;       // no_rope_layers, no_rope_layer_interval
-  double norm_eps = 1e-6;           // rms_norm_eps
-  bool tied = false;                // tie_word_embeddings
-  int kv_heads = 0;                 // num_key_value_heads; 0: H
-  int head_size = 0;                // head_dim; 0: D / H
+  int positions = 2048;        // max_position_embeddings
+  int trained_positions = 0;   // original_max_position_embeddings; 0: where RoPE's parameters say nothing, all of them
+  bool partial_rope = false;   // partial_rotary_factor, which other types don't heed
+  bool only_longrope = false;  // RoPE's types are "default" and "longrope", of which "su" and "yarn" are old names
+  double rope_base = 10000;    // rope_theta
+  double local_rope_base = 0;  // rope_local_base_freq: of layers with a window; 0: they are as others
+  bool rope_by_layer = false;  // no_rope_layers, no_rope_layer_interval
+  double norm_eps = 1e-6;      // rms_norm_eps
+  bool tied = false;           // tie_word_embeddings
+  int kv_heads = 0;            // num_key_value_heads; 0: H
+  int head_size = 0;           // head_dim; 0: D / H
   Windows windows = Windows::none;
   int window = 0;               // sliding_window
   int full_every = 6;           // sliding_window_pattern

@@ -6,12 +6,14 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "kernels/bf16.h"
 #include "model/fused_tensors.h"
 #include "model/hf_config.h"
 #include "model/hf_json.h"
 #include "model/hf_model_types.h"
 #include "model/hub_folder.h"
 #include "model/safetensors_file.h"
+#include "model/tensor_names.h"
 #include "model/tensor_table.h"
 
 namespace layerboost {
@@ -35,12 +37,17 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   return shards;
 }
 
+/// nullptr: an exported model's, whose file says everything and whose tensors have llama's names.
+const HfModelType* type_of(const Config& config) {
+  return config.attention.empty() ? find_hf_model_type(config.arch) : nullptr;
+}
+
 /// The tensors of one file, by the names that they have in llama's layers. A base model's, saved by itself, lack the
-/// prefix that they have in a model with a head. Exported models have these names already.
+/// prefix that they have in a model with a head.
 void add_tensors(std::span<const std::byte> bytes, const std::string& where, const Config& config, TensorTable& table,
                  const std::function<bool(const std::string&)>& wanted) {
   std::map<std::string, std::string> unreadable;
-  const HfModelType* const type = config.attention.empty() ? find_hf_model_type(config.arch) : nullptr;
+  const HfModelType* const type = type_of(config);
   const auto full_name = [&](const std::string& name) {
     const bool base = name.starts_with("layers.") || name == "embed_tokens.weight" || name == "norm.weight";
     const std::string full = base ? "model." + name : name;
@@ -84,6 +91,15 @@ std::string folder_name(const fs::path& folder) {
   return name.empty() ? full.filename().string() : name;
 }
 
+std::unique_ptr<Checkpoint> make(Config config, TensorTable table, const std::function<TokenizerData()>& tokenizer,
+                                 std::vector<MappedFile> files) {
+  const HfModelType* const type = type_of(config);
+  // transformers round gemma's to the type of the embeddings.
+  if (type != nullptr && type->gemma && table.get(embeddings_name, {config.vocab, config.hidden}).dtype == DType::bf16)
+    config.embedding_scale = from_bf16(to_bf16(config.embedding_scale));
+  return make_checkpoint(std::move(config), std::move(table), tokenizer, std::move(files));
+}
+
 }  // namespace
 
 std::unique_ptr<Checkpoint> read_safetensors(std::string_view config_json, std::span<const std::byte> bytes,
@@ -92,7 +108,7 @@ std::unique_ptr<Checkpoint> read_safetensors(std::string_view config_json, std::
   TensorTable table(where);
   add_tensors(bytes, where, config, table, any);
   const auto no_tokenizer = [where]() -> TokenizerData { fail("{}: has no tokenizer", where); };
-  return make_checkpoint(std::move(config), std::move(table), no_tokenizer, {});
+  return make(std::move(config), std::move(table), no_tokenizer, {});
 }
 
 std::unique_ptr<Checkpoint> open_safetensors(const fs::path& folder) {
@@ -115,7 +131,7 @@ std::unique_ptr<Checkpoint> open_safetensors(const fs::path& folder) {
   } else {
     fail("{}: neither model.safetensors nor model.safetensors.index.json is there", where);
   }
-  return make_checkpoint(
+  return make(
       std::move(config), std::move(table), [where] { return read_tokenizer_json(where); }, std::move(files));
 }
 

@@ -47,12 +47,12 @@ std::string describe(const Config& c) {
 class TableCheckpoint final : public Checkpoint {
  public:
   TableCheckpoint(Config config, TensorTable tensors, std::function<TokenizerData()> tokenizer,
-                  std::vector<MappedFile> files, std::vector<int> own_ends)
+                  std::vector<MappedFile> files, Config as_told)
       : files_(std::move(files)),
         config_(std::move(config)),
         tensors_(std::move(tensors)),
         tokenizer_(std::move(tokenizer)),
-        own_ends_(std::move(own_ends)) {}
+        as_told_(std::move(as_told)) {}
 
   [[nodiscard]] fs::path path() const override { return tensors_.where(); }
   [[nodiscard]] const Config& config() const override { return config_; }
@@ -66,11 +66,7 @@ class TableCheckpoint final : public Checkpoint {
            tensors_.where(), data.tokens.size(), config_.vocab);
     return data;
   }
-  [[nodiscard]] std::string hash() const override {
-    Config as_told = config_;
-    as_told.eos = own_ends_;
-    return tensors_.hash(as_told);
-  }
+  [[nodiscard]] std::string hash() const override { return tensors_.hash(as_told_); }
   void check_unchanged() const override {
     for (const MappedFile& file : files_) file.check_unchanged();
   }
@@ -80,7 +76,7 @@ class TableCheckpoint final : public Checkpoint {
   Config config_;
   TensorTable tensors_;
   std::function<TokenizerData()> tokenizer_;
-  std::vector<int> own_ends_;  // the end tokens that the files name
+  Config as_told_;  // with the end tokens and windows that the files name
 };
 
 }  // namespace
@@ -163,11 +159,13 @@ std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
     if (parts == AttentionParts::none && !config.norms_before) parts = AttentionParts::norm;
   }
   tensors.check(config);
-  std::vector<int> own_ends = config.eos;
+  Config as_told = config;
+  for (int& window : config.windows)
+    if (window >= config.max_positions) window = 0;
   for (const int id : more_ends)
     if (std::find(config.eos.begin(), config.eos.end(), id) == config.eos.end()) config.eos.push_back(id);
   return std::make_unique<TableCheckpoint>(std::move(config), std::move(tensors), std::move(tokenizer),
-                                           std::move(files), std::move(own_ends));
+                                           std::move(files), std::move(as_told));
 }
 
 }  // namespace layerboost
