@@ -70,6 +70,7 @@ TEST_F(Exported, DescribesItself) {
   EXPECT_EQ(config["layer_types"].dump(),
             R"(["full_attention","sliding_attention","linear_attention","full_attention"])");
   EXPECT_EQ(config["sliding_window"], 8);
+  EXPECT_EQ(config["layerboost"]["version"], 1);
   EXPECT_EQ(config["layerboost"]["mixers"].dump(), R"(["softmax","window:8+2","none","softmax"])");
   EXPECT_EQ(config["layerboost"]["made_from"]["plan"], small_.plan.hash());
   EXPECT_EQ(config["layerboost"]["rope_frequencies"].size(), 4U);
@@ -311,6 +312,9 @@ TEST_P(ExportedArchitecture, ComputesWhatTheModelDoes) {
   const std::vector<double> right = case_["log_probs_of_20"];
   const auto got = exported(native_specs(model->config), ids);
   for (std::size_t i = 0; i < right.size(); ++i) EXPECT_NEAR(got[i + 1], right[i], 3e-5) << i;
+  // Programs that don't know the keys that others than llama have are to refuse it.
+  const Json config = Json::parse(read_file(directory_ / "config.json"));
+  EXPECT_EQ(config["layerboost"]["version"], GetParam().starts_with("phi3") ? 1 : 2);
 
   parameters_ = random_parameters(model->config);
   MixerSet mixers(*model, parameters_);
