@@ -18,13 +18,14 @@ Json own_keys(const ExportSource& source, const Config& config) {
   Json made_from = {{"name", source.plan.model_name}, {"model", source.plan.model_hash}, {"plan", source.plan.hash()}};
   if (!source.adapter_hash.empty()) made_from["adapter"] = source.adapter_hash;
   if (!source.learnt_hash.empty()) made_from["learnt"] = source.learnt_hash;
-  Json keys = {{"version", 1},
+  Json keys = {{"version", 1},  // where no key is of a later one
                {"base_model_type", config.arch},
                {"mixers", mixers},
                {"rope_frequencies", config.rope.frequencies(config.head_size)},
                {"rope_attention_factor", config.rope.attention_factor},
                {"o_bias", config.o_bias},
                {"qk_norm", config.qk_norm}};
+  const std::size_t of_version_1 = keys.size();
   // What only some models have.
   if (config.qk_norm_whole) keys["qk_norm_whole"] = true;
   if (!config.norms_before) keys["norms_before"] = false;
@@ -40,6 +41,8 @@ Json own_keys(const ExportSource& source, const Config& config) {
   if (std::ranges::find(config.rope_layers, LayerRope::local) != config.rope_layers.end())
     keys["local_rope_frequencies"] = config.local_rope.frequencies(config.head_size);
   if (config.norms_plus_one) keys["norms_plus_one"] = true;
+  // Programs that don't know these keys must not take the model for one without.
+  if (keys.size() > of_version_1) keys["version"] = 2;
   keys["made_from"] = made_from;
   return keys;
 }
