@@ -105,27 +105,34 @@ TEST_F(GradientEstimate, ByHeadIsAsTheMixersRun) {
 
 class GradientEstimateOfArchitecture : public testing::TestWithParam<std::string> {};
 
-// By head or, where heads don't add up, as mixers run: of two windows, the change of one is that of what it adds.
-TEST_P(GradientEstimateOfArchitecture, IsCloseToWhatChangesLose) {
+// By head or, where heads don't add up, as mixers run: of two windows, the change of one is that of what it adds. Each
+// text's last tokens see a little less. Of what that loses the middle is looked at: of single texts it may be a large
+// change in such small models, or drown in rounding.
+TEST_P(GradientEstimateOfArchitecture, IsCloseToWhatSmallChangesLose) {
   const auto model = test::load_architecture(GetParam(), Precision::f32);
   MixerSet mixers(*model);
-  Calibration calibration;
-  for (std::uint64_t i = 0; i < 3; ++i) calibration.sequences.push_back({random_tokens(22, 64, i), 0, false});
-  calibration.texts = 3;
-  const MixerSpec of_all = parse_mixer("window:19"), of_window = parse_mixer("window:11");
-  const EstimatedLosses losses = estimate_losses(*model, mixers, calibration, {{of_all, of_window}, 300, 1});
-  JointLoss loss(*model, mixers, calibration);
   const auto native = native_specs(model->config);
-  const double of_nothing = loss.measure(native).kl;  // the unchanged model's predictions are kept rounded
-  for (const int layer : {1, 3}) {
-    const auto at = static_cast<std::size_t>(layer);
-    const MixerSpec& choice = native[at].kind == MixerKind::softmax ? of_all : of_window;
-    auto specs = native;
-    specs[at] = choice;
-    const double exact = loss.measure(specs).kl - of_nothing, found = estimate(losses[at].at(choice).kl).mean;
-    EXPECT_GT(exact, 0) << layer;
-    // 300 samples alone are off by some 8 percent; with layers above, the change isn't a small one any more.
-    EXPECT_NEAR(found, exact, (layer == 3 ? 0.25 : 0.4) * exact) << layer;
+  for (const std::size_t layer : {1U, 3U}) {
+    const MixerSpec choice = parse_mixer(native[layer].kind == MixerKind::softmax ? "window:19" : "window:11");
+    auto changed = native;
+    changed[layer] = choice;
+    Calibration calibration;
+    calibration.texts = 16;
+    for (std::uint64_t i = 0; i < 16; ++i)
+      calibration.sequences.push_back({random_tokens(choice.window + 3, model->config.vocab, i), 0, false});
+    const auto found = estimate_losses(*model, mixers, calibration, {{choice}, 100, 1, false})[layer].at(choice).kl;
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      Calibration text;
+      text.sequences = {calibration.sequences[i]};
+      text.texts = 1;
+      JointLoss loss(*model, mixers, text);
+      const double exact = loss.measure(changed).kl - loss.measure(native).kl;
+      if (exact > 1e-6 && exact < 1e-3) ratios.push_back(found[i] / exact);
+    }
+    ASSERT_GE(ratios.size(), 5U) << layer;
+    std::ranges::sort(ratios);
+    EXPECT_NEAR(ratios[ratios.size() / 2], 1, 0.2) << layer;
   }
 }
 
