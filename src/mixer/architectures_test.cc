@@ -62,14 +62,11 @@ TEST_P(Architectures, RoundedAreNearThem) {
 }
 
 // A dual state is made of keys before RoPE: folding turns those of the cache back, as far as the layer has turned them.
-// In the last layer, for what is above one reads something else.
+// What is above it attends to nothing: it would have read something else.
 TEST_P(Architectures, FoldIntoStates) {
   const auto model = test::load_architecture(GetParam(), Precision::f32);
   MixerSet mixers(*model, random_parameters(model->config));
   const std::vector<TokenId> ids = test::architecture_case(GetParam())["ids"];
-  const std::vector<MixerSpec> before(4, full_attention);
-  std::vector<MixerSpec> after = before;
-  after.back() = parse_mixer("dual_state");
   CachePools pools;
   Runner runner(*model);
   const auto read = [&](Sequence& sequence, std::size_t first, std::size_t count) {
@@ -77,14 +74,21 @@ TEST_P(Architectures, FoldIntoStates) {
     const float* const hidden = runner.forward({&item, 1});
     return std::vector<float>(hidden, hidden + static_cast<std::ptrdiff_t>(count) * model->config.hidden);
   };
-  Sequence folded(mixers.list(before), pools), right(mixers.list(after), pools);
-  read(folded, 0, 20);
-  read(right, 0, 20);
-  ASSERT_TRUE(folded.fold(mixers.list(after), [&](const Mixer& /*mixer*/) { return &pools; }));
-  const auto got = read(folded, 20, 3), expected = read(right, 20, 3);
-  double largest = 0;
-  for (const float value : expected) largest = std::max(largest, std::abs(static_cast<double>(value)));
-  for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 2e-6 * largest) << i;
+  for (std::size_t layer = 0; layer < 4; ++layer) {
+    SCOPED_TRACE(layer);
+    std::vector<MixerSpec> before(4, full_attention);
+    std::fill(before.begin() + static_cast<std::ptrdiff_t>(layer) + 1, before.end(), parse_mixer("none"));
+    std::vector<MixerSpec> after = before;
+    after[layer] = parse_mixer("dual_state");
+    Sequence folded(mixers.list(before), pools), right(mixers.list(after), pools);
+    read(folded, 0, 20);
+    read(right, 0, 20);
+    ASSERT_TRUE(folded.fold(mixers.list(after), [&](const Mixer& /*mixer*/) { return &pools; }));
+    const auto got = read(folded, 20, 3), expected = read(right, 20, 3);
+    double largest = 0;
+    for (const float value : expected) largest = std::max(largest, std::abs(static_cast<double>(value)));
+    for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 2e-6 * largest) << i;
+  }
 }
 
 // What converters for llama.cpp make of gemma: the norms' weights have their 1, and less is told than in config.json.

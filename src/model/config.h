@@ -60,7 +60,7 @@ struct SamplingDefaults {
 
 /// The shape of a model, and what its files say of its use.
 struct Config {
-  std::string arch;             // "llama", "qwen2", "qwen3" or "mistral"
+  std::string arch;             // "llama", "qwen2", ...: a name of hf_model_types.cc, gguf_architectures.cc
   std::string name;             // for people
   std::string license;          // as GGUF names it (general.license); empty: not said there
   int layers = 0;               // L

@@ -30,6 +30,23 @@ TEST(GgufFusedTensors, FusedTensorsAreAsTheyAreAlone) {
   }
 }
 
+TEST(GgufFusedTensors, RopeOnAPartOfEachHead) {
+  const auto with = [](std::uint32_t rotated) {
+    const std::string bytes = phi3_with([&](GgufWriter& w) { w.u32("phi3.rope.dimension_count", rotated); });
+    const auto model = read_gguf(test::as_bytes(bytes), "a.gguf");
+    for (const auto& [part, heads] : {std::pair("q", 2), std::pair("k", 1)}) {
+      const Tensor& tensor =
+          model->tensor(fmt::format("model.layers.1.self_attn.{}_proj.weight", part), {4 * heads, 32});
+      EXPECT_EQ(tensor.rope_heads, rotated < 4 ? heads : 0);
+      EXPECT_EQ(tensor.rope_rotated, rotated < 4 ? rotated : 0);
+    }
+    return model->config().rope;
+  };
+  EXPECT_EQ(with(2).rotated, 2);
+  EXPECT_EQ(with(2).frequencies(4), (std::vector<double>{1, 0}));
+  EXPECT_EQ(with(4).rotated, 0);
+}
+
 TEST(GgufFusedTensors, VectorsOfBlocksAreNotTakenApart) {
   Config c = test::tiny_config("qwen3", DType::f32);
   c.head_size = 8;
