@@ -50,6 +50,7 @@ struct EngineStats {
   std::uint64_t preemptions = 0;
   std::uint64_t prompt_tokens = 0, generated_tokens = 0;           // of prompts read or found; sampled
   std::uint64_t recomputed_tokens = 0;                             // read again after a pre-emption
+  std::uint64_t embeddings = 0;                                    // of the finished ones
   std::uint64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;  // of prompts that the prefix cache was asked for
   std::vector<std::uint64_t> finished_by_plan;                     // [plans] by what they had in the end
   std::vector<std::uint64_t> tokens_by_plan;                       // [plans] of the generated tokens

@@ -164,11 +164,13 @@ void Scheduler::admit() {
       job.cached = found;
       job.first_plan = job.plan;
       job.waited = job.since.seconds();
-      if (prefixes_ != nullptr) counts_.prefix_queried_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
+      if (prefixes_ != nullptr && !job.states)
+        counts_.prefix_queried_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
       counts_.prefix_hit_tokens += static_cast<std::uint64_t>(found);
     }
     counts_.recomputed_tokens += static_cast<std::uint64_t>(std::max(0, job.most_read - found));
-    if (prefixes_ != nullptr) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
+    // What is embedded isn't gone on from.
+    if (prefixes_ != nullptr && !job.states) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
     running_.insert(waiting_.extract(waiting_.begin()));
     plan(job);
   }
@@ -191,7 +193,7 @@ void Scheduler::begin(Job& job, int lowest_known) {
   // A prefix that isn't run has no logits; and who names a plan gets what that plan reads.
   const bool as_read = job.plans.lowest == job.plans.highest;
   const Sequence* const known =
-      prefixes_ == nullptr || job.wants_prompt_logprobs() ? nullptr : prefixes_->find(usable, job.tokens, as_read);
+      prefixes_ == nullptr || job.reads_all() ? nullptr : prefixes_->find(usable, job.tokens, as_read);
   job.sequence = known != nullptr ? *known : memory_.make_sequence(mixers(job.plan));
 }
 

@@ -60,6 +60,10 @@ class TimedRunner final : public StepRunner {
               const std::function<void(const LogitsBlock&)>& consume) override {
     for (const int& row : rows) consume({{&row, 1}, logits_.data(), nullptr, static_cast<int>(logits_.size())});
   }
+  void final_states(const float* /*hidden*/, std::span<const int> rows,
+                    const std::function<void(int count, const float* states)>& /*consume*/) override {
+    EXPECT_TRUE(rows.empty());
+  }
   StepTimes& times() override { return times_; }
   [[nodiscard]] std::size_t scratch_bytes() const override { return 0; }
 
