@@ -37,6 +37,16 @@ int level_in_head(const std::string& value, int highest) {
 
 bool is_token(const Json& value) { return value.is_number(); }
 
+/// The field that a request's prompts come from.
+const char* prompt_field(const ApiRequest& request) {
+  if (request.endpoint == Endpoint::embeddings) return "input";
+  return request.endpoint == Endpoint::chat ? "messages" : "prompt";
+}
+
+ApiError too_long(const ApiRequest& request, const std::string& message) {
+  return {400, "invalid_request_error", message, prompt_field(request), "context_length_exceeded"};
+}
+
 }  // namespace
 
 Json ApiReader::parse(std::string_view body, Endpoint endpoint) const {
@@ -58,32 +68,25 @@ ApiPrompt ApiReader::text_prompt(std::string text, bool add_special) const {
   return prompt;
 }
 
-std::vector<ApiPrompt> ApiReader::prompts(const Fields& fields) const {
-  const Json* const given = fields.find("prompt");
+/// The texts and tokens of the field `name`, `most` of them at most.
+std::vector<ApiPrompt> ApiReader::prompts(const Fields& fields, const char* name, int most) const {
+  const Json* const given = fields.find(name);
   const bool add_special = fields.flag("add_special_tokens", true);
   const auto make = [&](const Json& prompt) {
     if (prompt.is_string()) return text_prompt(prompt.get<std::string>(), add_special);
     if (!prompt.is_array() || prompt.empty())
-      refuse("prompt", "\"prompt\" must be a string, a list of token ids, or a list of either");
-    ApiPrompt made{token_list(prompt, tokenizer.size(), "prompt"), "", false};
+      refuse(name, "\"{}\" must be a string, a list of token ids, or a list of either", name);
+    ApiPrompt made{token_list(prompt, tokenizer.size(), name), "", false};
     made.text = tokenizer.decode(made.tokens);
     return made;
   };
-  if (given == nullptr) refuse("prompt", "\"prompt\" is missing: the text to go on from");
   std::vector<ApiPrompt> made;
   if (given->is_array() && !given->empty() && !is_token(given->front())) {
-    if (given->size() > static_cast<std::size_t>(limits.choices))
-      refuse("prompt", "\"prompt\" has {} prompts; send at most {} in one request", given->size(), limits.choices);
+    if (given->size() > static_cast<std::size_t>(most))
+      refuse(name, "\"{}\" has {} texts; send at most {} in one request", name, given->size(), most);
     for (const Json& prompt : *given) made.push_back(make(prompt));
   } else {
     made.push_back(make(*given));
-  }
-  for (ApiPrompt& prompt : made) {
-    if (!prompt.tokens.empty()) continue;
-    const TokenId prefix = prefix_token(tokenizer);
-    if (prefix < 0) refuse("prompt", "\"prompt\" is empty, and the model has no token to begin a text with");
-    prompt.tokens = {prefix};
-    prompt.bos_added = true;
   }
   return made;
 }
@@ -178,7 +181,8 @@ int ApiReader::positions_of(const ApiRequest& request, int prompt) const {
   return level_positions[static_cast<std::size_t>(highest_level_of(prompt))];
 }
 
-/// The level that is asked for, and level 0 for what tells of the prompt: that is asked in order to judge the model.
+/// The level that is asked for, and level 0 for what tells of the prompt, which is asked in order to judge the model,
+/// and for embeddings that don't ask, which are to be compared with others.
 void ApiReader::read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const {
   const int highest = highest_level();
   std::optional<int> level;
@@ -194,18 +198,22 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
   if (highest == 0) return;
   if (request.echo && level.value_or(0) != 0)
     refuse("echo", "\"echo\" is for level 0 only, and level {} is asked for: ask for one of both", *level);
-  request.settings.plan = request.echo ? 0 : level;
+  request.settings.plan = request.echo || (request.settings.embedding && !level) ? 0 : level;
 }
 
-void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
+void ApiReader::check_tokens(const ApiRequest& request) const {
   for (const ApiPrompt& each : request.prompts) {
     for (const TokenId token : each.tokens) {
       if (token < embeddings) continue;
-      refuse(request.chat ? "messages" : "prompt",
+      refuse(prompt_field(request),
              "the prompt has token {} ({}), which the tokenizer knows and the model doesn't: it has {} embeddings",
              token, in_quotes(tokenizer.bytes(token)), embeddings);
     }
   }
+}
+
+void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
+  check_tokens(request);
   std::int64_t prompt = 0, positions = limits.positions;  // of the prompt that leaves least room
   for (const ApiPrompt& each : request.prompts) {
     const auto length = std::ssize(each.tokens);
@@ -220,11 +228,10 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens)
     asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(limits.logprobs_of_request / each), 1, asked);
   if (prompt + asked > positions) {
-    throw ApiError(400, "invalid_request_error",
+    throw too_long(request,
                    fmt::format("this model's maximum context length is {} tokens; the prompt has {} and {} are to be "
                                "written: shorten the prompt or ask for fewer with \"max_tokens\"",
-                               positions, prompt, asked),
-                   request.chat ? "messages" : "prompt", "context_length_exceeded");
+                               positions, prompt, asked));
   }
   request.settings.max_tokens = static_cast<int>(asked);
   if (request.settings.min_tokens > asked)
@@ -256,8 +263,16 @@ void ApiReader::check_logprobs(const ApiRequest& request) const {
 ApiRequest ApiReader::completion(std::string_view body, const std::optional<std::string>& level) const {
   const Json json = parse(body, Endpoint::completions);
   const Fields fields(json);
+  if (fields.find("prompt") == nullptr) refuse("prompt", "\"prompt\" is missing: the text to go on from");
   ApiRequest request;
-  request.prompts = prompts(fields);
+  request.prompts = prompts(fields, "prompt", limits.choices);
+  for (ApiPrompt& prompt : request.prompts) {
+    if (!prompt.tokens.empty()) continue;
+    const TokenId prefix = prefix_token(tokenizer);
+    if (prefix < 0) refuse("prompt", "\"prompt\" is empty, and the model has no token to begin a text with");
+    prompt.tokens = {prefix};
+    prompt.bos_added = true;
+  }
   read_common(fields, request);
   request.echo = fields.flag("echo", false);
   read_level(fields, level, request);
@@ -278,7 +293,7 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
   const Fields fields(json);
   ToolUse tools = read_tools(fields, tool_format);
   ApiRequest request;
-  request.chat = true;
+  request.endpoint = Endpoint::chat;
   request.prompts = {chat_prompt(fields, tools.tools)};
   read_common(fields, request, std::move(tools));
   read_level(fields, level, request);
@@ -289,6 +304,37 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
     refuse("top_logprobs", R"("top_logprobs" needs "logprobs": true)");
   }
   check_length(request, read_max_tokens(fields, 1));
+  return request;
+}
+
+ApiRequest ApiReader::embedding(std::string_view body, const std::optional<std::string>& level) const {
+  const Json json = parse(body, Endpoint::embeddings);
+  const Fields fields(json);
+  if (fields.find("input") == nullptr) refuse("input", "\"input\" is missing: the text to be embedded");
+  ApiRequest request;
+  request.endpoint = Endpoint::embeddings;
+  request.prompts = prompts(fields, "input", limits.inputs);
+  request.settings.embedding = true;
+  request.settings.max_tokens = 0;
+  read_level(fields, level, request);
+  const std::string format = fields.text("encoding_format").value_or("float");
+  if (format != "float" && format != "base64")
+    refuse("encoding_format", R"("encoding_format" must be "float" or "base64")");
+  request.base64 = format == "base64";
+  if (const auto asked = fields.integer("dimensions", 1, std::numeric_limits<int>::max()); asked && *asked != hidden)
+    refuse("dimensions", "\"dimensions\" can only be {}: of this model's embeddings a part alone isn't meant to be one",
+           hidden);
+  for (const ApiPrompt& prompt : request.prompts) {
+    const std::string name =
+        request.prompts.size() == 1 ? "input" : fmt::format("input[{}]", &prompt - request.prompts.data());
+    const auto length = std::ssize(prompt.tokens);
+    if (length == (prompt.bos_added ? 1 : 0)) refuse("input", "\"{}\" is empty: there is nothing to be embedded", name);
+    const int positions = positions_of(request, static_cast<int>(length));
+    if (length > positions)
+      throw too_long(request, fmt::format("this model's maximum context length is {} tokens; \"{}\" has {}: shorten it",
+                                          positions, name, length));
+  }
+  check_tokens(request);
   return request;
 }
 

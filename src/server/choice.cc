@@ -165,7 +165,7 @@ class ChatChoice final : public Choice {
 
 std::unique_ptr<Choice> make_choice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer,
                                     int index) {
-  if (request.chat) return std::make_unique<ChatChoice>(request, tokenizer, index);
+  if (request.endpoint == Endpoint::chat) return std::make_unique<ChatChoice>(request, tokenizer, index);
   return std::make_unique<CompletionChoice>(request, prompt, tokenizer, index);
 }
 

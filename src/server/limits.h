@@ -25,6 +25,7 @@ struct Limits {
   int positions = 0;               // prompt and new tokens together: the model's positions, or fewer
   int max_tokens = 0;              // new tokens; 0: as many as positions allow
   int choices = 128;               // prompts * n
+  int inputs = 2048;               // texts to be embedded
   int logprobs = 20;               // likeliest alternatives of each token
   int stop_strings = 16;           // and stop tokens
   std::size_t stop_length = 1024;  // bytes of a stop string

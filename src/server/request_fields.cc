@@ -15,7 +15,9 @@ namespace {
 
 constexpr int kCompletions = static_cast<int>(Endpoint::completions), kChat = static_cast<int>(Endpoint::chat),
               kGeneration = kCompletions | kChat, kTokenize = static_cast<int>(Endpoint::tokenize),
-              kDetokenize = static_cast<int>(Endpoint::detokenize), kAll = kGeneration | kTokenize | kDetokenize;
+              kDetokenize = static_cast<int>(Endpoint::detokenize),
+              kEmbeddings = static_cast<int>(Endpoint::embeddings), kEngine = kGeneration | kEmbeddings,
+              kAll = kEngine | kTokenize | kDetokenize;
 
 enum class Use {
   effect,    // does what it says
@@ -37,7 +39,10 @@ constexpr Field kRequestFields[] = {
     {"prompt", kCompletions | kTokenize, Use::effect},
     {"messages", kChat | kTokenize, Use::effect},
     {"tokens", kDetokenize, Use::effect},
-    {"add_special_tokens", kCompletions | kTokenize, Use::effect},
+    {"input", kEmbeddings, Use::effect},
+    {"encoding_format", kEmbeddings, Use::effect},
+    {"dimensions", kEmbeddings, Use::effect},
+    {"add_special_tokens", kCompletions | kTokenize | kEmbeddings, Use::effect},
     {"add_special_tokens", kChat, Use::neutral},  // a chat's come from its template
     {"add_generation_prompt", kChat | kTokenize, Use::effect},
     {"chat_template_kwargs", kChat | kTokenize, Use::effect},
@@ -73,23 +78,23 @@ constexpr Field kRequestFields[] = {
     {"guided_choice", kGeneration, Use::effect},
     {"guided_json_object", kGeneration, Use::effect},
     {"json_schema", kGeneration, Use::effect},  // llama.cpp's
-    {"layerboost", kGeneration, Use::effect},   // what only this server has
+    {"layerboost", kEngine, Use::effect},       // what only this server has
     {"tools", kChat | kTokenize, Use::effect},
     {"tool_choice", kChat | kTokenize, Use::effect},
     {"parallel_tool_calls", kChat | kTokenize, Use::effect},
 
     // Who asks, what for, how it is kept, paid, sped up or measured.
     {"user", kAll, Use::harmless},
-    {"safety_identifier", kGeneration, Use::harmless},
-    {"metadata", kGeneration, Use::harmless},
+    {"safety_identifier", kEngine, Use::harmless},
+    {"metadata", kEngine, Use::harmless},
     {"store", kGeneration, Use::harmless},
     {"service_tier", kGeneration, Use::harmless},
-    {"request_id", kGeneration, Use::harmless},
-    {"priority", kGeneration, Use::harmless},
+    {"request_id", kEngine, Use::harmless},
+    {"priority", kEngine, Use::harmless},
     {"prediction", kChat, Use::harmless},
     {"prompt_cache_key", kGeneration, Use::harmless},
     {"prompt_cache_retention", kGeneration, Use::harmless},
-    {"cache_salt", kGeneration, Use::harmless},
+    {"cache_salt", kEngine, Use::harmless},
     {"cache_prompt", kGeneration, Use::harmless},
     {"n_cache_reuse", kGeneration, Use::harmless},
     {"id_slot", kGeneration, Use::harmless},
@@ -128,7 +133,7 @@ constexpr Field kRequestFields[] = {
     {"include_stop_str_in_output", kGeneration, Use::neutral},
     {"skip_special_tokens", kGeneration, Use::neutral, "[true]"},
     {"spaces_between_special_tokens", kGeneration, Use::neutral, "[true]"},
-    {"truncate_prompt_tokens", kGeneration, Use::neutral},
+    {"truncate_prompt_tokens", kEngine, Use::neutral},
     {"allowed_token_ids", kGeneration, Use::neutral},
     {"bad_words", kGeneration, Use::neutral},
     {"prompt_logprobs", kGeneration, Use::neutral},
@@ -144,12 +149,16 @@ constexpr Field kRequestFields[] = {
     {"continue_final_message", kChat | kTokenize, Use::neutral},
     {"chat_template", kChat | kTokenize, Use::neutral},
     {"documents", kChat, Use::neutral},
-    {"mm_processor_kwargs", kChat | kTokenize, Use::neutral},
+    {"mm_processor_kwargs", kChat | kTokenize | kEmbeddings, Use::neutral},
     {"media_io_kwargs", kChat, Use::neutral},
     {"kv_transfer_params", kGeneration, Use::neutral},
     {"vllm_xargs", kGeneration, Use::neutral},
     {"lora_request", kGeneration, Use::neutral},
     {"return_token_strs", kTokenize, Use::neutral},
+    {"normalize", kEmbeddings, Use::neutral, "[true]"},
+    {"use_activation", kEmbeddings, Use::neutral, "[true]"},
+    {"embed_dtype", kEmbeddings, Use::neutral, R"(["float32"])"},
+    {"endianness", kEmbeddings, Use::neutral, R"(["native", "little"])"},
     // llama.cpp's.
     {"grammar", kGeneration, Use::neutral},
     {"typical_p", kGeneration, Use::neutral, "[1]"},
@@ -171,6 +180,7 @@ constexpr Field kRequestFields[] = {
     {"lora", kGeneration, Use::neutral},
     {"reasoning_format", kChat, Use::neutral, R"(["none", "auto"])"},
     {"thinking_forced_open", kChat, Use::neutral},
+    {"embd_normalize", kEmbeddings, Use::neutral, "[2]"},
 };
 
 constexpr Field kStreamOptions[] = {
@@ -179,7 +189,7 @@ constexpr Field kStreamOptions[] = {
     {"continuous_usage_stats", kGeneration, Use::harmless},  // the usage comes once, at the end
 };
 
-constexpr Field kOwnOptions[] = {{"level", kGeneration, Use::effect}};
+constexpr Field kOwnOptions[] = {{"level", kEngine, Use::effect}};
 
 constexpr const char* path_of(Endpoint endpoint) {
   switch (endpoint) {
@@ -191,6 +201,8 @@ constexpr const char* path_of(Endpoint endpoint) {
       return "/tokenize";
     case Endpoint::detokenize:
       return "/detokenize";
+    case Endpoint::embeddings:
+      return "/v1/embeddings";
   }
   return "";
 }
@@ -239,7 +251,7 @@ void check_stream_options(const Json& options) {
 }
 
 void check_own_options(const Json& options) {
-  check_names(options, kOwnOptions, kGeneration, "\"layerboost\"", "layerboost.");
+  check_names(options, kOwnOptions, kEngine, "\"layerboost\"", "layerboost.");
 }
 
 }  // namespace layerboost

@@ -6,7 +6,7 @@
 
 namespace layerboost {
 
-enum class Endpoint { completions = 1, chat = 2, tokenize = 4, detokenize = 8 };
+enum class Endpoint { completions = 1, chat = 2, tokenize = 4, detokenize = 8, embeddings = 16 };
 
 /// Throws ApiError (400), naming the field, for the first one that the endpoint neither uses nor may pass over. null is
 /// as good as missing for every name.

@@ -76,6 +76,7 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
   LB_CHECK(!options.levels.is_ladder() || options.levels.levels.size() == engine.stats().running_by_plan.size());
   ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model, engine)};
   reader.embeddings = model.config.vocab;
+  reader.hidden = model.config.hidden;
   const std::string& for_tools = model.text().tool_template();
   const std::string& source = !options.chat_template.empty() ? options.chat_template
                               : for_tools.empty()            ? model.text().chat_template()
