@@ -67,6 +67,28 @@ def chat():
     check(final.choices[0].message.role == "assistant", "role")
 
 
+def embeddings():
+    texts = ["A cat sat on the mat.", "A kitten lay on the rug.", "The bank raised its interest rates by a quarter point."]
+    listed = client.embeddings.create(model=model, input=texts)  # asks for base64, and reads it
+    vectors = [entry.embedding for entry in listed.data]
+    check([entry.index for entry in listed.data] == [0, 1, 2] and listed.object == "list", f"indices: {listed}")
+    check(all(abs(sum(x * x for x in vector) - 1) < 1e-5 for vector in vectors), "a length isn't 1")
+    product = lambda a, b: sum(x * y for x, y in zip(a, b))
+    check(product(vectors[0], vectors[1]) > product(vectors[0], vectors[2]), "a cat is nearer to a bank than to a kitten")
+    check(listed.usage.prompt_tokens == listed.usage.total_tokens > 20, f"usage: {listed.usage}")
+    numbers = client.embeddings.create(model=model, input=texts[0], encoding_format="float", user="somebody").data[0].embedding
+    check(max(abs(x - y) for x, y in zip(numbers, vectors[0])) < 0.02, "numbers differ from bytes")  # bf16, in another batch
+    many = client.embeddings.create(model=model, input=[f"Number {i}" for i in range(500)])
+    check(len(many.data) == 500 and len({tuple(entry.embedding) for entry in many.data}) == 500, "500 texts")
+    tokens = client.embeddings.create(model=model, input=[[1, 2, 3], [4, 5]])
+    check(tokens.usage.prompt_tokens == 5, f"tokens: {tokens.usage}")
+    check(client.embeddings.create(model=model, input="a", dimensions=len(numbers)).data, "the model's own dimensions")
+    refused(openai.BadRequestError, lambda: client.embeddings.create(model=model, input=""), "empty")
+    refused(openai.BadRequestError, lambda: client.embeddings.create(model=model, input=[]), "input")
+    refused(openai.BadRequestError, lambda: client.embeddings.create(model=model, input=" a" * 9000), "8192")
+    refused(openai.BadRequestError, lambda: client.embeddings.create(model=model, input="a", dimensions=5), "dimensions")
+
+
 def errors():
     refused(openai.NotFoundError, lambda: client.completions.create(model="gpt-9", prompt="a"), "smollm2-135m")
     refused(openai.BadRequestError, lambda: client.completions.create(model=model, prompt="a", max_tokens=9000), "8192")
@@ -105,6 +127,6 @@ def metrics():
     check(histogram.type == "histogram", "histogram")
 
 
-for step in (completions, logprobs, chat, errors, lambda: asyncio.run(many(60)), metrics):
+for step in (completions, logprobs, chat, embeddings, errors, lambda: asyncio.run(many(60)), metrics):
     step()
-print(f"openai {openai.__version__}: completions, log-probabilities, chat, errors, 60 at once, metrics: as expected")
+print(f"openai {openai.__version__}: completions, log-probabilities, chat, embeddings, errors, 60 at once, metrics: as expected")
