@@ -43,6 +43,10 @@ void read_body(std::string_view body) {
     LB_CHECK(level && *level >= 0 && *level <= 3);
   });
   read_or_refuse([&] {
+    const ApiRequest request = reader.response(body);
+    LB_CHECK(request.prompts.size() == 1 && !request.prompts[0].tokens.empty() && request.repeated.is_object());
+  });
+  read_or_refuse([&] {
     const ApiRequest request = reader.embedding(body);
     LB_CHECK(!request.prompts.empty() && request.settings.embedding && request.settings.max_tokens == 0);
     for (const ApiPrompt& prompt : request.prompts) LB_CHECK(!prompt.tokens.empty());

@@ -1,10 +1,12 @@
 """Uses the official OpenAI client as an application would, and fails on the first thing that isn't as that client expects it."""
 
 import asyncio
+import json
 import sys
 import urllib.request
 
 import openai
+import pydantic
 from prometheus_client.parser import text_string_to_metric_families
 
 url, key = sys.argv[1:]
@@ -67,6 +69,48 @@ def chat():
     check(final.choices[0].message.role == "assistant", "role")
 
 
+def responses():
+    asked = dict(model=model, instructions="Answer in one sentence.", input="What is the capital of France?", temperature=0)
+    whole = client.responses.create(**asked, max_output_tokens=40)
+    check("Paris" in whole.output_text and whole.status == "completed", f"not Paris: {whole}")
+    check(whole.store is False and whole.output[0].content[0].annotations == [], f"response: {whole}")
+    chat = client.chat.completions.create(model=model, temperature=0, max_completion_tokens=40, messages=[
+        {"role": "system", "content": asked["instructions"]}, {"role": "user", "content": asked["input"]}])
+    check(chat.choices[0].message.content == whole.output_text, "chat's text differs")
+    check(whole.usage.input_tokens == chat.usage.prompt_tokens and whole.usage.output_tokens == chat.usage.completion_tokens, "usage")
+    with client.responses.stream(**asked, max_output_tokens=40) as stream:  # puts events together itself, and minds their order
+        events = list(stream)
+        final = stream.get_final_response()
+    check(final.output_text == whole.output_text and final.usage.total_tokens == whole.usage.total_tokens, "the stream's text differs")
+    check([event.sequence_number for event in events] == list(range(len(events))), "sequence numbers")
+    check("".join(event.delta for event in events if event.type == "response.output_text.delta") == whole.output_text, "deltas")
+    cut = list(client.responses.create(**asked, max_output_tokens=3, stream=True))
+    check(cut[0].type == "response.created" and cut[-1].type == "response.incomplete", f"events: {[event.type for event in cut]}")
+    check(cut[-1].response.incomplete_details.reason == "max_output_tokens", "incomplete")
+    again = client.responses.create(model=model, temperature=0, max_output_tokens=20, input=[
+        {"role": "user", "content": asked["input"]}, *whole.output, {"role": "user", "content": [{"type": "input_text", "text": "And of Italy?"}]}])
+    check(again.output_text, f"a conversation: {again}")
+
+    class Color(pydantic.BaseModel):
+        name: str
+        red: int
+
+    parsed = client.responses.parse(model=model, input="A color, as JSON.", text_format=Color, temperature=0, max_output_tokens=200)
+    check(parsed.status == "incomplete" or isinstance(parsed.output_parsed, Color), f"parse: {parsed}")
+    tool = {"type": "function", "name": "weather", "strict": True, "parameters": {
+        "type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}}, "required": ["city"], "additionalProperties": False}}
+    call = client.responses.create(model=model, input="The weather in Paris?", tools=[tool], tool_choice="required", parallel_tool_calls=False,
+                                   temperature=0, max_output_tokens=60).output[0]
+    check(call.type == "function_call" and json.loads(call.arguments)["city"] in ("Paris", "Rome"), f"call: {call}")
+    told = client.responses.create(model=model, temperature=0, max_output_tokens=20, input=[
+        {"role": "user", "content": "The weather in Paris?"}, call, {"type": "function_call_output", "call_id": call.call_id, "output": "Rain."}])
+    check(told.output[0].type == "message", f"after a call: {told}")
+    scored = client.responses.create(**asked, max_output_tokens=5, include=["message.output_text.logprobs"], top_logprobs=2)
+    check(len(scored.output[0].content[0].logprobs) == 5, f"log-probabilities: {scored}")
+    for name, value in (("store", True), ("previous_response_id", "resp_1"), ("background", True), ("tools", [{"type": "web_search"}])):
+        refused(openai.BadRequestError, lambda: client.responses.create(**asked, **{name: value}), name)
+
+
 def embeddings():
     texts = ["A cat sat on the mat.", "A kitten lay on the rug.", "The bank raised its interest rates by a quarter point."]
     listed = client.embeddings.create(model=model, input=texts)  # asks for base64, and reads it
@@ -127,6 +171,6 @@ def metrics():
     check(histogram.type == "histogram", "histogram")
 
 
-for step in (completions, logprobs, chat, embeddings, errors, lambda: asyncio.run(many(60)), metrics):
+for step in (completions, logprobs, chat, responses, embeddings, errors, lambda: asyncio.run(many(60)), metrics):
     step()
-print(f"openai {openai.__version__}: completions, log-probabilities, chat, embeddings, errors, 60 at once, metrics: as expected")
+print(f"openai {openai.__version__}: completions, log-probabilities, chat, responses, embeddings, errors, 60 at once, metrics: as expected")

@@ -12,6 +12,7 @@
 #include "grammar/json_schema.h"
 #include "grammar/regex_grammar.h"
 #include "server/api_error.h"
+#include "server/request_fields.h"
 
 namespace layerboost {
 namespace {
@@ -61,26 +62,47 @@ void check_keys(const Json& object, const std::string& param, std::initializer_l
   }
 }
 
-std::optional<Grammar> by_response_format(const Fields& fields) {
-  const Json* const format = fields.find("response_format");
-  if (format == nullptr) return std::nullopt;
-  check_keys(*format, "response_format", {"type", "json_schema", "schema"});
-  const Fields own(*format, "response_format.");
+/// {"schema": ..., "name": ...} in the field `param`.
+Grammar by_named_schema(const Json& named, const std::string& param) {
+  const Fields own(named, param + ".");
+  const Json* const schema = own.find("schema");
+  if (schema == nullptr) refuse(own.path("schema"), "\"{}\" is missing", own.path("schema"));
+  return by_schema(*schema, own.path("schema"));
+}
+
+/// {"type": "json_object"} and its like in the field `param`; `flat`: what a schema has beside it stands beside the
+/// type.
+std::optional<Grammar> by_format(const Json& format, const std::string& param, bool flat) {
+  if (flat)
+    check_keys(format, param, {"type", "name", "description", "strict", "schema"});
+  else
+    check_keys(format, param, {"type", "json_schema", "schema"});
+  const Fields own(format, param + ".");
   const std::string type = own.text("type").value_or("");
   if (type == "text") return std::nullopt;
   if (type == "json_object") {
     const Json* const schema = own.find("schema");  // as llama.cpp has it
-    return schema == nullptr ? any_object("response_format") : by_schema(*schema, "response_format.schema");
+    return schema == nullptr ? any_object(param) : by_schema(*schema, own.path("schema"));
   }
   if (type != "json_schema")
-    refuse("response_format.type", R"("response_format.type" must be "text", "json_object" or "json_schema")");
+    refuse(own.path("type"), R"("{}" must be "text", "json_object" or "json_schema")", own.path("type"));
+  if (flat) return by_named_schema(format, param);
+  const std::string path = own.path("json_schema");
   const Json* const named = own.find("json_schema");
-  if (named == nullptr) refuse("response_format.json_schema", R"("response_format.json_schema" is missing)");
-  check_keys(*named, "response_format.json_schema", {"name", "description", "strict", "schema"});
-  const Json* const schema = Fields(*named).find("schema");
-  const std::string path = "response_format.json_schema.schema";
-  if (schema == nullptr) refuse(path, "\"{}\" is missing", path);
-  return by_schema(*schema, path);
+  if (named == nullptr) refuse(path, "\"{}\" is missing", path);
+  check_keys(*named, path, {"name", "description", "strict", "schema"});
+  return by_named_schema(*named, path);
+}
+
+/// OpenAI's fields.
+std::optional<Grammar> by_formats(const Fields& fields) {
+  if (const Json* const format = fields.find("response_format")) return by_format(*format, "response_format", false);
+  const Json* const text = fields.find("text");
+  if (text == nullptr) return std::nullopt;
+  if (!text->is_object()) refuse("text", "\"text\" must be an object, not {}", text->type_name());
+  check_text_options(*text);
+  const Json* const format = Fields(*text).find("format");
+  return format == nullptr ? std::nullopt : by_format(*format, "text.format", true);
 }
 
 /// vLLM's fields; in "structured_outputs" they have no prefix.
@@ -104,7 +126,7 @@ std::vector<Grammar> by_guides(const Fields& fields, const std::string& prefix) 
 
 std::optional<Grammar> read_answer_form(const Fields& fields) {
   std::vector<Grammar> forms = by_guides(fields, "guided_");
-  if (auto form = by_response_format(fields)) forms.push_back(std::move(*form));
+  if (auto form = by_formats(fields)) forms.push_back(std::move(*form));
   if (const Json* const schema = fields.find("json_schema")) forms.push_back(by_schema(*schema, "json_schema"));
   if (const Json* const guides = fields.find("structured_outputs")) {
     check_keys(*guides, "structured_outputs", {"json", "json_object", "regex", "choice"});

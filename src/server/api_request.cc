@@ -9,6 +9,7 @@
 #include "server/answer_form.h"
 #include "server/api_error.h"
 #include "server/chat_messages.h"
+#include "server/response_fields.h"
 #include "server/sampling_fields.h"
 #include "text/chat_messages.h"
 
@@ -39,8 +40,13 @@ bool is_token(const Json& value) { return value.is_number(); }
 
 /// The field that a request's prompts come from.
 const char* prompt_field(const ApiRequest& request) {
-  if (request.endpoint == Endpoint::embeddings) return "input";
+  if (request.endpoint == Endpoint::embeddings || request.endpoint == Endpoint::responses) return "input";
   return request.endpoint == Endpoint::chat ? "messages" : "prompt";
+}
+
+/// The field that says how many tokens are to be written.
+const char* length_field(const ApiRequest& request) {
+  return request.endpoint == Endpoint::responses ? "max_output_tokens" : "max_tokens";
 }
 
 ApiError too_long(const ApiRequest& request, const std::string& message) {
@@ -91,20 +97,28 @@ std::vector<ApiPrompt> ApiReader::prompts(const Fields& fields, const char* name
   return made;
 }
 
-ApiPrompt ApiReader::chat_prompt(const Fields& fields, const Json& tools) const {
-  if (chat == nullptr)
-    refuse("messages", "the model has no chat template; send the whole text to /v1/completions instead");
+/// What a chat template is given.
+struct ApiReader::Conversation {
+  const char* field;  // that has the messages
+  Json messages;
+  const Json& tools;
+  std::optional<std::string> effort;  // of reasoning
+};
+
+ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation) const {
+  const char* const field = conversation.field;
+  if (chat == nullptr) refuse(field, "the model has no chat template; send the whole text to /v1/completions instead");
   ChatInput input;
-  input.messages = read_messages(fields);
-  input.tools = tools;
+  input.messages = std::move(conversation.messages);
+  input.tools = conversation.tools;
   input.add_generation_prompt = fields.flag("add_generation_prompt", true);
   if (const Json* const variables = fields.find("chat_template_kwargs")) {
     if (!variables->is_object()) refuse("chat_template_kwargs", "\"chat_template_kwargs\" must be an object");
     input.variables = *variables;
   }
   // As vLLM does; templates that know no such thing don't look at it.
-  if (const auto effort = fields.text("reasoning_effort"); effort && !input.variables.contains("reasoning_effort"))
-    input.variables["reasoning_effort"] = *effort;
+  if (conversation.effort && !input.variables.contains("reasoning_effort"))
+    input.variables["reasoning_effort"] = *conversation.effort;
   if (plain_messages != nullptr) {
     // Arguments of tool calls are read first: JSON may write a control token in escapes.
     input.messages = plain_messages->marked(messages_for_template(input.messages, true));
@@ -115,7 +129,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, const Json& tools) const 
   try {
     prompt.text = chat->render(input);
   } catch (const Error& error) {
-    refuse("messages", "the model's chat template refuses these messages: {}", printable(error.what()));
+    refuse(field, "the model's chat template refuses these messages: {}", printable(error.what()));
   }
   if (plain_messages != nullptr) {
     PlainMessages::Encoded encoded = plain_messages->encode(prompt.text);
@@ -124,7 +138,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, const Json& tools) const 
   } else {
     prompt.tokens = tokenizer.encode(prompt.text);
   }
-  if (prompt.tokens.empty()) refuse("messages", "the model's chat template makes no text of these messages");
+  if (prompt.tokens.empty()) refuse(field, "the model's chat template makes no text of these messages");
   return prompt;
 }
 
@@ -146,7 +160,7 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
   if (const Json* const options = fields.find("stream_options")) {
     if (!request.stream) refuse("stream_options", R"("stream_options" needs "stream": true)");
     if (!options->is_object()) refuse("stream_options", "\"stream_options\" must be an object");
-    check_stream_options(*options);
+    check_stream_options(*options, request.endpoint);
     request.include_usage = Fields(*options, "stream_options.").flag("include_usage", false);
   }
   const auto best_of = fields.integer("best_of", 1, limits.choices);
@@ -223,15 +237,16 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
     positions = has;
   }
   const std::int64_t most = limits.max_tokens > 0 ? limits.max_tokens : positions;
-  if (max_tokens && *max_tokens > most) refuse("max_tokens", "\"max_tokens\" must be at most {} on this server", most);
+  if (max_tokens && *max_tokens > most)
+    refuse(length_field(request), "\"{}\" must be at most {} on this server", length_field(request), most);
   std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));
   if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens)
-    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(limits.logprobs_of_request / each), 1, asked);
+    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(most_logprobs(request) / each), 1, asked);
   if (prompt + asked > positions) {
     throw too_long(request,
                    fmt::format("this model's maximum context length is {} tokens; the prompt has {} and {} are to be "
-                               "written: shorten the prompt or ask for fewer with \"max_tokens\"",
-                               positions, prompt, asked));
+                               "written: shorten the prompt or ask for fewer with \"{}\"",
+                               positions, prompt, asked, length_field(request)));
   }
   request.settings.max_tokens = static_cast<int>(asked);
   if (request.settings.min_tokens > asked)
@@ -246,6 +261,11 @@ std::size_t ApiReader::logprobs_of_a_token(const ApiRequest& request) const {
   return choices * static_cast<std::size_t>(request.settings.logprobs + 1);
 }
 
+/// The most that an answer may have. Those of a response are written in several of its events.
+std::size_t ApiReader::most_logprobs(const ApiRequest& request) const {
+  return request.endpoint == Endpoint::responses ? limits.logprobs_of_request / 64 : limits.logprobs_of_request;
+}
+
 /// They are kept until the whole answer is sent, or while a stream's client is slow.
 void ApiReader::check_logprobs(const ApiRequest& request) const {
   std::size_t entries = logprobs_of_a_token(request) * static_cast<std::size_t>(request.settings.max_tokens);
@@ -253,11 +273,12 @@ void ApiReader::check_logprobs(const ApiRequest& request) const {
     const std::size_t each = logprobs_of_a_token(request) / request.prompts.size();
     for (const ApiPrompt& prompt : request.prompts) entries += each * prompt.tokens.size();
   }
-  if (entries > limits.logprobs_of_request)
-    refuse("logprobs",
-           "\"logprobs\" asks for up to {} log-probabilities, alternatives among them; ask for at most {} in one "
+  const char* const field = request.endpoint == Endpoint::responses ? "top_logprobs" : "logprobs";
+  if (const std::size_t most = most_logprobs(request); entries > most)
+    refuse(field,
+           "\"{}\" asks for up to {} log-probabilities, alternatives among them; ask for at most {} in one "
            "request: fewer tokens, choices or alternatives",
-           entries, limits.logprobs_of_request);
+           field, entries, most);
 }
 
 ApiRequest ApiReader::completion(std::string_view body, const std::optional<std::string>& level) const {
@@ -294,7 +315,8 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
   ToolUse tools = read_tools(fields, tool_format);
   ApiRequest request;
   request.endpoint = Endpoint::chat;
-  request.prompts = {chat_prompt(fields, tools.tools)};
+  request.prompts = {
+      chat_prompt(fields, {"messages", read_messages(fields), tools.tools, fields.text("reasoning_effort")})};
   read_common(fields, request, std::move(tools));
   read_level(fields, level, request);
   const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
@@ -304,6 +326,29 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
     refuse("top_logprobs", R"("top_logprobs" needs "logprobs": true)");
   }
   check_length(request, read_max_tokens(fields, 1));
+  return request;
+}
+
+ApiRequest ApiReader::response(std::string_view body, const std::optional<std::string>& level) const {
+  const Json json = parse(body, Endpoint::responses);
+  const Fields fields(json);
+  ToolUse tools = read_tools(fields, tool_format, FunctionForm::flat);
+  const auto effort = read_effort(fields);
+  ApiRequest request;
+  request.endpoint = Endpoint::responses;
+  request.prompts = {chat_prompt(fields, {"input", read_input(fields), tools.tools, effort})};
+  read_common(fields, request, std::move(tools));
+  read_level(fields, level, request);
+  const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
+  if (wants_logprobs(fields)) {
+    if (request.tool_format) refuse("include", "log-probabilities are not supported beside \"tools\"");
+    request.settings.logprobs = static_cast<int>(top.value_or(0));
+  } else if (top.value_or(0) > 0) {
+    refuse("top_logprobs", R"("top_logprobs" needs "include": ["{}"])", include_logprobs);
+  }
+  const auto asked = fields.integer("max_output_tokens", 1, std::numeric_limits<int>::max());
+  check_length(request, asked);
+  request.repeated = repeated_fields(fields, request, asked, effort);
   return request;
 }
 
@@ -345,7 +390,7 @@ std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
   if (fields.find("messages") != nullptr) {
     if (fields.flag("add_special_tokens", false))
       refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");
-    return chat_prompt(fields, tools.tools).tokens;
+    return chat_prompt(fields, {"messages", read_messages(fields), tools.tools, {}}).tokens;
   }
   const auto text = fields.text("prompt");
   if (!text) refuse("prompt", "\"prompt\" is missing: the text, or \"messages\" of a conversation");

@@ -39,6 +39,7 @@ struct ApiRequest {
   std::optional<ToolFormat> tool_format = {};   // how its calls of tools are written; empty: it is all text
   bool one_call = false;                        // at most
   bool base64 = false;                          // embeddings are sent as the bytes of f32
+  Json repeated = {};                           // fields that an answer of the Responses API has as they were asked
 };
 
 /// What requests are read with; immutable.
@@ -63,12 +64,13 @@ struct ApiReader {
   /// How the model writes calls of tools; nullopt: in a form that isn't read.
   std::optional<ToolFormat> tool_format = ToolFormat::hermes;
 
-  /// Read the bodies of /v1/completions, /v1/chat/completions, /v1/embeddings. Any bytes may come: throws ApiError for
-  /// what isn't a good request. They take long for long prompts. `level`: what the request's head asks for, where the
-  /// body doesn't. Thread-safe.
+  /// Read the bodies of /v1/completions, /v1/chat/completions, /v1/responses, /v1/embeddings. Any bytes may come:
+  /// throws ApiError for what isn't a good request. They take long for long prompts. `level`: what the request's head
+  /// asks for, where the body doesn't. Thread-safe.
   [[nodiscard]] ApiRequest completion(std::string_view body, const std::optional<std::string>& level = {}) const;
   [[nodiscard]] ApiRequest chat_completion(std::string_view body, const std::optional<std::string>& level = {}) const;
 
+  [[nodiscard]] ApiRequest response(std::string_view body, const std::optional<std::string>& level = {}) const;
   [[nodiscard]] ApiRequest embedding(std::string_view body, const std::optional<std::string>& level = {}) const;
 
   /// The tokens of /tokenize's body ("prompt" or "messages"), the text of /detokenize's ("tokens").
@@ -78,7 +80,8 @@ struct ApiReader {
  private:
   [[nodiscard]] std::vector<ApiPrompt> prompts(const Fields& fields, const char* name, int most) const;
   [[nodiscard]] ApiPrompt text_prompt(std::string text, bool add_special) const;
-  [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields, const Json& tools) const;
+  struct Conversation;
+  [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields, Conversation conversation) const;
   [[nodiscard]] Json parse(std::string_view body, Endpoint endpoint) const;
   void read_common(const Fields& fields, ApiRequest& request, ToolUse tools = {}) const;
   void read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const;
@@ -88,6 +91,7 @@ struct ApiReader {
   [[nodiscard]] int highest_level() const;
   [[nodiscard]] int positions_of(const ApiRequest& request, int prompt) const;
   [[nodiscard]] std::size_t logprobs_of_a_token(const ApiRequest& request) const;
+  [[nodiscard]] std::size_t most_logprobs(const ApiRequest& request) const;
   void check_logprobs(const ApiRequest& request) const;
 };
 

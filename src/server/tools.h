@@ -9,8 +9,12 @@
 
 namespace layerboost {
 
+/// How a request writes a function: {"type": "function", "function": {"name": ...}} or, in the Responses API,
+/// {"type": "function", "name": ...}.
+enum class FunctionForm { nested, flat };
+
 struct ToolUse {
-  Json tools;                        // for the chat template; null: none
+  Json tools;                        // for the chat template, nested; null: none
   std::optional<ToolFormat> format;  // in which calls are looked for; empty: the answer is text
   bool one_call = false;             // at most
   std::optional<Grammar> form;       // of an answer that has to be calls
@@ -18,6 +22,6 @@ struct ToolUse {
 
 /// Reads "tools", "tool_choice" and "parallel_tool_calls". `format`: that of the model's template; nullopt: one that
 /// isn't read, so that tools are refused. Throws ApiError.
-ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format);
+ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, FunctionForm form = FunctionForm::nested);
 
 }  // namespace layerboost

@@ -1,0 +1,65 @@
+// Answers of /v1/responses: an object with a list of items, messages and calls of functions, and the events of a stream
+// that such an object grows by.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/answer_writer.h"
+#include "server/token_logprobs.h"
+#include "text/tool_calls.h"
+
+namespace layerboost {
+
+/// A stream ends with one of response.completed, response.incomplete and response.failed, and with no [DONE].
+class ResponseWriter final : public AnswerWriter {
+ public:
+  /// Requires: `request` and `tokenizer` outlive this; the request has one sequence.
+  ResponseWriter(const ApiRequest& request, const Tokenizer& tokenizer);
+
+  void add(std::size_t sequence, const Output& output) override;
+  [[nodiscard]] std::size_t numbers() const override;
+  std::string body(const AnswerFacts& facts) override;
+  void begin_stream(const AnswerFacts& facts, std::string& events) override;
+  void write_piece(std::size_t sequence, const AnswerFacts& facts, std::string& events) override;
+  void end_stream(const AnswerFacts& facts, std::string& events) override;
+  void fail_stream(const ApiError& error, const AnswerFacts& facts, std::string& events) override;
+
+ private:
+  struct Item {
+    bool is_call = false;  // of a function; else it is a message
+    std::string id;
+    std::string call_id = {}, name = {};  // of a call
+    std::string text = {};                // or the call's arguments
+    bool begun = false;                   // its first event has been written
+    std::size_t written = 0;              // bytes of its text that are in events
+    bool ended = false;                   // its last event has been written
+  };
+
+  void add_text(const std::string& text);
+  void add_calls(ToolText&& text);
+  void begin_item(Item& item, int index, std::string& events);
+  void write_delta(Item& item, int index, std::string& events);
+  void end_item(Item& item, int index, std::string& events);
+  void write_event(const char* type, Json fields, std::string& events);
+
+  /// "completed", "incomplete", "in_progress": of the answer; of an item, the last of which may be cut short.
+  [[nodiscard]] const char* status_so_far() const;
+  [[nodiscard]] const char* status_of(const Item& item) const;
+  [[nodiscard]] Json response_json(const AnswerFacts& facts, const char* status) const;
+  [[nodiscard]] Json item_json(const Item& item, const char* status, bool with_text) const;
+  [[nodiscard]] Json part_json(const Item& item, bool with_text) const;
+  [[nodiscard]] Json entries(const LogprobList& logprobs) const;
+
+  const ApiRequest& request_;
+  const Tokenizer& tokenizer_;
+  std::optional<ToolCallReader> calls_;  // where the text may have calls of tools
+  std::vector<Item> items_;
+  LogprobList logprobs_, new_logprobs_;  // of the message, and those of them that no event has had
+  FinishReason finish_ = FinishReason::none;
+  int events_ = 0;  // so far
+};
+
+}  // namespace layerboost
