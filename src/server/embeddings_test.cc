@@ -84,8 +84,8 @@ TEST_F(EmbeddingRequests, AreOfLevel0UnlessTheyAsk) {
 }
 
 TEST(Base64, IsThatOfTheStandard) {
-  for (const auto& [bytes, text] :
-       {std::pair("", ""), {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}})
+  for (const auto& [bytes, text] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}})
     EXPECT_EQ(base64(bytes, std::strlen(bytes)), text);
 }
 
@@ -164,8 +164,8 @@ TEST(Embeddings, AClientThatLeavesFreesItsWork) {
     client.send("POST", "/v1/embeddings", asked.dump(), "");
     ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running > 0; }));
   }
-  EXPECT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.cancelled > 0 && stats.running == 0; }));
-  EXPECT_EQ(server.engine().stats().waiting, 0);
+  EXPECT_TRUE(server.wait_until(
+      [](const EngineStats& stats) { return stats.cancelled > 0 && stats.running + stats.waiting == 0; }));
   EXPECT_LT(server.engine().stats().requests, 500U);
   EXPECT_EQ(server.post("/v1/embeddings", {{"input", "a"}}).status, 200);
 }
