@@ -39,6 +39,13 @@ std::vector<TokenId> random_text(const Model& model, int count, std::uint64_t se
   return tokens;
 }
 
+/// A sequence that may come to be of `length` tokens.
+Sequence make_sequence(CacheMemory& memory, const OpenedLadder& ladder, int level, int length) {
+  Sequence sequence = memory.make_sequence(ladder.list(level));
+  sequence.set_rotations(ladder.opened.model->config.rope.rotations(length));
+  return sequence;
+}
+
 void read(Runner& runner, Sequence& sequence, std::span<const TokenId> tokens) {
   for (std::size_t i = 0; i < tokens.size(); i += 512) {
     const BatchItem item{&sequence, tokens.subspan(i, std::min<std::size_t>(512, tokens.size() - i))};
@@ -48,12 +55,13 @@ void read(Runner& runner, Sequence& sequence, std::span<const TokenId> tokens) {
 
 /// Steps of all sequences at level 0, all at HIGH, and half of each, in turn, so that the machine's moods meet all.
 void time_steps(const OpenedLadder& ladder, int high, int batch, int context) {
+  constexpr int rounds = 12;
   const Model& model = *ladder.opened.model;
   CacheMemory memory(plenty);
   Runner runner(model);
   std::vector<Sequence> low_ones, high_ones;
   for (int i = 0; i < batch; ++i) {
-    read(runner, low_ones.emplace_back(memory.make_sequence(ladder.list(0))),
+    read(runner, low_ones.emplace_back(make_sequence(memory, ladder, 0, context + 2 * rounds)),
          random_text(model, context, static_cast<std::uint64_t>(i)));
     // Shares the pages that both levels have.
     LB_CHECK(memory.fold(high_ones.emplace_back(low_ones.back()), ladder.list(high)));
@@ -76,7 +84,7 @@ void time_steps(const OpenedLadder& ladder, int high, int batch, int context) {
     mixed.push_back(i % 2 == 0 ? all_low.back() : all_high.back());
   }
   std::vector<double> low_times, high_times, mixed_times;
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     low_times.push_back(step(all_low));
     high_times.push_back(step(all_high));
     mixed_times.push_back(step(mixed));
@@ -93,7 +101,7 @@ void time_folds(const OpenedLadder& ladder, int high) {
   const Model& model = *ladder.opened.model;
   CacheMemory memory(plenty);
   Runner runner(model);
-  Sequence sequence = memory.make_sequence(ladder.list(0));
+  Sequence sequence = make_sequence(memory, ladder, 0, 4096);
   read(runner, sequence, random_text(model, 4096, 1));
   std::vector<double> times;
   for (int i = 0; i < 20; ++i) {
@@ -139,7 +147,7 @@ void compare_texts(const OpenedLadder& ladder, int high, const fs::path& file) {
   std::map<int, std::pair<std::vector<double>, std::vector<double>>> losses;  // folded, read anew
   for (std::size_t begin = 0; begin + 4096 <= tokens.size() && begin < std::size_t{8} * 4096; begin += 4096) {
     const std::span<const TokenId> piece = std::span(tokens).subspan(begin, 4096);
-    Sequence base = memory.make_sequence(ladder.list(0)), direct = memory.make_sequence(ladder.list(high));
+    Sequence base = make_sequence(memory, ladder, 0, 4096), direct = make_sequence(memory, ladder, high, 4096);
     int done = 0;
     for (const int at : {2048, 3072, 3840}) {
       const auto more = piece.subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(at - done));

@@ -2,8 +2,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "text/character_bpe.h"
 #include "text/testing.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_json.h"
@@ -22,6 +24,22 @@ void round_trip(std::string_view text) {
     LB_CHECK(tokenizer.decode(tokenizer.encode(text, true)) == text);
     LB_CHECK(tokenizer.decode(tokenizer.encode(text, false)) == text);
   }
+}
+
+/// Of characters: "▁" reads as a space, and behind an added token there would be one more.
+void round_trip_of_characters(std::string_view text) {
+  static const Tokenizer tokenizer([] {
+    layerboost::TokenizerData data;
+    for (int byte = 0; byte < 256; ++byte)
+      data.tokens.push_back(layerboost::byte_token_text(static_cast<unsigned char>(byte)));
+    data.tokens.insert(data.tokens.end(), {"▁", "t", "h", "e", "th", "the", "▁the", "▁▁", "中"});
+    data.characters = layerboost::CharacterRules{
+        .scores = std::vector<float>(data.tokens.size(), -1), .space = "▁", .leading_spaces = 1};
+    data.rewriting = {{"", "▁"}, {" ", "▁"}};
+    return data;
+  }());
+  if (text.find(layerboost::space_mark) == std::string_view::npos)
+    LB_CHECK(tokenizer.decode(tokenizer.encode(text)) == text);
 }
 
 void normalised_twice_is_normalised(std::string_view text) {
@@ -50,6 +68,7 @@ void read_as_json(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   round_trip(text);
+  round_trip_of_characters(text);
   normalised_twice_is_normalised(text);
   read_as_json(text);
   return 0;

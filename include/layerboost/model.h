@@ -86,7 +86,7 @@ class LAYERBOOST_API LanguageModel {
   /// are taken for what they are. Any bytes will do. Throws Error for more than 2 GiB.
   [[nodiscard]] std::vector<TokenId> encode(std::string_view text) const;
 
-  /// The bytes of `tokens` without control tokens; unknown ids give nothing.
+  /// The bytes of `tokens`, which begin a text, without control tokens; unknown ids give nothing.
   [[nodiscard]] std::string decode(std::span<const TokenId> tokens) const;
 
   /// How well the model predicts `text` in windows of `context` tokens that don't overlap (0: 1024, or as many as the

@@ -107,13 +107,16 @@ class Estimator {
     std::vector<Step> steps;
     for (int i = 0; i < static_cast<int>(calibration_.sequences.size()); ++i) {
       const CalibrationSequence& sequence = calibration_.sequences[static_cast<std::size_t>(i)];
-      const int length = std::max(static_cast<int>(sequence.tokens.size()), steps.empty() ? 0 : steps.back().length);
+      const int own = static_cast<int>(sequence.tokens.size());
+      const int length = std::max(own, steps.empty() ? 0 : steps.back().length);
       const auto rows = steps.empty() ? 0 : (std::ssize(steps.back().sequences) + 1) * length;
+      const RopeConfig& rope = model_.config.rope;  // a step has one kind of rotations
       if (steps.empty() || steps.back().retrieval != sequence.retrieval || rows > step_tokens ||
-          bytes_of(rows, passes(sequence.retrieval)) > kept_by_step)
+          bytes_of(rows, passes(sequence.retrieval)) > kept_by_step ||
+          rope.rotations(steps.back().length) != rope.rotations(own))
         steps.push_back({{}, 0, sequence.retrieval});
       steps.back().sequences.push_back(i);
-      steps.back().length = std::max(steps.back().length, static_cast<int>(sequence.tokens.size()));
+      steps.back().length = std::max(steps.back().length, own);
     }
     return steps;
   }
@@ -290,9 +293,11 @@ class Estimator {
 
   /// Queries, keys and values of a layer's input.
   Projected project(const CoreBatch& batch, int layer) {
+    LayerCache cache;  // empty: it says where rotations begin
+    cache.rotations = model_.config.rope.rotations(batch.length);
     std::vector<MixerSpan> spans;
-    for (int i = 0; i < batch.sequences; ++i) spans.push_back({i * batch.length, batch.length, 0});
-    workspace_.rope.grow(batch.length);
+    for (int i = 0; i < batch.sequences; ++i) spans.push_back({i * batch.length, batch.length, 0, &cache});
+    workspace_.rope.grow(cache.rotations + batch.length);
     float* const input = inputs_[static_cast<std::size_t>(layer)].reserve_as<float>(
         static_cast<std::size_t>(batch.rows() * model_.config.hidden));
     return AttentionBlock({model_, layer}).project({input, {}, spans, static_cast<int>(batch.rows())}, workspace_);

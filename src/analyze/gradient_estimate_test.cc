@@ -53,6 +53,26 @@ TEST_F(GradientEstimate, IsCloseToWhatChangesLose) {
   }
 }
 
+TEST_F(GradientEstimate, OfShortAndLongTexts) {
+  const std::vector<MixerSpec> choices = {parse_mixer("window:24+2"), parse_mixer("hybrid:24+2")};
+  const EstimateOptions options = {choices, 2, 1};
+  const MixerParameters parameters = random_parameters(model_->config);
+  const auto losses_of = [&](const Model& model) {
+    MixerSet mixers(model, parameters);
+    return estimate_losses(model, mixers, calibration_, options);
+  };
+  const auto expect_equal = [&](const EstimatedLosses& a, const EstimatedLosses& b, std::size_t question) {
+    for (std::size_t layer = 0; layer < a.size(); ++layer)
+      for (const MixerSpec& choice : choices)
+        EXPECT_EQ(a[layer].at(choice).retrieval.at(question), b[layer].at(choice).retrieval.at(question)) << layer;
+  };
+  const EstimatedLosses mixed = losses_of(*with_long_texts(random_model(Precision::f32), 50));  // one is as long
+  expect_equal(mixed, losses_of(*with_long_texts(random_model(Precision::f32), 100)), 0);
+  const EstimatedLosses of_long = losses_of(*with_long_texts_alone(random_model(Precision::f32)));
+  expect_equal(mixed, of_long, 1);
+  expect_equal(mixed, of_long, 2);
+}
+
 TEST_F(GradientEstimate, SmallChangesOfLikelihoodsAreOfFirstOrder) {
   const MixerSpec last_alone = parse_mixer("window:48");  // of the answers, the last rows see less
   calibration_.sequences.resize(3);

@@ -29,9 +29,13 @@ std::vector<double> last_token_entropy(const Model& model, int layer, std::span<
                                        Workspace& workspace) {
   const AttentionBlock block({model, layer});
   std::vector<MixerSpan> spans;
+  std::vector<LayerCache> caches(items.size());  // empty: they say where rotations begin
   int rows = 0;
   for (const BatchItem& item : items) {
-    spans.push_back({rows, static_cast<int>(item.tokens.size()), 0, nullptr});
+    const int count = static_cast<int>(item.tokens.size());
+    LayerCache& cache = caches[spans.size()];
+    cache.rotations = model.config.rope.rotations(count);
+    spans.push_back({rows, count, 0, &cache});
     rows += spans.back().count;
   }
   const Projected projected = block.project({hidden, {}, spans, rows}, workspace);

@@ -39,7 +39,7 @@ class SweepTest : public testing::Test {
     });
   }
 
-  const std::unique_ptr<Model> model_ = random_model(Precision::f32);
+  std::unique_ptr<Model> model_ = random_model(Precision::f32);
   const Calibration calibration_ = random_calibration(model_->config.vocab);
   SweepOptions options_{{parse_mixer("none"), parse_mixer("window:8+2"), parse_mixer("map")},
                         {"kl", "nll", "retrieval", "cosine", "entropy"},
@@ -88,6 +88,19 @@ TEST_F(SweepTest, ScoresMakeSense) {
   }
   EXPECT_FALSE(analysis.rank_correlation.empty());
   EXPECT_TRUE(fs::exists(directory_ / "a.maps.safetensors"));
+}
+
+TEST_F(SweepTest, ReadsLongTextsWithTheirRotations) {
+  model_ = with_long_texts(random_model(Precision::f32), 49);
+  const Analysis analysis = sweep("long.json");
+  model_ = with_long_texts_alone(random_model(Precision::f32));
+  const Analysis right = sweep("right.json");
+  for (int layer = 0; layer < 4; ++layer) {
+    EXPECT_EQ(analysis.layers.at(layer).entropy->mean, right.layers.at(layer).entropy->mean);
+    for (const MixerSpec& choice : options_.choices)
+      EXPECT_EQ(analysis.layers.at(layer).choices.at(choice).at("kl").mean,
+                right.layers.at(layer).choices.at(choice).at("kl").mean);
+  }
 }
 
 TEST_F(SweepTest, GoesOnWhereItStopped) {

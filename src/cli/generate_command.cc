@@ -28,7 +28,7 @@ struct GenerateFlags {
 /// One prompt: its text appears as it is written.
 std::vector<Generation> generate_streaming(Subject& subject, const std::vector<std::vector<TokenId>>& prompts,
                                            const GenerateOptions& options) {
-  StreamDecoder decoder(subject.model.text());
+  StreamDecoder decoder(subject.model.text(), true, prompts.front());
   auto results = generate(subject, prompts, options, [&](std::size_t, TokenId token) {
     fmt::print("{}", decoder.push(token));
     std::fflush(stdout);
@@ -82,7 +82,7 @@ void run_generate(GenerateFlags& options) {
   const std::vector<Generation> results =
       single ? generate_streaming(subject, prompts, options.generate) : generate(subject, prompts, options.generate);
   std::vector<std::string> texts;
-  for (const Generation& result : results) texts.push_back(text_of(tokenizer, result.tokens));
+  for (std::size_t i = 0; i < results.size(); ++i) texts.push_back(text_of(tokenizer, results[i].tokens, prompts[i]));
   if (!single) print_results(options.prompts, texts);
   if (options.common.json.empty()) return;
   Json json = to_json(options, results, texts);

@@ -1,8 +1,10 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <regex>
 
+#include "base/error_for_tests.h"
 #include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
 #include "grammar/constraint.h"
@@ -127,6 +129,49 @@ TEST_F(Constrained, EndsAreTokensToo) {
   EXPECT_EQ(stuck.text, "a");
   EXPECT_EQ(stuck.last.finish, FinishReason::failed);
   EXPECT_NE(std::string(stuck.last.error).find("no token"), std::string::npos);
+}
+
+// A token at which the request wants to stop spells something, but isn't a part of the text; it comes where that fits.
+TEST_F(Constrained, StopTokensComeOnlyWhereTheTextMayEnd) {
+  for (const Sampling& sampling : {Sampling{.logit_bias = {{'b', 100.0F}}},
+                                   Sampling{.temperature = 1, .top_p = 0.9, .logit_bias = {{'b', 100.0F}}}}) {
+    Engine engine(*model_, native_, options());
+    Collected result;
+    GenerationRequest request = request_for_tests(20, 50);
+    request.sampling = sampling;
+    request.stop_tokens = {'b'};
+    engine.submit(request, result.sink(), constraint("([bc]d){3}b*"));
+    while (engine.step()) {
+    }
+    EXPECT_EQ(result.text, "cdcdcd");
+    EXPECT_EQ(result.last.finish, FinishReason::stop);
+  }
+}
+
+TEST_F(Constrained, WhatLeavesTooMuchOpenIsRefused) {
+  Engine engine(*model_, native_, options());
+  Collected result;
+  const auto form = constraint("([ab]?){5000}");
+  EXPECT_THAT(test::error_of([&] { engine.submit(request_for_tests(20, 5), result.sink(), form); }),
+              testing::HasSubstr("too much open"));
+}
+
+// Grammars of all that run and wait are limited together; what several requests share counts once.
+TEST_F(Constrained, GrammarsTogetherHaveALimit) {
+  EngineOptions small = options();
+  const auto form = constraint("[ab]{300}");
+  small.constraints = 2 * form->bytes();
+  Engine engine(*model_, native_, small);
+  std::vector<Collected> results(6);
+  for (std::size_t i = 0; i < 4; ++i) engine.submit(request_for_tests(20, 5), results[i].sink(), form);
+  engine.submit(request_for_tests(20, 5), results[4].sink(), constraint("[cd]{300}"));
+  EXPECT_THROW(engine.submit(request_for_tests(20, 5), results[5].sink(), constraint("[ef]{300}")), QueueFull);
+  while (engine.step()) {
+  }
+  engine.submit(request_for_tests(20, 5), results[5].sink(), constraint("[ef]{300}"));
+  while (engine.step()) {
+  }
+  for (const Collected& result : results) EXPECT_TRUE(result.ended());
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
 #include "generate/generate.h"
+#include "grammar/constraint.h"
 
 namespace layerboost {
 namespace {
@@ -67,7 +68,7 @@ class Engine::Impl {
         runner_(runner != nullptr ? std::move(runner) : std::make_unique<ModelStepRunner>(model)),
         memory_(options_.memory),
         prefixes_(options_.prefix_cache ? std::make_unique<PrefixCache>() : nullptr),
-        scheduler_(memory_, prefixes_.get(), plans_, options_.step_tokens, options_.max_sequences),
+        scheduler_(memory_, prefixes_.get(), plans_, options_.step_tokens, options_.max_sequences, model.config.rope),
         pace_(model.config, options_.levels.cost, options_.step_tokens) {
     LB_CHECK(!plans_.empty());
     own_.cache_limit = options_.memory;
@@ -85,7 +86,7 @@ class Engine::Impl {
     if (options_.preallocate > 0) preallocate();
   }
 
-  RequestId submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint);
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint);
   [[nodiscard]] int longest_sequence(int most, int plan) const;
   [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
   void cancel(RequestId id);
@@ -96,6 +97,7 @@ class Engine::Impl {
 
  private:
   void preallocate();
+  void admit(const std::shared_ptr<Constraint>& constraint);
   [[nodiscard]] PlanRange plans_of(const GenerationRequest& request) const;
   [[nodiscard]] PlanRange levels_for(int prompt) const;
   bool fail_stuck();
@@ -139,6 +141,7 @@ class Engine::Impl {
   mutable std::mutex mutex_;
   std::condition_variable news_;
   std::vector<std::unique_ptr<Job>> submitted_;
+  std::vector<std::weak_ptr<Constraint>> constraints_;  // in use, each once, and some that were
   std::vector<RequestId> cancelled_;
   bool stopping_ = false;
   EngineStats stats_;
@@ -176,7 +179,7 @@ PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
   return {*request.plan, *request.plan};
 }
 
-RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint) {
+RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
   check_request(request, model_.config);
   const PlanRange plans = plans_of(request);
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
@@ -184,19 +187,36 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, std::shared
   if (bytes > options_.memory)
     fail("{} tokens of prompt and max_tokens {} need {} MiB of cache, and there are {} MiB: ask for fewer",
          request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
+  if (constraint != nullptr && !constraint->can_begin())
+    fail("the form that the answer is to have leaves too much open where it begins: use a simpler one");
   auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), plans, model_.text(), ends_,
-                                   *options_.clock, std::move(constraint));
+                                   *options_.clock, constraint);
   if (job->request.embedding) job->states.emplace(model_.config.hidden);
   const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
   const int free_places = std::max(0, options_.max_sequences - stats_.running);
   if (stats_.waiting >= options_.max_queue + free_places)
     throw QueueFull(fmt::format("{} requests are waiting already", stats_.waiting));
+  if (constraint != nullptr) admit(constraint);
   submitted_.push_back(std::move(job));
   ++stats_.waiting;
   ++stats_.requests;
   news_.notify_one();
   return id;
+}
+
+/// Counts a constraint among those in use; several requests may share one. Requires: the mutex is held.
+void Engine::Impl::admit(const std::shared_ptr<Constraint>& constraint) {
+  std::size_t bytes = constraint->bytes();
+  std::erase_if(constraints_, [](const std::weak_ptr<Constraint>& other) { return other.expired(); });
+  for (const std::weak_ptr<Constraint>& each : constraints_) {
+    const std::shared_ptr<Constraint> other = each.lock();
+    if (other == constraint) return;
+    if (other != nullptr) bytes += other->bytes();
+  }
+  if (bytes > options_.constraints)
+    throw QueueFull(fmt::format("what answers must fit takes {} MiB already", options_.constraints >> 20));
+  constraints_.push_back(constraint);
 }
 
 int Engine::Impl::longest_sequence(int most, int plan) const {
@@ -545,8 +565,8 @@ Engine::Engine(const Model& model, std::vector<const MixerList*> plans, const En
     : impl_(std::make_unique<Impl>(model, std::move(plans), options, std::move(runner))) {}
 Engine::~Engine() = default;
 
-RequestId Engine::submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint) {
-  return impl_->submit(std::move(request), std::move(sink), std::move(constraint));
+RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
+  return impl_->submit(std::move(request), std::move(sink), constraint);
 }
 int Engine::longest_sequence(int most, int plan) const { return impl_->longest_sequence(most, plan); }
 

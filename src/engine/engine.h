@@ -25,10 +25,13 @@
 
 namespace layerboost {
 
+class Constraint;
+
 struct EngineOptions : ServingOptions {
   LevelOptions levels = {};
   int preallocate = 0;  // positions of each sequence that may run whose memory is taken from the system at once
-  const Clock* clock = &Clock::steady();  // by which requests wait. Requires: it outlives the engine
+  const Clock* clock = &Clock::steady();           // by which requests wait. Requires: it outlives the engine
+  std::size_t constraints = std::size_t{1} << 30;  // bytes of all grammars that texts under way and waiting must fit
 };
 
 /// Counters only grow; gauges are of the last step.
@@ -49,7 +52,7 @@ struct EngineStats {
   std::uint64_t finished_stop = 0, finished_length = 0, cancelled = 0, failed = 0;
   std::uint64_t preemptions = 0;
   std::uint64_t prompt_tokens = 0, generated_tokens = 0;           // of prompts read or found; sampled
-  std::uint64_t recomputed_tokens = 0;                             // read again after a pre-emption
+  std::uint64_t recomputed_tokens = 0;                             // read again: pre-empted, or long by now
   std::uint64_t embeddings = 0;                                    // of the finished ones
   std::uint64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;  // of prompts that the prefix cache was asked for
   std::vector<std::uint64_t> finished_by_plan;                     // [plans] by what they had in the end
@@ -61,8 +64,6 @@ struct EngineStats {
   std::uint64_t steps = 0, rows = 0;
   StepTimes times;  // spent in steps, but for the last one's output
 };
-
-class Constraint;
 
 /// The compute thread is the one that calls run() or step(); everything else may come from any thread.
 class Engine {
@@ -82,11 +83,12 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   /// Takes a request; its outputs go to `sink`. Throws Error for one that can never run (no prompt, more positions than
-  /// the model has, more memory than there is, values out of range, a plan that the engine doesn't have), QueueFull
-  /// when too many are waiting. Thread-safe.
-  /// `constraint`: what the text must fit (grammar/constraint.h), in tokens of the model's tokenizer; nullptr: nothing.
-  /// It ends where nothing more fits. One in which no token may come, or which leaves too much open, fails alone.
-  RequestId submit(GenerationRequest request, Sink sink, std::shared_ptr<Constraint> constraint = {});
+  /// the model has, more memory than there is, values out of range, a plan that the engine doesn't have, a constraint
+  /// by which no text can begin), QueueFull when too many are waiting, or when the constraints of those that do take
+  /// too much memory. Thread-safe. `constraint`: what the text must fit (grammar/constraint.h), in tokens of the
+  /// model's tokenizer; nullptr: nothing. It ends where nothing more fits, whatever `min_tokens` says. One in which no
+  /// token may come, or which leaves too much open, fails alone.
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint = {});
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
   /// leaves the plan to the engine and is prompt all over; at least 1. Thread-safe. Requires: the engine has the plan.

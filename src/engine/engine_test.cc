@@ -17,18 +17,6 @@ class EngineTest : public ::testing::Test {
   const std::unique_ptr<Model> model_ = text_model();
   MixerSet mixers_{*model_, random_parameters(model_->config)};
   const MixerList& native_ = mixers_.list(native_specs(model_->config));
-
-  static EngineOptions small_options() {
-    EngineOptions options;
-    options.memory = std::size_t{64} << 20;
-    options.step_tokens = 40;  // prompts are cut
-    options.max_sequences = 8;
-    return options;
-  }
-  static void drain(Engine& engine) {
-    while (engine.step()) {
-    }
-  }
 };
 
 TEST_F(EngineTest, GreedyTextIsThatOfTheModel) {

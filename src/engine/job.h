@@ -55,7 +55,7 @@ struct Job {
   double first_token = 0;                                    // seconds until its first token was sampled
   int most_read = 0;                                         // the longest its sequence ever was
   int shared = 0;                                            // positions of the prefix that it was last begun with
-  std::size_t prefix = 0;                                    // hash of their tokens, for those that share them
+  std::size_t prefix = 0;                                    // hash of their tokens and rotations, for who shares them
 
   /// Tokens that the sequence hasn't read. One: the last sampled.
   [[nodiscard]] int pending() const { return static_cast<int>(tokens.size()) - sequence->length(); }

@@ -46,6 +46,20 @@ inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
   return model;
 }
 
+inline EngineOptions small_options() {
+  EngineOptions options;
+  options.memory = std::size_t{64} << 20;
+  options.step_tokens = 40;  // prompts are cut
+  options.max_sequences = 8;
+  return options;
+}
+
+/// Goes on until nothing is left to do.
+inline void drain(Engine& engine) {
+  while (engine.step()) {
+  }
+}
+
 /// The plans that tests of the engine go through: each kind of mixer, alone and together.
 inline std::vector<std::vector<MixerSpec>> plans_for_tests() {
   return {specs({"softmax", "softmax", "softmax", "softmax"}),

@@ -31,7 +31,7 @@ std::vector<std::uint64_t> PrefixCache::hashes(std::span<const TokenId> tokens) 
 }
 
 const Sequence* PrefixCache::find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens,
-                                  bool as_read) {
+                                  bool as_read, int rotations) {
   const std::vector<std::uint64_t> pages = hashes(tokens);
   for (auto hash = pages.rbegin(); hash != pages.rend(); ++hash) {
     auto best = snapshots_.end();
@@ -42,6 +42,7 @@ const Sequence* PrefixCache::find(std::span<const MixerList* const> plans, std::
       const auto plan = std::ranges::find(plans, &entry->second->sequence.mixers());
       if (plan == plans.end() || known.size() >= tokens.size()) continue;
       if (as_read && entry->second->sequence.folded()) continue;
+      if (entry->second->sequence.rotations() != rotations) continue;
       const std::pair rank(known.size(), plan - plans.begin());
       if ((best == snapshots_.end() || rank > best_rank) &&
           std::equal(known.rbegin(), known.rend(), tokens.first(known.size()).rbegin())) {
@@ -85,7 +86,9 @@ void PrefixCache::store(std::span<const TokenId> tokens, const Sequence& sequenc
   const auto [first, last] = by_hash_.equal_range(hash);
   for (auto entry = first; entry != last; ++entry)
     if (&entry->second->sequence.mixers() == &sequence.mixers() &&
-        entry->second->sequence.folded() == sequence.folded() && std::ranges::equal(entry->second->tokens, tokens))
+        entry->second->sequence.folded() == sequence.folded() &&
+        entry->second->sequence.rotations() == sequence.rotations() &&
+        std::ranges::equal(entry->second->tokens, tokens))
       return;
   snapshots_.push_front({{tokens.begin(), tokens.end()}, hash, sequence});
   by_hash_.emplace(hash, snapshots_.begin());

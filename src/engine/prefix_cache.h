@@ -16,8 +16,8 @@ namespace layerboost {
 /// softmax layer's full pages are never written again, so a snapshot of it costs nothing beside the sequence itself; a
 /// window or a state is copied once the sequence goes on. Hence few snapshots, where they are likely to be wanted (see
 /// snapshot_points()). A snapshot is found by the chained hashes of its pages of 64 tokens; then its tokens are
-/// compared, so that no hash can confuse two sequences, and its plan, which its sequence knows. The least recently used
-/// go first. Not thread-safe.
+/// compared, so that no hash can confuse two sequences, and its plan and its rotations, which its sequence knows. The
+/// least recently used go first. Not thread-safe.
 class PrefixCache {
  public:
   static constexpr int page = 64;           // tokens that are hashed together
@@ -26,9 +26,10 @@ class PrefixCache {
   static constexpr std::size_t most_snapshots = 4096;
 
   /// The longest snapshot with one of `plans` that is a prefix of `tokens` and shorter; of equally long ones, that of
-  /// the last such plan; nullptr if there is none. `as_read`: none that was folded will do. It is valid until the next
-  /// call that isn't const, and now the most recently used.
-  const Sequence* find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens, bool as_read = false);
+  /// the last such plan; nullptr if there is none. `as_read`: none that was folded will do. Only those whose rotations
+  /// begin at `rotations` will do. It is valid until the next call that isn't const, and now the most recently used.
+  const Sequence* find(std::span<const MixerList* const> plans, std::span<const TokenId> tokens, bool as_read = false,
+                       int rotations = 0);
 
   /// Where a prompt, read up to position `from`, should leave snapshots, ascending: where it parts with another prompt
   /// that was here before; at multiples of `interval`; at the last boundary of a page before its end, which serves the

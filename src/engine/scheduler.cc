@@ -22,8 +22,13 @@ std::size_t hash_of(std::span<const TokenId> tokens) {
 }  // namespace
 
 Scheduler::Scheduler(CacheMemory& memory, PrefixCache* prefixes, std::span<const MixerList* const> plans,
-                     int step_tokens, int max_sequences)
-    : memory_(memory), prefixes_(prefixes), plans_(plans), step_tokens_(step_tokens), max_sequences_(max_sequences) {
+                     int step_tokens, int max_sequences, RopeConfig rope)
+    : memory_(memory),
+      prefixes_(prefixes),
+      plans_(plans),
+      step_tokens_(step_tokens),
+      max_sequences_(max_sequences),
+      rope_(std::move(rope)) {
   LB_CHECK(step_tokens > max_sequences);
 }
 
@@ -37,6 +42,7 @@ const std::vector<StepItem>& Scheduler::schedule() {
   budget_ = step_tokens_;
   growth_ = 0;
   short_of_memory_ = false;
+  begin_outgrown_anew();
   // Making room may take newer jobs out of running_ on the way, never the one at hand or older ones.
   for (auto job = running_.begin(); job != running_.end(); ++job)
     if (job->second->pending() == 1) plan(*job->second);
@@ -147,6 +153,16 @@ void Scheduler::preempt_newest() {
   ++counts_.preemptions;
 }
 
+void Scheduler::begin_outgrown_anew() {
+  for (const auto& [id, job] : running_) {
+    if (job->sequence->rotations() == rotations_of(*job)) continue;
+    job->most_read = std::max(job->most_read, job->sequence->length());
+    job->sequence.reset();
+    begin(*job, job->plan);
+    settle_begun(*job);
+  }
+}
+
 void Scheduler::admit() {
   while (!waiting_.empty() && budget_ > 0 && running() < max_sequences_ && !short_of_memory_) {
     Job& job = *waiting_.begin()->second;
@@ -156,10 +172,8 @@ void Scheduler::admit() {
       job.sequence.reset();
       return;
     }
-    const int found = job.sequence->length();
-    job.shared = found;
-    job.prefix = hash_of(std::span(job.tokens).first(static_cast<std::size_t>(found)));
     if (job.cached < 0) {
+      const int found = job.sequence->length();
       if (job.plans.lowest < job.plans.highest) begun_plan_ = job.plan;
       job.cached = found;
       job.first_plan = job.plan;
@@ -168,12 +182,20 @@ void Scheduler::admit() {
         counts_.prefix_queried_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
       counts_.prefix_hit_tokens += static_cast<std::uint64_t>(found);
     }
-    counts_.recomputed_tokens += static_cast<std::uint64_t>(std::max(0, job.most_read - found));
-    // What is embedded isn't gone on from.
-    if (prefixes_ != nullptr && !job.states) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
+    settle_begun(job);
     running_.insert(waiting_.extract(waiting_.begin()));
     plan(job);
   }
+}
+
+void Scheduler::settle_begun(Job& job) {
+  const int found = job.sequence->length();
+  job.shared = found;
+  job.prefix = hash_of(std::span(job.tokens).first(static_cast<std::size_t>(found))) +
+               static_cast<std::size_t>(job.sequence->rotations());
+  counts_.recomputed_tokens += static_cast<std::uint64_t>(std::max(0, job.most_read - found));
+  // What is embedded isn't gone on from.
+  if (prefixes_ != nullptr && !job.states) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
 }
 
 int Scheduler::plan_to_begin(const Job& job) {
@@ -193,8 +215,10 @@ void Scheduler::begin(Job& job, int lowest_known) {
   // A prefix that isn't run has no logits; and who names a plan gets what that plan reads.
   const bool as_read = job.plans.lowest == job.plans.highest;
   const Sequence* const known =
-      prefixes_ == nullptr || job.reads_all() ? nullptr : prefixes_->find(usable, job.tokens, as_read);
+      prefixes_ == nullptr || job.reads_all() ? nullptr
+                                              : prefixes_->find(usable, job.tokens, as_read, rotations_of(job));
   job.sequence = known != nullptr ? *known : memory_.make_sequence(mixers(job.plan));
+  if (known == nullptr) job.sequence->set_rotations(rotations_of(job));
 }
 
 bool Scheduler::begin_with_room(Job& job) {

@@ -29,6 +29,9 @@ struct StepItem {
 /// fits alone, everyone's turn comes. A waiting job begins when there is memory for all that it has, and for what is
 /// reserved for it and for all that run to write on.
 ///
+/// A running job whose text becomes so long that the model has other rotations for it (RopeConfig::rotations()) is read
+/// anew with those: no sequence ever has keys of both.
+///
 /// Jobs that may have several plans (engine/levels.h) are folded before any is pre-empted: first those of the lowest
 /// plan, the longest sequence of them. For a job that waits others are folded as far as set_level() says (or, after
 /// begin_where_room_is(), as they may be), if it can begin then.
@@ -40,9 +43,9 @@ class Scheduler {
   };
 
   /// `plans`: the engine's, by index. `prefixes`: nullptr for none. Requires: all of them outlive this; `step_tokens` >
-  /// `max_sequences`, so that a budget for prompts is always left.
+  /// `max_sequences`, so that a budget for prompts is always left. `rope`: the model's.
   Scheduler(CacheMemory& memory, PrefixCache* prefixes, std::span<const MixerList* const> plans, int step_tokens,
-            int max_sequences);
+            int max_sequences, RopeConfig rope = {});
 
   /// Takes a job. Requires: its tokens, read to their end, fit into the memory with the highest of its plans.
   void add(std::unique_ptr<Job> job);
@@ -91,6 +94,14 @@ class Scheduler {
   /// The growth of reading `count` tokens, once there is room for it; nothing if only older jobs could give it.
   std::optional<std::size_t> make_room(Job& job, int count);
   void preempt_newest();
+  /// Running jobs whose texts have other rotations now than those that they were read with begin again.
+  void begin_outgrown_anew();
+  /// Notes what a job begins with.
+  void settle_begun(Job& job);
+  /// Where the rotations of what the job has of its text begin.
+  [[nodiscard]] int rotations_of(const Job& job) const {
+    return rope_.rotations(static_cast<int>(std::ssize(job.tokens)));
+  }
   /// Folds a running job to a plan up to `highest`, if that frees memory; false where there is none.
   bool fold_one(int highest);
   /// Folds a job that is about to read `count` tokens to a plan with which that takes less memory, if it has one.
@@ -131,6 +142,7 @@ class Scheduler {
   PrefixCache* prefixes_;
   const std::span<const MixerList* const> plans_;
   const int step_tokens_, max_sequences_;
+  const RopeConfig rope_;
   int level_ = 0, fold_level_ = 0, begun_plan_ = 0;
   bool begins_where_room_is_ = false;
   Jobs waiting_, running_;

@@ -19,8 +19,9 @@ bool StopSearch::read(char byte) {
   return matched_ == stop_.size();
 }
 
-TextOutput::TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop)
-    : decoder_(tokenizer), stops_(stop.begin(), stop.end()) {}
+TextOutput::TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop,
+                       std::span<const TokenId> before)
+    : decoder_(tokenizer, true, before), stops_(stop.begin(), stop.end()) {}
 
 std::string TextOutput::push(TokenId token, bool may_stop) {
   if (stopped_) return {};

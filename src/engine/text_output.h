@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,9 @@ class StopSearch {
 /// Control tokens give no text.
 class TextOutput {
  public:
-  /// `stop`: UTF-8. Requires: `tokenizer` outlives this; no string in `stop` is empty.
-  TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop);
+  /// `stop`: UTF-8. `before`: the tokens that those to come follow. Requires: `tokenizer` outlives this; no string in
+  /// `stop` is empty.
+  TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop, std::span<const TokenId> before = {});
 
   /// The text that is certain after `token`: whole characters, without what may still become a stop string. A stop
   /// string may lie across tokens; one that begins before a token pushed with `may_stop` = false doesn't count.

@@ -168,7 +168,7 @@ struct Sums {
 
 TextDivergence measure_divergence(Subject& base, Subject& changed, std::span<const Request> windows) {
   LB_CHECK(base.model.config.vocab == changed.model.config.vocab);
-  const std::vector<TokenRun> runs = build_prefix_tree(windows);
+  const std::vector<TokenRun> runs = build_prefix_tree(windows, base.model.config.rope);
   std::int64_t total = 0;
   for (const TokenRun& run : runs) total += static_cast<std::int64_t>(run.tokens.size());
   Progress progress("divergence", total, "tokens");

@@ -28,7 +28,7 @@ struct Filler {
 
 Filler make_filler(const Tokenizer& tokenizer, std::size_t size) {
   std::array<std::vector<TokenId>, filler_sentences.size()> sentences;
-  for (std::size_t i = 0; i < filler_sentences.size(); ++i) sentences[i] = tokenizer.encode(filler_sentences[i]);
+  for (std::size_t i = 0; i < filler_sentences.size(); ++i) sentences[i] = tokenizer.encode_rest(filler_sentences[i]);
   Filler result;
   std::size_t left = size;
   std::vector<std::size_t> order;  // of sentences, last first
@@ -79,7 +79,7 @@ void append(std::vector<TokenId>& to, const Tokens& tokens) {
 
 std::vector<PasskeyItem> passkey_items(const Tokenizer& tokenizer, int length, std::span<const double> depths,
                                        int count, std::uint64_t seed, TokenId bos) {
-  std::vector<TokenId> begin, end = tokenizer.encode(question);
+  std::vector<TokenId> begin, end = tokenizer.encode_rest(question);
   if (bos >= 0) begin.push_back(bos);
   append(begin, tokenizer.encode(header));
   Random random = Random(seed).fork(static_cast<std::uint64_t>(length));
@@ -87,7 +87,7 @@ std::vector<PasskeyItem> passkey_items(const Tokenizer& tokenizer, int length, s
   for (const double depth : depths) {
     for (int i = 0; i < count; ++i) {
       const int key = 10000 + static_cast<int>(random.below(90000));
-      const std::vector<TokenId> key_text = tokenizer.encode(needle(key));
+      const std::vector<TokenId> key_text = tokenizer.encode_rest(needle(key));
       const std::size_t around = begin.size() + key_text.size() + end.size();
       if (length <= static_cast<int>(around))
         fail("`passkey` {}: must be more than {} tokens for this model", length, around);
@@ -103,7 +103,7 @@ std::vector<PasskeyItem> passkey_items(const Tokenizer& tokenizer, int length, s
       append(item.prompt, key_text);
       append(item.prompt, tokens.subspan(place));
       append(item.prompt, end);
-      item.answer = tokenizer.encode(fmt::format(" {}", key));
+      item.answer = tokenizer.encode_rest(fmt::format(" {}", key));
     }
   }
   return items;

@@ -18,7 +18,8 @@ struct Branch {
 
 class TreeBuilder {
  public:
-  explicit TreeBuilder(std::span<const Request> requests) : requests_(requests), inputs_(requests.size()) {
+  TreeBuilder(std::span<const Request> requests, const RopeConfig& rope)
+      : requests_(requests), rope_(rope), inputs_(requests.size()) {
     for (std::size_t i = 0; i < requests.size(); ++i) {
       if (requests[i].continuation.empty()) continue;
       inputs_[i] = requests[i].context;
@@ -26,12 +27,17 @@ class TreeBuilder {
       order_.push_back(i);
     }
     // In lexicographic order, what the first and the last of a range share is shared by all between.
-    std::sort(order_.begin(), order_.end(),
-              [&](std::size_t a, std::size_t b) { return inputs_[a] != inputs_[b] ? inputs_[a] < inputs_[b] : a < b; });
+    std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
+      if (rotations(a) != rotations(b)) return rotations(a) < rotations(b);
+      return inputs_[a] != inputs_[b] ? inputs_[a] < inputs_[b] : a < b;
+    });
   }
 
   std::vector<TokenRun> build() {
-    if (!order_.empty()) open_.push_back({0, order_.size(), 0, -1});
+    for (std::size_t low = 0, high = 0; low < order_.size(); low = high) {
+      while (high < order_.size() && rotations(order_[high]) == rotations(order_[low])) ++high;
+      open_.push_back({low, high, 0, -1});
+    }
     while (!open_.empty()) {
       const Branch branch = open_.back();
       open_.pop_back();
@@ -41,6 +47,9 @@ class TreeBuilder {
   }
 
  private:
+  [[nodiscard]] int rotations(std::size_t request) const {
+    return rope_.rotations(static_cast<int>(inputs_[request].size()));
+  }
   const std::vector<TokenId>& input(std::size_t place) const { return inputs_[order_[place]]; }
 
   void grow(const Branch& branch) {
@@ -80,6 +89,7 @@ class TreeBuilder {
   void add_run(const Branch& branch, std::size_t end) {
     TokenRun run;
     run.parent = branch.parent;
+    run.rotations = rotations(order_[branch.low]);
     const auto tokens = input(branch.low).begin();
     run.tokens.assign(tokens + static_cast<std::ptrdiff_t>(branch.from), tokens + static_cast<std::ptrdiff_t>(end));
     for (std::size_t i = branch.low; i < branch.high; ++i) {
@@ -96,6 +106,7 @@ class TreeBuilder {
   }
 
   std::span<const Request> requests_;
+  const RopeConfig& rope_;
   std::vector<std::vector<TokenId>> inputs_;
   std::vector<std::size_t> order_;
   std::vector<Branch> open_;
@@ -104,7 +115,9 @@ class TreeBuilder {
 
 }  // namespace
 
-std::vector<TokenRun> build_prefix_tree(std::span<const Request> requests) { return TreeBuilder(requests).build(); }
+std::vector<TokenRun> build_prefix_tree(std::span<const Request> requests, const RopeConfig& rope) {
+  return TreeBuilder(requests, rope).build();
+}
 
 RunReader::RunReader(Subject& subject, std::span<const TokenRun> runs)
     : subject_(subject), runs_(runs), sequences_(runs.size()), children_left_(runs.size(), 0) {
@@ -119,7 +132,7 @@ RunReader::RunReader(Subject& subject, std::span<const TokenRun> runs)
 
 void RunReader::begin(std::size_t run) {
   if (runs_[run].parent < 0) {
-    sequences_[run].emplace(subject_.mixers, subject_.pools);
+    sequences_[run].emplace(subject_.mixers, subject_.pools).set_rotations(runs_[run].rotations);
     return;
   }
   const auto parent = static_cast<std::size_t>(runs_[run].parent);

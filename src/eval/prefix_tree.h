@@ -7,14 +7,16 @@
 #include <vector>
 
 #include "generate/run_schedule.h"
+#include "model/config.h"
 #include "model/subject.h"
 
 namespace layerboost {
 
 /// Cuts the inputs of `requests` (context + continuation without its last token, which predicts nothing) into a tree of
 /// runs, parents before children, so that prefixes which are worth a fork are read once. Every token of every
-/// continuation becomes one target. Requests without continuation get none.
-std::vector<TokenRun> build_prefix_tree(std::span<const Request> requests);
+/// continuation becomes one target. Requests without continuation get none. `rope`: the model's; inputs whose rotations
+/// differ share nothing.
+std::vector<TokenRun> build_prefix_tree(std::span<const Request> requests, const RopeConfig& rope = {});
 
 /// Reads pieces in the order of a RunSchedule. Keeps the caches of runs whose children are still to come; a child forks
 /// its parent's.

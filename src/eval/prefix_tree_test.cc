@@ -104,6 +104,22 @@ TEST(PrefixTree, EqualRequestsAndNestedOnes) {
   EXPECT_EQ(rows_of(runs), 2U + 19);  // the two short tokens aren't worth sharing, the rest is one text
 }
 
+TEST(PrefixTree, NothingIsSharedBetweenShortAndLongTexts) {
+  RopeConfig rope;
+  rope.longest_short = 24;
+  std::vector<Request> requests;
+  for (const int length : {24, 25, 20, 40}) requests.push_back({counting(0, 10), counting(10, length - 9)});
+  const auto runs = build_prefix_tree(requests, rope);
+  expect_complete(runs, requests);
+  EXPECT_EQ(rows_of(runs), 24U + 40);
+  for (const TokenRun& run : runs) {
+    for (const Target& target : run.targets) EXPECT_EQ(run.rotations, target.request % 2 == 0 ? 0 : 24);
+    if (run.parent >= 0) {
+      EXPECT_EQ(run.rotations, runs[static_cast<std::size_t>(run.parent)].rotations);
+    }
+  }
+}
+
 TEST(PrefixTree, NothingToRead) {
   EXPECT_TRUE(build_prefix_tree({}).empty());
   const std::vector<Request> requests = {{{1, 2}, {}}};

@@ -157,13 +157,13 @@ std::string_view without_space(std::string_view text) {
   return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
 }
 
-/// FillerText with its pieces' tokens counted, each piece by itself.
+/// FillerText with its pieces' tokens counted, each piece by itself, but as one that goes on from another.
 struct CountedFiller {
   const FillerText& pieces;
   std::vector<int> tokens;
 
   CountedFiller(const Tokenizer& tokenizer, const FillerText& filler) : pieces(filler) {
-    for (const std::string& piece : pieces) tokens.push_back(static_cast<int>(tokenizer.encode(piece).size()));
+    for (const std::string& piece : pieces) tokens.push_back(static_cast<int>(tokenizer.encode_rest(piece).size()));
     if (std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0}) == 0)
       fail("the model's vocabulary can't write the text that facts are to be hidden in");
   }
@@ -365,7 +365,7 @@ std::vector<TokenId> retrieval_text(const Tokenizer& tokenizer, const FillerText
   for (auto tokens = static_cast<int>(written(first, 0).size()); tokens < length; ++count) {
     if (count > filler.size() && tokens == 0)
       fail("the model's vocabulary can't write the text that facts are to be hidden in");
-    tokens += static_cast<int>(tokenizer.encode(filler[(first + count) % filler.size()]).size());
+    tokens += static_cast<int>(tokenizer.encode_rest(filler[(first + count) % filler.size()]).size());
   }
   std::vector<TokenId> tokens = written(first, count);
   for (; std::ssize(tokens) < length; ++count) tokens = written(first, count + 1);

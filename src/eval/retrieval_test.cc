@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "eval/tokenizer_for_tests.h"
 #include "mixer/model_for_tests.h"
+#include "text/character_bpe.h"
 
 namespace layerboost {
 namespace {
@@ -83,6 +84,20 @@ TEST(Retrieval, ItemsHoldTheAnswerAtTheirDepthAndAskAtTheEnd) {
   }
   EXPECT_EQ(rows.size(), 2 * wordings_for(WordingUse::report).size());
   for (const auto& [row, count] : rows) EXPECT_EQ(count, 4);
+}
+
+TEST(Retrieval, FillerIsCountedWithoutTheSpaceThatTextsGetInFront) {
+  TokenizerData data;
+  for (int byte = 0; byte < 256; ++byte) data.tokens.push_back(byte_token_text(static_cast<unsigned char>(byte)));
+  data.tokens.emplace_back(space_mark);
+  data.characters = CharacterRules{.scores = {}, .space = std::string(space_mark), .leading_spaces = 1};
+  data.rewriting = {{"", std::string(space_mark)}, {" ", std::string(space_mark)}};
+  const Tokenizer tokenizer(std::move(data));
+  const FillerText filler = repeated_filler();
+  for (const RetrievalItem& item : retrieval_items(tokenizer, {&filler, 1}, options_for_tests())) {
+    EXPECT_LE(std::ssize(item.prompt), 1500);
+    EXPECT_GT(std::ssize(item.prompt), 1460) << "filled up as far as whole sentences go";
+  }
 }
 
 TEST(Retrieval, AlsoThroughATextOfTheUsers) {

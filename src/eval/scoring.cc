@@ -64,7 +64,7 @@ std::vector<Score> score_requests(Subject& subject, std::span<const Request> req
   for (std::size_t i = 0; i < requests.size(); ++i)
     scores[i].tokens = static_cast<int>(requests[i].continuation.size());
 
-  const std::vector<TokenRun> runs = build_prefix_tree(requests);
+  const std::vector<TokenRun> runs = build_prefix_tree(requests, subject.model.config.rope);
   std::int64_t total = 0;
   for (const TokenRun& run : runs) total += static_cast<std::int64_t>(run.tokens.size());
   std::optional<Progress> progress;

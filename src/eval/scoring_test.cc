@@ -40,6 +40,38 @@ std::vector<Request> header_requests(Random& random) {
   return requests;
 }
 
+TEST(Scoring, ShortAndLongTextsAreThoseReadAtOnce) {
+  const auto model = with_long_texts(random_model(Precision::f32), 100);
+  MixerSet mixers(*model);
+  const MixerList& list = mixers.list(native_specs(model->config));
+  Subject subject(*model, list);
+  const std::vector<TokenId> text = layerboost::random_tokens(160, 96);
+  std::vector<Request> requests;
+  for (const int length : {60, 100, 101, 102, 160})
+    requests.push_back({{text.begin(), text.begin() + 50}, {text.begin() + 50, text.begin() + length}});
+  const std::vector<Score> scores = score_requests(subject, requests);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    // The last token is predicted, not read.
+    const std::size_t length = 50 + requests[i].continuation.size();
+    CachePools pools;
+    Sequence sequence(list, pools);
+    const BatchItem item{&sequence, std::span(text).first(length - 1)};
+    const float* const hidden = subject.runner.forward({&item, 1});
+    std::vector<int> rows(length - 50);
+    std::iota(rows.begin(), rows.end(), 49);
+    double right = 0;
+    subject.runner.logits(hidden, rows, [&](const LogitsBlock& block) {
+      for (std::size_t row = 0; row < block.rows.size(); ++row) {
+        const float scale = block.scale(row);
+        right += static_cast<double>(block.row(row)[text[static_cast<std::size_t>(block.rows[row]) + 1]] * scale -
+                                     log_sum_exp(block.row(row), scale, block.vocab));
+      }
+    });
+    EXPECT_NEAR(scores[i].log_likelihood, right, 1e-3) << i;
+    EXPECT_EQ(sequence.rotations(), length - 1 > 100 ? 100 : 0);
+  }
+}
+
 TEST(Scoring, SharedPrefixesAndCompanyChangeNothing) {
   const fs::path directory = shared_path() / "reference/tiny/llama";
   LB_SKIP_WITHOUT(directory);

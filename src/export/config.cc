@@ -25,12 +25,26 @@ Json own_keys(const ExportSource& source, const Config& config) {
           {"made_from", made_from}};
 }
 
+/// The modelling code has one list of frequencies.
+void leave_out_long_texts(const ExportSource& source, Config& config) {
+  RopeConfig& rope = config.rope;
+  if (config.max_positions <= rope.longest_short) return;
+  config.max_positions = rope.longest_short;
+  rope.long_divisors.clear();
+  rope.longest_short = RopeConfig().longest_short;
+  for (const PlanLayer& layer : source.plan.layers)
+    if (std::max(layer.mixer.window, layer.mixer.sinks) > config.max_positions)
+      fail("{}: exported models with RoPE of type longrope read up to {} tokens, and the plan has {}",
+           source.plan.model_name, config.max_positions, to_string(layer.mixer));
+}
+
 }  // namespace
 
 Config exported_config(const ExportSource& source) {
   Config config = source.checkpoint.config();
   config.attention.clear();
   for (const PlanLayer& layer : source.plan.layers) config.attention.push_back(descriptor_of(layer.mixer.kind).weights);
+  leave_out_long_texts(source, config);
   return config;
 }
 

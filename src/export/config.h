@@ -6,7 +6,8 @@
 
 namespace layerboost {
 
-/// The configuration of the model as it will lie in the directory: without the attention that the plan removes.
+/// The configuration of the model as it will lie in the directory: without the attention that the plan removes, and,
+/// where long texts have other rotations, for short ones alone. Throws Error for a window that is longer than these.
 Config exported_config(const ExportSource& source);
 
 /// config.json; read_hf_config() reads it back. `tokens`: {"bos_token_id", ...}, added to it.

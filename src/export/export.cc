@@ -47,14 +47,14 @@ void export_model(const ExportSource& source, const fs::path& directory, std::si
   if (fs::exists(config_file) && !is_exported_directory(directory))
     fail("{}: holds another model; give a new directory", directory.string());
   check_no_others_files(directory);
-  fs::remove(config_file);  // until all is written, it is no model
   const Config exported = exported_config(source);
+  fs::remove(config_file);  // until all is written, it is no model
   export_weights(source, exported, directory, shard_bytes);
   for (const Asset& file : export_code())
     if (file.name.ends_with(".py")) write_file(directory / file.name, file.bytes);
   write_file(directory / "README.md",
              model_card(source, exported, export_license(source.path, source.checkpoint.config(), directory)));
-  const Json tokens = export_tokenizer(source.checkpoint, source.path, directory);
+  const Json tokens = export_tokenizer(source.checkpoint, source.path, exported.max_positions, directory);
   write_json(config_file, export_config_json(source, exported, tokens));
   export_plan(source, directory);
 }

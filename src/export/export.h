@@ -37,7 +37,8 @@ struct ExportSource {
 ///   tokenizer.json, tokenizer_config.json, ..., generation_config.json
 ///   README.md, the model card, and the licence of the base model as far as it is known
 ///   plan.json, and its parameters' file: for layerboost
-/// Throws Error when the directory holds another model, or can't be written.
+/// Throws Error when the directory holds another model, or the plan can't be exported, and all is as it was; and when
+/// the directory can't be written.
 void export_model(const ExportSource& source, const fs::path& directory,
                   std::size_t shard_bytes = std::size_t{4} << 30);
 

@@ -237,6 +237,34 @@ TEST_F(Exported, RopeIsKeptWhateverItsScaling) {
   for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i] / expected[i], 1, 1e-14);
 }
 
+TEST_F(Exported, LongTextsOfLongropeAreLeftOut) {
+  const fs::path base = small_.root / "longrope";
+  fs::copy(small_.base, base, fs::copy_options::recursive);
+  Json json = read_json(base / "config.json");
+  json["rope_scaling"] = {{"type", "longrope"},
+                          {"short_factor", {1, 1.5, 2, 2.5}},
+                          {"long_factor", {2, 3, 5, 7}},
+                          {"original_max_position_embeddings", 100}};
+  write_json(base / "config.json", json);
+  const auto checkpoint = open_checkpoint(base);
+  const RopeConfig rope = checkpoint->config().rope;
+  Plan plan = small_.plan;
+  const Config exported = exported_config({*checkpoint, base, plan, nullptr, {}, ""});
+  EXPECT_EQ(exported.max_positions, 100);
+  const Json written = export_config_json({*checkpoint, base, plan, nullptr, {}, ""}, exported, Json::object());
+  const Config read_back = read_hf_config(written.dump(), "", "test");
+  EXPECT_EQ(read_back.max_positions, 100);
+  EXPECT_EQ(read_back.rope.rotations(101), 0);
+  EXPECT_EQ(read_back.rope.attention_factor, rope.attention_factor);
+  const auto expected = rope.frequencies(8), found = read_back.rope.frequencies(8);
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i] / expected[i], 1, 1e-14);
+  const auto export_plan = [&] { export_model({*checkpoint, base, plan, nullptr, {}, ""}, directory_); };
+  export_plan();
+  plan.layers[1].mixer = parse_mixer("window:101");
+  EXPECT_THAT(test::error_of(export_plan), AllOf(HasSubstr("up to 100 tokens"), HasSubstr("window:101")));
+  EXPECT_TRUE(is_exported_directory(directory_));  // as it was
+}
+
 // transformers' save_pretrained() writes only what differs from the defaults of all configs.
 TEST_F(Exported, TiedEmbeddingsAreTheDefaultOfASavedConfig) {
   Config config = small_.config;
@@ -273,6 +301,29 @@ TEST(ExportedTokenizer, IsReadBack) {
   }
 }
 
+TEST(ExportedTokenizer, OfScoresIsReadBackAsMerges) {
+  TokenizerData data;
+  data.tokens = {"<unk>", "<s>", "<0x21>", "▁", "a", "b", "▁a", "ab"};
+  data.added = {{.id = 0, .content = "<unk>", .special = true}, {.id = 1, .content = "<s>", .special = true}};
+  data.characters =
+      CharacterRules{.unknown = 0, .scores = {0, 0, 0, -3, -3, -3, -2, -1}, .space = "▁", .leading_spaces = 1};
+  data.rewriting = {{"", "▁"}, {" ", "▁"}};
+  data.bos = 1;
+  data.add_bos = true;
+  const TokenizerData found = parse_tokenizer_json(tokenizer_json(data), R"({"bos_token": "<s>"})");
+  EXPECT_EQ(found.merges, (std::vector<std::string>{"a b", "▁ a"}));
+  EXPECT_EQ(found.rewriting, data.rewriting);
+  ASSERT_TRUE(found.characters);
+  EXPECT_EQ(found.characters->unknown, 0);
+  EXPECT_EQ(found.characters->leading_spaces, 1);
+  EXPECT_TRUE(found.add_bos);
+  const Tokenizer ours(data), exported(found);
+  for (const char* text : {"ab a!", "  aab<s>a", "é"}) {
+    EXPECT_EQ(exported.encode(text), ours.encode(text)) << text;
+    EXPECT_EQ(exported.decode(exported.encode(text)), ours.decode(ours.encode(text))) << text;
+  }
+}
+
 TEST(ExportedTokenizer, KeepsBothChatTemplates) {
   TokenizerData data;
   data.tokens = {"a", "b"};
@@ -292,7 +343,7 @@ TEST(ExportedTokenizer, OfTheDefaultModel) {
   LB_SKIP_WITHOUT(default_model_path());
   const auto checkpoint = open_checkpoint(default_model_path());
   const fs::path directory = test::temporary_path("tokenizer");
-  const Json tokens = export_tokenizer(*checkpoint, default_model_path(), directory);
+  const Json tokens = export_tokenizer(*checkpoint, default_model_path(), 64, directory);
   EXPECT_EQ(tokens.dump(), R"({"bos_token_id":1,"eos_token_id":[2,0],"pad_token_id":2})");
   const Tokenizer ours(checkpoint->tokenizer()), exported(read_tokenizer_json(directory.string()));
   const std::string text = "<|im_start|>user\nÜber 1234 naïve cafés, 東京… it's\t\tfine  <|im_end|>";

@@ -5,7 +5,10 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "text/decoder_json.h"
+#include "text/normalizer_json.h"
 #include "text/pre_tokenizer_json.h"
+#include "text/score_merges.h"
 
 namespace layerboost {
 namespace {
@@ -67,19 +70,28 @@ std::string tokenizer_json(const TokenizerData& data) {
                       {"unk_token", nullptr},   {"continuing_subword_prefix", nullptr},
                       {"fuse_unk", false},      {"end_of_word_suffix", nullptr},
                       {"byte_fallback", false}, {"ignore_merges", data.ignore_merges}};
+  if (data.characters) {
+    const CharacterRules& rules = *data.characters;
+    model["byte_fallback"] = true;
+    model["fuse_unk"] = rules.fuse_unknown;
+    if (rules.unknown >= 0) model["unk_token"] = data.tokens[static_cast<std::size_t>(rules.unknown)];
+  }
   model["vocab"] = std::move(vocab);
-  model["merges"] = data.merges;
+  model["merges"] = merge_list(data);
   SortedJson json = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
   json["added_tokens"] = std::move(added);
-  json["normalizer"] = data.nfc ? SortedJson{{"type", "NFC"}} : SortedJson();
+  json["normalizer"] = normalizer_json(data);
   json["pre_tokenizer"] = pre_tokenizer_json(data);
   json["post_processor"] = data.add_bos && (data.bos >= 0 || data.text_start >= 0) ? bos_template(data) : SortedJson();
-  json["decoder"] = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  json["decoder"] =
+      data.characters
+          ? decoder_json(*data.characters)
+          : SortedJson{{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
   json["model"] = std::move(model);
   return json.dump(-1, ' ', false, SortedJson::error_handler_t::replace) + "\n";
 }
 
-Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const fs::path& directory) {
+Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, int positions, const fs::path& directory) {
   TokenizerData data;
   try {
     data = checkpoint.tokenizer();
@@ -107,7 +119,7 @@ Json export_tokenizer(const Checkpoint& checkpoint, const fs::path& path, const 
       if (fs::exists(path / file)) write_file(directory / file, read_file(path / file));
   } else {
     write_file(directory / "tokenizer.json", tokenizer_json(data));
-    write_json(directory / "tokenizer_config.json", tokenizer_config_json(data, tokens, config.max_positions));
+    write_json(directory / "tokenizer_config.json", tokenizer_config_json(data, tokens, positions));
   }
   if (!fs::exists(directory / "generation_config.json")) write_json(directory / "generation_config.json", tokens);
   return tokens;

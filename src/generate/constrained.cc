@@ -15,6 +15,7 @@ constexpr const char* too_open =
     "the form that the answer is to have leaves too much open for this server: use a simpler schema or expression";
 constexpr const char* stuck = "no token of this model goes on with the form that the answer is to have";
 
+/// Makes what may not come next impossible. `ends` may where the text may end, and never as a part of it.
 void leave_out(std::span<float> logits, const TokenMask& mask, std::span<const TokenId> ends, bool may_end) {
   std::vector<float> of_ends;
   for (const TokenId token : ends) of_ends.push_back(logits[static_cast<std::size_t>(token)]);
@@ -24,7 +25,8 @@ void leave_out(std::span<float> logits, const TokenMask& mask, std::span<const T
     const std::size_t count = std::min<std::size_t>(64, logits.size() - begin);
     for (std::size_t i = 0; i < count; ++i) logits[begin + i] = (bits >> i & 1U) != 0 ? logits[begin + i] : not_allowed;
   }
-  for (std::size_t i = 0; may_end && i < ends.size(); ++i) logits[static_cast<std::size_t>(ends[i])] = of_ends[i];
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    logits[static_cast<std::size_t>(ends[i])] = may_end ? of_ends[i] : not_allowed;
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ Chosen sample_guided(const float* logits, float scale, int vocab, const Sampling
   processors.apply(row, {});
   const bool may_end = guide.may_end();
   const auto is_allowed = [&](TokenId token) {
-    return (may_end && std::ranges::find(ends, token) != ends.end()) || guide.allows(token);
+    return std::ranges::find(ends, token) != ends.end() ? may_end : guide.allows(token);
   };
   // Where one token after the other is drawn and put aside until one is allowed, that one is drawn as among those that
   // are. What top_p and the like leave depends on all that are.

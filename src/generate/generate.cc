@@ -25,27 +25,65 @@ void check_prompts(const Model& model, std::span<const std::vector<TokenId>> pro
 /// Sequences being written.
 class Writer {
  public:
-  Writer(Subject& subject, std::size_t count, const GenerateOptions& options, const OnToken& on_token)
-      : subject_(subject), options_(options), on_token_(on_token), results_(count) {
-    for (std::size_t i = 0; i < count; ++i) {
+  /// Requires: `prompts` outlive this.
+  Writer(Subject& subject, std::span<const std::vector<TokenId>> prompts, const GenerateOptions& options,
+         const OnToken& on_token)
+      : subject_(subject), prompts_(prompts), options_(options), on_token_(on_token), results_(prompts.size()) {
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
       sequences_.emplace_back(subject.mixers, subject.pools);
       random_.push_back(Random(options.seed).fork(options.first_stream + i));
+      processors_.emplace_back(options_.sampling, prompts[i]);
     }
   }
 
-  /// Reads the prompts in steps of limited size and samples each sequence's first token.
-  void read(std::span<const std::vector<TokenId>> prompts) {
-    for (const std::vector<TokenId>& prompt : prompts) processors_.emplace_back(options_.sampling, prompt);
-    std::vector<TokenRun> runs(prompts.size());
-    for (std::size_t i = 0; i < prompts.size(); ++i) runs[i].tokens = prompts[i];
+  /// One more token for each sequence that hasn't ended; false when all have.
+  bool write() {
+    clear_step();
+    std::vector<std::size_t> unread;  // nothing is read yet, or all of it with the rotations of a shorter text
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      Generation& result = results_[i];
+      if (result.stopped || result.tokens.size() >= static_cast<std::size_t>(options_.tokens)) continue;
+      if (sequences_[i].length() == 0 || sequences_[i].rotations() != rotations_of(i)) {
+        unread.push_back(i);
+        continue;
+      }
+      rows_.push_back(static_cast<int>(items_.size()));
+      ends_.push_back(i);
+      items_.push_back({&sequences_[i], std::span(result.tokens).last(1)});
+    }
+    if (items_.empty() && unread.empty()) return false;
+    if (!items_.empty()) step();
+    if (!unread.empty()) read_whole(unread);
+    return true;
+  }
+
+  std::vector<Generation> take() { return std::move(results_); }
+
+ private:
+  [[nodiscard]] int rotations_of(std::size_t sequence) const {
+    return subject_.model.config.rope.rotations(
+        static_cast<int>(prompts_[sequence].size() + results_[sequence].tokens.size()));
+  }
+
+  /// Reads all that there is of these texts, in steps of limited size, and samples a token for each.
+  void read_whole(const std::vector<std::size_t>& which) {
+    std::vector<TokenRun> runs(which.size());
+    for (std::size_t i = 0; i < which.size(); ++i) {
+      const std::size_t sequence = which[i];
+      runs[i].tokens = prompts_[sequence];
+      runs[i].tokens.insert(runs[i].tokens.end(), results_[sequence].tokens.begin(), results_[sequence].tokens.end());
+      sequences_[sequence] = Sequence(subject_.mixers, subject_.pools);
+      sequences_[sequence].set_rotations(rotations_of(sequence));
+    }
     RunSchedule schedule(runs);
     for (auto pieces = schedule.next(); !pieces.empty(); pieces = schedule.next()) {
       check_interrupt("stopped");
       clear_step();
       int row = 0;
       for (const RunPiece& piece : pieces) {
-        const auto sequence = static_cast<std::size_t>(piece.run);
-        const std::span<const TokenId> tokens = prompts[sequence];
+        const auto run = static_cast<std::size_t>(piece.run);
+        const std::size_t sequence = which[run];
+        const std::span<const TokenId> tokens = runs[run].tokens;
         items_.push_back({&sequences_[sequence], tokens.subspan(static_cast<std::size_t>(piece.first),
                                                                 static_cast<std::size_t>(piece.count))});
         row += piece.count;
@@ -57,24 +95,6 @@ class Writer {
     }
   }
 
-  /// One more token for each sequence that hasn't ended; false when all have.
-  bool write() {
-    clear_step();
-    for (std::size_t i = 0; i < results_.size(); ++i) {
-      Generation& result = results_[i];
-      if (result.stopped || result.tokens.size() >= static_cast<std::size_t>(options_.tokens)) continue;
-      rows_.push_back(static_cast<int>(items_.size()));
-      ends_.push_back(i);
-      items_.push_back({&sequences_[i], std::span(result.tokens).last(1)});
-    }
-    if (items_.empty()) return false;
-    step();
-    return true;
-  }
-
-  std::vector<Generation> take() { return std::move(results_); }
-
- private:
   void clear_step() {
     items_.clear();
     rows_.clear();
@@ -117,6 +137,7 @@ class Writer {
   }
 
   Subject& subject_;
+  const std::span<const std::vector<TokenId>> prompts_;
   const GenerateOptions& options_;
   const OnToken& on_token_;
   std::vector<Generation> results_;
@@ -163,8 +184,7 @@ std::vector<Generation> generate(Subject& subject, std::span<const std::vector<T
                                  const GenerateOptions& options,
                                  const std::function<void(std::size_t, TokenId)>& on_token) {
   check_prompts(subject.model, prompts, options.tokens);
-  Writer writer(subject, prompts.size(), options, on_token);
-  if (options.tokens > 0) writer.read(prompts);
+  Writer writer(subject, prompts, options, on_token);
   while (writer.write()) check_interrupt("stopped");
   return writer.take();
 }

@@ -25,6 +25,7 @@ struct TokenRun {
   int parent = -1;  // index of a run before this one; -1: the sequence begins here
   std::vector<TokenId> tokens;
   std::vector<Target> targets;  // by row
+  int rotations = 0;            // where those of the whole text begin (RopeConfig::rotations())
 };
 
 }  // namespace layerboost

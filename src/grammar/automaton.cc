@@ -12,6 +12,8 @@ constexpr int unknown = -3;
 constexpr std::size_t most_places = 1 << 12;
 /// Rules open in rules, of all texts that were ever looked at: as deep as JSON may be nested, and some.
 constexpr std::size_t most_callers = std::size_t{1} << 18;
+constexpr std::size_t room_of_state = 48;  // beside its places and what follows it: lists, their ends, the index
+constexpr std::size_t edges_of_place = 8;  // that are looked at as fast as a place is gone through
 
 }  // namespace
 
@@ -41,8 +43,9 @@ Automaton::Automaton(Grammar grammar) : grammar_(std::move(grammar)) {
 
 void Automaton::forget() {
   room_ = 0;
-  states_.clear();
+  start_ = dead;  // until there is one
   states_index_.clear();
+  states_.clear();
   start_ = state_after({{grammar_.first(0), 0}});
 }
 
@@ -50,9 +53,12 @@ int Automaton::callers(int node, int above) {
   node = forwards_[static_cast<std::size_t>(node)];
   const Grammar::Node& to = grammar_.node(node);
   if (to.end && to.jumps.empty() && to.edges.empty() && to.calls.empty()) return above;  // nothing is left to do there
-  const auto [found, is_new] = callers_index_.try_emplace({node, above}, static_cast<int>(callers_.size()));
-  if (is_new) callers_.emplace_back(node, above);
-  return found->second;
+  if (const auto found = callers_index_.find({node, above}); found != callers_index_.end()) return found->second;
+  // Where memory runs short in the index, nothing there is of an entry that doesn't exist.
+  const int added = static_cast<int>(callers_.size());
+  callers_.emplace_back(node, above);
+  callers_index_.emplace(Place(node, above), added);
+  return added;
 }
 
 /// Whether each place either is one with plain_left or the beginning of a character of such a one.
@@ -74,8 +80,10 @@ int Automaton::plain_left_of(const std::vector<Place>& places) const {
   return all ? left : -1;
 }
 
-int Automaton::state_after(const std::vector<Place>& reached) {
-  std::vector<Place> open = reached;
+/// The state in which a text is at the places `open` and at those that can be reached from there without a byte.
+int Automaton::state_after(std::vector<Place> open) {
+  std::ranges::sort(open);
+  open.erase(std::unique(open.begin(), open.end()), open.end());
   Places found;
   std::set<Place> seen(open.begin(), open.end());
   const auto reach = [&](int node, int above) {
@@ -85,7 +93,7 @@ int Automaton::state_after(const std::vector<Place>& reached) {
     const auto [index, above] = open.back();
     open.pop_back();
     if (seen.size() > most_places || callers_.size() > most_callers) {
-      room_ += seen.size();
+      looked_at_ += seen.size();
       return too_much;
     }
     const Grammar::Node& node = grammar_.node(index);
@@ -98,19 +106,20 @@ int Automaton::state_after(const std::vector<Place>& reached) {
     else
       reach(callers_[static_cast<std::size_t>(above)].first, callers_[static_cast<std::size_t>(above)].second);
   }
-  room_ += seen.size();
+  looked_at_ += seen.size();
   if (found.places.empty() && !found.accepts) return dead;
   std::ranges::sort(found.places);
   return state_of(std::move(found));
 }
 
 int Automaton::state_of(Places places) {
-  const auto [found, is_new] = states_index_.try_emplace(std::move(places), static_cast<int>(states_.size()));
-  if (!is_new) return found->second;
-  const Places& kept = found->first;
-  room_ += 4 * kept.places.size() + static_cast<std::size_t>(classes_) + 16;
-  states_.push_back({kept, plain_left_of(kept.places), std::vector<int>(static_cast<std::size_t>(classes_), unknown)});
-  return found->second;
+  if (const auto found = states_index_.find(places); found != states_index_.end()) return found->second;
+  const int added = static_cast<int>(states_.size());
+  room_ += 4 * places.places.size() + static_cast<std::size_t>(classes_) + room_of_state;
+  states_.push_back(
+      {places, plain_left_of(places.places), std::vector<int>(static_cast<std::size_t>(classes_), unknown)});
+  states_index_.emplace(std::move(places), added);
+  return added;
 }
 
 int Automaton::next(int state, std::uint8_t byte) {
@@ -118,10 +127,14 @@ int Automaton::next(int state, std::uint8_t byte) {
   const std::size_t of_class = class_of_[byte];
   if (const int known = at(state).next[of_class]; known != unknown) return known;
   std::vector<Place> reached;
-  for (const auto& [index, above] : at(state).is.places)
+  std::size_t edges = 0;
+  for (const auto& [index, above] : at(state).is.places) {
+    edges += grammar_.node(index).edges.size();
     for (const Grammar::Edge& edge : grammar_.node(index).edges)
       if (edge.low <= byte && byte <= edge.high) reached.emplace_back(edge.to, above);
-  const int to = reached.empty() ? dead : state_after(reached);
+  }
+  looked_at_ += edges / edges_of_place;
+  const int to = reached.empty() ? dead : state_after(std::move(reached));
   states_[static_cast<std::size_t>(state)].next[of_class] = to;
   return to;
 }

@@ -41,7 +41,9 @@ class Automaton {
   /// Node::plain_left where it holds for the whole state; -1: it doesn't.
   [[nodiscard]] int plain_left(int state) const { return at(state).plain_left; }
 
-  /// What was kept and looked at since forget(), in numbers of some four bytes.
+  /// Places that were gone through, ever: what finding states has taken of time.
+  [[nodiscard]] std::size_t looked_at() const { return looked_at_; }
+  /// What states have taken of memory since forget(), in numbers of some four bytes.
   [[nodiscard]] std::size_t room() const { return room_; }
   /// Forgets all states; the start is another one afterwards, and so is the state of any places.
   void forget();
@@ -56,7 +58,7 @@ class Automaton {
   };
 
   [[nodiscard]] const State& at(int state) const { return states_[static_cast<std::size_t>(state)]; }
-  int state_after(const std::vector<Place>& reached);
+  int state_after(std::vector<Place> open);
   int callers(int node, int above);
   [[nodiscard]] int plain_left_of(const std::vector<Place>& places) const;
 
@@ -68,7 +70,7 @@ class Automaton {
   std::map<Place, int> callers_index_;    // of callers_
   std::vector<State> states_;
   std::map<Places, int> states_index_;
-  std::size_t room_ = 0;
+  std::size_t looked_at_ = 0, room_ = 0;
   int start_ = dead;
 };
 

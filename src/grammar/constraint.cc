@@ -6,12 +6,15 @@ namespace layerboost {
 namespace {
 
 constexpr std::size_t most_masks = 256;
-constexpr std::size_t most_room = std::size_t{1} << 22;  // of the automaton: 16 MiB
+constexpr std::size_t most_room = std::size_t{1} << 21;  // of the automaton: 8 MiB
 
 }  // namespace
 
 Constraint::Constraint(Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary)
-    : vocabulary_(std::move(vocabulary)), automaton_(std::move(grammar)) {}
+    : bytes_(grammar.bytes()),
+      vocabulary_(std::move(vocabulary)),
+      automaton_(std::move(grammar)),
+      can_begin_(automaton_.start() >= 0) {}
 
 Guide::Guide(std::shared_ptr<Constraint> constraint) : constraint_(std::move(constraint)) {
   const std::lock_guard lock(constraint_->mutex_);
@@ -24,13 +27,13 @@ Guide::Guide(std::shared_ptr<Constraint> constraint) : constraint_(std::move(con
 int Guide::state() {
   Constraint& shared = *constraint_;
   if (shared.automaton_.room() > most_room) {
-    shared.automaton_.forget();
+    ++shared.age_;  // first: where memory runs short below, nobody takes an old state for one of now
     shared.masks_.clear();
-    ++shared.age_;
+    shared.automaton_.forget();
   }
   if (age_ == shared.age_) return state_;
-  age_ = shared.age_;
   if (state_ >= 0) state_ = shared.automaton_.state_of(places_);
+  age_ = shared.age_;
   return state_;
 }
 

@@ -15,11 +15,18 @@ class Constraint {
  public:
   Constraint(Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary);
 
+  /// Whether it can be said how texts begin; if not, the grammar leaves too much open there, and none can be written.
+  [[nodiscard]] bool can_begin() const { return can_begin_; }
+  /// What the grammar takes of memory, about. States and masks, found while texts are written, add 50 MiB at most.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
  private:
   friend class Guide;
+  const std::size_t bytes_;
   const std::shared_ptr<const Vocabulary> vocabulary_;
   std::mutex mutex_;
   Automaton automaton_;
+  const bool can_begin_;
   std::unordered_map<int, std::shared_ptr<const TokenMask>> masks_;  // by state
   std::size_t age_ = 0;  // how often all this was forgotten, for want of room
 };

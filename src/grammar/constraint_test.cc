@@ -1,9 +1,11 @@
 #include "grammar/constraint.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "base/error_for_tests.h"
 #include "grammar/grammar_for_tests.h"
 #include "text/testing.h"
 
@@ -103,6 +105,32 @@ TEST(Guide, SaysWhereThereIsTooMuchToLookAt) {
   for (int i = 0; i < 4500; ++i) worse.see('a');
   EXPECT_EQ(worse.allowed(), nullptr);
   EXPECT_FALSE(worse.allows('a'));
+  EXPECT_TRUE(Constraint(test::regex_grammar("([ab]?){1000}"), vocabulary()).can_begin());
+  EXPECT_FALSE(Constraint(test::regex_grammar("([ab]?){5000}"), vocabulary()).can_begin());
+}
+
+// Any of a thousand members may come next.
+TEST(Guide, LooksAtManyMembersThatAreNotRequired) {
+  Json schema = {{"type", "object"}, {"properties", Json::object()}};
+  for (int i = 0; i < 1200; ++i) schema["properties"][fmt::format("m{}", i)] = {{"type", "null"}};
+  Guide guide(std::make_shared<Constraint>(test::schema_grammar(schema), vocabulary()));
+  for (const char c : std::string(R"({"m7":null,"m11)")) {
+    const auto mask = guide.allowed();
+    ASSERT_NE(mask, nullptr);
+    ASSERT_TRUE(is_in(*mask, static_cast<unsigned char>(c))) << c;
+    guide.see(static_cast<unsigned char>(c));
+  }
+  EXPECT_TRUE(guide.allows('9'));
+  EXPECT_FALSE(guide.allows('a'));
+}
+
+TEST(Constraint, SaysWhatItsGrammarTakesOfMemory) {
+  const auto bytes_of = [](int length) {
+    return Constraint(test::schema_grammar({{"type", "string"}, {"maxLength", length}}), vocabulary()).bytes();
+  };
+  EXPECT_GT(bytes_of(2000), bytes_of(1000) + 100'000);
+  EXPECT_LT(bytes_of(50'000), std::size_t{8} << 20);
+  EXPECT_THAT(test::error_of([&] { (void)bytes_of(100'000); }), testing::HasSubstr("too large"));
 }
 
 }  // namespace

@@ -8,6 +8,19 @@
 #include "base/error.h"
 
 namespace layerboost {
+namespace {
+
+constexpr std::size_t bytes_of_way = 32;  // an edge, a call or a jump; most are the only one of their node
+
+}  // namespace
+
+/// Counts what is about to be added. As all that is built is counted, nothing that a request says takes long to build.
+void Grammar::charge(std::size_t bytes) {
+  if (bytes > most_bytes_ - bytes_)
+    fail("it is too large: its counts and lists multiply to more than {} KiB of this server's memory",
+         most_bytes_ >> 10);
+  bytes_ += bytes;
+}
 
 int Grammar::add_rule() {
   first_.push_back(add_node());
@@ -15,9 +28,24 @@ int Grammar::add_rule() {
 }
 
 int Grammar::add_node() {
-  if (nodes_.size() >= most_nodes_) fail("it is too large: counts and lists multiply to more than this server keeps");
+  charge(sizeof(Node));
   nodes_.emplace_back();
   return static_cast<int>(std::ssize(nodes_)) - 1;
+}
+
+void Grammar::jump(int from, int to) {
+  charge(bytes_of_way);
+  at(from).jumps.push_back(to);
+}
+
+void Grammar::edge(int from, std::uint8_t low, std::uint8_t high, int to) {
+  charge(bytes_of_way);
+  at(from).edges.push_back({low, high, to});
+}
+
+void Grammar::call(int from, int rule, int to) {
+  charge(bytes_of_way);
+  at(from).calls.push_back({rule, to});
 }
 
 int Grammar::edge(int from, std::uint8_t low, std::uint8_t high) {
@@ -100,6 +128,7 @@ void Grammar::finish() {
     std::erase_if(node.calls, [&](const Call& call) { return bad(call.to) || bad(first(call.rule)); });
   }
   check_recursion();
+  nodes_.shrink_to_fit();
 }
 
 /// A rule that calls itself before any byte would be called for ever. Goes through what can be reached without a byte,

@@ -33,8 +33,8 @@ class Grammar {
   /// Of Node::plain_left: any number.
   static constexpr int no_limit = 1 << 30;
 
-  /// `most_nodes`: a larger grammar is an Error.
-  explicit Grammar(std::size_t most_nodes = std::size_t{1} << 16) : most_nodes_(most_nodes) { add_rule(); }
+  /// One that takes more than `most_bytes` is an Error, as soon as it does.
+  explicit Grammar(std::size_t most_bytes = std::size_t{8} << 20) : most_bytes_(most_bytes) { add_rule(); }
 
   /// A rule, with one node: its first.
   int add_rule();
@@ -43,9 +43,9 @@ class Grammar {
   void end(int node) { at(node).end = true; }
   void set_plain_left(int node, int characters) { at(node).plain_left = characters; }
 
-  void jump(int from, int to) { at(from).jumps.push_back(to); }
-  void edge(int from, std::uint8_t low, std::uint8_t high, int to) { at(from).edges.push_back({low, high, to}); }
-  void call(int from, int rule, int to) { at(from).calls.push_back({rule, to}); }
+  void jump(int from, int to);
+  void edge(int from, std::uint8_t low, std::uint8_t high, int to);
+  void call(int from, int rule, int to);
   int edge(int from, std::uint8_t low, std::uint8_t high);
   int bytes(int from, std::string_view text);
   int call(int from, int rule);
@@ -58,13 +58,16 @@ class Grammar {
 
   [[nodiscard]] const Node& node(int index) const { return nodes_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+  /// What it takes of memory, about.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
+  void charge(std::size_t bytes);
   Node& at(int index) { return nodes_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] std::vector<bool> good_nodes(bool without_bytes) const;
   void check_recursion() const;
 
-  std::size_t most_nodes_;
+  std::size_t most_bytes_, bytes_ = 0;
   std::vector<Node> nodes_;
   std::vector<int> first_;  // [rules]
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,8 +21,10 @@
 namespace layerboost {
 namespace {
 
-constexpr std::size_t largest = std::size_t{128} << 10;  // bytes of a schema; what compares parts takes their square
+constexpr std::size_t largest = std::size_t{128} << 10;  // bytes of a schema
 constexpr int deepest_schema = 400;                      // schemas in schemas, those referred to counted
+constexpr std::size_t most_alternatives = 256;           // of "oneOf": each is compared with each
+constexpr std::size_t most_compared = 1 << 20;           // values of one "oneOf", by pairs
 
 /// Keywords that say nothing of what is valid.
 constexpr std::string_view notes[] = {"title",           "description", "default",   "examples",      "example",
@@ -59,6 +62,9 @@ std::string_view keyword_type(std::string_view keyword) {
   return {};
 }
 
+/// The same name for types that have values in common.
+std::string_view wider(std::string_view type) { return type == "integer" ? "number" : type; }
+
 std::string_view type_of(const Json& value) {
   if (value.is_object()) return "object";
   if (value.is_array()) return "array";
@@ -68,6 +74,30 @@ std::string_view type_of(const Json& value) {
   const bool whole = value.is_number_integer() || value.get<double>() == std::floor(value.get<double>());
   return whole ? "integer" : "number";
 }
+
+/// The values that a schema names; null: it doesn't.
+Json values_of(const Json& schema) {
+  if (schema.contains("const")) return Json::array({schema["const"]});
+  return schema.contains("enum") && schema["enum"].is_array() ? schema["enum"] : Json();
+}
+
+/// Whether no number that is written is as far from 0. Integers of 18 digits may round to 1e18.
+bool is_beyond(const Json& number, bool integer) {
+  constexpr std::int64_t first_beyond = 1'000'000'000'000'000'000;
+  const double value = std::abs(number.get<double>());
+  if (!integer) return value >= 1e15;
+  if (value != 1e18 || !number.is_number_integer()) return value >= 1e18;
+  const auto exact = number.get<std::int64_t>();
+  return exact <= -first_beyond || exact >= first_beyond;
+}
+
+/// What tells one alternative of "oneOf" from others.
+struct Alternative {
+  Json values;                          // all that fit, a list; null: others may
+  std::vector<std::string_view> types;  // of the values that are written
+  bool takes_others = false;            // values of other types fit, too, although they aren't written
+  std::map<std::string, Json> tags;     // of members that an object must have: the values that they may have
+};
 
 class SchemaWriter {
  public:
@@ -86,6 +116,7 @@ class SchemaWriter {
   static void check(const Json& schema, const std::string& path);
   int any_of(const Json& schemas, std::string_view keyword, const std::string& path, int from);
   void check_apart(const Json& schemas, const std::string& path) const;
+  static Alternative alternative_of(const Json& schema, const std::string& path);
   [[nodiscard]] const Json& resolved(const Json& schema, const std::string& path) const;
   int reference(const Json& schema, const std::string& path, int from);
   [[nodiscard]] const Json& target(const Json& reference, const std::string& path) const;
@@ -99,6 +130,18 @@ class SchemaWriter {
   int rule(const Json& schema, const std::string& path);
   int member_rule(const std::string& name, const Json& schema, const std::string& path);
 
+  /// A rule that `write` makes from its first node on, once for each key, and a call of it.
+  template <typename Write>
+  int shared(const std::string& key, int from, const Write& write) {
+    const auto [found, is_new] = rules_.try_emplace(key, 0);
+    if (is_new) {
+      const int made = found->second = grammar_.add_rule();
+      grammar_.end(write(grammar_.first(made)));
+    }
+    return grammar_.call(from, found->second);
+  }
+
+  static std::set<std::string> required_names(const Json& schema, const std::string& path);
   static std::optional<int> count(const Json& schema, const char* keyword, const std::string& path);
   static std::pair<int, int> counts(const Json& schema, const char* least, const char* most, const std::string& path);
   static std::vector<std::string_view> types_of(const Json& schema, const std::string& path);
@@ -115,7 +158,7 @@ class SchemaWriter {
   JsonGrammar json_;
   const Json& root_;
   int depth_ = 0;
-  std::map<const Json*, int> targets_;  // rules of what was referred to
+  std::map<std::string, int> rules_;  // of what is often there: parts that are referred to, patterns, bounds
 };
 
 /// Refuses keywords that aren't known and those that can't stand beside each other.
@@ -185,44 +228,62 @@ int SchemaWriter::any_of(const Json& schemas, std::string_view keyword, const st
   return to;
 }
 
-/// Of "oneOf" exactly one may fit: alternatives are to differ by type, or by a value that a member must have.
+Alternative SchemaWriter::alternative_of(const Json& schema, const std::string& path) {
+  Alternative made;
+  if (schema.is_object()) {
+    made.values = values_of(schema);
+    made.types = types_of(schema, path);
+    made.takes_others = made.values.is_null() && !schema.contains("type");
+    const auto properties = schema.find("properties");
+    if (properties != schema.end() && properties->is_object()) {
+      const std::set<std::string> required = required_names(schema, path);
+      for (const auto& [name, member] : properties->items())
+        if (member.is_object() && required.contains(name)) made.tags[name] = values_of(member);
+    }
+  }
+  if (made.values.is_array()) {
+    made.types.clear();
+    for (const Json& value : made.values)
+      if (!is_one_of(made.types, type_of(value))) made.types.push_back(type_of(value));
+  } else if (made.types.empty()) {
+    made.types.assign(std::begin(types), std::end(types));
+  }
+  return made;
+}
+
+/// Of "oneOf" exactly one may fit: alternatives are to differ by their values, by type, or by the values of a member
+/// that objects must have.
 void SchemaWriter::check_apart(const Json& schemas, const std::string& path) const {
-  const auto values_of = [](const Json& schema) {
-    if (schema.contains("const")) return Json::array({schema["const"]});
-    return schema.contains("enum") ? schema["enum"] : Json();
+  if (schemas.size() > most_alternatives)
+    refuse("oneOf", path, fmt::format("has more than {} alternatives; use \"anyOf\"", most_alternatives));
+  std::size_t compared = 0;
+  const auto differ = [&](const Json& a, const Json& b) {
+    if (!a.is_array() || !b.is_array()) return false;
+    compared += a.size() * b.size();
+    if (compared > most_compared) refuse("oneOf", path, "has too many values to compare; use \"anyOf\"");
+    return std::ranges::none_of(a, [&](const Json& value) { return std::ranges::find(b, value) != b.end(); });
   };
-  const auto differ = [](const Json& a, const Json& b) {
-    return a.is_array() && b.is_array() &&
-           std::ranges::none_of(a, [&](const Json& value) { return std::ranges::find(b, value) != b.end(); });
-  };
-  const auto types_apart = [&](const Json& a, const Json& b) {
-    if (!a.contains("type") || !b.contains("type")) return false;  // any other type would fit, too
-    const auto first = types_of(a, path), second = types_of(b, path);
-    const auto wider = [](std::string_view type) { return type == "integer" ? "number" : type; };
-    return std::ranges::none_of(first, [&](std::string_view type) {
-      return std::ranges::any_of(second, [&](std::string_view other) { return wider(type) == wider(other); });
+  const auto objects_differ = [&](const Alternative& a, const Alternative& b) {
+    return std::ranges::any_of(a.tags, [&](const auto& tag) {
+      const auto other = b.tags.find(tag.first);
+      return other != b.tags.end() && differ(tag.second, other->second);
     });
   };
-  const auto members_apart = [&](const Json& a, const Json& b) {
-    if (!a.contains("properties") || !b.contains("properties") || !a["properties"].is_object()) return false;
-    return std::ranges::any_of(a["properties"].items(), [&](const auto& member) {
-      const auto needs = [&](const Json& schema) {
-        const Json required = schema.value("required", Json::array());
-        return std::ranges::find(required, Json(member.key())) != required.end();
-      };
-      const Json& others = b["properties"];
-      return needs(a) && needs(b) && others.contains(member.key()) && member.value().is_object() &&
-             others[member.key()].is_object() && differ(values_of(member.value()), values_of(others[member.key()]));
+  const auto may_write_what_fits = [](const Alternative& a, const Alternative& b, bool objects_apart) {
+    return std::ranges::any_of(a.types, [&](std::string_view type) {
+      if (type == "object" && objects_apart) return false;
+      return b.takes_others ||
+             std::ranges::any_of(b.types, [&](std::string_view other) { return wider(other) == wider(type); });
     });
   };
-  std::vector<const Json*> resolved_ones;
-  for (const Json& schema : schemas) resolved_ones.push_back(&resolved(schema, path));
-  for (std::size_t i = 0; i < resolved_ones.size(); ++i) {
+  std::vector<Alternative> all;
+  for (const Json& schema : schemas) all.push_back(alternative_of(resolved(schema, path), path));
+  for (std::size_t i = 0; i < all.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      const Json &a = *resolved_ones[i], &b = *resolved_ones[j];
-      const bool apart = a.is_object() && b.is_object() &&
-                         (differ(values_of(a), values_of(b)) || types_apart(a, b) || members_apart(a, b));
-      if (!apart)
+      const Alternative &a = all[i], &b = all[j];
+      if (differ(a.values, b.values)) continue;
+      const bool objects_apart = objects_differ(a, b);
+      if (may_write_what_fits(a, b, objects_apart) || may_write_what_fits(b, a, objects_apart))
         refuse("oneOf", path, fmt::format("has the alternatives {} and {}, which may both fit; use \"anyOf\"", j, i));
     }
   }
@@ -265,12 +326,8 @@ const Json& SchemaWriter::target(const Json& reference, const std::string& path)
 
 int SchemaWriter::reference(const Json& schema, const std::string& path, int from) {
   const Json& to = target(schema["$ref"], path);
-  const auto [found, is_new] = targets_.try_emplace(&to, 0);
-  if (is_new) {
-    const int made = found->second = grammar_.add_rule();
-    grammar_.end(write(to, schema["$ref"].get<std::string>(), grammar_.first(made)));
-  }
-  return grammar_.call(from, targets_.at(&to));
+  const auto name = schema["$ref"].get<std::string>();
+  return shared("$ref " + name, from, [&](int first) { return write(to, name, first); });
 }
 
 /// One of `values` that has the schema's type.
@@ -328,30 +385,37 @@ std::pair<int, int> SchemaWriter::counts(const Json& schema, const char* least, 
   return {count(schema, least, path).value_or(0), count(schema, most, path).value_or(Grammar::no_limit)};
 }
 
+std::set<std::string> SchemaWriter::required_names(const Json& schema, const std::string& path) {
+  const Json listed = schema.value("required", Json::array());
+  const bool names = listed.is_array() && std::ranges::all_of(listed, [](const Json& j) { return j.is_string(); });
+  if (!names) refuse("required", path, "must be a list of names");
+  std::set<std::string> required;
+  for (const Json& name : listed) required.insert(name.get<std::string>());
+  return required;
+}
+
 int SchemaWriter::object(const Json& schema, const std::string& path, int from) {
   const Json properties = schema.value("properties", Json::object());
   if (!properties.is_object()) refuse("properties", path, "must be an object");
-  const Json required = schema.value("required", Json::array());
-  const bool names = required.is_array() && std::ranges::all_of(required, [](const Json& j) { return j.is_string(); });
-  if (!names) refuse("required", path, "must be a list of names");
-  const Json more = schema.value("additionalProperties", Json(properties.empty() && required.empty()));
+  const std::set<std::string> required = required_names(schema, path);
+  const bool says_more = schema.contains("additionalProperties");
+  const Json more =
+      says_more ? schema["additionalProperties"] : Json(!schema.contains("properties") && required.empty());
   const std::string more_path = path + "/additionalProperties";
   std::vector<std::string> keys;
   std::vector<std::pair<int, bool>> rules;
-  const auto is_required = [&](const std::string& name) {
-    return std::ranges::find(required, Json(name)) != required.end();
-  };
   for (const auto& [name, inside] : properties.items()) {
     keys.push_back(name);
-    rules.emplace_back(member_rule(name, inside, path + "/properties/" + name), is_required(name));
+    rules.emplace_back(member_rule(name, inside, path + "/properties/" + name), required.contains(name));
   }
-  for (const Json& name : required) {
-    if (std::ranges::find(keys, name.get_ref<const std::string&>()) != keys.end()) continue;
-    if (schema.contains("additionalProperties") && more == false)
-      refuse("required", path, fmt::format("names {}, which is no property", in_quotes(name.dump())));
-    keys.push_back(name.get<std::string>());
-    rules.emplace_back(member_rule(keys.back(), schema.contains("additionalProperties") ? more : Json(true), more_path),
-                       true);
+  std::set<std::string> known(keys.begin(), keys.end());
+  for (const Json& listed : schema.value("required", Json::array())) {
+    const auto name = listed.get<std::string>();
+    if (!known.insert(name).second) continue;
+    if (says_more && more == false)
+      refuse("required", path, fmt::format("names {}, which is no property", in_quotes(name)));
+    keys.push_back(name);
+    rules.emplace_back(member_rule(name, says_more ? more : Json(true), more_path), true);
   }
   const auto [least, most] = counts(schema, "minProperties", "maxProperties", path);
   int other = -1;  // a rule of any other member
@@ -372,28 +436,27 @@ int SchemaWriter::object(const Json& schema, const std::string& path, int from) 
 /// Members in order, those that aren't required or not, then any number of `other` (-1: none).
 int SchemaWriter::members(const std::vector<std::pair<int, bool>>& rules, int other, int from) {
   const int to = grammar_.add_node();
-  const auto comma = [&](int node) { return json_.space(grammar_.edge(node, ',', ',')); };
-  int none = grammar_.edge(from, '{', '{');  // no member so far; -1: there must be one
-  int some = -1;
+  auto missing = std::ranges::count_if(rules, [](const auto& member) { return member.second; });
+  const auto close_after = [&](int node) {
+    if (missing == 0) grammar_.edge(json_.space(node), '}', '}', to);
+  };
+  const auto comma_after = [&](int node) { return json_.space(grammar_.edge(node, ',', ',')); };
+  const int begin = grammar_.edge(from, '{', '{');
+  close_after(begin);
+  int next = json_.space(begin);  // where a member comes: this one or, where it isn't required, one of those after it
   for (const auto& [rule, is_required] : rules) {
-    const int after = grammar_.add_node();
-    int later = -1;
-    if (none >= 0) grammar_.call(json_.space(none), rule, after);
-    if (some >= 0) grammar_.call(comma(some), rule, after);
-    if (!is_required && some >= 0) grammar_.jump(some, after);
-    if (!is_required) later = none;
-    none = later;
-    some = after;
+    const int after = grammar_.call(next, rule);
+    if (is_required) --missing;
+    close_after(after);
+    const int later = comma_after(after);
+    if (!is_required) grammar_.jump(next, later);
+    next = later;
   }
   if (other >= 0) {
-    const int after = grammar_.add_node();
-    if (none >= 0) grammar_.call(json_.space(none), other, after);
-    if (some >= 0) grammar_.jump(some, after);
-    grammar_.call(comma(after), other, after);
-    some = after;
+    const int after = grammar_.call(next, other);
+    close_after(after);
+    grammar_.jump(comma_after(after), next);
   }
-  for (const int node : {none, some})
-    if (node >= 0) grammar_.edge(json_.space(node), '}', '}', to);
   return to;
 }
 
@@ -436,8 +499,10 @@ int SchemaWriter::text(const Json& schema, const std::string& path, int from) {
   const std::string_view regex = has_pattern ? std::string_view(value) : regex_of_format(value);
   if (regex.empty() && has_format) refuse(keyword, path, fmt::format("{} is not supported", in_quotes(value)));
   try {
-    return grammar_.bytes(
-        add_regex(grammar_, grammar_.bytes(from, "\""), regex, {.whole = has_format, .in_json = true}), "\"");
+    return shared(fmt::format("{} {}", keyword, value), from, [&](int first) {
+      const int begin = grammar_.bytes(first, "\"");
+      return grammar_.bytes(add_regex(grammar_, begin, regex, {.whole = has_format, .in_json = true}), "\"");
+    });
   } catch (const Error& error) {
     refuse(keyword, path, fmt::format("can't be kept to: {}", error.what()));
   }
@@ -452,22 +517,25 @@ int SchemaWriter::number(bool integer, const Json& schema, const std::string& pa
     const auto found = schema.find(keyword);
     if (found == schema.end()) return;
     if (!found->is_number()) refuse(keyword, path, "must be a number");
-    const double value = found->get<double>();
-    const double beyond = integer ? 1e18 : 1e15;  // no number that is written is further out
-    if (is_least ? value >= beyond : value <= -beyond) refuse(keyword, path, "is too large");
-    if (is_least ? value <= -beyond : value >= beyond) return;
+    if (is_beyond(*found, integer)) {
+      const bool above = found->get<double>() > 0;
+      if (above == is_least) refuse(keyword, path, "is too large");
+      return;
+    }
     std::optional<NumberBounds::Bound>& bound = is_least ? bounds.least : bounds.most;
-    const bool stricter =
-        !bound || (is_least ? value > bound->number.get<double>() : value < bound->number.get<double>());
-    const bool as_strict = bound && value == bound->number.get<double>();
-    if (stricter || (as_strict && exclusive)) bound = {*found, exclusive};
+    const bool stricter = !bound || (is_least ? *found > bound->number : *found < bound->number);
+    if (stricter || (exclusive && *found == bound->number)) bound = {*found, exclusive};
   };
   read("minimum", true, false);
   read("exclusiveMinimum", true, true);
   read("maximum", false, false);
   read("exclusiveMaximum", false, true);
+  const auto shown = [](const std::optional<NumberBounds::Bound>& bound) {
+    return bound ? fmt::format("{}{}", bound->exclusive ? "beyond " : "", bound->number.dump()) : "any";
+  };
+  const std::string key = fmt::format("number {} {} {}", integer, shown(bounds.least), shown(bounds.most));
   try {
-    return add_number(grammar_, from, bounds);
+    return shared(key, from, [&](int first) { return add_number(grammar_, first, bounds); });
   } catch (const Error& error) {
     refuse(bounds.least ? "minimum" : "maximum", path, fmt::format("can't be kept to: {}", error.what()));
   }

@@ -45,6 +45,11 @@ TEST(JsonSchema, Objects) {
       {"{}", R"({"a":null,"b":1,"abc":2})", R"({"":1,"x":1})", R"({"ab":null})"},
       {R"({"a":1})", R"({"ab":1})", R"({"b":null})", R"({"\u0061":1})"});
   expect_fits(R"({"type": "object", "required": ["k"]})", {R"({"k": [1]})"}, {"{}"});
+  expect_fits(R"({"type": "object", "properties": {}, "required": []})", {"{}", "{ }"}, {R"({"k":1})"});
+  expect_fits(R"({"properties": {"a": {"const": 1}, "b": {"const": 2}, "c": {"const": 3}, "d": {"const": 4}},
+                  "required": ["c"]})",
+              {R"({"c":3})", R"({"a":1,"c":3,"d":4})", R"({"a":1,"b":2,"c":3})", R"({"b":2,"c":3})"},
+              {R"({"a":1})", R"({"d":4})", R"({"c":3,"b":2})", R"({"a":1,"c":3,})", R"({"c":3,"c":3})"});
   expect_fits(R"({"type": "object", "maxProperties": 1, "additionalProperties": true})", {"{}", R"({"k":1})"},
               {R"({"k":1,"l":1})"});
 }
@@ -80,6 +85,42 @@ TEST(JsonSchema, Alternatives) {
       R"({"oneOf": [{"properties": {"t": {"const": 1}}, "required": ["t"]}, {"properties": {"t": {"const": 2}}, "required": ["t"]}]})",
       {R"({"t": 1})", R"({"t": 2})"}, {R"({"t": 3})"});
   expect_fits(R"({"allOf": [{"type": "null"}], "title": "t"})", {"null"}, {"1"});
+}
+
+// Of what is written exactly one alternative may be true.
+TEST(JsonSchema, OneOfIsRefusedWhereTwoAlternativesMayFit) {
+  const auto refusal = [](const std::string& alternatives) {
+    return error_of([&] { (void)test::schema_grammar(Json::parse("{\"oneOf\": [" + alternatives + "]}")); });
+  };
+  const std::string one = R"("properties": {"t": {"const": 1}}, "required": ["t"]})";
+  const std::string two = R"("properties": {"t": {"const": 2}}, "required": ["t"]})";
+  const std::string object = R"({"type": "object", )", or_null = R"({"type": ["object", "null"], )";
+  EXPECT_EQ(refusal(object + one + "," + object + two), "no error");
+  EXPECT_EQ(refusal("{" + one + ",{" + two), "no error");
+  EXPECT_EQ(refusal(or_null + one + "," + object + two), "no error");
+  EXPECT_THAT(refusal(or_null + one + "," + or_null + two), HasSubstr("may both fit"));
+  EXPECT_THAT(refusal(or_null + one + ",{" + two), HasSubstr("may both fit"));
+  EXPECT_THAT(refusal(object + one + "," + object + one), HasSubstr("may both fit"));
+  EXPECT_EQ(refusal(R"({"const": null}, {"type": "string"}, {"enum": [1, 2]}, {"enum": [3]})"), "no error");
+  EXPECT_THAT(refusal(R"({"enum": [1, "a"]}, {"type": "string"})"), HasSubstr("may both fit"));
+  EXPECT_THAT(refusal(R"({"enum": [1, 2]}, {"enum": [2.0]})"), HasSubstr("may both fit"));
+  std::string many = R"({"const": 0})", lists[2];
+  for (int i = 1; i < 9000; ++i) {
+    many += fmt::format(R"(,{{"const": {}}})", i).substr(0, i < 400 ? 100 : 0);
+    for (int k : {0, 1}) lists[k] += fmt::format("{}{}", i > 1 ? "," : "", 2 * i + k);
+  }
+  EXPECT_THAT(refusal(many), HasSubstr("more than 256 alternatives"));
+  EXPECT_THAT(refusal("{\"enum\": [" + lists[0] + "]}, {\"enum\": [" + lists[1] + "]}"), HasSubstr("too many values"));
+}
+
+TEST(JsonSchema, BoundsOfManyDigits) {
+  expect_fits(R"({"type": "integer", "exclusiveMaximum": 999999999999999999})", {"999999999999999998", "-1"},
+              {"999999999999999999"});
+  expect_fits(R"({"type": "integer", "maximum": 999999999999999950})", {"999999999999999950"},
+              {"999999999999999951", "999999999999999999"});
+  expect_fits(R"({"type": "integer", "minimum": -999999999999999990, "exclusiveMinimum": -999999999999999991})",
+              {"-999999999999999990", "0"}, {"-999999999999999991"});
+  expect_fits(R"({"type": "integer", "maximum": 18446744073709551615})", {"999999999999999999"}, {});
 }
 
 TEST(JsonSchema, Bounds) {
@@ -140,6 +181,13 @@ TEST(JsonSchema, RefusesWhatHasNoEndOrIsTooLarge) {
   EXPECT_THAT(refusal(R"({"type": "string", "minLength": 1000000})"), HasSubstr("too large"));
   const char* const many = R"({"maxItems": 100000, "items": {"maxLength": 100000, "type": "string"}})";
   EXPECT_THAT(refusal(many), HasSubstr("too large"));
+  // What is there often is written once.
+  Json often = {{"type", "object"}, {"properties", Json::object()}};
+  for (int i = 0; i < 400; ++i) {
+    const Json kinds[] = {{{"format", "uri"}}, {{"pattern", "^[a-z]{300}$"}}, {{"type", "number"}, {"minimum", 0}}};
+    often["properties"][std::to_string(i)] = kinds[i % 3];
+  }
+  EXPECT_EQ(error_of([&] { (void)test::schema_grammar(often); }), "no error");
   Json chain = {{"$defs", Json::object()}, {"$ref", "#/$defs/0"}};
   for (int i = 0; i < 900; ++i)
     chain["$defs"][std::to_string(i)] = {{"items", {{"$ref", fmt::format("#/$defs/{}", i + 1)}}}};

@@ -92,13 +92,14 @@ class Magnitudes {
     return node;
   }
 
-  /// The digits that may stand at `place`.
+  /// The digits that may stand at `place`: those of the bounds lead to nodes of their own, all between to the same.
   void step(int from, std::size_t place, bool by_least, bool by_most) {
-    for (char digit = place == 0 && size_ > 1 ? '1' : '0'; digit <= '9'; ++digit) {
-      const char low = by_least ? least_.at(place) : '0', high = by_most ? most_->at(place) : '9';
-      if (digit < low || digit > high) continue;
-      const auto byte = static_cast<std::uint8_t>(digit);
-      grammar_.edge(from, byte, byte, node_at(place + 1, by_least && digit == low, by_most && digit == high));
+    const char low = by_least ? least_.at(place) : '0', high = by_most ? most_->at(place) : '9';
+    for (char first = place == 0 && size_ > 1 ? std::max(low, '1') : low, last = first; first <= high; first = ++last) {
+      const bool at_least = by_least && first == low;
+      if (!at_least) last = by_most && first < high ? static_cast<char>(high - 1) : high;
+      const auto byte = [](char digit) { return static_cast<std::uint8_t>(digit); };
+      grammar_.edge(from, byte(first), byte(last), node_at(place + 1, at_least, by_most && last == high));
     }
   }
 

@@ -17,9 +17,9 @@ struct NumberBounds {
   std::optional<Bound> least, most;
 };
 
-/// Adds ways from `from` that spell the numbers within `bounds`; returns where they end. They have at most 18 digits,
-/// or 15 with a fraction, so that every reader of JSON reads them as they are; between bounds there is no exponent.
-/// Throws Error for bounds with too many digits.
+/// Adds ways from `from` that spell the numbers within `bounds`; returns where they end. Integers have at most 18
+/// digits, other numbers 15 before the point; between bounds these are 15 with those after it, so that every reader
+/// finds them there, and there is no exponent. Throws Error for bounds with too many digits.
 int add_number(Grammar& grammar, int from, const NumberBounds& bounds);
 
 }  // namespace layerboost

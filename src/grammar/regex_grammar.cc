@@ -31,7 +31,9 @@ struct Part {
 
 const CodePoints digits = {{'0', '9'}};
 const CodePoints word = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-const CodePoints space = {{'\t', '\r'}, {' ', ' '}, {0xA0, 0xA0}, {0x2028, 0x2029}, {0xFEFF, 0xFEFF}};
+const CodePoints space = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
+                          {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+const CodePoints any_character = {{0, last_code_point}};
 const CodePoints line_ends = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
 class RegexParser {
@@ -74,7 +76,11 @@ class RegexParser {
 
   Part sequence(int depth) {
     Part all{.kind = Part::Kind::sequence};
-    while (!rest_.empty() && rest_.front() != '|' && rest_.front() != ')') all.parts.push_back(repeated(depth));
+    while (!rest_.empty() && rest_.front() != '|' && rest_.front() != ')') {
+      Part part = repeated(depth);
+      // What matches nothing makes no nodes, whose number is limited: it isn't to be gone through in each repeat.
+      if (part.kind != Part::Kind::sequence || !part.parts.empty()) all.parts.push_back(std::move(part));
+    }
     return all;
   }
 
@@ -204,7 +210,7 @@ class RegexParser {
       if (digit == std::string_view::npos || code > last_code_point / 16) refuse("a code that is no character's");
       code = code * 16 + static_cast<char32_t>(digit);
     }
-    take("}");
+    if (braces) take("}");
     if (code > last_code_point || (code >= 0xD800 && code <= 0xDFFF)) refuse("a code that is no character's");
     return {{code, code}};
   }
@@ -275,7 +281,7 @@ class RegexWriter {
   int anything(int from) {
     const int loop = grammar_.add_node();
     grammar_.jump(from, loop);
-    grammar_.call(loop, rule_of({{0, last_code_point}}), loop);
+    grammar_.call(loop, rule_of(any_character), loop);
     return loop;
   }
 
@@ -307,11 +313,14 @@ class RegexWriter {
                          static_cast<std::uint8_t>(set.front().second));
   }
 
-  /// Characters that take many nodes are written once.
+  /// Characters that take many nodes are written once. Requires: `set` stays where it is.
   int rule_of(const CodePoints& set) {
-    const auto [found, is_new] = rules_of_sets_.try_emplace(set, 0);
-    if (!is_new) return found->second;
-    const int rule = found->second = grammar_.add_rule(), to = grammar_.add_node();
+    int& rule = rules_of_parts_.try_emplace(&set, -1).first->second;
+    if (rule >= 0) return rule;  // in a repeat: large sets aren't compared as often as that says
+    const auto [found, is_new] = rules_of_sets_.try_emplace(set, -1);
+    if (!is_new) return rule = found->second;
+    rule = found->second = grammar_.add_rule();
+    const int to = grammar_.add_node();
     if (rules_.in_json)
       spell_in_json(grammar_, grammar_.first(rule), set, to);
     else
@@ -347,6 +356,7 @@ class RegexWriter {
 
   Grammar& grammar_;
   const RegexRules& rules_;
+  std::map<const CodePoints*, int> rules_of_parts_;
   std::map<CodePoints, int> rules_of_sets_;
 };
 

@@ -1,5 +1,6 @@
 #include "grammar/regex_grammar.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <regex>
@@ -8,6 +9,7 @@
 
 #include "base/error_for_tests.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "grammar/grammar_for_tests.h"
 
 namespace layerboost {
@@ -26,6 +28,12 @@ TEST(RegexGrammar, ReadsWhatExpressionsAreMadeOf) {
   EXPECT_TRUE(matches("[^a-c\\]]+", "xyz-"));
   EXPECT_FALSE(matches("[^a-c\\]]+", "x]"));
   EXPECT_TRUE(matches("\\d{3}-\\w+\\s\\S", "123-ab_ x"));
+  EXPECT_TRUE(matches("\\x41}\\u0042}\\u{43}", "A}B}C"));
+  EXPECT_TRUE(matches("()a(())()b", "ab"));
+  for (const char* const wide : {"\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\x83", "\xE3\x80\x80"}) {
+    EXPECT_TRUE(matches("\\s", wide));
+    EXPECT_FALSE(matches("\\S", wide));
+  }
   EXPECT_TRUE(matches("(?:\\x41|\\u00e4|\\u{1F600})*", "A\xC3\xA4\xF0\x9F\x98\x80"));
   EXPECT_TRUE(matches(".", "\xE2\x82\xAC"));
   EXPECT_FALSE(matches(".", "\n"));
@@ -59,6 +67,22 @@ TEST(RegexGrammar, RefusesWhatIsNotRegular) {
   EXPECT_NE(test::error_of([&] { (void)test::regex_grammar(std::string(5000, '(')); }), "no error");
   EXPECT_NE(test::error_of([&] { (void)test::regex_grammar("(((((){10000}){10000}){10000}){10000}){10000}"); }),
             "no error");
+}
+
+// However it multiplies: by alternatives of nothing, by groups of nothing, by many characters.
+TEST(RegexGrammar, RefusesWhatTakesMuchMemory) {
+  const auto nothings = [](int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += "()";
+    return all;
+  };
+  std::string wide = "[";
+  for (char32_t c = 0x4E00; c < 0x9000; c += 2) append_utf8(c, wide);
+  for (const std::string& regex : {"(" + std::string(16000, '|') + "){10000}", "((a" + nothings(8000) + "){10000}){9}",
+                                   "((" + std::string(100, '|') + "){100}){10000}", "((" + wide + "]){10000}){10}"})
+    EXPECT_THAT(test::error_of([&] { (void)test::regex_grammar(regex); }), testing::HasSubstr("too large"))
+        << regex.substr(0, 20);
+  EXPECT_EQ(test::error_of([&] { (void)test::regex_grammar("(" + nothings(100) + "){10000}"); }), "no error");
 }
 
 // Against the standard library, over an alphabet of three.

@@ -22,7 +22,7 @@ constexpr std::pair<std::string_view, std::string_view> formats[] = {
     {"ipv4", LB_BYTE "(\\." LB_BYTE "){3}"},
     {"hostname", LB_LABEL "(\\." LB_LABEL "){0,3}"},
     {"email", "[A-Za-z0-9_+-]{1,32}(\\.[A-Za-z0-9_+-]{1,30}){0,1}@" LB_LABEL "(\\." LB_LABEL "){1,3}"},
-    {"uri", "https?://" LB_LABEL "(\\." LB_LABEL "){0,3}(:[0-9]{1,4})?(/[A-Za-z0-9._~-]{0,200}){0,20}"
+    {"uri", "https?://" LB_LABEL "(\\." LB_LABEL "){0,3}(:[0-9]{1,4})?(/[A-Za-z0-9._~/-]{0,400})?"
             "(\\?[A-Za-z0-9._~=&-]{0,200})?(#[A-Za-z0-9._~-]{0,100})?"},
 };
 

@@ -10,7 +10,8 @@ namespace layerboost {
 namespace {
 
 constexpr std::size_t longest_plain = 32;                         // characters; of longer tokens there are few
-constexpr std::size_t most_room_for_mask = std::size_t{1} << 20;  // in the automaton: some 0.2 s
+constexpr std::size_t most_looked_at = std::size_t{1} << 20;      // for a mask: some 0.2 s
+constexpr std::size_t most_room_for_mask = std::size_t{1} << 21;  // in the automaton: 8 MiB
 constexpr std::size_t longest_token = 255;  // bytes; longer ones (there are hardly any) are never allowed
 
 /// The characters of a token that a JSON string may have as it is; -1: of another one.
@@ -78,12 +79,12 @@ Vocabulary::Walk Vocabulary::walk_of(std::vector<TokenId> ids) const {
 
 /// Adds the tokens of `walk` to `mask`. False: there is too much to look at.
 bool Vocabulary::look(const Walk& walk, Automaton& automaton, int state, TokenMask& mask) const {
-  const std::size_t enough = automaton.room() + most_room_for_mask;
+  const std::size_t enough = automaton.looked_at() + most_looked_at, room = automaton.room() + most_room_for_mask;
   std::array<int, longest_token + 1> states{state};  // [depth]
   for (std::size_t i = 0; i < walk.steps.size();) {
     const Step& step = walk.steps[i];
     const int to = automaton.next(states[step.depth - std::size_t{1}], step.byte);
-    if (to == Automaton::too_much || automaton.room() > enough) return false;
+    if (to == Automaton::too_much || automaton.looked_at() > enough || automaton.room() > room) return false;
     if (to < 0) {
       i = step.after;
       continue;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/error_for_tests.h"
@@ -62,6 +63,26 @@ TEST(TokenText, LongPlainTextIsOneText) {
   for (int i = 0; i < 100000; ++i) text += i % 70 == 69 ? '\n' : i % 3 == 0 ? 'b' : 'a';
   const auto whole = folder.model().text().encode(text);
   EXPECT_EQ(tokens_of(read_token_text(folder.model(), folder.file("x.txt", text))), whole);
+}
+
+TEST(TokenText, OnlyTheBeginningOfPlainTextGetsASpaceInFront) {
+  const test::HealFolder folder("token-text-spaces");
+  test::write_lettered_model(folder.path("spaces.gguf"), [](test::GgufWriter& writer) {
+    writer.text("tokenizer.ggml.model", "llama");
+    writer.texts("tokenizer.ggml.tokens", {"<unk>", "a", "b", "▁", "\n"});
+    writer.i32s("tokenizer.ggml.token_type", {2, 1, 1, 1, 1});
+    writer.f32s("tokenizer.ggml.scores", {0, 0, 0, 0, 0});
+    writer.flag("tokenizer.ggml.add_bos_token", false);
+  });
+  const auto model = load_model(folder.path("spaces.gguf"), Precision::f32);
+  std::string text;
+  for (int i = 0; i < 100000; ++i) text += i % 70 == 69 ? '\n' : i % 3 == 0 ? 'b' : 'a';
+  const std::vector<TokenId> tokens = tokens_of(read_token_text(*model, folder.file("x.txt", text)));
+  EXPECT_EQ(tokens.front(), 3);
+  EXPECT_EQ(std::count(tokens.begin(), tokens.end(), 3), 1);
+  EXPECT_EQ(tokens, model->text().encode(text));
+  const std::string lines = folder.file("x.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n");
+  EXPECT_EQ(tokens_of(read_token_text(*model, lines)), (std::vector<TokenId>{3, 1, 4, 3, 2, 4}));
 }
 
 TEST(TokenText, RefusesWhatIsNoText) {

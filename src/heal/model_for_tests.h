@@ -15,8 +15,9 @@
 
 namespace layerboost::test {
 
-/// A GGUF llama of 3 layers, D 32, H 2, G 1, d 16, F 32 with normal random weights, which reads the letters a and b.
-inline void write_lettered_model(const fs::path& path) {
+/// A GGUF llama of 3 layers, D 32, H 2, G 1, d 16, F 32 with normal random weights, which reads the letters a and b, or
+/// what the tokenizer reads that `put_its_tokenizer` writes: of at most 5 tokens.
+inline void write_lettered_model(const fs::path& path, void (*put_its_tokenizer)(GgufWriter&) = put_tokenizer) {
   Config config = tiny_config("llama", DType::f32);
   config.layers = 3;
   config.head_size = 16;
@@ -25,7 +26,7 @@ inline void write_lettered_model(const fs::path& path) {
   config.windows.assign(3, 0);
   GgufWriter writer;
   put_config(writer, config);
-  put_tokenizer(writer);
+  put_its_tokenizer(writer);
   Random random(3);
   for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
     const bool matrix = shape.size() == 2;

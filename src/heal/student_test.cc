@@ -103,6 +103,19 @@ void check_gradient(Trial& trial) {
   for (const CoreSlot& core : trial.student.cores()) check("a core", core.first, core.count);
 }
 
+TEST(Student, LongTextsHaveTheirRotations) {
+  for (const auto& words : {specs_of({"softmax", "window:5+2", "none", "softmax"}),
+                            specs_of({"hybrid:5+2", "window:5+2", "map", "gated:6"})}) {
+    Trial trial(with_long_texts(random_model(Precision::f32), 22), words, {1, 0.5, 0});
+    Trial right(with_long_texts_alone(random_model(Precision::f32)), words, {1, 0.5, 0});
+    EXPECT_EQ(trial.loss(trial.parameters), right.loss(right.parameters));
+    EXPECT_EQ(trial.gradients, right.gradients);
+    check_gradient(trial);
+    Trial short_ones(with_long_texts(random_model(Precision::f32), 23), words, {1, 0.5, 0});
+    EXPECT_NE(short_ones.loss(short_ones.parameters), right.loss(right.parameters));
+  }
+}
+
 TEST(Student, GradientIsRight) {
   Trial trial(specs_of({"softmax", "window:5+2", "none", "softmax"}), {1, 0, 0});
   EXPECT_EQ(trial.student.lowest(), 1);

@@ -69,7 +69,7 @@ std::vector<TokenId> tokens_of(const Tokenizer& tokenizer, const Piece& piece, c
     fail("{}:{}: not UTF-8: text must be UTF-8, plain or JSON Lines with \"text\"", path.string(), line);
   }
   if (is_json_lines(path)) return tokenizer.encode(text_of_line(piece.bytes, where), false);
-  return tokenizer.encode(piece.bytes, false);
+  return piece.line == 1 ? tokenizer.encode(piece.bytes, false) : tokenizer.encode_rest(piece.bytes, false);
 }
 
 /// Tokenises a group of pieces on all threads. Errors are those of the first piece that has one.

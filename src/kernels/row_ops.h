@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "kernels/activations.h"
@@ -50,10 +51,12 @@ int rotation_block(int size);
 void pack_activations(const float* x, Activations& out);
 
 /// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position,
-/// `factor` multiplies both (yarn's attention factor). Grown by doubling; growing isn't thread-safe.
+/// `factor` multiplies both (yarn's attention factor). Position `second_from` + i, where there is one, has those of
+/// position i with the frequencies `second` [d/2]. Grown by doubling; growing isn't thread-safe.
 class RopeTable {
  public:
-  RopeTable(std::span<const double> frequencies, double factor);
+  RopeTable(std::span<const double> frequencies, double factor, std::span<const double> second = {},
+            int second_from = std::numeric_limits<int>::max());
   ~RopeTable();
   RopeTable(RopeTable&&) noexcept;
   RopeTable& operator=(RopeTable&&) noexcept;

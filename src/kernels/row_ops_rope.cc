@@ -9,14 +9,19 @@
 namespace layerboost {
 
 struct RopeTable::Impl {
-  std::vector<double> frequencies;  // [d/2]
+  std::vector<double> frequencies, second;  // [d/2]
+  int second_from = 0;
   double factor = 1;
   std::vector<float> cosines, sines;  // [size, d/2]
   int size = 0;
 };
 
-RopeTable::RopeTable(std::span<const double> frequencies, double factor) : impl_(new Impl) {
+RopeTable::RopeTable(std::span<const double> frequencies, double factor, std::span<const double> second,
+                     int second_from)
+    : impl_(new Impl) {
   impl_->frequencies.assign(frequencies.begin(), frequencies.end());
+  impl_->second.assign(second.begin(), second.end());
+  impl_->second_from = second.empty() ? std::numeric_limits<int>::max() : second_from;
   impl_->factor = factor;
 }
 
@@ -37,8 +42,9 @@ void RopeTable::grow(int positions) {
   table.cosines.resize(static_cast<std::size_t>(wanted) * half);
   table.sines.resize(static_cast<std::size_t>(wanted) * half);
   for (int position = table.size; position < wanted; ++position) {
+    const bool first = position < table.second_from;
     for (std::size_t i = 0; i < half; ++i) {
-      const double angle = position * table.frequencies[i];
+      const double angle = first ? position * table.frequencies[i] : (position - table.second_from) * table.second[i];
       table.cosines[static_cast<std::size_t>(position) * half + i] = static_cast<float>(table.factor * std::cos(angle));
       table.sines[static_cast<std::size_t>(position) * half + i] = static_cast<float>(table.factor * std::sin(angle));
     }

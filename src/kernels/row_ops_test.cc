@@ -201,6 +201,23 @@ TEST_P(RowOps, Int8RoundsToNearestEven) {
   EXPECT_EQ(out.int8(0)[39], -127);
 }
 
+TEST(RopeTable, SecondFrequenciesBeginAgainAtPositionZero) {
+  const std::vector<double> first = {1, 0.5}, second = {0.75, 0.125};
+  RopeTable both(first, 1.25, second, 6), short_one(first, 1.25), long_one(second, 1.25);
+  both.grow(3);
+  both.grow(16);
+  short_one.grow(6);
+  long_one.grow(10);
+  for (int position = 0; position < 16; ++position) {
+    const RopeTable& alone = position < 6 ? short_one : long_one;
+    const int at = position < 6 ? position : position - 6;
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(both.cosines(position)[i], alone.cosines(at)[i]) << position;
+      EXPECT_EQ(both.sines(position)[i], alone.sines(at)[i]) << position;
+    }
+  }
+}
+
 TEST_P(RowOps, SplitQkvBiasNormAndRope) {
   const int n = 3, heads = 4, kv_heads = 2;
   for (const int d : {2, 8, 64, 80}) {

@@ -96,9 +96,9 @@ std::vector<std::string> LanguageModel::generate(std::span<const std::string> pr
     const ThreadsOfCall threads(impl_->threads);
     Subject subject(model, impl_->mixers);
     std::vector<std::string> texts;
-    for (const Generation& written :
-         layerboost::generate(subject, encoded, {tokens, sampling, seed, 0, end_tokens(model)}))
-      texts.push_back(text_of(model.text(), written.tokens));
+    const auto written = layerboost::generate(subject, encoded, {tokens, sampling, seed, 0, end_tokens(model)});
+    for (std::size_t i = 0; i < written.size(); ++i)
+      texts.push_back(text_of(model.text(), written[i].tokens, encoded[i]));
     return texts;
   });
 }

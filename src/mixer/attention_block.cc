@@ -48,9 +48,10 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
   float* const product = workspace.product.reserve_product(tile_rows, width);
 
   workspace.positions.resize(count_all);
-  for (const MixerSpan& span : rows.spans)
-    for (int i = 0; i < span.count; ++i)
-      workspace.positions[static_cast<std::size_t>(span.row + i)] = span.position + i;
+  for (const MixerSpan& span : rows.spans) {
+    const int first = span.position + (span.cache == nullptr ? 0 : span.cache->rotations);
+    for (int i = 0; i < span.count; ++i) workspace.positions[static_cast<std::size_t>(span.row + i)] = first + i;
+  }
 
   const QkvShape shape = qkv_shape();
   for (int row = 0; row < rows.rows; row += tile_rows) {

@@ -183,11 +183,12 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
   std::vector<float> k(chunk * kv), v(chunk * kv), gates(static_cast<std::size_t>(state_count(spec())) * chunk * kv);
   KernelScratch scratch;
   RopeTable rope = model_.rope();
-  rope.grow(length);
+  rope.grow(cache.rotations + length);
   const auto factor = static_cast<float>(config.rope.attention_factor);
   // Cosines and sines both have the factor, so keys have it once, and would twice.
   const auto rotate_back = [&](float* key, int position) {
-    const float *const cosines = rope.cosines(position), *const sines = rope.sines(position);
+    const int row = cache.rotations + position;
+    const float *const cosines = rope.cosines(row), *const sines = rope.sines(row);
     for (int i = 0; i < d / 2; ++i) {
       const float first = key[i], second = key[i + d / 2];
       key[i] = (first * cosines[i] + second * sines[i]) / (factor * factor);

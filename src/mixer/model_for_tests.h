@@ -10,6 +10,7 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -48,6 +49,24 @@ inline std::unique_ptr<Model> random_model(Precision precision, const Config& co
   write_file(directory / "config.json", test::config_json(config));
   auto model = load_model(directory, precision);
   fs::remove_all(directory);  // the map stays
+  return model;
+}
+
+/// A model whose texts of more than `longest_short` tokens have other rotations.
+inline std::unique_ptr<Model> with_long_texts(std::unique_ptr<Model> model, int longest_short) {
+  RopeConfig& rope = model->config.rope;
+  rope.divisors.assign(static_cast<std::size_t>(model->config.head_size / 2), 1.25);
+  rope.long_divisors.clear();
+  for (int i = 0; i < model->config.head_size / 2; ++i) rope.long_divisors.push_back(2.0 + 3 * i);
+  rope.longest_short = longest_short;
+  return model;
+}
+
+/// The same where all texts are long ones.
+inline std::unique_ptr<Model> with_long_texts_alone(std::unique_ptr<Model> model) {
+  model = with_long_texts(std::move(model), 1);
+  model->config.rope.divisors = std::exchange(model->config.rope.long_divisors, {});
+  model->config.rope.longest_short = RopeConfig().longest_short;
   return model;
 }
 

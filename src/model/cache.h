@@ -57,6 +57,7 @@ class CachePools {
 struct LayerCache {
   CachePools* pools = nullptr;
   std::vector<Block> blocks;
+  int rotations = 0;  // where those of the sequence begin in the model's table (RopeConfig::rotations())
 };
 
 }  // namespace layerboost

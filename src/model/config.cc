@@ -29,10 +29,12 @@ void check_rope(const RopeConfig& rope, int head_size, const std::string& where)
     positive(rope.beta_slow, "beta_slow");
     if (rope.base == 1) fail("{}: RoPE's base should not be 1 with yarn", where);
   }
-  for (const double divisor : rope.divisors) positive(divisor, "frequency divisor");
-  if (!rope.divisors.empty() && rope.divisors.size() != static_cast<std::size_t>(head_size / 2))
-    fail("{}: {} RoPE frequency divisors for heads of {}; it should be half as many", where, rope.divisors.size(),
-         head_size);
+  for (const std::vector<double>* divisors : {&rope.divisors, &rope.long_divisors}) {
+    for (const double divisor : *divisors) positive(divisor, "frequency divisor");
+    if (!divisors->empty() && divisors->size() != static_cast<std::size_t>(head_size / 2))
+      fail("{}: {} RoPE frequency divisors for heads of {}; it should be half as many", where, divisors->size(),
+           head_size);
+  }
 }
 
 }  // namespace

@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace layerboost {
 
-/// Rotary position embedding. Frequencies of a head of size d: base^(-2i/d), i < d/2, changed by `scaling`.
+/// Rotary position embedding. Frequencies of a head of size d: base^(-2i/d), i < d/2, changed by `scaling`. Where those
+/// of long texts differ, all tokens of a text have those that its length asks for, also the first ones.
 struct RopeConfig {
   enum class Scaling { none, linear, llama3, yarn };
   double base = 10000;
@@ -19,11 +21,17 @@ struct RopeConfig {
   double attention_factor = 1;                       // yarn, longrope: cosines and sines are multiplied by it
   double original_positions = 0;                     // llama3, yarn: positions before scaling
   bool truncate = true;                              // yarn: whether the ramp begins and ends at whole dimensions
-  std::vector<double> divisors;  // empty, or d/2 numbers that divide the frequencies after scaling (GGUF's
-                                 // rope_freqs.weight, longrope's factors)
+  std::vector<double> divisors;       // empty, or d/2 numbers that divide the frequencies after scaling (GGUF's
+                                      // rope_freqs.weight, longrope's short factors)
+  std::vector<double> long_divisors;  // longrope: in place of `divisors` for texts of more tokens than longest_short
+  int longest_short = std::numeric_limits<int>::max();  // every text is a short one
 
   /// The d/2 frequencies (radians per position) after scaling, as Hugging Face's `_compute_*_parameters` define them.
-  [[nodiscard]] std::vector<double> frequencies(int head_size) const;
+  /// Those of long texts are the same where there are no `long_divisors`.
+  [[nodiscard]] std::vector<double> frequencies(int head_size, bool of_long_texts = false) const;
+  /// Where in the model's table of rotations (Model::rope()) those of a text of so many tokens begin: what a sequence
+  /// keeps can only be read on with rotations that begin there, too.
+  [[nodiscard]] int rotations(int tokens) const { return tokens > longest_short ? longest_short : 0; }
 };
 
 /// What a layer has weights of: everything; the norm before its mixer only (for a mixer with parameters of its own in

@@ -17,7 +17,8 @@ namespace layerboost {
 /// scalings).
 Config gguf_config(const GgufFile& file);
 
-/// The tokenizer from `tokenizer.*`. Throws Error unless it is byte-level BPE with a known pre-tokenizer.
+/// The tokenizer from `tokenizer.*`. Throws Error unless it is byte-level BPE with a known pre-tokenizer, or
+/// SentencePiece's BPE.
 TokenizerData gguf_tokenizer(const GgufFile& file);
 
 /// The tokens of the file that end a message or a text in all models that have them ("<|im_end|>"). Files often name

@@ -328,8 +328,8 @@ TEST(GgufCheckpoint, RefusesOtherTokenizers) {
     return test::error_of([&] { (void)tokenizer_of(fields); });
   };
   EXPECT_THAT(message([](GgufWriter&) {}), HasSubstr("missing metadata \"tokenizer.ggml.model\""));
-  EXPECT_THAT(message([](GgufWriter& w) { w.text("tokenizer.ggml.model", "llama"); }),
-              HasSubstr("only byte-level BPE"));
+  EXPECT_THAT(message([](GgufWriter& w) { w.text("tokenizer.ggml.model", "t5"); }),
+              HasSubstr("a tokenizer of kind \"t5\""));
   EXPECT_THAT(message([](GgufWriter& w) {
                 w.text("tokenizer.ggml.model", "gpt2");
                 w.text("tokenizer.ggml.pre", "unheard-of");
@@ -345,6 +345,56 @@ TEST(GgufCheckpoint, RefusesOtherTokenizers) {
   };
   EXPECT_THAT(message(with_tokens(5, 5)), HasSubstr("eos_token_id is 5, but there are 5 tokens"));
   EXPECT_EQ(tokenizer_of(with_tokens(6, 0)).tokens.size(), 6U);  // one more than there are embeddings
+}
+
+/// "<unk>", "<s>", "</s>", "<0x21>", "▁", "a", "b", "ab", "▁a", "<tag>"
+void put_sentencepiece(GgufWriter& w) {
+  w.text("tokenizer.ggml.model", "llama");
+  w.texts("tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "<0x21>", "▁", "a", "b", "ab", "▁a", "<tag>"});
+  w.i32s("tokenizer.ggml.token_type", {2, 3, 3, 6, 1, 1, 1, 1, 1, 4});
+  w.u32("tokenizer.ggml.bos_token_id", 1);
+  w.u32("tokenizer.ggml.eos_token_id", 2);
+  w.u32("tokenizer.ggml.unknown_token_id", 0);
+}
+
+TEST(GgufCheckpoint, SentencePiece) {
+  const auto read = [](const std::function<void(GgufWriter&)>& fields) {
+    return Tokenizer(tokenizer_of([&](GgufWriter& w) {
+      put_sentencepiece(w);
+      w.f32s("tokenizer.ggml.scores", {0, 0, 0, 0, -4, -4, -4, -1, -2, 0});
+      fields(w);
+    }));
+  };
+  using testing::ElementsAre;
+  const Tokenizer tokenizer = read([](GgufWriter&) {});
+  EXPECT_THAT(tokenizer.encode("ab a!"), ElementsAre(4, 7, 8, 3));  // ab has a better score than ▁a
+  EXPECT_THAT(tokenizer.encode("<s>a<tag>a<unk>?"), ElementsAre(1, 8, 9, 8, 0, 4, 0));
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode("ab  a!"), true), "ab  a!");
+  EXPECT_TRUE(tokenizer.add_bos());
+  EXPECT_TRUE(tokenizer.is_special(0));
+  EXPECT_FALSE(tokenizer.is_special(9));
+  const Tokenizer bare = read([](GgufWriter& w) {
+    w.flag("tokenizer.ggml.add_space_prefix", false);
+    w.flag("tokenizer.ggml.add_bos_token", false);
+  });
+  EXPECT_THAT(bare.encode("a a"), ElementsAre(5, 8));
+  EXPECT_EQ(bare.decode(bare.encode(" a")), " a");
+  EXPECT_FALSE(bare.add_bos());
+}
+
+TEST(GgufCheckpoint, RefusesSentencePieceWithoutScores) {
+  const auto message = [](const std::function<void(GgufWriter&)>& fields) {
+    return test::error_of([&] {
+      (void)tokenizer_of([&](GgufWriter& w) {
+        put_sentencepiece(w);
+        fields(w);
+      });
+    });
+  };
+  EXPECT_THAT(message([](GgufWriter&) {}), HasSubstr("missing metadata \"tokenizer.ggml.scores\""));
+  EXPECT_THAT(message([](GgufWriter& w) { w.f32s("tokenizer.ggml.scores", {0}); }),
+              HasSubstr("1 scores for 10 tokens"));
+  EXPECT_THAT(message([](GgufWriter& w) { w.i32s("tokenizer.ggml.scores", {0}); }), HasSubstr("numbers in F32"));
 }
 
 TokenizerData tokenizer_with_pre(const char* pre) {

@@ -158,4 +158,12 @@ std::vector<int> GgufFile::integers(std::string_view key) const {
   return result;
 }
 
+std::vector<float> GgufFile::numbers(std::string_view key) const {
+  const GgufValue& v = value(key);
+  if (!v.is_array || v.type != GgufType::f32) wrong_type(where_, key, "an array of numbers in F32");
+  std::vector<float> result(v.count);
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = load<float>(v.data.data() + i * sizeof(float));
+  return result;
+}
+
 }  // namespace layerboost

@@ -61,6 +61,7 @@ class GgufFile {
   [[nodiscard]] std::string text(std::string_view key, std::string_view fallback) const;
   [[nodiscard]] std::vector<std::string> texts(std::string_view key) const;
   [[nodiscard]] std::vector<int> integers(std::string_view key) const;
+  [[nodiscard]] std::vector<float> numbers(std::string_view key) const;
 
  private:
   [[nodiscard]] const GgufValue& value(std::string_view key) const;

@@ -2,11 +2,14 @@
 #include "base/in_quotes.h"
 #include "model/gguf_checkpoint.h"
 #include "model/gguf_pre_tokenizer.h"
+#include "text/character_bpe.h"
 
 namespace layerboost {
 namespace {
 
-TokenId token_id(const GgufFile& file, const char* key, std::size_t tokens) {
+/// `otherwise`: where the file doesn't say so, which isn't the same as saying that there is none.
+TokenId token_id(const GgufFile& file, const char* key, std::size_t tokens, TokenId otherwise = -1) {
+  if (!file.has(key)) return otherwise < static_cast<TokenId>(tokens) ? otherwise : -1;
   const std::optional<int> told = file.token(key);
   if (!told) return -1;
   const int id = *told;
@@ -15,29 +18,55 @@ TokenId token_id(const GgufFile& file, const char* key, std::size_t tokens) {
   return id;
 }
 
+/// llama.cpp's types of tokens, as far as they matter.
+enum TokenType { unknown_token = 2, control_token = 3, user_defined_token = 4 };
+
+void read_added_tokens(const GgufFile& file, TokenizerData& data) {
+  if (!file.has("tokenizer.ggml.token_type")) return;
+  const std::vector<int> types = file.integers("tokenizer.ggml.token_type");
+  if (types.size() != data.tokens.size())
+    fail("{}: {} token types for {} tokens", file.where(), types.size(), data.tokens.size());
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const bool control = types[i] == control_token || (types[i] == unknown_token && data.characters);
+    if (!control && types[i] != user_defined_token) continue;
+    data.added.push_back({static_cast<TokenId>(i), data.tokens[i], control, false, false});
+  }
+}
+
+/// SentencePiece's BPE, as models after Llama 2 have it. What a file doesn't say is as llama.cpp has it.
+void read_sentencepiece(const GgufFile& file, TokenizerData& data) {
+  const bool prefix_space = file.flag("tokenizer.ggml.add_space_prefix", true);
+  CharacterRules& characters = data.characters.emplace();
+  characters.unknown = token_id(file, "tokenizer.ggml.unknown_token_id", data.tokens.size(), 0);
+  characters.scores = file.numbers("tokenizer.ggml.scores");
+  if (characters.scores.size() != data.tokens.size())
+    fail("{}: {} scores for {} tokens", file.where(), characters.scores.size(), data.tokens.size());
+  characters.space = space_mark;
+  characters.leading_spaces = prefix_space ? 1 : 0;
+  if (prefix_space) data.rewriting.push_back({"", std::string(space_mark)});
+  data.rewriting.push_back({" ", std::string(space_mark)});
+  data.add_bos = true;
+}
+
 }  // namespace
 
 TokenizerData gguf_tokenizer(const GgufFile& file) {
-  constexpr int control = 3;  // llama.cpp's token types
-  constexpr int user_defined = 4;
   const std::string model = file.text("tokenizer.ggml.model");
-  if (model != "gpt2")
-    fail("{}: a tokenizer of kind {}; only byte-level BPE (\"gpt2\") is supported", file.where(), in_quotes(model));
   TokenizerData data;
-  read_gguf_pre_tokenizer(file, data);
-  data.tokens = file.texts("tokenizer.ggml.tokens");
-  data.merges = file.texts("tokenizer.ggml.merges");
-  if (file.has("tokenizer.ggml.token_type")) {
-    const std::vector<int> types = file.integers("tokenizer.ggml.token_type");
-    if (types.size() != data.tokens.size())
-      fail("{}: {} token types for {} tokens", file.where(), types.size(), data.tokens.size());
-    for (std::size_t i = 0; i < types.size(); ++i) {
-      if (types[i] != control && types[i] != user_defined) continue;
-      data.added.push_back({static_cast<TokenId>(i), data.tokens[i], types[i] == control, false, false});
-    }
+  if (model == "gpt2") {
+    read_gguf_pre_tokenizer(file, data);
+    data.tokens = file.texts("tokenizer.ggml.tokens");
+    data.merges = file.texts("tokenizer.ggml.merges");
+  } else if (model == "llama") {
+    data.tokens = file.texts("tokenizer.ggml.tokens");
+    read_sentencepiece(file, data);
+  } else {
+    fail("{}: a tokenizer of kind {}; only byte-level BPE (\"gpt2\") and SentencePiece's BPE (\"llama\") are supported",
+         file.where(), in_quotes(model));
   }
-  data.bos = token_id(file, "tokenizer.ggml.bos_token_id", data.tokens.size());
-  data.eos = token_id(file, "tokenizer.ggml.eos_token_id", data.tokens.size());
+  read_added_tokens(file, data);
+  data.bos = token_id(file, "tokenizer.ggml.bos_token_id", data.tokens.size(), data.characters ? 1 : -1);
+  data.eos = token_id(file, "tokenizer.ggml.eos_token_id", data.tokens.size(), data.characters ? 2 : -1);
   data.add_bos = file.flag("tokenizer.ggml.add_bos_token", data.add_bos && data.bos >= 0);
   data.chat_template = file.text("tokenizer.chat_template", "");
   data.tool_template = file.text("tokenizer.chat_template.tool_use", "");

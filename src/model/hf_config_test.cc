@@ -145,12 +145,16 @@ TEST(HfConfig, DynamicRopeChangesNothingWithinThePositions) {
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"type", "dynamic"}}}}), HasSubstr("missing \"factor\""));
 }
 
-TEST(HfConfig, LongropeHasTheFactorsOfShortTextsAndNoMorePositions) {
+TEST(HfConfig, LongropeHasFactorsOfShortAndOfLongTexts) {
   Json rope = {{"type", "longrope"}, {"short_factor", {1.5, 2}}, {"long_factor", {4, 8}}};
   const Config c = read("llama", {{"rope_scaling", rope}, {"original_max_position_embeddings", 16}});
-  EXPECT_EQ(c.max_positions, 16);
+  EXPECT_EQ(c.max_positions, 64);
+  EXPECT_EQ(c.rope.rotations(16), 0);
+  EXPECT_EQ(c.rope.rotations(17), 16);
   EXPECT_NEAR(c.rope.frequencies(4)[0], 1 / 1.5, 1e-12);
   EXPECT_NEAR(c.rope.frequencies(4)[1], 0.01 / 2, 1e-12);
+  EXPECT_NEAR(c.rope.frequencies(4, true)[0], 1.0 / 4, 1e-12);
+  EXPECT_NEAR(c.rope.frequencies(4, true)[1], 0.01 / 8, 1e-12);
   EXPECT_NEAR(c.rope.attention_factor, std::sqrt(1 + std::log(4) / std::log(16)), 1e-12);
   rope["factor"] = 2;
   EXPECT_NEAR(read("llama", {{"rope_scaling", rope}, {"original_max_position_embeddings", 16}}).rope.attention_factor,
@@ -159,14 +163,21 @@ TEST(HfConfig, LongropeHasTheFactorsOfShortTextsAndNoMorePositions) {
   EXPECT_EQ(read("llama", {{"rope_scaling", rope}}).rope.attention_factor, 1.25);
   EXPECT_EQ(read("llama", {{"rope_scaling", rope}}).max_positions, 64);
   rope["original_max_position_embeddings"] = 0.5;
-  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("number of positions is 0"));
+  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("is 0.5; it should be at least 1"));
   rope["original_max_position_embeddings"] = -1e300;
-  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("number of positions is 0"));
+  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("is -1e+300; it should be at least 1"));
+  rope["original_max_position_embeddings"] = 1e300;
+  EXPECT_EQ(read("llama", {{"rope_scaling", rope}}).rope.rotations(1 << 24), 0);
   rope["short_factor"] = {1, "a"};
   EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("\"short_factor\" should be a list of numbers"));
   rope["short_factor"] = {1, 2, 3};
   rope["original_max_position_embeddings"] = 16;
   EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("3 RoPE frequency divisors for heads of 4"));
+  rope["short_factor"] = {1, 2};
+  rope["long_factor"] = {1, -2};
+  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("frequency divisor is -2"));
+  rope.erase("long_factor");
+  EXPECT_THAT(message_of_change({{"rope_scaling", rope}}), HasSubstr("\"long_factor\" should be a list of numbers"));
 }
 
 TEST(HfConfig, HeadSizeAndHeadsByDefault) {

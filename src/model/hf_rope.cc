@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "base/error.h"
@@ -32,22 +33,28 @@ double grown_factor(const JsonFields& fields, double original_positions, int max
   return fields.number("factor", max_positions / original_positions);
 }
 
-/// The factors of short texts, and what cosines and sines are multiplied by: _compute_longrope_parameters(). For a text
-/// that is longer than the original positions all of its tokens, also the first ones, take the factors of long texts:
-/// no such text is read.
-void read_longrope(const JsonFields& fields, double original_positions, int& max_positions, RopeConfig& rope) {
-  const SortedJson* const factors = fields.find("short_factor");
+std::vector<double> factors(const JsonFields& fields, const char* key) {
+  const SortedJson* const found = fields.find(key);
   const auto bad = [](const SortedJson& value) { return !value.is_number(); };
-  if (factors == nullptr || !factors->is_array() || std::any_of(factors->begin(), factors->end(), bad))
-    fail("{}: \"short_factor\" should be a list of numbers", fields.where());
-  rope.divisors = factors->get<std::vector<double>>();
+  if (found == nullptr || !found->is_array() || std::any_of(found->begin(), found->end(), bad))
+    fail("{}: \"{}\" should be a list of numbers", fields.where(), key);
+  return found->get<std::vector<double>>();
+}
+
+/// The factors of short and of long texts, and what cosines and sines of both are multiplied by:
+/// _compute_longrope_parameters().
+void read_longrope(const JsonFields& fields, double original_positions, int max_positions, RopeConfig& rope) {
+  if (!(original_positions >= 1))
+    fail("{}: \"original_max_position_embeddings\" is {}; it should be at least 1", fields.where(), original_positions);
+  rope.divisors = factors(fields, "short_factor");
+  rope.long_divisors = factors(fields, "long_factor");
+  rope.longest_short = static_cast<int>(std::min<double>(original_positions, std::numeric_limits<int>::max()));
   const double factor = grown_factor(fields, original_positions, max_positions);
   const double grown = factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(original_positions));
   rope.attention_factor = fields.number("attention_factor", grown);
-  max_positions = static_cast<int>(std::clamp(original_positions, 0.0, static_cast<double>(max_positions)));
 }
 
-void read_scaling(const JsonFields& config, const JsonFields& fields, int& max_positions, RopeConfig& rope) {
+void read_scaling(const JsonFields& config, const JsonFields& fields, int max_positions, RopeConfig& rope) {
   const std::string type = fields.text("rope_type", fields.text("type", "default").c_str());
   if (type == "default") return;
   if (type == "linear") {
@@ -82,7 +89,7 @@ void read_scaling(const JsonFields& config, const JsonFields& fields, int& max_p
 
 }  // namespace
 
-RopeConfig read_hf_rope(const JsonFields& config, int& max_positions) {
+RopeConfig read_hf_rope(const JsonFields& config, int max_positions) {
   RopeConfig rope;
   rope.base = config.number("rope_theta", rope.base);
   // The older name goes first, as in transformers: people add it to a file that has the newer one.

@@ -6,10 +6,9 @@
 
 namespace layerboost {
 
-/// Reads `rope_theta` and `rope_scaling`, or else `rope_parameters`. Some types compute other frequencies for longer
-/// texts: `dynamic` for those of more than `max_positions`, `longrope` for those of more positions than the model was
-/// first trained on, which `max_positions` becomes; such texts are not read. Throws Error for types other than these,
-/// default, linear, llama3 and yarn.
-RopeConfig read_hf_rope(const JsonFields& config, int& max_positions);
+/// Reads `rope_theta` and `rope_scaling`, or else `rope_parameters`. `max_positions`: the model's, beyond which no text
+/// is read, so that `dynamic`, which changes frequencies there, never does. Throws Error for types other than this,
+/// default, linear, llama3, longrope and yarn.
+RopeConfig read_hf_rope(const JsonFields& config, int max_positions);
 
 }  // namespace layerboost

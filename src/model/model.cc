@@ -19,7 +19,11 @@ void Model::close_files() {
   weights.checkpoint.reset();
 }
 
-RopeTable Model::rope() const { return {config.rope.frequencies(config.head_size), config.rope.attention_factor}; }
+RopeTable Model::rope() const {
+  const RopeConfig& rope = config.rope;
+  return {rope.frequencies(config.head_size), rope.attention_factor, rope.frequencies(config.head_size, true),
+          rope.longest_short};
+}
 
 std::unique_ptr<Model> load_model(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,
                                   const Smoothing* smoothing, const WeightChange* change) {

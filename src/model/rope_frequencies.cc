@@ -45,7 +45,7 @@ void apply_yarn(const RopeConfig& rope, int head_size, std::vector<double>& freq
 
 }  // namespace
 
-std::vector<double> RopeConfig::frequencies(int head_size) const {
+std::vector<double> RopeConfig::frequencies(int head_size, bool of_long_texts) const {
   LB_CHECK(head_size > 0 && head_size % 2 == 0);
   std::vector<double> result(static_cast<std::size_t>(head_size / 2));
   for (std::size_t i = 0; i < result.size(); ++i) result[i] = std::pow(base, -2.0 * static_cast<double>(i) / head_size);
@@ -62,8 +62,9 @@ std::vector<double> RopeConfig::frequencies(int head_size) const {
       apply_yarn(*this, head_size, result);
       break;
   }
-  LB_CHECK(divisors.empty() || divisors.size() == result.size());
-  for (std::size_t i = 0; i < divisors.size(); ++i) result[i] /= divisors[i];
+  const std::vector<double>& by = of_long_texts && !long_divisors.empty() ? long_divisors : divisors;
+  LB_CHECK(by.empty() || by.size() == result.size());
+  for (std::size_t i = 0; i < by.size(); ++i) result[i] /= by[i];
   return result;
 }
 

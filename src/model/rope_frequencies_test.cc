@@ -15,18 +15,21 @@ Json config_of(const Json& rope, int head_dim) {
 
 void expect_as_transformers(const Json& config, const Json& expected, const std::string& where) {
   const Config c = read_hf_config(config.dump(), "", "test");
-  const std::vector<double> frequencies = c.rope.frequencies(c.head_size);
-  ASSERT_EQ(frequencies.size(), expected["inv_freq"].size());
-  for (std::size_t i = 0; i < frequencies.size(); ++i) {
-    const auto reference = expected["inv_freq"][i].get<double>();
-    EXPECT_NEAR(frequencies[i] / reference, 1, 5e-6) << where << ", pair " << i;
+  for (const bool of_long : {false, true}) {
+    const Json& references = expected[of_long && expected.contains("long_inv_freq") ? "long_inv_freq" : "inv_freq"];
+    const std::vector<double> frequencies = c.rope.frequencies(c.head_size, of_long);
+    ASSERT_EQ(frequencies.size(), references.size());
+    for (std::size_t i = 0; i < frequencies.size(); ++i)
+      EXPECT_NEAR(frequencies[i] / references[i].get<double>(), 1, 5e-6) << where << ", pair " << i;
   }
+  EXPECT_EQ(c.rope.rotations(4097), expected.contains("long_inv_freq") ? 4096 : 0) << where;
+  EXPECT_EQ(c.rope.rotations(4096), 0) << where;
   EXPECT_NEAR(c.rope.attention_factor, expected["attention_scaling"].get<double>(), 1e-6) << where;
 }
 
 TEST(RopeFrequencies, AsTransformersInBothForms) {
   const Json cases = read_json(LAYERBOOST_SOURCE_DIR "/src/model/testdata/rope.json");
-  ASSERT_EQ(cases.size(), 16U);
+  ASSERT_EQ(cases.size(), 19U);
   for (const Json& expected : cases) {
     const Json& rope = expected["rope_parameters"];
     Json config = config_of(rope, expected["head_dim"].get<int>());

@@ -42,7 +42,8 @@ class Runner {
 
   /// Takes hidden [N, D] (the items' rows one after another, N the sum of their tokens) through layers first .. last-1.
   /// Each item's rows are at positions length() on of its sequence; its caches of these layers then hold them, and if
-  /// `last` is L the sequence advances. Requires: these layers' sources are among them.
+  /// `last` is L the sequence advances. Requires: these layers' sources are among them; a sequence that has been begun
+  /// has the rotations of the length that it comes to (Sequence::set_rotations()).
   void run_layers(std::span<const BatchItem> items, float* hidden, int first, int last);
 
   /// The two halves of a layer: hidden += mixer(norm(hidden)), then hidden += mlp(norm(hidden)). As run_layers(),

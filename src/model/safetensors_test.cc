@@ -157,6 +157,22 @@ TEST(Safetensors, ABaseModelsNamesLackThePrefix) {
               HasSubstr("missing tensor \"lm_head.weight\""));
 }
 
+TEST(Safetensors, TheHashTellsLongTextsRopeApart) {
+  const Config c = test::tiny_config("llama", DType::f32);
+  const std::string weights = test::tiny_safetensors(c, DType::f32);
+  const auto hash_with = [&](int last_factor, int positions) {
+    std::string config = test::config_json(c);
+    config.back() = ',';
+    config += fmt::format(R"("rope_scaling":{{"type":"longrope","attention_factor":1,"short_factor":[1,2],)"
+                          R"("long_factor":[3,{}],"original_max_position_embeddings":{}}}}})",
+                          last_factor, positions);
+    return read_safetensors(config, as_bytes(weights), "a")->hash();
+  };
+  EXPECT_EQ(hash_with(4, 16), hash_with(4, 16));
+  EXPECT_NE(hash_with(4, 16), hash_with(5, 16));
+  EXPECT_NE(hash_with(4, 16), hash_with(4, 17));
+}
+
 TEST(Safetensors, TruncatedAnywhereIsAnError) {
   const std::string bytes = test::tiny_safetensors(test::tiny_config("llama", DType::f16), DType::f16);
   ASSERT_EQ(message_of_safetensors(bytes), "no error");

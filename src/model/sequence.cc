@@ -14,6 +14,14 @@ Sequence::Sequence(const MixerList& mixers, const PoolsOf& pools_of) : mixers_(&
   if (mixers.partner != nullptr) partner_.emplace_back(*mixers.partner, pools_of);
 }
 
+void Sequence::set_rotations(int rotations) {
+  if (rotations == rotations_) return;
+  LB_CHECK(length_ == 0);
+  rotations_ = rotations;
+  for (LayerCache& cache : caches_) cache.rotations = rotations;
+  for (Sequence& partner : partner_) partner.set_rotations(rotations);
+}
+
 bool Sequence::fold(const MixerList& mixers, const PoolsOf& pools_of) {
   LB_CHECK(mixers.size() == mixers_->size() && (mixers.partner == nullptr) == partner_.empty());
   std::vector<LayerCache> caches;
@@ -23,7 +31,7 @@ bool Sequence::fold(const MixerList& mixers, const PoolsOf& pools_of) {
       caches.push_back(caches_[layer]);
       continue;
     }
-    caches.push_back({pools_of(to), {}});
+    caches.push_back({pools_of(to), {}, rotations_});
     if (!to.fold(from, caches_[layer], length_, caches.back())) return false;
   }
   if (mixers.partner != nullptr && !partner_.front().fold(*mixers.partner, pools_of)) return false;

@@ -25,6 +25,11 @@ class Sequence {
   /// Positions already in the caches.
   [[nodiscard]] int length() const { return length_; }
   void advance(int count) { length_ += count; }
+  /// Where its rotations begin in the model's table (RopeConfig::rotations()). A runner sets them by what it reads of a
+  /// sequence first; whoever reads a text in pieces sets them before, by the length of all of it. A partner gets them,
+  /// too. Requires: where they change, nothing is read yet; a partner's table has the same there.
+  void set_rotations(int rotations);
+  [[nodiscard]] int rotations() const { return rotations_; }
   LayerCache& cache(int layer) { return caches_[static_cast<std::size_t>(layer)]; }
   [[nodiscard]] const LayerCache& cache(int layer) const { return caches_[static_cast<std::size_t>(layer)]; }
 
@@ -44,7 +49,7 @@ class Sequence {
  private:
   const MixerList* mixers_;
   std::vector<LayerCache> caches_;  // [L]
-  int length_ = 0;
+  int length_ = 0, rotations_ = 0;
   bool folded_ = false;
   std::vector<Sequence> partner_;  // one or none
 };

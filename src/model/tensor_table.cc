@@ -20,6 +20,8 @@ std::string describe(const Config& c) {
       c.rope.beta_fast, c.rope.beta_slow, c.rope.attention_factor, c.rope.original_positions, c.rope.truncate,
       fmt::join(c.rope.divisors, ","), c.tied_embeddings, c.qkv_bias, c.o_bias, c.mlp_bias, c.qk_norm,
       fmt::join(c.windows, ","), fmt::join(c.eos, ","));
+  if (!c.rope.long_divisors.empty())
+    text += fmt::format(" beyond{} {}", c.rope.longest_short, fmt::join(c.rope.long_divisors, ","));
   if (!c.attention.empty()) text += " attention";
   for (const AttentionParts parts : c.attention) text += std::to_string(static_cast<int>(parts));
   return text;

@@ -48,6 +48,10 @@ class GgufWriter {
     begin_array(key, 5, values.size());
     for (const std::int32_t value : values) put(metadata_, value);
   }
+  void f32s(std::string_view key, const std::vector<float>& values) {
+    begin_array(key, 6, values.size());
+    for (const float value : values) put(metadata_, value);
+  }
   /// Shape outermost first.
   void tensor(std::string_view name, std::vector<std::int64_t> shape, std::uint32_t ggml_type, std::string_view data) {
     put_string(infos_, name);

@@ -19,7 +19,7 @@ enum class Site { qkv, o, gate_up, down, head };
 struct Workspace {
   explicit Workspace(RopeTable table) : rope(std::move(table)) {}
 
-  RopeTable rope;              // grown to the step's last position before layers run
+  RopeTable rope;              // grown to the last of the step's rotations before layers run
   Activations normed;          // a tile of rows after a norm
   Activations mixed;           // a tile of a mixer's output before its last projection
   Activations activated;       // a tile of the MLP's middle
@@ -27,7 +27,7 @@ struct Workspace {
   AlignedBuffer q, k, v;       // [N, H, d], [N, G, d], [N, G, d]
   AlignedBuffer output;        // [N, H, d]
   KernelScratch scratch;       // what mixers and kernels take while they run
-  std::vector<int> positions;  // [N]
+  std::vector<int> positions;  // [N] of rows in `rope`
   StepContext step;            // what layers offer to later ones
   StepTimes times;
 

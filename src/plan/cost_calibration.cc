@@ -96,7 +96,10 @@ double rest_seconds(const Model& model, MixerSet& mixers, int batch, int repeats
   std::vector<Sequence> sequences(static_cast<std::size_t>(batch), Sequence(list, pools));
   const std::vector<TokenId> token = {0};
   std::vector<BatchItem> items;
-  for (Sequence& sequence : sequences) items.push_back({&sequence, token});
+  for (Sequence& sequence : sequences) {
+    sequence.set_rotations(model.config.rope.rotations(repeats + 1));
+    items.push_back({&sequence, token});
+  }
   std::vector<int> rows(static_cast<std::size_t>(batch));
   std::iota(rows.begin(), rows.end(), 0);
   return median_seconds(repeats, [&] { runner.logits(runner.forward(items), rows, [](const LogitsBlock&) {}); });

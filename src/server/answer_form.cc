@@ -58,12 +58,13 @@ void check_keys(const Json& object, const std::string& param, std::initializer_l
   if (!object.is_object()) refuse(param, "\"{}\" must be an object, not {}", param, object.type_name());
   for (const auto& [key, value] : object.items()) {
     if (value.is_null() || value == false || std::find(known.begin(), known.end(), key) != known.end()) continue;
-    refuse(param, "\"{}\" has no field {} on this server; leave it out", param, in_quotes(key));
+    refuse(param, "\"{}\" can't have a field {} here; leave it out", param, in_quotes(key));
   }
 }
 
-/// {"schema": ..., "name": ...} in the field `param`.
-Grammar by_named_schema(const Json& named, const std::string& param) {
+/// {"schema": ..., "name": ...} in the field `param`, with no other keys than `known`.
+Grammar by_named_schema(const Json& named, const std::string& param, std::initializer_list<std::string_view> known) {
+  check_keys(named, param, known);
   const Fields own(named, param + ".");
   const Json* const schema = own.find("schema");
   if (schema == nullptr) refuse(own.path("schema"), "\"{}\" is missing", own.path("schema"));
@@ -73,25 +74,26 @@ Grammar by_named_schema(const Json& named, const std::string& param) {
 /// {"type": "json_object"} and its like in the field `param`; `flat`: what a schema has beside it stands beside the
 /// type.
 std::optional<Grammar> by_format(const Json& format, const std::string& param, bool flat) {
-  if (flat)
-    check_keys(format, param, {"type", "name", "description", "strict", "schema"});
-  else
-    check_keys(format, param, {"type", "json_schema", "schema"});
+  if (!format.is_object()) refuse(param, "\"{}\" must be an object, not {}", param, format.type_name());
   const Fields own(format, param + ".");
   const std::string type = own.text("type").value_or("");
-  if (type == "text") return std::nullopt;
+  if (type == "text") {
+    check_keys(format, param, {"type"});
+    return std::nullopt;
+  }
   if (type == "json_object") {
+    check_keys(format, param, {"type", "schema"});
     const Json* const schema = own.find("schema");  // as llama.cpp has it
     return schema == nullptr ? any_object(param) : by_schema(*schema, own.path("schema"));
   }
   if (type != "json_schema")
     refuse(own.path("type"), R"("{}" must be "text", "json_object" or "json_schema")", own.path("type"));
-  if (flat) return by_named_schema(format, param);
-  const std::string path = own.path("json_schema");
+  if (flat) return by_named_schema(format, param, {"type", "name", "description", "strict", "schema"});
+  check_keys(format, param, {"type", "json_schema"});
   const Json* const named = own.find("json_schema");
+  const std::string path = own.path("json_schema");
   if (named == nullptr) refuse(path, "\"{}\" is missing", path);
-  check_keys(*named, path, {"name", "description", "strict", "schema"});
-  return by_named_schema(*named, path);
+  return by_named_schema(*named, path, {"name", "description", "strict", "schema"});
 }
 
 /// OpenAI's fields.

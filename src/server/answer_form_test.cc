@@ -68,6 +68,11 @@ TEST(AnswerForm, RefusalsNameTheFieldAndTheKeyword) {
                   .starts_with(R"("response_format.json_schema.schema": )"));
   EXPECT_TRUE(form_refusal(R"("response_format": {"type": "json_schema"})").ends_with("is missing"));
   EXPECT_TRUE(form_refusal(R"("response_format": {"type": "xml"})").starts_with(R"("response_format.type")"));
+  for (const char* const mixed :
+       {R"({"type": "json_object", "json_schema": {"schema": {}}})", R"({"type": "text", "schema": {}})"}) {
+    const std::string refused = form_refusal(std::string(R"("response_format": )") + mixed);
+    EXPECT_TRUE(refused.find("schema\" here") != std::string::npos) << refused;
+  }
   EXPECT_TRUE(form_refusal(R"("structured_outputs": {"grammar": "x"})").starts_with(R"("structured_outputs")"));
   EXPECT_TRUE(form_refusal(R"("guided_regex": "(")").starts_with(R"("guided_regex")"));
   EXPECT_TRUE(form_refusal(R"("guided_regex": "a", "guided_choice": ["a"])").find("2 forms") != std::string::npos);
@@ -94,7 +99,8 @@ TEST(AnswerForm, AnswersHaveIt) {
               {"required", {"color", "size"}}}}}}};
       const AnswerForTests answer = server.post("/v1/chat/completions", asked);
       ASSERT_EQ(answer.status, 200) << answer.body;
-      for (const Json& choice : answer.json()["choices"]) {
+      const Json body = answer.json();
+      for (const Json& choice : body["choices"]) {
         EXPECT_EQ(choice["finish_reason"], "stop");
         const Json written = Json::parse(choice["message"]["content"].get<std::string>());
         EXPECT_TRUE(written["color"] == "red" || written["color"] == "blue");

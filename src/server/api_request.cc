@@ -312,7 +312,7 @@ ApiRequest ApiReader::completion(std::string_view body, const std::optional<std:
 ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional<std::string>& level) const {
   const Json json = parse(body, Endpoint::chat);
   const Fields fields(json);
-  ToolUse tools = read_tools(fields, tool_format);
+  ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   ApiRequest request;
   request.endpoint = Endpoint::chat;
   request.prompts = {
@@ -332,7 +332,7 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
 ApiRequest ApiReader::response(std::string_view body, const std::optional<std::string>& level) const {
   const Json json = parse(body, Endpoint::responses);
   const Fields fields(json);
-  ToolUse tools = read_tools(fields, tool_format, FunctionForm::flat);
+  ToolUse tools = read_tools(fields, tool_format, told_of_tools, FunctionForm::flat);
   const auto effort = read_effort(fields);
   ApiRequest request;
   request.endpoint = Endpoint::responses;
@@ -386,7 +386,7 @@ ApiRequest ApiReader::embedding(std::string_view body, const std::optional<std::
 std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
   const Json json = parse(body, Endpoint::tokenize);
   const Fields fields(json);
-  const ToolUse tools = read_tools(fields, tool_format);
+  const ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   if (fields.find("messages") != nullptr) {
     if (fields.flag("add_special_tokens", false))
       refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");

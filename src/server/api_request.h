@@ -63,6 +63,7 @@ struct ApiReader {
   std::shared_ptr<const Vocabulary> vocabulary = {};
   /// How the model writes calls of tools; nullopt: in a form that isn't read.
   std::optional<ToolFormat> tool_format = ToolFormat::hermes;
+  bool told_of_tools = true;  // whether the chat template tells the model of tools
 
   /// Read the bodies of /v1/completions, /v1/chat/completions, /v1/responses, /v1/embeddings. Any bytes may come:
   /// throws ApiError for what isn't a good request. They take long for long prompts. `level`: what the request's head

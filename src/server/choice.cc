@@ -20,6 +20,12 @@ void write_finish(FinishReason reason, std::string& json, bool calls = false) {
   json += '}';
 }
 
+/// Templates of Mistral's models refuse ids of calls that aren't nine letters and digits.
+std::string new_call_id(ToolFormat format) {
+  if (format == ToolFormat::mistral) return fmt::format("{:09x}", unrepeatable_bits() >> 28);
+  return fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
+}
+
 /// Characters that begin in `bytes`.
 std::size_t characters(std::string_view bytes) {
   return static_cast<std::size_t>(std::count_if(
@@ -29,7 +35,7 @@ std::size_t characters(std::string_view bytes) {
 class CompletionChoice final : public Choice {
  public:
   CompletionChoice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer, int index)
-      : request_(request), prompt_(prompt), tokenizer_(tokenizer), index_(index) {
+      : request_(request), prompt_(prompt), tokenizer_(tokenizer), index_(index), bytes_(tokenizer, prompt.tokens) {
     if (request.echo) text_ = prompt.text;
   }
 
@@ -37,7 +43,7 @@ class CompletionChoice final : public Choice {
     if (!output.prompt_logprobs.empty()) add_prompt(output);
     for (const TokenLogprob& token : output.logprobs) {
       logprobs_.add(token, offset_);
-      if (!tokenizer_.is_special(token.token)) offset_ += characters(tokenizer_.bytes(token.token));
+      if (!tokenizer_.is_special(token.token)) offset_ += characters(bytes_.next(token.token));
     }
     text_ += output.text;
     finish_ = output.finish;
@@ -58,6 +64,7 @@ class CompletionChoice final : public Choice {
 
  private:
   void add_prompt(const Output& output) {
+    TokenBytes bytes(tokenizer_);
     for (std::size_t i = 0; i < prompt_.tokens.size(); ++i) {
       const auto& probability = output.prompt_logprobs[i];
       if (probability)
@@ -65,7 +72,7 @@ class CompletionChoice final : public Choice {
       else
         logprobs_.add_first(prompt_.tokens[i]);
       const bool in_text = i > 0 || !prompt_.bos_added;
-      if (in_text) offset_ += characters(tokenizer_.bytes(prompt_.tokens[i]));
+      if (in_text) offset_ += characters(bytes.next(prompt_.tokens[i]));
     }
   }
 
@@ -75,6 +82,7 @@ class CompletionChoice final : public Choice {
   int index_;
   std::string text_;
   LogprobList logprobs_;
+  TokenBytes bytes_;  // of what is written
   std::size_t offset_ = 0;
   FinishReason finish_ = FinishReason::none;
 };
@@ -139,7 +147,7 @@ class ChatChoice final : public Choice {
       if (piece) call["index"] = part.call;
       Json function = Json::object();
       if (!part.name.empty()) {
-        call["id"] = fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
+        call["id"] = new_call_id(*request_.tool_format);
         call["type"] = "function";
         function["name"] = part.name;
       }

@@ -45,6 +45,12 @@ std::optional<ChatTemplate> chat_template(const Tokenizer& tokenizer, const std:
   }
 }
 
+/// The template that requests with tools are rendered by.
+std::string_view template_for_tools(const Tokenizer& tokenizer, const std::string& given) {
+  if (!given.empty()) return given;
+  return tokenizer.tool_template().empty() ? tokenizer.chat_template() : tokenizer.tool_template();
+}
+
 AllowedHosts allowed_hosts(const ServerOptions& options, bool on_loopback) {
   if (options.allow_hosts.empty() && (!on_loopback || !options.api_key.empty())) return {};
   std::vector<std::string> names = options.allow_hosts;
@@ -77,11 +83,9 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
   ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model, engine)};
   reader.embeddings = model.config.vocab;
   reader.hidden = model.config.hidden;
-  const std::string& for_tools = model.text().tool_template();
-  const std::string& source = !options.chat_template.empty() ? options.chat_template
-                              : for_tools.empty()            ? model.text().chat_template()
-                                                             : for_tools;
-  reader.tool_format = tool_format_of(source);
+  const std::string_view for_tools = template_for_tools(model.text(), options.chat_template);
+  reader.tool_format = tool_format_of(for_tools);
+  reader.told_of_tools = tells_of_tools(for_tools);
   reader.vocabulary = std::make_shared<const Vocabulary>(model.text(), model.config.vocab);
   if (options.plain_messages) reader.plain_messages = &plain_messages_.emplace(model.text());
   const bool own = options.model_sampling && model.config.sampling.any();

@@ -1,6 +1,7 @@
 #include "server/tools.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@ namespace layerboost {
 namespace {
 
 constexpr std::size_t most_tools = 128, longest_name = 64;
+constexpr std::size_t largest_schemas = std::size_t{128} << 10;  // bytes together, as of one schema
 
 struct Tool {
   std::string name;
@@ -54,16 +56,32 @@ std::vector<Tool> read_list(const Fields& fields, FunctionForm form) {
   return tools;
 }
 
+/// The schema of a tool's arguments, which are an object also where it leaves that open.
+Json schema_of_arguments(const Tool& tool) {
+  Json schema = tool.parameters;
+  const auto has = [&](const char* keyword) { return schema.contains(keyword); };
+  if (has("type") && schema["type"] != "object")
+    refuse(tool.path, "\"{}\" must be of \"type\": \"object\": arguments are members of an object", tool.path);
+  if (std::ranges::none_of(std::array{"type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"}, has))
+    schema["type"] = "object";
+  return schema;
+}
+
 /// One call of `tool`, an object.
 int add_call(Grammar& grammar, JsonGrammar& json, int from, const Tool& tool, ToolFormat format) {
   const char* const key = format == ToolFormat::llama3 ? "parameters" : "arguments";
   const int arguments = grammar.bytes(from, fmt::format(R"({{"name": "{}", "{}": )", tool.name, key));
-  const int end = add_schema(grammar, arguments, tool.parameters);
+  const int end = add_schema(grammar, arguments, schema_of_arguments(tool));
   return grammar.bytes(json.space(end), "}");
 }
 
 /// Calls of `tools` as the model writes them: one, or as many as it likes.
 Grammar form_of_calls(const std::vector<Tool>& tools, ToolFormat format, bool one_call) {
+  std::size_t bytes = 0;
+  for (const Tool& tool : tools) bytes += tool.parameters.dump().size();
+  if (bytes > largest_schemas)
+    refuse("tools", "the schemas of the tools that can be called have more than {} KiB together: send fewer of them",
+           largest_schemas >> 10);
   const std::string* path = &tools.front().path;
   try {
     Grammar grammar;
@@ -92,7 +110,7 @@ Grammar form_of_calls(const std::vector<Tool>& tools, ToolFormat format, bool on
          form == FunctionForm::flat ? R"("name": ...)" : R"("function": {"name": ...})");
 }
 
-/// The name of the tool that "tool_choice" asks for.
+/// The name of the tool that "tool_choice", an object, asks for.
 std::string chosen_name(const Json& choice, FunctionForm form) {
   if (!is_function(choice, form)) refuse_choice(form);
   const Json name = (form == FunctionForm::flat ? choice : choice["function"]).value("name", Json());
@@ -112,10 +130,10 @@ Json nested(const Json& tools) {
 
 }  // namespace
 
-ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, FunctionForm form) {
+ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told, FunctionForm form) {
   const Json* const choice = fields.find("tool_choice");
   const std::string word = choice == nullptr ? "auto" : choice->is_string() ? choice->get<std::string>() : "";
-  const bool required = word == "required", by_name = word.empty();
+  const bool required = word == "required", by_name = choice != nullptr && choice->is_object();
   if (word == "none") return {};  // an answer without them: the prompt has none
   if (!by_name && !required && word != "auto") refuse_choice(form);
   std::vector<Tool> tools = read_list(fields, form);
@@ -127,6 +145,10 @@ ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, Funct
     refuse("tools",
            "this model writes calls of tools in a form that this server doesn't read; leave \"tools\" out, or "
            "send \"tool_choice\": \"none\"");
+  if (!told && !required && !by_name)
+    refuse("tools",
+           "the model's chat template doesn't tell it of tools; leave \"tools\" out, or send a \"tool_choice\" that "
+           "asks for a call");
   const Json& given = *fields.find("tools");
   ToolUse use{.tools = form == FunctionForm::flat ? nested(given) : given,
               .format = format,

@@ -21,7 +21,9 @@ struct ToolUse {
 };
 
 /// Reads "tools", "tool_choice" and "parallel_tool_calls". `format`: that of the model's template; nullopt: one that
-/// isn't read, so that tools are refused. Throws ApiError.
-ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, FunctionForm form = FunctionForm::nested);
+/// isn't read, so that tools are refused. `told`: whether the template tells the model of tools; where it doesn't, only
+/// an answer that has to be calls can have some. Throws ApiError.
+ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told = true,
+                   FunctionForm form = FunctionForm::nested);
 
 }  // namespace layerboost

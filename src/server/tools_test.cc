@@ -1,8 +1,10 @@
 #include "server/tools.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "grammar/automaton.h"
@@ -74,6 +76,24 @@ TEST(Tools, CallsThatHaveToBeMadeHaveAForm) {
                         R"([{"name": "f", "arguments": {"x": 2}}, {"name": "g", "arguments": {}}])"));
 }
 
+TEST(Tools, ArgumentsAreAnObject) {
+  const auto fits = [](const char* parameters, std::string_view arguments) {
+    ToolUse use = tools_of(fmt::format(
+        R"("tools": [{{"type": "function", "function": {{"name": "f", "parameters": {}}}}}], "tool_choice": "required")",
+        parameters));
+    Automaton automaton(std::move(*use.form));
+    int state = automaton.start();
+    for (const char c : fmt::format("<tool_call>\n{{\"name\": \"f\", \"arguments\": {}}}\n</tool_call>", arguments))
+      state = automaton.next(state, static_cast<std::uint8_t>(c));
+    return state >= 0 && automaton.accepts(state);
+  };
+  for (const char* const parameters : {"{}", "null", R"({"description": "none"})", R"({"type": "object"})"}) {
+    EXPECT_TRUE(fits(parameters, R"({"a": 1})")) << parameters;
+    EXPECT_FALSE(fits(parameters, "1")) << parameters;
+  }
+  EXPECT_TRUE(fits(R"({"$ref": "#/$defs/a", "$defs": {"a": {"properties": {"x": {}}}}})", R"({"x": 1})"));
+}
+
 TEST(Tools, WhatMakesNoSenseIsRefused) {
   EXPECT_TRUE(tools_refusal(R"("tools": [{"type": "function"}])").starts_with("\"tools[0]\""));
   EXPECT_TRUE(tools_refusal(R"("tools": [{"type": "function", "function": {"name": "a b"}}])")
@@ -83,17 +103,56 @@ TEST(Tools, WhatMakesNoSenseIsRefused) {
   EXPECT_TRUE(
       tools_refusal(std::string(two_tools) + R"(, "tool_choice": {"type": "function", "function": {"name": "h"}})")
           .find("\"h\"") != std::string::npos);
+  for (const char* const choice : {"1", "true", "[]", R"("")", "{}", R"({"type": "function", "function": "f"})"})
+    EXPECT_TRUE(
+        tools_refusal(fmt::format(R"({}, "tool_choice": {})", two_tools, choice)).starts_with("\"tool_choice\""))
+        << choice;
   EXPECT_TRUE(tools_refusal(two_tools, std::nullopt).starts_with("\"tools\""));
+  const std::string text =
+      R"("tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "string"}}}])";
+  EXPECT_EQ(tools_refusal(text), "none");
+  EXPECT_TRUE(tools_refusal(text + R"(, "tool_choice": "required")").starts_with("\"tools[0].function.parameters\""));
   const std::string with_not =
       R"("tools": [{"type": "function", "function": {"name": "f", "parameters": {"not": {}}}}])";
   EXPECT_EQ(tools_refusal(with_not), "none");
   EXPECT_TRUE(tools_refusal(with_not + R"(, "tool_choice": "required")").find("\"not\"") != std::string::npos);
 }
 
+// Each is small enough, but not all of them: their cost adds up.
+TEST(Tools, SchemasOfAllCallsHaveABound) {
+  Json tools = Json::array();
+  for (int i = 0; i < 3; ++i) {
+    const Json parameters = {{"type", "object"}, {"description", std::string(std::size_t{50} << 10, 'a')}};
+    tools.push_back(
+        {{"type", "function"}, {"function", {{"name", fmt::format("f{}", i)}, {"parameters", parameters}}}});
+  }
+  const std::string all = "\"tools\": " + tools.dump();
+  EXPECT_EQ(tools_refusal(all), "none");
+  EXPECT_TRUE(tools_refusal(all + R"(, "tool_choice": "required")").find("128 KiB") != std::string::npos);
+  EXPECT_EQ(tools_refusal(all + R"(, "tool_choice": {"type": "function", "function": {"name": "f1"}})"), "none");
+}
+
+TEST(Tools, AModelThatIsNotToldOfThemOnlyMakesCallsThatItHasTo) {
+  const auto refused = [](const std::string& choice) {
+    const Json json = Json::parse("{" + std::string(two_tools) + choice + "}");
+    try {
+      (void)read_tools(Fields(json), ToolFormat::hermes, false);
+      return false;
+    } catch (const ApiError&) {
+      return true;
+    }
+  };
+  EXPECT_TRUE(refused(""));
+  EXPECT_FALSE(refused(R"(, "tool_choice": "none")"));
+  EXPECT_FALSE(refused(R"(, "tool_choice": "required")"));
+  EXPECT_FALSE(refused(R"(, "tool_choice": {"type": "function", "function": {"name": "f"}})"));
+}
+
 ServerOptions options_with_tools() {
   ServerOptions options;
   options.chat_template =
-      "{% if tools %}[{{ tools | length }} tools]{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% "
+      "{% if tools %}[{{ tools | length }} for <tool_call>]{% endif %}{% for m in messages %}<{{ m.role }}>{{ "
+      "m.content }}{% "
       "endfor %}";
   return options;
 }
@@ -145,6 +204,21 @@ TEST(Tools, CallsAreStreamed) {
   EXPECT_EQ(content, "");
   EXPECT_TRUE(Json::parse(arguments)["x"].is_number()) << arguments;
   EXPECT_EQ(answer.events().back()["choices"][0]["finish_reason"], "tool_calls");
+}
+
+TEST(Tools, ServersKnowTheirTemplates) {
+  Json chat = chat_with_tools();
+  chat["max_tokens"] = 1;
+  chat["tool_choice"] = "auto";
+  const auto answer = [&](const char* chat_template) {
+    ServerOptions options;
+    options.chat_template = chat_template;
+    return ServerForTests(options).post("/v1/chat/completions", chat).status;
+  };
+  EXPECT_EQ(answer("{{ tools | tojson }} <tool_call>"), 200);
+  EXPECT_EQ(answer("{{ tools | tojson }}"), 200);
+  EXPECT_EQ(answer("{{ tools | tojson }} <|tool_call|>"), 400);
+  EXPECT_EQ(answer("{{ messages | tojson }}"), 400);
 }
 
 TEST(Tools, ToolsReachTheTemplate) {

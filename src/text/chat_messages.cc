@@ -29,8 +29,9 @@ void parse_arguments(Json& calls) {
     if (function == nullptr || !function->is_object() || !function->contains("arguments")) continue;
     Json& arguments = (*function)["arguments"];
     if (!arguments.is_string()) continue;
+    const auto& text = arguments.get_ref<const std::string&>();
     try {
-      Json parsed = parse_json(arguments.get_ref<const std::string&>(), "arguments");
+      Json parsed = parse_json(text.empty() ? "{}" : text, "arguments");
       if (parsed.is_object()) arguments = std::move(parsed);
     } catch (const Error&) {  // text that the model wrote: it stays
     }
@@ -57,7 +58,12 @@ Json messages_for_template(const Json& messages, bool parts) {
     if (!message.is_object()) continue;
     if (const auto content = message.find("content"); content != message.end() && content->is_array() && !parts)
       *content = joined_parts(*content);
-    if (const auto calls = message.find("tool_calls"); calls != message.end()) parse_arguments(*calls);
+    if (const auto calls = message.find("tool_calls"); calls != message.end()) {
+      if (calls->is_null() || *calls == Json::array())
+        message.erase(calls);
+      else
+        parse_arguments(*calls);
+    }
     name_reasoning(message);
   }
   return prepared;

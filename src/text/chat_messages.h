@@ -8,7 +8,8 @@ namespace layerboost {
 /// `messages` with what the API and templates have different forms of, as servers of Hugging Face's templates do:
 /// - content in parts becomes one text, parts joined by line ends, unless `parts`: the template handles them
 /// (text/content_parts.h);
-/// - the arguments of tool calls become objects where they are JSON in text;
+/// - "tool_calls" that are null or empty are left out: many templates only look whether there is such a member;
+/// - the arguments of tool calls become objects where they are JSON in text, or an empty text;
 /// - "reasoning_content", "reasoning" and "thinking", of which there may be one, are there under the first and the last
 ///   name.
 /// What isn't of the API's form stays as it is. Throws Error for parts other than text in a template without parts.

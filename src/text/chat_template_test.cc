@@ -237,15 +237,25 @@ TEST_F(ChatTemplates, MessagesAreGivenTheFormThatTemplatesExpect) {
   input.messages =
       Json::parse(R"([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
     {"role": "assistant", "reasoning": "hm", "tool_calls": [{"function": {"name": "f", "arguments": "{\"x\": [1]}"}},
-                                                           {"function": {"name": "g", "arguments": "{x"}}]}])");
+                                                           {"function": {"name": "g", "arguments": "{x"}},
+                                                           {"function": {"name": "h", "arguments": ""}}]}])");
   EXPECT_EQ(render("{{ messages[0].content }}", input), "a\nb");
   EXPECT_EQ(render("{% for m in messages %}{% for p in m.content %}{{ p.text }}|{% endfor %}{% endfor %}", input),
             "a|b|");
   EXPECT_EQ(render("{{ messages[1].tool_calls | map(attribute='function.arguments') | list }}", input),
-            "[{'x': [1]}, '{x']");
+            "[{'x': [1]}, '{x', {}]");
   EXPECT_EQ(render("{{ messages[1].reasoning_content }} {{ messages[1].thinking }}", input), "hm hm");
   input.messages[0]["content"][1] = Json::parse(R"({"type": "image_url", "image_url": {"url": "x"}})");
   EXPECT_THROW(render("{{ messages[0].content }}", input), Error);
+}
+
+TEST_F(ChatTemplates, NoToolCallsAreLeftOut) {
+  ChatInput input;
+  input.messages = Json::parse(R"([{"role": "assistant", "content": "a", "tool_calls": null},
+    {"role": "assistant", "tool_calls": [], "content": "a"},
+    {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}])");
+  EXPECT_EQ(render("{% for m in messages %}{{ 'tool_calls' in m }} {{ m.content }}|{% endfor %}", input),
+            "False a|False a|True |");
 }
 
 // Whether the template goes through parts itself, and so gets them, is told by what it reads.

@@ -13,9 +13,9 @@ namespace {
 // The language writes them as they are everywhere: is_mark() of jinja/text.h.
 constexpr std::string_view open_mark = "\uFDD0", close_mark = "\uFDD1", in_place_of_mark = "\uFFFD";
 
-std::string normalised(std::string_view text) {
+std::string normalised(std::string_view text, const Tokenizer& tokenizer) {
   const bool valid = valid_utf8_prefix(text) == text.size();
-  return valid && may_change_under_nfc(text) ? to_nfc(text) : std::string(text);
+  return tokenizer.rewritten(valid && may_change_under_nfc(text) ? to_nfc(text) : std::string(text));
 }
 
 std::vector<AddedToken> control_tokens(const Tokenizer& tokenizer) {
@@ -23,7 +23,7 @@ std::vector<AddedToken> control_tokens(const Tokenizer& tokenizer) {
   for (TokenId id = 0; id < tokenizer.size(); ++id) {
     const std::string_view bytes = tokenizer.bytes(id);
     if (tokenizer.is_special(id) && !bytes.empty())
-      for (std::string content : {std::string(bytes), normalised(bytes)})
+      for (std::string content : {std::string(bytes), normalised(bytes, tokenizer)})
         controls.push_back({.id = id, .content = std::move(content), .special = true});
   }
   return controls;
@@ -53,7 +53,7 @@ PlainMessages::PlainMessages(const Tokenizer& tokenizer)
 
 std::string PlainMessages::marked_text(std::string_view text, bool goes_on) const {
   // Normalisation may make a control token of what is none yet ("<;end>" of a Greek question mark).
-  const std::string normal = normalised(text);
+  const std::string normal = normalised(text, tokenizer_);
   if (normal != text && (controls_.find(normal, 0).id >= 0 || controls_.beginning_at_end(normal) > 0)) text = normal;
   std::string out;
   const auto mark = [&](std::string_view part) { ((out += open_mark) += part) += close_mark; };

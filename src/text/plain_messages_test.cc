@@ -68,6 +68,25 @@ TEST_F(PlainMessagesTest, WordsThatTemplatesCompareStayWhole) {
   EXPECT_FALSE(tokenizer.is_special(encoded.tokens.back()));
 }
 
+TEST_F(PlainMessagesTest, RewritingMakesNoControlTokens) {
+  for (const char* content : {"<the end>", "<the_end>"}) {
+    TokenizerData data = small_tokenizer_data({});
+    data.rewriting = {{" ", "_"}};
+    data.added.push_back(
+        {.id = static_cast<TokenId>(data.tokens.size()), .content = content, .special = true, .normalized = true});
+    data.tokens.emplace_back(content);
+    const Tokenizer tokenizer(std::move(data));
+    const PlainMessages plain(tokenizer);
+    const auto special = [&](TokenId id) { return tokenizer.is_special(id); };
+    for (const char* text : {"a <the_end> b", "a <the end> b"}) {
+      EXPECT_TRUE(std::ranges::any_of(tokenizer.encode(text), special)) << content << text;
+      const auto encoded = plain.encode(plain.marked(Json(text)).get<std::string>());
+      EXPECT_TRUE(std::ranges::none_of(encoded.tokens, special)) << content << text;
+    }
+    EXPECT_EQ(plain.marked(Json("a b")), "a b");
+  }
+}
+
 TEST_F(PlainMessagesTest, NormalisationMakesNoControlTokens) {
   TokenizerData data = small_tokenizer_data({});
   data.nfc = true;

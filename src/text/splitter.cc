@@ -86,6 +86,18 @@ std::string in_alphabet(std::string_view text) {
   return spelled;
 }
 
+std::string with_marks(std::string_view text, std::string_view mark) {
+  std::string marked;
+  marked.reserve(text.size() + text.size() / 2);
+  for (const char c : text) {
+    if (c == ' ')
+      marked += mark;
+    else
+      marked += c;
+  }
+  return marked;
+}
+
 }  // namespace
 
 std::string_view name_of(SplitBehaviour behaviour) {
@@ -138,36 +150,41 @@ std::vector<std::string_view> Splitter::cut(const Step& step, std::string_view t
   return pieces;
 }
 
-// `spelled`: the text is in the byte-level alphabet.
-void Splitter::run(std::size_t index, bool spelled, std::string_view text, pcre2_match_data* data,
-                   const Piece& piece) const {
-  if (index == steps_.size()) {
-    if (spelled)
+void Splitter::run(State state, std::string_view text, pcre2_match_data* data, const Piece& piece) const {
+  if (state.step == steps_.size()) {
+    if (state.spelled)
       piece(alphabet_to_bytes(text));
     else
       piece(text);
     return;
   }
-  const Step& step = steps_[index];
-  std::string with_space;
-  if (step.rule.prefix_space && !text.starts_with(' ')) {
-    with_space.append(" ").append(text);
+  const Step& step = steps_[state.step];
+  const std::string_view space = step.rule.space_mark.empty() ? " " : std::string_view(step.rule.space_mark);
+  std::string marked, with_space;
+  if (!step.rule.space_mark.empty()) {
+    marked = with_marks(text, space);
+    text = marked;
+  }
+  const bool may_prefix = state.begins == Begins::text || (state.begins == Begins::part && !step.rule.first_only);
+  if (step.rule.prefix_space && may_prefix && !text.starts_with(space)) {
+    with_space.append(space).append(text);
     text = with_space;
   }
   // Without a step that would see the spelling, the bytes can stay as they are.
-  const bool spells = step.rule.byte_level && index + 1 < steps_.size();
+  const bool spells = step.rule.byte_level && state.step + 1 < steps_.size();
   const auto go_on = [&](std::string_view part) {
+    const Begins begins = part.data() == text.data() ? state.begins : Begins::part;
     if (spells)
-      run(index + 1, true, in_alphabet(part), data, piece);
+      run({state.step + 1, true, begins}, in_alphabet(part), data, piece);
     else
-      run(index + 1, spelled, part, data, piece);
+      run({state.step + 1, state.spelled, begins}, part, data, piece);
   };
   if (step.pattern.empty()) return go_on(text);
   for (const std::string_view part : cut(step, text, data)) go_on(part);
 }
 
-void Splitter::split(std::string_view text, pcre2_match_data* data, const Piece& piece) const {
-  if (!text.empty()) run(0, false, text, data, piece);
+void Splitter::split(std::string_view text, pcre2_match_data* data, const Piece& piece, Begins begins) const {
+  if (!text.empty()) run({.begins = begins}, text, data, piece);
 }
 
 }  // namespace layerboost

@@ -90,5 +90,27 @@ TEST(Splitter, OtherStepsAreReadBackFromTheirJson) {
   EXPECT_EQ(read.split_steps, data.split_steps);
 }
 
+TEST(Splitter, SpaceMarks) {
+  const auto pieces = [](bool prefix, bool first_only, Begins begins) {
+    const auto data = Regex::make_match_data();
+    std::vector<std::string> found;
+    Splitter({{.pattern = "b"},
+              {.pattern = "_",
+               .behaviour = SplitBehaviour::merged_with_next,
+               .prefix_space = prefix,
+               .first_only = first_only,
+               .space_mark = "_"}})
+        .split(
+            "a  ab c", data.get(), [&](std::string_view piece) { found.emplace_back(piece); }, begins);
+    return found;
+  };
+  EXPECT_THAT(pieces(true, false, Begins::text), ElementsAre("_a", "_", "_a", "_b", "_c"));
+  EXPECT_THAT(pieces(true, false, Begins::part), ElementsAre("_a", "_", "_a", "_b", "_c"));
+  EXPECT_THAT(pieces(true, false, Begins::nothing), ElementsAre("a", "_", "_a", "_b", "_c"));
+  EXPECT_THAT(pieces(true, true, Begins::text), ElementsAre("_a", "_", "_a", "b", "_c"));
+  EXPECT_THAT(pieces(true, true, Begins::part), ElementsAre("a", "_", "_a", "b", "_c"));
+  EXPECT_THAT(pieces(false, false, Begins::text), ElementsAre("a", "_", "_a", "b", "_c"));
+}
+
 }  // namespace
 }  // namespace layerboost

@@ -23,11 +23,18 @@ std::string take_complete(std::string& pending) {
 
 }  // namespace
 
-StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
-    : tokenizer_(&tokenizer), skip_special_(skip_special) {}
+std::string_view TokenBytes::next(TokenId id) {
+  std::string_view bytes = tokenizer_->bytes(id);
+  for (; spaces_ > 0 && bytes.starts_with(' '); --spaces_) bytes.remove_prefix(1);
+  if (!bytes.empty()) spaces_ = 0;
+  return bytes;
+}
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special, std::span<const TokenId> before)
+    : tokenizer_(&tokenizer), bytes_(tokenizer, before), skip_special_(skip_special) {}
 
 std::string StreamDecoder::push(TokenId id) {
-  if (!skip_special_ || !tokenizer_->is_special(id)) pending_ += tokenizer_->bytes(id);
+  if (!skip_special_ || !tokenizer_->is_special(id)) pending_ += bytes_.next(id);
   return take_complete(pending_);
 }
 
@@ -38,8 +45,8 @@ std::string StreamDecoder::finish() {
   return text;
 }
 
-std::string text_of(const Tokenizer& tokenizer, std::span<const TokenId> tokens) {
-  StreamDecoder decoder(tokenizer);
+std::string text_of(const Tokenizer& tokenizer, std::span<const TokenId> tokens, std::span<const TokenId> before) {
+  StreamDecoder decoder(tokenizer, true, before);
   std::string text;
   for (const TokenId token : tokens) text += decoder.push(token);
   return text + decoder.finish();

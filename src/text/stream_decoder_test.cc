@@ -2,6 +2,7 @@
 
 #include <random>
 #include <string>
+#include <vector>
 
 #include "base/utf8.h"
 #include "text/testing.h"
@@ -69,6 +70,33 @@ TEST(StreamDecoder, AlwaysValidAndTextUnchanged) {
     const std::string rest = decoder.finish();
     ASSERT_EQ(valid_utf8_prefix(rest), rest.size());
   }
+}
+
+/// Its tokens: 0 "<s>" (control), 1 "▁", 2 "▁a", 3 "<0x20>", 4 "b".
+TokenizerData spaces_data() {
+  TokenizerData data;
+  data.tokens = {"<s>", "▁", "▁a", "<0x20>", "b"};
+  data.added = {{.id = 0, .content = "<s>", .special = true}};
+  data.characters = CharacterRules{.scores = {}, .space = "▁", .leading_spaces = 1};
+  return data;
+}
+
+TEST(StreamDecoder, ATextLosesTheSpaceThatItsBeginningGot) {
+  using Tokens = std::vector<TokenId>;
+  TokenizerData data = spaces_data();
+  const Tokenizer first(data);
+  EXPECT_EQ(text_of(first, Tokens{2, 2}), "a a");
+  EXPECT_EQ(text_of(first, Tokens{0, 2, 2}), "a a");
+  EXPECT_EQ(text_of(first, Tokens{1, 2}), " a");
+  EXPECT_EQ(text_of(first, Tokens{3, 3, 4}), " b");
+  EXPECT_EQ(first.decode(Tokens{0, 2}), "<s> a");
+  EXPECT_EQ(text_of(first, Tokens{2}, Tokens{4}), " a");
+  EXPECT_EQ(text_of(first, Tokens{2}, Tokens{0}), "a");
+  EXPECT_EQ(text_of(first, Tokens{2}, Tokens{4, 0}), " a");
+  data.rewriting = {{"", "▁"}};  // every part of a text gets one
+  EXPECT_EQ(text_of(Tokenizer(data), Tokens{2}, Tokens{4, 0}), "a");
+  data.characters->leading_spaces = 2;
+  EXPECT_EQ(text_of(Tokenizer(data), Tokens{1, 2}), "a");
 }
 
 }  // namespace

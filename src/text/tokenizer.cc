@@ -13,7 +13,7 @@
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/byte_alphabet.h"
-#include "text/nfc.h"
+#include "text/character_bpe.h"
 #include "text/piece_cache.h"
 #include "text/pre_tokenizer.h"
 #include "text/splitter.h"
@@ -53,21 +53,38 @@ class WorkspacePool {
 struct AddedTokens {
   AddedTokenMatcher before, after;  // normalisation
 
-  AddedTokens(const TokenizerData& data, bool with_special)
-      : before(chosen(data, with_special, false)), after(chosen(data, with_special, true)) {}
+  AddedTokens(const TokenizerData& data, const Normalizer& normalizer, bool with_special)
+      : before(chosen(data, normalizer, with_special, false)), after(chosen(data, normalizer, with_special, true)) {}
 
  private:
-  static std::vector<AddedToken> chosen(const TokenizerData& data, bool with_special, bool normalized) {
+  static std::vector<AddedToken> chosen(const TokenizerData& data, const Normalizer& normalizer, bool with_special,
+                                        bool normalized) {
     std::vector<AddedToken> tokens;
     for (const AddedToken& token : data.added) {
       if ((token.special && !with_special) || token.normalized != normalized) continue;
       tokens.push_back(token);
-      if (normalized && data.nfc && valid_utf8_prefix(token.content) == token.content.size())
-        tokens.back().content = to_nfc(token.content);
+      if (normalized && valid_utf8_prefix(token.content) == token.content.size())
+        tokens.back().content = normalizer(token.content);
+      if (tokens.back().content.empty()) tokens.pop_back();
     }
     return tokens;
   }
 };
+
+/// The bytes of a token that isn't an added one. `spaces` makes spaces of what stands for them.
+std::string bytes_of(const std::string& token, const TokenizerData& data, const Normalizer& spaces) {
+  if (!data.characters) return alphabet_to_bytes(token);
+  if (const int byte = byte_of_token(token); byte >= 0) return {static_cast<char>(byte)};
+  return spaces(token);
+}
+
+/// Whether every part of a text gets a space in front, not only its beginning.
+bool parts_begin_with_space(const TokenizerData& data) {
+  return std::any_of(data.rewriting.begin(), data.rewriting.end(),
+                     [](const RewriteStep& step) { return step.pattern.empty(); }) ||
+         std::any_of(data.split_steps.begin(), data.split_steps.end(),
+                     [](const SplitStep& step) { return step.prefix_space && !step.first_only; });
+}
 
 }  // namespace
 
@@ -76,22 +93,29 @@ struct Tokenizer::Impl {
 
   /// `find`: the next added token before normalisation; `added_in`: those to look for after it, by the range of text.
   template <typename Find, typename AddedIn>
-  std::vector<TokenId> encode(std::string_view text, const Find& find, const AddedIn& added_in) const;
-  void encode_plain(std::string_view text, const AddedTokens& added, Workspace& workspace,
+  std::vector<TokenId> encode(std::string_view text, const Find& find, const AddedIn& added_in, Begins begins) const;
+  [[nodiscard]] std::vector<TokenId> encode(std::string_view text, bool parse_special, Begins begins) const;
+  void encode_plain(std::string_view text, Begins begins, const AddedTokens& added, Workspace& workspace,
                     std::vector<TokenId>& ids) const;
-  void encode_normalized(std::string_view text, const AddedTokens& added, Workspace& workspace,
+  void encode_normalized(std::string_view text, Begins begins, const AddedTokens& added, Workspace& workspace,
                          std::vector<TokenId>& ids) const;
-  void encode_valid(std::string_view text, Workspace& workspace, std::vector<TokenId>& ids) const;
+  void encode_valid(std::string_view text, Begins begins, Workspace& workspace, std::vector<TokenId>& ids) const;
+  void encode_characters(std::string_view text, Begins begins, Workspace& workspace, std::vector<TokenId>& ids) const;
+  void encode_broken(std::string_view bytes, std::vector<TokenId>& ids) const;
   [[nodiscard]] std::string_view bytes(TokenId id) const;
 
   TokenizerData data;
+  Normalizer normalizer;
   std::optional<PreTokenizer> pre_tokenizer;  // none: splitter cuts
   Splitter splitter;
-  BytePairEncoder bpe;
+  std::optional<BytePairEncoder> byte_bpe;        // this,
+  std::optional<CharacterEncoder> character_bpe;  // or this
   AddedTokens all_added, plain_added;
   std::string all_bytes;                 // of all tokens, one after the other
   std::vector<std::size_t> byte_starts;  // by id, and the end
   std::vector<bool> special;
+  bool every_part_begins = false;  // a text, as far as spaces in front are concerned
+  bool rewrites_controls = false;  // whether `rewriting` may make a control token of what is none yet
   std::unordered_map<std::string_view, TokenId> whole_pieces;  // by bytes; empty unless ignore_merges
   // Mutable because encode() is const: it has a lock of its own, and no result depends on what lies in it.
   mutable WorkspacePool workspaces;
@@ -99,29 +123,47 @@ struct Tokenizer::Impl {
 
 Tokenizer::Impl::Impl(TokenizerData given)
     : data(std::move(given)),
+      normalizer(data.nfc, data.rewriting),
       splitter(data.split_steps),
-      bpe(data.tokens, data.merges),
-      all_added(data, true),
-      plain_added(data, false),
+      all_added(data, normalizer, true),
+      plain_added(data, normalizer, false),
       special(data.tokens.size()) {
-  if (data.split_steps.empty() || !data.pre_tokenizer.empty()) pre_tokenizer.emplace(data.pre_tokenizer);
+  if (data.characters)
+    character_bpe.emplace(data);
+  else
+    byte_bpe.emplace(data.tokens, data.merges);
+  if (!data.characters && (data.split_steps.empty() || !data.pre_tokenizer.empty()))
+    pre_tokenizer.emplace(data.pre_tokenizer);
+  every_part_begins = parts_begin_with_space(data);
+  rewrites_controls =
+      !data.rewriting.empty() && std::any_of(data.added.begin(), data.added.end(),
+                                             [](const AddedToken& token) { return token.special && token.normalized; });
   std::vector<const AddedToken*> added(data.tokens.size(), nullptr);
   for (const AddedToken& token : data.added) {
     added[static_cast<std::size_t>(token.id)] = &token;
     special[static_cast<std::size_t>(token.id)] = token.special;
   }
+  std::vector<RewriteStep> marks;
+  if (data.characters && !data.characters->space.empty()) marks.push_back({data.characters->space, " "});
+  const Normalizer spaces(false, std::move(marks));
   for (std::size_t id = 0; id < data.tokens.size(); ++id) {
     byte_starts.push_back(all_bytes.size());
-    all_bytes += added[id] != nullptr ? added[id]->content : alphabet_to_bytes(data.tokens[id]);
+    if (added[id] == nullptr)
+      all_bytes += bytes_of(data.tokens[id], data, spaces);
+    else if (data.characters && !added[id]->special)  // as in Hugging Face's implementation, with the space it took
+      all_bytes += bytes_of(added[id]->normalized ? normalizer(added[id]->content) : added[id]->content, data, spaces);
+    else
+      all_bytes += added[id]->content;
   }
   byte_starts.push_back(all_bytes.size());
-  if (data.ignore_merges) {
+  if (data.ignore_merges && !data.characters) {
     whole_pieces.reserve(data.tokens.size());
     for (std::size_t id = 0; id < data.tokens.size(); ++id)
       if (added[id] == nullptr) whole_pieces.emplace(bytes(static_cast<TokenId>(id)), static_cast<TokenId>(id));
   }
-  data.tokens = {};  // all_bytes and bpe hold what they say
+  data.tokens = {};  // all_bytes and the encoder hold what they say
   data.merges = {};
+  if (data.characters) data.characters->scores = {};
 }
 
 std::string_view Tokenizer::Impl::bytes(TokenId id) const {
@@ -131,45 +173,53 @@ std::string_view Tokenizer::Impl::bytes(TokenId id) const {
 }
 
 // Text without the added tokens that come before normalisation.
-void Tokenizer::Impl::encode_plain(std::string_view text, const AddedTokens& added, Workspace& workspace,
+void Tokenizer::Impl::encode_plain(std::string_view text, Begins begins, const AddedTokens& added, Workspace& workspace,
                                    std::vector<TokenId>& ids) const {
+  std::string buffer;
   while (!text.empty()) {
     const std::string_view valid = text.substr(0, valid_utf8_prefix(text));
-    if (data.nfc && may_change_under_nfc(valid))
-      encode_normalized(to_nfc(valid), added, workspace, ids);
-    else
-      encode_normalized(valid, added, workspace, ids);
+    encode_normalized(normalizer.apply(valid, begins != Begins::nothing, buffer), begins, added, workspace, ids);
     text.remove_prefix(valid.size());
     if (text.empty()) return;
-    for (const char byte : text.substr(0, decode_utf8(text).length)) {
-      const TokenId id = bpe.byte_token(static_cast<unsigned char>(byte));
-      if (id >= 0) ids.push_back(id);
-    }
-    text.remove_prefix(decode_utf8(text).length);
+    const std::size_t broken = decode_utf8(text).length;
+    encode_broken(text.substr(0, broken), ids);
+    text.remove_prefix(broken);
+    begins = Begins::nothing;
   }
 }
 
-void Tokenizer::Impl::encode_normalized(std::string_view text, const AddedTokens& added, Workspace& workspace,
-                                        std::vector<TokenId>& ids) const {
+void Tokenizer::Impl::encode_broken(std::string_view bytes, std::vector<TokenId>& ids) const {
+  if (character_bpe) return character_bpe->encode_bytes(bytes, ids);
+  for (const char byte : bytes) {
+    const TokenId id = byte_bpe->byte_token(static_cast<unsigned char>(byte));
+    if (id >= 0) ids.push_back(id);
+  }
+}
+
+void Tokenizer::Impl::encode_normalized(std::string_view text, Begins begins, const AddedTokens& added,
+                                        Workspace& workspace, std::vector<TokenId>& ids) const {
   for (std::size_t at = 0; at < text.size();) {
     const auto match = added.after.find(text, at);
-    encode_valid(text.substr(at, match.begin - at), workspace, ids);
+    encode_valid(text.substr(at, match.begin - at), at == 0 ? begins : Begins::part, workspace, ids);
     if (match.id >= 0) ids.push_back(match.id);
     at = match.end;
   }
 }
 
-void Tokenizer::Impl::encode_valid(std::string_view text, Workspace& workspace, std::vector<TokenId>& ids) const {
+void Tokenizer::Impl::encode_valid(std::string_view text, Begins begins, Workspace& workspace,
+                                   std::vector<TokenId>& ids) const {
+  if (character_bpe) return encode_characters(text, begins, workspace, ids);
   const auto encode_piece = [this](std::string_view piece, std::vector<TokenId>& out) {
     const auto whole = whole_pieces.find(piece);
     if (whole != whole_pieces.end())
       out.push_back(whole->second);
     else
-      bpe.encode(piece, out);
+      byte_bpe->encode(piece, out);
   };
   if (!pre_tokenizer) {
-    splitter.split(text, workspace.match_data.get(),
-                   [&](std::string_view piece) { workspace.cache.append(piece, ids, encode_piece); });
+    splitter.split(
+        text, workspace.match_data.get(),
+        [&](std::string_view piece) { workspace.cache.append(piece, ids, encode_piece); }, begins);
     return;
   }
   const bool additions = may_have_unicode_additions(text);
@@ -177,6 +227,20 @@ void Tokenizer::Impl::encode_valid(std::string_view text, Workspace& workspace, 
     end = pre_tokenizer->next(text, begin, workspace.match_data.get(), additions);
     workspace.cache.append(text.substr(begin, end - begin), ids, encode_piece);
   }
+}
+
+void Tokenizer::Impl::encode_characters(std::string_view text, Begins begins, Workspace& workspace,
+                                        std::vector<TokenId>& ids) const {
+  const auto encode_part = [this](std::string_view part, std::vector<TokenId>& out) {
+    character_bpe->encode(part, out);
+  };
+  const auto encode_piece = [&](std::string_view piece) {
+    for (std::size_t begin = 0, end = 0; begin < piece.size(); begin = end) {
+      end = character_bpe->end_of_part(piece, begin);
+      workspace.cache.append(piece.substr(begin, end - begin), ids, encode_part);
+    }
+  };
+  splitter.split(text, workspace.match_data.get(), encode_piece, begins);
 }
 
 namespace {
@@ -196,6 +260,11 @@ TokenizerData checked(TokenizerData data) {
   if (data.text_start != -1 && outside(data.text_start))
     fail("tokenizer: texts begin with token {}; the vocabulary has {}", data.text_start, size);
   if (data.eos != -1 && outside(data.eos)) fail("tokenizer: EOS is token {}; the vocabulary has {}", data.eos, size);
+  if (!data.characters) return data;
+  if (data.characters->unknown != -1 && outside(data.characters->unknown))
+    fail("tokenizer: unknown characters are token {}; the vocabulary has {}", data.characters->unknown, size);
+  if (const auto scores = data.characters->scores.size(); scores > 0 && scores != size)
+    fail("tokenizer: {} scores for {} tokens", scores, size);
   return data;
 }
 
@@ -207,7 +276,8 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 
 template <typename Find, typename AddedIn>
-std::vector<TokenId> Tokenizer::Impl::encode(std::string_view text, const Find& find, const AddedIn& added_in) const {
+std::vector<TokenId> Tokenizer::Impl::encode(std::string_view text, const Find& find, const AddedIn& added_in,
+                                             Begins begins) const {
   if (text.size() > std::numeric_limits<std::int32_t>::max())
     fail("tokenizer: a text of {} bytes is too long; at most 2 GiB at once", text.size());
   auto workspace = workspaces.take();
@@ -215,7 +285,8 @@ std::vector<TokenId> Tokenizer::Impl::encode(std::string_view text, const Find& 
   ids.reserve(text.size() / 4 + 4);
   for (std::size_t at = 0; at < text.size();) {
     const AddedTokenMatcher::Match match = find(text, at);
-    encode_plain(text.substr(at, match.begin - at), added_in(TextRange{at, match.begin}), *workspace, ids);
+    encode_plain(text.substr(at, match.begin - at), at == 0 ? begins : Begins::part,
+                 added_in(TextRange{at, match.begin}), *workspace, ids);
     if (match.id >= 0) ids.push_back(match.id);
     at = match.end;
   }
@@ -223,11 +294,19 @@ std::vector<TokenId> Tokenizer::Impl::encode(std::string_view text, const Find& 
   return ids;
 }
 
-std::vector<TokenId> Tokenizer::encode(std::string_view text, bool parse_special) const {
-  const AddedTokens& added = parse_special ? impl_->all_added : impl_->plain_added;
-  return impl_->encode(
+std::vector<TokenId> Tokenizer::Impl::encode(std::string_view text, bool parse_special, Begins begins) const {
+  const AddedTokens& added = parse_special ? all_added : plain_added;
+  return encode(
       text, [&](std::string_view whole, std::size_t at) { return added.before.find(whole, at); },
-      [&](TextRange) -> const AddedTokens& { return added; });
+      [&](TextRange) -> const AddedTokens& { return added; }, begins);
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, bool parse_special) const {
+  return impl_->encode(text, parse_special, Begins::text);
+}
+
+std::vector<TokenId> Tokenizer::encode_rest(std::string_view text, bool parse_special) const {
+  return impl_->encode(text, parse_special, Begins::nothing);
 }
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const TextRange> plain) const {
@@ -249,14 +328,27 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, std::span<const Te
     const auto next = std::ranges::partition_point(plain, [&](TextRange r) { return r.end <= piece.begin; });
     return next != plain.end() && next->begin < piece.end ? impl_->plain_added : impl_->all_added;
   };
-  return impl_->encode(text, find, added_in);
+  return impl_->encode(text, find, added_in, Begins::text);
+}
+
+std::string Tokenizer::rewritten(std::string_view text) const {
+  if (!impl_->rewrites_controls || valid_utf8_prefix(text) != text.size()) return std::string(text);
+  return impl_->normalizer(text, false);
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
   std::string text;
+  TokenBytes bytes(*this);
   for (const TokenId id : ids)
-    if (!skip_special || !is_special(id)) text += bytes(id);
+    if (!skip_special || !is_special(id)) text += bytes.next(id);
   return text;
+}
+
+int Tokenizer::leading_spaces(std::span<const TokenId> before) const {
+  if (!impl_->data.characters || impl_->data.characters->leading_spaces == 0) return 0;
+  const auto control = [&](TokenId id) { return is_special(id); };
+  const bool begins = std::ranges::all_of(before, control) || (impl_->every_part_begins && control(before.back()));
+  return begins ? impl_->data.characters->leading_spaces : 0;
 }
 
 std::string_view Tokenizer::bytes(TokenId id) const { return impl_->bytes(id); }

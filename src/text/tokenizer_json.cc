@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "base/in_quotes.h"
 #include "base/json.h"
+#include "text/decoder_json.h"
+#include "text/normalizer_json.h"
 #include "text/pre_tokenizer_json.h"
 #include "text/special_tokens.h"
 #include "text/vocab_and_merges.h"
@@ -57,9 +59,7 @@ void read_merges(const SortedJson& merges, TokenizerData& data, std::string_view
 
 void check_model(const Json& model, std::string_view where) {
   const auto type = get_or<std::string>(model, "type", "BPE", where);
-  if (type != "BPE") fail("{}: the model is of type {}; only byte-level \"BPE\" is supported", where, in_quotes(type));
-  if (get_or(model, "byte_fallback", false, where))
-    fail("{}: a BPE model with byte fallback (SentencePiece); only byte-level BPE is supported", where);
+  if (type != "BPE") fail("{}: the model is of type {}; only \"BPE\" is supported", where, in_quotes(type));
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!get_or<std::string>(model, key, "", where).empty()) fail("{}: \"model.{}\" is not supported", where, key);
 }
@@ -83,14 +83,21 @@ std::vector<Json> components(const Json& component, const char* list_key) {
   return list.is_array() ? std::vector<Json>(list.begin(), list.end()) : std::vector<Json>{};
 }
 
-bool reads_nfc(const Json& normalizer, std::string_view where) {
-  bool nfc = false;
-  for (const Json& part : components(normalizer, "normalizers")) {
-    const auto type = get<std::string>(part, "type", where);
-    if (type != "NFC") fail("{}: normalizer {} is not supported; known: NFC", where, in_quotes(type));
-    nfc = true;
+// Byte fallback is what tells BPE of characters, as SentencePiece has it, from byte-level BPE.
+void read_characters(const Json& json, TokenizerData& data, std::string_view where) {
+  const Json model = member(json, "model");
+  if (!get_or(model, "byte_fallback", false, where)) return;
+  if (has_byte_level(member(json, "pre_tokenizer")))
+    fail("{}: byte fallback beside the pre-tokenizer \"ByteLevel\" is not supported", where);
+  CharacterRules& rules = data.characters.emplace();
+  rules.fuse_unknown = get_or(model, "fuse_unk", false, where);
+  if (const auto unknown = get_or<std::string>(model, "unk_token", "", where); !unknown.empty()) {
+    const auto found = std::find(data.tokens.begin(), data.tokens.end(), unknown);
+    if (found == data.tokens.end())
+      fail("{}: \"unk_token\" is {}, which is not in the vocabulary", where, in_quotes(unknown));
+    rules.unknown = static_cast<TokenId>(found - data.tokens.begin());
   }
-  return nfc;
+  read_decoder(member(json, "decoder"), rules, where);
 }
 
 // What a "TemplateProcessing" puts before a single text, by its text; nothing: none. Settings such as "add_bos_token"
@@ -149,7 +156,8 @@ TokenizerData parse_tokenizer_files(const TokenizerFiles& files, std::string_vie
   check_model(model, file);
   data.ignore_merges = get_or(model, "ignore_merges", false, file);
   read_added_tokens(member(rest, "added_tokens"), data, file);
-  data.nfc = reads_nfc(member(rest, "normalizer"), file);
+  read_normalizer(member(rest, "normalizer"), data, file);
+  read_characters(rest, data, file);
   read_pre_tokenizer(member(rest, "pre_tokenizer"), data, file);
 
   const std::string config_file = fmt::format("{}/tokenizer_config.json", where);

@@ -162,7 +162,8 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
       {"/model/vocab/a", "1", "id 1 is both"},
       {"/model/merges/0", "5", "merge 0"},
       {"/normalizer", R"({"type": "NFKC"})", "\"NFKC\""},
-      {"/pre_tokenizer", R"({"type": "Metaspace"})", "the pre-tokenizer \"Metaspace\" is not supported"},
+      {"/pre_tokenizer", R"({"type": "BertPreTokenizer"})", "the pre-tokenizer \"BertPreTokenizer\" is not supported"},
+      {"/pre_tokenizer", R"({"type": "Metaspace", "replacement": "_"})", "0 steps of the pre-tokenizer"},
       {"/pre_tokenizer", R"({"type": "Whitespace"})", "0 steps of the pre-tokenizer are \"ByteLevel\""},
       {"/pre_tokenizer", R"({"type": "Sequence"})", "a list of \"pretokenizers\""},
       {"/pre_tokenizer", R"({"type": "Split", "pattern": {}})", "has no \"pattern\""},
@@ -180,6 +181,106 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
   EXPECT_THAT(error_of(Json::array()), HasSubstr("missing \"model\""));
   EXPECT_THAT(error_of(gpt2_json(), "{"), HasSubstr("dir/tokenizer_config.json: not valid JSON"));
   EXPECT_THROW(parse_tokenizer_json(std::string(100'000, '[')), Error);
+}
+
+Json sentencepiece_json() {
+  return Json::parse(R"({
+    "added_tokens": [{"id": 0, "content": "<unk>", "special": true}],
+    "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
+                                                       {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+    "pre_tokenizer": null,
+    "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+                                                 {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+    "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true,
+              "vocab": {"<unk>": 0, "<0x21>": 1, "▁": 2, "a": 3, "▁a": 4}, "merges": [["▁", "a"]]}})");
+}
+
+TEST(TokenizerJson, ReadsByteFallback) {
+  const TokenizerData data = parse_tokenizer_json(sentencepiece_json().dump());
+  ASSERT_TRUE(data.characters);
+  EXPECT_TRUE(data.characters->fuse_unknown);
+  EXPECT_EQ(data.characters->unknown, 0);
+  EXPECT_EQ(data.characters->space, "▁");
+  EXPECT_EQ(data.characters->leading_spaces, 1);
+  EXPECT_TRUE(data.split_steps.empty());
+  const Tokenizer tokenizer(data);
+  EXPECT_THAT(tokenizer.encode("a a!"), ElementsAre(4, 4, 1));
+  EXPECT_EQ(tokenizer.decode(tokenizer.encode("a a!")), "a a!");
+}
+
+TEST(TokenizerJson, ReadsMetaspaceAsPreTokenizerAndDecoder) {
+  Json json = sentencepiece_json();
+  json["normalizer"] = nullptr;
+  json["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "▁"}, {"add_prefix_space", false}};
+  json["decoder"] = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}};
+  const TokenizerData data = parse_tokenizer_json(json.dump());
+  ASSERT_EQ(data.split_steps.size(), 1U);
+  EXPECT_FALSE(data.split_steps[0].prefix_space);
+  EXPECT_EQ(data.split_steps[0].pattern, "▁");
+  EXPECT_EQ(data.characters->leading_spaces, 1);
+  json["decoder"] = nullptr;
+  EXPECT_EQ(parse_tokenizer_json(json.dump()).characters->space, "▁");
+}
+
+TEST(TokenizerJson, NamesWhatIsWrongWithByteFallback) {
+  struct Case {
+    const char *pointer, *value, *message;
+  };
+  const Case cases[] = {
+      {"/model/unk_token", R"("<none>")", "\"unk_token\" is \"<none>\", which is not in the vocabulary"},
+      {"/pre_tokenizer", R"({"type": "ByteLevel"})", "byte fallback beside the pre-tokenizer \"ByteLevel\""},
+      {"/pre_tokenizer", R"({"type": "Metaspace", "replacement": "ab"})", "it must be one character"},
+      {"/pre_tokenizer", R"({"type": "Metaspace", "replacement": "a", "prepend_scheme": "x"})", "known: first"},
+      {"/decoder", R"({"type": "CTC"})", "the decoder \"CTC\" is not supported"},
+      {"/decoder", R"({"type": "Sequence"})", "a list of \"decoders\""},
+      {"/decoder", R"({"type": "Strip", "content": " ", "start": 1, "stop": 0})", "behind \"Fuse\""},
+      {"/decoder", R"({"type": "Replace", "pattern": {"String": "a"}, "content": "b"})", "makes a text a space"},
+      {"/decoder", R"({"type": "Sequence", "decoders": [{"type": "Metaspace", "replacement": "▁"},
+                       {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]})",
+       "only once"},
+      {"/decoder", R"({"type": "Sequence", "decoders": [{"type": "Fuse"},
+                       {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+                       {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}]})",
+       "before it makes spaces"},
+  };
+  for (const Case& wrong : cases) {
+    Json json = sentencepiece_json();
+    json[Json::json_pointer(wrong.pointer)] = Json::parse(wrong.value);
+    EXPECT_THAT(error_of(json), HasSubstr(wrong.message)) << wrong.pointer;
+  }
+}
+
+TEST(TokenizerJson, RefusesMetaspaceWhereATextsBeginningIsLost) {
+  const auto refuses = [](const char* normalizer, const char* steps_before) {
+    Json json = sentencepiece_json();
+    json["normalizer"] = Json::parse(normalizer);
+    Json steps = Json::parse(steps_before);
+    steps.push_back({{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "first"}});
+    json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", steps}};
+    try {
+      parse_tokenizer_json(json.dump());
+      return false;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("of a \"Metaspace\" is not supported behind"));
+      return true;
+    }
+  };
+  const auto replace = [](const char* pattern, const char* content) {
+    return Json{{"type", "Replace"}, {"pattern", {{"String", pattern}}}, {"content", content}}.dump();
+  };
+  const char* prepend = R"({"type": "Prepend", "prepend": "_"})";
+  const char* digits = R"([{"type": "Digits"}])";
+  const char* spaced = R"([{"type": "Metaspace", "replacement": "_"}])";
+  EXPECT_TRUE(refuses(replace("a", "").c_str(), "[]"));
+  EXPECT_TRUE(refuses(replace("ab", "é").c_str(), "[]"));
+  EXPECT_TRUE(refuses(replace("a", "bc").c_str(), digits));
+  EXPECT_TRUE(refuses(prepend, digits));
+  EXPECT_TRUE(refuses("null", spaced));
+  EXPECT_FALSE(refuses("null", "[]"));
+  EXPECT_FALSE(refuses("null", digits));
+  EXPECT_FALSE(refuses(prepend, "[]"));
+  EXPECT_FALSE(refuses(replace("a", "bc").c_str(), "[]"));
+  EXPECT_FALSE(refuses(replace(" ", "▁").c_str(), digits));
 }
 
 TEST(TokenizerJson, ReadsADirectory) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "text/character_bpe.h"
 #include "text/testing.h"
 
 namespace layerboost {
@@ -116,6 +117,41 @@ TEST(Tokenizer, IgnoreMergesTakesAWholePiece) {
   EXPECT_EQ(Tokenizer(whole).encode(" world").size(), 6U);
   whole.ignore_merges = true;
   EXPECT_THAT(Tokenizer(whole).encode("he world"), ElementsAre(he, 262));
+}
+
+/// A token for each byte and for "▁", "a" and "▁a"; every part of a text gets a space in front.
+TokenizerData data_of_characters() {
+  TokenizerData data;
+  for (int byte = 0; byte < 256; ++byte) data.tokens.push_back(byte_token_text(static_cast<unsigned char>(byte)));
+  data.tokens.insert(data.tokens.end(), {"▁", "a", "▁a", "<|start|>", "<one▁two>"});
+  data.merges = {"▁ a"};
+  data.added = {{.id = 259, .content = "<|start|>", .special = true}, {.id = 260, .content = "<one▁two>"}};
+  data.rewriting = {{"", "▁"}, {" ", "▁"}};
+  data.characters = CharacterRules{.scores = {}, .space = "▁", .leading_spaces = 1};
+  return data;
+}
+
+TEST(Tokenizer, OfCharacters) {
+  const Tokenizer tokenizer(data_of_characters());
+  EXPECT_THAT(tokenizer.encode("a a"), ElementsAre(258, 258));
+  EXPECT_THAT(tokenizer.encode("<|start|>a"), ElementsAre(259, 258));
+  EXPECT_THAT(tokenizer.encode("a\xFF a"), ElementsAre(258, 0xFF, 258));  // broken bytes don't begin a new part
+  EXPECT_THAT(tokenizer.encode_rest("a a"), ElementsAre(257, 258));
+  EXPECT_THAT(tokenizer.encode_rest(" a<|start|>a"), ElementsAre(258, 259, 258));
+  EXPECT_EQ(tokenizer.encode_rest("<|start|>", false).size(), 9U);
+  EXPECT_EQ(tokenizer.bytes(258), " a");
+  EXPECT_EQ(tokenizer.bytes(0xFF), "\xFF");
+  EXPECT_EQ(tokenizer.bytes(260), "<one two>");
+}
+
+TEST(Tokenizer, OfCharactersGivesAnyBytesBack) {
+  const Tokenizer tokenizer(data_of_characters());
+  std::mt19937 random(6);
+  for (int round = 0; round < 500; ++round) {
+    std::string text(random() % 40, ' ');
+    for (char& c : text) c = static_cast<char>(random() % 3 == 0 ? random() : "a b\n1\xC3\xA9"[random() % 7]);
+    ASSERT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+  }
 }
 
 TEST(Tokenizer, SeveralThreadsGetTheSame) {

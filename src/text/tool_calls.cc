@@ -20,20 +20,23 @@ std::size_t begun_at_end(std::string_view text, std::string_view word) {
 /// Reads the beginning of a call up to its arguments: {"name": "...", "arguments": {
 class Header {
  public:
-  enum class Is { unfinished, there, another };  // another: something else, or not in this order
+  enum class Is { unfinished, there, another };  // another: something else, in another order, or too long
 
-  explicit Header(std::string_view text) : text_(text) {}
+  explicit Header(std::string_view text) : text_(text.substr(0, longest + 1)) {}
 
   Is read() {
     const bool matches = token("{") && token("\"name\"") && token(":") && quoted() && token(",") &&
                          (token("\"arguments\"") || (!ended_ && token("\"parameters\""))) && token(":") &&
                          token("{", false);
-    return matches ? Is::there : ended_ ? Is::unfinished : Is::another;
+    return matches ? Is::there : ended_ && text_.size() <= longest ? Is::unfinished : Is::another;
   }
   [[nodiscard]] std::string name() const { return name_; }
   [[nodiscard]] std::size_t size() const { return at_; }  // of what comes before the arguments
 
  private:
+  /// It is read again with each piece of the text until it is there.
+  static constexpr std::size_t longest = 1024;
+
   bool token(std::string_view word, bool take = true) {
     at_ = std::min(text_.find_first_not_of(white, at_), text_.size());
     const std::string_view rest = text_.substr(at_);
@@ -65,8 +68,10 @@ class Header {
 
 std::optional<ToolFormat> tool_format_of(std::string_view chat_template) {
   const auto has = [&](std::string_view word) { return chat_template.find(word) != std::string_view::npos; };
+  // Some of these stand beside marks of the forms below.
   for (const char* const other : {"<function=", "<arg_key>", "<|tool_call_start|>", "<|tool_calls_section_begin|>",
-                                  "<\uFF5Ctool\u2581calls\u2581begin\uFF5C>", "[ARGS]", "functools["})
+                                  "<\uFF5Ctool\u2581calls\u2581begin\uFF5C>", "[ARGS]", "functools[", "<|channel|>",
+                                  "<|tool_call|>", "<|tool_list_start|>", "item['metadata']"})
     if (has(other)) return std::nullopt;
   if (has(call_begin)) return ToolFormat::hermes;
   if (has("[TOOL_CALLS]")) return ToolFormat::mistral;
@@ -74,8 +79,10 @@ std::optional<ToolFormat> tool_format_of(std::string_view chat_template) {
   return ToolFormat::hermes;
 }
 
+bool tells_of_tools(std::string_view chat_template) { return chat_template.find("tools") != std::string_view::npos; }
+
 ToolCallReader::ToolCallReader(ToolFormat format, bool one_call)
-    : format_(format), one_call_(one_call), at_(is_whole_text() ? At::start : At::content) {}
+    : format_(format), one_call_(one_call), at_(has_tags() ? At::content : At::start) {}
 
 ToolText ToolCallReader::push(std::string_view text) {
   ToolText out;
@@ -90,15 +97,17 @@ bool ToolCallReader::step(ToolText& out) {
   if (held_.empty()) return false;
   switch (at_) {
     case At::start:
-      return at_start(out);
+      return at_start();
     case At::content:
       return in_content(out);
     case At::call:
       return in_call(out);
     case At::arguments:
       return in_arguments(out);
+    case At::rest:
+      return in_rest();
     case At::after:
-      return after_arguments();
+      return after_call();
     case At::nothing:
       held_.clear();
       return false;
@@ -106,27 +115,24 @@ bool ToolCallReader::step(ToolText& out) {
   return false;
 }
 
-/// Of a text that is either calls or content.
-bool ToolCallReader::at_start(ToolText& out) {
-  const std::size_t begin = held_.find_first_not_of(white);
-  if (begin == std::string::npos) return false;
-  const std::size_t skip = begin + (format_ == ToolFormat::mistral ? 1 : 0);
-  Header header(std::string_view(held_).substr(std::min(skip, held_.size())));
-  const bool opens = format_ == ToolFormat::llama3 || held_[begin] == '[';
-  const Header::Is is = opens ? header.read() : Header::Is::another;
+/// Of a text that begins with calls or is all content.
+bool ToolCallReader::at_start() {
+  put_space_aside();
+  return !held_.empty() && call_or_content(format_ == ToolFormat::mistral ? "[" : "");
+}
+
+/// A call that stands after `opening`, or content. Requires: something is held, and it isn't white space.
+bool ToolCallReader::call_or_content(std::string_view opening) {
+  const bool opens = held_.starts_with(opening);
+  const Header::Is is = opens ? Header(std::string_view(held_).substr(opening.size())).read() : Header::Is::another;
   if (is == Header::Is::unfinished) return false;
-  if (is == Header::Is::another) {
-    at_ = At::content;
-    give_content(std::exchange(held_, {}), out);
-    return false;
-  }
-  held_.erase(0, skip);
-  at_ = At::call;
+  if (is == Header::Is::there) held_.erase(0, opening.size());
+  at_ = is == Header::Is::there ? At::call : At::content;
   return true;
 }
 
 bool ToolCallReader::in_content(ToolText& out) {
-  if (is_whole_text()) {
+  if (!has_tags()) {
     give_content(std::exchange(held_, {}), out);
     return false;
   }
@@ -136,6 +142,7 @@ bool ToolCallReader::in_content(ToolText& out) {
   held_.erase(0, sure);
   if (begin == std::string::npos) return false;
   held_.erase(0, call_begin.size());
+  searched_ = 0;
   at_ = At::call;
   return true;
 }
@@ -151,9 +158,17 @@ void ToolCallReader::give_content(std::string_view text, ToolText& out) {
   space_ += text;
 }
 
+/// Takes white space from the front of held_ as give_content() does.
+void ToolCallReader::put_space_aside() {
+  const std::size_t length = std::min(held_.find_first_not_of(white), held_.size());
+  space_.append(held_, 0, length);
+  held_.erase(0, length);
+}
+
 bool ToolCallReader::in_call(ToolText& out) {
   Header header(held_);
-  const Header::Is is = header.read();
+  const Header::Is is = searched_ > 0 ? Header::Is::another : header.read();  // as was seen before
+  if (is == Header::Is::unfinished) return false;
   if (is == Header::Is::there) {
     begin_call(header.name(), out);
     held_.erase(0, header.size());
@@ -162,13 +177,17 @@ bool ToolCallReader::in_call(ToolText& out) {
     at_ = At::arguments;
     return true;
   }
-  const std::size_t end = held_.find(call_end);
-  if (is == Header::Is::unfinished && end == std::string::npos) return false;
-  if (is_whole_text()) {  // after the first call there is nothing that would be content
-    at_ = At::nothing;
+  const std::size_t begin = held_.find_first_not_of(white);
+  if (begin == std::string::npos || held_[begin] != '{') {
+    at_ = At::content;
+    give_content(call_begin, out);
     return true;
   }
-  if (end == std::string::npos) return false;
+  const std::size_t end = held_.find(call_end, searched_);
+  if (end == std::string::npos) {
+    searched_ = held_.size() - begun_at_end(held_, call_end);
+    return false;
+  }
   const std::string json = held_.substr(0, end);
   held_.erase(0, end + call_end.size());
   at_ = At::content;
@@ -185,8 +204,11 @@ bool ToolCallReader::whole_call(std::string_view json, ToolText& out) {
   if (!call.is_object() || !call.contains("name") || !call["name"].is_string()) return false;
   const char* const key = call.contains("arguments") ? "arguments" : "parameters";
   if (!call.contains(key) || call["name"].get_ref<const std::string&>().empty()) return false;
+  const SortedJson& arguments = call[key];
   begin_call(call["name"].get<std::string>(), out);
-  out.pieces.back().arguments = call[key].is_string() ? call[key].get<std::string>() : call[key].dump();
+  out.pieces.back().arguments = arguments.is_string() ? arguments.get<std::string>()
+                                : arguments.is_null() ? "{}"
+                                                      : arguments.dump();
   return true;
 }
 
@@ -195,65 +217,78 @@ void ToolCallReader::begin_call(std::string name, ToolText& out) {
   out.pieces.push_back({calls_++, std::move(name), ""});
 }
 
-bool ToolCallReader::in_arguments(ToolText& out) {
-  std::size_t end = 0;
-  bool closed = false;
-  for (; end < held_.size() && !closed; ++end) {
-    const char c = held_[end];
+/// Reads on in JSON. Returns how much of held_ there is up to the bracket that closes what is open, or to a tag, which
+/// no JSON has outside of its texts; nullopt: it goes on.
+std::optional<std::size_t> ToolCallReader::end_of_json() {
+  for (std::size_t i = 0; i < held_.size(); ++i) {
+    const char c = held_[i];
     if (in_text_) {
       if (!std::exchange(escaped_, !escaped_ && c == '\\') && c == '"') in_text_ = false;
+    } else if (c == '<' && has_tags()) {
+      return i;
     } else if (c == '"') {
       in_text_ = true;
     } else if (c == '{' || c == '[') {
       ++depth_;
-    } else if (c == '}' || c == ']') {
-      closed = --depth_ == 0;
+    } else if ((c == '}' || c == ']') && --depth_ == 0) {
+      return i + 1;
     }
   }
-  if (out.pieces.empty()) out.pieces.push_back({calls_ - 1, "", ""});
-  out.pieces.back().arguments += held_.substr(0, end);
-  held_.erase(0, end);
-  if (closed) at_ = At::after;
-  return closed;
+  return std::nullopt;
 }
 
-/// From a call's arguments to the next call, or its end.
-bool ToolCallReader::after_arguments() {
-  if (one_call_) {
-    at_ = At::nothing;
-    return true;
-  }
-  if (!is_whole_text()) {
-    const std::size_t end = held_.find(call_end);
-    if (end == std::string::npos) return false;
-    held_.erase(0, end + call_end.size());
-    at_ = At::content;
-    return true;
-  }
-  const std::size_t next = held_.find(format_ == ToolFormat::mistral ? ',' : ';');
-  if (next == std::string::npos) return false;
-  held_.erase(0, next + 1);
-  at_ = At::call;
+bool ToolCallReader::in_arguments(ToolText& out) {
+  const std::optional<std::size_t> end = end_of_json();
+  const std::size_t length = end.value_or(held_.size());
+  if (out.pieces.empty() && length > 0) out.pieces.push_back({calls_ - 1, "", ""});
+  if (length > 0) out.pieces.back().arguments.append(held_, 0, length);
+  held_.erase(0, length);
+  if (!end) return false;
+  depth_ = 1;  // of the call's own object
+  at_ = one_call_ ? At::nothing : At::rest;
+  return true;
+}
+
+/// From a call's arguments to the end of its object: some models give it an id.
+bool ToolCallReader::in_rest() {
+  const std::optional<std::size_t> end = end_of_json();
+  held_.erase(0, end.value_or(held_.size()));
+  if (!end) return false;
+  at_ = At::after;
+  return true;
+}
+
+/// From a call's object to the next call, or to content.
+bool ToolCallReader::after_call() {
+  put_space_aside();
+  if (held_.empty()) return false;
+  if (format_ == ToolFormat::llama3) return call_or_content(";");
+  if (format_ == ToolFormat::mistral && !held_.starts_with(']')) return call_or_content(",");
+  const std::string_view end = has_tags() ? call_end : "]";
+  if (held_.size() < end.size() && end.starts_with(held_)) return false;
+  if (held_.starts_with(end)) held_.erase(0, end.size());
+  at_ = At::content;
   return true;
 }
 
 ToolText ToolCallReader::finish() {
   ToolText out;
-  std::string rest = std::exchange(held_, {});
+  const std::string rest = std::exchange(held_, {});
   switch (at_) {
     case At::start:
     case At::content:
       give_content(rest, out);
-      if (calls_ == 0) out.content += std::exchange(space_, {});
       break;
     case At::call:
-      if (!is_whole_text() && !whole_call(rest, out)) give_content(std::string(call_begin) + rest, out);
+      if (!whole_call(rest, out)) give_content(std::string(call_begin) + rest, out);
       break;
     case At::arguments:
-    case At::after:
+    case At::rest:
+    case At::after:  // the beginning of an end or of another call
     case At::nothing:
       break;
   }
+  if (calls_ == 0) out.content += std::exchange(space_, {});
   at_ = At::nothing;
   return out;
 }

@@ -1,6 +1,7 @@
 // Calls of tools in what a model writes: found as the text comes, in the form that its template taught it.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,12 +12,15 @@ namespace layerboost {
 /// How calls are written, each an object with "name" and "arguments" (or "parameters").
 enum class ToolFormat {
   hermes,   // <tool_call>{...}</tool_call>, among other text (Hermes, Qwen)
-  llama3,   // {...}; {...}: the whole text
-  mistral,  // [{...}, {...}]: the whole text
+  llama3,   // {...}; {...}: at the beginning of the text
+  mistral,  // [{...}, {...}]: at the beginning of the text
 };
 
 /// The form that a chat template shows; hermes where it shows none; nullopt: one that isn't read.
 std::optional<ToolFormat> tool_format_of(std::string_view chat_template);
+
+/// Whether a chat template tells the model of tools.
+bool tells_of_tools(std::string_view chat_template);
 
 /// What is new of a text with calls in it.
 struct ToolText {
@@ -29,7 +33,8 @@ struct ToolText {
   std::vector<Piece> pieces;
 };
 
-/// Takes a text apart as it comes. What turns out to be no call is content.
+/// Takes a text apart as it comes, in time proportional to it. What turns out to be no call is content. Arguments are
+/// given as they come, and needn't be valid JSON in the end.
 class ToolCallReader {
  public:
   /// `one_call`: nothing that comes after the first is given.
@@ -42,26 +47,31 @@ class ToolCallReader {
   [[nodiscard]] int calls() const { return calls_; }
 
  private:
-  enum class At { start, content, call, arguments, after, nothing };
+  enum class At { start, content, call, arguments, rest, after, nothing };
 
   bool step(ToolText& out);
-  bool at_start(ToolText& out);
+  bool at_start();
+  bool call_or_content(std::string_view opening);
   bool in_content(ToolText& out);
   bool in_call(ToolText& out);
   bool in_arguments(ToolText& out);
-  bool after_arguments();
+  bool in_rest();
+  bool after_call();
+  std::optional<std::size_t> end_of_json();
   void give_content(std::string_view text, ToolText& out);
+  void put_space_aside();
   bool whole_call(std::string_view json, ToolText& out);
   void begin_call(std::string name, ToolText& out);
-  [[nodiscard]] bool is_whole_text() const { return format_ != ToolFormat::hermes; }
+  [[nodiscard]] bool has_tags() const { return format_ == ToolFormat::hermes; }
 
   ToolFormat format_;
   bool one_call_;
   At at_;
-  std::string held_;   // not yet taken apart
-  std::string space_;  // white space after content, which isn't given if a call follows
+  std::string held_;          // not yet taken apart
+  std::string space_;         // white space after content, which isn't given if a call follows
+  std::size_t searched_ = 0;  // bytes of held_ in which a call doesn't end
   int calls_ = 0;
-  int depth_ = 0;  // of objects and lists in arguments
+  int depth_ = 0;  // of objects and lists in a call
   bool in_text_ = false, escaped_ = false;
 };
 

@@ -1,9 +1,15 @@
 #include "text/tool_calls.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "base/cpu_time_for_tests.h"
+#include "base/file.h"
+#include "base/random.h"
 
 namespace layerboost {
 namespace {
@@ -49,6 +55,59 @@ TEST(ToolCalls, OfHermesAndQwen) {
   expect_calls(ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": ", " | f({\"a\": )");
   expect_calls(ToolFormat::hermes, "<tool_call>nothing</tool_call> x", "<tool_call>nothing</tool_call> x");
   expect_calls(ToolFormat::hermes, "x <tool_call>{\"na", "x <tool_call>{\"na");
+  expect_calls(ToolFormat::hermes, "{\"name\": \"f\", \"arguments\": {}}", "{\"name\": \"f\", \"arguments\": {}}");
+  expect_calls(ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": null}</tool_call>", " | f({})");
+  expect_calls(ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {}, \"id\": \"}\"}</tool_call>",
+               " | f({})");
+}
+
+TEST(ToolCalls, WhatFollowsABrokenOneIsRead) {
+  const std::string g = "<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>";
+  expect_calls(ToolFormat::hermes, "The <tool_call> tag: " + g, "The <tool_call> tag: | g({})");
+  expect_calls(ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": [1}</tool_call>" + g + "x",
+               "x | f({\"a\": [1}) | g({})");
+  expect_calls(ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {}}\n" + g + " x",
+               " x | f({}) | g({})");
+  expect_calls(ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {}} x", " x | f({})");
+  expect_calls(ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool", " | f({})");
+}
+
+TEST(ToolCalls, AreTheSameInAnyPieces) {
+  const std::vector<std::string> begins = {
+      "<tool_call>{\"name\": \"f\", \"arguments\": ", "<tool_call>{\"arguments\": ",
+      "{\"name\": \"f\", \"parameters\": ", "[{\"name\": \"f\", \"arguments\": ", ""};
+  const std::vector<std::string> parts = {
+      "{\"x\": 1}",   "}",       "{",      "]", "[", "\"", "\\", ",", ";", "<", " ", "\n", "a", ", \"name\": \"g\"}",
+      "</tool_call>", begins[0], begins[2]};
+  Random random(3);
+  const auto one_of = [&](const std::vector<std::string>& texts) { return texts[random.below(texts.size())]; };
+  for (int i = 0; i < 3000; ++i) {
+    std::string text = one_of(begins);
+    for (std::uint64_t count = random.below(12); count > 0; --count) text += one_of(parts);
+    for (const ToolFormat format : {ToolFormat::hermes, ToolFormat::llama3, ToolFormat::mistral}) {
+      for (const bool one_call : {false, true})
+        EXPECT_EQ(read_calls(format, text, 1, one_call), read_calls(format, text, 1000, one_call)) << text;
+    }
+  }
+}
+
+// Nothing that a model may be made to write is looked at again and again.
+TEST(ToolCalls, TakeTimeInProportionToTheText) {
+  const std::string much(std::size_t{1} << 18, 'a'), spaces(std::size_t{1} << 18, ' ');
+  const double plain = test::cpu_seconds([&] { (void)read_calls(ToolFormat::hermes, much, 4); }, 3);
+  const std::pair<ToolFormat, std::string> cases[] = {
+      {ToolFormat::hermes, "<tool_call>{\"name\": \"" + much},
+      {ToolFormat::hermes, "<tool_call>{\"x\": \"" + much},
+      {ToolFormat::hermes, "<tool_call>" + spaces},
+      {ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"" + much},
+      {ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {}" + spaces},
+      {ToolFormat::llama3, spaces},
+      {ToolFormat::llama3, "{\"name\": \"f\", \"parameters\": {}}" + spaces},
+      {ToolFormat::mistral, "[{\"name\": \"" + much}};
+  for (const auto& one : cases) {
+    const double taken = test::cpu_seconds([&] { (void)read_calls(one.first, one.second, 4); }, 3);
+    EXPECT_LT(taken, 20 * plain) << one.second.substr(0, 60);
+  }
 }
 
 TEST(ToolCalls, OfLlama3) {
@@ -57,6 +116,8 @@ TEST(ToolCalls, OfLlama3) {
                " | f({\"x\": 1}) | g({})");
   expect_calls(ToolFormat::llama3, "{\"a\": 1} is JSON\n", "{\"a\": 1} is JSON\n");
   expect_calls(ToolFormat::llama3, " Hello ", " Hello ");
+  expect_calls(ToolFormat::llama3, "{\"name\": \"f\", \"parameters\": {}}\nDone; really", "\nDone; really | f({})");
+  expect_calls(ToolFormat::llama3, "{\"name\": \"f\", \"parameters\": {}}; so", "; so | f({})");
 }
 
 TEST(ToolCalls, OfMistral) {
@@ -65,14 +126,31 @@ TEST(ToolCalls, OfMistral) {
                " | f({\"x\": \",\"}) | g({})");
   expect_calls(ToolFormat::mistral, "[1, 2]", "[1, 2]");
   expect_calls(ToolFormat::mistral, "[", "[");
+  expect_calls(ToolFormat::mistral,
+               "[{\"name\": \"f\", \"arguments\": {}, \"id\": \"a1,b\"}, {\"name\": \"g\", \"arguments\": {}}] Done",
+               " Done | f({}) | g({})");
 }
 
 TEST(ToolCalls, FormsAreToldByTemplates) {
+  const auto form_in = [](const char* name) {
+    const std::string file = fmt::format("{}/src/text/testdata/chat/{}.jinja", LAYERBOOST_SOURCE_DIR, name);
+    return tool_format_of(read_file(file));
+  };
+  for (const char* const name : {"Qwen2.5", "Qwen3", "Hermes-2-Pro-tools", "SmolLM2", "ChatML"})
+    EXPECT_EQ(form_in(name), ToolFormat::hermes) << name;
+  for (const char* const name : {"Llama-3.1", "Llama-3.2"}) EXPECT_EQ(form_in(name), ToolFormat::llama3) << name;
+  EXPECT_EQ(form_in("Mistral-Nemo"), ToolFormat::mistral);
+  for (const char* const name : {"Qwen3-Coder", "GLM-4.6", "ChatGLM4", "DeepSeek-V3.1", "Kimi-K2", "LFM2-8B-A1B",
+                                 "Mistral-Small-3.2", "gpt-oss", "granite-3.0", "granite-3.3"})
+    EXPECT_EQ(form_in(name), std::nullopt) << name;
   EXPECT_EQ(tool_format_of("{{ '<tool_call>' }}"), ToolFormat::hermes);
   EXPECT_EQ(tool_format_of("{{ '[TOOL_CALLS]' }}"), ToolFormat::mistral);
   EXPECT_EQ(tool_format_of("{{ '<|python_tag|>' }}"), ToolFormat::llama3);
   EXPECT_EQ(tool_format_of("{{ messages }}"), ToolFormat::hermes);
   EXPECT_EQ(tool_format_of("<tool_call>\n<function=f>"), std::nullopt);
+  EXPECT_EQ(tool_format_of("{{ tools | tojson }}"), ToolFormat::hermes);
+  EXPECT_TRUE(tells_of_tools("{{ tools | tojson }}"));
+  EXPECT_FALSE(tells_of_tools("{{ messages }}"));
 }
 
 }  // namespace

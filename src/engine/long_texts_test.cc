@@ -1,0 +1,169 @@
+// Texts that have other rotations once they are long (RopeConfig::rotations()): whatever else goes on, each token is
+// what the model gives after reading all before it at once.
+#include <gmock/gmock.h>
+
+#include "engine/cache_memory.h"
+#include "engine/model_for_tests.h"
+
+namespace layerboost {
+namespace {
+
+class LongTexts : public ::testing::Test {
+ protected:
+  static constexpr int longest_short = 300;
+
+  /// The greedy text, all of it read anew for each token.
+  std::vector<TokenId> read_at_once(const MixerList& list, const GenerationRequest& request) {
+    std::vector<TokenId> text = request.prompt, result;
+    for (int i = 0; i < request.max_tokens; ++i) {
+      result.push_back(greedy(*model_, list, text, 1).front());
+      text.push_back(result.back());
+    }
+    return result;
+  }
+
+  const std::unique_ptr<Model> model_ = with_long_texts(text_model(), longest_short);
+  MixerSet mixers_{*model_, random_parameters(model_->config)};
+  const MixerList& native_ = mixers_.list(native_specs(model_->config));
+};
+
+TEST_F(LongTexts, EachTokenIsThatOfTheTextReadAtOnce) {
+  const std::pair<int, int> lengths[] = {{290, 20}, {300, 3}, {299, 2}, {301, 5}, {20, 10}, {350, 8}, {281, 20}};
+  for (const std::size_t which : {0U, 1U}) {
+    const MixerList& list = mixers_.list(plans_for_tests()[which]);
+    Engine engine(*model_, list, small_options());
+    std::vector<GenerationRequest> requests;
+    for (const auto& [prompt, more] : lengths)
+      requests.push_back(request_for_tests(prompt, more, 10 + requests.size()));
+    std::vector<Collected> results(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      engine.submit(requests[i], results[i].sink());
+      engine.step();
+    }
+    drain(engine);
+    std::vector<std::vector<TokenId>> prompts;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const std::vector<TokenId> right = read_at_once(list, requests[i]);
+      EXPECT_EQ(results[i].tokens, right) << which << " " << i;
+      EXPECT_EQ(alone(*model_, list, requests[i]).tokens, right) << which << " " << i;
+      prompts.push_back(requests[i].prompt);
+    }
+    Subject subject(*model_, list);
+    GenerateOptions options;
+    options.tokens = 20;
+    const auto written = generate(subject, prompts, options);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      requests[i].max_tokens = options.tokens;
+      EXPECT_EQ(written[i].tokens, read_at_once(list, requests[i])) << which << " " << i;
+    }
+    EXPECT_EQ(subject.pools.bytes_in_use(), 0U);
+  }
+}
+
+TEST_F(LongTexts, AreReadAnewOnce) {
+  EngineOptions options = small_options();
+  options.prefix_cache = false;
+  Engine engine(*model_, native_, options);
+  Collected result;
+  engine.submit(request_for_tests(290, 100), result.sink());
+  drain(engine);
+  EXPECT_EQ(result.outputs, 100);
+  EXPECT_EQ(engine.stats().recomputed_tokens, 300U);
+  EXPECT_EQ(engine.stats().preemptions, 0U);
+  EXPECT_EQ(engine.stats().cache_used(), 0U);
+}
+
+TEST_F(LongTexts, PrefixesOfShortOnesAreNotTheirs) {
+  const GenerationRequest short_one = request_for_tests(290, 5);
+  GenerationRequest long_one = short_one, longer = short_one;
+  const auto more = random_tokens(40, 258, 7);
+  long_one.prompt.insert(long_one.prompt.end(), more.begin(), more.begin() + 20);
+  longer.prompt.insert(longer.prompt.end(), more.begin(), more.end());
+  Engine engine(*model_, native_, small_options());
+  const auto run = [&](const GenerationRequest& request) {
+    Collected result;
+    engine.submit(request, result.sink());
+    drain(engine);
+    EXPECT_EQ(result.tokens, alone(*model_, native_, request).tokens);
+    return result.last.cached_tokens;
+  };
+  EXPECT_EQ(run(short_one), 0);
+  EXPECT_EQ(run(long_one), 0);
+  EXPECT_GE(run(longer), 256);
+  EXPECT_GE(run(short_one), 256);
+  // One that becomes long goes on from what long ones have read.
+  GenerationRequest growing = short_one;
+  growing.max_tokens = 40;
+  Collected result;
+  const std::uint64_t before = engine.stats().recomputed_tokens;
+  engine.submit(growing, result.sink());
+  drain(engine);
+  EXPECT_EQ(result.tokens, alone(*model_, native_, growing).tokens);
+  EXPECT_LE(engine.stats().recomputed_tokens - before, 300U - 256U);
+}
+
+TEST_F(LongTexts, WhereMemoryIsShort) {
+  std::vector<GenerationRequest> requests;
+  for (int i = 0; i < 7; ++i) {
+    requests.push_back(request_for_tests(100 + i * 53 % 100, 180 + i * 67 % 120, 40 + static_cast<std::uint64_t>(i)));
+    if (i % 3 == 0) requests.back().sampling.temperature = 0.7;
+  }
+  std::vector<std::vector<TokenId>> expected;
+  for (const GenerationRequest& request : requests) expected.push_back(alone(*model_, native_, request).tokens);
+  for (const bool prefix_cache : {false, true}) {
+    EngineOptions options = small_options();
+    options.prefix_cache = prefix_cache;
+    options.memory = sequence_bytes(native_, 520);
+    Engine engine(*model_, native_, options);
+    std::vector<Collected> results(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) engine.submit(requests[i], results[i].sink());
+    while (engine.step()) EXPECT_LE(engine.stats().cache_used(), options.memory);
+    for (std::size_t i = 0; i < requests.size(); ++i) EXPECT_EQ(results[i].tokens, expected[i]) << i;
+    EXPECT_GT(engine.stats().preemptions, 0U);
+  }
+}
+
+TEST_F(LongTexts, OfSeveralLevels) {
+  const std::vector<const MixerList*> plans = {
+      &native_, &mixers_.list(specs({"softmax", "window:64+4", "softmax", "softmax"})),
+      &mixers_.list(specs({"dual_state", "window:16+3", "softmax", "window:64+4"}))};
+  EngineOptions options = small_options();
+  options.memory = sequence_bytes(native_, 560);
+  options.prefix_cache = false;
+  options.levels.mode = LevelMode::per_request;
+  options.levels.cap = 2;
+  Engine engine(*model_, plans, options);
+  std::vector<GenerationRequest> requests;
+  for (int i = 0; i < 7; ++i)
+    requests.push_back(request_for_tests(100 + i * 53 % 100, 180 + i * 67 % 120, 40 + static_cast<std::uint64_t>(i)));
+  std::vector<Collected> results(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) engine.submit(requests[i], results[i].sink());
+  while (engine.step()) EXPECT_LE(engine.stats().cache_used(), options.memory);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Output& last = results[i].last;
+    EXPECT_EQ(last.finish, FinishReason::length) << i;
+    if (last.first_plan == last.plan) {
+      const MixerList& list = *plans[static_cast<std::size_t>(last.plan)];
+      EXPECT_EQ(results[i].tokens, alone(*model_, list, requests[i]).tokens) << i;
+    }
+  }
+  EXPECT_GT(engine.stats().folds, 0U);
+}
+
+TEST_F(LongTexts, LogProbabilitiesOfPromptsThatAreCut) {
+  for (const int length : {300, 301, 340}) {
+    GenerationRequest request = request_for_tests(length, 0);
+    request.prompt_logprobs = true;
+    Engine engine(*model_, native_, small_options());
+    Collected result;
+    engine.submit(request, result.sink());
+    drain(engine);
+    const auto right = token_log_probs(*model_, native_, request.prompt, 1 << 20);
+    ASSERT_EQ(result.prompt_logprobs.size(), right.size());
+    for (std::size_t i = 1; i < right.size(); ++i)
+      EXPECT_NEAR(result.prompt_logprobs[i]->logprob, right[i], 1e-4) << length << " " << i;
+  }
+}
+
+}  // namespace
+}  // namespace layerboost
