@@ -86,7 +86,8 @@ class Engine::Impl {
     if (options_.preallocate > 0) preallocate();
   }
 
-  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint);
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint, Place place);
+  [[nodiscard]] int places() const { return options_.max_sequences + options_.max_queue; }
   [[nodiscard]] int longest_sequence(int most, int plan) const;
   [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
   void cancel(RequestId id);
@@ -179,7 +180,8 @@ PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
   return {*request.plan, *request.plan};
 }
 
-RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
+RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint,
+                               Place place) {
   check_request(request, model_.config);
   const PlanRange plans = plans_of(request);
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
@@ -195,7 +197,7 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::
   const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
   const int free_places = std::max(0, options_.max_sequences - stats_.running);
-  if (stats_.waiting >= options_.max_queue + free_places)
+  if (place == Place::of_its_own && stats_.waiting >= options_.max_queue + free_places)
     throw QueueFull(fmt::format("{} requests are waiting already", stats_.waiting));
   if (constraint != nullptr) admit(constraint);
   submitted_.push_back(std::move(job));
@@ -565,12 +567,15 @@ Engine::Engine(const Model& model, std::vector<const MixerList*> plans, const En
     : impl_(std::make_unique<Impl>(model, std::move(plans), options, std::move(runner))) {}
 Engine::~Engine() = default;
 
-RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
-  return impl_->submit(std::move(request), std::move(sink), constraint);
+RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint,
+                         Place place) {
+  return impl_->submit(std::move(request), std::move(sink), constraint, place);
 }
 int Engine::longest_sequence(int most, int plan) const { return impl_->longest_sequence(most, plan); }
 
 int Engine::highest_plan(int prompt) const { return impl_->highest_plan(prompt); }
+
+int Engine::places() const { return impl_->places(); }
 void Engine::cancel(RequestId id) { impl_->cancel(id); }
 bool Engine::step() { return impl_->step(); }
 void Engine::run() { impl_->run(); }

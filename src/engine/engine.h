@@ -65,6 +65,9 @@ struct EngineStats {
   StepTimes times;  // spent in steps, but for the last one's output
 };
 
+/// `inherited`: a request comes when one that belongs with it has ended, and isn't refused for those that wait.
+enum class Place { of_its_own, inherited };
+
 /// The compute thread is the one that calls run() or step(); everything else may come from any thread.
 class Engine {
  public:
@@ -87,8 +90,12 @@ class Engine {
   /// by which no text can begin), QueueFull when too many are waiting, or when the constraints of those that do take
   /// too much memory. Thread-safe. `constraint`: what the text must fit (grammar/constraint.h), in tokens of the
   /// model's tokenizer; nullptr: nothing. It ends where nothing more fits, whatever `min_tokens` says. One in which no
-  /// token may come, or which leaves too much open, fails alone.
-  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint = {});
+  /// token may come, or which leaves too much open, fails alone. `place`: whose place in the queue it takes.
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint = {},
+                   Place place = Place::of_its_own);
+
+  /// How many requests it takes at most that have a place of their own: those that run, and those that wait.
+  [[nodiscard]] int places() const;
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
   /// leaves the plan to the engine and is prompt all over; at least 1. Thread-safe. Requires: the engine has the plan.

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/random.h"
 #include "server/json_answer.h"
 #include "server/token_logprobs.h"
+#include "server/tools.h"
 
 namespace layerboost {
 namespace {
@@ -18,12 +18,6 @@ void write_finish(FinishReason reason, std::string& json, bool calls = false) {
   else
     json += fmt::format("\"{}\"", calls && reason == FinishReason::stop ? "tool_calls" : name_of(reason));
   json += '}';
-}
-
-/// Templates of Mistral's models refuse ids of calls that aren't nine letters and digits.
-std::string new_call_id(ToolFormat format) {
-  if (format == ToolFormat::mistral) return fmt::format("{:09x}", unrepeatable_bits() >> 28);
-  return fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
 }
 
 /// Characters that begin in `bytes`.

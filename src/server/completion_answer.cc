@@ -16,7 +16,7 @@ constexpr std::size_t most_in_loop = 10'000;
 
 /// Sequences of one answer that are with the engine at the same time: more than it is likely to run, and few enough
 /// that other requests don't wait for all of a long list.
-constexpr std::size_t most_under_way = 128;
+constexpr std::size_t most_at_once = 128;
 
 }  // namespace
 
@@ -51,7 +51,7 @@ void CompletionAnswer::begin() {
   RequestFigures& figures = reply->figures();
   figures.prompt_tokens = figures.generated_tokens = 0;
   for (const ApiPrompt& prompt : request_.prompts) *figures.prompt_tokens += prompt.tokens.size();
-  submit_more();
+  submit_first();
   if (reply_.expired()) return;  // it has been refused
   reply->on_gone([self = shared_from_this()] { self->cancel(); });
   if (!request_.stream) return;
@@ -62,14 +62,15 @@ void CompletionAnswer::begin() {
   if (!events.empty()) reply->write(std::move(events));
 }
 
-/// Hands further sequences to the engine. Where its queue is full, the others wait until one of those that are under
-/// way has ended; where none is, that is the end of the answer.
-void CompletionAnswer::submit_more() {
+/// Hands as many sequences to the engine as an answer has there at once: all of them, or none and the request is
+/// refused, so that who asks another server then doesn't ask for what was begun here. No request has more of them than
+/// an engine without other work takes.
+void CompletionAnswer::submit_first() {
+  const std::size_t count =
+      std::min({sequences_.size(), most_at_once, static_cast<std::size_t>(context_.engine.places())});
   try {
-    for (; submitted_ < sequences_.size() && under_way_ < most_under_way; ++submitted_, ++under_way_)
-      submit(submitted_);
+    while (submitted_ < count) submit(submitted_, Place::of_its_own);
   } catch (const QueueFull&) {
-    if (under_way_ > 0) return;
     const int seconds = context_.metrics.seconds_to_wait(context_.engine.stats());
     end_with(ApiError(429, "rate_limit_error",
                       "too many requests are waiting; try again after the seconds that Retry-After says", "",
@@ -80,7 +81,16 @@ void CompletionAnswer::submit_more() {
   }
 }
 
-void CompletionAnswer::submit(std::size_t index) {
+/// The next one, when one of the answer's has ended. It waits behind what others have asked for meanwhile.
+void CompletionAnswer::submit_next() {
+  try {
+    if (submitted_ < sequences_.size()) submit(submitted_, Place::inherited);
+  } catch (const Error& error) {
+    end_with(ApiError(400, "invalid_request_error", error.what()));
+  }
+}
+
+void CompletionAnswer::submit(std::size_t index, Place place) {
   const std::size_t choices = static_cast<std::size_t>(request_.choices);
   GenerationRequest asked = request_.settings;
   asked.prompt = request_.prompts[index / choices].tokens;
@@ -92,7 +102,8 @@ void CompletionAnswer::submit(std::size_t index) {
         self->context_.post(
             [self, index, output = std::move(output)] { self->guard([&] { self->take(index, output); }); });
       },
-      request_.constraint);
+      request_.constraint, place);
+  ++submitted_;
 }
 
 void CompletionAnswer::cancel() {
@@ -109,7 +120,6 @@ void CompletionAnswer::take(std::size_t index, const Output& output) {
   sequence.ended = output.finish != FinishReason::none;
   if (sequence.ended) {
     --left_;
-    --under_way_;
     facts_.completion_tokens += static_cast<std::size_t>(output.generated_tokens);
     if (index % static_cast<std::size_t>(request_.choices) == 0) {
       facts_.prompt_tokens += static_cast<std::size_t>(output.prompt_tokens);
@@ -130,7 +140,7 @@ void CompletionAnswer::take(std::size_t index, const Output& output) {
   if (left_ == 0)
     finish();
   else if (sequence.ended)
-    submit_more();
+    submit_next();
 }
 
 /// In place of what was still to come.

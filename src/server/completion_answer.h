@@ -48,8 +48,9 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   };
 
   void begin();
-  void submit_more();
-  void submit(std::size_t index);
+  void submit_first();
+  void submit_next();
+  void submit(std::size_t index, Place place);
   void cancel();
   void take(std::size_t index, const Output& output);
   void guard(const std::function<void()>& work);
@@ -66,10 +67,10 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   ApiRequest request_;
   std::weak_ptr<HttpReply> reply_;
   Stopwatch since_;
-  std::vector<Sequence> sequences_;            // [prompts * choices]
-  std::size_t submitted_ = 0, under_way_ = 0;  // of these: the first ones, and those of them that haven't ended
-  std::size_t left_;                           // that haven't ended
-  bool streams_ = false;                       // the stream has begun
+  std::vector<Sequence> sequences_;  // [prompts * choices]
+  std::size_t submitted_ = 0;        // so many of these have been handed to the engine, the first ones
+  std::size_t left_;                 // that haven't ended
+  bool streams_ = false;             // the stream has begun
   AnswerFacts facts_;
   std::unique_ptr<AnswerWriter> writer_;
 };

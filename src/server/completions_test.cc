@@ -284,5 +284,34 @@ TEST(Completions, AFullQueueAsksToTryLater) {
   EXPECT_EQ(refused.json()["error"]["code"], "queue_full");
 }
 
+TEST(Completions, WhereSomeChoicesFindNoPlaceNoneIsBegun) {
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 2}});
+  ClientForTests running(server.port()), waiting(server.port());
+  Json asked = greedy("ab", 500);
+  running.send("POST", "/v1/completions", asked.dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 1 && stats.waiting == 0; }));
+  waiting.send("POST", "/v1/completions", asked.dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.waiting == 1; }));
+  asked["n"] = 2;
+  EXPECT_EQ(server.complete(asked).status, 429);
+  EXPECT_EQ(waiting.read_answer().status, 200);
+  EXPECT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running + stats.waiting == 0; }));
+  EXPECT_EQ(server.engine().stats().cancelled, 1U);
+  EXPECT_EQ(server.engine().stats().finished_length, 2U);
+}
+
+TEST(Completions, MoreChoicesThanPlacesComeOneAfterTheOther) {
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 2, .max_queue = 1}});
+  Json asked = greedy("ab", 8);
+  const std::string expected = server.complete(asked).json()["choices"][0]["text"];
+  asked["n"] = 20;
+  const AnswerForTests answer = server.complete(asked);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const Json json = answer.json();
+  ASSERT_EQ(json["choices"].size(), 20U);
+  for (const Json& choice : json["choices"]) EXPECT_EQ(choice["text"], expected);
+  EXPECT_EQ(json["usage"]["completion_tokens"], 160);
+}
+
 }  // namespace
 }  // namespace layerboost

@@ -134,7 +134,7 @@ TEST(Embeddings, AsBytesTheyAreTheSameNumbers) {
   EXPECT_EQ(text, base64(numbers.data(), numbers.size() * sizeof(float)));
 }
 
-// Longer than the engine's queue, and than what an answer has with the engine at once; and so large that it is put
+// Longer than the engine's queue, than what an answer has with the engine at once; and so large that it is put
 // together aside.
 TEST(Embeddings, ALongListTakesItsTurn) {
   const ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 3, .max_queue = 2}});
@@ -171,7 +171,9 @@ TEST(Embeddings, AClientThatLeavesFreesItsWork) {
 }
 
 TEST(Embeddings, LevelsAreNamed) {
-  const EngineOptions engine = {{.memory = std::size_t{64} << 20}, {.mode = LevelMode::fixed, .level = 1, .cap = 1}};
+  EngineOptions engine = {{.memory = std::size_t{64} << 20}};
+  engine.levels.mode = LevelMode::fixed;
+  engine.levels.level = engine.levels.cap = 1;
   const ServerForTests server({}, engine, {}, {specs({"window:16+3", "none", "window:7+2", "softmax"})});
   const std::string text = "abcdefghijklmnopqrstuvwxyz0123456789";
   const AnswerForTests usual = server.post("/v1/embeddings", {{"input", text}});

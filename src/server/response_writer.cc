@@ -6,6 +6,7 @@
 #include "server/json_answer.h"
 #include "server/request_id.h"
 #include "server/sse.h"
+#include "server/tools.h"
 
 namespace layerboost {
 
@@ -44,7 +45,7 @@ void ResponseWriter::add_calls(ToolText&& text) {
     if (!piece->name.empty())
       items_.push_back({.is_call = true,
                         .id = "fc_" + request_id(""),
-                        .call_id = "call_" + request_id(""),
+                        .call_id = new_call_id(*request_.tool_format),
                         .name = std::move(piece->name)});
     items_.back().text += piece->arguments;
   }

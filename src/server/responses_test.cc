@@ -240,7 +240,7 @@ TEST(Responses, EventsGrowIntoTheSameResponse) {
   EXPECT_EQ(added["content"], Json::array());
   std::string text;
   for (const EventForTests& event : events) {
-    if (event.data.contains("item_id")) EXPECT_EQ(event.data["item_id"], added["id"]);
+    EXPECT_EQ(event.data.value("item_id", added["id"]), added["id"]);
     if (event.name == "response.output_text.delta") text += event.data["delta"].get<std::string>();
   }
   const std::string right = whole["output"][0]["content"][0]["text"];

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/in_quotes.h"
+#include "base/random.h"
 #include "grammar/json_grammar.h"
 #include "grammar/json_schema.h"
 #include "server/api_error.h"
@@ -163,6 +164,12 @@ ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool 
   }
   if (required || by_name) use.form = form_of_calls(tools, *format, use.one_call);
   return use;
+}
+
+std::string new_call_id(ToolFormat format) {
+  // Templates of Mistral's models refuse ids that aren't nine letters and digits.
+  if (format == ToolFormat::mistral) return fmt::format("{:09x}", unrepeatable_bits() >> 28);
+  return fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
 }
 
 }  // namespace layerboost

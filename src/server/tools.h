@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "grammar/grammar.h"
 #include "server/fields.h"
@@ -25,5 +26,8 @@ struct ToolUse {
 /// an answer that has to be calls can have some. Throws ApiError.
 ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told = true,
                    FunctionForm form = FunctionForm::nested);
+
+/// An id for a call in an answer, which nobody else has, and which the model's template takes back.
+std::string new_call_id(ToolFormat format);
 
 }  // namespace layerboost
