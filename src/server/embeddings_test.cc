@@ -72,6 +72,9 @@ TEST_F(EmbeddingRequests, RefusalsNameTheField) {
     EXPECT_TRUE(refusal(fmt::format(R"({{"input": "a", {}}})", field)).starts_with("400 \"" + name + "\"")) << field;
   }
   EXPECT_TRUE(refusal(R"({"input": "a", "model": "gpt-9"})").starts_with("404 \"model\""));
+  reader_.embeddings = 90;  // fewer than tokens
+  EXPECT_EQ(refusal(R"({"input": "A"})"), "none");
+  EXPECT_TRUE(refusal(R"({"input": "a"})").starts_with("400 \"input\""));
 }
 
 TEST_F(EmbeddingRequests, AreOfLevel0UnlessTheyAsk) {
