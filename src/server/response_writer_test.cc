@@ -22,7 +22,7 @@ Written written_response(const std::vector<std::string>& pieces, ApiRequest requ
   const Tokenizer tokenizer(tokenizer_data_for_tests());
   request.endpoint = Endpoint::responses;
   request.repeated = Json::object();
-  const AnswerFacts facts{"id", 1, "tiny", "", 5, 2, 7};
+  const AnswerFacts facts{"id", 1, "tiny", "", 5, 2, 7, LevelSpan{1, 2}};
   ResponseWriter whole(request, tokenizer), streaming(request, tokenizer);
   std::string events;
   streaming.begin_stream(facts, events);
@@ -89,6 +89,12 @@ TEST(ResponseWriter, TextAndCallsAreItemsInTheirOrder) {
   EXPECT_EQ(deltas, (std::vector<std::string>{"So:", "{\"x\": 1}", " Then", "{}"}));
 }
 
+TEST(ResponseWriter, WhatTurnsOutToBeNoCallIsText) {
+  const Written written = written_response({"a", " <tool"}, response_with_calls(ToolFormat::hermes));
+  EXPECT_EQ(items_of(written.response), std::vector<std::string>{"message completed a <tool"});
+  EXPECT_EQ(items_of(written.events.back().data["response"]), items_of(written.response));
+}
+
 TEST(ResponseWriter, OnlyTheLastItemIsCutShort) {
   const Written written = written_response({"So:", "<tool_call>{\"name\": \"f\", \"arguments\": {\"x"},
                                            response_with_calls(ToolFormat::hermes), FinishReason::length);
@@ -121,6 +127,7 @@ TEST(ResponseWriter, UsageIsThereAtTheEnd) {
   EXPECT_EQ(usage["input_tokens_details"]["cached_tokens"], 2);
   EXPECT_EQ(usage["output_tokens"], 7);
   EXPECT_EQ(usage["total_tokens"], 12);
+  EXPECT_EQ(usage["layerboost"], Json({{"first_level", 1}, {"level", 2}}));
   EXPECT_TRUE(written.response["completed_at"].is_number());
   EXPECT_EQ(written.events.back().data["response"]["usage"], usage);
   for (const std::size_t begun : {0, 1}) EXPECT_EQ(written.events[begun].data["response"]["usage"], nullptr);
