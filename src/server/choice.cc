@@ -1,6 +1,5 @@
 #include "server/choice.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/json_answer.h"
@@ -18,12 +17,6 @@ void write_finish(FinishReason reason, std::string& json, bool calls = false) {
   else
     json += fmt::format("\"{}\"", calls && reason == FinishReason::stop ? "tool_calls" : name_of(reason));
   json += '}';
-}
-
-/// Characters that begin in `bytes`.
-std::size_t characters(std::string_view bytes) {
-  return static_cast<std::size_t>(std::count_if(
-      bytes.begin(), bytes.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 class CompletionChoice final : public Choice {

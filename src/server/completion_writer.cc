@@ -37,7 +37,7 @@ CompletionWriter::CompletionWriter(const ApiRequest& request, const Tokenizer& t
   levels_.resize(choices_.size());
 }
 
-void CompletionWriter::add(std::size_t sequence, const Output& output) {
+void CompletionWriter::add(std::size_t sequence, Output&& output) {
   choices_[sequence]->add(output);
   if (output.finish != FinishReason::none) levels_[sequence] = LevelSpan{output.first_plan, output.plan};
 }

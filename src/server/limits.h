@@ -31,6 +31,9 @@ struct Limits {
   std::size_t stop_length = 1024;  // bytes of a stop string
   int json_depth = 32;
   std::size_t logprobs_of_request = std::size_t{1} << 20;  // tokens * n * (1 + alternatives); prompts' with "echo"
+  std::size_t repeated = std::size_t{1} << 20;  // bytes of what a response repeats of its request, several times in a
+                                                // stream
+  std::size_t embedding_numbers = std::size_t{1} << 22;  // of one answer: texts * numbers of each
 };
 
 }  // namespace layerboost
