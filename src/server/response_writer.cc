@@ -133,7 +133,7 @@ void ResponseWriter::fail_stream(const ApiError& error, const AnswerFacts& facts
   write_event("response.failed", {{"response", std::move(response)}}, events);
 }
 
-void ResponseWriter::write_event(const char* type, Json fields, std::string& events) {
+void ResponseWriter::write_event(const char* type, const Json& fields, std::string& events) {
   Json event = {{"type", type}, {"sequence_number", events_++}};
   event.update(fields);
   events += sse_event(type, json_line(event));

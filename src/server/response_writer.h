@@ -43,7 +43,7 @@ class ResponseWriter final : public AnswerWriter {
   void begin_item(Item& item, int index, std::string& events);
   void write_delta(Item& item, int index, std::string& events);
   void end_item(Item& item, int index, std::string& events);
-  void write_event(const char* type, Json fields, std::string& events);
+  void write_event(const char* type, const Json& fields, std::string& events);
 
   /// "completed", "incomplete", "in_progress": of the answer; of an item, the last of which may be cut short.
   [[nodiscard]] const char* status_so_far() const;
