@@ -11,6 +11,8 @@
 
 namespace layerboost {
 
+inline constexpr int deepest_group = 100;  // groups in groups
+
 /// A part of an expression.
 struct Part {
   enum class Kind { characters, sequence, choice, repeat, rule, text_begin, text_end };

@@ -17,8 +17,6 @@
 namespace layerboost {
 namespace {
 
-constexpr int deepest_group = 100;  // groups in groups
-
 bool is_in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }

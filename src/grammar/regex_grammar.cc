@@ -14,8 +14,6 @@
 namespace layerboost {
 namespace {
 
-constexpr int deepest_group = 100;  // groups in groups
-
 const CodePoints digits = {{'0', '9'}};
 const CodePoints word = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
 const CodePoints space = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
