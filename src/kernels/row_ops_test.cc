@@ -291,6 +291,22 @@ TEST_P(RowOps, LogSumExp) {
   }
 }
 
+// What can't be sampled has logits of -1e30: whole blocks of them come to nothing beside others, and to their number
+// among themselves, whatever the scale.
+TEST_P(RowOps, LogSumExpOfWhatCannotBeSampled) {
+  for (const float scale : {0.1f, 0.3f, 0.5f, 0.7f, 1.0f, 1.0f / 1.1f, 1.3f, 2.0f, 3.3f}) {
+    for (const int n : {7, 512, 1024, 5000}) {
+      std::vector<float> logits(at(n), -1e30f);
+      EXPECT_NEAR(log_sum_exp(logits.data(), scale, n) / (-1e30 * scale), 1, 1e-6) << n << " " << scale;
+      for (const int possible : {0, n / 2, n - 1}) {
+        std::vector<float> one = logits;
+        one[at(possible)] = 3;
+        EXPECT_NEAR(log_sum_exp(one.data(), scale, n), 3 * scale, 1e-5) << n << " " << scale << " " << possible;
+      }
+    }
+  }
+}
+
 TEST_P(RowOps, ArgmaxTakesTheFirstOfATie) {
   for (const int n : {1, 9, 100, 2000}) {
     auto logits = random_row(n, 3);
