@@ -42,6 +42,15 @@ void read_body(std::string_view body) {
     const auto level = reader.completion(R"({"prompt": "a"})", std::string(body)).settings.plan;
     LB_CHECK(level && *level >= 0 && *level <= 3);
   });
+  read_or_refuse([&] {
+    const ApiRequest request = reader.response(body);
+    LB_CHECK(request.prompts.size() == 1 && !request.prompts[0].tokens.empty() && request.repeated.is_object());
+  });
+  read_or_refuse([&] {
+    const ApiRequest request = reader.embedding(body);
+    LB_CHECK(!request.prompts.empty() && request.settings.embedding && request.settings.max_tokens == 0);
+    for (const ApiPrompt& prompt : request.prompts) LB_CHECK(!prompt.tokens.empty());
+  });
   read_or_refuse([&] { (void)reader.tokenize(body); });
   read_or_refuse([&] { (void)reader.detokenize(body); });
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The official OpenAI clients for Python and (where there is a Node.js) for Node.js against `layerboost serve` with the default model:
-# completions, chat, streams, log-probabilities, errors, many requests at once; and Prometheus' own parser on /metrics.
+# completions, chat, forms of answers, tools, responses, embeddings, streams, log-probabilities, errors, many requests at once; and
+# Prometheus' own parser on /metrics.
 #   bench/serve/check-openai.sh
 # The first call makes a virtual environment, and a folder of Node.js packages, in the cache. Takes some ten seconds after that.
 set -euo pipefail

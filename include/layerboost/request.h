@@ -27,12 +27,15 @@ enum class FinishReason { none, stop, length, cancelled, failed };
 /// OpenAI's words: "stop", "length"; and "cancelled", "failed", "none".
 LAYERBOOST_API const char* name_of(FinishReason reason);
 
-/// A sequence to be written on.
+/// A sequence to be written on, or read.
 struct GenerationRequest {
   std::vector<TokenId> prompt;  // at least one token
   int max_tokens = 16;          // 0: the prompt is only read
-  int min_tokens = 0;           // before so many, end and stop tokens can't be sampled and stop strings don't count
-  bool ignore_eos = false;      // the model's own end tokens don't end the sequence
+  /// The prompt's embedding is asked for, and nothing is written: max_tokens is 0. Without a `plan` it is that of plan
+  /// 0, whatever the load, so that all embeddings of one engine can be compared.
+  bool embedding = false;
+  int min_tokens = 0;       // before so many, end and stop tokens can't be sampled and stop strings don't count
+  bool ignore_eos = false;  // the model's own end tokens don't end the sequence
   /// The plan that the sequence is read and written with, to its end: an index into the engine's plans. A ServingEngine
   /// has one plan, 0, and uses it where none is named, too. (The server's engine may have several, ordered from the one
   /// that loses nothing to the one that keeps the least; without a name here it chooses among them by its load.)
@@ -62,6 +65,9 @@ struct Output {
   std::vector<TokenLogprob> logprobs;  // of `tokens`, if asked for
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt], if asked for, with the first output only; [0]
                                                              // is empty
+  /// [D], if asked for, with the last output: the mean of the prompt's last hidden states, after the final norm,
+  /// divided by its length.
+  std::vector<float> embedding;
   FinishReason finish = FinishReason::none;
   const char* error = nullptr;  // of a sequence that failed: one line, for good
   // So far:

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/pace.h"
+#include "engine/pooling.h"
 #include "engine/prediction.h"
 #include "engine/scheduler.h"
 #include "generate/generate.h"
@@ -85,7 +86,8 @@ class Engine::Impl {
     if (options_.preallocate > 0) preallocate();
   }
 
-  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint);
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint, Place place);
+  [[nodiscard]] int step_tokens() const { return options_.step_tokens; }
   [[nodiscard]] int longest_sequence(int most, int plan) const;
   [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
   void cancel(RequestId id);
@@ -109,6 +111,8 @@ class Engine::Impl {
   static std::vector<Prediction> predictions_of(const std::vector<StepItem>& items);
   void keep_snapshots(const std::vector<StepItem>& items);
   void write(Prediction& prediction);
+  void finish_read(Job& job);
+  void tell_of_prompt(Job& job, Output& output);
   void end(Job& job, Output& output);
   void fail_sequence(Job& job, const char* why);
   void fail_running(const char* why);
@@ -169,14 +173,15 @@ PlanRange Engine::Impl::levels_for(int prompt) const {
 }
 
 PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
-  if (!request.plan && request.prompt_logprobs) return {0, 0};
+  if (!request.plan && (request.prompt_logprobs || request.embedding)) return {0, 0};
   if (!request.plan) return levels_for(static_cast<int>(std::ssize(request.prompt)));
   if (*request.plan < 0 || *request.plan >= std::ssize(plans_))
     fail("plan {}: there are plans 0 to {}", *request.plan, std::ssize(plans_) - 1);
   return {*request.plan, *request.plan};
 }
 
-RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
+RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint,
+                               Place place) {
   check_request(request, model_.config);
   const PlanRange plans = plans_of(request);
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
@@ -188,10 +193,11 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::
     fail("the form that the answer is to have leaves too much open where it begins: use a simpler one");
   auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), plans, model_.text(), ends_,
                                    *options_.clock, constraint);
+  if (job->request.embedding) job->states.emplace(model_.config.hidden);
   const RequestId id = job->id;
   const std::lock_guard lock(mutex_);
   const int free_places = std::max(0, options_.max_sequences - stats_.running);
-  if (stats_.waiting >= options_.max_queue + free_places)
+  if (place == Place::of_its_own && stats_.waiting >= options_.max_queue + free_places)
     throw QueueFull(fmt::format("{} requests are waiting already", stats_.waiting));
   if (constraint != nullptr) admit(constraint);
   submitted_.push_back(std::move(job));
@@ -271,6 +277,10 @@ bool Engine::Impl::make_step() {
                                         items, [](const StepItem& item) { return item.job->wants_prompt_logprobs(); });
   const StepRows rows = tells ? rows_of(items) : StepRows{};
   const float* const hidden = forward(items);
+  {
+    const StepTimes::Scope pooling(times, StepPhase::rows);
+    add_states(*runner_, hidden, items);
+  }
   std::vector<Prediction> predictions = predictions_of(items);
   {
     const StepTimes::Scope sampling(times, StepPhase::sampling);
@@ -283,6 +293,8 @@ bool Engine::Impl::make_step() {
   const StepTimes::Scope putting_out(times, StepPhase::output);
   for (Prediction& prediction : predictions)
     if (prediction.prompt_token < 0 && !prediction.job->failed) write(prediction);
+  for (const StepItem& item : items)
+    if (item.job->request.max_tokens == 0 && !item.job->failed && item.job->pending() == 0) finish_read(*item.job);
   ++own_.steps;
   own_.times = times;
   publish();
@@ -409,7 +421,7 @@ const float* Engine::Impl::forward(const std::vector<StepItem>& items) {
 }
 
 /// Returns what is to be predicted from the rows that have been run: the next token of each sequence that was read to
-/// its end, and the tokens of prompts whose log-probabilities are wanted.
+/// its end and is to be written on, and the tokens of prompts whose log-probabilities are wanted.
 std::vector<Prediction> Engine::Impl::predictions_of(const std::vector<StepItem>& items) {
   std::vector<Prediction> predictions;
   int row = 0;
@@ -420,7 +432,7 @@ std::vector<Prediction> Engine::Impl::predictions_of(const std::vector<StepItem>
       if (const int next = first + i + 1; next < job.prompt_tokens)
         predictions.push_back({&job, row + i, next, -1, {}});
     row += item.count;
-    if (job.pending() == 0) predictions.push_back({&job, row - 1, -1, -1, {}});
+    if (job.pending() == 0 && job.request.max_tokens > 0) predictions.push_back({&job, row - 1, -1, -1, {}});
   }
   return predictions;
 }
@@ -439,41 +451,55 @@ void Engine::Impl::write(Prediction& prediction) {
   Job& job = *prediction.job;
   const GenerationRequest& request = job.request;
   const bool first = job.generated == 0;
-  if (request.max_tokens > 0) {
-    if (first) job.first_token = job.since.seconds();
-    ++job.generated;
-    ++own_.generated_tokens;
-    ++own_.tokens_by_plan[static_cast<std::size_t>(job.plan)];
-  }
+  if (first) job.first_token = job.since.seconds();
+  ++job.generated;
+  ++own_.generated_tokens;
+  ++own_.tokens_by_plan[static_cast<std::size_t>(job.plan)];
   Output output = counted(job);
-  if (first) {
-    output.prompt_logprobs = std::move(job.prompt_logprobs);
-    own_.prompt_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
-  }
-  if (request.max_tokens > 0) {
-    if (std::ranges::find(job.ends, prediction.sampled) != job.ends.end()) {
-      output.finish = FinishReason::stop;
-    } else {
-      job.tokens.push_back(prediction.sampled);
-      job.processors.see(prediction.sampled);
-      output.tokens = {prediction.sampled};
-      if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
-      output.text = job.text.push(prediction.sampled, job.generated > request.min_tokens);
-      if (job.guide) job.guide->see(prediction.sampled);
-      if (job.text.stopped() || (job.guide && job.guide->must_end())) output.finish = FinishReason::stop;
-    }
+  if (first) tell_of_prompt(job, output);
+  if (std::ranges::find(job.ends, prediction.sampled) != job.ends.end()) {
+    output.finish = FinishReason::stop;
+  } else {
+    job.tokens.push_back(prediction.sampled);
+    job.processors.see(prediction.sampled);
+    output.tokens = {prediction.sampled};
+    if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
+    output.text = job.text.push(prediction.sampled, job.generated > request.min_tokens);
+    if (job.guide) job.guide->see(prediction.sampled);
+    if (job.text.stopped() || (job.guide && job.guide->must_end())) output.finish = FinishReason::stop;
   }
   if (output.finish == FinishReason::none && job.generated == request.max_tokens) output.finish = FinishReason::length;
   if (output.finish != FinishReason::none) end(job, output);
   outputs_.emplace_back(&job, std::move(output));
 }
 
-/// Frees what the job holds; the prefix cache keeps it for a sequence that goes on from this one.
+/// A job whose prompt was only to be read, and has been.
+void Engine::Impl::finish_read(Job& job) {
+  Output output = counted(job);
+  if (job.states) {
+    output.embedding = job.states->embedding();
+    if (output.embedding.empty()) return fail_sequence(job, damaged_model);
+    ++own_.embeddings;
+  }
+  tell_of_prompt(job, output);
+  output.finish = FinishReason::length;
+  end(job, output);
+  outputs_.emplace_back(&job, std::move(output));
+}
+
+/// What a job's first output has beside what is written.
+void Engine::Impl::tell_of_prompt(Job& job, Output& output) {
+  output.prompt_logprobs = std::move(job.prompt_logprobs);
+  own_.prompt_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
+}
+
+/// Frees what the job holds; the prefix cache keeps it for a sequence that goes on from this one, as nobody does from
+/// what is embedded.
 void Engine::Impl::end(Job& job, Output& output) {
   output.text += job.text.finish();
   pace_.measure_answer(job.generated);
   const auto read = static_cast<std::size_t>(job.sequence->length());
-  if (prefixes_ != nullptr) prefixes_->store(std::span(job.tokens).first(read), *job.sequence);
+  if (prefixes_ != nullptr && !job.states) prefixes_->store(std::span(job.tokens).first(read), *job.sequence);
   ++(output.finish == FinishReason::stop ? own_.finished_stop : own_.finished_length);
   ++own_.finished_by_plan[static_cast<std::size_t>(job.plan)];
   ended_.push_back(scheduler_.remove(job.id));
@@ -541,12 +567,15 @@ Engine::Engine(const Model& model, std::vector<const MixerList*> plans, const En
     : impl_(std::make_unique<Impl>(model, std::move(plans), options, std::move(runner))) {}
 Engine::~Engine() = default;
 
-RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint) {
-  return impl_->submit(std::move(request), std::move(sink), constraint);
+RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint,
+                         Place place) {
+  return impl_->submit(std::move(request), std::move(sink), constraint, place);
 }
 int Engine::longest_sequence(int most, int plan) const { return impl_->longest_sequence(most, plan); }
 
 int Engine::highest_plan(int prompt) const { return impl_->highest_plan(prompt); }
+
+int Engine::step_tokens() const { return impl_->step_tokens(); }
 void Engine::cancel(RequestId id) { impl_->cancel(id); }
 bool Engine::step() { return impl_->step(); }
 void Engine::run() { impl_->run(); }

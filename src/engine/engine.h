@@ -53,6 +53,7 @@ struct EngineStats {
   std::uint64_t preemptions = 0;
   std::uint64_t prompt_tokens = 0, generated_tokens = 0;           // of prompts read or found; sampled
   std::uint64_t recomputed_tokens = 0;                             // read again: pre-empted, or long by now
+  std::uint64_t embeddings = 0;                                    // of the finished ones
   std::uint64_t prefix_queried_tokens = 0, prefix_hit_tokens = 0;  // of prompts that the prefix cache was asked for
   std::vector<std::uint64_t> finished_by_plan;                     // [plans] by what they had in the end
   std::vector<std::uint64_t> tokens_by_plan;                       // [plans] of the generated tokens
@@ -63,6 +64,9 @@ struct EngineStats {
   std::uint64_t steps = 0, rows = 0;
   StepTimes times;  // spent in steps, but for the last one's output
 };
+
+/// `inherited`: a request comes when one that belongs with it has ended, and isn't refused for those that wait.
+enum class Place { of_its_own, inherited };
 
 /// The compute thread is the one that calls run() or step(); everything else may come from any thread.
 class Engine {
@@ -86,8 +90,12 @@ class Engine {
   /// by which no text can begin), QueueFull when too many are waiting, or when the constraints of those that do take
   /// too much memory. Thread-safe. `constraint`: what the text must fit (grammar/constraint.h), in tokens of the
   /// model's tokenizer; nullptr: nothing. It ends where nothing more fits, whatever `min_tokens` says. One in which no
-  /// token may come, or which leaves too much open, fails alone.
-  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint = {});
+  /// token may come, or which leaves too much open, fails alone. `place`: whose place in the queue it takes.
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint = {},
+                   Place place = Place::of_its_own);
+
+  /// The tokens that it reads in one step at most.
+  [[nodiscard]] int step_tokens() const;
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
   /// leaves the plan to the engine and is prompt all over; at least 1. Thread-safe. Requires: the engine has the plan.

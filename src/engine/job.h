@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "engine/pooling.h"
 #include "engine/request.h"
 #include "engine/text_output.h"
 #include "generate/logits_processors.h"
@@ -46,6 +47,7 @@ struct Job {
   std::optional<Guide> guide;  // where the text must fit something
   TextOutput text;
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt] if asked for
+  std::optional<StateSum> states;                            // where its embedding is asked for
   bool failed = false;                                       // its last output has been made
   int generated = 0;                                         // tokens sampled, the stopping one among them
   int cached = -1;                                           // prompt tokens found in the prefix cache; -1: not yet run
@@ -59,8 +61,12 @@ struct Job {
   [[nodiscard]] int pending() const { return static_cast<int>(tokens.size()) - sequence->length(); }
   /// Positions that it may come to need: the last token is sampled but not read.
   [[nodiscard]] int most_positions() const { return prompt_tokens + std::max(request.max_tokens, 1) - 1; }
+  /// Whether a text is to come of it: it has a first token then, which is waited for.
+  [[nodiscard]] bool writes() const { return request.max_tokens > 0 && !states; }
   /// Whether there are still log-probabilities of the prompt to be found.
   [[nodiscard]] bool wants_prompt_logprobs() const { return request.prompt_logprobs && generated == 0; }
+  /// Whether each token of the prompt has to be read by it: of what is found in the prefix cache nothing else is known.
+  [[nodiscard]] bool reads_all() const { return wants_prompt_logprobs() || states; }
 };
 
 }  // namespace layerboost

@@ -27,6 +27,10 @@ class BothRunner final : public StepRunner {
               const std::function<void(const LogitsBlock&)>& consume) override {
     runner_.logits(hidden, rows, consume);
   }
+  void final_states(const float* hidden, std::span<const int> rows,
+                    const std::function<void(int count, const float* states)>& consume) override {
+    runner_.final_states(hidden, rows, consume);
+  }
   StepTimes& times() override { return runner_.times(); }
   [[nodiscard]] std::size_t scratch_bytes() const override {
     return runner_.scratch_bytes() + partner_.scratch_bytes();

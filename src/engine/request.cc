@@ -33,6 +33,8 @@ void check_request(const GenerationRequest& request, const Config& config) {
   if (request.prompt.empty()) fail("the prompt is empty: it needs at least one token");
   for (const TokenId token : request.prompt) check_token("prompt", token, config.vocab);
   if (request.max_tokens < 0) fail("max_tokens is {}: must be 0 or more", request.max_tokens);
+  if (request.embedding && request.max_tokens > 0)
+    fail("max_tokens is {}: must be 0 where an embedding is asked for", request.max_tokens);
   const auto positions = static_cast<std::size_t>(config.max_positions);
   const std::size_t wanted = request.prompt.size() + static_cast<std::size_t>(request.max_tokens);
   if (positions > 0 && wanted > positions)

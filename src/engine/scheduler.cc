@@ -178,7 +178,8 @@ void Scheduler::admit() {
       job.cached = found;
       job.first_plan = job.plan;
       job.waited = job.since.seconds();
-      if (prefixes_ != nullptr) counts_.prefix_queried_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
+      if (prefixes_ != nullptr && !job.states)
+        counts_.prefix_queried_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
       counts_.prefix_hit_tokens += static_cast<std::uint64_t>(found);
     }
     settle_begun(job);
@@ -193,7 +194,8 @@ void Scheduler::settle_begun(Job& job) {
   job.prefix = hash_of(std::span(job.tokens).first(static_cast<std::size_t>(found))) +
                static_cast<std::size_t>(job.sequence->rotations());
   counts_.recomputed_tokens += static_cast<std::uint64_t>(std::max(0, job.most_read - found));
-  if (prefixes_ != nullptr) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
+  // What is embedded isn't gone on from.
+  if (prefixes_ != nullptr && !job.states) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
 }
 
 int Scheduler::plan_to_begin(const Job& job) {
@@ -212,7 +214,7 @@ void Scheduler::begin(Job& job, int lowest_known) {
   const auto usable = plans_.subspan(first, static_cast<std::size_t>(job.plan) + 1 - first);
   // A prefix that isn't run has no logits; and who names a plan gets what that plan reads.
   const bool as_read = job.plans.lowest == job.plans.highest;
-  const Sequence* const known = prefixes_ == nullptr || job.wants_prompt_logprobs()
+  const Sequence* const known = prefixes_ == nullptr || job.reads_all()
                                     ? nullptr
                                     : prefixes_->find(usable, job.tokens, as_read, rotations_of(job));
   job.sequence = known != nullptr ? *known : memory_.make_sequence(mixers(job.plan));
@@ -330,20 +332,23 @@ void Scheduler::count_by_plan(std::vector<int>& counts) const {
 
 Work Scheduler::work() const {
   Work work;
-  for (const auto& [id, job] : waiting_)
+  for (const auto& [id, job] : waiting_) {
+    if (!job->writes()) continue;
     (job->plans.lowest < job->plans.highest ? work.unread : work.settled) += static_cast<double>(job->tokens.size());
+  }
   if (counts_.prefix_queried_tokens > 0) {
     const double found =
         static_cast<double>(counts_.prefix_hit_tokens) / static_cast<double>(counts_.prefix_queried_tokens);
     work.unread *= 1 - found;
     work.settled *= 1 - found;
   }
-  const auto first = std::ranges::find_if(waiting_, [](const auto& job) { return job.second->first_plan < 0; });
+  const auto first = std::ranges::find_if(
+      waiting_, [](const auto& job) { return job.second->first_plan < 0 && job.second->writes(); });
   if (first != waiting_.end()) work.longest_wait = first->second->since.seconds();
   int levels = 0;
   for (const auto& [id, job] : running_) {
     levels += job->plan;
-    if (job->pending() > 1) work.settled += job->pending();
+    if (job->pending() > 1 && job->writes()) work.settled += job->pending();
     if (job->generated >= 2)
       work.writers.push_back({job->since.seconds() - job->first_token, job->generated, job->request.max_tokens});
   }

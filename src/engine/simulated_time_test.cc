@@ -60,6 +60,10 @@ class TimedRunner final : public StepRunner {
               const std::function<void(const LogitsBlock&)>& consume) override {
     for (const int& row : rows) consume({{&row, 1}, logits_.data(), nullptr, static_cast<int>(logits_.size())});
   }
+  void final_states(const float* /*hidden*/, std::span<const int> rows,
+                    const std::function<void(int count, const float* states)>& /*consume*/) override {
+    EXPECT_TRUE(rows.empty());
+  }
   StepTimes& times() override { return times_; }
   [[nodiscard]] std::size_t scratch_bytes() const override { return 0; }
 
@@ -179,6 +183,29 @@ TEST_F(SimulatedTime, NoLevelIsRaisedForPromptsThatKeepTheirs) {
   EXPECT_FALSE(raised([](GenerationRequest& request) { request.plan = 0; }));
   EXPECT_FALSE(raised([](GenerationRequest& request) { request.prompt_logprobs = true; }));
   EXPECT_TRUE(raised([](GenerationRequest&) {}));
+}
+
+// Texts that are only read have no first token, however long they wait beside one that is written.
+TEST_F(SimulatedTime, NoLevelIsRaisedForTextsThatAreOnlyRead) {
+  const auto raised = [&](int max_tokens) {
+    EngineOptions options = two_levels();
+    options.levels.cost = {1, 0.5};
+    options.levels.first_token = 10;
+    Engine engine = make_engine(options, 2, {0, 0.01, 0.1});
+    Collected written;
+    engine.submit(request_for_tests(5, 100), written.sink());
+    std::vector<Collected> results(40);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      GenerationRequest request = request_for_tests(200, max_tokens, i);
+      request.plan = 0;
+      engine.submit(request, results[i].sink());
+    }
+    bool above = false;
+    while (engine.step()) above = above || engine.stats().level > 0;
+    return above;
+  };
+  EXPECT_TRUE(raised(2));
+  EXPECT_FALSE(raised(0));
 }
 
 TEST_F(SimulatedTime, InBurstsNobodyStarvesAndNothingFlaps) {

@@ -21,6 +21,10 @@ class StepRunner {
   virtual void logits(const float* hidden, std::span<const int> rows,
                       const std::function<void(const LogitsBlock&)>& consume) = 0;
 
+  /// Hands over the named rows of hidden after the final norm, as Runner::final_states() does.
+  virtual void final_states(const float* hidden, std::span<const int> rows,
+                            const std::function<void(int count, const float* states)>& consume) = 0;
+
   /// Where its time went, and the engine's own beside it.
   virtual StepTimes& times() = 0;
 
@@ -37,6 +41,10 @@ class ModelStepRunner final : public StepRunner {
   void logits(const float* hidden, std::span<const int> rows,
               const std::function<void(const LogitsBlock&)>& consume) override {
     runner_.logits(hidden, rows, consume);
+  }
+  void final_states(const float* hidden, std::span<const int> rows,
+                    const std::function<void(int count, const float* states)>& consume) override {
+    runner_.final_states(hidden, rows, consume);
   }
   StepTimes& times() override { return runner_.workspace().times; }
   [[nodiscard]] std::size_t scratch_bytes() const override { return runner_.scratch_bytes(); }

@@ -164,4 +164,18 @@ void Runner::logits(const float* hidden, std::span<const int> rows,
   }
 }
 
+void Runner::final_states(const float* hidden, std::span<const int> rows,
+                          const std::function<void(int count, const float* states)>& consume) {
+  const Config& config = model_.config;
+  while (!rows.empty()) {
+    const auto block = rows.first(std::min(rows.size(), static_cast<std::size_t>(tile_rows)));
+    const int count = static_cast<int>(block.size());
+    workspace_.normed.reshape(count, config.hidden, Precision::f32);
+    rms_norm(hidden, block, model_.weights.plain_final_norm.data(), config.norm_eps, workspace_.normed,
+             workspace_.scratch);
+    consume(count, workspace_.normed.f32(0));
+    rows = rows.subspan(block.size());
+  }
+}
+
 }  // namespace layerboost

@@ -60,6 +60,12 @@ class Runner {
   /// The consumer may run rows in parallel; the block is valid during the call.
   void logits(const float* hidden, std::span<const int> rows, const std::function<void(const LogitsBlock&)>& consume);
 
+  /// The named rows of hidden [*, D] after the final norm, in f32 and on the scale that the model was trained with,
+  /// whatever the precision: handed over in the order of `rows`, in blocks [count, D] of at most 256 rows. A block is
+  /// valid during the call.
+  void final_states(const float* hidden, std::span<const int> rows,
+                    const std::function<void(int count, const float* states)>& consume);
+
   /// The memory that it computes in, for those who observe the inputs of products.
   Workspace& workspace() { return workspace_; }
 

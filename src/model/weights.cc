@@ -178,7 +178,8 @@ Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision pre
   Weights weights;
   for (int l = 0; l < config.layers; ++l)
     weights.layers.push_back(loader.layer(l, factors.layers[static_cast<std::size_t>(l)]));
-  weights.final_norm = Loader::divided(loader.norm(final_norm_name, config.hidden), factors.head);
+  weights.plain_final_norm = loader.norm(final_norm_name, config.hidden);
+  weights.final_norm = Loader::divided(weights.plain_final_norm, factors.head);
   for (float& weight : weights.final_norm) weight *= config.logit_scale;
   weights.head = loader.pack({{head_name(config), config.vocab, {}}}, config.hidden, factors.head);
   weights.embedding = checkpoint->tensor(embeddings_name, {config.vocab, config.hidden});

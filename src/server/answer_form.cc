@@ -13,6 +13,7 @@
 #include "grammar/json_schema.h"
 #include "grammar/regex_grammar.h"
 #include "server/api_error.h"
+#include "server/request_fields.h"
 
 namespace layerboost {
 namespace {
@@ -61,35 +62,55 @@ Grammar by_choice(const std::vector<std::string>& choices, const std::string& pa
 }
 
 void check_keys(const Json& object, const std::string& param, std::initializer_list<std::string_view> known) {
-  if (!object.is_object()) refuse(param, "\"{}\" must be an object, not {}", param, object.type_name());
+  check_object(object, param);
   for (const auto& [key, value] : object.items()) {
     if (value.is_null() || value == false || std::find(known.begin(), known.end(), key) != known.end()) continue;
     refuse(param, "\"{}\" can't have a field {} here; leave it out", param, in_quotes(key));
   }
 }
 
-std::optional<Grammar> by_response_format(const Fields& fields) {
-  const Json* const format = fields.find("response_format");
-  if (format == nullptr) return std::nullopt;
-  check_keys(*format, "response_format", {"type", "json_schema", "schema"});
-  const Fields own(*format, "response_format.");
+/// {"schema": ..., "name": ...} in the field `param`, with no other keys than `known`.
+Grammar by_named_schema(const Json& named, const std::string& param, std::initializer_list<std::string_view> known) {
+  check_keys(named, param, known);
+  const Fields own(named, param + ".");
+  const Json* const schema = own.find("schema");
+  if (schema == nullptr) refuse(own.path("schema"), "\"{}\" is missing", own.path("schema"));
+  return by_schema(*schema, own.path("schema"));
+}
+
+/// {"type": "json_object"} and its like in the field `param`; `flat`: what a schema has beside it stands beside the
+/// type.
+std::optional<Grammar> by_format(const Json& format, const std::string& param, bool flat) {
+  check_object(format, param);
+  const Fields own(format, param + ".");
   const std::string type = own.text("type").value_or("");
-  if (type != "text" && type != "json_object" && type != "json_schema")
-    refuse("response_format.type", R"("response_format.type" must be "text", "json_object" or "json_schema")");
-  const std::string_view detail = type == "json_object" ? "schema" : type == "json_schema" ? "json_schema" : "type";
-  check_keys(*format, "response_format", {"type", detail});
-  if (type == "text") return std::nullopt;
-  if (type == "json_object") {
-    const Json* const schema = own.find("schema");  // as llama.cpp has it
-    return schema == nullptr ? any_object("response_format") : by_schema(*schema, "response_format.schema");
+  if (type == "text") {
+    check_keys(format, param, {"type"});
+    return std::nullopt;
   }
+  if (type == "json_object") {
+    check_keys(format, param, {"type", "schema"});
+    const Json* const schema = own.find("schema");  // as llama.cpp has it
+    return schema == nullptr ? any_object(param) : by_schema(*schema, own.path("schema"));
+  }
+  if (type != "json_schema")
+    refuse(own.path("type"), R"("{}" must be "text", "json_object" or "json_schema")", own.path("type"));
+  if (flat) return by_named_schema(format, param, {"type", "name", "description", "strict", "schema"});
+  check_keys(format, param, {"type", "json_schema"});
   const Json* const named = own.find("json_schema");
-  if (named == nullptr) refuse("response_format.json_schema", R"("response_format.json_schema" is missing)");
-  check_keys(*named, "response_format.json_schema", {"name", "description", "strict", "schema"});
-  const Json* const schema = Fields(*named).find("schema");
-  const std::string path = "response_format.json_schema.schema";
-  if (schema == nullptr) refuse(path, "\"{}\" is missing", path);
-  return by_schema(*schema, path);
+  const std::string path = own.path("json_schema");
+  if (named == nullptr) refuse(path, "\"{}\" is missing", path);
+  return by_named_schema(*named, path, {"name", "description", "strict", "schema"});
+}
+
+/// OpenAI's fields.
+std::optional<Grammar> by_formats(const Fields& fields) {
+  if (const Json* const format = fields.find("response_format")) return by_format(*format, "response_format", false);
+  const Json* const text = fields.object("text");
+  if (text == nullptr) return std::nullopt;
+  check_text_options(*text);
+  const Json* const format = Fields(*text).find("format");
+  return format == nullptr ? std::nullopt : by_format(*format, "text.format", true);
 }
 
 /// vLLM's fields; in "structured_outputs" they have no prefix.
@@ -115,7 +136,7 @@ std::vector<Grammar> by_guides(const Fields& fields, const std::string& prefix) 
 
 std::optional<Grammar> read_answer_form(const Fields& fields) {
   std::vector<Grammar> forms = by_guides(fields, "guided_");
-  if (auto form = by_response_format(fields)) forms.push_back(std::move(*form));
+  if (auto form = by_formats(fields)) forms.push_back(std::move(*form));
   if (const Json* const schema = fields.find("json_schema")) forms.push_back(by_schema(*schema, "json_schema"));
   if (const auto rules = fields.text("grammar"); rules && !rules->empty())
     forms.push_back(by_gbnf(*rules, "grammar"));  // llama.cpp's

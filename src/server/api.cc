@@ -24,13 +24,15 @@ bool is_one_of(std::string_view path, std::initializer_list<std::string_view> pa
 }
 
 bool is_work(std::string_view path) {
-  return is_one_of(path, {"/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"});
+  return is_one_of(
+      path, {"/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/tokenize", "/detokenize"});
 }
 
 ApiError not_found(const std::string& path) {
   return {404, "invalid_request_error",
-          fmt::format("nothing is at {}; there are /v1/completions, /v1/chat/completions, /v1/models, /tokenize, "
-                      "/detokenize, /health, /ready and /metrics",
+          fmt::format("nothing is at {}; there are /v1/completions, /v1/chat/completions, /v1/responses, "
+                      "/v1/embeddings, /v1/models, "
+                      "/tokenize, /detokenize, /health, /ready and /metrics",
                       path.substr(0, 100))};
 }
 
@@ -169,6 +171,8 @@ HttpAnswer Api::get(const HttpRequest& request) {
 void Api::work(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
   if (request.path == "/v1/completions") return generate(request, reply, &ApiReader::completion);
   if (request.path == "/v1/chat/completions") return generate(request, reply, &ApiReader::chat_completion);
+  if (request.path == "/v1/responses") return generate(request, reply, &ApiReader::response);
+  if (request.path == "/v1/embeddings") return generate(request, reply, &ApiReader::embedding);
   if (request.path == "/tokenize") {
     return convert(request, reply, [this](std::string_view body) -> Json {
       const std::vector<TokenId> tokens = reader_.tokenize(body);

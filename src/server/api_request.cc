@@ -9,6 +9,7 @@
 #include "server/answer_form.h"
 #include "server/api_error.h"
 #include "server/chat_messages.h"
+#include "server/response_fields.h"
 #include "server/sampling_fields.h"
 #include "text/chat_messages.h"
 
@@ -37,6 +38,21 @@ int level_in_head(const std::string& value, int highest) {
 
 bool is_token(const Json& value) { return value.is_number(); }
 
+/// The field that a request's prompts come from.
+const char* prompt_field(const ApiRequest& request) {
+  if (request.endpoint == Endpoint::embeddings || request.endpoint == Endpoint::responses) return "input";
+  return request.endpoint == Endpoint::chat ? "messages" : "prompt";
+}
+
+/// The field that says how many tokens are to be written.
+const char* length_field(const ApiRequest& request) {
+  return request.endpoint == Endpoint::responses ? "max_output_tokens" : "max_tokens";
+}
+
+ApiError too_long(const ApiRequest& request, const std::string& message) {
+  return {400, "invalid_request_error", message, prompt_field(request), "context_length_exceeded"};
+}
+
 }  // namespace
 
 Json ApiReader::parse(std::string_view body, Endpoint endpoint) const {
@@ -56,50 +72,47 @@ ApiPrompt ApiReader::text_prompt(std::string text, bool add_special) const {
   return {std::move(tokens), std::move(text), bos >= 0};
 }
 
-std::vector<ApiPrompt> ApiReader::prompts(const Fields& fields) const {
-  const Json* const given = fields.find("prompt");
+/// The texts and tokens of the field `name`, `most` of them at most.
+std::vector<ApiPrompt> ApiReader::prompts(const Fields& fields, const char* name, int most) const {
+  const Json* const given = fields.find(name);
   const bool add_special = fields.flag("add_special_tokens", true);
   const auto make = [&](const Json& prompt) {
     if (prompt.is_string()) return text_prompt(prompt.get<std::string>(), add_special);
     if (!prompt.is_array() || prompt.empty())
-      refuse("prompt", "\"prompt\" must be a string, a list of token ids, or a list of either");
-    ApiPrompt made{token_list(prompt, tokenizer.size(), "prompt"), "", false};
-    made.text = tokenizer.decode(made.tokens);
-    return made;
+      refuse(name, "\"{}\" must be a string, a list of token ids, or a list of either", name);
+    constexpr std::string_view advice = ", those of this model's tokenizer; send texts instead";
+    return ApiPrompt{token_list(prompt, tokenizer.size(), name, advice), "", false};
   };
-  if (given == nullptr) refuse("prompt", "\"prompt\" is missing: the text to go on from");
   std::vector<ApiPrompt> made;
   if (given->is_array() && !given->empty() && !is_token(given->front())) {
-    if (given->size() > static_cast<std::size_t>(limits.choices))
-      refuse("prompt", "\"prompt\" has {} prompts; send at most {} in one request", given->size(), limits.choices);
+    if (given->size() > static_cast<std::size_t>(most))
+      refuse(name, "\"{}\" has {} texts; send at most {} in one request", name, given->size(), most);
     for (const Json& prompt : *given) made.push_back(make(prompt));
   } else {
     made.push_back(make(*given));
   }
-  for (ApiPrompt& prompt : made) {
-    if (!prompt.tokens.empty()) continue;
-    const TokenId prefix = prefix_token(tokenizer);
-    if (prefix < 0) refuse("prompt", "\"prompt\" is empty, and the model has no token to begin a text with");
-    prompt.tokens = {prefix};
-    prompt.bos_added = true;
-  }
   return made;
 }
 
-ApiPrompt ApiReader::chat_prompt(const Fields& fields, const Json& tools) const {
-  if (chat == nullptr)
-    refuse("messages", "the model has no chat template; send the whole text to /v1/completions instead");
+/// What a chat template is given.
+struct ApiReader::Conversation {
+  const char* field;  // that has the messages
+  Json messages;
+  const Json& tools;
+  std::optional<std::string> effort;  // of reasoning
+};
+
+ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation) const {
+  const char* const field = conversation.field;
+  if (chat == nullptr) refuse(field, "the model has no chat template; send the whole text to /v1/completions instead");
   ChatInput input;
-  input.messages = read_messages(fields);
-  input.tools = tools;
+  input.messages = std::move(conversation.messages);
+  input.tools = conversation.tools;
   input.add_generation_prompt = fields.flag("add_generation_prompt", true);
-  if (const Json* const variables = fields.find("chat_template_kwargs")) {
-    if (!variables->is_object()) refuse("chat_template_kwargs", "\"chat_template_kwargs\" must be an object");
-    input.variables = *variables;
-  }
+  if (const Json* const variables = fields.object("chat_template_kwargs")) input.variables = *variables;
   // As vLLM does; templates that know no such thing don't look at it.
-  if (const auto effort = fields.text("reasoning_effort"); effort && !input.variables.contains("reasoning_effort"))
-    input.variables["reasoning_effort"] = *effort;
+  if (conversation.effort && !input.variables.contains("reasoning_effort"))
+    input.variables["reasoning_effort"] = *conversation.effort;
   if (plain_messages != nullptr) {
     // Arguments of tool calls are read first: JSON may write a control token in escapes.
     input.messages = plain_messages->marked(messages_for_template(input.messages, true));
@@ -110,7 +123,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, const Json& tools) const 
   try {
     prompt.text = chat->render(input);
   } catch (const Error& error) {
-    refuse("messages", "the model's chat template refuses these messages: {}", printable(error.what()));
+    refuse(field, "the model's chat template refuses these messages: {}", printable(error.what()));
   }
   if (plain_messages != nullptr) {
     PlainMessages::Encoded encoded = plain_messages->encode(prompt.text);
@@ -119,7 +132,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, const Json& tools) const 
   } else {
     prompt.tokens = tokenizer.encode(prompt.text);
   }
-  if (prompt.tokens.empty()) refuse("messages", "the model's chat template makes no text of these messages");
+  if (prompt.tokens.empty()) refuse(field, "the model's chat template makes no text of these messages");
   return prompt;
 }
 
@@ -138,10 +151,9 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
       fields.integer("seed", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
   if (seed) request.seed = static_cast<std::uint64_t>(*seed);
   request.stream = fields.flag("stream", false);
-  if (const Json* const options = fields.find("stream_options")) {
+  if (const Json* const options = fields.object("stream_options")) {
     if (!request.stream) refuse("stream_options", R"("stream_options" needs "stream": true)");
-    if (!options->is_object()) refuse("stream_options", "\"stream_options\" must be an object");
-    check_stream_options(*options);
+    check_stream_options(*options, request.endpoint);
     request.include_usage = Fields(*options, "stream_options.").flag("include_usage", false);
   }
   const auto best_of = fields.integer("best_of", 1, limits.choices);
@@ -176,13 +188,13 @@ int ApiReader::positions_of(const ApiRequest& request, int prompt) const {
   return level_positions[static_cast<std::size_t>(highest_level_of(prompt))];
 }
 
-/// The level that is asked for, and level 0 for what tells of the prompt: that is asked in order to judge the model.
+/// The level that is asked for, and level 0 for what tells of the prompt, which is asked in order to judge the model,
+/// and for embeddings that don't ask, which are to be compared with others.
 void ApiReader::read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const {
   const int highest = highest_level();
   std::optional<int> level;
   if (head) level = level_in_head(*head, highest);
-  if (const Json* const options = fields.find("layerboost")) {
-    if (!options->is_object()) refuse("layerboost", "\"layerboost\" must be an object, not {}", options->type_name());
+  if (const Json* const options = fields.object("layerboost")) {
     check_own_options(*options);
     const Fields own(*options, "layerboost.");
     if (const Json* const asked = own.find("level"); highest == 0 && asked != nullptr && *asked != 0)
@@ -192,18 +204,22 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
   if (highest == 0) return;
   if (request.echo && level.value_or(0) != 0)
     refuse("echo", "\"echo\" is for level 0 only, and level {} is asked for: ask for one of both", *level);
-  request.settings.plan = request.echo ? 0 : level;
+  request.settings.plan = request.echo || (request.settings.embedding && !level) ? 0 : level;
 }
 
-void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
+void ApiReader::check_tokens(const ApiRequest& request) const {
   for (const ApiPrompt& each : request.prompts) {
     for (const TokenId token : each.tokens) {
       if (token < embeddings) continue;
-      refuse(request.chat ? "messages" : "prompt",
+      refuse(prompt_field(request),
              "the prompt has token {} ({}), which the tokenizer knows and the model doesn't: it has {} embeddings",
              token, in_quotes(tokenizer.bytes(token)), embeddings);
     }
   }
+}
+
+void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
+  check_tokens(request);
   std::int64_t prompt = 0, positions = limits.positions;  // of the prompt that leaves least room
   for (const ApiPrompt& each : request.prompts) {
     const auto length = std::ssize(each.tokens);
@@ -213,16 +229,16 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
     positions = has;
   }
   const std::int64_t most = limits.max_tokens > 0 ? limits.max_tokens : positions;
-  if (max_tokens && *max_tokens > most) refuse("max_tokens", "\"max_tokens\" must be at most {} on this server", most);
+  if (max_tokens && *max_tokens > most)
+    refuse(length_field(request), "\"{}\" must be at most {} on this server", length_field(request), most);
   std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));
   if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens)
-    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(limits.logprobs_of_request / each), 1, asked);
+    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(most_logprobs(request) / each), 1, asked);
   if (prompt + asked > positions) {
-    throw ApiError(400, "invalid_request_error",
+    throw too_long(request,
                    fmt::format("this model's maximum context length is {} tokens; the prompt has {} and {} are to be "
-                               "written: shorten the prompt or ask for fewer with \"max_tokens\"",
-                               positions, prompt, asked),
-                   request.chat ? "messages" : "prompt", "context_length_exceeded");
+                               "written: shorten the prompt or ask for fewer with \"{}\"",
+                               positions, prompt, asked, length_field(request)));
   }
   request.settings.max_tokens = static_cast<int>(asked);
   if (request.settings.min_tokens > asked)
@@ -237,6 +253,11 @@ std::size_t ApiReader::logprobs_of_a_token(const ApiRequest& request) const {
   return choices * static_cast<std::size_t>(request.settings.logprobs + 1);
 }
 
+/// The most that an answer may have. Those of a response are written in several of its events.
+std::size_t ApiReader::most_logprobs(const ApiRequest& request) const {
+  return request.endpoint == Endpoint::responses ? limits.logprobs_of_request / 64 : limits.logprobs_of_request;
+}
+
 /// They are kept until the whole answer is sent, or while a stream's client is slow.
 void ApiReader::check_logprobs(const ApiRequest& request) const {
   std::size_t entries = logprobs_of_a_token(request) * static_cast<std::size_t>(request.settings.max_tokens);
@@ -244,20 +265,30 @@ void ApiReader::check_logprobs(const ApiRequest& request) const {
     const std::size_t each = logprobs_of_a_token(request) / request.prompts.size();
     for (const ApiPrompt& prompt : request.prompts) entries += each * prompt.tokens.size();
   }
-  if (entries > limits.logprobs_of_request)
-    refuse("logprobs",
-           "\"logprobs\" asks for up to {} log-probabilities, alternatives among them; ask for at most {} in one "
+  const char* const field = request.endpoint == Endpoint::responses ? "top_logprobs" : "logprobs";
+  if (const std::size_t most = most_logprobs(request); entries > most)
+    refuse(field,
+           "\"{}\" asks for up to {} log-probabilities, alternatives among them; ask for at most {} in one "
            "request: fewer tokens, choices or alternatives",
-           entries, limits.logprobs_of_request);
+           field, entries, most);
 }
 
 ApiRequest ApiReader::completion(std::string_view body, const std::optional<std::string>& level) const {
   const Json json = parse(body, Endpoint::completions);
   const Fields fields(json);
+  if (fields.find("prompt") == nullptr) refuse("prompt", "\"prompt\" is missing: the text to go on from");
   ApiRequest request;
-  request.prompts = prompts(fields);
-  read_common(fields, request);
+  request.prompts = prompts(fields, "prompt", limits.choices);
   request.echo = fields.flag("echo", false);
+  for (ApiPrompt& prompt : request.prompts) {
+    if (request.echo && prompt.text.empty()) prompt.text = tokenizer.decode(prompt.tokens);
+    if (!prompt.tokens.empty()) continue;
+    const TokenId prefix = prefix_token(tokenizer);
+    if (prefix < 0) refuse("prompt", "\"prompt\" is empty, and the model has no token to begin a text with");
+    prompt.tokens = {prefix};
+    prompt.bos_added = true;
+  }
+  read_common(fields, request);
   read_level(fields, level, request);
   const auto logprobs = fields.integer("logprobs", 0, limits.logprobs);
   request.settings.logprobs = static_cast<int>(logprobs.value_or(-1));
@@ -276,8 +307,9 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
   const Fields fields(json);
   ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   ApiRequest request;
-  request.chat = true;
-  request.prompts = {chat_prompt(fields, tools.tools)};
+  request.endpoint = Endpoint::chat;
+  request.prompts = {
+      chat_prompt(fields, {"messages", read_messages(fields), tools.tools, fields.text("reasoning_effort")})};
   read_common(fields, request, std::move(tools));
   read_level(fields, level, request);
   const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
@@ -290,6 +322,63 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
   return request;
 }
 
+ApiRequest ApiReader::response(std::string_view body, const std::optional<std::string>& level) const {
+  const Json json = parse(body, Endpoint::responses);
+  const Fields fields(json);
+  ToolUse tools = read_tools(fields, tool_format, told_of_tools, FunctionForm::flat);
+  const auto effort = read_effort(fields);
+  ApiRequest request;
+  request.endpoint = Endpoint::responses;
+  request.prompts = {chat_prompt(fields, {"input", read_input(fields), tools.tools, effort})};
+  read_common(fields, request, std::move(tools));
+  read_level(fields, level, request);
+  const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
+  if (wants_logprobs(fields)) {
+    if (request.tool_format) refuse("include", "log-probabilities are not supported beside \"tools\"");
+    request.settings.logprobs = static_cast<int>(top.value_or(0));
+  } else if (top.value_or(0) > 0) {
+    refuse("top_logprobs", R"("top_logprobs" needs "include": ["{}"])", include_logprobs);
+  }
+  const auto asked = fields.integer("max_output_tokens", 1, std::numeric_limits<int>::max());
+  check_length(request, asked);
+  request.repeated = repeated_fields(fields, request, asked, effort, limits.repeated);
+  return request;
+}
+
+ApiRequest ApiReader::embedding(std::string_view body, const std::optional<std::string>& level) const {
+  const Json json = parse(body, Endpoint::embeddings);
+  const Fields fields(json);
+  if (fields.find("input") == nullptr) refuse("input", "\"input\" is missing: the text to be embedded");
+  ApiRequest request;
+  request.endpoint = Endpoint::embeddings;
+  request.prompts = prompts(fields, "input", limits.inputs);
+  request.settings.embedding = true;
+  request.settings.max_tokens = 0;
+  read_level(fields, level, request);
+  const std::string format = fields.text("encoding_format").value_or("float");
+  if (format != "float" && format != "base64")
+    refuse("encoding_format", R"("encoding_format" must be "float" or "base64")");
+  request.base64 = format == "base64";
+  if (const auto asked = fields.integer("dimensions", 1, std::numeric_limits<int>::max()); asked && *asked != hidden)
+    refuse("dimensions", "\"dimensions\" can only be {}: this model's embeddings can't be shortened", hidden);
+  if (const std::size_t each = static_cast<std::size_t>(hidden), texts = request.prompts.size();
+      texts * each > limits.embedding_numbers)
+    refuse("input", "the embeddings of {} texts are {} numbers; ask for at most {} in one request: {} texts", texts,
+           texts * each, limits.embedding_numbers, limits.embedding_numbers / each);
+  for (const ApiPrompt& prompt : request.prompts) {
+    const std::string name =
+        request.prompts.size() == 1 ? "input" : fmt::format("input[{}]", &prompt - request.prompts.data());
+    const auto length = std::ssize(prompt.tokens);
+    if (length == (prompt.bos_added ? 1 : 0)) refuse("input", "\"{}\" is empty: there is nothing to be embedded", name);
+    const int positions = positions_of(request, static_cast<int>(length));
+    if (length > positions)
+      throw too_long(request, fmt::format("this model's maximum context length is {} tokens; \"{}\" has {}: shorten it",
+                                          positions, name, length));
+  }
+  check_tokens(request);
+  return request;
+}
+
 std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
   const Json json = parse(body, Endpoint::tokenize);
   const Fields fields(json);
@@ -297,7 +386,7 @@ std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
   if (fields.find("messages") != nullptr) {
     if (fields.flag("add_special_tokens", false))
       refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");
-    return chat_prompt(fields, tools.tools).tokens;
+    return chat_prompt(fields, {"messages", read_messages(fields), tools.tools, {}}).tokens;
   }
   const auto text = fields.text("prompt");
   if (!text) refuse("prompt", "\"prompt\" is missing: the text, or \"messages\" of a conversation");

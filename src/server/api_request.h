@@ -1,4 +1,4 @@
-// What /v1/completions and /v1/chat/completions come down to, and reading it from their JSON.
+// What requests for the engine's work come down to, whatever their address, and reading it from their JSON.
 #pragma once
 
 #include <climits>
@@ -23,12 +23,12 @@ namespace layerboost {
 
 struct ApiPrompt {
   std::vector<TokenId> tokens;
-  std::string text;        // what `echo` gives back
+  std::string text;        // what `echo` gives back; of tokens only where that is asked for
   bool bos_added = false;  // tokens[0] is a BOS that `text` doesn't have
 };
 
 struct ApiRequest {
-  bool chat = false;
+  Endpoint endpoint = Endpoint::completions;
   std::vector<ApiPrompt> prompts;  // at least one
   int choices = 1;                 // of each prompt
   bool stream = false, include_usage = false;
@@ -38,6 +38,8 @@ struct ApiRequest {
   std::shared_ptr<Constraint> constraint = {};  // what each choice must fit
   std::optional<ToolFormat> tool_format = {};   // how its calls of tools are written; empty: it is all text
   bool one_call = false;                        // at most
+  bool base64 = false;                          // embeddings are sent as the bytes of f32
+  std::string repeated = {};                    // members of an answer of the Responses API: what was asked, as JSON
 };
 
 /// What requests are read with; immutable.
@@ -48,6 +50,7 @@ struct ApiReader {
   Limits limits;
   Sampling sampling{.temperature = 1};  // where a request doesn't say it
   int embeddings = INT_MAX;             // of the model, which may have fewer than the tokenizer has tokens
+  int hidden = 0;                       // D, the numbers of an embedding
   /// [levels] positions of a sequence that is to have this level from beginning to end, at most limits.positions;
   /// empty: there is no ladder.
   std::vector<int> level_positions = {};
@@ -62,28 +65,34 @@ struct ApiReader {
   std::optional<ToolFormat> tool_format = ToolFormat::hermes;
   bool told_of_tools = true;  // whether the chat template tells the model of tools
 
-  /// Read the bodies of /v1/completions, /v1/chat/completions. Any bytes may come: throws ApiError for what isn't a
-  /// good request. They take long for long prompts. `level`: what the request's head asks for, where the body doesn't.
-  /// Thread-safe.
+  /// Read the bodies of /v1/completions, /v1/chat/completions, /v1/responses, /v1/embeddings. Any bytes may come:
+  /// throws ApiError for what isn't a good request. They take long for long prompts. `level`: what the request's head
+  /// asks for, where the body doesn't. Thread-safe.
   [[nodiscard]] ApiRequest completion(std::string_view body, const std::optional<std::string>& level = {}) const;
   [[nodiscard]] ApiRequest chat_completion(std::string_view body, const std::optional<std::string>& level = {}) const;
+
+  [[nodiscard]] ApiRequest response(std::string_view body, const std::optional<std::string>& level = {}) const;
+  [[nodiscard]] ApiRequest embedding(std::string_view body, const std::optional<std::string>& level = {}) const;
 
   /// The tokens of /tokenize's body ("prompt" or "messages"), the text of /detokenize's ("tokens").
   [[nodiscard]] std::vector<TokenId> tokenize(std::string_view body) const;
   [[nodiscard]] std::string detokenize(std::string_view body) const;
 
  private:
-  [[nodiscard]] std::vector<ApiPrompt> prompts(const Fields& fields) const;
+  [[nodiscard]] std::vector<ApiPrompt> prompts(const Fields& fields, const char* name, int most) const;
   [[nodiscard]] ApiPrompt text_prompt(std::string text, bool add_special) const;
-  [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields, const Json& tools) const;
+  struct Conversation;
+  [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields, Conversation conversation) const;
   [[nodiscard]] Json parse(std::string_view body, Endpoint endpoint) const;
   void read_common(const Fields& fields, ApiRequest& request, ToolUse tools = {}) const;
   void read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const;
   void read_form(const Fields& fields, std::optional<Grammar> calls, ApiRequest& request) const;
+  void check_tokens(const ApiRequest& request) const;
   void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
   [[nodiscard]] int highest_level() const;
   [[nodiscard]] int positions_of(const ApiRequest& request, int prompt) const;
   [[nodiscard]] std::size_t logprobs_of_a_token(const ApiRequest& request) const;
+  [[nodiscard]] std::size_t most_logprobs(const ApiRequest& request) const;
   void check_logprobs(const ApiRequest& request) const;
 };
 

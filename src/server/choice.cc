@@ -1,11 +1,10 @@
 #include "server/choice.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "base/random.h"
 #include "server/json_answer.h"
 #include "server/token_logprobs.h"
+#include "server/tools.h"
 
 namespace layerboost {
 namespace {
@@ -18,18 +17,6 @@ void write_finish(FinishReason reason, std::string& json, bool calls = false) {
   else
     json += fmt::format("\"{}\"", calls && reason == FinishReason::stop ? "tool_calls" : name_of(reason));
   json += '}';
-}
-
-/// Templates of Mistral's models refuse ids of calls that aren't nine letters and digits.
-std::string new_call_id(ToolFormat format) {
-  if (format == ToolFormat::mistral) return fmt::format("{:09x}", unrepeatable_bits() >> 28);
-  return fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
-}
-
-/// Characters that begin in `bytes`.
-std::size_t characters(std::string_view bytes) {
-  return static_cast<std::size_t>(std::count_if(
-      bytes.begin(), bytes.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 class CompletionChoice final : public Choice {
@@ -173,7 +160,7 @@ class ChatChoice final : public Choice {
 
 std::unique_ptr<Choice> make_choice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer,
                                     int index) {
-  if (request.chat) return std::make_unique<ChatChoice>(request, tokenizer, index);
+  if (request.endpoint == Endpoint::chat) return std::make_unique<ChatChoice>(request, tokenizer, index);
   return std::make_unique<CompletionChoice>(request, prompt, tokenizer, index);
 }
 

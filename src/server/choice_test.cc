@@ -32,7 +32,7 @@ std::vector<Json> chat_entries(const std::vector<std::string>& pieces, bool stre
 
 ApiRequest chat_with_format(ToolFormat format) {
   ApiRequest request;
-  request.chat = true;
+  request.endpoint = Endpoint::chat;
   request.tool_format = format;
   return request;
 }

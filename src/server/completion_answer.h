@@ -1,4 +1,4 @@
-// An answer being made: the engine's outputs of all its choices, put together or streamed.
+// An answer being made: a request's sequences go to the engine, and what comes of them is put together or streamed.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "engine/engine.h"
-#include "server/choice.h"
+#include "server/answer_writer.h"
 #include "server/http.h"
 #include "server/metrics.h"
 #include "server/server_info.h"
@@ -39,31 +39,31 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   void start();
 
  private:
-  struct Sequence {  // one of the answer's choices
-    std::unique_ptr<Choice> choice;
+  struct Sequence {  // one of the answer's choices, or of its embeddings
     RequestId id = 0;
+    double since = 0;    // when it was handed to the engine, where that waited for others of the answer
     int generated = 0;   // tokens
     double last = 0;     // when the latest token came, in seconds since the request
     bool begun = false;  // a token has come
     bool ended = false;
   };
 
-  void submit_all();
-  void submit(std::size_t index);
+  void begin();
+  void submit(Place place);
+  void submit(std::size_t index, Place place);
   void cancel();
-  void take(std::size_t index, const Output& output);
+  void take(std::size_t index, Output&& output);
   void guard(const std::function<void()>& work);
   void measure(Sequence& sequence, const Output& output);
   void measure_levels(const Output& output);
-  void fail_all(const std::string& error);
+  void end_with(const ApiError& error);
   void finish();
-  void finish_stream(HttpReply& reply) const;
-  [[nodiscard]] std::size_t logprobs() const;
-  [[nodiscard]] std::string body() const;
+  void finish_stream(HttpReply& reply);
   void send(std::string body) const;
-  [[nodiscard]] std::string begin_json() const;
-  static void end_json(const Json* usage, std::string& json, const std::optional<LevelSpan>& levels = {});
-  [[nodiscard]] Json usage() const;
+  [[nodiscard]] bool may_submit() const;
+  /// Sequences that are with the engine.
+  [[nodiscard]] std::size_t under_way() const { return submitted_ + left_ - sequences_.size(); }
+  [[nodiscard]] const ApiPrompt& prompt_of(std::size_t sequence) const;
   [[nodiscard]] std::optional<int> level_to_name() const;
   [[nodiscard]] HttpHeaders headers() const;
 
@@ -71,13 +71,13 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   ApiRequest request_;
   std::weak_ptr<HttpReply> reply_;
   Stopwatch since_;
-  std::string id_;
-  std::int64_t created_;
   std::vector<Sequence> sequences_;  // [prompts * choices]
-  std::size_t running_ = 0;
-  std::size_t prompt_tokens_ = 0, cached_tokens_ = 0, completion_tokens_ = 0;
-  std::optional<LevelSpan> levels_;  // of all sequences so far: the lowest first and the highest last one
-  std::string fingerprint_;          // of the level that the first of them began with
+  std::size_t submitted_ = 0;        // so many of these have been handed to the engine, the first ones
+  std::size_t left_;                 // that haven't ended
+  std::size_t reading_ = 0;          // tokens of the prompts of those that are with the engine
+  bool streams_ = false;             // the stream has begun
+  AnswerFacts facts_;
+  std::unique_ptr<AnswerWriter> writer_;
 };
 
 }  // namespace layerboost

@@ -284,5 +284,78 @@ TEST(Completions, AFullQueueAsksToTryLater) {
   EXPECT_EQ(refused.json()["error"]["code"], "queue_full");
 }
 
+TEST(Completions, AChoiceThatFindsNoPlaceComesLater) {
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 2}});
+  ClientForTests running(server.port()), waiting(server.port());
+  Json asked = greedy("ab", 500);
+  running.send("POST", "/v1/completions", asked.dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 1 && stats.waiting == 0; }));
+  waiting.send("POST", "/v1/completions", asked.dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.waiting == 1; }));
+  asked["n"] = 3;
+  asked["max_tokens"] = 10;
+  const AnswerForTests answer = server.complete(asked);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.json()["choices"].size(), 3U);
+  EXPECT_EQ(waiting.read_answer().status, 200);
+  EXPECT_EQ(server.engine().stats().cancelled, 0U);
+}
+
+TEST(Completions, WhatIsRefusedWasNeverAskedFor) {
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 1}});
+  ClientForTests running(server.port()), waiting(server.port());
+  Json asked = greedy("ab", 500);
+  running.send("POST", "/v1/completions", asked.dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 1 && stats.waiting == 0; }));
+  waiting.send("POST", "/v1/completions", asked.dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.waiting == 1; }));
+  asked["n"] = 2;
+  EXPECT_EQ(server.complete(asked).status, 429);
+  EXPECT_EQ(waiting.read_answer().status, 200);
+  EXPECT_EQ(server.engine().stats().requests, 2U);
+  EXPECT_EQ(server.engine().stats().cancelled, 0U);
+}
+
+TEST(Completions, InAStreamTooChoicesComeOneAfterTheOther) {
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 2, .max_queue = 1}});
+  Json asked = greedy("ab", 8);
+  const std::string expected = server.complete(asked).json()["choices"][0]["text"];
+  asked["n"] = 10;
+  asked["stream"] = true;
+  std::vector<std::string> texts(10);
+  for (const Json& event : server.complete(asked).events())
+    for (const Json& choice : event["choices"])
+      texts[choice["index"].get<std::size_t>()] += choice["text"].get<std::string>();
+  EXPECT_EQ(texts, std::vector<std::string>(10, expected));
+}
+
+TEST(Completions, MoreChoicesThanPlacesComeOneAfterTheOther) {
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 2, .max_queue = 1}});
+  Json asked = greedy("ab", 8);
+  const std::string expected = server.complete(asked).json()["choices"][0]["text"];
+  asked["n"] = 20;
+  const AnswerForTests answer = server.complete(asked);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const Json json = answer.json();
+  ASSERT_EQ(json["choices"].size(), 20U);
+  for (const Json& choice : json["choices"]) EXPECT_EQ(choice["text"], expected);
+  EXPECT_EQ(json["usage"]["completion_tokens"], 160);
+}
+
+TEST(Completions, ARequestsIdMayHaveWhatJsonEscapes) {
+  const ServerForTests server;
+  for (const auto& [path, body] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"/v1/completions", R"({"prompt": "ab", "max_tokens": 2})"},
+           {"/v1/chat/completions", R"({"messages": [{"role": "user", "content": "ab"}], "max_tokens": 2})"},
+           {"/v1/responses", R"({"input": "ab", "max_output_tokens": 2})"},
+           {"/v1/embeddings", R"({"input": "ab"})"}}) {
+    const AnswerForTests answer = server.ask("POST", path, body, "X-Request-Id: a\\x\\\r\n");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_TRUE(answer.json()["id"].get<std::string>().ends_with("-a\\x\\") ||
+                answer.json()["id"].get<std::string>() == "resp_a\\x\\")
+        << answer.body;
+  }
+}
+
 }  // namespace
 }  // namespace layerboost

@@ -25,11 +25,15 @@ struct Limits {
   int positions = 0;               // prompt and new tokens together: the model's positions, or fewer
   int max_tokens = 0;              // new tokens; 0: as many as positions allow
   int choices = 128;               // prompts * n
+  int inputs = 2048;               // texts to be embedded
   int logprobs = 20;               // likeliest alternatives of each token
   int stop_strings = 16;           // and stop tokens
   std::size_t stop_length = 1024;  // bytes of a stop string
   int json_depth = 32;
   std::size_t logprobs_of_request = std::size_t{1} << 20;  // tokens * n * (1 + alternatives); prompts' with "echo"
+  std::size_t repeated = std::size_t{1} << 20;  // bytes of what a response repeats of its request, several times in a
+                                                // stream
+  std::size_t embedding_numbers = std::size_t{1} << 22;  // of one answer: texts * numbers of each
 };
 
 }  // namespace layerboost

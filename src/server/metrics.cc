@@ -79,6 +79,7 @@ void write_engine(PrometheusWriter& out, SharedMetrics& shared, const EngineStat
                  stats.preemptions);
   shared.counter("prompt_tokens_total", "prompt_tokens_total", "Prompt tokens read or found.", stats.prompt_tokens);
   shared.counter("generated_tokens_total", "generation_tokens_total", "Tokens written.", stats.generated_tokens);
+  out.counter("layerboost_embeddings_total", "", "Texts that were embedded.", static_cast<double>(stats.embeddings));
   out.counter("layerboost_recomputed_tokens_total", "",
               "Tokens read again: after a pre-emption, or because their text has become long.",
               static_cast<double>(stats.recomputed_tokens));

@@ -15,7 +15,9 @@ namespace {
 
 constexpr int kCompletions = static_cast<int>(Endpoint::completions), kChat = static_cast<int>(Endpoint::chat),
               kGeneration = kCompletions | kChat, kTokenize = static_cast<int>(Endpoint::tokenize),
-              kDetokenize = static_cast<int>(Endpoint::detokenize), kAll = kGeneration | kTokenize | kDetokenize;
+              kDetokenize = static_cast<int>(Endpoint::detokenize),
+              kEmbeddings = static_cast<int>(Endpoint::embeddings), kResponses = static_cast<int>(Endpoint::responses),
+              kText = kGeneration | kResponses, kEngine = kText | kEmbeddings, kAll = kEngine | kTokenize | kDetokenize;
 
 enum class Use {
   effect,    // does what it says
@@ -37,37 +39,40 @@ constexpr Field kRequestFields[] = {
     {"prompt", kCompletions | kTokenize, Use::effect},
     {"messages", kChat | kTokenize, Use::effect},
     {"tokens", kDetokenize, Use::effect},
-    {"add_special_tokens", kCompletions | kTokenize, Use::effect},
+    {"input", kEmbeddings | kResponses, Use::effect},
+    {"encoding_format", kEmbeddings, Use::effect},
+    {"dimensions", kEmbeddings, Use::effect},
+    {"add_special_tokens", kCompletions | kTokenize | kEmbeddings, Use::effect},
     {"add_special_tokens", kChat, Use::neutral},  // a chat's come from its template
     {"add_generation_prompt", kChat | kTokenize, Use::effect},
-    {"chat_template_kwargs", kChat | kTokenize, Use::effect},
+    {"chat_template_kwargs", kChat | kTokenize | kResponses, Use::effect},
     {"reasoning_effort", kChat, Use::effect},
     {"max_tokens", kGeneration, Use::effect},
     {"max_completion_tokens", kGeneration, Use::effect},
     {"n_predict", kGeneration, Use::effect},
-    {"min_tokens", kGeneration, Use::effect},
-    {"ignore_eos", kGeneration, Use::effect},
-    {"stop", kGeneration, Use::effect},
-    {"stop_token_ids", kGeneration, Use::effect},
-    {"temperature", kGeneration, Use::effect},
-    {"top_p", kGeneration, Use::effect},
-    {"top_k", kGeneration, Use::effect},
-    {"min_p", kGeneration, Use::effect},
-    {"repetition_penalty", kGeneration, Use::effect},
-    {"presence_penalty", kGeneration, Use::effect},
-    {"frequency_penalty", kGeneration, Use::effect},
-    {"logit_bias", kGeneration, Use::effect},
-    {"seed", kGeneration, Use::effect},
+    {"min_tokens", kText, Use::effect},
+    {"ignore_eos", kText, Use::effect},
+    {"stop", kText, Use::effect},
+    {"stop_token_ids", kText, Use::effect},
+    {"temperature", kText, Use::effect},
+    {"top_p", kText, Use::effect},
+    {"top_k", kText, Use::effect},
+    {"min_p", kText, Use::effect},
+    {"repetition_penalty", kText, Use::effect},
+    {"presence_penalty", kText, Use::effect},
+    {"frequency_penalty", kText, Use::effect},
+    {"logit_bias", kText, Use::effect},
+    {"seed", kText, Use::effect},
     {"n", kGeneration, Use::effect},
     {"best_of", kGeneration, Use::effect},
-    {"repeat_last_n", kGeneration, Use::effect},  // what the penalties look at
+    {"repeat_last_n", kText, Use::effect},  // what the penalties look at
     {"logprobs", kGeneration, Use::effect},
-    {"top_logprobs", kChat, Use::effect},
+    {"top_logprobs", kChat | kResponses, Use::effect},
     {"echo", kCompletions, Use::effect},
-    {"stream", kGeneration, Use::effect},
-    {"stream_options", kGeneration, Use::effect},
+    {"stream", kText, Use::effect},
+    {"stream_options", kText, Use::effect},
     {"response_format", kGeneration, Use::effect},
-    {"structured_outputs", kGeneration, Use::effect},
+    {"structured_outputs", kText, Use::effect},
     {"guided_json", kGeneration, Use::effect},
     {"guided_regex", kGeneration, Use::effect},
     {"guided_choice", kGeneration, Use::effect},
@@ -75,23 +80,32 @@ constexpr Field kRequestFields[] = {
     {"guided_json_object", kGeneration, Use::effect},
     {"json_schema", kGeneration, Use::effect},  // llama.cpp's, and the next
     {"grammar", kGeneration, Use::effect},
-    {"layerboost", kGeneration, Use::effect},  // what only this server has
-    {"tools", kChat | kTokenize, Use::effect},
-    {"tool_choice", kChat | kTokenize, Use::effect},
-    {"parallel_tool_calls", kChat | kTokenize, Use::effect},
+    {"instructions", kResponses, Use::effect},
+    {"max_output_tokens", kResponses, Use::effect},
+    {"text", kResponses, Use::effect},
+    {"reasoning", kResponses, Use::effect},
+    {"include", kResponses, Use::effect},
+    {"user", kResponses, Use::effect},  // the answer has it, too, and the next two
+    {"metadata", kResponses, Use::effect},
+    {"max_tool_calls", kResponses, Use::effect},  // of tools that the server itself would run
+    {"layerboost", kEngine, Use::effect},         // what only this server has
+    {"tools", kChat | kTokenize | kResponses, Use::effect},
+    {"tool_choice", kChat | kTokenize | kResponses, Use::effect},
+    {"parallel_tool_calls", kChat | kTokenize | kResponses, Use::effect},
 
     // Who asks, what for, how it is kept, paid, sped up or measured.
-    {"user", kAll, Use::harmless},
-    {"safety_identifier", kGeneration, Use::harmless},
-    {"metadata", kGeneration, Use::harmless},
+    {"user", kAll & ~kResponses, Use::harmless},
+    {"safety_identifier", kEngine, Use::harmless},
+    {"metadata", kEngine & ~kResponses, Use::harmless},
     {"store", kGeneration, Use::harmless},
-    {"service_tier", kGeneration, Use::harmless},
-    {"request_id", kGeneration, Use::harmless},
-    {"priority", kGeneration, Use::harmless},
+    {"service_tier", kText, Use::harmless},
+    {"request_id", kEngine, Use::harmless},
+    {"priority", kEngine, Use::harmless},
     {"prediction", kChat, Use::harmless},
-    {"prompt_cache_key", kGeneration, Use::harmless},
-    {"prompt_cache_retention", kGeneration, Use::harmless},
-    {"cache_salt", kGeneration, Use::harmless},
+    {"prompt_cache_options", kResponses, Use::harmless},
+    {"prompt_cache_key", kText, Use::harmless},
+    {"prompt_cache_retention", kText, Use::harmless},
+    {"cache_salt", kEngine, Use::harmless},
     {"cache_prompt", kGeneration, Use::harmless},
     {"n_cache_reuse", kGeneration, Use::harmless},
     {"id_slot", kGeneration, Use::harmless},
@@ -122,15 +136,27 @@ constexpr Field kRequestFields[] = {
     {"modalities", kChat, Use::neutral, R"([["text"]])"},
     {"verbosity", kChat, Use::neutral, R"(["medium"])"},
     {"web_search_options", kChat, Use::neutral, "[]"},
-    {"moderation", kGeneration, Use::neutral},
+    {"moderation", kText, Use::neutral},
+    {"store", kResponses, Use::neutral, "[false]"},  // nothing is kept
+    {"background", kResponses, Use::neutral},
+    {"background_options", kResponses, Use::neutral},
+    {"previous_response_id", kResponses, Use::neutral},
+    {"conversation", kResponses, Use::neutral},
+    {"prompt", kResponses, Use::neutral},
+    {"context_management", kResponses, Use::neutral},
+    {"truncation", kResponses, Use::neutral, R"(["disabled"])"},
+    {"image", kResponses, Use::neutral},
+    {"access_programs", kResponses, Use::neutral},
     // vLLM's.
+    {"previous_input_messages", kResponses, Use::neutral},
+    {"enable_response_messages", kResponses, Use::neutral},
     {"use_beam_search", kGeneration, Use::neutral},
     {"length_penalty", kGeneration, Use::neutral, "[1]"},
     {"early_stopping", kGeneration, Use::neutral},
-    {"include_stop_str_in_output", kGeneration, Use::neutral},
-    {"skip_special_tokens", kGeneration, Use::neutral, "[true]"},
+    {"include_stop_str_in_output", kText, Use::neutral},
+    {"skip_special_tokens", kText, Use::neutral, "[true]"},
     {"spaces_between_special_tokens", kGeneration, Use::neutral, "[true]"},
-    {"truncate_prompt_tokens", kGeneration, Use::neutral},
+    {"truncate_prompt_tokens", kEngine, Use::neutral},
     {"allowed_token_ids", kGeneration, Use::neutral},
     {"bad_words", kGeneration, Use::neutral},
     {"prompt_logprobs", kGeneration, Use::neutral},
@@ -145,12 +171,16 @@ constexpr Field kRequestFields[] = {
     {"continue_final_message", kChat | kTokenize, Use::neutral},
     {"chat_template", kChat | kTokenize, Use::neutral},
     {"documents", kChat, Use::neutral},
-    {"mm_processor_kwargs", kChat | kTokenize, Use::neutral},
+    {"mm_processor_kwargs", kChat | kTokenize | kEmbeddings | kResponses, Use::neutral},
     {"media_io_kwargs", kChat, Use::neutral},
-    {"kv_transfer_params", kGeneration, Use::neutral},
-    {"vllm_xargs", kGeneration, Use::neutral},
+    {"kv_transfer_params", kText, Use::neutral},
+    {"vllm_xargs", kText, Use::neutral},
     {"lora_request", kGeneration, Use::neutral},
     {"return_token_strs", kTokenize, Use::neutral},
+    {"normalize", kEmbeddings, Use::neutral, "[true]"},
+    {"use_activation", kEmbeddings, Use::neutral, "[true]"},
+    {"embed_dtype", kEmbeddings, Use::neutral, R"(["float32"])"},
+    {"endianness", kEmbeddings, Use::neutral, R"(["native", "little"])"},
     // llama.cpp's.
     {"typical_p", kGeneration, Use::neutral, "[1]"},
     {"tfs_z", kGeneration, Use::neutral, "[1]"},
@@ -171,15 +201,28 @@ constexpr Field kRequestFields[] = {
     {"lora", kGeneration, Use::neutral},
     {"reasoning_format", kChat, Use::neutral, R"(["none", "auto"])"},
     {"thinking_forced_open", kChat, Use::neutral},
+    {"embd_normalize", kEmbeddings, Use::neutral, "[2]"},
 };
 
 constexpr Field kStreamOptions[] = {
     {"include_usage", kGeneration, Use::effect},
-    {"include_obfuscation", kGeneration, Use::harmless},     // padding against listeners who count bytes
+    {"include_usage", kResponses, Use::harmless},            // it always is
+    {"include_obfuscation", kText, Use::harmless},           // padding against listeners who count bytes
     {"continuous_usage_stats", kGeneration, Use::harmless},  // the usage comes once, at the end
 };
 
-constexpr Field kOwnOptions[] = {{"level", kGeneration, Use::effect}};
+constexpr Field kOwnOptions[] = {{"level", kEngine, Use::effect}};
+
+constexpr Field kTextOptions[] = {{"format", kResponses, Use::effect},
+                                  {"verbosity", kResponses, Use::neutral, R"(["medium"])"}};
+
+constexpr Field kReasoningOptions[] = {
+    {"effort", kResponses, Use::effect},
+    {"summary", kResponses, Use::harmless},  // of what no answer has
+    {"generate_summary", kResponses, Use::harmless},
+    {"context", kResponses, Use::harmless},
+    {"mode", kResponses, Use::neutral, R"(["standard"])"},
+};
 
 constexpr const char* path_of(Endpoint endpoint) {
   switch (endpoint) {
@@ -191,6 +234,10 @@ constexpr const char* path_of(Endpoint endpoint) {
       return "/tokenize";
     case Endpoint::detokenize:
       return "/detokenize";
+    case Endpoint::embeddings:
+      return "/v1/embeddings";
+    case Endpoint::responses:
+      return "/v1/responses";
   }
   return "";
 }
@@ -234,12 +281,18 @@ void check_fields(const Json& body, Endpoint endpoint) {
   check_names(body, kRequestFields, static_cast<int>(endpoint), path_of(endpoint), "");
 }
 
-void check_stream_options(const Json& options) {
-  check_names(options, kStreamOptions, kGeneration, "\"stream_options\"", "stream_options.");
+void check_stream_options(const Json& options, Endpoint endpoint) {
+  check_names(options, kStreamOptions, static_cast<int>(endpoint), "\"stream_options\"", "stream_options.");
 }
 
 void check_own_options(const Json& options) {
-  check_names(options, kOwnOptions, kGeneration, "\"layerboost\"", "layerboost.");
+  check_names(options, kOwnOptions, kEngine, "\"layerboost\"", "layerboost.");
+}
+
+void check_text_options(const Json& options) { check_names(options, kTextOptions, kResponses, "\"text\"", "text."); }
+
+void check_reasoning_options(const Json& options) {
+  check_names(options, kReasoningOptions, kResponses, "\"reasoning\"", "reasoning.");
 }
 
 }  // namespace layerboost

@@ -6,14 +6,16 @@
 
 namespace layerboost {
 
-enum class Endpoint { completions = 1, chat = 2, tokenize = 4, detokenize = 8 };
+enum class Endpoint { completions = 1, chat = 2, tokenize = 4, detokenize = 8, embeddings = 16, responses = 32 };
 
 /// Throws ApiError (400), naming the field, for the first one that the endpoint neither uses nor may pass over. null is
 /// as good as missing for every name.
 void check_fields(const Json& body, Endpoint endpoint);
 
-/// The same for the body's "stream_options" and "layerboost".
-void check_stream_options(const Json& options);
+/// The same for the body's "stream_options", "layerboost", "text" and "reasoning".
+void check_stream_options(const Json& options, Endpoint endpoint);
 void check_own_options(const Json& options);
+void check_text_options(const Json& options);
+void check_reasoning_options(const Json& options);
 
 }  // namespace layerboost

@@ -82,6 +82,7 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
   LB_CHECK(!options.levels.is_ladder() || options.levels.levels.size() == engine.stats().running_by_plan.size());
   ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model, engine)};
   reader.embeddings = model.config.vocab;
+  reader.hidden = model.config.hidden;
   const std::string_view for_tools = template_for_tools(model.text(), options.chat_template);
   reader.tool_format = tool_format_of(for_tools);
   reader.told_of_tools = tells_of_tools(for_tools);

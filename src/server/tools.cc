@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/in_quotes.h"
+#include "base/random.h"
 #include "grammar/json_grammar.h"
 #include "grammar/json_schema.h"
 #include "server/api_error.h"
@@ -23,10 +24,17 @@ struct Tool {
   std::string path;
 };
 
-Tool read_tool(const Json& tool, const std::string& path) {
-  if (!tool.is_object() || tool.value("type", Json()) != "function" || !tool.value("function", Json()).is_object())
-    refuse(path, R"("{}" must be {{"type": "function", "function": {{"name": ..., "parameters": ...}}}})", path);
-  const Fields function(tool["function"], path + ".function.");
+bool is_function(const Json& value, FunctionForm form) {
+  if (!value.is_object() || value.value("type", Json()) != "function") return false;
+  return form == FunctionForm::flat || value.value("function", Json()).is_object();
+}
+
+Tool read_tool(const Json& tool, const std::string& path, FunctionForm form) {
+  const bool flat = form == FunctionForm::flat;
+  if (!is_function(tool, form))
+    refuse(path, R"("{}" must be {{"type": "function", {}"name": ..., "parameters": ...{}}}; there are no other tools)",
+           path, flat ? "" : "\"function\": {", flat ? "" : "}");
+  const Fields function(flat ? tool : tool["function"], path + (flat ? "." : ".function."));
   const std::string name = function.text("name").value_or("");
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
   if (name.empty() || name.size() > longest_name || name.find_first_not_of(letters) != std::string::npos)
@@ -38,13 +46,14 @@ Tool read_tool(const Json& tool, const std::string& path) {
   return {name, parameters == nullptr ? Json{{"type", "object"}} : *parameters, function.path("parameters")};
 }
 
-std::vector<Tool> read_list(const Fields& fields) {
+std::vector<Tool> read_list(const Fields& fields, FunctionForm form) {
   const Json* const list = fields.find("tools");
   std::vector<Tool> tools;
   if (list == nullptr) return tools;
   if (!list->is_array() || list->size() > most_tools)
     refuse("tools", "\"tools\" must be a list of at most {} tools", most_tools);
-  for (std::size_t i = 0; i < list->size(); ++i) tools.push_back(read_tool((*list)[i], fmt::format("tools[{}]", i)));
+  for (std::size_t i = 0; i < list->size(); ++i)
+    tools.push_back(read_tool((*list)[i], fmt::format("tools[{}]", i), form));
   return tools;
 }
 
@@ -97,29 +106,38 @@ Grammar form_of_calls(const std::vector<Tool>& tools, ToolFormat format, bool on
   }
 }
 
-[[noreturn]] void refuse_choice() {
-  refuse("tool_choice",
-         R"("tool_choice" must be "none", "auto", "required" or {{"type": "function", "function": {{"name": ...}}}})");
+[[noreturn]] void refuse_choice(FunctionForm form) {
+  refuse("tool_choice", R"("tool_choice" must be "none", "auto", "required" or {{"type": "function", {}}})",
+         form == FunctionForm::flat ? R"("name": ...)" : R"("function": {"name": ...})");
 }
 
 /// The name of the tool that "tool_choice", an object, asks for.
-std::string chosen_name(const Json& choice) {
-  if (choice.value("type", Json()) != "function") refuse_choice();
-  const Json function = choice.value("function", Json());
-  const Json name = function.is_object() ? function.value("name", Json()) : Json();
-  if (!name.is_string()) refuse_choice();
+std::string chosen_name(const Json& choice, FunctionForm form) {
+  if (!is_function(choice, form)) refuse_choice(form);
+  const Json name = (form == FunctionForm::flat ? choice : choice["function"]).value("name", Json());
+  if (!name.is_string()) refuse_choice(form);
   return name.get<std::string>();
+}
+
+/// A list of functions as chat templates know them.
+Json nested(const Json& tools) {
+  Json list = Json::array();
+  for (Json function : tools) {
+    function.erase("type");
+    list.push_back({{"type", "function"}, {"function", std::move(function)}});
+  }
+  return list;
 }
 
 }  // namespace
 
-ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told) {
+ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told, FunctionForm form) {
   const Json* const choice = fields.find("tool_choice");
   const std::string word = choice == nullptr ? "auto" : choice->is_string() ? choice->get<std::string>() : "";
   const bool required = word == "required", by_name = choice != nullptr && choice->is_object();
+  if (!by_name && !required && word != "auto" && word != "none") refuse_choice(form);
+  std::vector<Tool> tools = read_list(fields, form);
   if (word == "none") return {};  // an answer without them: the prompt has none
-  if (!by_name && !required && word != "auto") refuse_choice();
-  std::vector<Tool> tools = read_list(fields);
   if (tools.empty()) {
     if (required || by_name) refuse("tool_choice", "\"tool_choice\" asks for a call, and there are no \"tools\"");
     return {};
@@ -132,12 +150,13 @@ ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool 
     refuse("tools",
            "the model's chat template doesn't tell it of tools; leave \"tools\" out, or send a \"tool_choice\" that "
            "asks for a call");
-  ToolUse use{.tools = *fields.find("tools"),
+  const Json& given = *fields.find("tools");
+  ToolUse use{.tools = form == FunctionForm::flat ? nested(given) : given,
               .format = format,
               .one_call = !fields.flag("parallel_tool_calls", true),
               .form = std::nullopt};
   if (by_name) {
-    const std::string name = chosen_name(*choice);
+    const std::string name = chosen_name(*choice, form);
     std::erase_if(tools, [&](const Tool& tool) { return tool.name != name; });
     if (tools.empty()) refuse("tool_choice", "\"tool_choice\" names {}, which \"tools\" doesn't have", in_quotes(name));
     tools.resize(1);
@@ -145,6 +164,12 @@ ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool 
   }
   if (required || by_name) use.form = form_of_calls(tools, *format, use.one_call);
   return use;
+}
+
+std::string new_call_id(ToolFormat format) {
+  // Templates of Mistral's models refuse ids that aren't nine letters and digits.
+  if (format == ToolFormat::mistral) return fmt::format("{:09x}", unrepeatable_bits() >> 28);
+  return fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
 }
 
 }  // namespace layerboost

@@ -1,0 +1,101 @@
+#include "server/completion_writer.h"
+
+#include <string_view>
+
+#include "server/json_answer.h"
+#include "server/sse.h"
+
+namespace layerboost {
+namespace {
+
+constexpr std::size_t bytes_of_logprob = 64;  // about, as JSON
+
+Json usage_json(const AnswerFacts& facts) {
+  Json usage = {{"prompt_tokens", facts.prompt_tokens},
+                {"completion_tokens", facts.completion_tokens},
+                {"total_tokens", facts.prompt_tokens + facts.completion_tokens},
+                {"prompt_tokens_details", {{"cached_tokens", facts.cached_tokens}}}};
+  if (facts.levels) usage["layerboost"] = to_json(*facts.levels);
+  return usage;
+}
+
+/// What follows the entries of "choices". `usage`: nullptr for none. `levels`: those of the sequence whose last piece
+/// this is.
+void end_json(const Json* usage, std::string& json, const std::optional<LevelSpan>& levels = {}) {
+  json += ']';
+  if (levels) json += R"(,"layerboost":)" + json_line(to_json(*levels));
+  if (usage != nullptr) json += R"(,"usage":)" + json_line(*usage);
+  json += '}';
+}
+
+}  // namespace
+
+CompletionWriter::CompletionWriter(const ApiRequest& request, const Tokenizer& tokenizer) : request_(request) {
+  for (const ApiPrompt& prompt : request.prompts)
+    for (int i = 0; i < request.choices; ++i)
+      choices_.push_back(make_choice(request, prompt, tokenizer, static_cast<int>(choices_.size())));
+  levels_.resize(choices_.size());
+}
+
+void CompletionWriter::add(std::size_t sequence, Output&& output) {
+  choices_[sequence]->add(output);
+  if (output.finish != FinishReason::none) levels_[sequence] = LevelSpan{output.first_plan, output.plan};
+}
+
+std::size_t CompletionWriter::numbers() const {
+  std::size_t count = 0;
+  for (const auto& choice : choices_) count += choice->logprobs();
+  return count;
+}
+
+/// The answer's object up to the entries of its "choices".
+std::string CompletionWriter::begin_json(const AnswerFacts& facts) const {
+  const bool is_chat = request_.endpoint == Endpoint::chat;
+  const char* const chat = request_.stream ? "chat.completion.chunk" : "chat.completion";
+  std::string json = json_line({{"id", fmt::format("{}-{}", is_chat ? "chatcmpl" : "cmpl", facts.id)},
+                                {"object", is_chat ? chat : "text_completion"},
+                                {"created", facts.created},
+                                {"model", facts.model},
+                                {"system_fingerprint", facts.fingerprint}});
+  json.pop_back();
+  return json += R"(,"choices":[)";
+}
+
+std::string CompletionWriter::body(const AnswerFacts& facts) {
+  std::string json = begin_json(facts);
+  json.reserve(json.size() + numbers() * bytes_of_logprob);
+  for (std::size_t i = 0; i < choices_.size(); ++i) {
+    if (i > 0) json += ',';
+    choices_[i]->take(false, json);
+  }
+  const Json used = usage_json(facts);
+  end_json(&used, json);
+  json += '\n';
+  return json;
+}
+
+void CompletionWriter::write_piece(std::size_t sequence, const AnswerFacts& facts, std::string& events) {
+  std::string json = begin_json(facts);
+  choices_[sequence]->take(true, json);
+  const Json none;
+  end_json(request_.include_usage ? &none : nullptr, json, facts.levels ? levels_[sequence] : std::nullopt);
+  events += sse_event(json);
+}
+
+void CompletionWriter::end_stream(const AnswerFacts& facts, std::string& events) {
+  if (request_.include_usage) {
+    std::string json = begin_json(facts);
+    const Json used = usage_json(facts);
+    end_json(&used, json);
+    events += sse_event(json);
+  }
+  events += sse_done;
+}
+
+void CompletionWriter::fail_stream(const ApiError& error, const AnswerFacts& /*facts*/, std::string& events) {
+  const std::string body = error.answer().body;
+  events += sse_event(std::string_view(body).substr(0, body.size() - 1));  // without its line's end
+  events += sse_done;
+}
+
+}  // namespace layerboost

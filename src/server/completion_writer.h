@@ -1,0 +1,31 @@
+// Answers of /v1/completions and /v1/chat/completions: an object with a list of choices, and its chunks.
+#pragma once
+
+#include <vector>
+
+#include "server/answer_writer.h"
+#include "server/choice.h"
+
+namespace layerboost {
+
+class CompletionWriter final : public AnswerWriter {
+ public:
+  /// Requires: `request` and `tokenizer` outlive this.
+  CompletionWriter(const ApiRequest& request, const Tokenizer& tokenizer);
+
+  void add(std::size_t sequence, Output&& output) override;
+  [[nodiscard]] std::size_t numbers() const override;
+  std::string body(const AnswerFacts& facts) override;
+  void write_piece(std::size_t sequence, const AnswerFacts& facts, std::string& events) override;
+  void end_stream(const AnswerFacts& facts, std::string& events) override;
+  void fail_stream(const ApiError& error, const AnswerFacts& facts, std::string& events) override;
+
+ private:
+  [[nodiscard]] std::string begin_json(const AnswerFacts& facts) const;
+
+  const ApiRequest& request_;
+  std::vector<std::unique_ptr<Choice>> choices_;  // [prompts * choices]
+  std::vector<std::optional<LevelSpan>> levels_;  // of each that has ended
+};
+
+}  // namespace layerboost
