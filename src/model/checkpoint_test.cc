@@ -5,6 +5,8 @@
 
 #include <fstream>
 #include <map>
+#include <memory>
+#include <string>
 
 #include "base/error_for_tests.h"
 #include "base/file.h"
@@ -78,11 +80,20 @@ TEST(Checkpoint, HashTellsModelsApartAndIgnoresWhereTheyAre) {
   fs::remove_all(copy);
 }
 
+/// A checkpoint and the bytes that it reads.
+struct ModelInMemory {
+  std::unique_ptr<const std::string> weights;
+  std::unique_ptr<Checkpoint> checkpoint;
+  Checkpoint* operator->() const { return checkpoint.get(); }
+};
+
 /// A tiny model whose config.json says more.
-std::unique_ptr<Checkpoint> tiny_model(const std::string& arch, const std::string& more, DType dtype = DType::bf16) {
+ModelInMemory tiny_model(const std::string& arch, const std::string& more, DType dtype = DType::bf16) {
   const Config c = test::tiny_config(arch, dtype);
-  const std::string config = test::config_json(c), weights = test::tiny_safetensors(c, dtype);
-  return read_safetensors(config.substr(0, config.size() - 1) + more + "}", test::as_bytes(weights), "a");
+  const std::string config = test::config_json(c);
+  auto weights = std::make_unique<const std::string>(test::tiny_safetensors(c, dtype));
+  auto checkpoint = read_safetensors(config.substr(0, config.size() - 1) + more + "}", test::as_bytes(*weights), "a");
+  return {std::move(weights), std::move(checkpoint)};
 }
 
 // The hashes are those that plans were made with before such windows were dropped.

@@ -74,9 +74,9 @@ struct Weights {
   std::vector<std::byte> embedding_bytes;        // a copy: the file may be cut off or written over while it is used
   Tensor embedding;                              // [V, D], in embedding_bytes
   std::vector<LayerWeights> layers;              // [L]
-  std::vector<float> final_norm;                 // [D], times Config::logit_scale, by the smoothing of the head's inputs
-  std::vector<float> plain_final_norm;           // [D], as the model was trained: for those who want the states
-  PackedMatrix head;                             // [V, D]
+  std::vector<float> final_norm;        // [D], times Config::logit_scale, by the smoothing of the head's inputs
+  std::vector<float> plain_final_norm;  // [D], as the model was trained: for those who want the states
+  PackedMatrix head;                    // [V, D]
 
   /// Returns the bytes of all packed matrices.
   [[nodiscard]] std::size_t bytes() const;
