@@ -148,7 +148,8 @@ TEST(TrainingRows, SplitQkv) {
     const Floats dq = normal(rows * heads * d, 5), dk = normal(rows * kv_heads * d, 6),
                  dv = normal(rows * kv_heads * d, 7);
     const Floats dq_plain = normal(dq.size(), 8), dk_plain = normal(dk.size(), 9);
-    for (const auto& [norms, turned] : {std::pair(false, true), std::pair(true, true), std::pair(true, false)}) {
+    for (const auto& with : {std::pair(false, true), std::pair(true, true), std::pair(true, false)}) {
+      const bool norms = with.first, turned = with.second;  // Clang 14 can't capture structured bindings
       const QkvShape shape{
           heads, kv_heads, d, bias.data(), norms ? q_norm.data() : nullptr, norms ? k_norm.data() : nullptr, 1e-2F};
       const Doubles expected = differences(doubles(qkv), [&](const Doubles& at) {
