@@ -75,7 +75,7 @@ class InputReader {
   /// Texts of a turn may have calls between them: they become parts of one text.
   void add_text(Json content) {
     Json& before = messages_.back()["content"];
-    if (before == "") return void(before = std::move(content));
+    if (before.is_string() && before.get_ref<const std::string&>().empty()) return void(before = std::move(content));
     for (Json* const each : {&before, &content})
       if (each->is_string()) *each = Json::array({{{"type", "text"}, {"text", std::move(*each)}}});
     before.insert(before.end(), content.begin(), content.end());

@@ -14,16 +14,16 @@ namespace {
 
 /// OpenAI's rule for what comes back as it was sent.
 void check_metadata(const Fields& fields) {
-  constexpr std::size_t most_keys = 16, longest_key = 64, longest_value = 512;
+  constexpr std::size_t most_entries = 16, longest_key = 64, longest_value = 512;
   const Json* const metadata = fields.find("metadata");
   if (metadata == nullptr) return;
-  bool good = metadata->is_object() && metadata->size() <= most_keys;
+  bool good = metadata->is_object() && metadata->size() <= most_entries;
   for (auto it = metadata->begin(); good && it != metadata->end(); ++it)
     good = characters(it.key()) <= longest_key && it->is_string() &&
            characters(it->get_ref<const std::string&>()) <= longest_value;
   if (good) return;
   refuse("metadata", R"("metadata" must be an object of at most {} strings of at most {} characters, with names of {})",
-         most_keys, longest_value, longest_key);
+         most_entries, longest_value, longest_key);
 }
 
 /// Who asks; whatever that is, it comes back.
