@@ -157,7 +157,7 @@ class RegexParser {
   CodePoints coded(int length) {
     const bool braces = length == 4 && take("{");
     const auto end = rest_.find('}');
-    if (braces) length = end > 0 && end <= 6 ? static_cast<int>(end) : 0;
+    if (braces) length = end == std::string_view::npos ? 0 : static_cast<int>(end);
     const auto code = take_code(rest_, length);
     if (length == 0 || !code) refuse("a code that is no character's");
     if (braces) take("}");
