@@ -66,6 +66,8 @@ CodePoints all_but(const CodePoints& set) {
   return others;
 }
 
+CodePoints any_but(const CodePoints& set) { return common(all_but(set), {{1, last_code_point}}); }
+
 CodePoints common(const CodePoints& a, const CodePoints& b) {
   CodePoints both;
   for (const auto& [first, last] : a)
@@ -85,6 +87,8 @@ void spell(Grammar& grammar, int from, const CodePoints& set, int to) {
     }
   }
 }
+
+bool needs_escape(char32_t c) { return !common({{c, c}}, need_escape).empty(); }
 
 void spell_in_json(Grammar& grammar, int from, const CodePoints& set, int to) {
   spell(grammar, from, common(set, all_but(need_escape)), to);

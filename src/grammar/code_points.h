@@ -17,6 +17,9 @@ inline constexpr char32_t last_code_point = 0x10FFFF;
 CodePoints united(CodePoints ranges);
 /// All characters that aren't in `set`.
 CodePoints all_but(const CodePoints& set);
+/// What an expression means by any character, or by any but those in `set`: NUL isn't among them, as few programs can
+/// handle a text that has it, and nobody who writes "." thinks of it.
+CodePoints any_but(const CodePoints& set);
 CodePoints common(const CodePoints& a, const CodePoints& b);
 
 /// Ways from `from` to `to` that spell each character of `set` in UTF-8.
@@ -24,5 +27,7 @@ void spell(Grammar& grammar, int from, const CodePoints& set, int to);
 
 /// The same for a character within a JSON string: those that JSON wants escaped are spelt by their shortest escape.
 void spell_in_json(Grammar& grammar, int from, const CodePoints& set, int to);
+/// Whether JSON wants `c` escaped in a string.
+bool needs_escape(char32_t c);
 
 }  // namespace layerboost

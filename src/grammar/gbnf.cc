@@ -122,7 +122,7 @@ class GbnfParser {
   Part single(int depth) {
     if (take('"')) return literal();
     if (take('[')) return Part::of(characters_in_brackets());
-    if (take('.')) return Part::of({{0, last_code_point}});
+    if (take('.')) return Part::of(any_but({}));
     if (take('(')) {
       Part part = choice(depth + 1);
       if (!take(')')) refuse("a group without an end");
@@ -154,7 +154,7 @@ class GbnfParser {
       set.emplace_back(first, last);
     }
     set = united(std::move(set));
-    return others ? all_but(set) : set;
+    return others ? any_but(set) : set;
   }
 
   char32_t character_or_escape() {

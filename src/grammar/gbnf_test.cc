@@ -56,6 +56,16 @@ TEST(Gbnf, RulesCallEachOtherAndGoOnOverLines) {
   EXPECT_FALSE(matches("root ::= \"(\" root \")\" | \"\"", "((())"));
 }
 
+TEST(Gbnf, NulIsNoCharacterThatAnyCharacterStandsFor) {
+  const std::string nul(1, '\0');
+  for (const char* const any : {"root ::= .", "root ::= [^a]", "root ::= [^\\x01-\\x02]"}) {
+    EXPECT_FALSE(matches(any, nul)) << any;
+    EXPECT_TRUE(matches(any, "\x7f")) << any;
+    EXPECT_TRUE(matches(any, "\xF4\x8F\xBF\xBF")) << any;
+  }
+  EXPECT_TRUE(matches("root ::= [\\x00-\\x1f]", nul));
+}
+
 TEST(Gbnf, RefusesTheRest) {
   EXPECT_THAT(refusal(""), HasSubstr("no rule \"root\""));
   EXPECT_THAT(refusal("a ::= \"a\""), HasSubstr("no rule \"root\""));

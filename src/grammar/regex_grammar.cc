@@ -18,7 +18,7 @@ const CodePoints digits = {{'0', '9'}};
 const CodePoints word = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
 const CodePoints space = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
                           {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
-const CodePoints any_character = {{0, last_code_point}};
+const CodePoints any_character = any_but({});
 const CodePoints line_ends = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
 class RegexParser {
@@ -87,7 +87,7 @@ class RegexParser {
     if (take("[")) return Part::of(characters_in_brackets());
     if (take("^")) return {.kind = Part::Kind::text_begin};
     if (take("$")) return {.kind = Part::Kind::text_end};
-    if (take(".")) return Part::of(all_but(line_ends));
+    if (take(".")) return Part::of(any_but(line_ends));
     if (take("\\")) return Part::of(escape(false));
     if (rest_.front() == '*' || rest_.front() == '+' || rest_.front() == '?') refuse("a quantifier of nothing");
     const char32_t c = character();
@@ -118,15 +118,15 @@ class RegexParser {
       case 'd':
         return digits;
       case 'D':
-        return all_but(digits);
+        return any_but(digits);
       case 'w':
         return word;
       case 'W':
-        return all_but(word);
+        return any_but(word);
       case 's':
         return space;
       case 'S':
-        return all_but(space);
+        return any_but(space);
       case 'n':
         return {{'\n', '\n'}};
       case 'r':
@@ -184,7 +184,7 @@ class RegexParser {
     }
     if (!take("]")) refuse("a class without an end");
     set = united(std::move(set));
-    return others ? all_but(set) : set;
+    return others ? any_but(set) : set;
   }
 
   CodePoints item_in_brackets() {

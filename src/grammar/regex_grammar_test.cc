@@ -44,6 +44,17 @@ TEST(RegexGrammar, ReadsWhatExpressionsAreMadeOf) {
   EXPECT_TRUE(matches("", ""));
 }
 
+TEST(RegexGrammar, NulIsNoCharacterThatAnyCharacterStandsFor) {
+  const std::string nul(1, '\0');
+  for (const char* const any : {".", "[^a]", "\\D", "\\W", "\\S", "[\\s\\S]", "[^\\d]"}) {
+    EXPECT_FALSE(matches(any, nul)) << any;
+    EXPECT_FALSE(matches(any, "\\u0000", {.in_json = true})) << any;
+    EXPECT_TRUE(matches(any, "b") || matches(any, "!")) << any;
+  }
+  EXPECT_FALSE(matches("b", "\\u0000b", {.whole = false, .in_json = true}));
+  EXPECT_TRUE(matches("\\x00", nul));
+}
+
 TEST(RegexGrammar, LooksForAPatternAnywhere) {
   EXPECT_TRUE(matches("b", "abc", {.whole = false}));
   EXPECT_FALSE(matches("^b", "abc", {.whole = false}));
