@@ -1,6 +1,8 @@
 // Expressions over characters, as regular expressions and grammars write them: their parts, and the nodes made of them.
 #pragma once
 
+#include <compare>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -35,8 +37,8 @@ struct Part {
   /// One of `alternatives`, of which there is at least one.
   static Part one_of(std::vector<Part> alternatives);
   static Part repeated(Part part, const Repeats& repeats);
-  /// Appends to a sequence. What matches nothing makes no nodes, whose number is limited, and isn't to be gone through
-  /// in each repeat: it is left out.
+  /// Appends to a sequence, another one's parts one by one: nothing makes no nodes, whose number is limited, and isn't
+  /// to be gone through in each repeat.
   void append(Part part);
 };
 
@@ -60,7 +62,17 @@ class ExpressionWriter {
   int rule_of(const CodePoints& set);
 
  private:
+  /// A way by one byte of low..high or, if there is one, by a text of a rule.
+  struct Step {
+    int rule = -1;
+    std::uint8_t low = 0, high = 0;
+    auto operator<=>(const Step&) const = default;
+  };
+
+  [[nodiscard]] bool is_one_byte(const CodePoints& set) const;
+  std::vector<Step> steps_of(const CodePoints& set);
   int write_characters(const CodePoints& set, int from);
+  int write_choice(const std::vector<Part>& alternatives, int from);
   int write_repeat(const Part& part, int from);
 
   Grammar& grammar_;

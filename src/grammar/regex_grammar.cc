@@ -1,8 +1,10 @@
 #include "grammar/regex_grammar.h"
 
-#include <algorithm>
+#include <array>
+#include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -202,31 +204,36 @@ class RegexWriter {
   RegexWriter(Grammar& grammar, const RegexRules& rules)
       : grammar_(grammar), whole_(rules.whole), parts_(grammar, rules.in_json) {}
 
-  /// `whole`: the expression, or one of its alternatives.
-  int write_whole(const Part& part, int from) {
-    if (part.kind != Part::Kind::choice) return write_alternative(part, from);
+  /// `whole`: the expression. Its alternatives with the same anchors are written as one choice.
+  int write_whole(Part whole, int from) {
+    std::vector<Part> alternatives;
+    if (whole.kind == Part::Kind::choice)
+      alternatives = std::move(whole.parts);
+    else
+      alternatives.push_back(std::move(whole));
+    for (Part& alternative : alternatives) {
+      std::vector<Part>& parts = alternative.parts;  // a sequence's
+      const bool begins = !parts.empty() && parts.front().kind == Part::Kind::text_begin;
+      if (begins) parts.erase(parts.begin());
+      const bool ends = !parts.empty() && parts.back().kind == Part::Kind::text_end;
+      if (ends) parts.pop_back();
+      anchored(begins, ends).push_back(std::move(alternative));
+    }
     const int to = grammar_.add_node();
-    for (const Part& alternative : part.parts) grammar_.jump(write_whole(alternative, from), to);
+    for (const bool begins : {false, true}) {
+      for (const bool ends : {false, true}) {
+        std::vector<Part>& same = anchored(begins, ends);
+        if (same.empty()) continue;
+        const Part& choice = choices_.emplace_back(Part::one_of(std::move(same)));
+        const int end = parts_.write(choice, whole_ || begins ? from : anything(from));
+        grammar_.jump(whole_ || ends ? end : anything(end), to);
+      }
+    }
     return to;
   }
 
  private:
-  int write_alternative(const Part& part, int from) {
-    std::vector<const Part*> parts;
-    if (part.kind == Part::Kind::sequence)
-      for (const Part& item : part.parts) parts.push_back(&item);
-    else
-      parts.push_back(&part);
-    const bool begins = !parts.empty() && parts.front()->kind == Part::Kind::text_begin;
-    if (begins) parts.erase(parts.begin());
-    const bool ends = !parts.empty() && parts.back()->kind == Part::Kind::text_end;
-    if (ends) parts.pop_back();
-    if (parts.size() == 1 && parts.front()->kind == Part::Kind::choice && begins == ends && (begins || whole_))
-      return parts_.write(*parts.front(), from);  // ^(a|b)$
-    if (!whole_ && !begins) from = anything(from);
-    for (const Part* const item : parts) from = parts_.write(*item, from);
-    return whole_ || ends ? from : anything(from);
-  }
+  std::vector<Part>& anchored(bool begins, bool ends) { return anchored_[(begins ? 2U : 0U) + (ends ? 1U : 0U)]; }
 
   int anything(int from) {
     const int loop = grammar_.add_node();
@@ -237,17 +244,19 @@ class RegexWriter {
 
   Grammar& grammar_;
   const bool whole_;
+  std::array<std::vector<Part>, 4> anchored_;  // alternatives by their anchors, which are taken off
+  std::deque<Part> choices_;                   // of these; the next one knows them by their places
   ExpressionWriter parts_;
 };
 
 }  // namespace
 
 int add_regex(Grammar& grammar, int from, std::string_view regex, const RegexRules& rules) {
-  const Part part = RegexParser(regex).parse();
+  Part part = RegexParser(regex).parse();
   // Nothing that was there before is to be in the way of a loop at the expression's beginning.
   const int begin = grammar.add_node();
   grammar.jump(from, begin);
-  return RegexWriter(grammar, rules).write_whole(part, begin);
+  return RegexWriter(grammar, rules).write_whole(std::move(part), begin);
 }
 
 }  // namespace layerboost
