@@ -23,17 +23,6 @@ bool take(std::string_view& rest, char c) {
   return true;
 }
 
-std::optional<int> take_number(std::string_view& rest) {
-  std::size_t length = 0;
-  int value = 0;
-  while (length < rest.size() && rest[length] >= '0' && rest[length] <= '9') {
-    value = std::min(value * 10 + (rest[length] - '0'), most_repeats * 10);
-    ++length;
-  }
-  rest.remove_prefix(length);
-  return length == 0 ? std::nullopt : std::optional(value);
-}
-
 /// How often a repeat is written.
 int copies(const Part& repeat) { return std::max(1, repeat.most == Repeats::no_end ? repeat.least : repeat.most); }
 
@@ -79,6 +68,17 @@ void Part::append(Part part) {
 
 bool Repeats::make_sense() const {
   return least <= most_repeats && (most == no_end || most <= most_repeats) && least <= most;
+}
+
+std::optional<int> take_number(std::string_view& rest) {
+  std::size_t length = 0;
+  int value = 0;
+  while (length < rest.size() && rest[length] >= '0' && rest[length] <= '9') {
+    value = std::min(value * 10 + (rest[length] - '0'), most_repeats * 10);
+    ++length;
+  }
+  rest.remove_prefix(length);
+  return length == 0 ? std::nullopt : std::optional(value);
 }
 
 std::optional<Repeats> take_repeats(std::string_view& rest) {

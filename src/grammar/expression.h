@@ -45,6 +45,9 @@ struct Part {
 /// Takes *, +, ?, {m}, {m,} or {m,n} from the front of `rest`. nullopt: something else is there.
 std::optional<Repeats> take_repeats(std::string_view& rest);
 
+/// A number in decimal digits from the front of `rest`; of one that is too large for repeats no more than that it is.
+std::optional<int> take_number(std::string_view& rest);
+
 /// The character that `digits` hexadecimal digits at the front of `rest`, which are taken, are the code of; nullopt:
 /// there aren't so many, or no character has that code.
 std::optional<char32_t> take_code(std::string_view& rest, int digits);

@@ -1,5 +1,5 @@
 // What a text may be: rules made of nodes, with edges over bytes and calls of other rules between them. Schemas,
-// regular expressions and lists of choices come down to this; grammar/automaton.h reads texts by it.
+// regular expressions, grammars in GBNF and lists of choices come down to this; grammar/automaton.h reads texts by it.
 #pragma once
 
 #include <cstddef>

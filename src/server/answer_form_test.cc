@@ -78,7 +78,7 @@ TEST(AnswerForm, RefusalsNameTheFieldAndTheKeyword) {
   EXPECT_TRUE(form_refusal(R"("structured_outputs": {"structural_tag": "x"})").starts_with(R"("structured_outputs")"));
   EXPECT_TRUE(form_refusal(R"("structured_outputs": {"grammar": "start: A"})")
                   .starts_with(R"("structured_outputs.grammar": )"));
-  EXPECT_TRUE(form_refusal(R"("guided_grammar": "root ::= b")").ends_with("the grammar has no rule \"b\""));
+  EXPECT_TRUE(form_refusal(R"("guided_grammar": "root ::= b")").ends_with("the grammar has no rule \"b\" (line 1)"));
   EXPECT_TRUE(form_refusal(R"("grammar": ")" + std::string(70000, ' ') + "\"").ends_with("more than 64 KiB"));
   EXPECT_TRUE(form_refusal(R"("guided_regex": "(")").starts_with(R"("guided_regex")"));
   EXPECT_TRUE(form_refusal(R"("guided_regex": "a", "guided_choice": ["a"])").find("2 forms") != std::string::npos);
