@@ -23,6 +23,8 @@ const CodePoints space = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     
 const CodePoints any_character = any_but({});
 const CodePoints line_ends = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 class RegexParser {
  public:
   explicit RegexParser(std::string_view regex) : whole_(regex), rest_(regex) {}
@@ -91,17 +93,41 @@ class RegexParser {
     if (take("$")) return {.kind = Part::Kind::text_end};
     if (take(".")) return Part::of(any_but(line_ends));
     if (take("\\")) return Part::of(escape(false));
-    if (rest_.front() == '*' || rest_.front() == '+' || rest_.front() == '?') refuse("a quantifier of nothing");
+    if (std::string_view rest = rest_; take_repeats(rest)) refuse("a quantifier of nothing");
+    if (begins_count()) refuse("a \"{\" that is not {m}, {m,} or {m,n} (write \\{ for the character)");
     const char32_t c = character();
     return Part::of({{c, c}});
   }
 
+  /// Whether a brace begins what some dialects read as a quantifier and others as characters: {,n}, {m, n} and the
+  /// like.
+  [[nodiscard]] bool begins_count() const {
+    if (!rest_.starts_with('{')) return false;
+    const std::size_t first = rest_.find_first_not_of(' ', 1);
+    if (first == std::string_view::npos) return false;
+    if (rest_[first] != ',') return is_digit(rest_[first]);
+    const std::size_t second = rest_.find_first_not_of(' ', first + 1);
+    return second != std::string_view::npos && (rest_[second] == '}' || is_digit(rest_[second]));
+  }
+
   Part group(int depth) {
-    if (rest_.starts_with("?") && !rest_.starts_with("?:") && !name_of_group()) refuse("a group that looks around");
+    if (rest_.starts_with("?") && !rest_.starts_with("?:") && !name_of_group()) refuse(kind_of_group());
     take("?:");
     Part part = choice(depth + 1);
     if (!take(")")) refuse("a group without an end");
     return part;
+  }
+
+  /// Of one that isn't supported.
+  [[nodiscard]] std::string_view kind_of_group() const {
+    const std::string_view kind = rest_.substr(1, 2);
+    if (kind.starts_with('=') || kind.starts_with('!') || kind == "<=" || kind == "<!")
+      return "a group that looks around";
+    if (kind == "P=") return "a reference to a group";
+    if (kind.starts_with('#')) return "a comment";
+    if (kind.starts_with('>')) return "an atomic group";
+    const bool flag = kind.starts_with('-') || (!kind.empty() && kind[0] >= 'a' && kind[0] <= 'z');
+    return flag ? "a flag, as (?i)" : "a group of a kind that isn't known";
   }
 
   bool name_of_group() {
@@ -168,9 +194,10 @@ class RegexParser {
 
   CodePoints characters_in_brackets() {
     const bool others = take("^");
+    // To some dialects it is a class of no characters or of all, to others the class goes on with that character.
+    if (rest_.starts_with("]")) refuse("a class that begins with \"]\" (write \\] for the character)");
     CodePoints set;
-    for (bool first = true; first || !rest_.starts_with("]"); first = false) {
-      if (first && rest_.starts_with("]")) break;
+    while (!rest_.starts_with("]")) {
       if (rest_.starts_with("[:")) refuse("a named class");
       const CodePoints item = item_in_brackets();
       const bool one = item.size() == 1 && item.front().first == item.front().second;

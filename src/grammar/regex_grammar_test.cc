@@ -7,6 +7,7 @@
 #include <regex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error_for_tests.h"
@@ -41,7 +42,10 @@ TEST(RegexGrammar, ReadsWhatExpressionsAreMadeOf) {
   EXPECT_TRUE(matches(".", "\xE2\x82\xAC"));
   EXPECT_FALSE(matches(".", "\n"));
   EXPECT_FALSE(matches(".", "\xE2\x82"));
-  EXPECT_TRUE(matches("a{,2}", "a{,2}"));
+  EXPECT_TRUE(matches("{a}|b{}|c{ x|\\{2}|{\"|d{,e}|f{,", "{a}"));
+  EXPECT_TRUE(matches("{a}|b{}|c{ x|\\{2}|{\"|d{,e}|f{,", "{2}"));
+  EXPECT_TRUE(matches("{a}|b{}|c{ x|\\{2}|{\"|d{,e}|f{,", "d{,e}"));
+  EXPECT_TRUE(matches("[\\]a][^\\]a][a\\]]", "]b]"));
   EXPECT_TRUE(matches("(?P<name>a)??b+?", "abb"));
   EXPECT_TRUE(matches("", ""));
 }
@@ -78,6 +82,35 @@ TEST(RegexGrammar, RefusesWhatIsNotRegular) {
                                   "*", "a{3,2}", "a{99999}", "\\p{L}", "a^b", "[[:alpha:]]"})
     EXPECT_NE(test::error_of([&] { (void)test::regex_grammar(regex); }), "no error") << regex;
   EXPECT_NE(test::error_of([&] { (void)test::regex_grammar(std::string(5000, '(')); }), "no error");
+}
+
+// Python, JavaScript and Rust read these as different expressions.
+TEST(RegexGrammar, RefusesWhatDialectsReadDifferently) {
+  const auto refusal = [](const char* regex) { return test::error_of([&] { (void)test::regex_grammar(regex); }); };
+  for (const char* const count : {"a{,3}b", "a{2, 3}b", "a{ 2}", "a{2 }", "a{,}", "a{ , 3 }", "a{3", "a{3,b", "a{3x}",
+                                  "(a){1,2,3}", "x|{ 2}", "a+{,2}"})
+    EXPECT_THAT(refusal(count), testing::HasSubstr("a \"{\" that is not {m}, {m,} or {m,n}")) << count;
+  for (const char* const one : {"[]", "[^]", "[]a]", "[^]a]", "a[^]*b"})
+    EXPECT_THAT(refusal(one), testing::HasSubstr("a class that begins with \"]\"")) << one;
+  for (const char* const nothing : {"{2}", "a|{2,3}", "(*a)", "+", "^?{3}"})
+    EXPECT_THAT(refusal(nothing), testing::AnyOf(testing::HasSubstr("of nothing"), testing::HasSubstr("a repeated ^")));
+}
+
+TEST(RegexGrammar, NamesTheGroupsThatItDoesNotKnow) {
+  for (const auto& [regex, what] : std::vector<std::pair<const char*, const char*>>{{"(?i)yes", "a flag"},
+                                                                                    {"(?i:yes)", "a flag"},
+                                                                                    {"(?-i)yes", "a flag"},
+                                                                                    {"(?sm)yes", "a flag"},
+                                                                                    {"(?=a)", "looks around"},
+                                                                                    {"(?!a)", "looks around"},
+                                                                                    {"(?<=a)", "looks around"},
+                                                                                    {"(?<!a)", "looks around"},
+                                                                                    {"(?P<n>a)(?P=n)", "a reference"},
+                                                                                    {"(?>a)", "an atomic group"},
+                                                                                    {"(?#a)", "a comment"},
+                                                                                    {"(?", "isn't known"},
+                                                                                    {"(?1)", "isn't known"}})
+    EXPECT_THAT(test::error_of([&] { (void)test::regex_grammar(regex); }), testing::HasSubstr(what)) << regex;
 }
 
 // Whatever is repeated: characters, sets of them, alternatives of nothing, groups of several.
