@@ -19,7 +19,7 @@ Request split(const std::vector<TokenId>& tokens, std::size_t count) {
 Request without_context(const Tokenizer& tokenizer, std::string_view continuation) {
   const TokenId prefix = prefix_token(tokenizer);
   if (prefix < 0) fail("an empty context needs a BOS or EOS token, and the model has neither");
-  return split(encode_with_bos(tokenizer, continuation, prefix), 1);
+  return split(encode_with_one_bos(tokenizer, continuation, prefix), 1);
 }
 
 /// Keeps the last max_positions + 1 tokens; at least one of them is context.
@@ -52,9 +52,9 @@ Request encode_pair(const Tokenizer& tokenizer, std::string_view context, std::s
   std::string whole(context);
   whole += continuation;
   context = rstrip(context);
-  Request request =
-      context.empty() ? without_context(tokenizer, whole)
-                      : split(encode_with_bos(tokenizer, whole, bos), encode_with_bos(tokenizer, context, bos).size());
+  Request request = context.empty() ? without_context(tokenizer, whole)
+                                    : split(encode_with_one_bos(tokenizer, whole, bos),
+                                            encode_with_one_bos(tokenizer, context, bos).size());
   truncate(request, max_positions);
   return request;
 }

@@ -12,7 +12,7 @@ namespace layerboost {
 /// The request for log p(continuation | context). White space at the end of the context moves to the continuation; the
 /// pair is encoded together and split after as many tokens as the context alone has; an empty context becomes
 /// prefix_token(); of more than max_positions + 1 tokens the first are dropped (max_positions 0: 2048). `bos` as for
-/// encode_with_bos(). Throws Error for an empty context when the model has neither BOS nor EOS.
+/// encode_with_one_bos(). Throws Error for an empty context when the model has neither BOS nor EOS.
 Request encode_pair(const Tokenizer& tokenizer, std::string_view context, std::string_view continuation, TokenId bos,
                     int max_positions);
 

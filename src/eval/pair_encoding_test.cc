@@ -70,6 +70,17 @@ TEST_F(PairEncodingTest, KeepsTheEndOfWhatIsTooLong) {
   EXPECT_EQ(request.continuation, (Tokens{'v', 'w', 'x'}));
 }
 
+TEST(Bos, ATextThatSpellsItGetsOneMoreUnlessItIsToBeOne) {
+  const Tokenizer tokenizer(tokenizer_data_for_tests());
+  EXPECT_EQ(encode_with_bos(tokenizer, "<s>x", bos_id), (Tokens{bos_id, bos_id, 'x'}));
+  EXPECT_EQ(encode_with_one_bos(tokenizer, "<s>x", bos_id), (Tokens{bos_id, 'x'}));
+  for (const auto encode : {encode_with_bos, encode_with_one_bos}) {
+    EXPECT_EQ(encode(tokenizer, "", bos_id), (Tokens{bos_id}));
+    EXPECT_EQ(encode(tokenizer, "x<s>", bos_id), (Tokens{bos_id, 'x', bos_id}));
+    EXPECT_EQ(encode(tokenizer, "<s>x", -1), (Tokens{bos_id, 'x'}));
+  }
+}
+
 TEST(Bos, Modes) {
   TokenizerData data = tokenizer_data_for_tests();
   EXPECT_EQ(bos_token(Tokenizer(data), BosMode::automatic), -1);

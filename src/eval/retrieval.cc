@@ -229,7 +229,7 @@ class Writer {
                                             bool with_answer = false) const {
     std::string text(without_space(body_of(story, filler.pieces, stretch)));
     const std::string answer = with_answer ? story.answer : "";
-    if (!chat) return encode_with_bos(tokenizer_, text + story.lead + answer, options_.bos);
+    if (!chat) return encode_with_one_bos(tokenizer_, text + story.lead + answer, options_.bos);
     ChatInput input;
     input.messages.push_back({{"role", "user"}, {"content", std::move(text)}});
     std::string reply = story.lead + answer;
@@ -357,7 +357,7 @@ std::vector<TokenId> retrieval_text(const Tokenizer& tokenizer, const FillerText
                    [](const Statement& a, const Statement& b) { return a.depth < b.depth; });
   const Story story = {"", statements, questions, "", ""};
   const auto written = [&](std::size_t first, std::size_t count) {
-    return encode_with_bos(tokenizer, body_of(story, filler, {first, count}), bos);
+    return encode_with_one_bos(tokenizer, body_of(story, filler, {first, count}), bos);
   };
   // A little too much, cut at the front: what is asked for stands at the end.
   const std::size_t first = random.below(filler.size());

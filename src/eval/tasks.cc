@@ -97,7 +97,7 @@ TaskResult run_writing(Subject& subject, const Task& task, TokenId bos) {
     options.tokens = 1;
     options.stop = end_tokens(subject.model);
     for (const TaskItem& item : items) {
-      prompts.push_back(encode_with_bos(tokenizer, item.writing.prompt, bos));
+      prompts.push_back(encode_with_one_bos(tokenizer, item.writing.prompt, bos));
       options.tokens = std::max(options.tokens, item.writing.max_tokens);
     }
     const std::vector<Generation> written = generate(subject, prompts, options);

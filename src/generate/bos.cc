@@ -34,7 +34,13 @@ TokenId prefix_token(const Tokenizer& tokenizer) { return tokenizer.bos() >= 0 ?
 
 std::vector<TokenId> encode_with_bos(const Tokenizer& tokenizer, std::string_view text, TokenId bos) {
   std::vector<TokenId> tokens = tokenizer.encode(text);
-  if (bos >= 0 && (tokens.empty() || tokens.front() != bos)) tokens.insert(tokens.begin(), bos);
+  if (bos >= 0) tokens.insert(tokens.begin(), bos);
+  return tokens;
+}
+
+std::vector<TokenId> encode_with_one_bos(const Tokenizer& tokenizer, std::string_view text, TokenId bos) {
+  std::vector<TokenId> tokens = encode_with_bos(tokenizer, text, bos);
+  if (bos >= 0 && tokens.size() > 1 && tokens[1] == bos) tokens.erase(tokens.begin());
   return tokens;
 }
 

@@ -22,7 +22,10 @@ TokenId bos_token(const Tokenizer& tokenizer, BosMode mode);
 /// The token that an empty context is replaced by: BOS, or else EOS (-1 when the model has neither).
 TokenId prefix_token(const Tokenizer& tokenizer);
 
-/// The tokens of `text`, after `bos` unless that is -1 or the text begins with it already.
+/// The tokens of `text` after `bos`, unless that is -1: as tokenizers give them, also where the text spells it already.
 std::vector<TokenId> encode_with_bos(const Tokenizer& tokenizer, std::string_view text, TokenId bos);
+
+/// The same, but a text that spells `bos` already gets no other: as lm-evaluation-harness has it.
+std::vector<TokenId> encode_with_one_bos(const Tokenizer& tokenizer, std::string_view text, TokenId bos);
 
 }  // namespace layerboost

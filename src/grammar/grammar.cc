@@ -193,7 +193,7 @@ void Grammar::check_recursion() const {
   for (int i = 0; i < std::ssize(nodes_); ++i)
     for (const Call& call : node(i).calls)
       if (group[static_cast<std::size_t>(i)] == group[static_cast<std::size_t>(first(call.rule))])
-        fail("a part of it refers to itself and says nothing else");
+        fail("a part of it refers to itself before it says anything else");
 }
 
 }  // namespace layerboost

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "grammar/automaton.h"
+#include "grammar/gbnf.h"
 #include "grammar/json_schema.h"
 #include "grammar/regex_grammar.h"
 
@@ -20,6 +21,13 @@ inline Grammar schema_grammar(const Json& schema) {
 inline Grammar regex_grammar(std::string_view regex, const RegexRules& rules = {}) {
   Grammar grammar;
   grammar.end(add_regex(grammar, grammar.first(0), regex, rules));
+  grammar.finish();
+  return grammar;
+}
+
+inline Grammar gbnf_grammar(std::string_view text) {
+  Grammar grammar;
+  grammar.end(add_gbnf(grammar, grammar.first(0), text));
   grammar.finish();
   return grammar;
 }

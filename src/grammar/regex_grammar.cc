@@ -1,9 +1,6 @@
 #include "grammar/regex_grammar.h"
 
 #include <algorithm>
-#include <limits>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,22 +9,12 @@
 #include "base/in_quotes.h"
 #include "base/utf8.h"
 #include "grammar/code_points.h"
+#include "grammar/expression.h"
 
 namespace layerboost {
 namespace {
 
-constexpr int deepest_group = 100;   // groups in groups
-constexpr int most_repeats = 10000;  // that a {m,n} may name
-constexpr int no_end = std::numeric_limits<int>::max();
-
-/// A part of an expression.
-struct Part {
-  enum class Kind { characters, sequence, choice, repeat, text_begin, text_end };
-  Kind kind = Kind::sequence;
-  CodePoints characters = {};
-  std::vector<Part> parts = {};
-  int least = 0, most = 0;  // of a repeat
-};
+constexpr int deepest_group = 100;  // groups in groups
 
 const CodePoints digits = {{'0', '9'}};
 const CodePoints word = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
@@ -86,9 +73,9 @@ class RegexParser {
 
   Part repeated(int depth) {
     Part part = single(depth);
-    if (const auto counts = quantifier()) {
+    if (const auto repeats = quantifier()) {
       if (part.kind == Part::Kind::text_begin || part.kind == Part::Kind::text_end) refuse("a repeated ^ or $");
-      Part repeat{.kind = Part::Kind::repeat, .least = counts->first, .most = counts->second};
+      Part repeat{.kind = Part::Kind::repeat, .least = repeats->least, .most = repeats->most};
       repeat.parts.push_back(std::move(part));
       part = std::move(repeat);
       if (!take("?") && quantifier()) refuse("a quantifier of a quantifier");
@@ -96,33 +83,11 @@ class RegexParser {
     return part;
   }
 
-  std::optional<std::pair<int, int>> quantifier() {
-    if (take("*")) return std::pair(0, no_end);
-    if (take("+")) return std::pair(1, no_end);
-    if (take("?")) return std::pair(0, 1);
-    const std::string_view before = rest_;
-    if (!take("{")) return std::nullopt;
-    const auto least = number();
-    std::optional<int> most = least;
-    if (take(",")) most = rest_.starts_with("}") ? no_end : number();
-    if (!least || !most || !take("}")) {  // a brace and nothing else
-      rest_ = before;
-      return std::nullopt;
-    }
-    if (*least > most_repeats || (*most != no_end && *most > most_repeats) || *least > *most)
-      refuse("a quantifier out of range");
-    return std::pair(*least, *most);
-  }
-
-  std::optional<int> number() {
-    std::size_t length = 0;
-    int value = 0;
-    while (length < rest_.size() && rest_[length] >= '0' && rest_[length] <= '9') {
-      value = std::min(value * 10 + (rest_[length] - '0'), most_repeats * 10);
-      ++length;
-    }
-    rest_.remove_prefix(length);
-    return length == 0 ? std::nullopt : std::optional(value);
+  /// nullopt also where there is a brace and nothing else.
+  std::optional<Repeats> quantifier() {
+    const auto repeats = take_repeats(rest_);
+    if (repeats && !repeats->make_sense()) refuse("a quantifier out of range");
+    return repeats;
   }
 
   Part single(int depth) {
@@ -201,18 +166,12 @@ class RegexParser {
 
   CodePoints coded(int length) {
     const bool braces = length == 4 && take("{");
-    char32_t code = 0;
-    for (int i = 0; braces ? !rest_.starts_with("}") : i < length; ++i) {
-      const char32_t c = character();
-      const auto digit = c < 0x80
-                             ? std::string_view("0123456789abcdef").find(static_cast<char>(c | (c >= 'A' ? 32 : 0)))
-                             : std::string_view::npos;
-      if (digit == std::string_view::npos || code > last_code_point / 16) refuse("a code that is no character's");
-      code = code * 16 + static_cast<char32_t>(digit);
-    }
+    const auto end = rest_.find('}');
+    if (braces) length = end > 0 && end <= 6 ? static_cast<int>(end) : 0;
+    const auto code = take_code(rest_, length);
+    if (length == 0 || !code) refuse("a code that is no character's");
     if (braces) take("}");
-    if (code > last_code_point || (code >= 0xD800 && code <= 0xDFFF)) refuse("a code that is no character's");
-    return {{code, code}};
+    return {{*code, *code}};
   }
 
   CodePoints characters_in_brackets() {
@@ -250,7 +209,8 @@ class RegexParser {
 /// Makes nodes of a parsed expression. An anchor must have nothing of the text on its other side.
 class RegexWriter {
  public:
-  RegexWriter(Grammar& grammar, const RegexRules& rules) : grammar_(grammar), rules_(rules) {}
+  RegexWriter(Grammar& grammar, const RegexRules& rules)
+      : grammar_(grammar), whole_(rules.whole), parts_(grammar, rules.in_json) {}
 
   /// `whole`: the expression, or one of its alternatives.
   int write_whole(const Part& part, int from) {
@@ -271,93 +231,23 @@ class RegexWriter {
     if (begins) parts.erase(parts.begin());
     const bool ends = !parts.empty() && parts.back()->kind == Part::Kind::text_end;
     if (ends) parts.pop_back();
-    if (parts.size() == 1 && parts.front()->kind == Part::Kind::choice && begins == ends && (begins || rules_.whole))
-      return write(*parts.front(), from);  // ^(a|b)$
-    if (!rules_.whole && !begins) from = anything(from);
-    for (const Part* const item : parts) from = write(*item, from);
-    return rules_.whole || ends ? from : anything(from);
+    if (parts.size() == 1 && parts.front()->kind == Part::Kind::choice && begins == ends && (begins || whole_))
+      return parts_.write(*parts.front(), from);  // ^(a|b)$
+    if (!whole_ && !begins) from = anything(from);
+    for (const Part* const item : parts) from = parts_.write(*item, from);
+    return whole_ || ends ? from : anything(from);
   }
 
   int anything(int from) {
     const int loop = grammar_.add_node();
     grammar_.jump(from, loop);
-    grammar_.call(loop, rule_of(any_character), loop);
+    grammar_.call(loop, parts_.rule_of(any_character), loop);
     return loop;
   }
 
-  int write(const Part& part, int from) {
-    switch (part.kind) {
-      case Part::Kind::characters:
-        return write_characters(part.characters, from);
-      case Part::Kind::sequence:
-        for (const Part& item : part.parts) from = write(item, from);
-        return from;
-      case Part::Kind::choice: {
-        const int to = grammar_.add_node();
-        for (const Part& item : part.parts) grammar_.jump(write(item, from), to);
-        return to;
-      }
-      case Part::Kind::repeat:
-        return write_repeat(part, from);
-      case Part::Kind::text_begin:
-      case Part::Kind::text_end:
-        fail("a regular expression may have ^ and $ only at its ends");
-    }
-    LB_CHECK(false);
-  }
-
-  int write_characters(const CodePoints& set, int from) {
-    const bool simple = set.size() == 1 && set.front().second < 0x80 && !rules_.in_json;
-    if (!simple) return grammar_.call(from, rule_of(set));
-    return grammar_.edge(from, static_cast<std::uint8_t>(set.front().first),
-                         static_cast<std::uint8_t>(set.front().second));
-  }
-
-  /// Characters that take many nodes are written once. Requires: `set` stays where it is.
-  int rule_of(const CodePoints& set) {
-    int& rule = rules_of_parts_.try_emplace(&set, -1).first->second;
-    if (rule >= 0) return rule;  // in a repeat: large sets aren't compared as often as that says
-    const auto [found, is_new] = rules_of_sets_.try_emplace(set, -1);
-    if (!is_new) return rule = found->second;
-    rule = found->second = grammar_.add_rule();
-    const int to = grammar_.add_node();
-    if (rules_.in_json)
-      spell_in_json(grammar_, grammar_.first(rule), set, to);
-    else
-      spell(grammar_, grammar_.first(rule), set, to);
-    grammar_.end(to);
-    return rule;
-  }
-
-  int write_repeat(const Part& part, int from) {
-    const Part& item = part.parts.front();
-    for (int i = 0; i < part.least; ++i) {
-      const int next = write(item, from);
-      if (next == from) break;  // of nothing, however often
-      from = next;
-    }
-    const int to = grammar_.add_node();
-    if (part.most == no_end) {
-      const int loop = grammar_.add_node();
-      grammar_.jump(from, loop);
-      grammar_.jump(write(item, loop), loop);
-      grammar_.jump(loop, to);
-      return to;
-    }
-    for (int i = part.least; i < part.most; ++i) {
-      grammar_.jump(from, to);
-      const int next = write(item, from);
-      if (next == from) break;
-      from = next;
-    }
-    grammar_.jump(from, to);
-    return to;
-  }
-
   Grammar& grammar_;
-  const RegexRules& rules_;
-  std::map<const CodePoints*, int> rules_of_parts_;
-  std::map<CodePoints, int> rules_of_sets_;
+  const bool whole_;
+  ExpressionWriter parts_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/in_quotes.h"
+#include "grammar/gbnf.h"
 #include "grammar/json_grammar.h"
 #include "grammar/json_schema.h"
 #include "grammar/regex_grammar.h"
@@ -17,7 +18,8 @@
 namespace layerboost {
 namespace {
 
-constexpr std::size_t most_choices = 10000, longest_regex = std::size_t{16} << 10;
+constexpr std::size_t most_choices = 10000, longest_regex = std::size_t{16} << 10,
+                      longest_grammar = std::size_t{64} << 10;
 constexpr int deepest_in_text = 32;  // levels of a schema that is sent as a text
 
 /// The grammar that `add` makes from a given node on; what it throws is told of the field `param`.
@@ -48,6 +50,11 @@ Grammar by_schema(const Json& given, const std::string& param) {
 Grammar by_regex(const std::string& regex, const std::string& param) {
   if (regex.size() > longest_regex) refuse(param, "\"{}\" has more than {} KiB", param, longest_regex >> 10);
   return form_of(param, [&](Grammar& grammar, int from) { return add_regex(grammar, from, regex); });
+}
+
+Grammar by_gbnf(const std::string& rules, const std::string& param) {
+  if (rules.size() > longest_grammar) refuse(param, "\"{}\" has more than {} KiB", param, longest_grammar >> 10);
+  return form_of(param, [&](Grammar& grammar, int from) { return add_gbnf(grammar, from, rules); });
 }
 
 Grammar by_choice(const std::vector<std::string>& choices, const std::string& param) {
@@ -117,6 +124,8 @@ std::vector<Grammar> by_guides(const Fields& fields, const std::string& prefix) 
     forms.push_back(any_object(fields.path(name("json_object").c_str())));
   if (const auto regex = fields.text(name("regex").c_str()); regex && !regex->empty())
     forms.push_back(by_regex(*regex, fields.path(name("regex").c_str())));
+  if (const auto rules = fields.text(name("grammar").c_str()); rules && !rules->empty())
+    forms.push_back(by_gbnf(*rules, fields.path(name("grammar").c_str())));
   const Json* const choices = fields.find(name("choice").c_str());
   if (choices != nullptr && *choices != Json::array())
     forms.push_back(by_choice(fields.texts(name("choice").c_str(), static_cast<int>(most_choices)),
@@ -130,8 +139,10 @@ std::optional<Grammar> read_answer_form(const Fields& fields) {
   std::vector<Grammar> forms = by_guides(fields, "guided_");
   if (auto form = by_formats(fields)) forms.push_back(std::move(*form));
   if (const Json* const schema = fields.find("json_schema")) forms.push_back(by_schema(*schema, "json_schema"));
+  if (const auto rules = fields.text("grammar"); rules && !rules->empty())
+    forms.push_back(by_gbnf(*rules, "grammar"));  // llama.cpp's
   if (const Json* const guides = fields.find("structured_outputs")) {
-    check_keys(*guides, "structured_outputs", {"json", "json_object", "regex", "choice"});
+    check_keys(*guides, "structured_outputs", {"json", "json_object", "regex", "choice", "grammar"});
     for (Grammar& form : by_guides(Fields(*guides, "structured_outputs."), "")) forms.push_back(std::move(form));
   }
   if (forms.size() > 1) refuse("", "the request asks for {} forms of its answer; ask for one", forms.size());

@@ -39,7 +39,7 @@ TEST(AnswerForm, IsReadFromEveryName) {
   for (const char* const nothing :
        {"", R"("response_format": {"type": "text"})", R"("guided_json": null)", R"("guided_choice": [])",
         R"("structured_outputs": {})", R"("structured_outputs": {"json": null, "disable_fallback": false})",
-        R"("guided_json_object": false, "guided_regex": "")"})
+        R"("guided_json_object": false, "guided_regex": "", "guided_grammar": "", "grammar": "")"})
     EXPECT_FALSE(form_of(nothing)) << nothing;
   EXPECT_TRUE(form_fits(R"("response_format": {"type": "json_object"})", R"({"a": [1]})"));
   EXPECT_FALSE(form_fits(R"("response_format": {"type": "json_object"})", "[1]"));
@@ -55,7 +55,9 @@ TEST(AnswerForm, IsReadFromEveryName) {
   }
   for (const char* const fields :
        {R"("guided_choice": ["yes", "no"])", R"("structured_outputs": {"choice": ["yes", "no"]})",
-        R"("guided_regex": "yes|no")", R"("structured_outputs": {"regex": "yes|no"})"}) {
+        R"("guided_regex": "yes|no")", R"("structured_outputs": {"regex": "yes|no"})",
+        R"("guided_grammar": "root ::= y | \"no\"\ny ::= \"yes\"")", R"("grammar": "root ::= \"yes\" | \"no\"")",
+        R"("structured_outputs": {"grammar": "root ::= \"yes\" | \"no\""})"}) {
     EXPECT_TRUE(form_fits(fields, "no")) << fields;
     EXPECT_FALSE(form_fits(fields, "noyes")) << fields;
   }
@@ -73,7 +75,11 @@ TEST(AnswerForm, RefusalsNameTheFieldAndTheKeyword) {
     const std::string refused = form_refusal(std::string(R"("response_format": )") + mixed);
     EXPECT_TRUE(refused.find("schema\" here") != std::string::npos) << refused;
   }
-  EXPECT_TRUE(form_refusal(R"("structured_outputs": {"grammar": "x"})").starts_with(R"("structured_outputs")"));
+  EXPECT_TRUE(form_refusal(R"("structured_outputs": {"structural_tag": "x"})").starts_with(R"("structured_outputs")"));
+  EXPECT_TRUE(form_refusal(R"("structured_outputs": {"grammar": "start: A"})")
+                  .starts_with(R"("structured_outputs.grammar": )"));
+  EXPECT_TRUE(form_refusal(R"("guided_grammar": "root ::= b")").ends_with("the grammar has no rule \"b\""));
+  EXPECT_TRUE(form_refusal(R"("grammar": ")" + std::string(70000, ' ') + "\"").ends_with("more than 64 KiB"));
   EXPECT_TRUE(form_refusal(R"("guided_regex": "(")").starts_with(R"("guided_regex")"));
   EXPECT_TRUE(form_refusal(R"("guided_regex": "a", "guided_choice": ["a"])").find("2 forms") != std::string::npos);
 }

@@ -68,10 +68,8 @@ Json ApiReader::parse(std::string_view body, Endpoint endpoint) const {
 
 ApiPrompt ApiReader::text_prompt(std::string text, bool add_special) const {
   const TokenId bos = add_special ? bos_token(tokenizer, BosMode::automatic) : -1;
-  ApiPrompt prompt{tokenizer.encode(text), std::move(text), false};
-  prompt.bos_added = bos >= 0 && (prompt.tokens.empty() || prompt.tokens.front() != bos);
-  if (prompt.bos_added) prompt.tokens.insert(prompt.tokens.begin(), bos);
-  return prompt;
+  std::vector<TokenId> tokens = encode_with_bos(tokenizer, text, bos);
+  return {std::move(tokens), std::move(text), bos >= 0};
 }
 
 /// The texts and tokens of the field `name`, `most` of them at most.

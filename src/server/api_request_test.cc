@@ -87,6 +87,20 @@ TEST_F(ApiRequestTest, AllKindsOfPrompts) {
   EXPECT_EQ(completion({{"prompt", ""}}).prompts[0].tokens, std::vector<TokenId>{tokenizer_.bos()});
 }
 
+TEST_F(ApiRequestTest, BosIsAddedAsTheTokenizerAddsIt) {
+  TokenizerData data = tokenizer_data_for_tests();
+  data.add_bos = true;
+  const Tokenizer tokenizer(data);
+  const ApiReader reader{tokenizer, nullptr, "tiny", reader_.limits};
+  const TokenId bos = tokenizer.bos();
+  const auto prompt = [&](const Json& json) { return reader.completion(json.dump()).prompts[0]; };
+  EXPECT_EQ(prompt({{"prompt", "<s>x"}}).tokens, (std::vector<TokenId>{bos, bos, 'x'}));
+  EXPECT_TRUE(prompt({{"prompt", "<s>x"}}).bos_added);
+  EXPECT_EQ(prompt({{"prompt", "<s>x"}, {"add_special_tokens", false}}).tokens, (std::vector<TokenId>{bos, 'x'}));
+  EXPECT_FALSE(prompt({{"prompt", "<s>x"}, {"add_special_tokens", false}}).bos_added);
+  EXPECT_EQ(prompt({{"prompt", {97}}}).tokens, std::vector<TokenId>{97});
+}
+
 TEST_F(ApiRequestTest, AllSettings) {
   const Json json = Json::parse(R"({"model": "tiny", "prompt": "a", "max_tokens": 5.0, "n": 3, "stream": true,
     "stream_options": {"include_usage": true}, "seed": -2, "temperature": 0.5, "top_p": 0.25, "top_k": 7, "min_p": 0.125,
@@ -184,9 +198,8 @@ TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
 
 TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
   for (const char* const field :
-       {R"("guided_grammar": "root ::= \"a\"")", R"("grammar": "root ::= \"a\"")", R"("structural_tag": {"a": 1})",
-        R"("guided_whitespace_pattern": " ")", R"("lora_request": {"lora_name": "a"})", R"("prompt_logprobs": 1)",
-        R"("typical_p": 0.5)", R"("mirostat": 2)", R"("include_stop_str_in_output": true)",
+       {R"("structural_tag": {"a": 1})", R"("guided_whitespace_pattern": " ")", R"("lora_request": {"lora_name": "a"})",
+        R"("prompt_logprobs": 1)", R"("typical_p": 0.5)", R"("mirostat": 2)", R"("include_stop_str_in_output": true)",
         R"("skip_special_tokens": false)", R"("allowed_token_ids": [3])", R"("use_beam_search": true)",
         R"("length_penalty": 0.5)", R"("return_tokens_as_token_ids": true)", R"("truncate_prompt_tokens": 5)",
         R"("suffix": "b")", R"("repeat_penalty": 1.5)"}) {
@@ -209,7 +222,7 @@ TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
         << field;
   }
   for (const char* const field :
-       {R"("suffix": "none")", R"("guided_grammar": "none")", R"("presence_penalty": 1, "repeat_last_n": 0)",
+       {R"("suffix": "none")", R"("structural_tag": "none")", R"("presence_penalty": 1, "repeat_last_n": 0)",
         R"("repetition_penalty": 1.1, "repeat_last_n": 64)"})
     EXPECT_TRUE(refusal(fmt::format(R"({{"prompt": "a", {}}})", field)).starts_with("400")) << field;
 }

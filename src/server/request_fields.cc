@@ -76,8 +76,10 @@ constexpr Field kRequestFields[] = {
     {"guided_json", kGeneration, Use::effect},
     {"guided_regex", kGeneration, Use::effect},
     {"guided_choice", kGeneration, Use::effect},
+    {"guided_grammar", kGeneration, Use::effect},
     {"guided_json_object", kGeneration, Use::effect},
-    {"json_schema", kGeneration, Use::effect},  // llama.cpp's
+    {"json_schema", kGeneration, Use::effect},  // llama.cpp's, and the next
+    {"grammar", kGeneration, Use::effect},
     {"instructions", kResponses, Use::effect},
     {"max_output_tokens", kResponses, Use::effect},
     {"text", kResponses, Use::effect},
@@ -160,7 +162,6 @@ constexpr Field kRequestFields[] = {
     {"return_tokens_as_token_ids", kGeneration, Use::neutral},
     {"return_token_ids", kGeneration, Use::neutral},
     {"logits_processors", kGeneration, Use::neutral},
-    {"guided_grammar", kGeneration, Use::neutral},
     {"guided_whitespace_pattern", kGeneration, Use::neutral},
     {"structural_tag", kGeneration, Use::neutral},
     {"thinking_token_budget", kGeneration, Use::neutral},
@@ -179,7 +180,6 @@ constexpr Field kRequestFields[] = {
     {"embed_dtype", kEmbeddings, Use::neutral, R"(["float32"])"},
     {"endianness", kEmbeddings, Use::neutral, R"(["native", "little"])"},
     // llama.cpp's.
-    {"grammar", kGeneration, Use::neutral},
     {"typical_p", kGeneration, Use::neutral, "[1]"},
     {"tfs_z", kGeneration, Use::neutral, "[1]"},
     {"top_n_sigma", kGeneration, Use::neutral, "[-1, 0]"},
