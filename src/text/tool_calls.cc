@@ -79,6 +79,11 @@ std::optional<ToolFormat> tool_format_of(std::string_view chat_template) {
   return ToolFormat::hermes;
 }
 
+std::vector<std::string_view> tags_of(ToolFormat format) {
+  if (format == ToolFormat::hermes) return {call_begin, call_end};
+  return {};
+}
+
 bool tells_of_tools(std::string_view chat_template) { return chat_template.find("tools") != std::string_view::npos; }
 
 ToolCallReader::ToolCallReader(ToolFormat format, bool one_call)

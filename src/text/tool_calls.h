@@ -19,6 +19,9 @@ enum class ToolFormat {
 /// The form that a chat template shows; hermes where it shows none; nullopt: one that isn't read.
 std::optional<ToolFormat> tool_format_of(std::string_view chat_template);
 
+/// The tags that stand around a call; empty: none do.
+std::vector<std::string_view> tags_of(ToolFormat format);
+
 /// Whether a chat template tells the model of tools.
 bool tells_of_tools(std::string_view chat_template);
 
