@@ -16,7 +16,8 @@ inline constexpr double least_temperature = 1e-5;
 
 /// How a token is chosen; as it stands, the likeliest. What is done, in this order (vLLM's), with log-probabilities as
 /// logits:
-///   1. logit_bias is added, tokens that may not be sampled yet are left out;
+///   1. logit_bias is added; tokens are left out that may not be sampled, or not yet: all but allowed_tokens, and the
+///      last token of each of bad_words whose other tokens the text so far (without the prompt) ends with;
 ///   2. repetition_penalty r: the logit of each token of the prompt or the text so far is divided by r if positive,
 ///      multiplied if not (Keskar et al., 2019). frequency_penalty f and presence_penalty p: a token that the text so
 ///      far (without the prompt) has c > 0 times loses c f + p (OpenAI);
@@ -32,6 +33,8 @@ struct Sampling {
   double min_p = 0;        // in [0, 1]; 0: off
   double repetition_penalty = 1, presence_penalty = 0, frequency_penalty = 0;
   std::vector<std::pair<TokenId, float>> logit_bias = {};
+  std::vector<TokenId> allowed_tokens = {};          // empty: all
+  std::vector<std::vector<TokenId>> bad_words = {};  // in tokens, each at least one
 };
 
 }  // namespace layerboost

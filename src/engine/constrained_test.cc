@@ -148,6 +148,27 @@ TEST_F(Constrained, StopTokensComeOnlyWhereTheTextMayEnd) {
   }
 }
 
+// Of what fits only what is allowed comes; where that is nothing, the text fails.
+TEST_F(Constrained, TokensThatAreForbiddenDoNotCome) {
+  const char* const regex = "([ab]c){4}[xy]+";
+  for (const Sampling& sampling :
+       {Sampling{.allowed_tokens = {'b', 'c', 'y'}}, Sampling{.temperature = 1, .allowed_tokens = {'b', 'c', 'y'}},
+        Sampling{.temperature = 1, .top_p = 0.9, .bad_words = {{'a'}, {'x'}}}}) {
+    for (const Collected& result : write(2, regex, sampling, options())) {
+      EXPECT_TRUE(std::regex_match(result.text, std::regex("(bc){4}y+"))) << result.text;
+      EXPECT_EQ(result.last.finish, FinishReason::length);
+    }
+  }
+  for (const Sampling& sampling :
+       {Sampling{.allowed_tokens = {'b', 'c'}}, Sampling{.temperature = 1, .allowed_tokens = {'b', 'c'}}}) {
+    for (const Collected& result : write(2, regex, sampling, options())) {
+      EXPECT_EQ(result.text, "bcbcbcbc");
+      EXPECT_EQ(result.last.finish, FinishReason::failed);
+      EXPECT_NE(std::string(result.last.error).find("no token"), std::string::npos);
+    }
+  }
+}
+
 TEST_F(Constrained, WhatLeavesTooMuchOpenIsRefused) {
   Engine engine(*model_, native_, options());
   Collected result;

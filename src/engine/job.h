@@ -62,7 +62,7 @@ struct Job {
   /// Positions that it may come to need: the last token is sampled but not read.
   [[nodiscard]] int most_positions() const { return prompt_tokens + std::max(request.max_tokens, 1) - 1; }
   /// Whether there are still log-probabilities of the prompt to be found.
-  [[nodiscard]] bool wants_prompt_logprobs() const { return request.prompt_logprobs && generated == 0; }
+  [[nodiscard]] bool wants_prompt_logprobs() const { return request.prompt_logprobs >= 0 && generated == 0; }
   /// Whether each token of the prompt has to be read by it: of what is found in the prefix cache nothing else is known.
   [[nodiscard]] bool reads_all() const { return wants_prompt_logprobs() || states; }
 };

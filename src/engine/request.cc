@@ -44,11 +44,18 @@ void check_request(const GenerationRequest& request, const Config& config) {
     fail("min_tokens is {}: must be between 0 and max_tokens ({})", request.min_tokens, request.max_tokens);
   check_sampling(request.sampling);
   for (const auto& [token, bias] : request.sampling.logit_bias) check_token("logit_bias", token, config.vocab);
+  for (const TokenId token : request.sampling.allowed_tokens) check_token("allowed_tokens", token, config.vocab);
+  for (const std::vector<TokenId>& word : request.sampling.bad_words)
+    for (const TokenId token : word) check_token("bad_words", token, config.vocab);
   for (const TokenId token : request.stop_tokens) check_token("stop_tokens", token, config.vocab);
   for (const std::string& text : request.stop)
     if (text.empty()) fail("stop has an empty string: leave it out");
-  if (request.logprobs < -1 || request.logprobs > config.vocab)
-    fail("logprobs is {}: must be between 0 and {}, or -1 for none", request.logprobs, config.vocab);
+  const auto check_logprobs = [&](const char* field, int count) {
+    if (count < -1 || count > config.vocab)
+      fail("{} is {}: must be between 0 and {}, or -1 for none", field, count, config.vocab);
+  };
+  check_logprobs("logprobs", request.logprobs);
+  check_logprobs("prompt_logprobs", request.prompt_logprobs);
 }
 
 }  // namespace layerboost

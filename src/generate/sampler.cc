@@ -132,6 +132,14 @@ void check_sampling(const Sampling& sampling) {
   check(std::isfinite(s.frequency_penalty), "frequency_penalty", s.frequency_penalty, "a number");
   for (const auto& [token, bias] : s.logit_bias)
     check(bias >= -100 && bias <= 100, "logit_bias", static_cast<double>(bias), "between -100 and 100");
+  for (const std::vector<TokenId>& word : s.bad_words)
+    if (word.empty()) fail("bad_words has a word without tokens: leave it out");
+  const auto is_bad = [&](TokenId token) {
+    return std::ranges::any_of(
+        s.bad_words, [&](const std::vector<TokenId>& word) { return word.size() == 1 && word.front() == token; });
+  };
+  if (!s.allowed_tokens.empty() && std::ranges::all_of(s.allowed_tokens, is_bad))
+    fail("bad_words leave none of the tokens that are allowed");
 }
 
 TokenId sample(const float* logits, float scale, int vocab, const Sampling& sampling, Random& random) {

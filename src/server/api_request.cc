@@ -110,6 +110,11 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation
   input.messages = std::move(conversation.messages);
   input.tools = conversation.tools;
   input.add_generation_prompt = fields.flag("add_generation_prompt", true);
+  input.continue_last = fields.flag("continue_final_message", false);
+  if (input.continue_last && input.add_generation_prompt)
+    refuse("continue_final_message", R"("continue_final_message" needs "add_generation_prompt": false)");
+  if (input.continue_last && Fields(fields.find(field)->back()).find("content") == nullptr)
+    refuse(field, "the last message has no \"content\" that could be continued");
   if (const Json* const variables = fields.find("chat_template_kwargs")) {
     if (!variables->is_object()) refuse("chat_template_kwargs", "\"chat_template_kwargs\" must be an object");
     input.variables = *variables;
@@ -141,12 +146,14 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation
 }
 
 void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse tools) const {
-  request.settings.sampling = read_sampling(fields, std::min(tokenizer.size(), embeddings), sampling);
+  const TokenId vocab = std::min(tokenizer.size(), embeddings);
+  request.settings.sampling = read_sampling(fields, vocab, sampling);
+  read_forbidden_tokens(fields, tokenizer, vocab, limits, request.settings.sampling);
   const Sampling& asked = request.settings.sampling;
   const bool penalties = asked.repetition_penalty != 1 || asked.presence_penalty != 0 || asked.frequency_penalty != 0;
   if (const Json* const last = fields.find("repeat_last_n"); last != nullptr && penalties && *last != -1)
     refuse("repeat_last_n", "\"repeat_last_n\" can only be -1 beside a penalty: penalties look at the whole text");
-  read_stops(fields, std::min(tokenizer.size(), embeddings), limits, request.settings);
+  read_stops(fields, vocab, limits, request.settings);
   request.choices = static_cast<int>(fields.integer("n", 1, limits.choices).value_or(1));
   const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
   if (choices > static_cast<std::size_t>(limits.choices))
@@ -163,9 +170,28 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
   }
   const auto best_of = fields.integer("best_of", 1, limits.choices);
   if (best_of && *best_of != request.choices) refuse("best_of", "\"best_of\" must equal \"n\"; leave it out");
+  read_what_is_told(fields, request);
   request.tool_format = tools.format;
   request.one_call = tools.one_call;
+  // Tags may be control tokens, and calls are found by them.
+  if (tools.format) {
+    for (const std::string_view tag : tags_of(*tools.format)) {
+      const std::vector<TokenId> tokens = tokenizer.encode(tag);
+      if (tokens.size() == 1) request.settings.shown_tokens.push_back(tokens.front());
+    }
+  }
   read_form(fields, std::move(tools.form), request);
+}
+
+/// What vLLM's answers tell beside the text.
+void ApiReader::read_what_is_told(const Fields& fields, ApiRequest& request) const {
+  request.tokens_as_ids = fields.flag("return_tokens_as_token_ids", false);
+  request.token_ids = fields.flag("return_token_ids", false);
+  request.prompt_logprobs = static_cast<int>(fields.integer("prompt_logprobs", 0, limits.logprobs).value_or(-1));
+  if (request.prompt_logprobs < 0) return;
+  if (request.stream) refuse("prompt_logprobs", R"("prompt_logprobs" are not available with "stream": true)");
+  request.settings.prompt_logprobs = request.prompt_logprobs;
+  request.settings.prompt_ranks = true;
 }
 
 /// What the answer is to fit. It ends as that says. `calls`: the form of calls that it has to be.
@@ -208,9 +234,12 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
     if (const auto asked = own.integer("level", 0, highest)) level = static_cast<int>(*asked);
   }
   if (highest == 0) return;
-  if (request.echo && level.value_or(0) != 0)
-    refuse("echo", "\"echo\" is for level 0 only, and level {} is asked for: ask for one of both", *level);
-  request.settings.plan = request.echo || (request.settings.embedding && !level) ? 0 : level;
+  const bool echoes = request.echo && request.endpoint == Endpoint::completions;
+  const bool tells = echoes || request.settings.prompt_logprobs >= 0;
+  const char* const field = echoes ? "echo" : "prompt_logprobs";
+  if (tells && level.value_or(0) != 0)
+    refuse(field, "\"{}\" is for level 0 only, and level {} is asked for: ask for one of both", field, *level);
+  request.settings.plan = tells || (request.settings.embedding && !level) ? 0 : level;
 }
 
 void ApiReader::check_tokens(const ApiRequest& request) const {
@@ -238,8 +267,10 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   if (max_tokens && *max_tokens > most)
     refuse(length_field(request), "\"{}\" must be at most {} on this server", length_field(request), most);
   std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));
-  if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens)
-    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(most_logprobs(request) / each), 1, asked);
+  if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens) {
+    const std::size_t left = most_logprobs(request) - std::min(most_logprobs(request), logprobs_of_prompts(request));
+    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(left / each), 1, asked);
+  }
   if (prompt + asked > positions) {
     throw too_long(request,
                    fmt::format("this model's maximum context length is {} tokens; the prompt has {} and {} are to be "
@@ -259,6 +290,14 @@ std::size_t ApiReader::logprobs_of_a_token(const ApiRequest& request) const {
   return choices * static_cast<std::size_t>(request.settings.logprobs + 1);
 }
 
+/// The same of all prompts' tokens.
+std::size_t ApiReader::logprobs_of_prompts(const ApiRequest& request) const {
+  std::size_t tokens = 0;
+  for (const ApiPrompt& prompt : request.prompts) tokens += prompt.tokens.size();
+  return tokens * static_cast<std::size_t>(request.choices) *
+         static_cast<std::size_t>(request.settings.prompt_logprobs + 1);
+}
+
 /// The most that an answer may have. Those of a response are written in several of its events.
 std::size_t ApiReader::most_logprobs(const ApiRequest& request) const {
   return request.endpoint == Endpoint::responses ? limits.logprobs_of_request / 64 : limits.logprobs_of_request;
@@ -266,12 +305,13 @@ std::size_t ApiReader::most_logprobs(const ApiRequest& request) const {
 
 /// They are kept until the whole answer is sent, or while a stream's client is slow.
 void ApiReader::check_logprobs(const ApiRequest& request) const {
-  std::size_t entries = logprobs_of_a_token(request) * static_cast<std::size_t>(request.settings.max_tokens);
-  if (request.settings.prompt_logprobs) {
-    const std::size_t each = logprobs_of_a_token(request) / request.prompts.size();
-    for (const ApiPrompt& prompt : request.prompts) entries += each * prompt.tokens.size();
-  }
-  const char* const field = request.endpoint == Endpoint::responses ? "top_logprobs" : "logprobs";
+  if (request.tokens_as_ids && request.settings.logprobs < 0)
+    refuse("return_tokens_as_token_ids", R"("return_tokens_as_token_ids" is about "logprobs", which aren't asked for)");
+  const std::size_t entries = logprobs_of_a_token(request) * static_cast<std::size_t>(request.settings.max_tokens) +
+                              logprobs_of_prompts(request);
+  const char* const field = request.endpoint == Endpoint::responses ? "top_logprobs"
+                            : request.settings.logprobs < 0         ? "prompt_logprobs"
+                                                                    : "logprobs";
   if (const std::size_t most = most_logprobs(request); entries > most)
     refuse(field,
            "\"{}\" asks for up to {} log-probabilities, alternatives among them; ask for at most {} in one "
@@ -294,16 +334,16 @@ ApiRequest ApiReader::completion(std::string_view body, const std::optional<std:
   }
   read_common(fields, request);
   request.echo = fields.flag("echo", false);
+  request.settings.logprobs = static_cast<int>(fields.integer("logprobs", 0, limits.logprobs).value_or(-1));
+  const bool scores = request.echo && request.settings.logprobs >= 0;
+  if (scores) request.settings.prompt_logprobs = std::max(request.settings.prompt_logprobs, request.settings.logprobs);
   read_level(fields, level, request);
-  const auto logprobs = fields.integer("logprobs", 0, limits.logprobs);
-  request.settings.logprobs = static_cast<int>(logprobs.value_or(-1));
-  request.settings.prompt_logprobs = request.echo && logprobs;
   const bool all_that_fit = fields.integer("n_predict", -1, std::numeric_limits<int>::max()) == -1;
   const int usual = limits.max_tokens > 0 ? std::min(16, limits.max_tokens) : 16;
   const auto max_tokens = read_max_tokens(fields, 0);
   check_length(request, max_tokens || all_that_fit ? max_tokens : usual);
   // lm-evaluation-harness scores a prompt by asking for one token beyond it, and counts on there being one.
-  if (request.settings.prompt_logprobs && request.settings.max_tokens == 1) request.settings.ignore_eos = true;
+  if (scores && request.settings.max_tokens == 1) request.settings.ignore_eos = true;
   return request;
 }
 
@@ -313,8 +353,13 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
   ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   ApiRequest request;
   request.endpoint = Endpoint::chat;
+  request.echo = fields.flag("echo", false);
+  Json messages = read_messages(fields);
+  std::string before;
+  if (request.echo) before = text_before_answer(messages, fields.flag("add_generation_prompt", true));
   request.prompts = {
-      chat_prompt(fields, {"messages", read_messages(fields), tools.tools, fields.text("reasoning_effort")})};
+      chat_prompt(fields, {"messages", std::move(messages), tools.tools, fields.text("reasoning_effort")})};
+  if (request.echo) request.prompts[0].text = std::move(before);
   read_common(fields, request, std::move(tools));
   read_level(fields, level, request);
   const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
@@ -381,10 +426,19 @@ ApiRequest ApiReader::embedding(std::string_view body, const std::optional<std::
   return request;
 }
 
-std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
+TokenizedText ApiReader::tokenize(std::string_view body) const {
   const Json json = parse(body, Endpoint::tokenize);
   const Fields fields(json);
-  const ToolUse tools = read_tools(fields, tool_format, told_of_tools);
+  TokenizedText text{tokens_of(fields)};
+  if (!fields.flag("return_token_strs", false)) return text;
+  text.strings.emplace();
+  for (const TokenId token : text.tokens) text.strings->emplace_back(tokenizer.piece(token));
+  return text;
+}
+
+/// The tokens of a text or of a conversation.
+std::vector<TokenId> ApiReader::tokens_of(const Fields& fields) const {
+  const ToolUse tools = read_tools(fields, tool_format, told_of_tools, FunctionForm::nested, false);
   if (fields.find("messages") != nullptr) {
     if (fields.flag("add_special_tokens", false))
       refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");

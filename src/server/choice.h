@@ -14,7 +14,7 @@ class Choice {
   virtual void add(const Output& output) = 0;
   /// Appends the entry, as JSON, with what was added since the last call; `piece`: of a stream.
   virtual void take(bool piece, std::string& json) = 0;
-  /// Log-probabilities that the next take() writes: what its work is.
+  /// Numbers that the next take() writes: what its work is.
   [[nodiscard]] virtual std::size_t logprobs() const = 0;
 };
 

@@ -70,10 +70,10 @@ void CompletionAnswer::submit_first() {
       std::min({sequences_.size(), most_at_once, static_cast<std::size_t>(context_.engine.places())});
   try {
     while (submitted_ < count) submit(submitted_, Place::of_its_own);
-  } catch (const QueueFull&) {
+  } catch (const QueueFull& full) {
     const int seconds = context_.metrics.seconds_to_wait(context_.engine.stats());
     end_with(ApiError(429, "rate_limit_error",
-                      "too many requests are waiting; try again after the seconds that Retry-After says", "",
+                      fmt::format("{}; try again after the seconds that Retry-After says", full.what()), "",
                       "queue_full")
                  .with("Retry-After", std::to_string(seconds)));
   } catch (const Error& error) {
@@ -94,6 +94,7 @@ void CompletionAnswer::submit(std::size_t index, Place place) {
   const std::size_t choices = static_cast<std::size_t>(request_.choices);
   GenerationRequest asked = request_.settings;
   asked.prompt = request_.prompts[index / choices].tokens;
+  if (request_.endpoint == Endpoint::chat && index > 0) asked.prompt_logprobs = -1;  // they are told once
   asked.seed = request_.seed ? *request_.seed + index % choices : unrepeatable_bits();
   // On the compute thread: only posts.
   sequences_[index].id = context_.engine.submit(

@@ -11,7 +11,13 @@ namespace layerboost {
 /// ApiError.
 Sampling read_sampling(const Fields& fields, TokenId vocab, const Sampling& otherwise);
 
-/// Reads stop, stop_token_ids, ignore_eos and min_tokens into `request`. Throws ApiError.
+/// Reads allowed_token_ids and bad_words into `sampling`. Words are left out as `tokenizer` writes them by themselves
+/// and with a space in front. Throws ApiError.
+void read_forbidden_tokens(const Fields& fields, const Tokenizer& tokenizer, TokenId vocab, const Limits& limits,
+                           Sampling& sampling);
+
+/// Reads stop, stop_token_ids, ignore_eos, min_tokens, include_stop_str_in_output and skip_special_tokens into
+/// `request`. Throws ApiError.
 void read_stops(const Fields& fields, TokenId vocab, const Limits& limits, GenerationRequest& request);
 
 }  // namespace layerboost
