@@ -94,9 +94,8 @@ TEST_F(ChatTemplates, WhatHasNoTextIsNotContinued) {
   const ChatTemplate chat("{% for m in messages %}{{ m.content }}{% endfor %}", "", "");
   ChatInput input;
   input.continue_last = true;
-  for (const char* const messages :
-       {"[]", "[{\"role\": \"assistant\"}]", "[{\"content\": null}]", "[{\"content\": 3}]",
-        R"([{"content": "a"}, {"role": "assistant", "tool_calls": []}])"}) {
+  for (const char* const messages : {"[]", "[{\"role\": \"assistant\"}]", "[{\"content\": null}]", "[{\"content\": 3}]",
+                                     R"([{"content": "a"}, {"role": "assistant", "tool_calls": []}])"}) {
     input.messages = Json::parse(messages);
     EXPECT_THROW((void)chat.render(input), Error) << messages;
   }
