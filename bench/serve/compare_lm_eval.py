@@ -1,13 +1,20 @@
-"""Compares lm-evaluation-harness' results (a folder that it wrote, with samples) with `layerboost eval --json`: each item must be answered alike."""
+"""Compares lm-evaluation-harness' results (a folder that it wrote, with samples) with `layerboost eval --json`: each item must be answered alike.
+Of the chats that were held to a letter each must have answered one."""
 
 import glob
 import json
 import sys
 
 folder, ours_path = sys.argv[1:]
-(path,) = glob.glob(f"{folder}/**/samples_items_*.jsonl", recursive=True)
-with open(path) as file:
-    theirs = sorted((json.loads(line) for line in file), key=lambda sample: sample["doc_id"])
+
+
+def samples_of(task):
+    (path,) = glob.glob(f"{folder}/**/samples_{task}_*.jsonl", recursive=True)
+    with open(path) as file:
+        return sorted((json.loads(line) for line in file), key=lambda sample: sample["doc_id"])
+
+
+theirs, letters = samples_of("items"), samples_of("letters")
 with open(ours_path) as file:
     ours = json.load(file)["tasks"]["items"]
 failed = False
@@ -18,4 +25,9 @@ for measure in ("acc", "acc_norm"):
     print(f"{measure}: lm-evaluation-harness through the server {marks.count('1') / len(marks):.4f}, layerboost eval {ours[measure]:.4f}; "
           f"{len(marks)} items, {len(other)} answered otherwise {other or ''}")
     failed = failed or len(marks) != len(mine) or bool(other)
+answers = [sample["filtered_resps"][0] for sample in letters]
+others = [answer for answer in answers if answer not in list("ABCDEFGH")]
+right = sum(sample["exact_match"] for sample in letters)
+print(f"letters by chat: {right / len(letters):.4f} right; {len(letters)} items, {len(others)} answered with something else {others or ''}")
+failed = failed or len(letters) != len(theirs) or bool(others)
 sys.exit(1 if failed else 0)

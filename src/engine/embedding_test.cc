@@ -110,26 +110,29 @@ TEST_F(Embedding, AnyCutAndAnyCompanyGiveTheSame) {
     }
     EXPECT_EQ(engine.stats().embeddings, 8U);
     EXPECT_EQ(engine.stats().finished_length, 16U);
+    std::uint64_t tokens = 0;
+    for (const GenerationRequest& request : requests) tokens += request.prompt.size();
+    EXPECT_EQ(engine.stats().prompt_tokens, tokens);
   }
 }
 
 // Of tokens that it has read twice none counts twice.
 TEST_F(Embedding, PreemptionChangesNothing) {
   EngineOptions options = small_options();
-  options.memory = sequence_bytes(native_, 400);
+  options.max_sequences = 2;
+  options.step_tokens = 3;  // two for the embedding, which takes 90 steps
+  options.memory = sequence_bytes(native_, 6 * 64);
   Engine engine(*model_, native_, options);
-  std::vector<Collected> results(6);
-  for (std::size_t i = 0; i < 3; ++i) engine.submit(request_for_tests(10, 250, i), results[i].sink());
-  for (int i = 0; i < 60; ++i) engine.step();
-  for (std::size_t i = 3; i < results.size(); ++i) {
-    engine.submit(to_embed(180, i), results[i].sink());
-    engine.step();
-  }
+  Collected text, embedding;
+  engine.submit(request_for_tests(10, 300), text.sink());
+  while (text.tokens.size() < 110) engine.step();
+  const GenerationRequest request = to_embed(180, 2);
+  engine.submit(request, embedding.sink());  // each has three pages, until the text needs a fourth one
   while (engine.step()) ASSERT_LE(engine.stats().cache_used(), options.memory);
-  EXPECT_GT(engine.stats().recomputed_tokens, 0U);
-  for (std::size_t i = 3; i < results.size(); ++i)
-    EXPECT_LT(largest_difference(results[i].last.embedding, embedding_of(*model_, native_, to_embed(180, i).prompt)),
-              1e-5);
+  EXPECT_EQ(engine.stats().preemptions, 1U);
+  EXPECT_GT(engine.stats().recomputed_tokens, 100U);
+  EXPECT_EQ(text.tokens.size(), 300U);
+  EXPECT_LT(largest_difference(embedding.last.embedding, embedding_of(*model_, native_, request.prompt)), 1e-5);
 }
 
 TEST_F(Embedding, ThePrefixCacheIsNeitherAskedNorFilled) {

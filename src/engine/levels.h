@@ -3,9 +3,9 @@
 //
 // Plan n is level n: it differs from level n - 1 in a layer or some, whose mixer keeps less. A request that names a
 // plan keeps it to its end, and one that wants log-probabilities of its prompt, or its embedding, is of level 0. All
-// others begin at the level that there is when their turn comes. A sequence that runs may later be *folded*: between two steps its caches
-// become those of a higher level (Sequence::fold()), which frees memory without reading anything again. It never comes
-// back to a lower one: what was dropped is gone.
+// others begin at the level that there is when their turn comes. A sequence that runs may later be *folded*: between
+// two steps its caches become those of a higher level (Sequence::fold()), which frees memory without reading anything
+// again. It never comes back to a lower one: what was dropped is gone.
 #pragma once
 
 #include <array>

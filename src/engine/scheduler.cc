@@ -214,9 +214,9 @@ void Scheduler::begin(Job& job, int lowest_known) {
   const auto usable = plans_.subspan(first, static_cast<std::size_t>(job.plan) + 1 - first);
   // A prefix that isn't run has no logits; and who names a plan gets what that plan reads.
   const bool as_read = job.plans.lowest == job.plans.highest;
-  const Sequence* const known =
-      prefixes_ == nullptr || job.reads_all() ? nullptr
-                                              : prefixes_->find(usable, job.tokens, as_read, rotations_of(job));
+  const Sequence* const known = prefixes_ == nullptr || job.reads_all()
+                                    ? nullptr
+                                    : prefixes_->find(usable, job.tokens, as_read, rotations_of(job));
   job.sequence = known != nullptr ? *known : memory_.make_sequence(mixers(job.plan));
   if (known == nullptr) job.sequence->set_rotations(rotations_of(job));
 }

@@ -1,8 +1,10 @@
 // /v1/embeddings: what is asked, and what is answered over real sockets.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <thread>
 
 #include "eval/tokenizer_for_tests.h"
 #include "server/api_error.h"
@@ -72,6 +74,9 @@ TEST_F(EmbeddingRequests, RefusalsNameTheField) {
     EXPECT_TRUE(refusal(fmt::format(R"({{"input": "a", {}}})", field)).starts_with("400 \"" + name + "\"")) << field;
   }
   EXPECT_TRUE(refusal(R"({"input": "a", "model": "gpt-9"})").starts_with("404 \"model\""));
+  reader_.embeddings = 90;  // fewer than tokens
+  EXPECT_EQ(refusal(R"({"input": "A"})"), "none");
+  EXPECT_TRUE(refusal(R"({"input": "a"})").starts_with("400 \"input\""));
 }
 
 TEST_F(EmbeddingRequests, AreOfLevel0UnlessTheyAsk) {
@@ -151,6 +156,31 @@ TEST(Embeddings, ALongListTakesItsTurn) {
   }
   const std::string metrics = server.ask("GET", "/metrics").body;
   EXPECT_NE(metrics.find("\nlayerboost_embeddings_total 300\n"), std::string::npos);
+}
+
+// Others take each place that becomes free, and the list comes to its end all the same.
+TEST(Embeddings, AListThatHasBegunIsNotRefused) {
+  const ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 1}});
+  std::atomic<bool> ended = false;
+  std::vector<std::thread> others;
+  for (int i = 0; i < 3; ++i)
+    others.emplace_back([&] {
+      const Json asked = {{"input", std::string(100, 'a')}};
+      while (!ended) {
+        const int status = server.post("/v1/embeddings", asked).status;
+        EXPECT_TRUE(status == 200 || status == 429) << status;
+      }
+    });
+  Json asked = {{"input", Json::array()}};
+  for (int i = 0; i < 100; ++i) asked["input"].push_back(std::string(100, 'b'));
+  AnswerForTests answer;
+  do {
+    answer = server.post("/v1/embeddings", asked);
+  } while (answer.status == 429);  // it needs both places to begin
+  ended = true;
+  for (std::thread& other : others) other.join();
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.json()["data"].size(), 100U);
 }
 
 TEST(Embeddings, AClientThatLeavesFreesItsWork) {

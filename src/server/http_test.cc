@@ -114,6 +114,8 @@ TEST(Http, ApiKey) {
   EXPECT_EQ(server.ask("POST", "/v1/completions", small_request, "Authorization: Bearer secret\r\n").status, 200);
   EXPECT_EQ(server.ask("POST", "/v1/completions", small_request, "Authorization: bearer  secret\r\n").status, 200);
   EXPECT_EQ(server.ask("GET", "/v1/models", "", "Host: a.example\r\n").status, 400);  // two hosts
+  EXPECT_EQ(server.ask("POST", "/v1/responses", R"({"input": "a"})").status, 401);
+  EXPECT_EQ(server.ask("POST", "/v1/embeddings", R"({"input": "a"})").status, 401);
   EXPECT_EQ(server.ask("GET", "/v1/models").status, 401);
   EXPECT_EQ(server.ask("GET", "/health").status, 200);
   EXPECT_EQ(server.ask("GET", "/metrics").status, 200);

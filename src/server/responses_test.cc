@@ -1,10 +1,9 @@
 // /v1/responses: what is asked, and what is answered over real sockets, whole and in events.
 #include <gtest/gtest.h>
 
-#include <set>
-
 #include "eval/tokenizer_for_tests.h"
 #include "server/api_error.h"
+#include "server/response_events_for_tests.h"
 #include "server/server_for_tests.h"
 
 namespace layerboost {
@@ -111,6 +110,8 @@ TEST_F(ResponseRequests, RefusalsNameTheField) {
            {"tools[0]", R"("tools": [{"type": "web_search"}])"},
            {"tools[0].name", R"("tools": [{"type": "function", "function": {"name": "f"}}])"},
            {"tool_choice", R"("tools": [{"type": "function", "name": "f"}], "tool_choice": {"type": "file_search"})"},
+           {"tool_choice", R"("tools": [{"type": "function", "name": "f"}],
+                              "tool_choice": {"type": "function", "function": {"name": "f"}})"},
            {"tool_choice", R"("tool_choice": "required")"},
            {"include", R"("include": ["everything"])"},
            {"include", R"("include": ["message.output_text.logprobs"], "tools": [{"type": "function", "name": "f"}])"},
@@ -119,6 +120,8 @@ TEST_F(ResponseRequests, RefusalsNameTheField) {
                                "max_output_tokens": 900)"},
            {"text.verbosity", R"("text": {"verbosity": "low"})"},
            {"text.format.type", R"("text": {"format": {"type": "grammar"}})"},
+           {"text.format", R"("text": {"format": {"type": "json_object", "name": "n"}})"},
+           {"text.format", R"("text": {"format": {"type": "json_schema", "json_schema": {"schema": {}}}})"},
            {"text.format.schema", R"("text": {"format": {"type": "json_schema", "name": "n"}})"},
            {"text.format.schema", R"("text": {"format": {"type": "json_schema", "name": "n", "schema": {"if": {}}}})"},
            {"reasoning.mode", R"("reasoning": {"mode": "pro"})"},
@@ -148,31 +151,12 @@ TEST_F(ResponseRequests, RefusalsNameTheField) {
   EXPECT_NE(refusal(R"("input": "a", "max_output_tokens": 1000)").find("\"max_output_tokens\""), std::string::npos);
 }
 
-struct EventForTests {
-  std::string name;
-  Json data;
-};
-
-/// The events of a response's stream.
-std::vector<EventForTests> response_events(const AnswerForTests& answer) {
-  std::vector<EventForTests> events;
-  for (std::string_view rest = answer.body; !rest.empty();) {
-    const std::size_t line = rest.find('\n'), end = rest.find("\n\n");
-    LB_CHECK(rest.starts_with("event: ") && rest.substr(line + 1).starts_with("data: ") && end != rest.npos);
-    events.push_back({std::string(rest.substr(7, line - 7)), Json::parse(rest.substr(line + 7, end - line - 7))});
-    EXPECT_EQ(events.back().data["type"], events.back().name);
-    EXPECT_EQ(events.back().data["sequence_number"], events.size() - 1);
-    rest.remove_prefix(end + 2);
-  }
-  return events;
-}
-
-/// Their names, without those of deltas that follow another.
-std::vector<std::string> event_names(const std::vector<EventForTests>& events) {
-  std::vector<std::string> names;
-  for (const EventForTests& event : events)
-    if (names.empty() || names.back() != event.name) names.push_back(event.name);
-  return names;
+TEST_F(ResponseRequests, ToolsNeedAModelThatIsToldOfThem) {
+  reader_.told_of_tools = false;
+  const std::string tools = R"("input": "a", "tools": [{"type": "function", "name": "f"}])";
+  EXPECT_TRUE(refusal(tools).starts_with("400 \"tools\""));
+  EXPECT_EQ(refusal(tools + R"(, "tool_choice": "required")"), "none");
+  EXPECT_EQ(refusal(tools + R"(, "tool_choice": {"type": "function", "name": "f"})"), "none");
 }
 
 Json response_for_tests() {
@@ -225,7 +209,7 @@ TEST(Responses, EventsGrowIntoTheSameResponse) {
   asked["stream"] = true;
   const AnswerForTests answer = server.post("/v1/responses", asked);
   EXPECT_TRUE(answer.headers.at("Content-Type").starts_with("text/event-stream"));
-  const std::vector<EventForTests> events = response_events(answer);
+  const std::vector<EventForTests> events = response_events(answer.body);
   EXPECT_EQ(event_names(events),
             (std::vector<std::string>{"response.created", "response.in_progress", "response.output_item.added",
                                       "response.content_part.added", "response.output_text.delta",
@@ -268,7 +252,7 @@ TEST(Responses, AnAnswerThatEndsIsCompleted) {
   const std::string text = json["output"][0]["content"][0]["text"];
   EXPECT_TRUE(text == "\"red\"" || text == "\"blue\"") << text;
   asked["stream"] = true;
-  EXPECT_EQ(response_events(server.post("/v1/responses", asked)).back().name, "response.completed");
+  EXPECT_EQ(response_events(server.post("/v1/responses", asked).body).back().name, "response.completed");
 }
 
 // A message there always is.
@@ -281,7 +265,7 @@ TEST(Responses, AnAnswerMayBeEmpty) {
   EXPECT_EQ(json["output"][0]["content"][0]["text"], "");
   asked["stream"] = true;
   EXPECT_EQ(
-      event_names(response_events(server.post("/v1/responses", asked))),
+      event_names(response_events(server.post("/v1/responses", asked).body)),
       (std::vector<std::string>{"response.created", "response.in_progress", "response.output_item.added",
                                 "response.content_part.added", "response.output_text.done",
                                 "response.content_part.done", "response.output_item.done", "response.completed"}));
@@ -300,7 +284,7 @@ TEST(Responses, LogProbabilitiesComeWithTheText) {
   asked["stream"] = true;
   Json pieces = Json::array();
   Json done;
-  for (const EventForTests& event : response_events(server.post("/v1/responses", asked))) {
+  for (const EventForTests& event : response_events(server.post("/v1/responses", asked).body)) {
     if (event.name == "response.output_text.done") done = event.data["logprobs"];
     if (event.name == "response.output_text.delta")
       for (const Json& entry : event.data["logprobs"]) pieces.push_back(entry);
@@ -338,7 +322,7 @@ TEST(Responses, CallsAreItems) {
   EXPECT_EQ(json["tool_choice"], asked["tool_choice"]);
 
   asked["stream"] = true;
-  const std::vector<EventForTests> events = response_events(server.post("/v1/responses", asked));
+  const std::vector<EventForTests> events = response_events(server.post("/v1/responses", asked).body);
   EXPECT_EQ(event_names(events),
             (std::vector<std::string>{"response.created", "response.in_progress", "response.output_item.added",
                                       "response.function_call_arguments.delta", "response.function_call_arguments.done",
@@ -363,7 +347,7 @@ TEST(Responses, AModelWithoutNumbersIsAnError) {
   EXPECT_EQ(whole.status, 500);
   EXPECT_EQ(whole.json()["error"]["message"], damaged_model);
   asked["stream"] = true;
-  const std::vector<EventForTests> events = response_events(server.post("/v1/responses", asked));
+  const std::vector<EventForTests> events = response_events(server.post("/v1/responses", asked).body);
   EXPECT_EQ(events.back().name, "response.failed");
   EXPECT_EQ(events.back().data["response"]["status"], "failed");
   EXPECT_EQ(events.back().data["response"]["error"]["message"], damaged_model);
