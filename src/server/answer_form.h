@@ -10,8 +10,8 @@ namespace layerboost {
 
 /// Reads OpenAI's "response_format" and "text.format", vLLM's "structured_outputs" and the older "guided_json",
 /// "guided_json_object", "guided_regex", "guided_choice" and "guided_grammar", and llama.cpp's "json_schema" and
-/// "grammar"; nullopt: none asks for anything. Throws ApiError, also for a schema that isn't supported and for two forms
-/// at once.
+/// "grammar"; nullopt: none asks for anything. Throws ApiError, also for a schema that isn't supported and for two
+/// forms at once.
 std::optional<Grammar> read_answer_form(const Fields& fields);
 
 }  // namespace layerboost
