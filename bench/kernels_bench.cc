@@ -212,7 +212,7 @@ void silu_rows(benchmark::State& state) {
   out.reshape(rows, width, static_cast<Precision>(state.range(1)));
   const int rotation = out.precision() == Precision::int8 ? rotation_block(width) : 0;
   KernelScratch scratch;
-  for (auto _ : state) silu_mul({gate_up.data(), nullptr, rows, 2 * width}, rotation, out, scratch);
+  for (auto _ : state) gate_mul({gate_up.data(), nullptr, rows, 2 * width}, Gate::silu, rotation, out, scratch);
   state.SetItemsProcessed(static_cast<std::int64_t>(rows) * width * state.iterations());
 }
 

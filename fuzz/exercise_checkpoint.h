@@ -31,7 +31,8 @@ void expect_result_or_error(const Read& read) {
 
 inline void use(const Checkpoint& model) {
   const Config& config = model.config();
-  LB_CHECK(config.rope.frequencies(config.head_size).size() == static_cast<std::size_t>(config.head_size / 2));
+  for (const bool of_long_texts : {false, true})
+    LB_CHECK(config.rope_frequencies(of_long_texts).size() % static_cast<std::size_t>(config.head_size / 2) == 0);
   LB_CHECK(model.hash().starts_with("sha256:"));
   std::vector<float> rows;
   for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
@@ -62,7 +63,7 @@ inline void exercise_config(std::span<const std::byte> input) {
   const std::string_view json(reinterpret_cast<const char*>(input.data()), input.size());
   expect_result_or_error([&] {
     const Config config = read_hf_config(json, json, "input");
-    if (config.head_size <= 4096) (void)config.rope.frequencies(config.head_size);
+    if (config.head_size <= 4096) (void)config.rope_frequencies();
   });
 }
 

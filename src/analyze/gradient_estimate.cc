@@ -202,8 +202,10 @@ class Estimator {
       const MixerSpec& native = native_[static_cast<std::size_t>(layer)];
       std::vector<MixerSpec> of_heads, others;
       for (const MixerSpec& choice : options_.choices) {
-        // Whole heads put out what they did before only where the layer's own mixer sees everything.
-        const bool adds_up = is_restriction(model_.config, native) && is_restriction(model_.config, choice) &&
+        // Whole heads put out what they did before only where the layer's own mixer sees everything. A norm of what all
+        // of them put out is no sum over heads.
+        const bool adds_up = !model_.config.norms_after && is_restriction(model_.config, native) &&
+                             is_restriction(model_.config, choice) &&
                              (choice.full == 0 || sees_everything(native.kind));
         (adds_up ? of_heads : others).push_back(choice);
       }
@@ -313,7 +315,8 @@ class Estimator {
       float* const result = head_gradients_[pass].reserve_product(rows, matrix.out());
       for (int row = 0; row < rows; row += tile_rows) {
         workspace_.mixed.reshape(std::min(tile_rows, rows - row), D, matrix.precision());
-        pack_activations(gradient(pass, layer) + static_cast<std::ptrdiff_t>(row) * D, workspace_.mixed);
+        pack_activations(gradient(pass, layer) + static_cast<std::ptrdiff_t>(row) * D, workspace_.mixed,
+                         model_.config.residual_scale);
         matrix.multiply(workspace_.mixed, result + static_cast<std::ptrdiff_t>(row) * matrix.out(), workspace_.scratch);
       }
     }

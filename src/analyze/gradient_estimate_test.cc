@@ -4,7 +4,7 @@
 
 #include "analyze/joint_loss.h"
 #include "eval/statistics.h"
-#include "mixer/model_for_tests.h"
+#include "mixer/architectures_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -102,6 +102,42 @@ TEST_F(GradientEstimate, ByHeadIsAsTheMixersRun) {
     }
   }
 }
+
+class GradientEstimateOfArchitecture : public testing::TestWithParam<std::string> {};
+
+// By head or, where heads don't add up, as mixers run: of two windows, the change of one is that of what it adds. Each
+// text's last tokens see a little less. Of what that loses the middle is looked at: of single texts it may be a large
+// change in such small models, or drown in rounding.
+TEST_P(GradientEstimateOfArchitecture, IsCloseToWhatSmallChangesLose) {
+  const auto model = test::load_architecture(GetParam(), Precision::f32);
+  MixerSet mixers(*model);
+  const auto native = native_specs(model->config);
+  for (const std::size_t layer : {1U, 3U}) {
+    const MixerSpec choice = parse_mixer(native[layer].kind == MixerKind::softmax ? "window:19" : "window:11");
+    auto changed = native;
+    changed[layer] = choice;
+    Calibration calibration;
+    calibration.texts = 16;
+    for (std::uint64_t i = 0; i < 16; ++i)
+      calibration.sequences.push_back({random_tokens(choice.window + 3, model->config.vocab, i), 0, false});
+    const auto found = estimate_losses(*model, mixers, calibration, {{choice}, 100, 1, false})[layer].at(choice).kl;
+    std::vector<double> ratios;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      Calibration text;
+      text.sequences = {calibration.sequences[i]};
+      text.texts = 1;
+      JointLoss loss(*model, mixers, text);
+      const double exact = loss.measure(changed).kl - loss.measure(native).kl;
+      if (exact > 1e-6 && exact < 1e-3) ratios.push_back(found[i] / exact);
+    }
+    ASSERT_GE(ratios.size(), 5U) << layer;
+    std::ranges::sort(ratios);
+    EXPECT_NEAR(ratios[ratios.size() / 2], 1, 0.2) << layer;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, GradientEstimateOfArchitecture, testing::ValuesIn(test::architecture_names()),
+                         test::architecture_in_letters);
 
 TEST_F(GradientEstimate, HeadsAddUp) {
   const MixerSpec all = parse_mixer("window:24+2"), first = parse_mixer("window:24+2/full:1"),

@@ -50,8 +50,7 @@ std::vector<double> last_token_entropy(const Model& model, int layer, std::span<
     const KvSegment segment{keys, layout.slots, span.count, 0, nullptr, false};
     const MixerSpan last{span.row + span.count - 1, 1, span.count - 1, nullptr};
     float entropy = 0;
-    attention_entropy(layout, model.config.heads, 1.0F / std::sqrt(static_cast<float>(model.config.head_size)),
-                      block.task(last, projected, 0, {&segment, 1}), &entropy);
+    attention_entropy(block.attention_shape(layout), block.task(last, projected, 0, {&segment, 1}), &entropy);
     result.push_back(static_cast<double>(entropy));
   }
   return result;

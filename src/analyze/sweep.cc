@@ -17,6 +17,7 @@
 #include "eval/statistics.h"
 #include "eval/tasks.h"
 #include "mixer/descriptor.h"
+#include "model/residual.h"
 #include "plan/rank_correlation.h"
 
 namespace layerboost {
@@ -294,7 +295,7 @@ class Sweep {
     std::vector<float> norm = weights.mixer_norm;
     for (std::size_t i = 0; i < weights.mixer_smoothing.size(); ++i) norm[i] *= weights.mixer_smoothing[i];
     input_.reshape(view.rows, D, Precision::f32);
-    rms_norm(view.before, {}, norm.data(), model_.config.norm_eps, input_, runner_.runner().workspace().scratch);
+    take_rows(view.before, {}, norm, model_.config, input_, runner_.runner().workspace().scratch);
     const auto size = static_cast<std::size_t>(view.rows) * static_cast<std::size_t>(D);
     output_.resize(size);
     for (std::size_t i = 0; i < size; ++i) output_[i] = view.after[i] - view.before[i];

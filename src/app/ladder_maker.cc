@@ -24,6 +24,7 @@
 #include "eval/task_file.h"
 #include "eval/text_data.h"
 #include "heal/heal_text.h"
+#include "heal/layer_stage.h"
 #include "heal/student.h"
 #include "mixer/descriptor.h"
 #include "plan/cost_calibration.h"
@@ -189,6 +190,7 @@ class LadderMaker {
     if (options_.compute.precision == Precision::int8)
       fail("`to` {}: layers learn in bf16 or f32: give `precision` bf16", mixer);
     check_sizes_for_healing(config);
+    check_layers_can_learn(config);
     for (const std::string& file : files_of(options_.chain.text)) check_input(file, "train-text");
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "mixer/spec.h"
@@ -22,6 +23,19 @@ ParameterCounts count_parameters(const Config& config);
 
 /// The mixers of the model before anything was left out of an exported one; else its own. [L]
 std::vector<MixerSpec> unchanged_specs(Config config);
+
+/// The sliding windows that a model itself has, before any plan.
+struct OwnWindows {
+  std::vector<int> layers;  // that have one
+  int longest = 0;          // positions
+  double others = 0;        // the share of a sequence's keys and values that the other layers keep
+
+  /// "4096 in 3 of 6 layers (0, 2-3), the model's own; left to gain: the others, 75.0 % of keys and values"
+  [[nodiscard]] std::string text(int all_layers) const;
+};
+
+/// For a sequence of `length` positions.
+OwnWindows own_windows(const Config& config, int length);
 
 /// Bytes that a sequence of `length` positions keeps under the plan `specs` [L], numbers of 16 bits.
 double cache_bytes(const Config& config, const std::vector<MixerSpec>& specs, int length);

@@ -32,5 +32,20 @@ TEST(ModelFacts, AnExportedModelIsComparedWithAllOfIt) {
   EXPECT_EQ(cache_bytes(config, unchanged_specs(config), length), 4 * layer);
 }
 
+TEST(ModelFacts, WindowsOfTheModelsOwn) {
+  Config config = test::small_config();  // 4 layers
+  EXPECT_TRUE(own_windows(config, 100).layers.empty());
+  config.windows = {10, 0, 10, 10};
+  const OwnWindows some = own_windows(config, 90);
+  EXPECT_EQ(some.layers, (std::vector<int>{0, 2, 3}));
+  EXPECT_NEAR(some.others, 90.0 / (90 + 3 * 10), 1e-9);
+  EXPECT_EQ(some.text(4),
+            "10 in 3 of 4 layers (0, 2-3), the model's own; left to gain: the others, 75.0 % of keys and values");
+  EXPECT_NEAR(own_windows(config, 10).others, 0.25, 1e-9);
+  config.windows = {10, 10, 10, 10};
+  EXPECT_EQ(own_windows(config, 90).others, 0);
+  EXPECT_EQ(own_windows(config, 90).text(4), "10 in 4 of 4 layers (0-3), the model's own");
+}
+
 }  // namespace
 }  // namespace layerboost

@@ -205,10 +205,12 @@ Smoothing smoothing_factors(const Checkpoint& checkpoint, const InputRanges& ran
   for (int l = 0; l < count; ++l) {
     const InputRanges::Layer& inputs = ranges.layers[static_cast<std::size_t>(l)];
     LayerSmoothing& layer = smoothing.layers[static_cast<std::size_t>(l)];
-    layer.gate_up = factors(inputs.gate_up, columns(l, {LayerPart::gate, LayerPart::up}), alpha);
+    // Without a norm before them there is nothing to divide these products' inputs in.
+    const bool norms = config.norms_before;
+    if (norms) layer.gate_up = factors(inputs.gate_up, columns(l, {LayerPart::gate, LayerPart::up}), alpha);
     if (config.attention_of(l) != AttentionParts::all) continue;
     const auto o = columns(l, {LayerPart::o});
-    layer.qkv = factors(inputs.qkv, columns(l, {LayerPart::q, LayerPart::k, LayerPart::v}), alpha);
+    if (norms) layer.qkv = factors(inputs.qkv, columns(l, {LayerPart::q, LayerPart::k, LayerPart::v}), alpha);
     layer.o = factors(shared_by_kv_head(inputs.o, config), shared_by_kv_head(o, config), alpha);
   }
   const auto head = column_ranges(checkpoint, {{head_name(config), config.vocab}}, config.hidden, change);

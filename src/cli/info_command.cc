@@ -73,6 +73,11 @@ void print_model(const Config& c, const std::string& hash) {
              millions(parameters.attention), millions(parameters.mlps), millions(parameters.embeddings));
 }
 
+/// Of windows that the model has without a plan. Where most of the memory is in other layers, plans have these to win.
+Json describe_windows(const OwnWindows& own) {
+  return {{"layers", own.layers}, {"longest", own.longest}, {"kept_by_others", own.others}};
+}
+
 Json describe_memory(const Config& config, const std::vector<MixerSpec>& specs, int context) {
   const double bytes = cache_bytes(config, specs, context);
   return {{"context", context},
@@ -179,6 +184,10 @@ Json show_model(const ModelFiles& files, int context) {
   if (!files.plan.empty()) planned = read_planned_files(files);
   Json json = {{"model", describe_model(config, hash)}};
   print_model(config, hash);
+  if (const OwnWindows own = own_windows(config, context); !own.layers.empty()) {
+    fmt::print("windows   {}\n", own.text(config.layers));
+    json["windows"] = describe_windows(own);
+  }
   std::vector<MixerSpec> specs = native_specs(config);
   if (planned) {
     const Plan& plan = planned->plan;

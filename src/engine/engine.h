@@ -94,8 +94,8 @@ class Engine {
   RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint = {},
                    Place place = Place::of_its_own);
 
-  /// How many requests it takes at most that have a place of their own: those that run, and those that wait.
-  [[nodiscard]] int places() const;
+  /// The tokens that it reads in one step at most.
+  [[nodiscard]] int step_tokens() const;
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
   /// leaves the plan to the engine and is prompt all over; at least 1. Thread-safe. Requires: the engine has the plan.

@@ -61,6 +61,8 @@ struct Job {
   [[nodiscard]] int pending() const { return static_cast<int>(tokens.size()) - sequence->length(); }
   /// Positions that it may come to need: the last token is sampled but not read.
   [[nodiscard]] int most_positions() const { return prompt_tokens + std::max(request.max_tokens, 1) - 1; }
+  /// Whether a text is to come of it: it has a first token then, which is waited for.
+  [[nodiscard]] bool writes() const { return request.max_tokens > 0 && !states; }
   /// Whether there are still log-probabilities of the prompt to be found.
   [[nodiscard]] bool wants_prompt_logprobs() const { return request.prompt_logprobs >= 0 && generated == 0; }
   /// Whether each token of the prompt has to be read by it: of what is found in the prefix cache nothing else is known.

@@ -22,7 +22,8 @@ struct Writer {
   int most = 0;        // tokens that it may write
 };
 
-/// What is under way.
+/// What is under way and will write. What is only read, such as texts to be embedded, isn't waited for by anyone who
+/// counts the time to a first token, and its level isn't the load's.
 struct Work {
   double unread = 0;        // tokens of prompts that are to be read at the level that is chosen
   double settled = 0;       // tokens of prompts whose level is settled: they are under way, or have named it

@@ -332,20 +332,23 @@ void Scheduler::count_by_plan(std::vector<int>& counts) const {
 
 Work Scheduler::work() const {
   Work work;
-  for (const auto& [id, job] : waiting_)
+  for (const auto& [id, job] : waiting_) {
+    if (!job->writes()) continue;
     (job->plans.lowest < job->plans.highest ? work.unread : work.settled) += static_cast<double>(job->tokens.size());
+  }
   if (counts_.prefix_queried_tokens > 0) {
     const double found =
         static_cast<double>(counts_.prefix_hit_tokens) / static_cast<double>(counts_.prefix_queried_tokens);
     work.unread *= 1 - found;
     work.settled *= 1 - found;
   }
-  const auto first = std::ranges::find_if(waiting_, [](const auto& job) { return job.second->first_plan < 0; });
+  const auto first = std::ranges::find_if(
+      waiting_, [](const auto& job) { return job.second->first_plan < 0 && job.second->writes(); });
   if (first != waiting_.end()) work.longest_wait = first->second->since.seconds();
   int levels = 0;
   for (const auto& [id, job] : running_) {
     levels += job->plan;
-    if (job->pending() > 1) work.settled += job->pending();
+    if (job->pending() > 1 && job->writes()) work.settled += job->pending();
     if (job->generated >= 2)
       work.writers.push_back({job->since.seconds() - job->first_token, job->generated, job->request.max_tokens});
   }

@@ -185,6 +185,29 @@ TEST_F(SimulatedTime, NoLevelIsRaisedForPromptsThatKeepTheirs) {
   EXPECT_TRUE(raised([](GenerationRequest&) {}));
 }
 
+// Texts that are only read have no first token, however long they wait beside one that is written.
+TEST_F(SimulatedTime, NoLevelIsRaisedForTextsThatAreOnlyRead) {
+  const auto raised = [&](int max_tokens) {
+    EngineOptions options = two_levels();
+    options.levels.cost = {1, 0.5};
+    options.levels.first_token = 10;
+    Engine engine = make_engine(options, 2, {0, 0.01, 0.1});
+    Collected written;
+    engine.submit(request_for_tests(5, 100), written.sink());
+    std::vector<Collected> results(40);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      GenerationRequest request = request_for_tests(200, max_tokens, i);
+      request.plan = 0;
+      engine.submit(request, results[i].sink());
+    }
+    bool above = false;
+    while (engine.step()) above = above || engine.stats().level > 0;
+    return above;
+  };
+  EXPECT_TRUE(raised(2));
+  EXPECT_FALSE(raised(0));
+}
+
 TEST_F(SimulatedTime, InBurstsNobodyStarvesAndNothingFlaps) {
   EngineOptions options = two_levels();
   options.max_sequences = 8;

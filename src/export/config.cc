@@ -9,20 +9,44 @@
 namespace layerboost {
 namespace {
 
+/// The shortest number that is this float again.
+double in_few_digits(float number) { return std::stod(fmt::format("{}", number)); }
+
 Json own_keys(const ExportSource& source, const Config& config) {
   Json mixers = Json::array();
   for (const PlanLayer& layer : source.plan.layers) mixers.push_back(to_string(layer.mixer));
   Json made_from = {{"name", source.plan.model_name}, {"model", source.plan.model_hash}, {"plan", source.plan.hash()}};
   if (!source.adapter_hash.empty()) made_from["adapter"] = source.adapter_hash;
   if (!source.learnt_hash.empty()) made_from["learnt"] = source.learnt_hash;
-  return {{"version", 1},
-          {"base_model_type", config.arch},
-          {"mixers", mixers},
-          {"rope_frequencies", config.rope.frequencies(config.head_size)},
-          {"rope_attention_factor", config.rope.attention_factor},
-          {"o_bias", config.o_bias},
-          {"qk_norm", config.qk_norm},
-          {"made_from", made_from}};
+  Json keys = {{"version", 1},  // where no key is of a later one
+               {"base_model_type", config.arch},
+               {"mixers", mixers},
+               {"rope_frequencies", config.rope.frequencies(config.head_size)},
+               {"rope_attention_factor", config.rope.attention_factor},
+               {"o_bias", config.o_bias},
+               {"qk_norm", config.qk_norm}};
+  const std::size_t of_version_1 = keys.size();
+  // What only some models have.
+  if (config.qk_norm_whole) keys["qk_norm_whole"] = true;
+  if (!config.norms_before) keys["norms_before"] = false;
+  if (config.norms_after) keys["norms_after"] = true;
+  const auto add = [&](const char* key, float value, float usual) {
+    if (value != usual) keys[key] = in_few_digits(value);
+  };
+  add("embedding_scale", config.embedding_scale, 1);
+  add("residual_scale", config.residual_scale, 1);
+  add("attention_scale", config.attention_scale, 0);
+  add("logit_scale", config.logit_scale, 1);
+  add("attention_soft_cap", config.attention_soft_cap, 0);
+  add("logit_soft_cap", config.logit_soft_cap, 0);
+  for (const LayerRope rope : config.rope_layers) keys["rope_layers"].push_back(name_of(rope));
+  if (std::ranges::find(config.rope_layers, LayerRope::local) != config.rope_layers.end())
+    keys["local_rope_frequencies"] = config.local_rope.frequencies(config.head_size);
+  if (config.norms_plus_one) keys["norms_plus_one"] = true;
+  // Programs that don't know these keys must not take the model for one without.
+  if (keys.size() > of_version_1) keys["version"] = 2;
+  keys["made_from"] = made_from;
+  return keys;
 }
 
 /// The modelling code has one list of frequencies.
@@ -67,9 +91,9 @@ Json export_config_json(const ExportSource& source, const Config& exported, cons
                {"num_attention_heads", exported.heads},
                {"num_key_value_heads", exported.kv_heads},
                {"head_dim", exported.head_size},
-               {"hidden_act", "silu"},
+               {"hidden_act", exported.gate == Gate::silu ? "silu" : "gelu_pytorch_tanh"},
                {"max_position_embeddings", exported.max_positions},
-               {"rms_norm_eps", std::stod(fmt::format("{}", exported.norm_eps))},
+               {"rms_norm_eps", in_few_digits(exported.norm_eps)},
                {"rope_theta", exported.rope.base},
                {"attention_bias", exported.qkv_bias},
                {"mlp_bias", exported.mlp_bias},

@@ -11,7 +11,7 @@
 #include "base/temporary_path_for_tests.h"
 #include "export/config.h"
 #include "export/tokenizer.h"
-#include "mixer/model_for_tests.h"
+#include "mixer/architectures_for_tests.h"
 #include "model/hf_config.h"
 #include "model/safetensors_file.h"
 #include "text/tokenizer_json.h"
@@ -70,6 +70,7 @@ TEST_F(Exported, DescribesItself) {
   EXPECT_EQ(config["layer_types"].dump(),
             R"(["full_attention","sliding_attention","linear_attention","full_attention"])");
   EXPECT_EQ(config["sliding_window"], 8);
+  EXPECT_EQ(config["layerboost"]["version"], 1);
   EXPECT_EQ(config["layerboost"]["mixers"].dump(), R"(["softmax","window:8+2","none","softmax"])");
   EXPECT_EQ(config["layerboost"]["made_from"]["plan"], small_.plan.hash());
   EXPECT_EQ(config["layerboost"]["rope_frequencies"].size(), 4U);
@@ -80,6 +81,10 @@ TEST_F(Exported, DescribesItself) {
   }
   EXPECT_TRUE(is_exported_directory(directory_));
   EXPECT_FALSE(is_exported_directory(small_.base));
+  Json later = config;
+  later["layerboost"]["version"] = 3;
+  EXPECT_THAT(test::error_of([&] { (void)read_hf_config(later.dump(), "", "folder"); }),
+              HasSubstr("\"version\" is 3; this program reads 1 and 2"));
 }
 
 TEST_F(Exported, WithFullHeadsIsFullAttentionToTransformers) {
@@ -276,6 +281,56 @@ TEST_F(Exported, TiedEmbeddingsAreTheDefaultOfASavedConfig) {
     EXPECT_EQ(read_hf_config(json.dump(), "", "test").tied_embeddings, tied);
   }
 }
+
+class ExportedArchitecture : public testing::TestWithParam<std::string> {
+ protected:
+  /// The log-probabilities of a text by the model as it is exported with this plan, in f32.
+  std::vector<double> exported(const std::vector<MixerSpec>& specs, std::span<const TokenId> tokens) {
+    const auto checkpoint = open_checkpoint(base_);
+    Plan plan;
+    plan.model_name = "tiny";
+    plan.model_hash = checkpoint->hash();
+    for (const MixerSpec& spec : specs) plan.layers.push_back({spec, {}});
+    MixerParameters used;
+    for (const auto& [place, values] : parameters_)
+      if (specs[static_cast<std::size_t>(place.first)].kind == place.second) used[place] = values;
+    export_model({*checkpoint, base_, plan, nullptr, named_parameters(checkpoint->config(), used), ""}, directory_);
+    const auto model = load_model(directory_, Precision::f32);
+    EXPECT_EQ(read_plan(directory_ / "plan.json", model->config, model->hash).specs(), specs);
+    MixerSet mixers(*model, used);
+    return token_log_probs(*model, mixers.list(specs), tokens, static_cast<int>(tokens.size()));
+  }
+
+  const fs::path root_ = test::temporary_path("exported-architecture");
+  const fs::path base_ = root_ / "base", directory_ = root_ / "exported";
+  const Json case_ = test::architecture_case(GetParam());
+  MixerParameters parameters_;
+};
+
+// Its weights are exact in bf16.
+TEST_P(ExportedArchitecture, ComputesWhatTheModelDoes) {
+  test::write_architecture(case_, base_);
+  const auto model = load_model(base_, Precision::f32);
+  const std::vector<TokenId> all = case_["ids"];
+  const auto ids = std::span(all).first(20);
+  const std::vector<double> right = case_["log_probs_of_20"];
+  const auto got = exported(native_specs(model->config), ids);
+  for (std::size_t i = 0; i < right.size(); ++i) EXPECT_NEAR(got[i + 1], right[i], 3e-5) << i;
+  EXPECT_EQ(read_json(directory_ / "config.json")["layerboost"]["version"], model->config.arch == "phi3" ? 1 : 2);
+
+  parameters_ = random_parameters(model->config);
+  MixerSet mixers(*model, parameters_);
+  for (const auto& names : {std::vector<const char*>{"window:8+2", "none", "map", "softmax"},
+                            std::vector<const char*>{"gated:8", "hybrid:8+2", "none", "dual_state"}}) {
+    const auto plan = specs(names);
+    const auto of_base = token_log_probs(*model, mixers.list(plan), ids, 20), of_exported = exported(plan, ids);
+    for (std::size_t i = 1; i < ids.size(); ++i) EXPECT_NEAR(of_exported[i], of_base[i], 3e-5) << i;
+  }
+  fs::remove_all(root_);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, ExportedArchitecture, testing::ValuesIn(test::architecture_names()),
+                         test::architecture_in_letters);
 
 TEST(ExportedTokenizer, IsReadBack) {
   TokenizerData data;

@@ -19,6 +19,7 @@ All of it is one file, because every exported directory has a copy: config.json 
 whoever is asked to trust the code has one file to read.
 """
 
+from functools import partial
 from typing import NamedTuple, Optional
 
 import torch
@@ -35,8 +36,19 @@ CACHE_NAME = next(name for name in CACHE_NAMES if name in CausalLMOutputWithPast
 
 
 class LayerBoostConfig(PretrainedConfig):
-    """Sizes as in LlamaConfig. `layerboost` holds what is ours: "mixers", one text per layer; "rope_frequencies",
-    radians per position of each pair of dimensions; "rope_attention_factor"; "o_bias" and "qk_norm"."""
+    """Sizes as in LlamaConfig. `layerboost` holds what is ours:
+
+    "mixers": one text per layer
+    "rope_frequencies": radians per position of each pair of dimensions, 0 where there is no RoPE
+    "rope_attention_factor": of cosines and sines
+    "rope_layers": one of "usual", "none" and "local" per layer; the last have "local_rope_frequencies"
+    "o_bias", "qk_norm": whether there are these
+    "qk_norm_whole": whether that is one norm for all heads
+    "norms_before", "norms_after": of what mixers and MLPs read and put out
+    "norms_plus_one": whether the norms' weights are what is added to 1
+    "embedding_scale", "residual_scale", "attention_scale", "logit_scale": what embeddings, what layers add to the
+        residual stream, scores (0: 1 / sqrt(d)) and logits are multiplied by
+    "attention_soft_cap", "logit_soft_cap": of scores and of logits (soft_capped()); 0: none"""
 
     model_type = "layerboost"
     keys_to_ignore_at_inference = list(CACHE_NAMES)
@@ -76,6 +88,10 @@ class LayerBoostConfig(PretrainedConfig):
         self.use_cache = use_cache
         plain = [10000.0 ** (-2 * i / self.head_dim) for i in range(self.head_dim // 2)]
         defaults = {"mixers": ["softmax"] * num_hidden_layers, "rope_frequencies": plain, "rope_attention_factor": 1.0}
+        defaults.update(rope_layers=["usual"] * num_hidden_layers, local_rope_frequencies=plain, norms_plus_one=False)
+        defaults.update(qk_norm_whole=False, norms_before=True, norms_after=False)
+        defaults.update(embedding_scale=1.0, residual_scale=1.0, attention_scale=0.0, logit_scale=1.0)
+        defaults.update(attention_soft_cap=0.0, logit_soft_cap=0.0)
         self.layerboost = {**defaults, "o_bias": False, "qk_norm": False, **(layerboost or {})}
         super().__init__(**kwargs)
 
@@ -245,15 +261,35 @@ def positions_of(attention_mask, position_ids, past, length):
 class RMSNorm(nn.Module):
     """Reads the residual stream, which is kept in float32, and gives the precision of the weights."""
 
-    def __init__(self, size: int, eps: float):
+    def __init__(self, size: int, config):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(size))
-        self.eps = eps
+        self.eps = config.rms_norm_eps
+        self.plus = 1.0 if config.layerboost["norms_plus_one"] else 0.0
 
     def forward(self, x):
         y = x.float()
         y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
-        return (self.weight.float() * y).to(self.weight.dtype)
+        return ((self.weight.float() + self.plus) * y).to(self.weight.dtype)
+
+
+def input_norm(config):
+    """Of what mixers and MLPs read of the residual stream."""
+    return RMSNorm(config.hidden_size, config) if config.layerboost["norms_before"] else nn.Identity()
+
+
+def output_norm(config):
+    """Of what mixers and MLPs put out."""
+    return RMSNorm(config.hidden_size, config) if config.layerboost["norms_after"] else nn.Identity()
+
+
+def times(x, factor: float):
+    return x if factor == 1 else x * factor
+
+
+def soft_capped(x, cap: float):
+    """Never beyond the cap, and hardly changed where small beside it; a cap of 0 is none."""
+    return cap * torch.tanh(x / cap) if cap else x
 
 
 def rotate(x, cos, sin):
@@ -267,11 +303,16 @@ class Step:
 
     def __init__(self, config, positions, real, dtype):
         self.positions = positions.masked_fill(~real, -1)  # [B, T]
-        frequencies = torch.tensor(config.layerboost["rope_frequencies"], dtype=torch.float32, device=positions.device)
-        angles = positions.clamp(min=0)[:, None, :, None].float() * frequencies  # [B, 1, T, d/2]
-        self.cos = angles.cos() * config.layerboost["rope_attention_factor"]
-        self.sin = angles.sin() * config.layerboost["rope_attention_factor"]
+        self.rotations = {}  # cosines and sines of each kind of layer
+        for kind, key in (("usual", "rope_frequencies"), ("local", "local_rope_frequencies")):
+            if kind in config.layerboost["rope_layers"]:
+                frequencies = torch.tensor(config.layerboost[key], dtype=torch.float32, device=positions.device)
+                angles = positions.clamp(min=0)[:, None, :, None].float() * frequencies  # [B, 1, T, d/2]
+                factors = torch.where(frequencies == 0, 1.0, config.layerboost["rope_attention_factor"])
+                self.rotations[kind] = angles.cos() * factors, angles.sin() * factors
         self.dtype = dtype
+        self.scale = config.layerboost["attention_scale"] or config.head_dim**-0.5
+        self.soft_cap = config.layerboost["attention_soft_cap"]
         self.kv_heads = config.num_key_value_heads
         self.groups = config.num_attention_heads // self.kv_heads
         self._masks = {}
@@ -309,11 +350,20 @@ def features(x, maps):
     return torch.cat([mapped.softmax(dim=-1), (-mapped).softmax(dim=-1)], dim=-1).clamp(min=1e-12)
 
 
-def window_weights(q, k, seen, floor=None):
+def scores_of(q, k, step: Step):
+    """[B, H, T, N], in float32."""
+    return soft_capped((q.float() @ k.float().transpose(2, 3)) * step.scale, step.soft_cap)
+
+
+def capped_attention(q, k, v, mask, step: Step):
+    """Softmax attention where scores have a soft cap, which PyTorch's has no room for."""
+    return (scores_of(q, k, step) + mask.float()).softmax(dim=-1) @ v.float()
+
+
+def window_weights(q, k, seen, step: Step, floor=None):
     """e^(score - c) of the positions seen, 0 elsewhere, [B, H, T, N], and c [B, H, T, 1]: the largest score, or `floor`
     [H, 1, 1] if that is larger."""
-    scores = (q.float() @ k.float().transpose(2, 3)) / q.shape[-1] ** 0.5
-    scores = scores.masked_fill(~seen, torch.finfo(torch.float32).min)
+    scores = scores_of(q, k, step).masked_fill(~seen, torch.finfo(torch.float32).min)
     largest = scores.amax(dim=-1, keepdim=True)
     if floor is not None:
         largest = torch.maximum(largest, floor)
@@ -333,7 +383,7 @@ class Hybrid(nn.Module):
     def mix(self, spec, q, k, v, positions, step, state):
         """q [B, H, T, d] after RoPE; k and v [B, H, N, d] of `positions`; `state`: of what lies before them, or None."""
         seen = step.seen(spec, positions)
-        weights, _ = window_weights(q, k, seen)
+        weights, _ = window_weights(q, k, seen, step)
         weights = weights * self.window_weight.float().exp()[:, None, None]
         mapped = features(q, self.q_features)
         behind = step.before(positions) & ~seen
@@ -367,7 +417,8 @@ class Gated(nn.Module):
     def window(self, spec, q, k, v, positions, step):
         """Softmax over the window, with sinks that have logits but no values."""
         sinks = self.sink_logits.float()
-        weights, largest = window_weights(q, k, step.seen(spec, positions), sinks.amax(dim=-1)[:, None, None])
+        seen, floor = step.seen(spec, positions), sinks.amax(dim=-1)[:, None, None]
+        weights, largest = window_weights(q, k, seen, step, floor)
         totals = weights.sum(dim=-1, keepdim=True) + (sinks[:, None, :] - largest).exp().sum(dim=-1, keepdim=True)
         return (weights @ v.float()) / totals * self.window_scale.float()[:, None, None]
 
@@ -468,17 +519,25 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(width, config.num_key_value_heads * d, bias=config.attention_bias)
         self.v_proj = nn.Linear(width, config.num_key_value_heads * d, bias=config.attention_bias)
         self.o_proj = nn.Linear(config.num_attention_heads * d, width, bias=config.layerboost["o_bias"])
+        self.rope = config.layerboost["rope_layers"][layer]
         self.has_norm = config.layerboost["qk_norm"]
+        self.whole_norm = config.layerboost["qk_norm_whole"]
         if self.has_norm:
-            self.q_norm = RMSNorm(d, config.rms_norm_eps)
-            self.k_norm = RMSNorm(d, config.rms_norm_eps)
+            whole = self.whole_norm
+            self.q_norm = RMSNorm(config.num_attention_heads * d if whole else d, config)
+            self.k_norm = RMSNorm(config.num_key_value_heads * d if whole else d, config)
+        self.output_norm = output_norm(config)
 
     def forward(self, x, step: Step, cache: Optional[LayerBoostCache], own):
         """`own`: the layer's Hybrid, Gated or DualState, or None."""
+        x = x.to(self.q_proj.weight.dtype)  # as it is where there is no norm before
         batch, length, _ = x.shape
         kept = cache.layers[self.layer] if cache is not None else None
-        q, k, v = (part(x).view(batch, length, -1, self.head_dim) for part in (self.q_proj, self.k_proj, self.v_proj))
-        if self.has_norm:
+        q, k, v = self.q_proj(x), self.k_proj(x), self.v_proj(x)
+        if self.has_norm and self.whole_norm:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k, v = (part.view(batch, length, -1, self.head_dim) for part in (q, k, v))
+        if self.has_norm and not self.whole_norm:
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v, positions = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), step.positions
         state = kept.state if kept is not None else None
@@ -486,10 +545,11 @@ class Attention(nn.Module):
             y, after = own.mix(x, q, k, v, step, None if state is None else state[0])
             if kept is not None:
                 kept.state = after
-            return self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(batch, length, -1))
+            return self.output(y, x)
         if self.spec.kind == "gated":
             linear, after = own.linear(x, q, self.per_query_head(k), self.per_query_head(v), step, state)
-        q, k = rotate(q, step.cos, step.sin), rotate(k, step.cos, step.sin)
+        if self.rope != "none":
+            q, k = (rotate(part, *step.rotations[self.rope]) for part in (q, k))
         if kept is not None:
             k, v, positions = kept.update(k, v, positions)
         k, v = self.per_query_head(k), self.per_query_head(v)
@@ -497,8 +557,10 @@ class Attention(nn.Module):
             y = own.mix(self.spec, q, k, v, positions, step, state)
         elif self.spec.kind == "gated":
             y = linear + own.window(self.spec, q, k, v, positions, step)
+        elif step.soft_cap:
+            y = capped_attention(q, k, v, step.mask(self.spec, positions), step)
         else:
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=step.mask(self.spec, positions))
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=step.mask(self.spec, positions), scale=step.scale)
         if kept is not None:
             gone_k, gone_v, gone = kept.evict()
             if self.spec.kind == "hybrid" and gone.shape[1]:
@@ -506,7 +568,11 @@ class Attention(nn.Module):
                 kept.add_to_state(*parts)
             elif self.spec.kind == "gated":
                 kept.state = after
-        return self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(batch, length, -1))
+        return self.output(y, x)
+
+    def output(self, y, x):
+        """Wo times y [B, H, T, d], in the precision of x [B, T, D]."""
+        return self.output_norm(self.o_proj(y.to(x.dtype).transpose(1, 2).reshape(*x.shape[:2], -1)))
 
     def per_query_head(self, x):
         return x.repeat_interleave(self.groups, dim=1)
@@ -518,10 +584,13 @@ class MLP(nn.Module):
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=config.mlp_bias)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=config.mlp_bias)
+        self.output_norm = output_norm(config)
+        self.gate = F.silu if config.hidden_act == "silu" else partial(F.gelu, approximate="tanh")
 
     def forward(self, x):
-        inner = F.silu(self.gate_proj(x).float()) * self.up_proj(x).float()  # rounded once
-        return self.down_proj(inner.to(x.dtype))
+        x = x.to(self.gate_proj.weight.dtype)
+        inner = self.gate(self.gate_proj(x).float()) * self.up_proj(x).float()  # rounded once
+        return self.output_norm(self.down_proj(inner.to(x.dtype)))
 
 
 class DecoderLayer(nn.Module):
@@ -529,7 +598,7 @@ class DecoderLayer(nn.Module):
         super().__init__()
         self.spec = MixerSpec.parse(config.layerboost["mixers"][layer])
         if self.spec.kind != "none":
-            self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+            self.input_layernorm = input_norm(config)
         if self.spec.attends:
             self.self_attn = Attention(config, layer, self.spec)
         if self.spec.kind == "hybrid":
@@ -540,16 +609,17 @@ class DecoderLayer(nn.Module):
             self.dual_state = DualState(config, self.spec.variants)
         elif self.spec.kind == "map":
             self.map = nn.Linear(config.hidden_size, config.hidden_size)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = input_norm(config)
         self.mlp = MLP(config)
+        self.residual_scale = config.layerboost["residual_scale"]
 
     def forward(self, x, step: Step, cache: Optional[LayerBoostCache]):
         if self.spec.attends:
             own = getattr(self, self.spec.kind, None)
-            x = x + self.self_attn(self.input_layernorm(x), step, cache, own)
+            x = x + times(self.self_attn(self.input_layernorm(x), step, cache, own), self.residual_scale)
         elif self.spec.kind == "map":
-            x = x + self.map(self.input_layernorm(x))
-        return x + self.mlp(self.post_attention_layernorm(x))
+            x = x + self.map(self.input_layernorm(x).to(self.map.weight.dtype))
+        return x + times(self.mlp(self.post_attention_layernorm(x)), self.residual_scale)
 
 
 class LayerBoostPreTrainedModel(PreTrainedModel):
@@ -566,7 +636,7 @@ class LayerBoostModel(LayerBoostPreTrainedModel):
         super().__init__(config)
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList([DecoderLayer(config, layer) for layer in range(config.num_hidden_layers)])
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.norm = RMSNorm(config.hidden_size, config)
         self.post_init()
 
     def forward(
@@ -600,7 +670,7 @@ class LayerBoostModel(LayerBoostPreTrainedModel):
             )
         positions = positions_of(attention_mask, position_ids, past, length)
         step = Step(self.config, positions, attention_mask[:, -length:].bool(), x.dtype)
-        x = x.float()
+        x = times(x.float(), self.config.layerboost["embedding_scale"])
 
         states = (x,)
         for layer in self.layers:
@@ -666,7 +736,9 @@ class LayerBoostForCausalLM(LayerBoostPreTrainedModel, GenerationMixin):
             **kwargs,
         )
         rows = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(outputs.last_hidden_state[:, rows])
+        own = self.config.layerboost
+        logits = times(self.lm_head(outputs.last_hidden_state[:, rows]), own["logit_scale"])
+        logits = soft_capped(logits, own["logit_soft_cap"])
         loss = None
         if labels is not None:
             loss = F.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)

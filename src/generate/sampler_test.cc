@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -61,6 +62,34 @@ TEST_F(SamplerTest, DrawsByProbability) {
   const std::vector<double> found = frequencies({1, 1});
   for (std::size_t i = 0; i < ids_.size(); ++i) EXPECT_NEAR(found[i], probabilities_[i], 0.015) << ids_[i];
   EXPECT_EQ(found.back(), 0);
+}
+
+// Forms of answers leave few tokens, the others with logits of -1e30: whole blocks of these count for nothing.
+TEST_F(SamplerTest, DrawsByProbabilityAmongTheFewThatAreLeft) {
+  const std::vector<int> ids = {1600, 2700, 4999};
+  const std::vector<float> given = {0.5F, 1.5F, 1.0F};
+  std::vector<float> logits(6000, -1e30F);
+  for (std::size_t i = 0; i < ids.size(); ++i) logits[static_cast<std::size_t>(ids[i])] = given[i];
+  for (const double temperature : {0.2, 0.3, 0.5, 0.8, 1.0, 1.1, 1.3, 2.0}) {
+    double sum = 0;
+    for (const float logit : given) sum += std::exp(static_cast<double>(logit) / temperature);
+    for (const Sampling& sampling :
+         {Sampling{.temperature = temperature}, Sampling{.temperature = temperature, .top_p = 0.9999},
+          Sampling{.temperature = temperature, .top_k = 10}}) {
+      Random random(3);
+      std::vector<int> counts(ids.size());
+      constexpr int draws = 4000;
+      for (int i = 0; i < draws; ++i) {
+        const auto found = std::ranges::find(ids, sample(logits.data(), 1, 6000, sampling, random));
+        ASSERT_NE(found, ids.end()) << temperature;
+        ++counts[static_cast<std::size_t>(found - ids.begin())];
+      }
+      for (std::size_t i = 0; i < ids.size(); ++i)
+        EXPECT_NEAR(counts[i] / static_cast<double>(draws), std::exp(static_cast<double>(given[i]) / temperature) / sum,
+                    0.03)
+            << temperature << " " << ids[i];
+    }
+  }
 }
 
 TEST_F(SamplerTest, TemperatureSharpens) {

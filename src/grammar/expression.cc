@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "base/error.h"
 
@@ -29,6 +30,23 @@ std::optional<int> take_number(std::string_view& rest) {
 }
 
 }  // namespace
+
+Part Part::of(CodePoints set) { return {.kind = Kind::characters, .characters = std::move(set)}; }
+
+Part Part::one_of(std::vector<Part> alternatives) {
+  if (alternatives.size() == 1) return std::move(alternatives.front());
+  return {.kind = Kind::choice, .parts = std::move(alternatives)};
+}
+
+Part Part::repeated(Part part, const Repeats& repeats) {
+  Part repeat{.kind = Kind::repeat, .least = repeats.least, .most = repeats.most};
+  repeat.parts.push_back(std::move(part));
+  return repeat;
+}
+
+void Part::append(Part part) {
+  if (part.kind != Kind::sequence || !part.parts.empty()) parts.push_back(std::move(part));
+}
 
 bool Repeats::make_sense() const {
   return least <= most_repeats && (most == no_end || most <= most_repeats) && least <= most;

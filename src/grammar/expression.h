@@ -11,6 +11,16 @@
 
 namespace layerboost {
 
+inline constexpr int deepest_group = 100;  // groups in groups
+
+/// How often something is to be there.
+struct Repeats {
+  static constexpr int no_end = 1 << 30;
+  int least = 0, most = no_end;
+  /// Whether numbers are in order and not too large.
+  [[nodiscard]] bool make_sense() const;
+};
+
 /// A part of an expression.
 struct Part {
   enum class Kind { characters, sequence, choice, repeat, rule, text_begin, text_end };
@@ -19,14 +29,15 @@ struct Part {
   std::vector<Part> parts = {};  // a repeat has one
   int least = 0, most = 0;       // of a repeat
   int rule = -1;                 // of the grammar: a text of it
-};
 
-/// How often something is to be there.
-struct Repeats {
-  static constexpr int no_end = 1 << 30;
-  int least = 0, most = no_end;
-  /// Whether numbers are in order and not too large.
-  [[nodiscard]] bool make_sense() const;
+  /// One character of `set`.
+  static Part of(CodePoints set);
+  /// One of `alternatives`, of which there is at least one.
+  static Part one_of(std::vector<Part> alternatives);
+  static Part repeated(Part part, const Repeats& repeats);
+  /// Appends to a sequence. What matches nothing makes no nodes, whose number is limited, and isn't to be gone through
+  /// in each repeat: it is left out.
+  void append(Part part);
 };
 
 /// Takes *, +, ?, {m}, {m,} or {m,n} from the front of `rest`. nullopt: something else is there.

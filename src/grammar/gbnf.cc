@@ -17,8 +17,6 @@
 namespace layerboost {
 namespace {
 
-constexpr int deepest_group = 100;  // groups in groups
-
 bool is_in_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
@@ -93,19 +91,15 @@ class GbnfParser {
 
   Part choice(int depth) {
     if (depth > deepest_group) refuse("groups within too many groups");
-    Part all{.kind = Part::Kind::choice};
-    do all.parts.push_back(sequence(depth));
+    std::vector<Part> alternatives;
+    do alternatives.push_back(sequence(depth));
     while (take('|'));
-    return all.parts.size() == 1 ? std::move(all.parts.front()) : std::move(all);
+    return Part::one_of(std::move(alternatives));
   }
 
   Part sequence(int depth) {
     Part all{.kind = Part::Kind::sequence};
-    for (skip_space(); begins_item(); skip_space()) {
-      Part part = repeated(single(depth));
-      // What matches nothing makes no nodes, whose number is limited: it isn't to be gone through in each repeat.
-      if (part.kind != Part::Kind::sequence || !part.parts.empty()) all.parts.push_back(std::move(part));
-    }
+    for (skip_space(); begins_item(); skip_space()) all.append(repeated(single(depth)));
     return all;
   }
 
@@ -120,17 +114,15 @@ class GbnfParser {
     const auto repeats = take_repeats(rest_);
     if (!repeats) return part;
     if (!repeats->make_sense()) refuse("a number of repeats out of range");
-    Part repeat{.kind = Part::Kind::repeat, .least = repeats->least, .most = repeats->most};
-    repeat.parts.push_back(std::move(part));
     skip_space();
     if (take_repeats(rest_)) refuse("repeats of repeats, which need a group");
-    return repeat;
+    return Part::repeated(std::move(part), *repeats);
   }
 
   Part single(int depth) {
     if (take('"')) return literal();
-    if (take('[')) return of(characters_in_brackets());
-    if (take('.')) return of({{0, last_code_point}});
+    if (take('[')) return Part::of(characters_in_brackets());
+    if (take('.')) return Part::of({{0, last_code_point}});
     if (take('(')) {
       Part part = choice(depth + 1);
       if (!take(')')) refuse("a group without an end");
@@ -141,13 +133,11 @@ class GbnfParser {
     return {.kind = Part::Kind::rule, .rule = rule(called).index};
   }
 
-  static Part of(CodePoints set) { return {.kind = Part::Kind::characters, .characters = std::move(set)}; }
-
   Part literal() {
     Part all{.kind = Part::Kind::sequence};
     while (!take('"')) {
       const char32_t c = character_or_escape();
-      all.parts.push_back(of({{c, c}}));
+      all.parts.push_back(Part::of({{c, c}}));
     }
     return all;
   }

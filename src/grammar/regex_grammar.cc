@@ -14,8 +14,6 @@
 namespace layerboost {
 namespace {
 
-constexpr int deepest_group = 100;  // groups in groups
-
 const CodePoints digits = {{'0', '9'}};
 const CodePoints word = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
 const CodePoints space = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
@@ -55,19 +53,15 @@ class RegexParser {
 
   Part choice(int depth) {
     if (depth > deepest_group) refuse("groups within too many groups");
-    Part all{.kind = Part::Kind::choice};
-    do all.parts.push_back(sequence(depth));
+    std::vector<Part> alternatives;
+    do alternatives.push_back(sequence(depth));
     while (take("|"));
-    return all.parts.size() == 1 ? std::move(all.parts.front()) : std::move(all);
+    return Part::one_of(std::move(alternatives));
   }
 
   Part sequence(int depth) {
     Part all{.kind = Part::Kind::sequence};
-    while (!rest_.empty() && rest_.front() != '|' && rest_.front() != ')') {
-      Part part = repeated(depth);
-      // What matches nothing makes no nodes, whose number is limited: it isn't to be gone through in each repeat.
-      if (part.kind != Part::Kind::sequence || !part.parts.empty()) all.parts.push_back(std::move(part));
-    }
+    while (!rest_.empty() && rest_.front() != '|' && rest_.front() != ')') all.append(repeated(depth));
     return all;
   }
 
@@ -75,9 +69,7 @@ class RegexParser {
     Part part = single(depth);
     if (const auto repeats = quantifier()) {
       if (part.kind == Part::Kind::text_begin || part.kind == Part::Kind::text_end) refuse("a repeated ^ or $");
-      Part repeat{.kind = Part::Kind::repeat, .least = repeats->least, .most = repeats->most};
-      repeat.parts.push_back(std::move(part));
-      part = std::move(repeat);
+      part = Part::repeated(std::move(part), *repeats);
       if (!take("?") && quantifier()) refuse("a quantifier of a quantifier");
     }
     return part;
@@ -92,17 +84,15 @@ class RegexParser {
 
   Part single(int depth) {
     if (take("(")) return group(depth);
-    if (take("[")) return of(characters_in_brackets());
+    if (take("[")) return Part::of(characters_in_brackets());
     if (take("^")) return {.kind = Part::Kind::text_begin};
     if (take("$")) return {.kind = Part::Kind::text_end};
-    if (take(".")) return of(all_but(line_ends));
-    if (take("\\")) return of(escape(false));
+    if (take(".")) return Part::of(all_but(line_ends));
+    if (take("\\")) return Part::of(escape(false));
     if (rest_.front() == '*' || rest_.front() == '+' || rest_.front() == '?') refuse("a quantifier of nothing");
     const char32_t c = character();
-    return of({{c, c}});
+    return Part::of({{c, c}});
   }
-
-  static Part of(CodePoints set) { return {.kind = Part::Kind::characters, .characters = std::move(set)}; }
 
   Part group(int depth) {
     if (rest_.starts_with("?") && !rest_.starts_with("?:") && !name_of_group()) refuse("a group that looks around");
@@ -167,7 +157,7 @@ class RegexParser {
   CodePoints coded(int length) {
     const bool braces = length == 4 && take("{");
     const auto end = rest_.find('}');
-    if (braces) length = end > 0 && end <= 6 ? static_cast<int>(end) : 0;
+    if (braces) length = end == std::string_view::npos ? 0 : static_cast<int>(end);
     const auto code = take_code(rest_, length);
     if (length == 0 || !code) refuse("a code that is no character's");
     if (braces) take("}");

@@ -29,6 +29,7 @@ TEST(RegexGrammar, ReadsWhatExpressionsAreMadeOf) {
   EXPECT_FALSE(matches("[^a-c\\]]+", "x]"));
   EXPECT_TRUE(matches("\\d{3}-\\w+\\s\\S", "123-ab_ x"));
   EXPECT_TRUE(matches("\\x41}\\u0042}\\u{43}", "A}B}C"));
+  EXPECT_TRUE(matches("\\u{0000000041}", "A"));
   EXPECT_TRUE(matches("()a(())()b", "ab"));
   for (const char* const wide : {"\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\x83", "\xE3\x80\x80"}) {
     EXPECT_TRUE(matches("\\s", wide));

@@ -5,6 +5,7 @@
 
 #include "heal/transposed.h"
 #include "kernels/row_ops.h"
+#include "kernels/soft_cap.h"
 #include "model/tensor_names.h"
 
 namespace layerboost {
@@ -26,7 +27,16 @@ const float* DistillHead::logits(const float* hidden, std::span<const int> index
   normed_.reshape(count, config.hidden, model_.precision);
   rms_norm(hidden, index, model_.weights.final_norm.data(), config.norm_eps, normed_, kernels_);
   float* const result = buffer.reserve_product(block_rows, config.vocab);
-  return model_.weights.head.multiply(normed_, result, kernels_).data;
+  const Product logits = model_.weights.head.multiply(normed_, result, kernels_);
+  return config.logit_soft_cap > 0 ? soft_cap_rows(logits, config.logit_soft_cap, result).data : logits.data;
+}
+
+const float* DistillHead::back_through_head(const float* logits) {
+  const Config& config = model_.config;
+  if (config.logit_soft_cap > 0) soft_cap_backward(logits, config.logit_soft_cap, gradient_);
+  float* const d_normed = d_normed_.reserve_product(block_rows, config.hidden);
+  transposed_.multiply(gradient_, d_normed, kernels_);
+  return d_normed;
 }
 
 void DistillHead::run(const float* teacher, const float* student, std::span<const std::int32_t> targets,
@@ -51,10 +61,10 @@ void DistillHead::run(const float* teacher, const float* student, std::span<cons
                   rows.subspan(at, size), kernels_);
     }
     if (gradient == nullptr) continue;
-    float* const d_normed = d_normed_.reserve_product(block_rows, D);
+    const float* d_normed = nullptr;
     {
       const Profile::Scope time(profile, Phase::head_products);
-      transposed_.multiply(*gradient, d_normed, kernels_);
+      d_normed = back_through_head(student_logits);
     }
     const Profile::Scope time(profile, Phase::rows);
     std::memset(d_student + row * D, 0, size * static_cast<std::size_t>(D) * sizeof(float));
@@ -84,8 +94,8 @@ void DistillHead::likelihood_gradients(const float* hidden, std::ptrdiff_t N, st
     gradient_.reshape(count, config.vocab, model_.precision);
     logits_loss(block_logits, block_logits, std::span(likeliest).first(block.size()), config.vocab, {0, 1, -1},
                 &gradient_, losses, kernels_);
-    float* const d_normed = d_normed_.reserve_product(block_rows, config.hidden);
-    transposed_.multiply(gradient_, d_normed, kernels_);  // of the likeliest tokens, 1 - p of which bf16 would lose
+    // Of the likeliest tokens, 1 - p of which bf16 would lose.
+    const float* const d_normed = back_through_head(block_logits);
 #pragma omp parallel for schedule(static)
     for (std::ptrdiff_t i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
@@ -97,7 +107,11 @@ void DistillHead::likelihood_gradients(const float* hidden, std::ptrdiff_t N, st
         std::memcpy(own.data(), d_normed + i * config.hidden, D * sizeof(float));
         if (token != likeliest[at]) {
           read_rows(rows_of_head_, token, 1, of_token.data());
-          for (std::size_t j = 0; j < D; ++j) own[j] += of_token[j] - of_likeliest[j];
+          const auto slope_of = [&](std::int32_t id) {
+            return soft_cap_slope(block_logits[i * config.vocab + id], config.logit_soft_cap);
+          };
+          const float slope = slope_of(token), likeliest_slope = slope_of(likeliest[at]);
+          for (std::size_t j = 0; j < D; ++j) own[j] += slope * of_token[j] - likeliest_slope * of_likeliest[j];
         }
         rms_norm_backward(hidden + offset, model_.weights.final_norm.data(), config.norm_eps, own.data(), 1,
                           config.hidden, d_hidden[pass] + offset);

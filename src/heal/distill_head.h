@@ -43,6 +43,8 @@ class DistillHead {
 
  private:
   const float* logits(const float* hidden, std::span<const int> index, int count, AlignedBuffer& buffer);
+  /// From gradient_, of `logits` [n, V], that of the final norm's result [n, D]; gradient_ is changed.
+  const float* back_through_head(const float* logits);
 
   const Model& model_;
   PackedMatrix transposed_;     // [D, V]

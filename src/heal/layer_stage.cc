@@ -32,6 +32,11 @@ std::vector<LoraSite> sites_of(const Config& config, int layer, const MixerSpec&
 
 }  // namespace
 
+void check_layers_can_learn(const Config& config) {
+  if (config.norms_after)
+    fail("layers can't learn one by one in this model: a norm follows what their attention puts out");
+}
+
 LayerStage::LayerStage(const Model& model, int layer, const MixerSpec& spec, const StageOptions& options)
     : LayerStage(model, layer, spec, options, State{}) {}
 
@@ -43,6 +48,7 @@ LayerStage::LayerStage(const Model& model, int layer, const MixerSpec& spec, con
       sites_(sites_of(model.config, layer, spec, options.lora.rank)),
       state_(std::move(state)),
       scratch_(model) {
+  check_layers_can_learn(model.config);
   const std::size_t pairs = lora_size(sites_, options.lora.rank);
   if (state_.x.empty()) {
     state_.x.resize(pairs);
@@ -135,6 +141,8 @@ void LayerStage::add_moments(const float* target, const CoreBatch& batch) {
   std::vector<float> moments(moments_.size()), products(products_.size()),
       wanted(target, target + std::ptrdiff_t{n} * D);
   const std::vector<float>& bias = model_.weights.layers[static_cast<std::size_t>(layer_)].o_bias;
+  // What Wo is to put out, before its bias and the factor of the residual stream.
+  for (float& value : wanted) value /= config.residual_scale;
   for (std::size_t i = 0; !bias.empty() && i < wanted.size(); ++i) wanted[i] -= bias[i % static_cast<std::size_t>(D)];
   const auto* const rows = reinterpret_cast<const float*>(saved_.out.data());
   add_gram(rows, rows, n, out, out, moments.data());

@@ -19,6 +19,10 @@ struct StageOptions {
   std::uint64_t seed = 0;
 };
 
+/// Throws Error for a model whose layers can't learn alone: where a norm follows, what Wo puts out isn't what the layer
+/// adds, and no regression finds Wo.
+void check_layers_can_learn(const Config& config);
+
 /// The output is Wo out, out the mixer's. Wo is the best one for that, again and again: ridge regression of the target
 /// on out. The mixer's parameters and a pair of LoRA on Wq go down the gradient of the squared distance to the target
 /// over the target's squared size, so that layers count alike.

@@ -1,12 +1,15 @@
 // A layer learns what it is to add; what is served is what was learnt; a stage of a chain sees the layers before it.
 #include "heal/layer_stage.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "base/error_for_tests.h"
 #include "heal/chain.h"
 #include "heal/model_for_tests.h"
+#include "mixer/architectures_for_tests.h"
 #include "model/runner.h"
 
 namespace layerboost {
@@ -85,6 +88,39 @@ TEST_P(LayerStageTest, GoesOnFromItsState) {
 
 INSTANTIATE_TEST_SUITE_P(Variants, LayerStageTest,
                          testing::Values("dual_state", "dual_state:one+norm", "dual_state:x"));
+
+// Wo is fitted to what it puts out, not to that times the factor of the residual stream.
+TEST(LayerStageOfArchitecture, FindsItsOwnWo) {
+  const auto model = test::load_architecture("granite", Precision::f32);
+  ASSERT_NE(model->config.residual_scale, 1);
+  const MixerSpec spec = parse_mixer("dual_state");
+  Random random(1);
+  std::vector<float> hidden(static_cast<std::size_t>(two_sequences.rows() * model->config.hidden));
+  for (float& x : hidden) x = static_cast<float>(random.normal());
+  MixerSet mixers(*model);
+  CachePools pools;
+  std::vector<LayerCache> caches(2, LayerCache{&pools, {}});
+  std::vector<MixerSpan> spans;
+  for (int i = 0; i < 2; ++i)
+    spans.push_back({i * two_sequences.length, two_sequences.length, 0, &caches[static_cast<std::size_t>(i)]});
+  Workspace workspace(model->rope());
+  workspace.rope.grow(two_sequences.length);
+  std::vector<float> target = hidden;
+  mixers.mixer(taught_layer, spec)
+      .forward({target.data(), {}, spans, static_cast<int>(two_sequences.rows())}, workspace);
+  for (std::size_t i = 0; i < target.size(); ++i) target[i] -= hidden[i];
+  LayerStage stage(*model, taught_layer, spec, {});
+  EXPECT_LT(stage.distance(hidden.data(), target.data(), two_sequences), 1e-12);
+  stage.gather(hidden.data(), target.data(), two_sequences);
+  stage.fit();
+  EXPECT_LT(stage.distance(hidden.data(), target.data(), two_sequences), 1e-6);  // a ridge regression
+}
+
+TEST(LayerStageOfArchitecture, RefusesNormsOfWhatIsPutOut) {
+  const auto model = test::load_architecture("olmo2", Precision::f32);
+  EXPECT_THAT(test::error_of([&] { LayerStage(*model, taught_layer, parse_mixer("dual_state"), {}); }),
+              testing::HasSubstr("a norm follows what their attention puts out"));
+}
 
 class ChainTest : public testing::Test {
  protected:

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "heal/residual_backward.h"
 #include "heal/student_mixer.h"
 #include "heal/transposed.h"
 #include "kernels/training_rows.h"
@@ -24,6 +25,7 @@ class AttentionStudent final : public StudentMixer {
                    const LoraSite& qkv, const LoraSite& o, const LoraOptions& options, StudentScratch& scratch,
                    std::span<const float> own_o)
       : model_(model),
+        layer_(layer),
         weights_(model.weights.layers[static_cast<std::size_t>(layer)]),
         core_(std::move(core)),
         core_parameters_(core_parameters),
@@ -42,7 +44,9 @@ class AttentionStudent final : public StudentMixer {
               optional(weights_.qkv_bias),
               optional(weights_.q_norm),
               optional(weights_.k_norm),
-              config.norm_eps};
+              config.norm_eps,
+              config.first_rope_frequency(layer),
+              config.qk_norm_whole};
   }
 
   void assign(std::span<const float> parameters) override {
@@ -56,6 +60,7 @@ class AttentionStudent final : public StudentMixer {
     const Config& config = model_.config;
     std::size_t floats_per_row = static_cast<std::size_t>(config.hidden + 2 * config.q_size() + 2 * config.kv_size());
     if (config.qk_norm) floats_per_row += static_cast<std::size_t>(config.q_size() + 2 * config.kv_size());
+    if (!weights_.output_norm.empty()) floats_per_row += static_cast<std::size_t>(config.hidden);
     if (core_->needs_plain())
       floats_per_row += static_cast<std::size_t>(config.hidden + config.q_size() + config.kv_size());
     const std::size_t kept =
@@ -157,6 +162,7 @@ class AttentionStudent final : public StudentMixer {
       saved.q_plain.reserve_as<float>(N * q);
       saved.k_plain.reserve_as<float>(N * kv);
     }
+    if (!weights_.output_norm.empty()) saved.output.reserve_as<float>(N * D);
     saved.t_qkv.reserve(kept_bytes(qkv_, static_cast<std::ptrdiff_t>(N), model_.precision));
     saved.t_o.reserve(kept_bytes(o_, static_cast<std::ptrdiff_t>(N), model_.precision));
   }
@@ -164,6 +170,11 @@ class AttentionStudent final : public StudentMixer {
   [[nodiscard]] CoreInputs inputs_of(const CoreBatch& batch, const MixerSaved& saved) const {
     return {batch,           floats(saved.x), floats(saved.q_plain), floats(saved.k_plain),
             floats(saved.q), floats(saved.k), floats(saved.v)};
+  }
+
+  /// nullptr where the layer has no RoPE.
+  [[nodiscard]] const RopeTable* rope(const RopeTable& table) const {
+    return model_.config.has_rope(layer_) ? &table : nullptr;
   }
 
   [[nodiscard]] float* tile_product() const {
@@ -188,8 +199,7 @@ class AttentionStudent final : public StudentMixer {
         norm(hidden + row * D, count);
         if (core_->needs_plain()) {
           scratch_.normed_f32.reshape(count, D, Precision::f32);
-          rms_norm(hidden + row * D, {}, weights_.mixer_norm.data(), config.norm_eps, scratch_.normed_f32,
-                   scratch_.kernels);
+          take_rows(hidden + row * D, {}, weights_.mixer_norm, config, scratch_.normed_f32, scratch_.kernels);
           std::memcpy(at(saved.x, row, D), scratch_.normed_f32.f32(0),
                       rows * static_cast<std::size_t>(D) * sizeof(float));
         }
@@ -202,15 +212,14 @@ class AttentionStudent final : public StudentMixer {
       const int* const positions = scratch_.positions.data() + row;
       float* const v = at(saved.v, row, kv_size);
       if (core_->needs_plain())
-        split_qkv(qkv, shape_, scratch_.no_rope, positions, at(saved.q_plain, row, q_size),
-                  at(saved.k_plain, row, kv_size), v);
-      split_qkv(qkv, shape_, scratch_.rope, positions, at(saved.q, row, q_size), at(saved.k, row, kv_size), v);
+        split_qkv(qkv, shape_, nullptr, nullptr, at(saved.q_plain, row, q_size), at(saved.k_plain, row, kv_size), v);
+      split_qkv(qkv, shape_, rope(scratch_.rope), positions, at(saved.q, row, q_size), at(saved.k, row, kv_size), v);
     });
   }
 
   void norm(const float* tile, int count) const {
     scratch_.normed.reshape(count, model_.config.hidden, model_.precision);
-    rms_norm(tile, {}, weights_.mixer_norm.data(), model_.config.norm_eps, scratch_.normed, scratch_.kernels);
+    take_rows(tile, {}, weights_.mixer_norm, model_.config, scratch_.normed, scratch_.kernels);
   }
 
   void add_output(float* hidden, std::ptrdiff_t all_rows, MixerSaved& saved) const {
@@ -226,7 +235,10 @@ class AttentionStudent final : public StudentMixer {
       Product output = o_.forward(scratch_.mixed, product, t, scratch_.profile, scratch_.kernels);
       const Profile::Scope time(scratch_.profile, Phase::rows);
       if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
-      add_rows(hidden + row * D, {}, output);
+      if (!weights_.output_norm.empty())
+        std::memcpy(reinterpret_cast<float*>(saved.output.data()) + row * D, output.data,
+                    static_cast<std::size_t>(count) * static_cast<std::size_t>(D) * sizeof(float));
+      layerboost::add_output(hidden + row * D, {}, output, weights_.output_norm, model_.config, scratch_.kernels);
     });
   }
 
@@ -240,7 +252,8 @@ class AttentionStudent final : public StudentMixer {
         const Profile::Scope time(scratch_.profile, Phase::rows);
         scratch_.dy.reshape(count, D, model_.precision);
         scratch_.mixed.reshape(count, q_size, model_.precision);
-        pack_activations(d_hidden + row * D, scratch_.dy);
+        add_output_backward(row_of(saved.output, row, D), weights_.output_norm, model_.config, d_hidden + row * D,
+                            scratch_.dy, scratch_.kernels);
         pack_activations(floats(saved.out) + row * q_size, scratch_.mixed);
       }
       o_.input_gradient(scratch_.dy, d_out + row * q_size, scratch_.d_kept, scratch_.profile, scratch_.kernels);
@@ -255,7 +268,7 @@ class AttentionStudent final : public StudentMixer {
     const Config& config = model_.config;
     const int D = config.hidden, q_size = config.q_size(), kv_size = config.kv_size(), width = q_size + 2 * kv_size;
     float* const product = tile_product();
-    const auto row_of = [](auto* data, std::ptrdiff_t row, int cols) {
+    const auto at = [](float* data, std::ptrdiff_t row, int cols) {
       return data == nullptr ? nullptr : data + row * cols;
     };
     for_each_tile(all_rows, [&](std::ptrdiff_t row, int count) {
@@ -263,9 +276,9 @@ class AttentionStudent final : public StudentMixer {
       {
         const Profile::Scope time(scratch_.profile, Phase::rows);
         scratch_.d_wide.reshape(count, width, model_.precision);
-        split_qkv_backward(row_of(floats(saved.product), row, width), shape_, scratch_.rope_back,
-                           scratch_.positions.data() + row, row_of(d.q, row, q_size), row_of(d.k, row, kv_size),
-                           row_of(d.v, row, kv_size), row_of(d.q_plain, row, q_size), row_of(d.k_plain, row, kv_size),
+        split_qkv_backward(row_of(saved.product, row, width), shape_, rope(scratch_.rope_back),
+                           scratch_.positions.data() + row, at(d.q, row, q_size), at(d.k, row, kv_size),
+                           at(d.v, row, kv_size), at(d.q_plain, row, q_size), at(d.k_plain, row, kv_size),
                            scratch_.d_wide, scratch_.kernels);
         norm(hidden, count);
       }
@@ -276,11 +289,12 @@ class AttentionStudent final : public StudentMixer {
       if (!inputs) return;
       const Profile::Scope time(scratch_.profile, Phase::rows);
       if (d.x != nullptr) add_rows(product, {}, {d.x + row * D, nullptr, count, D});
-      rms_norm_backward(hidden, weights_.mixer_norm.data(), config.norm_eps, product, count, D, d_hidden + row * D);
+      take_rows_backward(hidden, weights_.mixer_norm, config, product, count, d_hidden + row * D);
     });
   }
 
   const Model& model_;
+  int layer_;
   const LayerWeights& weights_;
   std::unique_ptr<MixerCore> core_;
   std::size_t core_parameters_;

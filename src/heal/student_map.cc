@@ -1,8 +1,8 @@
 #include <cstring>
 
+#include "heal/residual_backward.h"
 #include "heal/student_mixer.h"
 #include "heal/transposed.h"
-#include "kernels/training_rows.h"
 
 namespace layerboost {
 namespace {
@@ -36,7 +36,7 @@ class MapStudent final : public StudentMixer {
     float* const product = tile_product();
     for_each_tile(rows, [&](std::ptrdiff_t row, int count) {
       scratch_.normed.reshape(count, D, model_.precision);
-      rms_norm(hidden + row * D, {}, norm_.data(), model_.config.norm_eps, scratch_.normed, scratch_.kernels);
+      take_rows(hidden + row * D, {}, norm_, model_.config, scratch_.normed, scratch_.kernels);
       const Profile::Scope time(scratch_.profile, Phase::forward_products);
       const Product mapped = matrix_.multiply(scratch_.normed, product, scratch_.kernels);
       add_rows(hidden + row * D, {}, add_bias(mapped, bias_.data(), product));
@@ -54,7 +54,7 @@ class MapStudent final : public StudentMixer {
       pack_activations(d_hidden + row * D, scratch_.dy);
       const Profile::Scope time(scratch_.profile, Phase::backward_products);
       transposed_.multiply(scratch_.dy, product, scratch_.kernels);
-      rms_norm_backward(hidden + row * D, norm_.data(), model_.config.norm_eps, product, count, D, d_hidden + row * D);
+      take_rows_backward(hidden + row * D, norm_, model_.config, product, count, d_hidden + row * D);
     });
   }
 

@@ -19,6 +19,7 @@ struct MixerSaved {
   AlignedBuffer out;                  // [N, H, d]
   AlignedBuffer core;                 // the core's own
   AlignedBuffer t_qkv, t_o;           // LoRA's A x
+  AlignedBuffer output;               // [N, D] what Wo puts out, where a norm follows only
 };
 
 class StudentMixer {

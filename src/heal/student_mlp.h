@@ -13,6 +13,7 @@ struct MlpSaved {
   AlignedBuffer hidden;             // [N, D] the input
   AlignedBuffer gate_up;            // [N, 2F] in the model's precision
   AlignedBuffer t_gate_up, t_down;  // LoRA's A x
+  AlignedBuffer output;             // [N, D] what `down` puts out, where a norm follows only
 };
 
 class StudentMlp {
@@ -24,7 +25,7 @@ class StudentMlp {
   void assign(std::span<const float> parameters);
   [[nodiscard]] std::size_t saved_bytes(std::ptrdiff_t rows) const;
 
-  /// hidden [rows, D] += mlp(norm(hidden)).
+  /// hidden [rows, D] += mlp(hidden), with norms and factor as model/residual.h has them.
   void forward(float* hidden, std::ptrdiff_t rows, MlpSaved& saved) const;
 
   /// d_hidden: from the gradient of the output to that of the input. Adds to the pairs' gradients.

@@ -14,22 +14,19 @@ namespace layerboost {
 struct StudentScratch {
   /// Requires: `model` outlives this.
   explicit StudentScratch(const Model& model)
-      : rope(model.rope()),
-        rope_back(turned_back(model)),
-        no_rope({std::vector<double>(half(model), 0.0), 1}),
-        rope_config_(model.config.rope) {}
+      : rope(model.rope()), rope_back(turned_back(model)), rope_config_(model.config.rope) {}
 
   /// Makes room for batches of this shape.
   void prepare(const CoreBatch& batch) {
     const int first = rope_config_.rotations(batch.length);
-    for (RopeTable* table : {&rope, &rope_back, &no_rope}) table->grow(first + batch.length);
+    for (RopeTable* table : {&rope, &rope_back}) table->grow(first + batch.length);
     positions.resize(static_cast<std::size_t>(batch.rows()));
     for (std::size_t i = 0; i < positions.size(); ++i)
       positions[i] = first + static_cast<int>(i % static_cast<std::size_t>(batch.length));
   }
 
-  RopeTable rope, rope_back, no_rope;  // rotations, their inverses, none
-  std::vector<int> positions;          // [N] of rows in these tables
+  RopeTable rope, rope_back;   // rotations, their inverses
+  std::vector<int> positions;  // [N] of rows in these tables
   Activations normed, normed_f32, mixed, activated, dy, d_wide;
   AlignedBuffer product;     // a tile of a product's result
   AlignedBuffer d_out;       // [N, H, d]
@@ -48,11 +45,10 @@ struct StudentScratch {
   }
 
  private:
-  static std::size_t half(const Model& model) { return static_cast<std::size_t>(model.config.head_size / 2); }
   static RopeTable turned_back(const Model& model) {
     const RopeConfig& config = model.config.rope;
-    std::vector<double> of_short = config.frequencies(model.config.head_size);
-    std::vector<double> of_long = config.frequencies(model.config.head_size, true);
+    std::vector<double> of_short = model.config.rope_frequencies();
+    std::vector<double> of_long = model.config.rope_frequencies(true);
     for (std::vector<double>* frequencies : {&of_short, &of_long})
       for (double& frequency : *frequencies) frequency = -frequency;
     return {of_short, config.attention_factor, of_long, config.longest_short};
@@ -60,6 +56,11 @@ struct StudentScratch {
 
   const RopeConfig& rope_config_;
 };
+
+/// Row `row` of a buffer of rows of `cols` floats; nullptr where it is empty.
+inline const float* row_of(const AlignedBuffer& buffer, std::ptrdiff_t row, int cols) {
+  return buffer.data() == nullptr ? nullptr : reinterpret_cast<const float*>(buffer.data()) + row * cols;
+}
 
 /// Calls body(first row, rows) for tiles of at most 256 rows, in order.
 template <typename Body>

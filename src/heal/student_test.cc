@@ -7,7 +7,7 @@
 #include "base/cpu.h"
 #include "base/temporary_path_for_tests.h"
 #include "heal/distiller.h"
-#include "mixer/model_for_tests.h"
+#include "mixer/architectures_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -87,13 +87,17 @@ void check_gradient(Trial& trial) {
       direction[i] = static_cast<double>(trial.gradients[first + i]) / size + random.normal();
       expected += direction[i] * static_cast<double>(trial.gradients[first + i]);
     }
+    const auto along = [&](double step) {
+      std::vector<float> above = trial.parameters, below = trial.parameters;
+      for (std::size_t i = 0; i < count; ++i) {
+        above[first + i] += static_cast<float>(step * direction[i]);
+        below[first + i] -= static_cast<float>(step * direction[i]);
+      }
+      return (trial.loss(above) - trial.loss(below)) / (2 * step);
+    };
+    // Shorter steps drown in rounding. The error of these goes with their square, so two tell how large it is.
     constexpr double step = 1e-3;
-    std::vector<float> above = trial.parameters, below = trial.parameters;
-    for (std::size_t i = 0; i < count; ++i) {
-      above[first + i] += static_cast<float>(step * direction[i]);
-      below[first + i] -= static_cast<float>(step * direction[i]);
-    }
-    const double found = (trial.loss(above) - trial.loss(below)) / (2 * step);
+    const double found = (4 * along(step / 2) - along(step)) / 3;
     EXPECT_NEAR(found / expected, 1, 0.01) << name;
   };
   for (const LoraSite& site : trial.student.sites()) {
@@ -246,6 +250,42 @@ TEST(Student, WithoutPairsIsThePlannedModel) {
   EXPECT_NEAR(sums.nll, nll, 1e-3);
   EXPECT_EQ(sums.targets, 44);
 }
+
+class StudentOfArchitecture : public testing::TestWithParam<std::string> {
+ protected:
+  static Trial trial(LossWeights loss, std::size_t memory = plenty) {
+    return {test::load_architecture(GetParam(), Precision::f32),
+            specs_of({"hybrid:4+1", "window:5+2", "map", "gated:5"}), loss, memory};
+  }
+};
+
+TEST_P(StudentOfArchitecture, GradientIsRight) {
+  Trial its = trial({1, 0.3, 0.5});
+  check_gradient(its);
+}
+
+TEST_P(StudentOfArchitecture, GradientIsTheSameWhenActivationsAreComputedAgain) {
+  Trial kept = trial({1, 0, 0}), again = trial({1, 0, 0}, 0);
+  EXPECT_EQ(again.student.recomputed_layers(again.batch), 4);
+  for (Trial* its : {&kept, &again}) its->distiller.learn(its->tokens, its->batch, its->gradients);
+  EXPECT_EQ(kept.gradients, again.gradients);
+}
+
+TEST_P(StudentOfArchitecture, WithoutPairsIsThePlannedModel) {
+  Trial its = trial({1, 0, 0});
+  its.student.initialize(5, its.parameters);  // B is zero
+  its.student.assign(its.parameters);
+  const LossSums sums = its.distiller.measure(its.tokens, its.batch);
+  MixerSet mixers(*its.model, random_mixers(its.model->config, 2));
+  const auto& list = mixers.list(specs_of({"hybrid:4+1", "window:5+2", "map", "gated:5"}));
+  double nll = 0;
+  for (std::size_t s = 0; s < 2; ++s)
+    for (const double p : token_log_probs(*its.model, list, std::span(its.tokens).subspan(s * 23, 23), 23)) nll -= p;
+  EXPECT_NEAR(sums.nll, nll, 2e-3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, StudentOfArchitecture, testing::ValuesIn(test::architecture_names()),
+                         test::architecture_in_letters);
 
 }  // namespace
 }  // namespace layerboost

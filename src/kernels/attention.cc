@@ -294,6 +294,7 @@ class Call {
     tile.first_position = task.first_position + item.first_token;
     tile.window = task.window;
     tile.scale = shape_.scale;
+    tile.soft_cap = shape_.soft_cap;
     tile.scratch = frame.take<float>(
         static_cast<std::size_t>(attention_scratch_floats(item.tokens * group.count, padded_key_, padded_value_)));
     tile.partial = item.partial < 0 ? nullptr : schedule.partials + item.partial;

@@ -97,8 +97,8 @@ struct AttentionTask {
   int first_position = 0;
   int window = 0;
   std::span<const KvSegment> segments;
-  float* log_sums = nullptr;  // nullptr, or [count, A]: for log2 of each query's sum over keys of e^(scale q . k)
-  float* maxima = nullptr;    // nullptr, or [count, A]: for the largest scale q . k times log2(e)
+  float* log_sums = nullptr;  // nullptr, or [count, A]: for log2 of each query's sum over keys of e^score
+  float* maxima = nullptr;    // nullptr, or [count, A]: for the largest score times log2(e)
   /// [A]; empty: A = H, query head n with KV head n / (H / G).
   std::span<const AttentionHead> heads = {};
   /// nullptr, or [count, A, first_position + count]: for the softmax's result by position, 0 where a query doesn't
@@ -111,14 +111,15 @@ struct AttentionShape {
   KvLayout keys, values;  // of the blocks with the keys and with the values, of one type; slots are each segment's own
   int heads = 0;          // H: of the queries
   float scale = 0;
+  float soft_cap = 0;  // of the scores (kernels/soft_cap.h); 0: none
 };
 
-/// out_i = sum_j softmax_j(scale * q_i . k_j) v_j for all tasks. Queries and probabilities are rounded to bf16 where
-/// the cache is bf16. Where it is int8 (keys of head sizes up to 512), queries are rounded to 15 bits of their largest
-/// number, and probabilities times their values' scales to 15 bits of the largest probability times the largest scale
-/// among 64 slots that the query sees. Sums are f32 (online softmax: Milakov & Gimelshein 2018; tiles: Dao et al.
-/// 2022). Works on all threads: long prompts split into query tiles, few long sequences into ranges of segments. Heads
-/// of a task that see the same keys and values are computed together.
+/// out_i = sum_j softmax_j(s_ij) v_j with the scores s_ij = soft_capped(scale * q_i . k_j) for all tasks. Queries and
+/// probabilities are rounded to bf16 where the cache is bf16. Where it is int8 (keys of head sizes up to 512), queries
+/// are rounded to 15 bits of their largest number, and probabilities times their values' scales to 15 bits of the
+/// largest probability times the largest scale among 64 slots that the query sees. Sums are f32 (online softmax:
+/// Milakov & Gimelshein 2018; tiles: Dao et al. 2022). Works on all threads: long prompts split into query tiles, few
+/// long sequences into ranges of segments. Heads of a task that see the same keys and values are computed together.
 void attention(const AttentionShape& shape, std::span<const AttentionTask> tasks, KernelScratch& scratch);
 
 /// The same where keys and values lie in pairs.
@@ -129,7 +130,7 @@ inline void attention(const KvLayout& layout, int heads, float scale, std::span<
 
 /// The mean over heads of the entropy (nats) of each query's attention distribution, out [count] per task: DSLA's
 /// measure (arXiv 2506.09316). Plain and slow: for analysis.
-void attention_entropy(const KvLayout& layout, int heads, float scale, const AttentionTask& task, float* out);
+void attention_entropy(const AttentionShape& shape, const AttentionTask& task, float* out);
 
 /// The definition, in double, of attention()'s outputs and weights; for tests. Same arguments, one thread.
 void attention_reference(const AttentionShape& shape, std::span<const AttentionTask> tasks);

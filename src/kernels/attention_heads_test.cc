@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <random>
 #include <string>
 #include <tuple>
@@ -313,6 +314,26 @@ TEST_P(AttentionHeads, WeightsAreTheReferences) {
     Sequence sequence(queries.length, 3, 64, 64);
     const KvLayout both = pairs(3, 64);
     expect_right(shape(both, both, 9), queries, sequence.segments(both, both, parts_of(queries.length)));
+  }
+}
+
+TEST_P(AttentionHeads, CappedScoresGiveWeightsSumsAndMaxima) {
+  constexpr float cap = 0.75f;
+  for (const Queries& queries : many_queries()) {
+    SCOPED_TRACE(testing::Message() << queries.count << " of " << queries.length << ", window " << queries.window);
+    Sequence sequence(queries.length, 3, 64, 64);
+    const KvLayout both = pairs(3, 64);
+    AttentionShape capped = shape(both, both, 9);
+    capped.soft_cap = cap;
+    const std::vector<KvSegment> segments = sequence.segments(both, both, parts_of(queries.length));
+    expect_right(capped, queries, segments);
+    const Results got = results(capped, queries, segments);
+    for (std::size_t row = 0; row < got.maxima.size(); ++row) {
+      EXPECT_LE(got.maxima[row], cap * std::numbers::log2e_v<float> * (1 + 1e-6f));
+      const auto first = got.weights.begin() + static_cast<std::ptrdiff_t>(row) * queries.length;
+      EXPECT_NEAR(*std::max_element(first, first + queries.length), std::exp2(got.maxima[row] - got.log_sums[row]),
+                  1e-5);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "kernels/attention_training.h"
 #include "kernels/dispatch.h"
+#include "kernels/soft_cap.h"
 
 namespace layerboost {
 namespace {
@@ -39,7 +40,7 @@ class KeyHead {
         if (row[j] > row[best]) best = j;
       for (int j = 0; j < std::min(shape_.sinks, begin); ++j)
         if (row[j] > row[best]) best = j;
-      maxima[i * stride] = row[best] * shape_.scale * log2_e;
+      maxima[i * stride] = soft_capped(row[best] * shape_.scale, shape_.soft_cap) * log2_e;
       keys[i * stride] = static_cast<float>(best);
     }
   }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "kernels/attention.h"
+#include "kernels/soft_cap.h"
 
 namespace layerboost {
 namespace {
@@ -69,7 +70,7 @@ std::vector<double> distribution(const AttentionShape& shape, const AttentionTas
     const double* key = numbers(all.keys, j, shape.keys.kv_heads, head.key, d);
     double score = 0;
     for (int c = 0; c < d; ++c) score += static_cast<double>(q[c]) * key[c];
-    p[j] = score * static_cast<double>(shape.scale);
+    p[j] = soft_capped(score * static_cast<double>(shape.scale), static_cast<double>(shape.soft_cap));
   }
   LB_CHECK(!p.empty());
   const double most = *std::max_element(p.begin(), p.end());
@@ -108,8 +109,7 @@ void attention_reference(const AttentionShape& shape, std::span<const AttentionT
   }
 }
 
-void attention_entropy(const KvLayout& layout, int heads, float scale, const AttentionTask& task, float* out) {
-  const AttentionShape shape = {layout, layout, heads, scale};
+void attention_entropy(const AttentionShape& shape, const AttentionTask& task, float* out) {
   const Gathered all = gather(shape, task.segments);
   const std::vector<AttentionHead> list = heads_of(shape, task);
 #pragma omp parallel for schedule(dynamic, 8)
@@ -120,7 +120,7 @@ void attention_entropy(const KvLayout& layout, int heads, float scale, const Att
         if (p > 0) entropy -= p * std::log(p);
       }
     }
-    out[i] = static_cast<float>(entropy / heads);
+    out[i] = static_cast<float>(entropy / shape.heads);
   }
 }
 

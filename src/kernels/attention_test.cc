@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <array>
 #include <cmath>
 #include <random>
 #include <string>
@@ -125,15 +126,16 @@ class Attention : public testing::TestWithParam<std::tuple<Isa, KvType>> {
     return {std::get<1>(GetParam()), kv_heads, head_size, 0};
   }
 
-  static void check(const KvLayout& layout, int heads, std::vector<Sequence>& sequences) {
-    const float scale = 1.0f / std::sqrt(static_cast<float>(layout.head_size));
+  static void check(const KvLayout& layout, int heads, std::vector<Sequence>& sequences, float soft_cap = 0) {
+    const AttentionShape shape = {layout, layout, heads, 1.0f / std::sqrt(static_cast<float>(layout.head_size)),
+                                  soft_cap};
     std::vector<AttentionTask> tasks, references;
     for (Sequence& sequence : sequences) {
       tasks.push_back(sequence.task());
       references.push_back(sequence.reference_task());
     }
-    attention(layout, heads, scale, tasks, test::scratch());
-    attention_reference(layout, heads, scale, references);
+    attention(shape, tasks, test::scratch());
+    attention_reference(shape, references);
     for (const Sequence& sequence : sequences) sequence.expect_right();
   }
 };
@@ -287,6 +289,33 @@ TEST_P(Attention, ChunkReadsRingAndItsOwnKeys) {
     sequence.add_segment(64, count, before);
     sequence.ask(before, count, window);
     check(shape, 3, sequences);
+  }
+}
+
+TEST_P(Attention, SoftCappedScores) {
+  // Prompts, long contexts that are split into ranges, windows over pages with sinks, a ring; most scores are beyond
+  // the cap.
+  Random random(16);
+  for (const auto& [heads, kv_heads, d] : {std::array{4, 2, 64}, {3, 1, 50}}) {
+    const KvLayout shape = layout(kv_heads, d);
+    for (const auto& [length, asked, window] :
+         {std::array{100, 100, 0}, {1500, 1, 0}, {1500, 3, 0}, {300, 90, 20}, {300, 1, 100}}) {
+      SCOPED_TRACE(testing::Message() << d << ": " << asked << " of " << length << ", window " << window);
+      std::vector<Sequence> sequences;
+      Sequence& sequence = sequences.emplace_back(shape, heads, random);
+      const int sinks = window > 0 ? 4 : 0;
+      if (sinks > 0) sequence.add_segment(16, sinks, 0, {}, true);
+      sequence.add_pages(64, sinks, length - sinks);
+      sequence.ask(length - asked, asked, window);
+      check(shape, heads, sequences, 0.75f);
+    }
+    std::vector<std::int32_t> positions(32);
+    for (int position = 70; position < 102; ++position) positions[at(position % 32)] = position;
+    std::vector<Sequence> sequences;
+    Sequence& sequence = sequences.emplace_back(shape, heads, random);
+    sequence.add_segment(32, 32, 0, positions);
+    sequence.ask(101, 1, 20);
+    check(shape, heads, sequences, 0.75f);
   }
 }
 
@@ -498,10 +527,13 @@ TEST(AttentionEntropy, OfEqualScoresIsTheLogOfTheirNumber) {
   sequence.add_pages(16, 0, 40);
   sequence.ask(0, 40, 10);
   std::vector<float> entropy(40);
-  attention_entropy(layout, 4, 0.0f, sequence.task(), entropy.data());
+  attention_entropy({layout, layout, 4, 0.0f}, sequence.task(), entropy.data());
   for (int i = 0; i < 40; ++i) EXPECT_NEAR(entropy[at(i)], std::log(std::min(i + 1, 10)), 1e-6);
-  attention_entropy(layout, 4, 1000.0f, sequence.task(), entropy.data());
+  attention_entropy({layout, layout, 4, 1000.0f}, sequence.task(), entropy.data());
   for (int i = 0; i < 40; ++i) EXPECT_LT(entropy[at(i)], 0.5);
+  // Capped, none is more than e^(2 / 100) times as likely as another.
+  attention_entropy({layout, layout, 4, 1000.0f, 0.01f}, sequence.task(), entropy.data());
+  for (int i = 0; i < 40; ++i) EXPECT_NEAR(entropy[at(i)], std::log(std::min(i + 1, 10)), 1e-3);
 }
 
 }  // namespace

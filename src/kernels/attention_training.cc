@@ -116,7 +116,7 @@ void training_attention(const TrainingAttention& shape, const float* q, const fl
       tasks.back().heads = heads.emplace_back(heads_of(shape, segments.back()));
     }
   }
-  attention(pages.layout(), shape.heads, shape.scale, tasks, scratch);
+  attention({pages.layout(), pages.layout(), shape.heads, shape.scale, shape.soft_cap}, tasks, scratch);
 }
 
 void training_attention_backward(const TrainingAttention& shape, const float* q, const float* k, const float* v,
@@ -148,6 +148,7 @@ void training_attention_backward(const TrainingAttention& shape, const float* q,
       task.window = has_head(shape.full, head / ratio) ? 0 : shape.window;
       task.sinks = shape.sinks;
       task.scale = shape.scale;
+      task.soft_cap = shape.soft_cap;
       task.q = q + query;
       task.out = out + query;
       task.dout = dout + query;

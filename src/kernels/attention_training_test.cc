@@ -6,7 +6,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "base/cpu.h"
 #include "kernels/dispatch.h"
 #include "kernels/scratch_for_tests.h"
+#include "kernels/soft_cap.h"
 
 namespace layerboost {
 namespace {
@@ -40,7 +40,7 @@ Doubles definition(const TrainingAttention& s, const Inputs& in, Doubles* log_su
           double score = 0;
           for (std::size_t c = 0; c < static_cast<std::size_t>(d); ++c)
             score += in.q[row * static_cast<std::size_t>(d) + c] * in.k[key * static_cast<std::size_t>(d) + c];
-          const double p = std::exp(score * static_cast<double>(s.scale));
+          const double p = std::exp(soft_capped(score * static_cast<double>(s.scale), static_cast<double>(s.soft_cap)));
           total += p;
           for (std::size_t c = 0; c < static_cast<std::size_t>(d); ++c)
             out[row * static_cast<std::size_t>(d) + c] += p * in.v[key * static_cast<std::size_t>(d) + c];
@@ -110,10 +110,10 @@ struct Case {
 };
 
 Case make_case(int sequences, int length, int heads, int kv_heads, int d, int window, int sinks, bool bf16,
-               HeadSet full = 0) {
+               HeadSet full = 0, float soft_cap = 0) {
   std::mt19937 engine(static_cast<unsigned>(length * 31 + window));
-  TrainingAttention s{sequences, length, heads, kv_heads, d, window, sinks, 1 / std::sqrt(static_cast<float>(d)),
-                      bf16,      full};
+  TrainingAttention s{sequences, length, heads,   kv_heads, d, window, sinks, 1 / std::sqrt(static_cast<float>(d)),
+                      bf16,      full,   soft_cap};
   const std::ptrdiff_t q = s.rows() * heads * d, kv = s.rows() * kv_heads * d;
   return {s, {normal(q, engine), normal(kv, engine), normal(kv, engine)}, normal(q, engine)};
 }
@@ -127,17 +127,23 @@ class TrainingAttentionTest : public testing::TestWithParam<Isa> {
   void TearDown() override { use_isa(best_isa()); }
 };
 
-const std::vector<std::array<int, 8>> shapes = {  // sequences, length, H, G, d, window, sinks, full
-    {1, 1, 2, 1, 8, 0, 0, 0},        {2, 13, 6, 2, 8, 0, 0, 0},       {1, 70, 3, 1, 16, 0, 0, 0},
-    {1, 150, 2, 1, 6, 20, 0, 0},     {2, 90, 4, 4, 8, 7, 3, 0},       {1, 200, 2, 1, 8, 64, 70, 0},
-    {9, 40, 4, 2, 10, 16, 40, 0},    {1, 140, 1, 1, 64, 1, 5, 0},     {2, 90, 4, 4, 8, 7, 3, 0b1010},
-    {1, 150, 6, 3, 6, 20, 0, 0b100}, {9, 140, 4, 2, 10, 16, 70, 0b01}};
+struct Shape {
+  int sequences, length, heads, kv_heads, d, window, sinks;
+  HeadSet full;
+  float soft_cap = 0;
+};
+const std::vector<Shape> shapes = {
+    {1, 1, 2, 1, 8, 0, 0, 0},          {2, 13, 6, 2, 8, 0, 0, 0},        {1, 70, 3, 1, 16, 0, 0, 0},
+    {1, 150, 2, 1, 6, 20, 0, 0},       {2, 90, 4, 4, 8, 7, 3, 0},        {1, 200, 2, 1, 8, 64, 70, 0},
+    {9, 40, 4, 2, 10, 16, 40, 0},      {1, 140, 1, 1, 64, 1, 5, 0},      {2, 90, 4, 4, 8, 7, 3, 0b1010},
+    {1, 150, 6, 3, 6, 20, 0, 0b100},   {9, 140, 4, 2, 10, 16, 70, 0b01}, {1, 70, 3, 1, 16, 0, 0, 0, 1.5F},
+    {1, 150, 4, 2, 8, 20, 3, 0, 0.5F}, {2, 90, 4, 4, 8, 7, 3, 0b1010, 1}};
 
 TEST_P(TrainingAttentionTest, IsTheDefinitionAndItsGradient) {
-  for (const auto& [sequences, length, heads, kv_heads, d, window, sinks, full] : shapes) {
+  for (const auto& [sequences, length, heads, kv_heads, d, window, sinks, full, soft_cap] : shapes) {
     for (const bool bf16 : {false, true}) {
       SCOPED_TRACE(testing::Message() << "length " << length << " window " << window << (bf16 ? " bf16" : " f32"));
-      Case c = make_case(sequences, length, heads, kv_heads, d, window, sinks, bf16, static_cast<HeadSet>(full));
+      Case c = make_case(sequences, length, heads, kv_heads, d, window, sinks, bf16, full, soft_cap);
       const Gradients got = run(c.shape, c.in, c.dout);
       const double tolerance = bf16 ? 4e-2 : 2e-5;
       Doubles log_sums;
@@ -161,7 +167,7 @@ TEST_P(TrainingAttentionTest, IsTheDefinitionAndItsGradient) {
 
 TEST_P(TrainingAttentionTest, LogSumsHaveGradients) {
   // The loss sum_i e_i log sum_j e^s_ij: dout is zero, and the slopes are e_i p_ij.
-  Case c = make_case(1, 90, 2, 1, 8, 20, 3, false);
+  Case c = make_case(1, 90, 2, 1, 8, 20, 3, false, 0, 2);
   const auto q = floats(c.in.q), k = floats(c.in.k), v = floats(c.in.v);
   const Gradients forward = run(c.shape, c.in, c.dout);
   const std::vector<float> zeros(q.size()), weights(forward.log_sums.size(), 0.5F);
@@ -186,9 +192,9 @@ TEST_P(TrainingAttentionTest, LogSumsHaveGradients) {
 }
 
 TEST_P(TrainingAttentionTest, FindsTheLargestScores) {
-  for (const auto& [sequences, length, heads, kv_heads, d, window, sinks, full] : shapes) {
+  for (const auto& [sequences, length, heads, kv_heads, d, window, sinks, full, soft_cap] : shapes) {
     if (full != 0) continue;
-    const Case c = make_case(sequences, length, heads, kv_heads, d, window, sinks, false);
+    const Case c = make_case(sequences, length, heads, kv_heads, d, window, sinks, false, 0, soft_cap);
     const TrainingAttention& s = c.shape;
     std::vector<float> maxima(static_cast<std::size_t>(s.rows() * heads)), keys(maxima.size());
     training_maxima(s, floats(c.in.q).data(), floats(c.in.k).data(), maxima.data(), keys.data(), test::scratch());
@@ -201,7 +207,7 @@ TEST_P(TrainingAttentionTest, FindsTheLargestScores) {
             static_cast<std::size_t>((sequence * s.length + j) * s.kv_heads + head / (s.heads / s.kv_heads));
         double sum = 0;
         for (std::size_t n = 0; n < width; ++n) sum += c.in.q[row * width + n] * c.in.k[key * width + n];
-        return sum * static_cast<double>(s.scale) / std::log(2.0);
+        return soft_capped(sum * static_cast<double>(s.scale), static_cast<double>(s.soft_cap)) / std::log(2.0);
       };
       double most = -INFINITY;
       for (int j = 0; j <= i; ++j)

@@ -35,6 +35,31 @@ std::ptrdiff_t source_row(std::span<const int> index, int i) {
   return index.empty() ? i : index[static_cast<std::size_t>(i)];
 }
 
+/// pack_activations() with a factor.
+void pack_scaled(const RowKernels& rows, const float* x, Activations& out, float factor) {
+  constexpr int part = 256;
+  const int cols = out.cols();
+  for_each_row(out.rows(), cols, [&](int i) {
+    const float* source = x + static_cast<std::ptrdiff_t>(i) * cols;
+    float scaled[part];
+    switch (out.precision()) {
+      case Precision::f32:
+        rows.scale(source, factor, cols, out.f32(i));
+        break;
+      case Precision::bf16:
+        for (int j = 0; j < cols; j += part) {
+          const int count = std::min(part, cols - j);
+          rows.scale(source + j, factor, count, scaled);
+          rows.to_bf16(scaled, count, out.bf16(i) + j);
+        }
+        break;
+      case Precision::int8:
+        out.scales()[i] = factor * rows.to_int8(source, cols, out.int8(i));
+        break;
+    }
+  });
+}
+
 }  // namespace
 
 void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out,
@@ -49,11 +74,26 @@ void rms_norm(const float* x, std::span<const int> index, const float* weight, f
   });
 }
 
-void add_rows(float* x, std::span<const int> index, const Product& y) {
+void add_rows(float* x, std::span<const int> index, const Product& y, float factor) {
   LB_CHECK(index.empty() || static_cast<int>(index.size()) == y.rows);
   const RowKernels& rows = kernels().rows;
-  for_each_row(y.rows, y.cols,
-               [&](int i) { rows.add(x + source_row(index, i) * y.cols, row_of(y, i), scale_of(y, i), y.cols); });
+  for_each_row(y.rows, y.cols, [&](int i) {
+    rows.add(x + source_row(index, i) * y.cols, row_of(y, i), factor * scale_of(y, i), y.cols);
+  });
+}
+
+void add_normed_rows(float* x, std::span<const int> index, const Product& y, const float* weight, float eps,
+                     float factor, KernelScratch& scratch) {
+  LB_CHECK(index.empty() || static_cast<int>(index.size()) == y.rows);
+  const RowKernels& rows = kernels().rows;
+  const KernelScratch::Threads threads = scratch.threads();
+  for_each_row(y.rows, y.cols, [&](int i) {
+    ScratchStack::Frame frame(threads.mine());
+    float* const row = frame.take<float>(static_cast<std::size_t>(y.cols));
+    rows.scale(row_of(y, i), scale_of(y, i), y.cols, row);
+    rows.rms_norm(row, weight, eps, y.cols, row);
+    rows.add(x + source_row(index, i) * y.cols, row, factor, y.cols);
+  });
 }
 
 Product add_bias(const Product& y, const float* bias, float* out) {
@@ -64,15 +104,23 @@ Product add_bias(const Product& y, const float* bias, float* out) {
   return {out, nullptr, y.rows, y.cols};
 }
 
-void silu_mul(const Product& gate_up, int rotation, Activations& out, KernelScratch& scratch) {
+Product soft_cap_rows(const Product& y, float cap, float* out) {
+  const RowKernels& rows = kernels().rows;
+  for_each_row(y.rows, y.cols, [&](int i) {
+    rows.soft_cap(row_of(y, i), scale_of(y, i), cap, y.cols, out + static_cast<std::ptrdiff_t>(i) * y.cols);
+  });
+  return {out, nullptr, y.rows, y.cols};
+}
+
+void gate_mul(const Product& gate_up, Gate gate, int rotation, Activations& out, KernelScratch& scratch) {
   LB_CHECK(gate_up.rows == out.rows() && gate_up.cols == 2 * out.cols());
   const RowKernels& rows = kernels().rows;
   const int cols = out.cols();
   const KernelScratch::Threads threads = scratch.threads();
   for_each_row(out.rows(), 2 * cols, [&](int i) {
-    const float* gate = row_of(gate_up, i);
+    const float* source = row_of(gate_up, i);
     write_row(rows, threads, out, i, [&](float* row) {
-      rows.silu_mul(gate, gate + cols, scale_of(gate_up, i), cols, row);
+      rows.gate_mul[static_cast<int>(gate)](source, source + cols, scale_of(gate_up, i), cols, row);
       if (rotation > 0) rotate_row(row, cols, rotation);
     });
   });
@@ -89,11 +137,19 @@ int rotation_block(int size) {
   return block >= 16 ? block : 0;
 }
 
-void pack_activations(const float* x, Activations& out) {
+void pack_activations(const float* x, Activations& out, float factor) {
+  if (factor == 1)
+    pack_rows(x, {}, out);
+  else
+    pack_scaled(kernels().rows, x, out, factor);
+}
+
+void pack_rows(const float* x, std::span<const int> index, Activations& out) {
+  LB_CHECK(index.empty() || static_cast<int>(index.size()) == out.rows());
   const RowKernels& rows = kernels().rows;
   const int cols = out.cols();
   for_each_row(out.rows(), cols, [&](int i) {
-    const float* source = x + static_cast<std::ptrdiff_t>(i) * cols;
+    const float* source = x + source_row(index, i) * cols;
     switch (out.precision()) {
       case Precision::f32:
         std::copy_n(source, cols, out.f32(i));
@@ -108,15 +164,15 @@ void pack_activations(const float* x, Activations& out) {
   });
 }
 
-void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope, const int* positions, float* q,
+void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope, const int* positions, float* q,
                float* k, float* v) {
   const int d = shape.head_size;
   LB_CHECK(d % 2 == 0 && qkv.cols == (shape.heads + 2 * shape.kv_heads) * d);
   const RowKernels& rows = kernels().rows;
 
   for_each_row(qkv.rows, qkv.cols, [&](int i) {
-    const float* cosines = rope.cosines(positions[i]);
-    const float* sines = rope.sines(positions[i]);
+    const float* cosines = rope != nullptr ? rope->cosines(positions[i]) + shape.rope_first : nullptr;
+    const float* sines = rope != nullptr ? rope->sines(positions[i]) + shape.rope_first : nullptr;
     const float scale = scale_of(qkv, i);
     const float* source = row_of(qkv, i);
     const float* bias = shape.bias;
@@ -130,13 +186,14 @@ void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope,
         rows.scale(source, scale, width, target);
       }
       source += width;
+      if (norm != nullptr && shape.whole_norms) rows.rms_norm(target, norm, shape.norm_eps, width, target);
       for (int h = 0; h < heads; ++h, target += d) {
-        if (norm != nullptr) rows.rms_norm(target, norm, shape.norm_eps, d, target);
+        if (norm != nullptr && !shape.whole_norms) rows.rms_norm(target, norm, shape.norm_eps, d, target);
         if (rotated) rows.rotate(target, cosines, sines, d / 2);
       }
     };
-    take(shape.heads, q, shape.q_norm, true);
-    take(shape.kv_heads, k, shape.k_norm, true);
+    take(shape.heads, q, shape.q_norm, rope != nullptr);
+    take(shape.kv_heads, k, shape.k_norm, rope != nullptr);
     take(shape.kv_heads, v, nullptr, false);
   });
 }

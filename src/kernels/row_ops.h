@@ -10,6 +10,7 @@
 #include <span>
 
 #include "kernels/activations.h"
+#include "kernels/gate.h"
 #include "kernels/scratch.h"
 
 namespace layerboost {
@@ -27,16 +28,24 @@ struct Product {
 void rms_norm(const float* x, std::span<const int> index, const float* weight, float eps, Activations& out,
               KernelScratch& scratch);
 
-/// x[index[i]] += y[i]; `index` empty: x[i] += y[i]. x [*, D].
-void add_rows(float* x, std::span<const int> index, const Product& y);
+/// x[index[i]] += factor y[i]; `index` empty: x[i] += factor y[i]. x [*, D].
+void add_rows(float* x, std::span<const int> index, const Product& y, float factor = 1);
+
+/// x[index[i]] += factor norm(y[i]) weight, `index` and norm() as above.
+void add_normed_rows(float* x, std::span<const int> index, const Product& y, const float* weight, float eps,
+                     float factor, KernelScratch& scratch);
 
 /// out = y + bias with the row scales multiplied in: [rows, cols] plain f32, out may be y.data. Returns out as a
 /// Product.
 Product add_bias(const Product& y, const float* bias, float* out);
 
-/// out[i, j] = silu(gate[i, j]) * up[i, j], silu(v) = v / (1 + exp(-v)); gate_up [n, 2F]: gate first. out reshaped to
-/// [n, F]. `rotation` > 0: each row of the result is then rotated, see rotate_row().
-void silu_mul(const Product& gate_up, int rotation, Activations& out, KernelScratch& scratch);
+/// out = cap tanh(y / cap) (kernels/soft_cap.h) with the row scales multiplied in: [rows, cols] plain f32, out may be
+/// y.data. Returns out as a Product.
+Product soft_cap_rows(const Product& y, float cap, float* out);
+
+/// out[i, j] = f(gate[i, j]) * up[i, j], f the Gate; gate_up [n, 2F]: gate first. out reshaped to [n, F].
+/// `rotation` > 0: each row of the result is then rotated, see rotate_row().
+void gate_mul(const Product& gate_up, Gate gate, int rotation, Activations& out, KernelScratch& scratch);
 
 /// Rotates a row: every run of `block` numbers by the orthonormal Hadamard matrix of that size. It spreads what stands
 /// out over the run, so that int8 holds it better; as the rotation is its own inverse and symmetric, a product is
@@ -47,12 +56,15 @@ void rotate_row(float* row, int size, int block);
 /// The largest block that rows of `size` can be rotated by, at most 1024; 0: none.
 int rotation_block(int size);
 
-/// out = x in out's precision. x [n, K] f32; out reshaped to [n, K].
-void pack_activations(const float* x, Activations& out);
+/// out = factor x in out's precision. x [n, K] f32; out reshaped to [n, K].
+void pack_activations(const float* x, Activations& out, float factor = 1);
+/// out[i] = x[index[i]] in out's precision; `index` empty: x[i]. x [*, K].
+void pack_rows(const float* x, std::span<const int> index, Activations& out);
 
-/// Cosines and sines of RoPE for positions 0 .. size-1: [size, d/2] each. `frequencies` [d/2] radians per position,
-/// `factor` multiplies both (yarn's attention factor). Position `second_from` + i, where there is one, has those of
-/// position i with the frequencies `second` [d/2]. Grown by doubling; growing isn't thread-safe.
+/// Cosines and sines of RoPE for positions 0 .. size-1: [size, n] each. `frequencies` [n]: radians per position, d/2 of
+/// them for each kind of layer (QkvShape::rope_first). `factor` multiplies both (yarn's attention factor), but where
+/// the frequency is 0, which means no RoPE: there they are 1 and 0. Position `second_from` + i, where there is one, has
+/// those of position i with the frequencies `second` [n]. Grown by doubling; growing isn't thread-safe.
 class RopeTable {
  public:
   RopeTable(std::span<const double> frequencies, double factor, std::span<const double> second = {},
@@ -76,11 +88,13 @@ struct QkvShape {
   const float* q_norm = nullptr;  // [d] or nullptr: RMSNorm on each head before RoPE (qwen3)
   const float* k_norm = nullptr;
   float norm_eps = 0;
+  int rope_first = 0;        // where this layer's d/2 cosines and sines begin in a row of the RopeTable
+  bool whole_norms = false;  // these are [H d] and [G d]: each normalises all heads of a token as one (olmo2)
 };
 
 /// Splits qkv [n, (H + 2G) d] into q [n, H, d], k [n, G, d], v [n, G, d] (all f32): row scale, bias, head norms, then
-/// RoPE of q and k with rotated pairs (i, i + d/2) at positions[i].
-void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable& rope, const int* positions, float* q,
+/// RoPE of q and k with rotated pairs (i, i + d/2) at positions[i], unless `rope` is nullptr.
+void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope, const int* positions, float* q,
                float* k, float* v);
 
 // ---- Rows of logits. Each takes one row [V] and runs on the caller's thread; callers parallelise over rows.

@@ -45,8 +45,9 @@ void RopeTable::grow(int positions) {
     const bool first = position < table.second_from;
     for (std::size_t i = 0; i < half; ++i) {
       const double angle = first ? position * table.frequencies[i] : (position - table.second_from) * table.second[i];
-      table.cosines[static_cast<std::size_t>(position) * half + i] = static_cast<float>(table.factor * std::cos(angle));
-      table.sines[static_cast<std::size_t>(position) * half + i] = static_cast<float>(table.factor * std::sin(angle));
+      const double factor = table.frequencies[i] == 0 ? 1 : table.factor;
+      table.cosines[static_cast<std::size_t>(position) * half + i] = static_cast<float>(factor * std::cos(angle));
+      table.sines[static_cast<std::size_t>(position) * half + i] = static_cast<float>(factor * std::sin(angle));
     }
   }
   table.size = wanted;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <random>
 #include <vector>
 
@@ -92,6 +93,40 @@ TEST_P(RowOps, AddRowsGoesToTheNamedRows) {
     EXPECT_NEAR(x[at(j)], 1 + y[at(cols + j)] * scales[1], 1e-6);
     EXPECT_EQ(x[at(cols + j)], 1.0f);
   }
+  std::vector<float> half(2 * cols, 1.0f);
+  add_rows(half.data(), {}, {y.data(), nullptr, 2, cols}, 0.5f);
+  for (int j = 0; j < 2 * cols; ++j) EXPECT_NEAR(half[at(j)], 1 + y[at(j)] / 2, 1e-6);
+}
+
+TEST_P(RowOps, AddNormedRows) {
+  const int cols = 37;
+  const auto y = random_row(2 * cols, 1), scales = random_row(2, 2), weight = random_row(cols, 3);
+  const std::vector<int> index = {2, 0};
+  std::vector<float> x(3 * cols, 1.0f);
+  add_normed_rows(x.data(), index, {y.data(), scales.data(), 2, cols}, weight.data(), 1e-3f, 0.5f, test::scratch());
+  for (int i = 0; i < 2; ++i) {
+    double squares = 0;
+    for (int j = 0; j < cols; ++j) squares += std::pow(y[at(i * cols + j)] * static_cast<double>(scales[at(i)]), 2);
+    const double size = std::sqrt(squares / cols + 1e-3f);
+    for (int j = 0; j < cols; ++j) {
+      const double normed = y[at(i * cols + j)] * static_cast<double>(scales[at(i)]) / size * weight[at(j)];
+      EXPECT_NEAR(x[at(index[at(i)] * cols + j)], 1 + normed / 2, 1e-5);
+    }
+  }
+  for (int j = 0; j < cols; ++j) EXPECT_EQ(x[at(cols + j)], 1.0f);
+}
+
+TEST_P(RowOps, PackRows) {
+  const int cols = 21;
+  const auto x = random_row(3 * cols, 1);
+  const std::vector<int> index = {2, 0};
+  Activations out;
+  out.reshape(2, cols, Precision::f32);
+  pack_rows(x.data(), index, out);
+  for (int j = 0; j < cols; ++j) {
+    EXPECT_EQ(out.f32(0)[j], x[at(2 * cols + j)]);
+    EXPECT_EQ(out.f32(1)[j], x[at(j)]);
+  }
 }
 
 TEST_P(RowOps, AddBiasInPlace) {
@@ -106,21 +141,52 @@ TEST_P(RowOps, AddBiasInPlace) {
   }
 }
 
-TEST_P(RowOps, SiluMul) {
-  for (const Precision precision : kPrecisions) {
+TEST_P(RowOps, SoftCap) {
+  // Small ones as they are, large ones at the cap; both ends of the tanh's two formulas, and a row's rest.
+  std::vector<float> y = random_row(333, 1, 50);
+  for (const float size : {0.0f, 1e-30f, 1e-6f, 0.02f, 0.35f, 5.0f, 30.0f, 1e4f, 3e38f}) {
+    y.push_back(size);
+    y.push_back(-size);
+  }
+  y.insert(y.end(), {std::numeric_limits<float>::infinity(), NAN});
+  const int cols = static_cast<int>(y.size());
+  std::vector<float> rows = y, scales = {1, 0.5f};
+  rows.insert(rows.end(), y.begin(), y.end());
+  const Product capped = soft_cap_rows({rows.data(), scales.data(), 2, cols}, 30, rows.data());
+  EXPECT_EQ(capped.row_scale, nullptr);
+  for (int i = 0; i < 2; ++i) {
+    for (int j = 0; j < cols - 1; ++j) {
+      const double expected = 30 * std::tanh(y[at(j)] * static_cast<double>(scales[at(i)]) / 30);
+      ASSERT_NEAR(capped.data[i * cols + j], expected, 5e-7 * std::abs(expected)) << y[at(j)];
+    }
+    EXPECT_TRUE(std::isnan(capped.data[i * cols + cols - 1]));
+  }
+  const std::vector<float> plain = y;
+  (void)soft_cap_rows({y.data(), nullptr, 1, cols}, 30, y.data());
+  for (int j = 0; j < cols - 1; ++j) EXPECT_EQ(y[at(j)], rows[at(j)]) << plain[at(j)];
+}
+
+TEST_P(RowOps, GateMul) {
+  for (const auto& [precision, function] :
+       {std::pair(Precision::f32, Gate::silu), std::pair(Precision::bf16, Gate::silu),
+        std::pair(Precision::int8, Gate::silu), std::pair(Precision::f32, Gate::gelu_tanh),
+        std::pair(Precision::bf16, Gate::gelu_tanh)}) {
     for (const int cols : {1, 15, 48, 1537}) {
       auto gate_up = random_row(3 * 2 * cols, 1, 8.0f);
       gate_up[0] = -200;  // exp overflows here if nothing is done about it
       const auto scales = random_row(3, 2);
       Activations out;
       out.reshape(3, cols, precision);
-      silu_mul({gate_up.data(), scales.data(), 3, 2 * cols}, 0, out, test::scratch());
+      gate_mul({gate_up.data(), scales.data(), 3, 2 * cols}, function, 0, out, test::scratch());
       std::vector<double> expected;
       for (int i = 0; i < 3; ++i) {
         for (int j = 0; j < cols; ++j) {
           const double gate = gate_up[at(i * 2 * cols + j)] * static_cast<double>(scales[at(i)]);
           const double up = gate_up[at(i * 2 * cols + cols + j)] * static_cast<double>(scales[at(i)]);
-          expected.push_back(gate / (1 + std::exp(-gate)) * up);
+          const double z = function == Gate::silu
+                               ? gate
+                               : 2 * std::sqrt(2 / std::numbers::pi) * (gate + 0.044715 * gate * gate * gate);
+          expected.push_back(gate / (1 + std::exp(-z)) * up);
         }
       }
       expect_rows(out, expected);
@@ -148,13 +214,13 @@ TEST_P(RowOps, RotationIsTheHadamardMatrix) {
   EXPECT_EQ(rotation_block(24), 0);
 }
 
-TEST_P(RowOps, SiluMulRotates) {
+TEST_P(RowOps, GateMulRotates) {
   const auto gate_up = random_row(2 * 64, 1);
   Activations plain, rotated;
   plain.reshape(1, 64, Precision::f32);
   rotated.reshape(1, 64, Precision::f32);
-  silu_mul({gate_up.data(), nullptr, 1, 128}, 0, plain, test::scratch());
-  silu_mul({gate_up.data(), nullptr, 1, 128}, 32, rotated, test::scratch());
+  gate_mul({gate_up.data(), nullptr, 1, 128}, Gate::silu, 0, plain, test::scratch());
+  gate_mul({gate_up.data(), nullptr, 1, 128}, Gate::silu, 32, rotated, test::scratch());
   rotate_row(plain.f32(0), 64, 32);
   for (int j = 0; j < 64; ++j) EXPECT_EQ(rotated.f32(0)[j], plain.f32(0)[j]);
 }
@@ -178,6 +244,9 @@ TEST_P(RowOps, PackActivations) {
       Activations first;
       first.reshape(1, cols, precision);
       pack_activations(x.data(), first);
+      expect_rows(first, expected);
+      pack_activations(x.data(), first, 0.37f);
+      for (double& value : expected) value *= 0.37f;
       expect_rows(first, expected);
     }
   }
@@ -230,7 +299,8 @@ TEST_P(RowOps, SplitQkvBiasNormAndRope) {
     rope.grow(10);
     rope.grow(500);
     const int positions[] = {0, 7, 499};
-    for (const bool with_extras : {false, true}) {
+    for (const auto& [with_extras, with_rope] :
+         {std::pair(false, true), std::pair(true, true), std::pair(true, false)}) {
       const QkvShape shape = {heads,
                               kv_heads,
                               d,
@@ -239,7 +309,8 @@ TEST_P(RowOps, SplitQkvBiasNormAndRope) {
                               with_extras ? k_norm.data() : nullptr,
                               1e-6f};
       std::vector<float> q(at(n * heads * d)), k(at(n * kv_heads * d)), v(at(n * kv_heads * d));
-      split_qkv({qkv.data(), scales.data(), n, width}, shape, rope, positions, q.data(), k.data(), v.data());
+      split_qkv({qkv.data(), scales.data(), n, width}, shape, with_rope ? &rope : nullptr, positions, q.data(),
+                k.data(), v.data());
 
       for (int i = 0; i < n; ++i) {
         for (int h = 0; h < heads + 2 * kv_heads; ++h) {
@@ -259,7 +330,7 @@ TEST_P(RowOps, SplitQkvBiasNormAndRope) {
                                        : k.data() + (i * kv_heads + h - heads) * d;
           for (int j = 0; j < d; ++j) {
             double expected = x[at(j)];
-            if (!is_v) {
+            if (!is_v && with_rope) {
               const int pair = j % (d / 2);
               const double angle = positions[i] * frequencies[at(pair)];
               const double other = j < d / 2 ? -x[at(j + d / 2)] : x[at(j - d / 2)];
@@ -287,6 +358,22 @@ TEST_P(RowOps, LogSumExp) {
       for (float& x : logits) x += offset;
       const double expected = reference_lse(logits, 0.7f);
       EXPECT_NEAR(log_sum_exp(logits.data(), 0.7f, n), expected, 1e-6 + std::abs(expected) * 3e-7) << n;
+    }
+  }
+}
+
+// What can't be sampled has logits of -1e30: whole blocks of them come to nothing beside others, and to their number
+// among themselves, whatever the scale.
+TEST_P(RowOps, LogSumExpOfWhatCannotBeSampled) {
+  for (const float scale : {0.1f, 0.3f, 0.5f, 0.7f, 1.0f, 1.0f / 1.1f, 1.3f, 2.0f, 3.3f}) {
+    for (const int n : {7, 512, 1024, 5000}) {
+      std::vector<float> logits(at(n), -1e30f);
+      EXPECT_NEAR(log_sum_exp(logits.data(), scale, n) / (-1e30 * scale), 1, 1e-6) << n << " " << scale;
+      for (const int possible : {0, n / 2, n - 1}) {
+        std::vector<float> one = logits;
+        one[at(possible)] = 3;
+        EXPECT_NEAR(log_sum_exp(one.data(), scale, n), 3 * scale, 1e-5) << n << " " << scale << " " << possible;
+      }
     }
   }
 }

@@ -16,7 +16,7 @@ void rms_norm_backward(const float* x, const float* weight, float eps, const flo
                [&](std::ptrdiff_t i) { backward(x + i * cols, weight, dy + i * cols, eps, cols, dx + i * cols); });
 }
 
-void silu_mul_keep(const Product& gate_up, Activations& out, void* kept) {
+void gate_mul_keep(const Product& gate_up, Gate gate, Activations& out, void* kept) {
   LB_CHECK(gate_up.row_scale == nullptr && gate_up.rows == out.rows() && gate_up.cols == 2 * out.cols());
   const int cols = out.cols();
   const std::ptrdiff_t wide = gate_up.cols;
@@ -25,29 +25,31 @@ void silu_mul_keep(const Product& gate_up, Activations& out, void* kept) {
     const int row = static_cast<int>(i);
     if (out.precision() == Precision::f32) {
       std::copy_n(source, wide, static_cast<float*>(kept) + i * wide);
-      kernels().rows.silu_mul(source, source + cols, 1.0F, cols, out.f32(row));
+      kernels().rows.gate_mul[static_cast<int>(gate)](source, source + cols, 1.0F, cols, out.f32(row));
     } else {
-      kernels().training_rows.silu_mul_bf16(source, cols, static_cast<std::uint16_t*>(kept) + i * wide, out.bf16(row));
+      kernels().training_rows.gate_mul_bf16[static_cast<int>(gate)](
+          source, cols, static_cast<std::uint16_t*>(kept) + i * wide, out.bf16(row));
     }
   });
 }
 
-void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up, Activations& activated) {
+void gate_mul_backward(const void* kept, const float* dy, Gate gate, Activations& d_gate_up, Activations& activated) {
   const int cols = activated.cols();
   LB_CHECK(d_gate_up.cols() == 2 * cols && d_gate_up.rows() == activated.rows());
   const std::ptrdiff_t wide = d_gate_up.cols();
   for_each_row(activated.rows(), 2 * cols, [&](std::ptrdiff_t i) {
     const int row = static_cast<int>(i);
     if (activated.precision() == Precision::f32)
-      kernels().training_rows.silu_mul_backward(static_cast<const float*>(kept) + i * wide, dy + i * cols, cols,
-                                                d_gate_up.f32(row), activated.f32(row));
+      kernels().training_rows.gate_mul_backward[static_cast<int>(gate)](
+          static_cast<const float*>(kept) + i * wide, dy + i * cols, cols, d_gate_up.f32(row), activated.f32(row));
     else
-      kernels().training_rows.silu_mul_backward_bf16(static_cast<const std::uint16_t*>(kept) + i * wide, dy + i * cols,
-                                                     cols, d_gate_up.bf16(row), activated.bf16(row));
+      kernels().training_rows.gate_mul_backward_bf16[static_cast<int>(gate)](
+          static_cast<const std::uint16_t*>(kept) + i * wide, dy + i * cols, cols, d_gate_up.bf16(row),
+          activated.bf16(row));
   });
 }
 
-void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable& backwards, const int* positions,
+void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable* backwards, const int* positions,
                         float* dq, float* dk, const float* dv, const float* dq_plain, const float* dk_plain,
                         Activations& d_qkv, KernelScratch& scratch) {
   const int d = shape.head_size;
@@ -55,8 +57,8 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
   const RowKernels& rows = kernels().rows;
   const KernelScratch::Threads threads = scratch.threads();
   for_each_row(d_qkv.rows(), d_qkv.cols(), [&](std::ptrdiff_t i) {
-    const float* const cosines = backwards.cosines(positions[i]);
-    const float* const sines = backwards.sines(positions[i]);
+    const float* const cosines = backwards != nullptr ? backwards->cosines(positions[i]) + shape.rope_first : nullptr;
+    const float* const sines = backwards != nullptr ? backwards->sines(positions[i]) + shape.rope_first : nullptr;
     int column = 0;
     ScratchStack::Frame frame(threads.mine());
     float* const row = frame.take<float>(static_cast<std::size_t>(d_qkv.cols()));
@@ -64,7 +66,8 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
     const auto turn_back = [&](int heads, float* gradient, const float* plain, const float* norm, const float* bias) {
       const int width = heads * d;
       gradient += i * width;
-      for (int h = 0; h < heads; ++h) rows.rotate(gradient + static_cast<std::ptrdiff_t>(h) * d, cosines, sines, d / 2);
+      for (int h = 0; h < heads && cosines != nullptr; ++h)
+        rows.rotate(gradient + static_cast<std::ptrdiff_t>(h) * d, cosines, sines, d / 2);
       if (plain != nullptr) rows.add(gradient, plain + i * width, 1.0F, width);
       if (norm == nullptr) {
         std::copy_n(gradient, width, row + column);
@@ -75,8 +78,9 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
           source = normed;
         }
         std::fill_n(row + column, width, 0.0F);
-        for (int h = 0; h < width; h += d)
-          kernels().training_rows.rms_norm_backward(source + h, norm, gradient + h, shape.norm_eps, d,
+        const int size = shape.whole_norms ? width : d;
+        for (int h = 0; h < width; h += size)
+          kernels().training_rows.rms_norm_backward(source + h, norm, gradient + h, shape.norm_eps, size,
                                                     row + column + h);
       }
       column += width;
@@ -120,6 +124,18 @@ void logits_loss(const float* teacher, const float* student, std::span<const std
     }
     row.nll = target >= 0 ? static_cast<double>(how.student_lse) - static_cast<double>(s[target]) : 0;
     row.teacher_nll = target >= 0 ? static_cast<double>(how.teacher_lse) - static_cast<double>(t[target]) : 0;
+  });
+}
+
+void soft_cap_backward(const float* capped, float cap, Activations& gradient) {
+  const TrainingRowKernels& kernel = kernels().training_rows;
+  const int cols = gradient.cols();
+  for_each_row(gradient.rows(), cols, [&](std::ptrdiff_t i) {
+    const int row = static_cast<int>(i);
+    if (gradient.precision() == Precision::f32)
+      kernel.soft_cap_backward(capped + i * cols, cap, cols, gradient.f32(row));
+    else
+      kernel.soft_cap_backward_bf16(capped + i * cols, cap, cols, gradient.bf16(row));
   });
 }
 

@@ -14,18 +14,18 @@ namespace layerboost {
 /// dx = r (w dy) - x r^3 mean(w dy x).
 void rms_norm_backward(const float* x, const float* weight, float eps, const float* dy, int rows, int cols, float* dx);
 
-/// silu_mul() that keeps what its backward needs: `kept` [n, 2F] in out's precision.
-void silu_mul_keep(const Product& gate_up, Activations& out, void* kept);
+/// gate_mul() that keeps what its backward needs: `kept` [n, 2F] in out's precision.
+void gate_mul_keep(const Product& gate_up, Gate gate, Activations& out, void* kept);
 
 /// From `kept` and dy [n, F] f32: d_gate_up [n, 2F] and once more the forward's result `activated` [n, F], both
 /// reshaped by the caller, in the precision of `kept`.
-void silu_mul_backward(const void* kept, const float* dy, Activations& d_gate_up, Activations& activated);
+void gate_mul_backward(const void* kept, const float* dy, Gate gate, Activations& d_gate_up, Activations& activated);
 
 /// The gradients of split_qkv() into d_qkv [n, (H + 2G) d], reshaped by the caller. dq, dk, dv: for its results,
-/// changed in place. `backwards`: a table of the same frequencies, negative. With head norms (shape.q_norm) `qkv` is
-/// the forward's product [n, (H + 2G) d], else it isn't read. dq_plain, dk_plain: further gradients for what q and k
-/// were before RoPE, or nullptr.
-void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable& backwards, const int* positions,
+/// changed in place. `backwards`: a table of the same frequencies, negative; nullptr: without RoPE. With head norms
+/// (shape.q_norm) `qkv` is the forward's product [n, (H + 2G) d], else it isn't read. dq_plain, dk_plain: further
+/// gradients for what q and k were before RoPE, or nullptr.
+void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable* backwards, const int* positions,
                         float* dq, float* dk, const float* dv, const float* dq_plain, const float* dk_plain,
                         Activations& d_qkv, KernelScratch& scratch);
 
@@ -42,6 +42,9 @@ struct LogitsRow {
 /// caller, or nullptr for none. rows [n] gets the losses.
 void logits_loss(const float* teacher, const float* student, std::span<const std::int32_t> targets, int vocab,
                  const LogitsLoss& loss, Activations* gradient, std::span<LogitsRow> rows, KernelScratch& scratch);
+
+/// From the gradient of soft_cap_rows()'s result `capped` [n, V] that of its operand, in place.
+void soft_cap_backward(const float* capped, float cap, Activations& gradient);
 
 /// The square root of the sum of squares.
 double norm_of(std::span<const float> x);

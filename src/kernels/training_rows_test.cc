@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <numbers>
 #include <vector>
 
 #include "base/random.h"
@@ -89,17 +90,21 @@ TEST(TrainingRows, RmsNorm) {
   });
 }
 
-double silu(double v) { return v / (1 + std::exp(-v)); }
+double gated(Gate gate, double v) {
+  if (gate == Gate::silu) return v / (1 + std::exp(-v));
+  return 0.5 * v * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v)));
+}
 
-TEST(TrainingRows, SiluMul) {
-  everywhere([] {
+void check_gate_mul(Gate gate) {
+  everywhere([&] {
     constexpr int rows = 2, cols = 43;
     const Floats gate_up = normal(std::size_t{rows} * 2 * cols, 1, 3), dy = normal(std::size_t{rows} * cols, 2);
     const Doubles expected = differences(doubles(gate_up), [&](const Doubles& at) {
       double total = 0;
       for (std::size_t i = 0; i < rows; ++i)
         for (std::size_t j = 0; j < cols; ++j)
-          total += silu(at[2 * i * cols + j]) * at[(2 * i + 1) * cols + j] * static_cast<double>(dy[i * cols + j]);
+          total +=
+              gated(gate, at[2 * i * cols + j]) * at[(2 * i + 1) * cols + j] * static_cast<double>(dy[i * cols + j]);
       return total;
     });
     const Product product{gate_up.data(), nullptr, rows, 2 * cols};
@@ -109,15 +114,15 @@ TEST(TrainingRows, SiluMul) {
       again.reshape(rows, cols, precision);
       gradient.reshape(rows, 2 * cols, precision);
       Floats kept(gate_up.size());
-      silu_mul_keep(product, forward, kept.data());
-      silu_mul_backward(kept.data(), dy.data(), gradient, again);
+      gate_mul_keep(product, gate, forward, kept.data());
+      gate_mul_backward(kept.data(), dy.data(), gate, gradient, again);
       const bool f32 = precision == Precision::f32;
       const Floats got = f32 ? Floats(gradient.f32(0), gradient.f32(0) + gate_up.size())
                              : bf16_values(gradient.bf16(0), gate_up.size());
       expect_near(got, expected, f32 ? 2e-5 : 0.1);
       Activations plain;
       plain.reshape(rows, cols, precision);
-      silu_mul(product, 0, plain, test::scratch());
+      gate_mul(product, gate, 0, plain, test::scratch());
       for (int j = 0; j < rows * cols; ++j) {
         const auto at = [&](const Activations& x) { return f32 ? x.f32(0)[j] : from_bf16(x.bf16(0)[j]); };
         ASSERT_NEAR(at(forward), at(plain), f32 ? 1e-5 : 0.05);
@@ -126,6 +131,10 @@ TEST(TrainingRows, SiluMul) {
     }
   });
 }
+
+TEST(TrainingRows, SiluMul) { check_gate_mul(Gate::silu); }
+
+TEST(TrainingRows, GeluMul) { check_gate_mul(Gate::gelu_tanh); }
 
 TEST(TrainingRows, SplitQkv) {
   everywhere([] {
@@ -139,7 +148,8 @@ TEST(TrainingRows, SplitQkv) {
     const Floats dq = normal(rows * heads * d, 5), dk = normal(rows * kv_heads * d, 6),
                  dv = normal(rows * kv_heads * d, 7);
     const Floats dq_plain = normal(dq.size(), 8), dk_plain = normal(dk.size(), 9);
-    for (const bool norms : {false, true}) {
+    for (const auto& with : {std::pair(false, true), std::pair(true, true), std::pair(true, false)}) {
+      const bool norms = with.first, turned = with.second;  // Clang 14 can't capture structured bindings
       const QkvShape shape{
           heads, kv_heads, d, bias.data(), norms ? q_norm.data() : nullptr, norms ? k_norm.data() : nullptr, 1e-2F};
       const Doubles expected = differences(doubles(qkv), [&](const Doubles& at) {
@@ -163,7 +173,8 @@ TEST(TrainingRows, SplitQkv) {
             const Floats &g = is_q ? dq : dk, &plain = is_q ? dq_plain : dk_plain;
             for (std::size_t j = 0; j < d; ++j) total += x[j] * static_cast<double>(plain[first + j]);
             for (std::size_t j = 0; j < d / 2; ++j) {
-              const double angle = positions[i] * frequencies[j], c = 1.2 * std::cos(angle), s = 1.2 * std::sin(angle);
+              const double angle = positions[i] * frequencies[j];
+              const double c = turned ? 1.2 * std::cos(angle) : 1, s = turned ? 1.2 * std::sin(angle) : 0;
               total += (x[j] * c - x[j + d / 2] * s) * static_cast<double>(g[first + j]);
               total += (x[j + d / 2] * c + x[j] * s) * static_cast<double>(g[first + j + d / 2]);
             }
@@ -174,8 +185,8 @@ TEST(TrainingRows, SplitQkv) {
       Floats q = dq, k = dk;
       Activations got;
       got.reshape(rows, width, Precision::f32);
-      split_qkv_backward(qkv.data(), shape, back, positions, q.data(), k.data(), dv.data(), dq_plain.data(),
-                         dk_plain.data(), got, test::scratch());
+      split_qkv_backward(qkv.data(), shape, turned ? &back : nullptr, positions, q.data(), k.data(), dv.data(),
+                         dq_plain.data(), dk_plain.data(), got, test::scratch());
       expect_near(Floats(got.f32(0), got.f32(0) + rows * width), expected, 3e-5);
     }
   });
@@ -222,6 +233,29 @@ TEST(TrainingRows, LogitsLoss) {
         EXPECT_NEAR(got[i].kl, kl[i], 1e-5);
         EXPECT_NEAR(got[i].nll, nll[i], 1e-5);
       }
+    }
+  });
+}
+
+TEST(TrainingRows, SoftCap) {
+  everywhere([] {
+    constexpr int rows = 3, cols = 37;
+    const Floats x = normal(rows * cols, 1, 4), dy = normal(rows * cols, 2);
+    const Doubles expected = differences(doubles(x), [&](const Doubles& at) {
+      double total = 0;
+      for (std::size_t i = 0; i < at.size(); ++i) total += 3 * std::tanh(at[i] / 3) * static_cast<double>(dy[i]);
+      return total;
+    });
+    Floats capped = x;
+    (void)soft_cap_rows({x.data(), nullptr, rows, cols}, 3, capped.data());
+    for (const Precision precision : {Precision::f32, Precision::bf16}) {
+      Activations gradient;
+      gradient.reshape(rows, cols, precision);
+      pack_activations(dy.data(), gradient);
+      soft_cap_backward(capped.data(), 3, gradient);
+      const bool f32 = precision == Precision::f32;
+      expect_near(f32 ? Floats(gradient.f32(0), gradient.f32(0) + dy.size()) : bf16_values(gradient.bf16(0), dy.size()),
+                  expected, f32 ? 1e-5 : 0.02);
     }
   });
 }

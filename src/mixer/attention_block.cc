@@ -1,7 +1,8 @@
 #include "mixer/attention_block.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "model/residual.h"
 
 namespace layerboost {
 namespace {
@@ -34,7 +35,9 @@ QkvShape AttentionBlock::qkv_shape() const {
           optional(weights_.qkv_bias),
           optional(weights_.q_norm),
           optional(weights_.k_norm),
-          config.norm_eps};
+          config.norm_eps,
+          config.first_rope_frequency(layer_),
+          config.qk_norm_whole};
 }
 
 Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, const SeeTile& see) const {
@@ -57,13 +60,13 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
   for (int row = 0; row < rows.rows; row += tile_rows) {
     const int count = std::min(tile_rows, rows.rows - row);
     workspace.normed.reshape(count, D, projections_.qkv.precision());
-    rms_norm(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm.data(), config.norm_eps,
-             workspace.normed, workspace.scratch);
+    take_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), weights_.mixer_norm, config, workspace.normed,
+              workspace.scratch);
     workspace.observe(layer_, Site::qkv, workspace.normed);
     const Product qkv = timed_product(workspace, StepPhase::mixer_products, projections_.qkv, workspace.normed,
                                       product);  // [count, (H + 2G) d]
     if (see) see(row, workspace.normed, qkv);
-    split_qkv(qkv, shape, workspace.rope, workspace.positions.data() + row,
+    split_qkv(qkv, shape, config.has_rope(layer_) ? &workspace.rope : nullptr, workspace.positions.data() + row,
               q + static_cast<std::ptrdiff_t>(row) * q_size, k + static_cast<std::ptrdiff_t>(row) * kv_size,
               v + static_cast<std::ptrdiff_t>(row) * kv_size);
   }
@@ -87,13 +90,18 @@ void AttentionBlock::add_output(const MixerRows& rows, const Projected& projecte
     Product output = timed_product(workspace, StepPhase::mixer_products, projections_.o, workspace.mixed,
                                    product);  // [count, D]
     if (!weights_.o_bias.empty()) output = add_bias(output, weights_.o_bias.data(), product);
-    add_rows(tile_start(rows, row, D), tile_of(rows.index, row, count), output);
+    layerboost::add_output(tile_start(rows, row, D), tile_of(rows.index, row, count), output, weights_.output_norm,
+                           model_.config, workspace.scratch);
   }
 }
 
 void AttentionBlock::attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const {
-  const float scale = 1.0F / std::sqrt(static_cast<float>(model_.config.head_size));
-  attention(layout(page_slots), model_.config.heads, scale, tasks, scratch);
+  attention(attention_shape(layout(page_slots)), tasks, scratch);
+}
+
+AttentionShape AttentionBlock::attention_shape(const KvLayout& layout) const {
+  const Config& config = model_.config;
+  return {layout, layout, config.heads, config.score_scale(), config.attention_soft_cap};
 }
 
 KvLayout AttentionBlock::layout(int positions, std::span<const int> heads) const {

@@ -43,8 +43,8 @@ class AttentionBlock {
   /// A tile of rows on its way: compact rows `row` on, their normalised input, and its product with Wq, Wk and Wv.
   using SeeTile = std::function<void(int row, const Activations& normed, const Product& qkv)>;
 
-  /// norm, q k v projections, bias and head norms, RoPE at each span's positions. `see` is shown each tile; may be
-  /// empty.
+  /// norm, q k v projections, bias and head norms, RoPE at each span's positions (where the layer has it). `see` is
+  /// shown each tile; may be empty.
   [[nodiscard]] Projected project(const MixerRows& rows, Workspace& workspace, const SeeTile& see = {}) const;
 
   /// What split_qkv() needs to know of the layer.
@@ -52,11 +52,13 @@ class AttentionBlock {
   [[nodiscard]] const Config& config() const { return model_.config; }
   [[nodiscard]] int heads() const { return model_.config.heads; }
 
-  /// hidden[row] += Wo output[row].
+  /// hidden[row] += Wo output[row], as add_output() of model/residual.h adds it.
   void add_output(const MixerRows& rows, const Projected& projected, Workspace& workspace) const;
 
-  /// softmax(q k / sqrt(d)) v for all tasks.
+  /// attention() for all tasks.
   void attend(std::span<const AttentionTask> tasks, KernelScratch& scratch) const;
+  /// The model's attention over blocks of such a layout.
+  [[nodiscard]] AttentionShape attention_shape(const KvLayout& layout) const;
 
   /// The layout of a block of so many positions, rounded up to what kernels want, of some KV heads (empty: all).
   [[nodiscard]] KvLayout layout(int positions, std::span<const int> heads = {}) const;

@@ -1,7 +1,5 @@
 #include "mixer/attention_core.h"
 
-#include <cmath>
-
 namespace layerboost {
 
 TrainingAttention attention_shape(const Config& config, Precision precision, const MixerSpec& spec) {
@@ -12,7 +10,8 @@ TrainingAttention attention_shape(const Config& config, Precision precision, con
   shape.window = spec.window;
   shape.sinks = spec.sinks;
   shape.full = spec.full;
-  shape.scale = 1.0F / std::sqrt(static_cast<float>(config.head_size));
+  shape.scale = config.score_scale();
+  shape.soft_cap = config.attention_soft_cap;
   shape.bf16 = precision != Precision::f32;
   return shape;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/soft_cap.h"
 #include "mixer/dual_state_gates.h"
 #include "mixer/gated_parameters.h"
 #include "mixer/spec.h"
@@ -91,7 +92,7 @@ class Definition {
       if (!window || i - j < spec_.window || j < spec_.sinks) {
         double score = 0;
         for (int c = 0; c < d(); ++c) score += in.q[query(i, head) + at(c)] * in.k[key(j, head) + at(c)];
-        scores.emplace_back(j, score / std::sqrt(d()));
+        scores.emplace_back(j, soft_capped(score / std::sqrt(d()), static_cast<double>(config_.attention_soft_cap)));
         largest = std::max(largest, scores.back().second);
       } else if (spec_.kind == MixerKind::hybrid) {
         add(far, likeness(&in.q[query(i, head)], &in.k[key(j, head)], head), in, j, head);

@@ -35,10 +35,9 @@ DualStateMixer::DualStateMixer(const MixerPlace& place, const MixerSpec& spec, s
       weights_(blend_weights(own_.blend)),
       smoothing_(place.weights().o_smoothing),
       model_(place.model),
-      no_rotation_(std::vector<double>(static_cast<std::size_t>(place.model.config.head_size / 2)), 1) {
+      layer_(place.layer) {
   const Config& config = block_.config();
   for (float& weight : weights_) weight /= std::sqrt(static_cast<float>(config.head_size));
-  no_rotation_.grow(1);
   if (!has_variant(spec, DualStateVariant::gates_on_x)) return;
   const std::int64_t D = config.hidden, kv = config.kv_size();
   // The norm that makes x has been divided by the layer's smoothing: multiply it back here.
@@ -68,10 +67,9 @@ void DualStateMixer::forward(const MixerRows& rows, Workspace& workspace) const 
 AttentionBlock::SeeTile DualStateMixer::see_tile(const Parts& parts, KernelScratch& scratch) const {
   return [this, &parts, &scratch](int row, const Activations& normed, const Product& qkv) {
     const Config& config = block_.config();
-    static const std::vector<int> zeros(tile_rows);
     const std::ptrdiff_t kv = config.kv_size();
-    split_qkv(qkv, block_.qkv_shape(), no_rotation_, zeros.data(),
-              parts.q + static_cast<std::ptrdiff_t>(row) * config.q_size(), parts.k + row * kv, parts.v + row * kv);
+    split_qkv(qkv, block_.qkv_shape(), nullptr, nullptr, parts.q + static_cast<std::ptrdiff_t>(row) * config.q_size(),
+              parts.k + row * kv, parts.v + row * kv);
     if (parts.z == nullptr) return;
     const Product z = gates_on_x_.multiply(normed, parts.z, scratch);
     for (int i = 0; i < z.rows; ++i) {
@@ -184,15 +182,17 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
   KernelScratch scratch;
   RopeTable rope = model_.rope();
   rope.grow(cache.rotations + length);
-  const auto factor = static_cast<float>(config.rope.attention_factor);
+  const auto attention_factor = static_cast<float>(config.rope.attention_factor);
+  const int turned = config.rope.rotated_of(d) / 2;
   // Cosines and sines both have the factor, so keys have it once, and would twice.
   const auto rotate_back = [&](float* key, int position) {
     const int row = cache.rotations + position;
-    const float *const cosines = rope.cosines(row), *const sines = rope.sines(row);
+    const int first = config.first_rope_frequency(layer_);
+    const float *const cosines = rope.cosines(row) + first, *const sines = rope.sines(row) + first;
     for (int i = 0; i < d / 2; ++i) {
-      const float first = key[i], second = key[i + d / 2];
-      key[i] = (first * cosines[i] + second * sines[i]) / (factor * factor);
-      key[i + d / 2] = (second * cosines[i] - first * sines[i]) / (factor * factor);
+      const float left = key[i], right = key[i + d / 2], factor = i < turned ? attention_factor : 1;
+      key[i] = (left * cosines[i] + right * sines[i]) / (factor * factor);
+      key[i + d / 2] = (right * cosines[i] - left * sines[i]) / (factor * factor);
     }
   };
   reserve(to, length);
@@ -207,7 +207,7 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
       }
       const std::size_t at = static_cast<std::size_t>(i) * static_cast<std::size_t>(d);
       load_kv(place->head_layout(), place->head_block(), place->slot, k.data() + at, v.data() + at);
-      rotate_back(k.data() + at, position);
+      if (config.has_rope(layer_)) rotate_back(k.data() + at, position);
     }
     dual_state_log_gates(config, spec(), parameters_, {count, nullptr, k.data()}, gates.data(), scratch);
     const KernelScratch::Threads threads = scratch.threads();

@@ -51,7 +51,7 @@ class DualStateMixer final : public DescribedMixer {
   PackedMatrix gates_on_x_;           // [states G d, D]; of the variant that reads x
   std::span<const float> smoothing_;  // [G d] or empty: what values have been divided by
   const Model& model_;
-  RopeTable no_rotation_;
+  int layer_;
 };
 
 extern const MixerDescriptor dual_state_descriptor;

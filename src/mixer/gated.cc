@@ -41,8 +41,7 @@ GatedMixer::GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span
       block_(place),
       window_(block_, spec.window, 0, 1),
       map_size_(feature_map_size(place.model.config)),
-      parameters_(parameters.begin(), parameters.end()),
-      no_rotation_(std::vector<double>(static_cast<std::size_t>(place.model.config.head_size / 2)), 1) {
+      parameters_(parameters.begin(), parameters.end()) {
   const Config& config = block_.config();
   LB_CHECK(parameters.size() == parameter_count(config, {MixerKind::gated}));
   const GatedParameters<const float> own(config, parameters_);
@@ -52,7 +51,6 @@ GatedMixer::GatedMixer(const MixerPlace& place, const MixerSpec& spec, std::span
   linear_scale_ = own.linear_scale;
   window_scale_ = own.window_scale;
   for (int head = 0; head < config.heads; ++head) sinks_.push_back(own.log2_sinks(head));
-  no_rotation_.grow(1);
   const std::int64_t D = config.hidden;
   // The norm that makes the input has been divided by the layer's smoothing: multiply it back here.
   const std::vector<float>& smoothing = place.weights().mixer_smoothing;
@@ -78,8 +76,7 @@ void GatedMixer::forward(const MixerRows& rows, Workspace& workspace) const {
 AttentionBlock::SeeTile GatedMixer::see_tile(const Parts& parts, KernelScratch& scratch) const {
   return [this, &parts, &scratch](int row, const Activations& normed, const Product& qkv) {
     const Config& config = block_.config();
-    static const std::vector<int> zeros(tile_rows);
-    split_qkv(qkv, block_.qkv_shape(), no_rotation_, zeros.data(),
+    split_qkv(qkv, block_.qkv_shape(), nullptr, nullptr,
               parts.q_plain + static_cast<std::ptrdiff_t>(row) * config.q_size(),
               parts.k_plain + static_cast<std::ptrdiff_t>(row) * config.kv_size(), parts.v_again);
     const Product gates = gate_.multiply(normed, parts.gates, scratch);

@@ -44,7 +44,6 @@ class GatedMixer final : public DescribedMixer {
   std::span<const float> gate_bias_, linear_scale_, window_scale_;  // [H]
   std::vector<float> sinks_;                                        // [H]: log2 of the sum of e^sink_logits
   PackedMatrix gate_;                                               // [H, D]
-  RopeTable no_rotation_;
 };
 
 extern const MixerDescriptor gated_descriptor;

@@ -11,7 +11,8 @@
 namespace layerboost {
 
 /// With P_i = { j : 0 <= i - j < w } and { j < s }, Q_i = the positions before it that aren't in P_i,
-/// s_ij = q_i . k_j / sqrt(d), c_i = max over P_i of s_ij, phi the features of kernels/linear_attention.h after RoPE:
+/// s_ij = q_i . k_j times Config::score_scale(), c_i = max over P_i of s_ij, phi the features of
+/// kernels/linear_attention.h after RoPE:
 ///   o_i = (r W_i o^window_i + sum_{Q_i} (phi_q(q_i) . phi_k(k_j)) v_j) / (r W_i + sum_{Q_i} phi_q(q_i) . phi_k(k_j))
 /// where o^window_i is softmax attention over P_i, W_i = sum_{P_i} e^(s_ij - c_i), r = e^window_weight per head: the
 /// ratio gamma / lambda of LoLCATs, which has gamma = sigmoid(a) and lambda = 1, or 1 - gamma (then window_weight = a).

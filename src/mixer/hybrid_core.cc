@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "base/error.h"
 #include "kernels/activations.h"
+#include "kernels/soft_cap.h"
 #include "mixer/attention_core.h"
 #include "mixer/feature_maps.h"
 
@@ -133,7 +135,8 @@ void HybridCore::add_to_largest(const CoreInputs& inputs, const Saved<const floa
           const std::ptrdiff_t at = (sequence * length + i) * H + kv_head * ratio + r;
           const std::ptrdiff_t key = sequence * length + static_cast<std::ptrdiff_t>(saved.largest_keys[at]);
           const std::ptrdiff_t k = (key * G + kv_head) * d;
-          const float slope = -dlog_sums[at] * window_.scale;
+          const float score = saved.maxima[at] / std::numbers::log2e_v<float>;
+          const float slope = -dlog_sums[at] * window_.scale * soft_cap_slope(score, window_.soft_cap);
           for (std::ptrdiff_t c = 0; c < d; ++c) {
             gradients.q[at * d + c] += slope * inputs.k[k + c];
             gradients.k[k + c] += slope * inputs.q[at * d + c];

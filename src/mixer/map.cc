@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/residual.h"
 
 namespace layerboost {
 
@@ -30,7 +31,7 @@ void MapMixer::forward(const MixerRows& rows, Workspace& workspace) const {
     const auto index =
         in_order ? rows.index : rows.index.subspan(static_cast<std::size_t>(row), static_cast<std::size_t>(count));
     workspace.normed.reshape(count, D, matrix_.precision());
-    rms_norm(tile, index, weights_.mixer_norm.data(), model_.config.norm_eps, workspace.normed, workspace.scratch);
+    take_rows(tile, index, weights_.mixer_norm, model_.config, workspace.normed, workspace.scratch);
     float* const product = workspace.product.reserve_product(tile_rows, D);
     const Product mapped =
         timed_product(workspace, StepPhase::mixer_products, matrix_, workspace.normed, product);  // [count, D]

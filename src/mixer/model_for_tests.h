@@ -70,6 +70,13 @@ inline std::unique_ptr<Model> with_long_texts_alone(std::unique_ptr<Model> model
   return model;
 }
 
+/// A model with soft caps of scores and of logits; 0: none.
+inline std::unique_ptr<Model> with_soft_caps(std::unique_ptr<Model> model, float attention, float logits) {
+  model->config.attention_soft_cap = attention;
+  model->config.logit_soft_cap = logits;
+  return model;
+}
+
 /// A plan by the written forms of its mixers.
 inline std::vector<MixerSpec> specs(const std::vector<const char*>& names) {
   std::vector<MixerSpec> result;

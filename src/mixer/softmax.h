@@ -6,7 +6,7 @@
 
 namespace layerboost {
 
-/// o_i = sum over j <= i of softmax_j(q_i . k_j / sqrt(d)) v_j.
+/// o_i = sum over j <= i of softmax_j(a q_i . k_j) v_j, a = Config::score_scale().
 class SoftmaxMixer final : public CachedAttention<PageCache> {
  public:
   explicit SoftmaxMixer(const MixerPlace& place) : CachedAttention(full_attention, place) {}

@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <ostream>
 #include <vector>
 
 #include "kernels/scratch_for_tests.h"
@@ -209,7 +210,13 @@ TEST(DualStateReference, OutputAndGradients) {
   expect_near({named.blend.begin(), named.blend.end()}, gradients["a"], "da");
 }
 
-class Cores : public testing::TestWithParam<const char*> {
+struct CoreCase {
+  const char* mixer;
+  float soft_cap = 0;  // of the model's scores
+};
+void PrintTo(const CoreCase& core, std::ostream* out) { *out << core.mixer << ", cap " << core.soft_cap; }
+
+class Cores : public testing::TestWithParam<CoreCase> {
  protected:
   /// Random parameters of a layer of the random model.
   MixerParameters random_parameters() const {
@@ -227,9 +234,10 @@ class Cores : public testing::TestWithParam<const char*> {
   }
 
   static constexpr int layer = 1;
-  const MixerSpec spec_ = parse_mixer(GetParam());
+  const MixerSpec spec_ = parse_mixer(GetParam().mixer);
   const std::unique_ptr<Model> model_ =
-      random_model(Precision::f32, spec_.full == 0 ? test::small_config() : config_of_four_kv_heads());
+      with_soft_caps(random_model(Precision::f32, spec_.full == 0 ? test::small_config() : config_of_four_kv_heads()),
+                     GetParam().soft_cap, 0);
 };
 
 TEST_P(Cores, ForwardIsThatOfTheMixer) {
@@ -250,13 +258,10 @@ TEST_P(Cores, ForwardIsThatOfTheMixer) {
   const AttentionBlock block({*model_, layer});
   std::vector<float> got = hidden, x, q_plain(static_cast<std::size_t>(length * config.q_size())),
                      k_plain(static_cast<std::size_t>(length * config.kv_size())), v_again(k_plain.size());
-  RopeTable no_rotation(std::vector<double>(static_cast<std::size_t>(config.head_size / 2)), 1);
-  no_rotation.grow(1);
   const MixerRows rows{got.data(), {}, {&span, 1}, length};
   const Projected projected = block.project(rows, workspace, [&](int, const Activations& normed, const Product& qkv) {
     x.assign(normed.f32(0), normed.f32(0) + length * config.hidden);
-    split_qkv(qkv, block.qkv_shape(), no_rotation, std::vector<int>(length).data(), q_plain.data(), k_plain.data(),
-              v_again.data());
+    split_qkv(qkv, block.qkv_shape(), nullptr, nullptr, q_plain.data(), k_plain.data(), v_again.data());
   });
   const auto core = make_core(*model_, layer, spec_, parameters);
   std::vector<float> saved(core->saved_floats({1, length}));
@@ -340,9 +345,22 @@ TEST_P(Cores, ThreadsDontChangeIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Cores,
-                         testing::Values("softmax", "window:16+3", "window:16+3/full:1", "window:16+3/full:1,2",
-                                         "window:16/full:0,3", "hybrid:16+3", "hybrid:20", "gated:16", "dual_state",
-                                         "dual_state:x", "dual_state:one+norm", "dual_state:x+norm+short"));
+                         testing::ValuesIn(std::vector<CoreCase>{{"softmax"},
+                                                                 {"window:16+3"},
+                                                                 {"window:16+3/full:1"},
+                                                                 {"window:16+3/full:1,2"},
+                                                                 {"window:16/full:0,3"},
+                                                                 {"hybrid:16+3"},
+                                                                 {"hybrid:20"},
+                                                                 {"gated:16"},
+                                                                 {"dual_state"},
+                                                                 {"dual_state:x"},
+                                                                 {"dual_state:one+norm"},
+                                                                 {"dual_state:x+norm+short"},
+                                                                 {"softmax", 0.5F},
+                                                                 {"window:16+3/full:1", 0.5F},
+                                                                 {"hybrid:16+3", 0.5F},
+                                                                 {"gated:16", 0.5F}}));
 
 }  // namespace
 }  // namespace layerboost

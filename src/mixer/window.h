@@ -6,8 +6,9 @@
 
 namespace layerboost {
 
-/// o_i = sum over j in W_i of softmax_j(q_i . k_j / sqrt(d)) v_j,  W_i = { j : 0 <= i - j < w } and { j < s }, each
-/// position once, RoPE at true positions; in KV heads of spec.full, W_i = { j : j <= i }.
+/// o_i = sum over j in W_i of softmax_j(a q_i . k_j) v_j,  W_i = { j : 0 <= i - j < w } and { j < s }, each position
+/// once, a = Config::score_scale(), RoPE (where the layer has it) at true positions; in KV heads of spec.full,
+/// W_i = { j : j <= i }.
 class WindowMixer final : public CachedAttention<WindowCache> {
  public:
   WindowMixer(const MixerPlace& place, const MixerSpec& spec)

@@ -52,7 +52,8 @@ struct Tensor {
   DType dtype = DType::f32;
   std::vector<std::int64_t> shape;
   std::span<const std::byte> data;  // contiguous, exactly the size that dtype and shape ask for
-  int rope_heads = 0;  // > 0: rows are q or k in GGUF's interleaved RoPE order for so many heads; read_rows() undoes it
+  int rope_heads = 0;    // > 0: rows are those of so many heads in another order than RoPE wants; read_rows() undoes it
+  int rope_rotated = 0;  // of such heads, the first so many rows have RoPE; 0: all, in GGUF's interleaved order
 
   [[nodiscard]] std::int64_t rows() const { return shape.size() < 2 ? 1 : shape[0]; }
   [[nodiscard]] std::int64_t cols() const { return shape.back(); }
@@ -60,7 +61,7 @@ struct Tensor {
 
 /// Rows [first, first + count) as floats into out [count, cols()]. Weights of quantised types are rounded to bf16, so
 /// that every precision computes with the same weights; other types are exact. q and k rows come in Hugging Face's
-/// (half-split) RoPE order.
+/// (half-split) RoPE order: what rotates with row i of a head of d is row i + d/2.
 void read_rows(const Tensor& tensor, std::int64_t first, std::int64_t count, float* out);
 
 /// One opened model. Immutable; safe to use from several threads.

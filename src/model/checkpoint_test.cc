@@ -4,13 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
+#include <memory>
+#include <string>
 
 #include "base/error_for_tests.h"
 #include "base/file.h"
 #include "base/temporary_path_for_tests.h"
+#include "model/gguf_models_for_tests.h"
 #include "model/model.h"
+#include "model/safetensors_checkpoint.h"
 #include "model/tensor_names.h"
-#include "model/tiny_models_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -74,6 +78,64 @@ TEST(Checkpoint, HashTellsModelsApartAndIgnoresWhereTheyAre) {
   write_file(copy / "model.safetensors", weights);
   EXPECT_NE(open_checkpoint(copy)->hash(), original);
   fs::remove_all(copy);
+}
+
+/// A checkpoint and the bytes that it reads.
+struct ModelInMemory {
+  std::unique_ptr<const std::string> weights;
+  std::unique_ptr<Checkpoint> checkpoint;
+  Checkpoint* operator->() const { return checkpoint.get(); }
+};
+
+/// A tiny model whose config.json says more.
+ModelInMemory tiny_model(const std::string& arch, const std::string& more, DType dtype = DType::bf16) {
+  const Config c = test::tiny_config(arch, dtype);
+  const std::string config = test::config_json(c);
+  auto weights = std::make_unique<const std::string>(test::tiny_safetensors(c, dtype));
+  auto checkpoint = read_safetensors(config.substr(0, config.size() - 1) + more + "}", test::as_bytes(*weights), "a");
+  return {std::move(weights), std::move(checkpoint)};
+}
+
+// The hashes are those that plans were made with before such windows were dropped.
+TEST(Checkpoint, WindowsThatNoTextLeavesAreNoneButInTheHash) {
+  const auto model = tiny_model("mistral", ",\"sliding_window\":64");
+  EXPECT_EQ(model->config().windows, (std::vector<int>{0, 0}));
+  EXPECT_EQ(model->hash(), "sha256:7f7d01fcb95c6428b181db8b1ee5f932cbab7c72befccf6b159f90ebfd0d8cd5");
+  EXPECT_EQ(tiny_model("mistral", ",\"sliding_window\":63")->config().windows, (std::vector<int>{63, 63}));
+  const std::string bytes = test::llama_with([](test::GgufWriter& w) { w.u32("llama.attention.sliding_window", 64); });
+  const auto gguf = read_gguf(test::as_bytes(bytes), "a.gguf");
+  EXPECT_EQ(gguf->config().windows, (std::vector<int>{0, 0}));
+  EXPECT_EQ(gguf->hash(), "sha256:aac70a7517416c01240a29792342db86b1c330f9b1373cb83e7788c23f20827a");
+}
+
+TEST(Checkpoint, GemmasScaleIsOfTheTypeOfItsEmbeddings) {
+  EXPECT_EQ(tiny_model("gemma3_text", "", DType::f32)->config().embedding_scale, std::sqrt(32.0F));
+  EXPECT_EQ(tiny_model("gemma3_text", "")->config().embedding_scale, 5.65625F);  // 5.65685
+}
+
+// Whatever changes what a model computes changes its hash.
+TEST(Checkpoint, EachKeyOfTheConfigurationChangesTheHash) {
+  const auto each_differs = [](const char* arch, const std::vector<const char*>& changes) {
+    std::map<std::string, std::string> seen{{tiny_model(arch, "")->hash(), "nothing"}};
+    for (const char* change : changes) {
+      const auto& [other, fresh] = seen.try_emplace(tiny_model(arch, std::string(",") + change)->hash(), change);
+      EXPECT_TRUE(fresh) << arch << " " << change << " as " << other->second;
+    }
+  };
+  each_differs("granite", {R"("embedding_multiplier":2)", R"("residual_multiplier":2)", R"("attention_multiplier":2)",
+                           R"("logits_scaling":2)"});
+  each_differs("smollm3", {R"("no_rope_layers":[1,0])", R"("no_rope_layers":[0,1])", R"("rope_theta":5)",
+                           R"("no_rope_layers":[1,0],"use_sliding_window":true,"sliding_window":8)"});
+  each_differs("phi3", {R"("partial_rotary_factor":0.5)", R"("sliding_window":8)",
+                        R"("rope_scaling":{"type":"su","short_factor":[1,1],"long_factor":[2,2]})",
+                        R"("rope_scaling":{"type":"su","short_factor":[1,1],"long_factor":[2,3]})",
+                        R"("rope_scaling":{"type":"su","short_factor":[1,2],"long_factor":[2,2]})",
+                        R"("original_max_position_embeddings":16,"rope_scaling":{"type":"su","short_factor":[1,1],)"
+                        R"("long_factor":[2,2],"attention_factor":1})"});
+  each_differs("gemma3_text", {R"("rope_theta":5)", R"("rope_local_base_freq":5)", R"("query_pre_attn_scalar":5)",
+                               R"("sliding_window":8)", R"("sliding_window_pattern":2)",
+                               R"("rope_scaling":{"rope_type":"linear","factor":8})",
+                               R"("rope_parameters":{"sliding_attention":{"rope_type":"linear","factor":8}})"});
 }
 
 /// A tiny model's directory of its own.

@@ -31,13 +31,41 @@ void check_rope(const RopeConfig& rope, int head_size, const std::string& where)
   }
   for (const std::vector<double>* divisors : {&rope.divisors, &rope.long_divisors}) {
     for (const double divisor : *divisors) positive(divisor, "frequency divisor");
-    if (!divisors->empty() && divisors->size() != static_cast<std::size_t>(head_size / 2))
+    if (const int turned = rope.rotated_of(head_size);
+        !divisors->empty() && divisors->size() != static_cast<std::size_t>(turned / 2))
       fail("{}: {} RoPE frequency divisors for heads of {}; it should be half as many", where, divisors->size(),
-           head_size);
+           turned);
   }
+  if (rope.rotated < 0 || rope.rotated >= head_size || rope.rotated % 2 != 0)
+    fail("{}: RoPE on {} numbers of each head of {}; it should be an even number, and less", where, rope.rotated,
+         head_size);
 }
 
 }  // namespace
+
+const char* name_of(LayerRope rope) {
+  switch (rope) {
+    case LayerRope::usual:
+      return "usual";
+    case LayerRope::none:
+      return "none";
+    case LayerRope::local:
+      return "local";
+  }
+  LB_CHECK(false);
+}
+
+std::vector<double> Config::rope_frequencies(bool of_long_texts) const {
+  std::vector<double> all = rope.frequencies(head_size, of_long_texts);
+  if (std::ranges::find(rope_layers, LayerRope::local) == rope_layers.end()) return all;
+  const std::vector<double> local = local_rope.frequencies(head_size);
+  all.insert(all.end(), local.begin(), local.end());
+  return all;
+}
+
+float Config::score_scale() const {
+  return attention_scale > 0 ? attention_scale : 1.0F / std::sqrt(static_cast<float>(head_size));
+}
 
 void check_config(const Config& config, const std::string& where) {
   constexpr int largest = 1 << 24;
@@ -62,12 +90,28 @@ void check_config(const Config& config, const std::string& where) {
     fail("{}: a weight matrix has more than 2^40 elements", where);
   if (!(config.norm_eps >= 0 && std::isfinite(config.norm_eps)))
     fail("{}: the norm's epsilon is {}; it should be a small positive number", where, config.norm_eps);
+  for (const float scale : {config.embedding_scale, config.residual_scale, config.logit_scale})
+    if (!(scale > 0 && std::isfinite(scale)))
+      fail("{}: a multiplier of embeddings, of the residual stream or of logits is {}; it should be positive", where,
+           scale);
+  if (!(config.attention_scale >= 0 && std::isfinite(config.attention_scale)))
+    fail("{}: the multiplier of attention is {}; it should be positive", where, config.attention_scale);
+  for (const float cap : {config.attention_soft_cap, config.logit_soft_cap})
+    if (!(cap >= 0 && std::isfinite(cap)))
+      fail("{}: a soft cap of scores or of logits is {}; it should be positive", where, cap);
   if (config.windows.size() != static_cast<std::size_t>(config.layers))
     fail("{}: sliding windows for {} layers of {}", where, config.windows.size(), config.layers);
   for (const int window : config.windows) {
     if (window < 0) fail("{}: a sliding window of {}", where, window);
   }
+  if (!config.rope_layers.empty() && config.rope_layers.size() != static_cast<std::size_t>(config.layers))
+    fail("{}: {} layers of {} say whether they have RoPE", where, config.rope_layers.size(), config.layers);
   check_rope(config.rope, config.head_size, where);
+  if (std::ranges::find(config.rope_layers, LayerRope::local) == config.rope_layers.end()) return;
+  check_rope(config.local_rope, config.head_size, where);
+  if (config.local_rope.attention_factor != config.rope.attention_factor)
+    fail("{}: RoPE's attention factor {}, and {} in layers with a window; it should be the same", where,
+         config.rope.attention_factor, config.local_rope.attention_factor);
 }
 
 }  // namespace layerboost

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/gate.h"
+
 namespace layerboost {
 
 /// Rotary position embedding. Frequencies of a head of size d: base^(-2i/d), i < d/2, changed by `scaling`. Where those
@@ -21,18 +23,28 @@ struct RopeConfig {
   double attention_factor = 1;                       // yarn, longrope: cosines and sines are multiplied by it
   double original_positions = 0;                     // llama3, yarn: positions before scaling
   bool truncate = true;                              // yarn: whether the ramp begins and ends at whole dimensions
-  std::vector<double> divisors;       // empty, or d/2 numbers that divide the frequencies after scaling (GGUF's
-                                      // rope_freqs.weight, longrope's short factors)
+  std::vector<double> divisors;       // empty, or d/2 numbers (half of those rotated) that divide the frequencies after
+                                      // scaling (GGUF's rope_freqs.weight, longrope's short factors)
   std::vector<double> long_divisors;  // longrope: in place of `divisors` for texts of more tokens than longest_short
   int longest_short = std::numeric_limits<int>::max();  // every text is a short one
+  int rotated = 0;  // so many of a head's d numbers, an even number below d, have RoPE (Phi-4-mini); 0: all
 
-  /// The d/2 frequencies (radians per position) after scaling, as Hugging Face's `_compute_*_parameters` define them.
-  /// Those of long texts are the same where there are no `long_divisors`.
+  [[nodiscard]] int rotated_of(int head_size) const { return rotated > 0 ? rotated : head_size; }
+
+  /// The d/2 frequencies (radians per position) after scaling, as Hugging Face's `_compute_*_parameters` define them;
+  /// those of pairs that have no RoPE, which are the last, are 0. Those of long texts are the same where there are no
+  /// `long_divisors`.
   [[nodiscard]] std::vector<double> frequencies(int head_size, bool of_long_texts = false) const;
   /// Where in the model's table of rotations (Model::rope()) those of a text of so many tokens begin: what a sequence
   /// keeps can only be read on with rotations that begin there, too.
   [[nodiscard]] int rotations(int tokens) const { return tokens > longest_short ? longest_short : 0; }
 };
+
+/// The rotations of a layer's q and k.
+enum class LayerRope { usual, none, local };
+
+/// "usual", ..., as exported models have them.
+const char* name_of(LayerRope rope);
 
 /// What a layer has weights of: everything; the norm before its mixer only (for a mixer with parameters of its own in
 /// place of attention); not even that (a layer without a mixer). Each has what those after it have. Less than
@@ -48,7 +60,7 @@ struct SamplingDefaults {
 
 /// The shape of a model, and what its files say of its use.
 struct Config {
-  std::string arch;             // "llama", "qwen2", "qwen3" or "mistral"
+  std::string arch;             // "llama", "qwen2", ...: a name of hf_model_types.cc, gguf_architectures.cc
   std::string name;             // for people
   std::string license;          // as GGUF names it (general.license); empty: not said there
   int layers = 0;               // L
@@ -64,14 +76,39 @@ struct Config {
   bool qkv_bias = false;                  // qwen2
   bool o_bias = false, mlp_bias = false;  // llama with attention_bias / mlp_bias
   bool qk_norm = false;                   // qwen3: RMSNorm over d on each head of q and k, before RoPE
+  bool qk_norm_whole = false;             // ... or over all of their heads as one (olmo2)
+  bool norms_before = true;               // RMSNorm of what mixers and MLPs read
+  bool norms_after = false;               // RMSNorm of what they put out (olmo2, which has none before)
+  float embedding_scale = 1;              // embeddings are multiplied by it (granite)
+  float residual_scale = 1;               // ... and what mixers and MLPs add to the residual stream
+  float logit_scale = 1;                  // ... and logits
+  float attention_scale = 0;              // ... and scores q k; 0: by 1 / sqrt(d)
+  float attention_soft_cap = 0;           // soft cap of scores (kernels/soft_cap.h; gemma2); 0: none
+  float logit_soft_cap = 0;               // ... and of logits
+  Gate gate = Gate::silu;                 // of the MLP
+  bool norms_plus_one = false;            // the norms' weights are what is to be added to 1 (gemma3)
+  RopeConfig local_rope;                  // of layers with LayerRope::local
+  std::vector<LayerRope> rope_layers;     // [L]; empty: all as usual (smollm3: some none; gemma3: windows local)
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
-                             // it); 0: full attention
+                             // it); 0: full attention, also where no text leaves the window
   std::vector<int> eos;      // token ids that end a sequence
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
   SamplingDefaults sampling;
 
   [[nodiscard]] int q_size() const { return heads * head_size; }
   [[nodiscard]] int kv_size() const { return kv_heads * head_size; }
+  /// What attention multiplies scores q k by.
+  [[nodiscard]] float score_scale() const;
+  [[nodiscard]] LayerRope rope_of(int layer) const {
+    return rope_layers.empty() ? LayerRope::usual : rope_layers[static_cast<std::size_t>(layer)];
+  }
+  [[nodiscard]] bool has_rope(int layer) const { return rope_of(layer) != LayerRope::none; }
+  /// The frequencies of all layers' RoPE: d/2 usual ones, then, where layers have them, d/2 local ones.
+  [[nodiscard]] std::vector<double> rope_frequencies(bool of_long_texts = false) const;
+  /// Where a layer's begin among these.
+  [[nodiscard]] int first_rope_frequency(int layer) const {
+    return rope_of(layer) == LayerRope::local ? head_size / 2 : 0;
+  }
   [[nodiscard]] AttentionParts attention_of(int layer) const {
     return attention.empty() ? AttentionParts::all : attention[static_cast<std::size_t>(layer)];
   }
@@ -81,8 +118,8 @@ struct Config {
 inline constexpr int max_layers = 4096;
 
 /// Throws Error (message begins with `where`) unless the sizes are positive, sane (each at most 2^24, L at most
-/// max_layers, products within 2^40), H is a multiple of G, d is even, windows has L entries and RoPE's numbers make
-/// sense.
+/// max_layers, products within 2^40), H is a multiple of G, d is even, windows and rope_layers have L entries (the
+/// latter may have none), and RoPE's numbers make sense.
 void check_config(const Config& config, const std::string& where);
 
 }  // namespace layerboost

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "model/fused_tensors.h"
+#include "model/gguf_architectures.h"
 #include "model/gguf_parts.h"
 #include "model/tensor_names.h"
 #include "model/tensor_table.h"
@@ -28,6 +30,8 @@ constexpr std::array layer_names = {
     std::pair{"attn_output", LayerPart::o},
     std::pair{"attn_q_norm", LayerPart::q_norm},
     std::pair{"attn_k_norm", LayerPart::k_norm},
+    std::pair{"post_attention_norm", LayerPart::mixer_output_norm},
+    std::pair{"post_ffw_norm", LayerPart::mlp_output_norm},
     std::pair{"ffn_norm", LayerPart::mlp_norm},
     std::pair{"ffn_gate", LayerPart::gate},
     std::pair{"ffn_up", LayerPart::up},
@@ -48,11 +52,17 @@ std::optional<LayerTensor> split_layer_name(std::string_view name) {
 }
 
 /// The Hugging Face name; names without a meaning here are kept.
-std::string hugging_face_name(std::string_view name) {
+std::string hugging_face_name(std::string_view name, const GgufArchitecture& architecture) {
   for (const auto& [gguf, hf] : model_names) {
     if (name == gguf) return std::string(hf);
   }
   if (const auto parts = split_layer_name(name)) {
+    // The names of what holds several weights are those that add_in_parts() knows.
+    const auto fused = [&](const char* module) {
+      return layer_tensor_name(parts->layer, fmt::format("{}.{}", module, parts->kind));
+    };
+    if (parts->module == "attn_qkv") return fused("self_attn.qkv_proj");
+    if (parts->module == "ffn_up" && architecture.fused_up) return fused("mlp.gate_up_proj");
     for (const auto& [gguf, part] : layer_names) {
       if (parts->module == gguf)
         return layer_tensor_name(parts->layer, fmt::format("{}.{}", name_of(part), parts->kind));
@@ -61,26 +71,18 @@ std::string hugging_face_name(std::string_view name) {
   return std::string(name);
 }
 
-/// Returns the number of heads whose rows lie interleaved in this tensor, as the converter leaves q and k of arch
-/// llama; 0: none do.
-int interleaved_heads(std::string_view name, const Config& config) {
-  if (config.arch != "llama") return 0;
-  const auto parts = split_layer_name(name);
-  if (!parts) return 0;
-  return parts->module == "attn_q" ? config.heads : parts->module == "attn_k" ? config.kv_heads : 0;
-}
-
 std::unique_ptr<Checkpoint> make(GgufFile&& whole, std::vector<MappedFile> files) {
   auto file = std::make_shared<const GgufFile>(std::move(whole));
   const std::string& where = file->where();
   Config config = gguf_config(*file);
+  const GgufArchitecture& architecture = *find_gguf_architecture(config.arch);
   TensorTable tensors(where);
-  for (const auto& [name, stored] : file->tensors()) {
-    Tensor tensor = stored;
-    tensor.rope_heads = interleaved_heads(name, config);
-    tensors.add(hugging_face_name(name), where, std::move(tensor));
-  }
-  for (const auto& [name, why] : file->unreadable()) tensors.add_unreadable(hugging_face_name(name), where, why);
+  for (const auto& [name, tensor] : file->tensors())
+    add_in_parts(hugging_face_name(name, architecture), where, tensor, config, tensors);
+  for (const auto& [name, why] : file->unreadable())
+    add_unreadable_in_parts(hugging_face_name(name, architecture), where, why, tensors);
+  // Not before q, k and v are taken apart: in one tensor they lie in that order, too.
+  if (architecture.interleaved) tensors.order_heads(config);
   return make_checkpoint(
       std::move(config), std::move(tensors), [file] { return gguf_tokenizer(*file); }, std::move(files),
       known_end_tokens(*file));

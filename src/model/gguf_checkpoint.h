@@ -13,8 +13,8 @@
 namespace layerboost {
 
 /// The model's shape from `{general.architecture}.*` and from which tensors there are. Throws Error for an architecture
-/// other than llama, qwen2 and qwen3, for missing or wrong values, and for what isn't supported (experts, other RoPE
-/// scalings).
+/// that gguf_architectures.cc doesn't have, for missing or wrong values, and for what isn't supported (experts, other
+/// RoPE scalings).
 Config gguf_config(const GgufFile& file);
 
 /// The tokenizer from `tokenizer.*`. Throws Error unless it is byte-level BPE with a known pre-tokenizer, or

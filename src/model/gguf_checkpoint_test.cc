@@ -8,13 +8,17 @@
 
 #include "base/error_for_tests.h"
 #include "base/temporary_path_for_tests.h"
-#include "model/tiny_models_for_tests.h"
+#include "model/gguf_models_for_tests.h"
 #include "text/splitter.h"
 
 namespace layerboost {
 namespace {
 
+using test::config_of;
 using test::GgufWriter;
+using test::llama_with;
+using test::phi3_with;
+using test::tiny_with;
 using testing::HasSubstr;
 
 TEST(GgufCheckpoint, DefaultModelOpens) {
@@ -56,23 +60,11 @@ TEST(GgufCheckpoint, DefaultModelOpens) {
   EXPECT_TRUE(tokenizer.chat_template.starts_with("{% for message in messages %}"));
 }
 
-/// A tiny llama in F32 whose metadata `more` adds to.
-std::string llama_with(const std::function<void(GgufWriter&)>& more) {
-  const Config c = test::tiny_config("llama", DType::f32);
-  GgufWriter writer;
-  test::put_config(writer, c);
-  test::put_tensors(writer, c, DType::f32);
-  more(writer);
-  return writer.file();
-}
-
-Config config_of(const std::string& bytes) { return read_gguf(test::as_bytes(bytes), "a.gguf")->config(); }
-
 class EveryType : public testing::TestWithParam<int> {};
 
 TEST_P(EveryType, OpensInEveryArchitecture) {
   const auto dtype = static_cast<DType>(GetParam());
-  for (const std::string arch : {"llama", "qwen2", "qwen3"}) {
+  for (const std::string arch : {"granite", "llama", "olmo2", "qwen2", "qwen3", "smollm3"}) {
     SCOPED_TRACE(arch);
     const std::string bytes = test::tiny_gguf(arch, dtype);
     const auto model = read_gguf(test::as_bytes(bytes), "a.gguf");
@@ -88,7 +80,8 @@ TEST_P(EveryType, OpensInEveryArchitecture) {
         c, [&](const std::string& name, const std::vector<std::int64_t>& shape) { (void)model->tensor(name, shape); });
     const Tensor& q = model->tensor("model.layers.0.self_attn.q_proj.weight", {c.q_size(), c.hidden});
     EXPECT_EQ(q.dtype, dtype);
-    EXPECT_EQ(q.rope_heads, arch == "llama" ? 2 : 0);
+    EXPECT_EQ(q.rope_heads, arch == "granite" || arch == "llama" || arch == "smollm3" ? 2 : 0);
+    EXPECT_EQ(c.rope_layers.size(), arch == "smollm3" ? static_cast<std::size_t>(c.layers) : 0U);
   }
 }
 
@@ -123,6 +116,71 @@ TEST(GgufCheckpoint, RopeScalings) {
               HasSubstr("\"longrope\"; none, linear and yarn are supported"));
 }
 
+TEST(GgufCheckpoint, Scales) {
+  const auto granite_with = [](const std::function<void(GgufWriter&)>& more) {
+    return config_of(tiny_with("granite", more));
+  };
+  const Config c = granite_with([](GgufWriter& w) {
+    w.f32("granite.embedding_scale", 12);
+    w.f32("granite.residual_scale", 0.25);
+    w.f32("granite.attention.scale", 0.125);
+  });
+  EXPECT_EQ(c.embedding_scale, 12);
+  EXPECT_EQ(c.residual_scale, 0.25F);
+  EXPECT_EQ(c.score_scale(), 0.125F);
+  EXPECT_EQ(c.logit_scale, 0.125F);
+  std::string bytes = tiny_with("granite", [](GgufWriter&) {});
+  const std::string key = "granite.logit_scale";
+  const float none = 0;
+  std::memcpy(bytes.data() + bytes.find(key) + key.size() + 4, &none, sizeof none);
+  const Config plain = config_of(bytes);
+  EXPECT_EQ(plain.score_scale(), 0.5F);
+  EXPECT_EQ(plain.logit_scale, 1);
+  bytes[bytes.find(key)] = 'x';
+  EXPECT_THAT(test::error_of([&] { config_of(bytes); }), HasSubstr("missing metadata \"granite.logit_scale\""));
+}
+
+TEST(GgufCheckpoint, Longrope) {
+  const auto factors = [](float first, float second) {
+    std::string data;
+    test::put(data, first);
+    test::put(data, second);
+    return data;
+  };
+  const RopeConfig rope = config_of(phi3_with([&](GgufWriter& w) {
+                            w.tensor("rope_factors_short.weight", {2}, 0, factors(1, 1.5));
+                            w.tensor("rope_factors_long.weight", {2}, 0, factors(2, 8));
+                            w.u32("phi3.rope.scaling.original_context_length", 16);
+                            w.f32("phi3.rope.scaling.attn_factor", 1.25);
+                          })).rope;
+  EXPECT_EQ(rope.divisors, (std::vector<double>{1, 1.5}));
+  EXPECT_EQ(rope.long_divisors, (std::vector<double>{2, 8}));
+  EXPECT_EQ(rope.longest_short, 16);
+  EXPECT_EQ(rope.attention_factor, 1.25);
+  EXPECT_THAT(
+      test::error_of([&] {
+        config_of(phi3_with([&](GgufWriter& w) { w.tensor("rope_factors_long.weight", {2}, 0, factors(2, 8)); }));
+      }),
+      HasSubstr("should both be there"));
+  const auto message_with = [&](const char* type, float factor) {
+    return test::error_of([&] {
+      config_of(phi3_with([&](GgufWriter& w) {
+        w.tensor("rope_factors_short.weight", {2}, 0, factors(1, 1.5));
+        w.tensor("rope_factors_long.weight", {2}, 0, factors(2, 8));
+        if (type != nullptr) w.text("phi3.rope.scaling.type", type);
+        w.f32("phi3.rope.scaling.factor", factor);
+      }));
+    });
+  };
+  EXPECT_EQ(message_with("longrope", 1), "no error");
+  EXPECT_EQ(message_with("none", 4), "no error");
+  EXPECT_EQ(message_with(nullptr, 1), "no error");
+  for (const char* type : {"longrope", "linear", "yarn"})
+    EXPECT_THAT(message_with(type, 4), HasSubstr("with the factor 4, beside longrope's tensors"));
+  EXPECT_THAT(message_with("yarn", 1), HasSubstr("beside longrope's tensors"));
+  EXPECT_THAT(message_with(nullptr, 4), HasSubstr("\"linear\", with the factor 4, beside longrope's tensors"));
+}
+
 TEST(GgufCheckpoint, OnlyTensorsThatAreNeededMustBeOfSupportedTypes) {
   EXPECT_EQ(config_of(llama_with([](GgufWriter& w) { w.tensor("blk.0.unused", {2}, 26, "12345678"); })).layers, 2);
   std::string bytes = llama_with([](GgufWriter&) {});
@@ -146,6 +204,14 @@ TEST(GgufCheckpoint, AModelIsNotTakenForOneWithoutWhatCannotBeRead) {
     EXPECT_THAT(test::error_of([&] { config_of(writer.file()); }),
                 HasSubstr("has the type I32, which is not supported"))
         << name;
+  }
+}
+
+TEST(GgufCheckpoint, WhatAnArchitectureAlwaysHasMustBeThere) {
+  for (const char* part : {"attn_q_norm", "attn_k_norm", "post_attention_norm", "post_ffw_norm"}) {
+    std::string bytes = tiny_with("olmo2", [](GgufWriter&) {});
+    for (const int layer : {0, 1}) bytes[bytes.find(fmt::format("blk.{}.{}", layer, part))] = 'x';
+    EXPECT_THAT(test::error_of([&] { config_of(bytes); }), HasSubstr("missing tensor \"model.layers.0.")) << part;
   }
 }
 
@@ -243,6 +309,8 @@ TEST_F(SplitGguf, APartBeyondTheLastIsRefused) {
 TEST(GgufCheckpoint, SlidingWindow) {
   const Config c = config_of(llama_with([](GgufWriter& w) { w.u32("llama.attention.sliding_window", 24); }));
   EXPECT_EQ(c.windows, (std::vector<int>{24, 24}));
+  EXPECT_EQ(config_of(llama_with([](GgufWriter& w) { w.u32("llama.attention.sliding_window", 64); })).windows,
+            (std::vector<int>{0, 0}));
 }
 
 TEST(GgufCheckpoint, Licence) {
@@ -271,10 +339,26 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
   EXPECT_THAT(message([](GgufWriter& w) { w.u32("split.count", 2); }), HasSubstr("one part of 2 of a split model"));
   EXPECT_THAT(message([](GgufWriter& w) { w.u32("llama.rope.dimension_count", 2); }),
               HasSubstr("only the head size, 4"));
+  const auto message_of = [](const std::string& arch, const std::function<void(GgufWriter&)>& more) {
+    return test::error_of([&] { config_of(tiny_with(arch, more)); });
+  };
+  EXPECT_THAT(message_of("olmo2", [](GgufWriter& w) { w.u32("olmo2.attention.sliding_window", 4096); }),
+              HasSubstr("olmo2.attention.sliding_window is 4096, but windows in some layers are not supported"));
+  EXPECT_THAT(message_of("olmo2",
+                         [](GgufWriter& w) {
+                           w.i32s("olmo2.attention.sliding_window_pattern", {1, 0});
+                         }),
+              HasSubstr("olmo2.attention.sliding_window_pattern is there"));
+  EXPECT_EQ(message_of("granite", [](GgufWriter& w) { w.flag("granite.rope.scaling.finetuned", true); }), "no error");
+  EXPECT_EQ(message_of("llama", [](GgufWriter& w) { w.flag("llama.rope.scaling.finetuned", false); }), "no error");
+  EXPECT_THAT(message_of("granite", [](GgufWriter& w) { w.flag("granite.rope.scaling.finetuned", false); }),
+              HasSubstr("models without RoPE are not supported"));
   GgufWriter other;
   other.text("general.architecture", "gemma\n");
-  EXPECT_THAT(test::error_of([&] { config_of(other.file()); }),
-              HasSubstr("architecture \"gemma\\x0a\" is not supported; llama (and mistral), qwen2 and qwen3 are"));
+  EXPECT_THAT(
+      test::error_of([&] { config_of(other.file()); }),
+      HasSubstr("architecture \"gemma\\x0a\" is not supported; llama (and mistral), gemma2, gemma3, granite, olmo2, "
+                "phi3, qwen2, qwen3 and smollm3 are"));
 }
 
 TEST(GgufCheckpoint, NamesMissingAndMisshapenTensors) {
@@ -380,6 +464,28 @@ TEST(GgufCheckpoint, SentencePiece) {
   EXPECT_THAT(bare.encode("a a"), ElementsAre(5, 8));
   EXPECT_EQ(bare.decode(bare.encode(" a")), " a");
   EXPECT_FALSE(bare.add_bos());
+}
+
+TEST(GgufCheckpoint, TokensOfPhi3TakeTheSpaceBehindThem) {
+  const auto ids_of = [](const std::string& bytes) {
+    return Tokenizer(read_gguf(test::as_bytes(bytes), "a.gguf")->tokenizer()).encode("<tag>\n a</s> a<s> a<unk> a");
+  };
+  const auto put = [](GgufWriter& w) {
+    put_sentencepiece(w);
+    w.f32s("tokenizer.ggml.scores", {0, 0, 0, 0, -4, -4, -4, -1, -2, 0});
+  };
+  using testing::ElementsAre;
+  EXPECT_THAT(ids_of(phi3_with(put)), ElementsAre(9, 8, 2, 8, 1, 4, 8, 0, 4, 8));
+  EXPECT_THAT(ids_of(llama_with(put)), ElementsAre(9, 4, 0, 8, 2, 4, 8, 1, 4, 8, 0, 4, 8));
+  const auto named = [&](const char* name) {
+    return ids_of(llama_with([&](GgufWriter& w) {
+      put(w);
+      w.text("general.name", name);
+    }));
+  };
+  EXPECT_EQ(named("Microsoft Phi 3"), ids_of(llama_with(put)));
+  EXPECT_EQ(named("My Phi-3 Mini"), ids_of(phi3_with(put)));
+  EXPECT_EQ(named("PHI3"), ids_of(phi3_with(put)));
 }
 
 TEST(GgufCheckpoint, RefusesSentencePieceWithoutScores) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/in_quotes.h"
 #include "model/dequantize.h"
+#include "model/gguf_architectures.h"
 #include "model/gguf_checkpoint.h"
 
 namespace layerboost {
@@ -33,26 +34,49 @@ void refuse_unreadable(const GgufFile& file, std::string_view name) {
     fail("{}: tensor {} {}", file.where(), in_quotes(name), it->second);
 }
 
-/// llama3's scaling comes as a tensor of d/2 numbers.
-std::vector<double> frequency_divisors(const GgufFile& file) {
-  refuse_unreadable(file, "rope_freqs.weight");
-  const auto it = file.tensors().find("rope_freqs.weight");
+/// A tensor of d/2 numbers; empty where there is none of this name.
+std::vector<double> frequency_divisors(const GgufFile& file, const char* name) {
+  refuse_unreadable(file, name);
+  const auto it = file.tensors().find(name);
   if (it == file.tensors().end()) return {};
   const Tensor& tensor = it->second;
   constexpr std::int64_t most = 1 << 16;
   if (tensor.shape.size() != 1 || tensor.dtype != DType::f32 || tensor.cols() > most)
-    fail("{}: tensor \"rope_freqs.weight\" should be a vector of F32", file.where());
+    fail("{}: tensor {} should be a vector of F32", file.where(), in_quotes(name));
   std::vector<float> values(static_cast<std::size_t>(tensor.cols()));
   dequantize(tensor.dtype, tensor.data.data(), tensor.cols(), values.data());
   return {values.begin(), values.end()};
 }
 
+/// longrope's short and long factors, each a tensor. Returns whether they are there. They are all the scaling there is.
+bool read_longrope(const GgufFile& file, const ArchKeys& keys, int max_positions, const std::string& type,
+                   RopeConfig& rope) {
+  std::vector<double> of_short = frequency_divisors(file, "rope_factors_short.weight");
+  std::vector<double> of_long = frequency_divisors(file, "rope_factors_long.weight");
+  if (of_short.empty() && of_long.empty()) return false;
+  if (of_short.empty() || of_long.empty())
+    fail("{}: tensors \"rope_factors_short.weight\" and \"rope_factors_long.weight\" should both be there",
+         file.where());
+  if (type != "none" && (type != "longrope" || rope.factor != 1))
+    fail(
+        "{}: {} is {}, with the factor {}, beside longrope's tensors; only none, and longrope without one, are "
+        "supported",
+        file.where(), keys.name("rope.scaling.type"), in_quotes(type), rope.factor);
+  rope.factor = 1;
+  rope.divisors = std::move(of_short);
+  rope.long_divisors = std::move(of_long);
+  rope.longest_short = keys.integer("rope.scaling.original_context_length", max_positions);
+  rope.attention_factor = keys.number("rope.scaling.attn_factor", 1);
+  return true;
+}
+
 RopeConfig read_rope(const GgufFile& file, const ArchKeys& keys, int max_positions) {
   RopeConfig rope;
   rope.base = keys.number("rope.freq_base", 10000);
-  rope.divisors = frequency_divisors(file);
   rope.factor = keys.number("rope.scaling.factor", keys.number("rope.scale_linear", 1));
   const std::string type = keys.text("rope.scaling.type", rope.factor == 1 ? "none" : "linear");
+  if (read_longrope(file, keys, max_positions, type, rope)) return rope;
+  rope.divisors = frequency_divisors(file, "rope_freqs.weight");  // llama3's scaling
   if (type == "none") {
     rope.factor = 1;
   } else if (type == "linear") {
@@ -98,13 +122,63 @@ SamplingDefaults sampling_defaults(const GgufFile& file) {
           number("general.sampling.min_p"), number("general.sampling.penalty_repeat")};
 }
 
+/// Numbers of 0 mean that there is no such factor. That of logits must be there, as for llama.cpp.
+void read_scales(const GgufFile& file, const ArchKeys& keys, Config& c) {
+  if (!keys.has("logit_scale")) fail("{}: missing metadata {}", file.where(), in_quotes(keys.name("logit_scale")));
+  const auto number = [&](const char* key) { return static_cast<float>(keys.number(key, 0)); };
+  const auto factor = [&](const char* key) { return number(key) == 0 ? 1 : number(key); };
+  c.embedding_scale = factor("embedding_scale");
+  c.residual_scale = factor("residual_scale");
+  c.attention_scale = number("attention.scale");
+  c.logit_scale = 1 / factor("logit_scale");
+}
+
+/// What gemma's layers have beside llama's, but for norms and windows.
+void read_gemma(const ArchKeys& keys, const GgufArchitecture& architecture, Config& c) {
+  c.embedding_scale = std::sqrt(static_cast<float>(c.hidden));
+  // Files don't say it; llama.cpp, too, tells the largest models by their layers.
+  const int scalar = c.layers == architecture.scaled_by_width ? c.hidden / c.heads : c.head_size;
+  c.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
+  c.gate = Gate::gelu_tanh;
+  c.attention_soft_cap =
+      static_cast<float>(keys.number("attn_logit_softcapping", static_cast<double>(architecture.attention_soft_cap)));
+  c.logit_soft_cap =
+      static_cast<float>(keys.number("final_logit_softcapping", static_cast<double>(architecture.logit_soft_cap)));
+}
+
+/// Returns each layer's sliding window; 0: none.
+std::vector<int> read_windows(const ArchKeys& keys, const GgufArchitecture& architecture, int layers) {
+  const auto count = static_cast<std::size_t>(layers);
+  std::vector<int> windows(count, keys.integer("attention.sliding_window", architecture.window));
+  if (architecture.full_every == 0) return windows;
+  const auto every =
+      static_cast<std::size_t>(keys.integer("attention.sliding_window_pattern", architecture.full_every));
+  for (std::size_t layer = every; every > 0 && layer <= count; layer += every) windows[layer - 1] = 0;
+  return windows;
+}
+
 /// What this program doesn't compute and must not ignore.
-void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config& config) {
+void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const GgufArchitecture& architecture,
+                        const Config& config) {
   if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
-  for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
+  if (architecture.full_every == 0 && keys.has("attention.sliding_window_pattern"))
+    fail("{}: {} is there, but windows in some layers are not supported", file.where(),
+         keys.name("attention.sliding_window_pattern"));
+  // Without a pattern llama.cpp has one of its own (olmo3, whose files say that they are olmo2).
+  if (!architecture.norms_before && config.windows.front() > 0)
+    fail("{}: {} is {}, but windows in some layers are not supported", file.where(),
+         keys.name("attention.sliding_window"), config.windows.front());
+  if (architecture.finetuned_is_rope && !file.flag(keys.name("rope.scaling.finetuned"), true))
+    fail("{}: {} is false: models without RoPE are not supported", file.where(), keys.name("rope.scaling.finetuned"));
+  if (architecture.local_rope_base == 0 && keys.has("rope.freq_base_swa"))
+    fail("{}: {} is there, but a RoPE of their own of layers with windows is not supported", file.where(),
+         keys.name("rope.freq_base_swa"));
+  const auto only_head_size = [&](const char* key) {
     if (const int size = keys.integer(key, config.head_size); size != config.head_size)
       fail("{}: {} is {}; only the head size, {}, is supported", file.where(), keys.name(key), size, config.head_size);
-  }
+  };
+  only_head_size("attention.value_length");
+  if (config.rope.rotated == 0) only_head_size("rope.dimension_count");
 }
 
 }  // namespace
@@ -112,9 +186,9 @@ void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const Config
 Config gguf_config(const GgufFile& file) {
   Config c;
   c.arch = file.text("general.architecture");
-  if (c.arch != "llama" && c.arch != "qwen2" && c.arch != "qwen3")
-    fail("{}: architecture {} is not supported; llama (and mistral), qwen2 and qwen3 are", file.where(),
-         in_quotes(c.arch));
+  const GgufArchitecture* const architecture = find_gguf_architecture(c.arch);
+  if (architecture == nullptr)
+    fail("{}: architecture {} is not supported; {} are", file.where(), in_quotes(c.arch), gguf_architecture_names());
   const ArchKeys keys(file, c.arch);
   c.name = file.text("general.name", c.arch);
   c.license = file.text("general.license", "");
@@ -131,18 +205,33 @@ Config gguf_config(const GgufFile& file) {
   c.norm_eps = static_cast<float>(keys.number("attention.layer_norm_rms_epsilon", 1e-5));
   c.vocab = vocabulary_size(file);
   c.rope = read_rope(file, keys, c.max_positions);
-  c.windows.assign(static_cast<std::size_t>(c.layers), keys.integer("attention.sliding_window", 0));
+  c.norms_before = architecture->norms_before;
+  c.norms_after = architecture->norms_after;
+  c.qk_norm_whole = architecture->qk_norm_whole;
+  if (architecture->scales) read_scales(file, keys, c);
+  if (architecture->gemma) read_gemma(keys, *architecture, c);
+  if (architecture->without_rope > 0)
+    for (int layer = 1; layer <= c.layers; ++layer)
+      c.rope_layers.push_back(layer % architecture->without_rope == 0 ? LayerRope::none : LayerRope::usual);
+  if (const int rotated = keys.integer("rope.dimension_count", c.head_size);
+      architecture->partial_rope && rotated > 0 && rotated < c.head_size)
+    c.rope.rotated = rotated;
+  c.windows = read_windows(keys, *architecture, c.layers);
+  if (architecture->local_rope_base > 0 && c.windows.front() > 0) {
+    c.local_rope.base = keys.number("rope.freq_base_swa", architecture->local_rope_base);
+    for (const int window : c.windows) c.rope_layers.push_back(window > 0 ? LayerRope::local : LayerRope::usual);
+  }
   c.eos = end_tokens(file);
   c.sampling = sampling_defaults(file);
   const auto has_tensor = [&](const char* name) {
     return file.tensors().contains(name) || file.unreadable().contains(name);
   };
   c.tied_embeddings = !has_tensor("output.weight");
-  c.qkv_bias = has_tensor("blk.0.attn_q.bias");
+  c.qkv_bias = has_tensor("blk.0.attn_q.bias") || has_tensor("blk.0.attn_qkv.bias");
   c.o_bias = has_tensor("blk.0.attn_output.bias");
   c.mlp_bias = has_tensor("blk.0.ffn_up.bias");
-  c.qk_norm = has_tensor("blk.0.attn_q_norm.weight");
-  refuse_unsupported(file, keys, c);
+  c.qk_norm = c.qk_norm_whole || has_tensor("blk.0.attn_q_norm.weight");
+  refuse_unsupported(file, keys, *architecture, c);
   check_config(c, file.where());
   return c;
 }

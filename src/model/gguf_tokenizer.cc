@@ -21,15 +21,29 @@ TokenId token_id(const GgufFile& file, const char* key, std::size_t tokens, Toke
 /// llama.cpp's types of tokens, as far as they matter.
 enum TokenType { unknown_token = 2, control_token = 3, user_defined_token = 4 };
 
+/// Whether added tokens take the white space behind them, as Phi-3's do: no key says so. llama.cpp goes by the model's
+/// name; here that of its architecture counts as well.
+bool tokens_take_space_behind(const GgufFile& file, const TokenizerData& data) {
+  if (!data.characters) return false;
+  std::string name = file.text("general.name", "");
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
+  return file.text("general.architecture") == "phi3" || has("phi-3") || has("phi3");
+}
+
 void read_added_tokens(const GgufFile& file, TokenizerData& data) {
   if (!file.has("tokenizer.ggml.token_type")) return;
   const std::vector<int> types = file.integers("tokenizer.ggml.token_type");
   if (types.size() != data.tokens.size())
     fail("{}: {} token types for {} tokens", file.where(), types.size(), data.tokens.size());
+  const bool take_space = tokens_take_space_behind(file, data);
   for (std::size_t i = 0; i < types.size(); ++i) {
     const bool control = types[i] == control_token || (types[i] == unknown_token && data.characters);
     if (!control && types[i] != user_defined_token) continue;
-    data.added.push_back({static_cast<TokenId>(i), data.tokens[i], control, false, false});
+    const std::string& token = data.tokens[i];
+    const bool rstrip = take_space && token != "<unk>" && token != "<s>" && token != "<|endoftext|>";
+    data.added.push_back({static_cast<TokenId>(i), token, control, false, rstrip});
   }
 }
 

@@ -7,6 +7,7 @@
 #include "base/in_quotes.h"
 #include "model/exported_config.h"
 #include "model/hf_json.h"
+#include "model/hf_model_types.h"
 #include "model/hf_rope.h"
 
 namespace layerboost {
@@ -38,64 +39,130 @@ SamplingDefaults read_sampling_defaults(const JsonFields& fields) {
   return {number("temperature"), number("top_p"), number("top_k"), number("min_p"), number("repetition_penalty")};
 }
 
+/// Whether each layer has RoPE: `no_rope_layers` has a 0 where it hasn't; without that key, every so many-th layer.
+std::vector<LayerRope> read_rope_layers(const JsonFields& fields, int layers) {
+  std::vector<LayerRope> result(static_cast<std::size_t>(layers), LayerRope::usual);
+  const SortedJson* const given = fields.find("no_rope_layers");
+  if (given == nullptr) {
+    const auto interval = static_cast<std::size_t>(fields.integer("no_rope_layer_interval", 4));
+    if (interval == 0) fail("{}: \"no_rope_layer_interval\" is 0", fields.where());
+    for (std::size_t layer = interval - 1; layer < result.size(); layer += interval) result[layer] = LayerRope::none;
+    return result;
+  }
+  const auto bad = [](const SortedJson& value) { return !value.is_number_integer(); };
+  if (!given->is_array() || given->size() < result.size() || std::any_of(given->begin(), given->end(), bad))
+    fail("{}: \"no_rope_layers\" should be a list of {} integers", fields.where(), layers);
+  for (std::size_t layer = 0; layer < result.size(); ++layer)
+    if ((*given)[layer] == 0) result[layer] = LayerRope::none;
+  return result;
+}
+
 /// Returns each layer's sliding window: `window` where it has one, else 0.
-std::vector<int> windows_by_type(const JsonFields& fields, int layers, int window) {
-  std::vector<int> windows(static_cast<std::size_t>(layers), 0);
+std::vector<int> windows_by_layer(const JsonFields& fields, const HfModelType& type, const Config& c, int window) {
+  std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
   const SortedJson* types = fields.find("layer_types");
+  const auto give_window = [&](int layer) {
+    if (window == 0)
+      fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
+    windows[static_cast<std::size_t>(layer)] = window;
+  };
+  if (types == nullptr && type.windows == HfModelType::Windows::most) {
+    const int without = fields.integer("sliding_window_pattern", type.full_every);
+    if (without == 0) fail("{}: \"sliding_window_pattern\" is 0", fields.where());
+    for (int layer = 0; layer < c.layers; ++layer)
+      if ((layer + 1) % without != 0) give_window(layer);
+    return windows;
+  }
   if (types == nullptr) {
-    const int first = fields.integer("max_window_layers", 28);
-    for (int layer = first; layer < layers; ++layer) windows[static_cast<std::size_t>(layer)] = window;
+    // Where there are layers without RoPE, these have the windows.
+    const int first = c.rope_layers.empty() ? fields.integer("max_window_layers", 28) : 0;
+    for (int layer = first; layer < c.layers; ++layer)
+      if (c.rope_layers.empty() || !c.has_rope(layer)) windows[static_cast<std::size_t>(layer)] = window;
     return windows;
   }
   if (!types->is_array() || types->size() != windows.size())
-    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), layers);
+    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), c.layers);
   for (std::size_t layer = 0; layer < windows.size(); ++layer) {
-    const SortedJson& type = (*types)[layer];
-    if (type == "full_attention") continue;
-    if (type != "sliding_attention")
+    const SortedJson& kind = (*types)[layer];
+    if (kind == "full_attention") continue;
+    if (kind != "sliding_attention")
       fail("{}: layer {} has a type other than full_attention and sliding_attention", fields.where(), layer);
-    if (window == 0)
-      fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
-    windows[layer] = window;
+    give_window(static_cast<int>(layer));
   }
   return windows;
 }
 
-std::vector<int> read_windows(const JsonFields& fields, const std::string& arch, int layers) {
-  if (arch == "mistral") {
-    const bool named = fields.has("sliding_window");
-    const int window = named ? fields.integer("sliding_window", 0) : 4096;
-    return std::vector<int>(static_cast<std::size_t>(layers), window);
-  }
-  if (arch == "llama") return std::vector<int>(static_cast<std::size_t>(layers), 0);
-  const bool used = fields.flag("use_sliding_window", false);
-  return windows_by_type(fields, layers,
-                         used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : 4096) : 0);
+std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type, const Config& c) {
+  using Windows = HfModelType::Windows;
+  const bool used = type.windows == Windows::all || type.windows == Windows::most ||
+                    (type.windows == Windows::some && fields.flag("use_sliding_window", false));
+  const int window =
+      used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : type.window) : 0;  // null: none
+  if (type.windows == Windows::some || type.windows == Windows::most) return windows_by_layer(fields, type, c, window);
+  return std::vector<int>(static_cast<std::size_t>(c.layers), window);
 }
 
-void refuse_unsupported(const JsonFields& fields) {
+void refuse_unsupported(const JsonFields& fields, const HfModelType& type, bool exported) {
   if (fields.find("quantization_config") != nullptr)
     fail("{}: quantised safetensors are not supported; use BF16, F16 or F32 weights, or a GGUF file", fields.where());
+  if (type.gemma) return;  // for which the key has no meaning
   // swish is another name of silu.
-  if (const std::string act = fields.text("hidden_act", "silu"); act != "silu" && act != "swish")
+  if (const std::string act = fields.text("hidden_act", "silu");
+      act != "silu" && act != "swish" && !(exported && act == "gelu_pytorch_tanh"))
     fail("{}: \"hidden_act\" {} is not supported; silu is", fields.where(), in_quotes(act));
 }
 
-/// The number of positions where config.json doesn't say it: what transformers' configuration of the type has.
-int default_positions(const std::string& arch) {
-  if (arch == "mistral") return 131072;
-  return arch == "qwen2" || arch == "qwen3" ? 32768 : 2048;
+void read_multipliers(const JsonFields& fields, Config& c) {
+  const auto number = [&](const char* key) { return static_cast<float>(fields.number(key, 1)); };
+  c.embedding_scale = number("embedding_multiplier");
+  c.residual_scale = number("residual_multiplier");
+  c.attention_scale = number("attention_multiplier");
+  c.logit_scale = 1 / number("logits_scaling");
+  if (c.attention_scale == 0) fail("{}: \"attention_multiplier\" is 0", fields.where());
 }
 
-/// What transformers knows by the model's type.
-void read_by_type(const JsonFields& fields, Config& c) {
-  c.rope = read_hf_rope(fields, c.max_positions);
-  const bool attention_bias = (c.arch == "llama" || c.arch == "qwen3") && fields.flag("attention_bias", false);
-  c.qkv_bias = c.arch == "qwen2" || attention_bias;
+/// What gemma's layers have beside llama's, but for norms, windows and RoPE.
+void read_gemma(const JsonFields& fields, const HfModelType& type, Config& c) {
+  c.embedding_scale = std::sqrt(static_cast<float>(c.hidden));
+  const double scalar = fields.number("query_pre_attn_scalar", 256);
+  if (!(scalar > 0)) fail("{}: \"query_pre_attn_scalar\" is {}; it should be positive", fields.where(), scalar);
+  c.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
+  if (c.attention_scale == 0) fail("{}: \"query_pre_attn_scalar\" {} is too large", fields.where(), scalar);
+  c.gate = Gate::gelu_tanh;
+  c.norms_plus_one = true;
+  if (const std::string act = fields.text("hidden_activation", "gelu_pytorch_tanh"); act != "gelu_pytorch_tanh")
+    fail("{}: \"hidden_activation\" {} is not supported; gelu_pytorch_tanh is", fields.where(), in_quotes(act));
+  const auto soft_cap = [&](const char* key, float usual) {  // null: none
+    const auto cap = static_cast<float>(fields.number(key, fields.has(key) ? 0 : static_cast<double>(usual)));
+    if (fields.find(key) != nullptr && !(cap > 0))
+      fail("{}: \"{}\" is {}; it should be positive", fields.where(), key, cap);
+    return cap;
+  };
+  c.attention_soft_cap = soft_cap("attn_logit_softcapping", type.attention_soft_cap);
+  c.logit_soft_cap = soft_cap("final_logit_softcapping", type.logit_soft_cap);
+  if (fields.flag("use_bidirectional_attention", false))
+    fail("{}: attention to what follows (\"use_bidirectional_attention\") is not supported", fields.where());
+}
+
+/// What transformers know by the model's type.
+void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) {
+  c.rope = read_hf_rope(fields, c.max_positions, c.head_size, type);
+  const bool attention_bias = type.attention_bias && fields.flag("attention_bias", false);
+  c.qkv_bias = type.qkv_bias || attention_bias;
   c.o_bias = attention_bias;
-  c.mlp_bias = c.arch == "llama" && fields.flag("mlp_bias", false);
-  c.qk_norm = c.arch == "qwen3";
-  c.windows = read_windows(fields, c.arch, c.layers);
+  c.mlp_bias = type.mlp_bias && fields.flag("mlp_bias", false);
+  c.qk_norm = type.qk_norm;
+  c.qk_norm_whole = type.qk_norm_whole;
+  c.norms_before = type.norms_before;
+  c.norms_after = type.norms_after;
+  if (type.multipliers) read_multipliers(fields, c);
+  if (type.gemma) read_gemma(fields, type, c);
+  if (type.rope_by_layer) c.rope_layers = read_rope_layers(fields, c.layers);
+  c.windows = read_windows(fields, type, c);
+  if (type.local_rope_base > 0) {
+    c.local_rope = read_hf_local_rope(fields, c.max_positions, type);
+    for (const int window : c.windows) c.rope_layers.push_back(window > 0 ? LayerRope::local : LayerRope::usual);
+  }
 }
 
 }  // namespace
@@ -107,27 +174,31 @@ Config read_hf_config(std::string_view config_json, std::string_view generation_
   Config c;
   c.arch = fields.text("model_type");
   const bool exported = c.arch == "layerboost";
-  if (!exported && c.arch != "llama" && c.arch != "qwen2" && c.arch != "qwen3" && c.arch != "mistral")
-    fail("{}: model type {} is not supported; llama, qwen2, qwen3 and mistral are", config_name, in_quotes(c.arch));
-  refuse_unsupported(fields);
+  const HfModelType* const known = find_hf_model_type(c.arch);
+  if (!exported && known == nullptr)
+    fail("{}: model type {} is not supported; {} are", config_name, in_quotes(c.arch), hf_model_type_names());
+  const HfModelType type = exported ? HfModelType{} : *known;
+  refuse_unsupported(fields, type, exported);
   c.layers = fields.integer("num_hidden_layers");
   if (c.layers < 1 || c.layers > max_layers)
     fail("{}: \"num_hidden_layers\" is {}; it should be 1 to {}", config_name, c.layers, max_layers);
   c.hidden = fields.integer("hidden_size");
   c.heads = fields.integer("num_attention_heads");
   if (c.heads < 1) fail("{}: \"num_attention_heads\" is 0", config_name);
-  c.kv_heads = fields.integer("num_key_value_heads", c.heads);
-  c.head_size = fields.integer("head_dim", c.arch == "qwen3" && !fields.has("head_dim") ? 128 : c.hidden / c.heads);
+  const bool its_kv_heads = type.kv_heads > 0 && !fields.has("num_key_value_heads");
+  c.kv_heads = fields.integer("num_key_value_heads", its_kv_heads ? type.kv_heads : c.heads);
+  const int head_size = type.head_size > 0 && !fields.has("head_dim") ? type.head_size : c.hidden / c.heads;
+  c.head_size = fields.integer("head_dim", head_size);
   c.ffn = fields.integer("intermediate_size");
   c.vocab = fields.integer("vocab_size");
-  c.max_positions = fields.integer("max_position_embeddings", default_positions(c.arch));
-  c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", 1e-6));
+  c.max_positions = fields.integer("max_position_embeddings", type.positions);
+  c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", type.norm_eps));
   // transformers leaves the key out where it has the value of all its configs, true; llama and its like have their own.
-  c.tied_embeddings = fields.flag("tie_word_embeddings", exported);
+  c.tied_embeddings = fields.flag("tie_word_embeddings", exported || type.tied);
   if (exported)
     read_exported_config(fields, c);
   else
-    read_by_type(fields, c);
+    read_by_type(fields, type, c);
   add_end_tokens(fields, c.eos);
   if (!generation_config_json.empty()) {
     const std::string name = where + "/generation_config.json";

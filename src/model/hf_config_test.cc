@@ -49,6 +49,152 @@ TEST(HfConfig, Windows) {
               HasSubstr("a list of 4"));
 }
 
+TEST(HfConfig, Phi3) {
+  const Config c =
+      read("phi3", {{"sliding_window", 8}, {"rms_norm_eps", nullptr}, {"max_position_embeddings", nullptr}});
+  EXPECT_EQ(c.windows, std::vector<int>(4, 8));
+  EXPECT_EQ(c.norm_eps, 1e-5F);
+  EXPECT_EQ(c.max_positions, 4096);
+  EXPECT_EQ(read("phi3", {}).windows, std::vector<int>(4, 0));
+  EXPECT_EQ(read("phi3", {{"partial_rotary_factor", 0.5}}).rope.frequencies(4), (std::vector<double>{1, 0}));
+  EXPECT_EQ(read("phi3", {{"partial_rotary_factor", 1}}).rope.rotated, 0);
+  EXPECT_THAT(message_of_config(changed("phi3", {{"partial_rotary_factor", 1.5}}).dump()),
+              HasSubstr("partial_rotary_factor 1.5"));
+  EXPECT_THAT(message_of_config(changed("phi3", {{"partial_rotary_factor", 0.75}}).dump()),
+              HasSubstr("RoPE on 3 numbers of each head of 4"));
+  const Json su = {{"type", "su"}, {"short_factor", {1, 2}}, {"long_factor", {3, 4}}};
+  const RopeConfig rope = read("phi3", {{"rope_scaling", su}, {"max_position_embeddings", 8192}}).rope;
+  EXPECT_EQ(rope.longest_short, 4096);
+  EXPECT_NEAR(rope.attention_factor, std::sqrt(1 + 1.0 / 12), 1e-12);
+  for (const char* type : {"linear", "dynamic", "llama3"}) {
+    const Json scaling = {{"type", type}, {"factor", 4}, {"low_freq_factor", 1}, {"high_freq_factor", 4}};
+    EXPECT_THAT(message_of_config(changed("phi3", {{"rope_scaling", scaling}}).dump()),
+                HasSubstr("is not supported for phi3; default and longrope are"));
+  }
+}
+
+TEST(HfConfig, LayersWithoutRope) {
+  EXPECT_TRUE(read("llama", {{"no_rope_layers", {1, 0, 1, 1}}}).rope_layers.empty());
+  constexpr auto usual = LayerRope::usual, none = LayerRope::none;
+  EXPECT_EQ(read("smollm3", {}).rope_layers, (std::vector{usual, usual, usual, none}));
+  EXPECT_EQ(read("smollm3", {{"no_rope_layer_interval", 2}}).rope_layers, (std::vector{usual, none, usual, none}));
+  const Json windows = {{"no_rope_layers", {1, 0, 1, 1}}, {"use_sliding_window", true}, {"sliding_window", 8}};
+  EXPECT_EQ(read("smollm3", windows).rope_layers, (std::vector{usual, none, usual, usual}));
+  EXPECT_EQ(read("smollm3", windows).windows, (std::vector<int>{0, 8, 0, 0}));
+  EXPECT_EQ(read("smollm3", {}).rope.base, 2000000);
+  Json short_one = changed("smollm3", {{"no_rope_layers", {1, 0, 1}}});
+  EXPECT_THAT(message_of_config(short_one.dump()), HasSubstr("\"no_rope_layers\" should be a list of 4 integers"));
+  short_one.erase("no_rope_layers");
+  short_one.erase("tie_word_embeddings");
+  EXPECT_TRUE(read_hf_config(short_one.dump(), "", "folder").tied_embeddings);
+  short_one["no_rope_layer_interval"] = 0;
+  EXPECT_THAT(message_of_config(short_one.dump()), HasSubstr("\"no_rope_layer_interval\" is 0"));
+}
+
+TEST(HfConfig, Multipliers) {
+  const Json given = {{"embedding_multiplier", 12},
+                      {"residual_multiplier", 0.22},
+                      {"attention_multiplier", 0.0625},
+                      {"logits_scaling", 8}};
+  const Config c = read("granite", given);
+  EXPECT_EQ(c.embedding_scale, 12);
+  EXPECT_EQ(c.residual_scale, 0.22F);
+  EXPECT_EQ(c.score_scale(), 0.0625F);
+  EXPECT_EQ(c.logit_scale, 0.125F);
+  EXPECT_EQ(read("granite", {}).score_scale(), 1);
+  EXPECT_EQ(read("llama", given).score_scale(), 0.5F);
+  EXPECT_EQ(read("llama", given).residual_scale, 1);
+  EXPECT_THAT(message_of_config(changed("granite", {{"attention_multiplier", 0}}).dump()),
+              HasSubstr("\"attention_multiplier\" is 0"));
+  EXPECT_THAT(message_of_config(changed("granite", {{"residual_multiplier", -1}}).dump()),
+              HasSubstr("is -1; it should be positive"));
+}
+
+TEST(HfConfig, Gemma3) {
+  const Json old = {{"sliding_window", 8},
+                    {"sliding_window_pattern", 2},
+                    {"rope_theta", 50000},
+                    {"rope_local_base_freq", 5000},
+                    {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8}}}};
+  const Config c = read("gemma3_text", old);
+  EXPECT_EQ(c.windows, (std::vector<int>{8, 0, 8, 0}));
+  constexpr auto usual = LayerRope::usual, local = LayerRope::local;
+  EXPECT_EQ(c.rope_layers, (std::vector{local, usual, local, usual}));
+  EXPECT_EQ(c.rope.base, 50000);
+  EXPECT_EQ(c.rope.factor, 8);
+  EXPECT_EQ(c.local_rope.base, 5000);
+  EXPECT_EQ(c.local_rope.factor, 1);
+  EXPECT_EQ(c.embedding_scale, std::sqrt(32.0F));
+  EXPECT_EQ(c.score_scale(), 1 / 16.0F);
+  EXPECT_EQ(c.rope_frequencies().size(), 4U);
+  const Json parameters = {{"full_attention", {{"rope_type", "linear"}, {"factor", 4}, {"rope_theta", 3}}},
+                           {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 7}}}};
+  const Config by_kind = read("gemma3_text", {{"rope_parameters", parameters}});
+  EXPECT_EQ(by_kind.rope.base, 3);
+  EXPECT_EQ(by_kind.rope.factor, 4);
+  EXPECT_EQ(by_kind.local_rope.base, 7);
+  EXPECT_EQ(by_kind.windows, std::vector<int>(4, 4096));
+  EXPECT_EQ(by_kind.rope_layers, std::vector(4, local));
+  EXPECT_EQ(by_kind.attention_soft_cap, 0);
+  EXPECT_EQ(by_kind.logit_soft_cap, 0);
+  EXPECT_EQ(read("gemma3_text", {{"attn_logit_softcapping", 20}}).attention_soft_cap, 20);
+  for (const Json& none : {Json(), Json(0)}) {
+    EXPECT_THAT(message_of_config(changed("gemma3_text", {{"sliding_window", none}}).dump()),
+                HasSubstr("layer 0 is of type sliding_attention, but no sliding window is in use"));
+    EXPECT_EQ(read("gemma3_text", {{"sliding_window", none}, {"sliding_window_pattern", 1}}).windows,
+              std::vector<int>(4, 0));
+  }
+  EXPECT_EQ(read("gemma3_text", {{"hidden_act", "gelu_pytorch_tanh"}}).gate, Gate::gelu_tanh);
+  EXPECT_THAT(message_of_config(changed("gemma3_text", {{"hidden_activation", "gelu"}}).dump()),
+              HasSubstr("\"hidden_activation\" \"gelu\""));
+  EXPECT_THAT(message_of_config(changed("gemma3_text", {{"query_pre_attn_scalar", 1e300}}).dump()),
+              HasSubstr("\"query_pre_attn_scalar\" 1e+300 is too large"));
+}
+
+TEST(HfConfig, Gemma2) {
+  const Config c = read("gemma2", {{"max_position_embeddings", 8192}});
+  EXPECT_EQ(c.windows, (std::vector<int>{4096, 0, 4096, 0}));
+  EXPECT_EQ(c.attention_soft_cap, 50);
+  EXPECT_EQ(c.logit_soft_cap, 30);
+  EXPECT_EQ(c.score_scale(), 1 / 16.0F);
+  EXPECT_TRUE(c.norms_before && c.norms_after && c.norms_plus_one && c.rope_layers.empty() && !c.qk_norm);
+  const Config given = read("gemma2", {{"attn_logit_softcapping", nullptr}, {"final_logit_softcapping", 12.5}});
+  EXPECT_EQ(given.attention_soft_cap, 0);
+  EXPECT_EQ(given.logit_soft_cap, 12.5F);
+  EXPECT_EQ(read("llama", {{"final_logit_softcapping", 30}}).logit_soft_cap, 0);
+  for (const double cap : {0.0, -1.0})
+    EXPECT_THAT(message_of_config(changed("gemma2", {{"final_logit_softcapping", cap}}).dump()),
+                HasSubstr("it should be positive"));
+  EXPECT_THAT(message_of_config(changed("gemma2", {{"use_bidirectional_attention", true}}).dump()),
+              HasSubstr("is not supported"));
+}
+
+// As Gemma3TextConfig.convert_rope_params_to_dict() of transformers 5.24 combines them.
+TEST(HfConfig, Gemma3sRopeScalingChangesTheParametersOfFullAttention) {
+  const auto read_rope = [](const Json& full, const Json& scaling) {
+    const Json parameters = {{"full_attention", full}, {"sliding_attention", {{"rope_theta", 7}}}};
+    const Config c = read("gemma3_text", {{"rope_parameters", parameters}, {"rope_scaling", scaling}});
+    EXPECT_EQ(c.local_rope.base, 7);
+    return c.rope;
+  };
+  const RopeConfig both =
+      read_rope({{"rope_type", "default"}, {"rope_theta", 3}}, {{"rope_type", "linear"}, {"factor", 8}});
+  EXPECT_EQ(both.base, 3);
+  EXPECT_EQ(both.factor, 8);
+  EXPECT_EQ(read_rope({{"rope_type", "linear"}, {"factor", 4}}, {{"factor", 8}}).factor, 8);
+  EXPECT_EQ(read_rope({{"rope_type", "linear"}, {"factor", 4}}, nullptr).factor, 4);
+  EXPECT_EQ(read_rope(nullptr, {{"rope_type", "linear"}, {"factor", 8}}).factor, 8);
+  EXPECT_EQ(read_rope(nullptr, nullptr).base, 1000000);
+  const auto message = [](const Json& change) { return message_of_config(changed("gemma3_text", change).dump()); };
+  EXPECT_THAT(message({{"rope_parameters", {{"rope_type", "linear"}, {"factor", 8}}}}),
+              HasSubstr("\"rope_parameters\" should be per kind of layer"));
+  EXPECT_THAT(message({{"rope_scaling", {{"full_attention", {{"rope_type", "linear"}, {"factor", 8}}}}}}),
+              HasSubstr("\"rope_scaling\" per kind of layer"));
+  const Json longrope = {{"rope_type", "longrope"}, {"short_factor", {1, 2}}, {"long_factor", {3, 4}}};
+  EXPECT_THAT(message({{"rope_parameters", {{"sliding_attention", longrope}}}}),
+              HasSubstr("longrope in layers with a window"));
+}
+
 TEST(HfConfig, SamplingOfTheModelsMakers) {
   const std::string config = changed("llama", {}).dump();
   EXPECT_FALSE(read_hf_config(config, "", "folder").sampling.any());
@@ -104,6 +250,30 @@ TEST(HfConfig, NumbersThatAreNotFiniteAreRefusedOnlyWhereTheyAreNeeded) {
 
 TEST(HfConfig, WhatTransformersKnowsByTheType) {
   EXPECT_EQ(read("llama", {{"hidden_act", "swish"}}).layers, 4);
+  const auto bare = [](const char* arch) {
+    return read(arch, {{"head_dim", nullptr},
+                       {"max_position_embeddings", nullptr},
+                       {"rms_norm_eps", nullptr},
+                       {"sliding_window_pattern", 2}});
+  };
+  const auto without = [](const char* arch, const char* key) {
+    Json json = changed(arch, {{"num_attention_heads", 8}});
+    json.erase(key);
+    return read_hf_config(json.dump(), "", "folder");
+  };
+  const Config gemma = bare("gemma3_text");
+  EXPECT_EQ(gemma.max_positions, 131072);
+  EXPECT_EQ(gemma.norm_eps, 1e-6F);
+  EXPECT_EQ(gemma.windows, (std::vector<int>{4096, 0, 4096, 0}));
+  EXPECT_EQ(without("gemma3_text", "head_dim").head_size, 256);
+  EXPECT_EQ(without("gemma3_text", "num_key_value_heads").kv_heads, 4);
+  EXPECT_TRUE(without("gemma3_text", "tie_word_embeddings").tied_embeddings);
+  EXPECT_EQ(without("smollm3", "num_key_value_heads").kv_heads, 4);
+  EXPECT_EQ(without("granite", "num_key_value_heads").kv_heads, 8);
+  EXPECT_EQ(bare("smollm3").max_positions, 32768);
+  EXPECT_EQ(bare("olmo2").norm_eps, 1e-5F);
+  EXPECT_EQ(bare("olmo2").max_positions, 2048);
+  EXPECT_EQ(bare("granite").norm_eps, 1e-6F);
   for (const auto& [arch, positions] :
        {std::pair{"llama", 2048}, std::pair{"qwen2", 32768}, std::pair{"qwen3", 32768}, std::pair{"mistral", 131072}})
     EXPECT_EQ(read(arch, {{"max_position_embeddings", nullptr}}).max_positions, positions) << arch;
@@ -195,8 +365,10 @@ TEST(HfConfig, EndTokensOfBothFiles) {
 }
 
 TEST(HfConfig, RefusesWhatItCannotCompute) {
-  EXPECT_THAT(message_of_change({{"model_type", "gpt_neox"}}),
-              HasSubstr("\"gpt_neox\" is not supported; llama, qwen2, qwen3 and mistral"));
+  EXPECT_THAT(
+      message_of_change({{"model_type", "gpt_neox"}}),
+      HasSubstr("\"gpt_neox\" is not supported; gemma2, gemma3_text, granite, llama, mistral, olmo2, phi3, qwen2, "
+                "qwen3 and smollm3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),

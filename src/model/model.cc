@@ -20,9 +20,8 @@ void Model::close_files() {
 }
 
 RopeTable Model::rope() const {
-  const RopeConfig& rope = config.rope;
-  return {rope.frequencies(config.head_size), rope.attention_factor, rope.frequencies(config.head_size, true),
-          rope.longest_short};
+  return {config.rope_frequencies(), config.rope.attention_factor, config.rope_frequencies(true),
+          config.rope.longest_short};
 }
 
 std::unique_ptr<Model> load_model(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,

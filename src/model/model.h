@@ -32,8 +32,8 @@ struct Model {
   /// Builds the tokenizer, where there is one, and closes the model's files: for what runs long. Only healing needs the
   /// weights as they lie in them once more.
   void close_files();
-  /// A table of this model's rotations, empty yet: those of short texts, and then those of long ones
-  /// (RopeConfig::rotations()).
+  /// A table of this model's rotations (Config::rope_frequencies()), empty yet: those of short texts, and then those of
+  /// long ones (RopeConfig::rotations()).
   [[nodiscard]] RopeTable rope() const;
 
  private:

@@ -47,8 +47,9 @@ void apply_yarn(const RopeConfig& rope, int head_size, std::vector<double>& freq
 
 std::vector<double> RopeConfig::frequencies(int head_size, bool of_long_texts) const {
   LB_CHECK(head_size > 0 && head_size % 2 == 0);
-  std::vector<double> result(static_cast<std::size_t>(head_size / 2));
-  for (std::size_t i = 0; i < result.size(); ++i) result[i] = std::pow(base, -2.0 * static_cast<double>(i) / head_size);
+  const int turned = rotated_of(head_size);
+  std::vector<double> result(static_cast<std::size_t>(turned / 2));
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = std::pow(base, -2.0 * static_cast<double>(i) / turned);
   switch (scaling) {
     case Scaling::none:
       break;
@@ -59,12 +60,13 @@ std::vector<double> RopeConfig::frequencies(int head_size, bool of_long_texts) c
       for (double& frequency : result) frequency = llama3_frequency(*this, frequency);
       break;
     case Scaling::yarn:
-      apply_yarn(*this, head_size, result);
+      apply_yarn(*this, turned, result);
       break;
   }
   const std::vector<double>& by = of_long_texts && !long_divisors.empty() ? long_divisors : divisors;
   LB_CHECK(by.empty() || by.size() == result.size());
   for (std::size_t i = 0; i < by.size(); ++i) result[i] /= by[i];
+  result.resize(static_cast<std::size_t>(head_size / 2), 0);
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/residual.h"
 
 namespace layerboost {
 namespace {
@@ -63,9 +64,13 @@ void Runner::embed(std::span<const TokenId> tokens, float* hidden) const {
     if (id < 0 || id >= vocab) fail("token id {} is outside the vocabulary (0 to {})", id, vocab - 1);
   const auto D = static_cast<std::ptrdiff_t>(model_.config.hidden);
   const auto count = static_cast<std::ptrdiff_t>(tokens.size());
+  const float scale = model_.config.embedding_scale;
 #pragma omp parallel for if (count >= 64)
-  for (std::ptrdiff_t i = 0; i < count; ++i)
-    read_rows(model_.weights.embedding, tokens[static_cast<std::size_t>(i)], 1, hidden + i * D);
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    float* const row = hidden + i * D;
+    read_rows(model_.weights.embedding, tokens[static_cast<std::size_t>(i)], 1, row);
+    for (std::ptrdiff_t j = 0; j < D && scale != 1; ++j) row[j] *= scale;
+  }
 }
 
 void Runner::run_layers(std::span<const BatchItem> items, float* hidden, int first, int last) {
@@ -113,19 +118,19 @@ void Runner::mlp(float* hidden, int rows, int layer) {
     float* const product = workspace_.product.reserve_product(tile_rows, std::max(2 * F, D));
 
     workspace_.normed.reshape(count, D, weights.gate_up.precision());
-    rms_norm(tile, {}, weights.mlp_norm.data(), config.norm_eps, workspace_.normed, workspace_.scratch);
+    take_rows(tile, {}, weights.mlp_norm, config, workspace_.normed, workspace_.scratch);
     workspace_.observe(layer, Site::gate_up, workspace_.normed);
     Product gate_up =
         timed_product(workspace_, StepPhase::mlp_products, weights.gate_up, workspace_.normed, product);  // [count, 2F]
     if (!weights.gate_up_bias.empty()) gate_up = add_bias(gate_up, weights.gate_up_bias.data(), product);
 
     workspace_.activated.reshape(count, F, weights.down.precision());
-    silu_mul(gate_up, weights.down_rotation, workspace_.activated, workspace_.scratch);
+    gate_mul(gate_up, config.gate, weights.down_rotation, workspace_.activated, workspace_.scratch);
     workspace_.observe(layer, Site::down, workspace_.activated);
     Product down =
         timed_product(workspace_, StepPhase::mlp_products, weights.down, workspace_.activated, product);  // [count, D]
     if (!weights.down_bias.empty()) down = add_bias(down, weights.down_bias.data(), product);
-    add_rows(tile, {}, down);
+    add_output(tile, {}, down, weights.mlp_output_norm, config, workspace_.scratch);
   }
 }
 
@@ -152,8 +157,9 @@ void Runner::logits(const float* hidden, std::span<const int> rows,
     workspace_.normed.reshape(static_cast<int>(block.size()), config.hidden, model_.weights.head.precision());
     rms_norm(hidden, block, model_.weights.final_norm.data(), config.norm_eps, workspace_.normed, workspace_.scratch);
     workspace_.observe(config.layers, Site::head, workspace_.normed);
-    const Product logits = timed_product(workspace_, StepPhase::head, model_.weights.head, workspace_.normed,
-                                         product);  // [block, V]
+    Product logits = timed_product(workspace_, StepPhase::head, model_.weights.head, workspace_.normed,
+                                   product);  // [block, V]
+    if (config.logit_soft_cap > 0) logits = soft_cap_rows(logits, config.logit_soft_cap, product);
     consume({block, logits.data, logits.row_scale, config.vocab});
   }
 }

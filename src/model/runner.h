@@ -37,7 +37,8 @@ class Runner {
   /// Requires: `model` outlives this.
   explicit Runner(const Model& model) : model_(model), workspace_(model.rope()) {}
 
-  /// The embeddings of `tokens` into hidden [tokens.size(), D]. Throws Error for an id outside the vocabulary.
+  /// The embeddings of `tokens`, times the model's factor, into hidden [tokens.size(), D]. Throws Error for an id
+  /// outside the vocabulary.
   void embed(std::span<const TokenId> tokens, float* hidden) const;
 
   /// Takes hidden [N, D] (the items' rows one after another, N the sum of their tokens) through layers first .. last-1.
@@ -55,8 +56,8 @@ class Runner {
   /// what else is in the batch doesn't change its rows beyond rounding.
   const float* forward(std::span<const BatchItem> items);
 
-  /// Logits of the named rows of hidden [*, D] (final norm and head), handed over in blocks of at most 64 rows. The
-  /// consumer may run rows in parallel; the block is valid during the call.
+  /// Logits of the named rows of hidden [*, D] (final norm, head, soft cap), handed over in blocks of at most 64 rows.
+  /// The consumer may run rows in parallel; the block is valid during the call.
   void logits(const float* hidden, std::span<const int> rows, const std::function<void(const LogitsBlock&)>& consume);
 
   /// The named rows of hidden [*, D] after the final norm, in f32 and on the scale that the model was trained with,

@@ -6,10 +6,14 @@
 
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "kernels/bf16.h"
+#include "model/fused_tensors.h"
 #include "model/hf_config.h"
 #include "model/hf_json.h"
+#include "model/hf_model_types.h"
 #include "model/hub_folder.h"
 #include "model/safetensors_file.h"
+#include "model/tensor_names.h"
 #include "model/tensor_table.h"
 
 namespace layerboost {
@@ -33,32 +37,40 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   return shards;
 }
 
-/// The tensors of one file. A base model's, saved by itself, lack the prefix that they have in a model with a head.
-void add_tensors(std::span<const std::byte> bytes, const std::string& where, TensorTable& table,
+/// nullptr: an exported model's, whose file says everything and whose tensors have llama's names.
+const HfModelType* type_of(const Config& config) {
+  return config.attention.empty() ? find_hf_model_type(config.arch) : nullptr;
+}
+
+/// The tensors of one file, by the names that they have in llama's layers. A base model's, saved by itself, lack the
+/// prefix that they have in a model with a head.
+void add_tensors(std::span<const std::byte> bytes, const std::string& where, const Config& config, TensorTable& table,
                  const std::function<bool(const std::string&)>& wanted) {
   std::map<std::string, std::string> unreadable;
-  const auto full_name = [](const std::string& name) {
+  const HfModelType* const type = type_of(config);
+  const auto full_name = [&](const std::string& name) {
     const bool base = name.starts_with("layers.") || name == "embed_tokens.weight" || name == "norm.weight";
-    return base ? "model." + name : name;
+    const std::string full = base ? "model." + name : name;
+    return type != nullptr ? name_in_llama(*type, full) : full;
   };
-  for (auto& [name, tensor] : parse_safetensors(bytes, where, &unreadable)) {
-    if (wanted(name)) table.add(full_name(name), where, std::move(tensor));
+  for (const auto& [name, tensor] : parse_safetensors(bytes, where, &unreadable)) {
+    if (wanted(name)) add_in_parts(full_name(name), where, tensor, config, table);
   }
   for (const auto& [name, why] : unreadable) {
-    if (wanted(name)) table.add_unreadable(full_name(name), where, why);
+    if (wanted(name)) add_unreadable_in_parts(full_name(name), where, why, table);
   }
 }
 
 bool any(const std::string& /*name*/) { return true; }
 
-void add_shards(const fs::path& folder, const std::map<std::string, std::string>& shards, TensorTable& table,
-                std::vector<MappedFile>& files) {
+void add_shards(const fs::path& folder, const std::map<std::string, std::string>& shards, const Config& config,
+                TensorTable& table, std::vector<MappedFile>& files) {
   std::set<std::string> names, found;
   for (const auto& [tensor, shard] : shards) names.insert(shard);
   for (const std::string& shard : names) {
     files.emplace_back(folder / shard);
     const std::string where = files.back().path().string();
-    add_tensors(files.back().bytes(), where, table, [&, &shard = shard](const std::string& name) {
+    add_tensors(files.back().bytes(), where, config, table, [&, &shard = shard](const std::string& name) {
       const auto it = shards.find(name);
       if (it == shards.end() || it->second != shard) return false;
       found.insert(name);
@@ -79,15 +91,24 @@ std::string folder_name(const fs::path& folder) {
   return name.empty() ? full.filename().string() : name;
 }
 
+std::unique_ptr<Checkpoint> make(Config config, TensorTable table, const std::function<TokenizerData()>& tokenizer,
+                                 std::vector<MappedFile> files) {
+  const HfModelType* const type = type_of(config);
+  // transformers round gemma's to the type of the embeddings.
+  if (type != nullptr && type->gemma && table.get(embeddings_name, {config.vocab, config.hidden}).dtype == DType::bf16)
+    config.embedding_scale = from_bf16(to_bf16(config.embedding_scale));
+  return make_checkpoint(std::move(config), std::move(table), tokenizer, std::move(files));
+}
+
 }  // namespace
 
 std::unique_ptr<Checkpoint> read_safetensors(std::string_view config_json, std::span<const std::byte> bytes,
                                              const std::string& where) {
   Config config = read_hf_config(config_json, {}, where);
   TensorTable table(where);
-  add_tensors(bytes, where, table, any);
+  add_tensors(bytes, where, config, table, any);
   const auto no_tokenizer = [where]() -> TokenizerData { fail("{}: has no tokenizer", where); };
-  return make_checkpoint(std::move(config), std::move(table), no_tokenizer, {});
+  return make(std::move(config), std::move(table), no_tokenizer, {});
 }
 
 std::unique_ptr<Checkpoint> open_safetensors(const fs::path& folder) {
@@ -104,13 +125,13 @@ std::unique_ptr<Checkpoint> open_safetensors(const fs::path& folder) {
   std::vector<MappedFile> files;
   if (is_there(single)) {
     files.emplace_back(single);
-    add_tensors(files.back().bytes(), single.string(), table, any);
+    add_tensors(files.back().bytes(), single.string(), config, table, any);
   } else if (is_there(index)) {
-    add_shards(folder, read_index(index), table, files);
+    add_shards(folder, read_index(index), config, table, files);
   } else {
     fail("{}: neither model.safetensors nor model.safetensors.index.json is there", where);
   }
-  return make_checkpoint(
+  return make(
       std::move(config), std::move(table), [where] { return read_tokenizer_json(where); }, std::move(files));
 }
 

@@ -17,6 +17,18 @@ std::int64_t interleaved(std::int64_t row, std::int64_t head_size) {
   return row - in_head + 2 * (in_head % half) + in_head / half;
 }
 
+/// The same where the first `rotated` rows of each head have RoPE, in pairs (i, i + rotated/2), and the others none:
+/// here the first of the pairs (i, i + d/2) are those, and what is behind them keeps its order.
+std::int64_t partly_rotated(std::int64_t row, std::int64_t head_size, std::int64_t rotated) {
+  const std::int64_t half = head_size / 2, turned = rotated / 2, in_head = row % head_size;
+  const std::int64_t side = in_head / half, pair = in_head % half;
+  return row - in_head + (pair < turned ? side * turned + pair : rotated + side * (half - turned) + pair - turned);
+}
+
+std::int64_t place_of_row(const Tensor& tensor, std::int64_t row, std::int64_t head_size) {
+  return tensor.rope_rotated > 0 ? partly_rotated(row, head_size, tensor.rope_rotated) : interleaved(row, head_size);
+}
+
 }  // namespace
 
 const char* name_of(DType dtype) {
@@ -92,11 +104,11 @@ void read_rows(const Tensor& tensor, std::int64_t first, std::int64_t count, flo
     std::vector<float> stored(static_cast<std::size_t>(cols));
     dequantize(tensor.dtype, tensor.data.data(), count * cols, stored.data());
     for (std::int64_t i = 0; i < count * cols; ++i)
-      out[i] = stored[static_cast<std::size_t>(interleaved(i, head_size))];
+      out[i] = stored[static_cast<std::size_t>(place_of_row(tensor, i, head_size))];
     return;
   }
   for (std::int64_t row = first; row < first + count; ++row, out += cols)
-    dequantize(tensor.dtype, tensor.data.data() + interleaved(row, head_size) * row_bytes, cols, out);
+    dequantize(tensor.dtype, tensor.data.data() + place_of_row(tensor, row, head_size) * row_bytes, cols, out);
 }
 
 }  // namespace layerboost

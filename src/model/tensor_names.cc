@@ -22,6 +22,8 @@ const char* name_of(LayerPart part) {
       return "self_attn.q_norm";
     case LayerPart::k_norm:
       return "self_attn.k_norm";
+    case LayerPart::mixer_output_norm:  // a name of ours: models don't agree on one; where there is attention only
+      return "self_attn.output_norm";
     case LayerPart::mlp_norm:
       return "post_attention_layernorm";
     case LayerPart::gate:
@@ -30,6 +32,8 @@ const char* name_of(LayerPart part) {
       return "mlp.up_proj";
     case LayerPart::down:
       return "mlp.down_proj";
+    case LayerPart::mlp_output_norm:  // ours, too
+      return "mlp.output_norm";
   }
   LB_CHECK(false);
 }
@@ -83,15 +87,19 @@ void for_each_tensor(const Config& c,
       if (bias) visit(bias_name(layer, part), {out});
     };
     const AttentionParts parts = c.attention_of(layer);
-    if (parts != AttentionParts::none) norm(LayerPart::mixer_norm, c.hidden);
+    if (parts != AttentionParts::none && c.norms_before) norm(LayerPart::mixer_norm, c.hidden);
     if (parts == AttentionParts::all) {
       for (const LayerPart part : {LayerPart::q, LayerPart::k, LayerPart::v}) matrix(part, c.qkv_bias);
-      if (c.qk_norm)
-        for (const LayerPart part : {LayerPart::q_norm, LayerPart::k_norm}) norm(part, c.head_size);
+      if (c.qk_norm) {
+        norm(LayerPart::q_norm, c.qk_norm_whole ? c.q_size() : c.head_size);
+        norm(LayerPart::k_norm, c.qk_norm_whole ? c.kv_size() : c.head_size);
+      }
       matrix(LayerPart::o, c.o_bias);
+      if (c.norms_after) norm(LayerPart::mixer_output_norm, c.hidden);
     }
-    norm(LayerPart::mlp_norm, c.hidden);
+    if (c.norms_before) norm(LayerPart::mlp_norm, c.hidden);
     for (const LayerPart part : {LayerPart::gate, LayerPart::up, LayerPart::down}) matrix(part, c.mlp_bias);
+    if (c.norms_after) norm(LayerPart::mlp_output_norm, c.hidden);
   }
   visit(final_norm_name, {c.hidden});
   if (!c.tied_embeddings) visit(own_head_name, {c.vocab, c.hidden});

@@ -19,7 +19,21 @@ inline constexpr const char* own_head_name = "lm_head.weight";
 const char* head_name(const Config& config);
 
 /// The parts of a layer that have weights.
-enum class LayerPart { mixer_norm, q, k, v, o, q_norm, k_norm, mlp_norm, gate, up, down };
+enum class LayerPart {
+  mixer_norm,
+  q,
+  k,
+  v,
+  o,
+  q_norm,
+  k_norm,
+  mixer_output_norm,
+  mlp_norm,
+  gate,
+  up,
+  down,
+  mlp_output_norm
+};
 
 /// "self_attn.q_proj".
 const char* name_of(LayerPart part);

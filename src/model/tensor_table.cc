@@ -10,18 +10,35 @@
 namespace layerboost {
 namespace {
 
-/// Everything in the configuration that changes what the model computes.
+std::string describe(const RopeConfig& rope) {
+  return fmt::format("[{} {} {} {} {} {} {} {} {} {} {}]", rope.base, static_cast<int>(rope.scaling), rope.factor,
+                     rope.low_freq_factor, rope.high_freq_factor, rope.beta_fast, rope.beta_slow, rope.attention_factor,
+                     rope.original_positions, rope.truncate, fmt::join(rope.divisors, ","));
+}
+
+/// Everything in the configuration that changes what the model computes. What only some models have comes last, and is
+/// left out where a model hasn't got it: what more is read of others doesn't change its hash.
 std::string describe(const Config& c) {
-  std::string text = fmt::format(
-      "{} L{} D{} H{} G{} d{} F{} V{} P{} eps{} rope[{} {} {} {} {} {} {} {} {} {} {}] tied{} bias{}{}{} norm{} w{} "
-      "eos{}",
-      c.arch, c.layers, c.hidden, c.heads, c.kv_heads, c.head_size, c.ffn, c.vocab, c.max_positions, c.norm_eps,
-      c.rope.base, static_cast<int>(c.rope.scaling), c.rope.factor, c.rope.low_freq_factor, c.rope.high_freq_factor,
-      c.rope.beta_fast, c.rope.beta_slow, c.rope.attention_factor, c.rope.original_positions, c.rope.truncate,
-      fmt::join(c.rope.divisors, ","), c.tied_embeddings, c.qkv_bias, c.o_bias, c.mlp_bias, c.qk_norm,
-      fmt::join(c.windows, ","), fmt::join(c.eos, ","));
+  std::string text = fmt::format("{} L{} D{} H{} G{} d{} F{} V{} P{} eps{} rope{} tied{} bias{}{}{} norm{} w{} eos{}",
+                                 c.arch, c.layers, c.hidden, c.heads, c.kv_heads, c.head_size, c.ffn, c.vocab,
+                                 c.max_positions, c.norm_eps, describe(c.rope), c.tied_embeddings, c.qkv_bias, c.o_bias,
+                                 c.mlp_bias, c.qk_norm, fmt::join(c.windows, ","), fmt::join(c.eos, ","));
   if (!c.rope.long_divisors.empty())
     text += fmt::format(" beyond{} {}", c.rope.longest_short, fmt::join(c.rope.long_divisors, ","));
+  if (c.rope.rotated > 0) text += fmt::format(" rotated{}", c.rope.rotated);
+  if (!c.rope_layers.empty()) {
+    text += " rope";
+    for (const LayerRope rope : c.rope_layers) text += std::to_string(static_cast<int>(rope));
+    text += " local" + describe(c.local_rope);
+  }
+  if (c.gate != Gate::silu) text += " gelu";
+  if (c.norms_plus_one) text += " plus one";
+  if (c.qk_norm_whole) text += " whole";
+  if (c.norms_after) text += c.norms_before ? " norms around" : " norms after";
+  if (c.embedding_scale != 1 || c.residual_scale != 1 || c.logit_scale != 1 || c.attention_scale != 0)
+    text += fmt::format(" scales{} {} {} {}", c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale);
+  if (c.attention_soft_cap > 0 || c.logit_soft_cap > 0)
+    text += fmt::format(" caps{} {}", c.attention_soft_cap, c.logit_soft_cap);
   if (!c.attention.empty()) text += " attention";
   for (const AttentionParts parts : c.attention) text += std::to_string(static_cast<int>(parts));
   return text;
@@ -30,12 +47,12 @@ std::string describe(const Config& c) {
 class TableCheckpoint final : public Checkpoint {
  public:
   TableCheckpoint(Config config, TensorTable tensors, std::function<TokenizerData()> tokenizer,
-                  std::vector<MappedFile> files, std::vector<int> own_ends)
+                  std::vector<MappedFile> files, Config as_told)
       : files_(std::move(files)),
         config_(std::move(config)),
         tensors_(std::move(tensors)),
         tokenizer_(std::move(tokenizer)),
-        own_ends_(std::move(own_ends)) {}
+        as_told_(std::move(as_told)) {}
 
   [[nodiscard]] fs::path path() const override { return tensors_.where(); }
   [[nodiscard]] const Config& config() const override { return config_; }
@@ -49,11 +66,7 @@ class TableCheckpoint final : public Checkpoint {
            tensors_.where(), data.tokens.size(), config_.vocab);
     return data;
   }
-  [[nodiscard]] std::string hash() const override {
-    Config as_told = config_;
-    as_told.eos = own_ends_;
-    return tensors_.hash(as_told);
-  }
+  [[nodiscard]] std::string hash() const override { return tensors_.hash(as_told_); }
   void check_unchanged() const override {
     for (const MappedFile& file : files_) file.check_unchanged();
   }
@@ -63,7 +76,7 @@ class TableCheckpoint final : public Checkpoint {
   Config config_;
   TensorTable tensors_;
   std::function<TokenizerData()> tokenizer_;
-  std::vector<int> own_ends_;  // the end tokens that the files name
+  Config as_told_;  // with the end tokens and windows that the files name
 };
 
 }  // namespace
@@ -96,6 +109,21 @@ void TensorTable::check(const Config& config) const {
                   [&](const std::string& name, const std::vector<std::int64_t>& shape) { (void)get(name, shape); });
 }
 
+void TensorTable::order_heads(const Config& config) {
+  const auto order = [&](const std::string& name, int heads) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) return;
+    found->second.tensor.rope_heads = heads;
+    found->second.tensor.rope_rotated = config.rope.rotated;
+  };
+  for (int layer = 0; layer < config.layers; ++layer) {
+    for (const auto& name_of_part : {weight_name, bias_name}) {
+      order(name_of_part(layer, LayerPart::q), config.heads);
+      order(name_of_part(layer, LayerPart::k), config.kv_heads);
+    }
+  }
+}
+
 AttentionParts TensorTable::attention_of(int layer) const {
   const std::string attention = attention_prefix(layer);
   const auto any_of = [&](const auto& tensors) {
@@ -122,14 +150,22 @@ std::string TensorTable::hash(const Config& config) const {
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
                                             std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files,
                                             const std::vector<int>& more_ends) {
-  for (std::size_t layer = 0; layer < config.attention.size(); ++layer)
-    config.attention[layer] = tensors.attention_of(static_cast<int>(layer));
+  // Exported models have the order that RoPE wants already.
+  if (config.rope.rotated > 0 && config.attention.empty()) tensors.order_heads(config);
+  for (std::size_t layer = 0; layer < config.attention.size(); ++layer) {
+    AttentionParts& parts = config.attention[layer];
+    parts = tensors.attention_of(static_cast<int>(layer));
+    // No norm, nothing that could be missing.
+    if (parts == AttentionParts::none && !config.norms_before) parts = AttentionParts::norm;
+  }
   tensors.check(config);
-  std::vector<int> own_ends = config.eos;
+  Config as_told = config;
+  for (int& window : config.windows)
+    if (window >= config.max_positions) window = 0;
   for (const int id : more_ends)
     if (std::find(config.eos.begin(), config.eos.end(), id) == config.eos.end()) config.eos.push_back(id);
   return std::make_unique<TableCheckpoint>(std::move(config), std::move(tensors), std::move(tokenizer),
-                                           std::move(files), std::move(own_ends));
+                                           std::move(files), std::move(as_told));
 }
 
 }  // namespace layerboost

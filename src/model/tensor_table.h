@@ -30,6 +30,9 @@ class TensorTable {
   [[nodiscard]] const Tensor& get(const std::string& name, const std::vector<std::int64_t>& shape) const;
   /// Throws Error for the first of for_each_tensor()'s that is missing or of another shape.
   void check(const Config& config) const;
+  /// Says of q and k of all layers that the rows of a head lie in another order than RoPE has here: the first
+  /// Config::rope.rotated have RoPE; where that is 0, all have it, and pairs lie side by side.
+  void order_heads(const Config& config);
   /// What an exported model's layer has kept: all, where any tensor of its attention is there.
   [[nodiscard]] AttentionParts attention_of(int layer) const;
   /// See Checkpoint::hash().
@@ -46,9 +49,10 @@ class TensorTable {
 };
 
 /// A checkpoint of tensors that lie in `files`, with a way to get at its tokenizer. An exported model's
-/// config.attention becomes what its tensors say. Throws Error where configuration and tensors don't fit. `files` may
-/// be empty when somebody else keeps the bytes. `more_ends` are added to config.eos; they aren't in the hash, which is
-/// that of what the files say.
+/// config.attention becomes what its tensors say. Windows as wide as the longest text become what they are, full
+/// attention. Throws Error where configuration and tensors don't fit. `files` may be empty when somebody else keeps the
+/// bytes. `more_ends` are added to config.eos. The hash is that of what the files say: of the windows that they name,
+/// and without these.
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
                                             std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files,
                                             const std::vector<int>& more_ends = {});

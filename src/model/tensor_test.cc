@@ -45,5 +45,18 @@ TEST(Tensor, UndoesInterleavedRopeOrderOfBiases) {
   EXPECT_EQ(out, (std::vector<float>{0, 2, 1, 3, 4, 6, 5, 7}));
 }
 
+TEST(Tensor, PutsRowsWithoutRopeBehindTheOthers) {
+  Numbered m({16, 1}, 2);  // heads of 8, of which 6 rows rotate: (0, 3), (1, 4), (2, 5)
+  m.tensor.rope_rotated = 6;
+  std::vector<float> out(16);
+  read_rows(m.tensor, 0, 16, out.data());
+  EXPECT_EQ(out, (std::vector<float>{0, 1, 2, 6, 3, 4, 5, 7, 8, 9, 10, 14, 11, 12, 13, 15}));
+  Numbered bias({8}, 1);
+  bias.tensor.rope_rotated = 4;
+  read_rows(bias.tensor, 0, 1, out.data());
+  out.resize(8);
+  EXPECT_EQ(out, (std::vector<float>{0, 1, 4, 5, 2, 3, 6, 7}));
+}
+
 }  // namespace
 }  // namespace layerboost

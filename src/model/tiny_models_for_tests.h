@@ -123,8 +123,13 @@ inline Config tiny_config(const std::string& arch, DType dtype) {
   c.vocab = 5;
   c.max_positions = 64;
   c.qkv_bias = arch == "qwen2";
-  c.qk_norm = arch == "qwen3";
+  const bool gemma = arch == "gemma3_text";
+  c.qk_norm = arch == "qwen3" || arch == "olmo2" || gemma;
+  c.norms_before = arch != "olmo2";
+  c.norms_after = arch == "olmo2" || gemma;
+  c.qk_norm_whole = arch == "olmo2";
   c.tied_embeddings = arch == "qwen3";
+  if (arch == "granite") c.logit_scale = 0.125F;
   c.windows.assign(static_cast<std::size_t>(c.layers), 0);
   return c;
 }
@@ -177,6 +182,8 @@ inline std::string gguf_name(std::string name) {
       {"mlp.gate_proj", "ffn_gate"},
       {"mlp.up_proj", "ffn_up"},
       {"mlp.down_proj", "ffn_down"},
+      {"self_attn.output_norm", "post_attention_norm"},
+      {"mlp.output_norm", "post_ffw_norm"},
   };
   for (const auto& [hf, gguf] : parts) {
     if (const auto at = name.find(hf); at != std::string::npos) name.replace(at, std::strlen(hf), gguf);
@@ -206,6 +213,7 @@ inline void put_config(GgufWriter& writer, const Config& c) {
   writer.u32(c.arch + ".feed_forward_length", static_cast<std::uint32_t>(c.ffn));
   writer.u32(c.arch + ".context_length", static_cast<std::uint32_t>(c.max_positions));
   writer.f32(c.arch + ".attention.layer_norm_rms_epsilon", 1e-6F);
+  if (c.logit_scale != 1) writer.f32(c.arch + ".logit_scale", 1 / c.logit_scale);
 }
 
 /// All the tensors of `c`: matrices in `dtype` where their rows allow it, the rest in F32.
@@ -236,6 +244,17 @@ inline std::string safetensors_file(std::string_view header, std::string_view da
   return out.append(header).append(data);
 }
 
+/// Hugging Face's name of a tensor: where there are norms of outputs, "post_attention_layernorm" is one.
+inline std::string hugging_face_name(const Config& c, std::string name) {
+  if (!c.norms_after) return name;
+  for (const auto& [here, there] : {std::pair("post_attention_layernorm", "pre_feedforward_layernorm"),
+                                    std::pair("self_attn.output_norm", "post_attention_layernorm"),
+                                    std::pair("mlp.output_norm", "post_feedforward_layernorm")}) {
+    if (const auto at = name.find(here); at != std::string::npos) return name.replace(at, std::strlen(here), there);
+  }
+  return name;
+}
+
 /// All the tensors of `c` in one safetensors file.
 inline std::string tiny_safetensors(const Config& c, DType dtype) {
   std::mt19937 random(1);
@@ -246,7 +265,7 @@ inline std::string tiny_safetensors(const Config& c, DType dtype) {
     const std::size_t begin = data.size();
     data += random_weights(dtype, count, random);
     header += fmt::format(R"({}"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", header.empty() ? "{" : ",",
-                          name, name_of(dtype), fmt::join(shape, ","), begin, data.size());
+                          hugging_face_name(c, name), name_of(dtype), fmt::join(shape, ","), begin, data.size());
   });
   return safetensors_file(header + "}", data);
 }

@@ -19,13 +19,14 @@ class Loader {
     const int D = config_.hidden;
     LayerWeights layer;
     const AttentionParts parts = config_.attention_of(index);
-    if (parts != AttentionParts::none) {
-      layer.mixer_norm = divided(vector(weight_name(index, LayerPart::mixer_norm), D), smoothing.qkv);
+    if (parts != AttentionParts::none && config_.norms_before) {
+      layer.mixer_norm = divided(norm(weight_name(index, LayerPart::mixer_norm), D), smoothing.qkv);
       layer.mixer_smoothing = smoothing.qkv;
     }
     if (parts == AttentionParts::all) add_attention(layer, index, smoothing);
 
-    layer.mlp_norm = divided(vector(weight_name(index, LayerPart::mlp_norm), D), smoothing.gate_up);
+    if (config_.norms_before)
+      layer.mlp_norm = divided(norm(weight_name(index, LayerPart::mlp_norm), D), smoothing.gate_up);
     layer.gate_up = pack({part(index, LayerPart::gate), part(index, LayerPart::up)}, D, smoothing.gate_up);
     if (precision_ == Precision::int8) layer.down_rotation = rotation_block(config_.ffn);
     layer.down = pack({part(index, LayerPart::down)}, config_.ffn, {}, layer.down_rotation);
@@ -33,6 +34,7 @@ class Loader {
       layer.gate_up_bias = joined({bias(index, LayerPart::gate), bias(index, LayerPart::up)});
       layer.down_bias = bias(index, LayerPart::down);
     }
+    if (config_.norms_after) layer.mlp_output_norm = norm(weight_name(index, LayerPart::mlp_output_norm), D);
     return layer;
   }
 
@@ -42,12 +44,14 @@ class Loader {
       layer.qkv_bias = joined(
           {bias(index, LayerPart::q), bias(index, LayerPart::k), divided(bias(index, LayerPart::v), smoothing.o)});
     if (config_.qk_norm) {
-      layer.q_norm = vector(weight_name(index, LayerPart::q_norm), config_.head_size);
-      layer.k_norm = vector(weight_name(index, LayerPart::k_norm), config_.head_size);
+      const bool whole = config_.qk_norm_whole;
+      layer.q_norm = norm(weight_name(index, LayerPart::q_norm), whole ? config_.q_size() : config_.head_size);
+      layer.k_norm = norm(weight_name(index, LayerPart::k_norm), whole ? config_.kv_size() : config_.head_size);
     }
     layer.o = o(index, smoothing);
     layer.o_smoothing = smoothing.o;
     if (config_.o_bias) layer.o_bias = bias(index, LayerPart::o);
+    if (config_.norms_after) layer.output_norm = norm(weight_name(index, LayerPart::mixer_output_norm), config_.hidden);
   }
 
   std::vector<float> bias(int layer, LayerPart part) const {
@@ -75,6 +79,14 @@ class Loader {
   std::vector<float> vector(const std::string& name, std::int64_t size) const {
     std::vector<float> values(static_cast<std::size_t>(size));
     read_rows(checkpoint_.tensor(name, {size}), 0, 1, values.data());
+    return values;
+  }
+
+  /// The weights that a norm multiplies by.
+  std::vector<float> norm(const std::string& name, std::int64_t size) const {
+    std::vector<float> values = vector(name, size);
+    if (config_.norms_plus_one)
+      for (float& value : values) value += 1;
     return values;
   }
 
@@ -166,8 +178,9 @@ Weights load_weights(std::shared_ptr<const Checkpoint> checkpoint, Precision pre
   Weights weights;
   for (int l = 0; l < config.layers; ++l)
     weights.layers.push_back(loader.layer(l, factors.layers[static_cast<std::size_t>(l)]));
-  weights.plain_final_norm = loader.vector(final_norm_name, config.hidden);
+  weights.plain_final_norm = loader.norm(final_norm_name, config.hidden);
   weights.final_norm = Loader::divided(weights.plain_final_norm, factors.head);
+  for (float& weight : weights.final_norm) weight *= config.logit_scale;
   weights.head = loader.pack({{head_name(config), config.vocab, {}}}, config.hidden, factors.head);
   weights.embedding = checkpoint->tensor(embeddings_name, {config.vocab, config.hidden});
   weights.embedding_bytes.assign(weights.embedding.data.begin(), weights.embedding.data.end());

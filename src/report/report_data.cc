@@ -130,7 +130,7 @@ void check_plan(const Json& data, const fs::path& dir) {
   const auto expected = data["plan_hash"].get<std::string>();
   for (const std::string part : {"quality", "speed"}) {
     for (const Json& state : data[part]) {
-      if (state["name"] != "plan") continue;
+      if (state["name"].get_ref<const std::string&>() != "plan") continue;
       const fs::path path = dir / (part + ".plan.json");
       const std::string found = run_hash(state["result"], "plan", path);
       if (!found.empty() && found != expected)

@@ -62,7 +62,7 @@ Grammar by_choice(const std::vector<std::string>& choices, const std::string& pa
 }
 
 void check_keys(const Json& object, const std::string& param, std::initializer_list<std::string_view> known) {
-  if (!object.is_object()) refuse(param, "\"{}\" must be an object, not {}", param, object.type_name());
+  check_object(object, param);
   for (const auto& [key, value] : object.items()) {
     if (value.is_null() || value == false || std::find(known.begin(), known.end(), key) != known.end()) continue;
     refuse(param, "\"{}\" can't have a field {} here; leave it out", param, in_quotes(key));
@@ -81,7 +81,7 @@ Grammar by_named_schema(const Json& named, const std::string& param, std::initia
 /// {"type": "json_object"} and its like in the field `param`; `flat`: what a schema has beside it stands beside the
 /// type.
 std::optional<Grammar> by_format(const Json& format, const std::string& param, bool flat) {
-  if (!format.is_object()) refuse(param, "\"{}\" must be an object, not {}", param, format.type_name());
+  check_object(format, param);
   const Fields own(format, param + ".");
   const std::string type = own.text("type").value_or("");
   if (type == "text") {
@@ -106,9 +106,8 @@ std::optional<Grammar> by_format(const Json& format, const std::string& param, b
 /// OpenAI's fields.
 std::optional<Grammar> by_formats(const Fields& fields) {
   if (const Json* const format = fields.find("response_format")) return by_format(*format, "response_format", false);
-  const Json* const text = fields.find("text");
+  const Json* const text = fields.object("text");
   if (text == nullptr) return std::nullopt;
-  if (!text->is_object()) refuse("text", "\"text\" must be an object, not {}", text->type_name());
   check_text_options(*text);
   const Json* const format = Fields(*text).find("format");
   return format == nullptr ? std::nullopt : by_format(*format, "text.format", true);

@@ -29,7 +29,7 @@ class AnswerWriter {
   virtual ~AnswerWriter() = default;
 
   /// What is new of a sequence. Requires: it hasn't failed.
-  virtual void add(std::size_t sequence, const Output& output) = 0;
+  virtual void add(std::size_t sequence, Output&& output) = 0;
 
   /// Numbers that are to be written next: what the work is.
   [[nodiscard]] virtual std::size_t numbers() const = 0;

@@ -80,9 +80,8 @@ std::vector<ApiPrompt> ApiReader::prompts(const Fields& fields, const char* name
     if (prompt.is_string()) return text_prompt(prompt.get<std::string>(), add_special);
     if (!prompt.is_array() || prompt.empty())
       refuse(name, "\"{}\" must be a string, a list of token ids, or a list of either", name);
-    ApiPrompt made{token_list(prompt, tokenizer.size(), name), "", false};
-    made.text = tokenizer.decode(made.tokens);
-    return made;
+    constexpr std::string_view advice = ", those of this model's tokenizer; send texts instead";
+    return ApiPrompt{token_list(prompt, tokenizer.size(), name, advice), "", false};
   };
   std::vector<ApiPrompt> made;
   if (given->is_array() && !given->empty() && !is_token(given->front())) {
@@ -115,10 +114,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation
     refuse("continue_final_message", R"("continue_final_message" needs "add_generation_prompt": false)");
   if (input.continue_last && Fields(fields.find(field)->back()).find("content") == nullptr)
     refuse(field, "the last message has no \"content\" that could be continued");
-  if (const Json* const variables = fields.find("chat_template_kwargs")) {
-    if (!variables->is_object()) refuse("chat_template_kwargs", "\"chat_template_kwargs\" must be an object");
-    input.variables = *variables;
-  }
+  if (const Json* const variables = fields.object("chat_template_kwargs")) input.variables = *variables;
   // As vLLM does; templates that know no such thing don't look at it.
   if (conversation.effort && !input.variables.contains("reasoning_effort"))
     input.variables["reasoning_effort"] = *conversation.effort;
@@ -162,9 +158,8 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
       fields.integer("seed", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
   if (seed) request.seed = static_cast<std::uint64_t>(*seed);
   request.stream = fields.flag("stream", false);
-  if (const Json* const options = fields.find("stream_options")) {
+  if (const Json* const options = fields.object("stream_options")) {
     if (!request.stream) refuse("stream_options", R"("stream_options" needs "stream": true)");
-    if (!options->is_object()) refuse("stream_options", "\"stream_options\" must be an object");
     check_stream_options(*options, request.endpoint);
     request.include_usage = Fields(*options, "stream_options.").flag("include_usage", false);
   }
@@ -225,8 +220,7 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
   const int highest = highest_level();
   std::optional<int> level;
   if (head) level = level_in_head(*head, highest);
-  if (const Json* const options = fields.find("layerboost")) {
-    if (!options->is_object()) refuse("layerboost", "\"layerboost\" must be an object, not {}", options->type_name());
+  if (const Json* const options = fields.object("layerboost")) {
     check_own_options(*options);
     const Fields own(*options, "layerboost.");
     if (const Json* const asked = own.find("level"); highest == 0 && asked != nullptr && *asked != 0)
@@ -325,7 +319,9 @@ ApiRequest ApiReader::completion(std::string_view body, const std::optional<std:
   if (fields.find("prompt") == nullptr) refuse("prompt", "\"prompt\" is missing: the text to go on from");
   ApiRequest request;
   request.prompts = prompts(fields, "prompt", limits.choices);
+  request.echo = fields.flag("echo", false);
   for (ApiPrompt& prompt : request.prompts) {
+    if (request.echo && prompt.text.empty()) prompt.text = tokenizer.decode(prompt.tokens);
     if (!prompt.tokens.empty()) continue;
     const TokenId prefix = prefix_token(tokenizer);
     if (prefix < 0) refuse("prompt", "\"prompt\" is empty, and the model has no token to begin a text with");
@@ -333,9 +329,9 @@ ApiRequest ApiReader::completion(std::string_view body, const std::optional<std:
     prompt.bos_added = true;
   }
   read_common(fields, request);
-  request.echo = fields.flag("echo", false);
-  request.settings.logprobs = static_cast<int>(fields.integer("logprobs", 0, limits.logprobs).value_or(-1));
-  const bool scores = request.echo && request.settings.logprobs >= 0;
+  const auto logprobs = fields.integer("logprobs", 0, limits.logprobs);
+  request.settings.logprobs = static_cast<int>(logprobs.value_or(-1));
+  const bool scores = request.echo && logprobs;
   if (scores) request.settings.prompt_logprobs = std::max(request.settings.prompt_logprobs, request.settings.logprobs);
   read_level(fields, level, request);
   const bool all_that_fit = fields.integer("n_predict", -1, std::numeric_limits<int>::max()) == -1;
@@ -391,7 +387,7 @@ ApiRequest ApiReader::response(std::string_view body, const std::optional<std::s
   }
   const auto asked = fields.integer("max_output_tokens", 1, std::numeric_limits<int>::max());
   check_length(request, asked);
-  request.repeated = repeated_fields(fields, request, asked, effort);
+  request.repeated = repeated_fields(fields, request, asked, effort, limits.repeated);
   return request;
 }
 
@@ -410,8 +406,11 @@ ApiRequest ApiReader::embedding(std::string_view body, const std::optional<std::
     refuse("encoding_format", R"("encoding_format" must be "float" or "base64")");
   request.base64 = format == "base64";
   if (const auto asked = fields.integer("dimensions", 1, std::numeric_limits<int>::max()); asked && *asked != hidden)
-    refuse("dimensions", "\"dimensions\" can only be {}: of this model's embeddings a part alone isn't meant to be one",
-           hidden);
+    refuse("dimensions", "\"dimensions\" can only be {}: this model's embeddings can't be shortened", hidden);
+  if (const std::size_t each = static_cast<std::size_t>(hidden), texts = request.prompts.size();
+      texts * each > limits.embedding_numbers)
+    refuse("input", "the embeddings of {} texts are {} numbers; ask for at most {} in one request: {} texts", texts,
+           texts * each, limits.embedding_numbers, limits.embedding_numbers / each);
   for (const ApiPrompt& prompt : request.prompts) {
     const std::string name =
         request.prompts.size() == 1 ? "input" : fmt::format("input[{}]", &prompt - request.prompts.data());

@@ -23,7 +23,7 @@ namespace layerboost {
 
 struct ApiPrompt {
   std::vector<TokenId> tokens;
-  std::string text;        // what `echo` gives back in front of the answer
+  std::string text;        // what `echo` gives back in front of the answer; of tokens only where that is asked for
   bool bos_added = false;  // tokens[0] is a BOS that `text` doesn't have
 };
 
@@ -48,7 +48,7 @@ struct ApiRequest {
   std::optional<ToolFormat> tool_format = {};   // how its calls of tools are written; empty: it is all text
   bool one_call = false;                        // at most
   bool base64 = false;                          // embeddings are sent as the bytes of f32
-  Json repeated = {};                           // fields that an answer of the Responses API has as they were asked
+  std::string repeated = {};                    // members of an answer of the Responses API: what was asked, as JSON
 };
 
 /// What requests are read with; immutable.

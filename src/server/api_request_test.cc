@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "eval/tokenizer_for_tests.h"
-#include "server/api_error.h"
+#include "server/refusal_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -16,15 +16,8 @@ class ApiRequestTest : public ::testing::Test {
 
   [[nodiscard]] ApiRequest completion(const Json& json) const { return reader_.completion(json.dump()); }
 
-  /// "PARAM: MESSAGE" of the error that a body leads to.
   [[nodiscard]] std::string refusal(const std::string& body, bool chat = false) const {
-    try {
-      (void)(chat ? reader_.chat_completion(body) : reader_.completion(body));
-    } catch (const ApiError& error) {
-      const Json json = Json::parse(error.answer().body)["error"];
-      return fmt::format("{} {}: {}", error.status(), json["param"].dump(), json["message"].get<std::string>());
-    }
-    return "none";
+    return refusal_of([&] { (void)(chat ? reader_.chat_completion(body) : reader_.completion(body)); });
   }
 
   Tokenizer tokenizer_{tokenizer_data_for_tests()};
@@ -81,7 +74,7 @@ TEST_F(ApiRequestTest, AllKindsOfPrompts) {
   const auto two = completion({{"prompt", {"ab", "c"}}}).prompts;
   ASSERT_EQ(two.size(), 2U);
   EXPECT_EQ(two[1].tokens, tokenizer_.encode("c"));
-  const auto lists = completion({{"prompt", {{97, 98}, {99}}}}).prompts;
+  const auto lists = completion({{"prompt", {{97, 98}, {99}}}, {"echo", true}}).prompts;
   ASSERT_EQ(lists.size(), 2U);
   EXPECT_EQ(lists[0].text, tokenizer_.decode(std::vector<TokenId>{97, 98}));
   EXPECT_EQ(completion({{"prompt", ""}}).prompts[0].tokens, std::vector<TokenId>{tokenizer_.bos()});
@@ -154,11 +147,12 @@ TEST_F(ApiRequestTest, RefusalsNameTheFieldAndWhatIsRight) {
             "400 \"max_tokens\": \"max_tokens\" must be an integer from 0 to 2147483647");
   EXPECT_EQ(refusal(R"({"prompt": "a", "temperature": -1})"),
             "400 \"temperature\": \"temperature\" must be a number from 0 to 100");
-  EXPECT_EQ(refusal(R"({"prompt": "a", "max_tokens": 100})"),
-            "400 \"prompt\": this model's maximum context length is 100 tokens; the prompt has 1 and 100 are to be "
-            "written: shorten the prompt or ask for fewer with \"max_tokens\"");
+  EXPECT_EQ(
+      refusal(R"({"prompt": "a", "max_tokens": 100})"),
+      "400 \"prompt\" \"context_length_exceeded\": this model's maximum context length is 100 tokens; the prompt has 1 "
+      "and 100 are to be written: shorten the prompt or ask for fewer with \"max_tokens\"");
   EXPECT_EQ(refusal(R"({"model": "gpt-4", "prompt": "a"})"),
-            "404 \"model\": the model \"gpt-4\" is not here; this server has \"tiny\"");
+            "404 \"model\" \"model_not_found\": the model \"gpt-4\" is not here; this server has \"tiny\"");
 }
 
 TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
@@ -262,8 +256,9 @@ TEST_F(ApiRequestTest, WhatClientsSendWithoutMeaningMuchPasses) {
        {R"("tools": [])", R"("add_special_tokens": false)", R"("function_call": "none")",
         R"("tools": null, "tool_choice": "none", "parallel_tool_calls": true)",
         R"("tools": [{"type": "function", "function": {"name": "f"}}])",
-        R"("tools": [{"type": "function"}], "tool_choice": "none")", R"("tool_choice": "auto")", R"("top_logprobs": 0)",
-        R"("logprobs": false, "top_logprobs": 0)", R"("logprobs": true, "top_logprobs": null)",
+        R"("tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "none")",
+        R"("tool_choice": "auto")", R"("top_logprobs": 0)", R"("logprobs": false, "top_logprobs": 0)",
+        R"("logprobs": true, "top_logprobs": null)",
         R"("reasoning_effort": "low", "verbosity": "medium", "modalities": ["text"], "store": false)",
         R"("response_format": {"type": "text"}, "functions": [], "documents": [], "continue_final_message": false)"}) {
     EXPECT_EQ(refusal(fmt::format(R"({{"messages": [{{"role": "user", "content": "a"}}], {}}})", fields), true), "none")

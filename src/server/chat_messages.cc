@@ -62,17 +62,28 @@ class InputReader {
     Json message = item;
     for (const char* const of_the_item : {"type", "id", "status", "phase", "tool_calls"}) message.erase(of_the_item);
     prepare_message(message, path);
+    if (message["role"] == "assistant" && in_turn()) return add_text(std::move(message["content"]));
     messages_.push_back(std::move(message));
   }
 
   Json take() { return std::move(messages_); }
 
  private:
-  /// A call belongs to the assistant's message before it, if there is one.
+  /// Whether the assistant's turn goes on, which is one message to chat templates.
+  [[nodiscard]] bool in_turn() const { return !messages_.empty() && messages_.back()["role"] == "assistant"; }
+
+  /// Texts of a turn may have calls between them: they become parts of one text.
+  void add_text(Json content) {
+    Json& before = messages_.back()["content"];
+    if (before.is_string() && before.get_ref<const std::string&>().empty()) return void(before = std::move(content));
+    for (Json* const each : {&before, &content})
+      if (each->is_string()) *each = Json::array({{{"type", "text"}, {"text", std::move(*each)}}});
+    before.insert(before.end(), content.begin(), content.end());
+  }
+
   void add_call(const Fields& item) {
     const std::string id = required_text(item, "call_id"), name = required_text(item, "name");
-    if (messages_.empty() || messages_.back()["role"] != "assistant")
-      messages_.push_back({{"role", "assistant"}, {"content", ""}});
+    if (!in_turn()) messages_.push_back({{"role", "assistant"}, {"content", ""}});
     messages_.back()["tool_calls"].push_back(
         {{"id", id},
          {"type", "function"},

@@ -16,7 +16,8 @@ Json read_messages(const Fields& fields);
 std::string text_before_answer(const Json& messages, bool begins);
 
 /// Reads "instructions" and "input" of the Responses API as such messages: a text, or a list of messages, calls of
-/// functions and what came of these. Throws ApiError, also for items of other types.
+/// functions and what came of these. What the assistant said and called in one turn is one message. Throws ApiError,
+/// also for items of other types.
 Json read_input(const Fields& fields);
 
 }  // namespace layerboost

@@ -1,6 +1,5 @@
 #include "server/choice.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/json_answer.h"
@@ -42,12 +41,6 @@ class WrittenIds {
   bool wanted_;
   std::vector<TokenId> ids_;
 };
-
-/// Characters that begin in `bytes`.
-std::size_t characters(std::string_view bytes) {
-  return static_cast<std::size_t>(std::count_if(
-      bytes.begin(), bytes.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
 
 class CompletionChoice final : public Choice {
  public:

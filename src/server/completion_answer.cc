@@ -14,9 +14,12 @@ namespace {
 /// Numbers that the loop's thread writes itself: a few milliseconds of work.
 constexpr std::size_t most_in_loop = 10'000;
 
-/// Sequences of one answer that are with the engine at the same time: more than it is likely to run, and few enough
-/// that other requests don't wait for all of a long list.
+/// Sequences of one answer that are with the engine at the same time: more than it is likely to run.
 constexpr std::size_t most_at_once = 128;
+
+/// Texts to be embedded are only read, and whoever comes next waits for all that are with the engine by then: no more
+/// than what it reads next, and what is ready when it has done that.
+constexpr std::size_t steps_at_once = 2;
 
 }  // namespace
 
@@ -51,7 +54,7 @@ void CompletionAnswer::begin() {
   RequestFigures& figures = reply->figures();
   figures.prompt_tokens = figures.generated_tokens = 0;
   for (const ApiPrompt& prompt : request_.prompts) *figures.prompt_tokens += prompt.tokens.size();
-  submit_first();
+  submit(Place::of_its_own);
   if (reply_.expired()) return;  // it has been refused
   reply->on_gone([self = shared_from_this()] { self->cancel(); });
   if (!request_.stream) return;
@@ -62,15 +65,13 @@ void CompletionAnswer::begin() {
   if (!events.empty()) reply->write(std::move(events));
 }
 
-/// Hands as many sequences to the engine as an answer has there at once: all of them, or none and the request is
-/// refused, so that who asks another server then doesn't ask for what was begun here. No request has more of them than
-/// an engine without other work takes.
-void CompletionAnswer::submit_first() {
-  const std::size_t count =
-      std::min({sequences_.size(), most_at_once, static_cast<std::size_t>(context_.engine.places())});
+/// Hands those to the engine that may be there now. The first takes `place`; each of the others needs a place of its
+/// own, and where there is none it comes when one that is there has ended. Where none is there the request is refused.
+void CompletionAnswer::submit(Place place) {
   try {
-    while (submitted_ < count) submit(submitted_, Place::of_its_own);
+    for (; may_submit(); place = Place::of_its_own) submit(submitted_, place);
   } catch (const QueueFull& full) {
+    if (under_way() > 0) return;
     const int seconds = context_.metrics.seconds_to_wait(context_.engine.stats());
     end_with(ApiError(429, "rate_limit_error",
                       fmt::format("{}; try again after the seconds that Retry-After says", full.what()), "",
@@ -81,30 +82,35 @@ void CompletionAnswer::submit_first() {
   }
 }
 
-/// The next one, when one of the answer's has ended. It waits behind what others have asked for meanwhile.
-void CompletionAnswer::submit_next() {
-  try {
-    if (submitted_ < sequences_.size()) submit(submitted_, Place::inherited);
-  } catch (const Error& error) {
-    end_with(ApiError(400, "invalid_request_error", error.what()));
-  }
+bool CompletionAnswer::may_submit() const {
+  if (submitted_ == sequences_.size() || under_way() >= most_at_once) return false;
+  const auto step = static_cast<std::size_t>(context_.engine.step_tokens());
+  return !request_.settings.embedding || reading_ < steps_at_once * step;
 }
 
 void CompletionAnswer::submit(std::size_t index, Place place) {
-  const std::size_t choices = static_cast<std::size_t>(request_.choices);
+  Sequence& sequence = sequences_[index];
   GenerationRequest asked = request_.settings;
-  asked.prompt = request_.prompts[index / choices].tokens;
+  asked.prompt = prompt_of(index).tokens;
   if (request_.endpoint == Endpoint::chat && index > 0) asked.prompt_logprobs = -1;  // they are told once
-  asked.seed = request_.seed ? *request_.seed + index % choices : unrepeatable_bits();
+  asked.seed =
+      request_.seed ? *request_.seed + index % static_cast<std::size_t>(request_.choices) : unrepeatable_bits();
   // On the compute thread: only posts.
-  sequences_[index].id = context_.engine.submit(
+  sequence.id = context_.engine.submit(
       std::move(asked),
       [self = shared_from_this(), index](Output&& output) {
-        self->context_.post(
-            [self, index, output = std::move(output)] { self->guard([&] { self->take(index, output); }); });
+        self->context_.post([self, index, output = std::move(output)]() mutable {
+          self->guard([&] { self->take(index, std::move(output)); });
+        });
       },
       request_.constraint, place);
+  if (left_ < sequences_.size()) sequence.since = since_.seconds();
+  reading_ += prompt_of(index).tokens.size();
   ++submitted_;
+}
+
+const ApiPrompt& CompletionAnswer::prompt_of(std::size_t sequence) const {
+  return request_.prompts[sequence / static_cast<std::size_t>(request_.choices)];
 }
 
 void CompletionAnswer::cancel() {
@@ -114,13 +120,14 @@ void CompletionAnswer::cancel() {
   reply_.reset();  // what still comes is for nobody; the connection may be answering its next request
 }
 
-void CompletionAnswer::take(std::size_t index, const Output& output) {
+void CompletionAnswer::take(std::size_t index, Output&& output) {
   Sequence& sequence = sequences_[index];
   measure(sequence, output);
   measure_levels(output);
   sequence.ended = output.finish != FinishReason::none;
   if (sequence.ended) {
     --left_;
+    reading_ -= prompt_of(index).tokens.size();
     facts_.completion_tokens += static_cast<std::size_t>(output.generated_tokens);
     if (index % static_cast<std::size_t>(request_.choices) == 0) {
       facts_.prompt_tokens += static_cast<std::size_t>(output.prompt_tokens);
@@ -132,7 +139,7 @@ void CompletionAnswer::take(std::size_t index, const Output& output) {
   if (output.finish == FinishReason::failed) return end_with(ApiError(500, "server_error", output.error));
   const auto reply = reply_.lock();
   if (!reply) return;
-  writer_->add(index, output);
+  writer_->add(index, std::move(output));
   if (request_.stream) {
     std::string events;
     writer_->write_piece(index, facts_, events);
@@ -141,7 +148,7 @@ void CompletionAnswer::take(std::size_t index, const Output& output) {
   if (left_ == 0)
     finish();
   else if (sequence.ended)
-    submit_next();
+    submit(Place::inherited);
 }
 
 /// In place of what was still to come.
@@ -158,10 +165,10 @@ void CompletionAnswer::end_with(const ApiError& error) {
 
 void CompletionAnswer::measure(Sequence& sequence, const Output& output) {
   if (output.finish == FinishReason::cancelled || output.finish == FinishReason::failed) return;
-  const double now = since_.seconds();
+  const double now = since_.seconds(), waited = now - sequence.since;
   const int fresh = output.generated_tokens - sequence.generated;
   if (fresh > 0 && !sequence.begun) {
-    context_.metrics.first_token.observe(now);
+    context_.metrics.first_token.observe(waited);
   } else if (fresh > 0) {
     context_.metrics.between_tokens.observe((now - sequence.last) / fresh, static_cast<std::uint64_t>(fresh));
   }
@@ -176,7 +183,7 @@ void CompletionAnswer::measure(Sequence& sequence, const Output& output) {
     sequence.last = now;
     sequence.generated = output.generated_tokens;
   }
-  if (output.finish != FinishReason::none) context_.metrics.whole_request.observe(now);
+  if (output.finish != FinishReason::none) context_.metrics.whole_request.observe(waited);
 }
 
 void CompletionAnswer::measure_levels(const Output& output) {

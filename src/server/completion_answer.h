@@ -41,6 +41,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
  private:
   struct Sequence {  // one of the answer's choices, or of its embeddings
     RequestId id = 0;
+    double since = 0;    // when it was handed to the engine, where that waited for others of the answer
     int generated = 0;   // tokens
     double last = 0;     // when the latest token came, in seconds since the request
     bool begun = false;  // a token has come
@@ -48,11 +49,10 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   };
 
   void begin();
-  void submit_first();
-  void submit_next();
+  void submit(Place place);
   void submit(std::size_t index, Place place);
   void cancel();
-  void take(std::size_t index, const Output& output);
+  void take(std::size_t index, Output&& output);
   void guard(const std::function<void()>& work);
   void measure(Sequence& sequence, const Output& output);
   void measure_levels(const Output& output);
@@ -60,6 +60,10 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   void finish();
   void finish_stream(HttpReply& reply);
   void send(std::string body) const;
+  [[nodiscard]] bool may_submit() const;
+  /// Sequences that are with the engine.
+  [[nodiscard]] std::size_t under_way() const { return submitted_ + left_ - sequences_.size(); }
+  [[nodiscard]] const ApiPrompt& prompt_of(std::size_t sequence) const;
   [[nodiscard]] std::optional<int> level_to_name() const;
   [[nodiscard]] HttpHeaders headers() const;
 
@@ -70,6 +74,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   std::vector<Sequence> sequences_;  // [prompts * choices]
   std::size_t submitted_ = 0;        // so many of these have been handed to the engine, the first ones
   std::size_t left_;                 // that haven't ended
+  std::size_t reading_ = 0;          // tokens of the prompts of those that are with the engine
   bool streams_ = false;             // the stream has begun
   AnswerFacts facts_;
   std::unique_ptr<AnswerWriter> writer_;

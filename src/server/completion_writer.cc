@@ -36,7 +36,7 @@ CompletionWriter::CompletionWriter(const ApiRequest& request, const Tokenizer& t
   if (request.endpoint == Endpoint::chat) prompt_.emplace(request, request.prompts.front(), tokenizer);
 }
 
-void CompletionWriter::add(std::size_t sequence, const Output& output) {
+void CompletionWriter::add(std::size_t sequence, Output&& output) {
   choices_[sequence]->add(output);
   if (prompt_ && sequence == 0) prompt_->add(output);
   if (output.finish != FinishReason::none) levels_[sequence] = LevelSpan{output.first_plan, output.plan};

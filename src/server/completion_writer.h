@@ -17,7 +17,7 @@ class CompletionWriter final : public AnswerWriter {
   /// Requires: `request` and `tokenizer` outlive this.
   CompletionWriter(const ApiRequest& request, const Tokenizer& tokenizer);
 
-  void add(std::size_t sequence, const Output& output) override;
+  void add(std::size_t sequence, Output&& output) override;
   [[nodiscard]] std::size_t numbers() const override;
   std::string body(const AnswerFacts& facts) override;
   void write_piece(std::size_t sequence, const AnswerFacts& facts, std::string& events) override;

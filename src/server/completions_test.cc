@@ -270,34 +270,62 @@ TEST(Completions, AStreamThatWaitsIsNeverSilentForLong) {
   EXPECT_EQ(Json::parse(next.body)["usage"]["completion_tokens"], 300);
 }
 
+/// A server that runs one sequence at a time, with one that runs and one that waits, each of a client's request.
+struct BusyServer {
+  explicit BusyServer(int max_queue)
+      : server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = max_queue}}) {
+    running.send("POST", "/v1/completions", asked.dump(), "");
+    EXPECT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 1 && stats.waiting == 0; }));
+    waiting.send("POST", "/v1/completions", asked.dump(), "");
+    EXPECT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.waiting == 1; }));
+  }
+
+  const Json asked = greedy("ab", 500);
+  ServerForTests server;
+  ClientForTests running{server.port()}, waiting{server.port()};
+};
+
 TEST(Completions, AFullQueueAsksToTryLater) {
-  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 1}});
-  ClientForTests running(server.port()), waiting(server.port());
-  Json asked = greedy("ab", 500);
-  running.send("POST", "/v1/completions", asked.dump(), "");
-  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 1 && stats.waiting == 0; }));
-  waiting.send("POST", "/v1/completions", asked.dump(), "");
-  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.waiting == 1; }));
-  const AnswerForTests refused = server.complete(asked);
+  BusyServer busy(1);
+  const AnswerForTests refused = busy.server.complete(busy.asked);
   EXPECT_EQ(refused.status, 429) << refused.body;
   EXPECT_GE(std::stoi(refused.headers.at("Retry-After")), 1);
   EXPECT_EQ(refused.json()["error"]["code"], "queue_full");
 }
 
-TEST(Completions, WhereSomeChoicesFindNoPlaceNoneIsBegun) {
-  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 2}});
-  ClientForTests running(server.port()), waiting(server.port());
-  Json asked = greedy("ab", 500);
-  running.send("POST", "/v1/completions", asked.dump(), "");
-  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 1 && stats.waiting == 0; }));
-  waiting.send("POST", "/v1/completions", asked.dump(), "");
-  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.waiting == 1; }));
+TEST(Completions, AChoiceThatFindsNoPlaceComesLater) {
+  BusyServer busy(2);
+  Json asked = busy.asked;
+  asked["n"] = 3;
+  asked["max_tokens"] = 10;
+  const AnswerForTests answer = busy.server.complete(asked);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.json()["choices"].size(), 3U);
+  EXPECT_EQ(busy.waiting.read_answer().status, 200);
+  EXPECT_EQ(busy.server.engine().stats().cancelled, 0U);
+}
+
+TEST(Completions, WhatIsRefusedWasNeverAskedFor) {
+  BusyServer busy(1);
+  Json asked = busy.asked;
   asked["n"] = 2;
-  EXPECT_EQ(server.complete(asked).status, 429);
-  EXPECT_EQ(waiting.read_answer().status, 200);
-  EXPECT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running + stats.waiting == 0; }));
-  EXPECT_EQ(server.engine().stats().cancelled, 1U);
-  EXPECT_EQ(server.engine().stats().finished_length, 2U);
+  EXPECT_EQ(busy.server.complete(asked).status, 429);
+  EXPECT_EQ(busy.waiting.read_answer().status, 200);
+  EXPECT_EQ(busy.server.engine().stats().requests, 2U);
+  EXPECT_EQ(busy.server.engine().stats().cancelled, 0U);
+}
+
+TEST(Completions, InAStreamTooChoicesComeOneAfterTheOther) {
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 2, .max_queue = 1}});
+  Json asked = greedy("ab", 8);
+  const std::string expected = server.complete(asked).json()["choices"][0]["text"];
+  asked["n"] = 10;
+  asked["stream"] = true;
+  std::vector<std::string> texts(10);
+  for (const Json& event : server.complete(asked).events())
+    for (const Json& choice : event["choices"])
+      texts[choice["index"].get<std::size_t>()] += choice["text"].get<std::string>();
+  EXPECT_EQ(texts, std::vector<std::string>(10, expected));
 }
 
 TEST(Completions, MoreChoicesThanPlacesComeOneAfterTheOther) {
@@ -311,6 +339,21 @@ TEST(Completions, MoreChoicesThanPlacesComeOneAfterTheOther) {
   ASSERT_EQ(json["choices"].size(), 20U);
   for (const Json& choice : json["choices"]) EXPECT_EQ(choice["text"], expected);
   EXPECT_EQ(json["usage"]["completion_tokens"], 160);
+}
+
+TEST(Completions, ARequestsIdMayHaveWhatJsonEscapes) {
+  const ServerForTests server;
+  for (const auto& [path, body] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"/v1/completions", R"({"prompt": "ab", "max_tokens": 2})"},
+           {"/v1/chat/completions", R"({"messages": [{"role": "user", "content": "ab"}], "max_tokens": 2})"},
+           {"/v1/responses", R"({"input": "ab", "max_output_tokens": 2})"},
+           {"/v1/embeddings", R"({"input": "ab"})"}}) {
+    const AnswerForTests answer = server.ask("POST", path, body, "X-Request-Id: a\\x\\\r\n");
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_TRUE(answer.json()["id"].get<std::string>().ends_with("-a\\x\\") ||
+                answer.json()["id"].get<std::string>() == "resp_a\\x\\")
+        << answer.body;
+  }
 }
 
 }  // namespace

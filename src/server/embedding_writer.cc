@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <iterator>
+#include <utility>
 
 #include "server/json_answer.h"
 
@@ -32,14 +33,16 @@ std::string base64(const void* bytes, std::size_t size) {
 
 EmbeddingWriter::EmbeddingWriter(const ApiRequest& request) : request_(request), embeddings_(request.prompts.size()) {}
 
-void EmbeddingWriter::add(std::size_t sequence, const Output& output) {
-  if (!output.embedding.empty()) embeddings_[sequence] = output.embedding;
+void EmbeddingWriter::add(std::size_t sequence, Output&& output) {
+  if (!output.embedding.empty()) embeddings_[sequence] = std::move(output.embedding);
 }
 
 std::size_t EmbeddingWriter::numbers() const { return embeddings_.size() * embeddings_.front().size(); }
 
 std::string EmbeddingWriter::body(const AnswerFacts& facts) {
-  std::string json = fmt::format(R"({{"id":"embd-{}","object":"list","created":{},"data":[)", facts.id, facts.created);
+  // A client may choose its request's id, of letters that aren't all JSON's.
+  std::string json =
+      fmt::format(R"({{"id":{},"object":"list","created":{},"data":[)", json_line("embd-" + facts.id), facts.created);
   json.reserve(json.size() + numbers() * bytes_of_number);
   for (std::size_t i = 0; i < embeddings_.size(); ++i) {
     json += fmt::format(R"({}{{"object":"embedding","index":{},"embedding":)", i > 0 ? "," : "", i);

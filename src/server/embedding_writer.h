@@ -12,7 +12,7 @@ class EmbeddingWriter final : public AnswerWriter {
   /// Requires: `request` outlives this.
   explicit EmbeddingWriter(const ApiRequest& request);
 
-  void add(std::size_t sequence, const Output& output) override;
+  void add(std::size_t sequence, Output&& output) override;
   [[nodiscard]] std::size_t numbers() const override;
   std::string body(const AnswerFacts& facts) override;
 

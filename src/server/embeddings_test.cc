@@ -1,14 +1,16 @@
 // /v1/embeddings: what is asked, and what is answered over real sockets.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <thread>
 
 #include "eval/tokenizer_for_tests.h"
-#include "server/api_error.h"
 #include "server/embedding_writer.h"
+#include "server/refusal_for_tests.h"
 #include "server/server_for_tests.h"
 
 namespace layerboost {
@@ -23,16 +25,8 @@ class EmbeddingRequests : public ::testing::Test {
   }
   [[nodiscard]] ApiRequest read(const std::string& body) const { return reader_.embedding(body); }
 
-  /// "STATUS PARAM CODE: MESSAGE" of the error that a body leads to.
   [[nodiscard]] std::string refusal(const std::string& body) const {
-    try {
-      (void)reader_.embedding(body);
-    } catch (const ApiError& error) {
-      const Json json = Json::parse(error.answer().body)["error"];
-      return fmt::format("{} {} {}: {}", error.status(), json["param"].dump(), json["code"].dump(),
-                         json["message"].get<std::string>());
-    }
-    return "none";
+    return refusal_of([&] { (void)read(body); });
   }
 
   Tokenizer tokenizer_{tokenizer_data_for_tests()};
@@ -55,11 +49,13 @@ TEST_F(EmbeddingRequests, AllKindsOfInputs) {
 }
 
 TEST_F(EmbeddingRequests, RefusalsNameTheField) {
-  EXPECT_EQ(refusal("{}"), R"(400 "input" null: "input" is missing: the text to be embedded)");
+  EXPECT_EQ(refusal("{}"), R"(400 "input": "input" is missing: the text to be embedded)");
   for (const char* const empty : {R"("")", "[]", R"(["a", ""])", "[[]]"})
     EXPECT_TRUE(refusal(fmt::format(R"({{"input": {}}})", empty)).starts_with("400 \"input\"")) << empty;
-  EXPECT_EQ(refusal(R"({"input": ["a", ""]})"),
-            R"(400 "input" null: "input[1]" is empty: there is nothing to be embedded)");
+  EXPECT_EQ(refusal(R"({"input": [[1, 100000]]})"),
+            R"(400 "input": "input" must contain token ids from 0 to 259 only, those of this model's tokenizer; )"
+            "send texts instead");
+  EXPECT_EQ(refusal(R"({"input": ["a", ""]})"), R"(400 "input": "input[1]" is empty: there is nothing to be embedded)");
   for (const char* const wrong : {"5", "{}", "true", R"(["a", 1])", "[260]", "[-1]", R"(["a", "b", "c", "d", "e"])"})
     EXPECT_TRUE(refusal(fmt::format(R"({{"input": {}}})", wrong)).starts_with("400 \"input\"")) << wrong;
   EXPECT_EQ(
@@ -77,6 +73,13 @@ TEST_F(EmbeddingRequests, RefusalsNameTheField) {
   reader_.embeddings = 90;  // fewer than tokens
   EXPECT_EQ(refusal(R"({"input": "A"})"), "none");
   EXPECT_TRUE(refusal(R"({"input": "a"})").starts_with("400 \"input\""));
+}
+
+TEST_F(EmbeddingRequests, AnAnswerHasSoManyNumbers) {
+  reader_.limits.embedding_numbers = 3 * 64;
+  EXPECT_EQ(refusal(R"({"input": [[1], [1], [1]]})"), "none");
+  EXPECT_EQ(refusal(R"({"input": [[1], [1], [1], [1]]})"),
+            R"(400 "input": the embeddings of 4 texts are 256 numbers; ask for at most 192 in one request: 3 texts)");
 }
 
 TEST_F(EmbeddingRequests, AreOfLevel0UnlessTheyAsk) {
@@ -155,13 +158,29 @@ TEST(Embeddings, ALongListTakesItsTurn) {
                 expected_embedding(served_model().text().encode(asked["input"][i].get<std::string>())));
   }
   const std::string metrics = server.ask("GET", "/metrics").body;
-  EXPECT_NE(metrics.find("\nlayerboost_embeddings_total 300\n"), std::string::npos);
+  for (const char* const line :
+       {"layerboost_embeddings_total 300", "layerboost_requests_total 300", "layerboost_request_seconds_count 300",
+        R"(layerboost_requests_finished_total{reason="length"} 300)",
+        R"(layerboost_requests_finished_total{reason="abort"} 0)"})
+    EXPECT_NE(metrics.find(fmt::format("\n{}\n", line)), std::string::npos) << line;
 }
 
-// Others take each place that becomes free, and the list comes to its end all the same.
+/// Of an engine whose steps of 20 tokens take a millisecond at least.
+ServerForTests slow_server(int max_sequences, int max_queue) {
+  return ServerForTests(
+      {},
+      {{.memory = std::size_t{64} << 20, .step_tokens = 20, .max_sequences = max_sequences, .max_queue = max_queue}},
+      [](const MixerRows&) { std::this_thread::sleep_for(std::chrono::milliseconds(1)); });
+}
+
+Json list_for_tests(int texts, int tokens) { return {{"input", Json(texts, std::string(tokens, 'b'))}}; }
+
+// Others take each place that becomes free, and the list comes to its end all the same, without making a longer queue
+// than by the places that it had.
 TEST(Embeddings, AListThatHasBegunIsNotRefused) {
-  const ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 1}});
+  ServerForTests server({}, {{.memory = std::size_t{64} << 20, .max_sequences = 1, .max_queue = 3}});
   std::atomic<bool> ended = false;
+  std::atomic<int> longest = 0;
   std::vector<std::thread> others;
   for (int i = 0; i < 3; ++i)
     others.emplace_back([&] {
@@ -169,18 +188,46 @@ TEST(Embeddings, AListThatHasBegunIsNotRefused) {
       while (!ended) {
         const int status = server.post("/v1/embeddings", asked).status;
         EXPECT_TRUE(status == 200 || status == 429) << status;
+        longest = std::max<int>(longest, server.engine().stats().waiting);
       }
     });
-  Json asked = {{"input", Json::array()}};
-  for (int i = 0; i < 100; ++i) asked["input"].push_back(std::string(100, 'b'));
-  AnswerForTests answer;
-  do {
-    answer = server.post("/v1/embeddings", asked);
-  } while (answer.status == 429);  // it needs both places to begin
+  const AnswerForTests answer = server.post("/v1/embeddings", list_for_tests(100, 100));
   ended = true;
   for (std::thread& other : others) other.join();
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.json()["data"].size(), 100U);
+  EXPECT_LE(longest, 8);  // of four places
+}
+
+TEST(Embeddings, AListBeginsWithThePlacesThatThereAre) {
+  ServerForTests server = slow_server(1, 1);
+  ClientForTests running(server.port());
+  const Json asked = {{"prompt", "ab"}, {"max_tokens", 300}, {"ignore_eos", true}};
+  running.send("POST", "/v1/completions", asked.dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 1 && stats.waiting == 0; }));
+  const AnswerForTests answer = server.post("/v1/embeddings", list_for_tests(10, 2));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.json()["data"].size(), 10U);
+  EXPECT_EQ(running.read_answer().status, 200);
+}
+
+// Who comes later waits for few texts of a list, not for all that it could have with the engine by their number.
+TEST(Embeddings, AListLetsOthersIn) {
+  ServerForTests server = slow_server(4, 1000);
+  ClientForTests list(server.port());
+  const Stopwatch since;
+  list.send("POST", "/v1/embeddings", list_for_tests(500, 30).dump(), "");
+  ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.embeddings > 0; }));
+  const EngineStats before = server.engine().stats();
+  EXPECT_LE(before.running + before.waiting, 2);  // of 30 tokens, where 40 are as many as two steps read
+  EXPECT_EQ(server.complete({{"prompt", "ab"}, {"max_tokens", 1}}).status, 200);
+  const EngineStats after = server.engine().stats();
+  EXPECT_LT(after.embeddings, before.embeddings + 100);
+  const AnswerForTests answer = list.read_answer();
+  EXPECT_EQ(answer.json()["data"].size(), 500U);
+  // Nor do those who are told when to come again hear of the whole list's time: each text counts from its turn.
+  const std::string metrics = server.ask("GET", "/metrics").body, name = "\nlayerboost_request_seconds_sum ";
+  EXPECT_LT(std::stod(metrics.substr(metrics.find(name) + name.size())), 20 * since.seconds());
 }
 
 TEST(Embeddings, AClientThatLeavesFreesItsWork) {

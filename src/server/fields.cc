@@ -1,5 +1,6 @@
 #include "server/fields.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -64,6 +65,12 @@ std::optional<std::string> Fields::text(const char* name) const {
   return value->get<std::string>();
 }
 
+const Json* Fields::object(const char* name) const {
+  const Json* const value = find(name);
+  if (value != nullptr) check_object(*value, path(name));
+  return value;
+}
+
 std::vector<std::string> Fields::texts(const char* name, int most) const {
   const Json* const value = find(name);
   if (value == nullptr) return {};
@@ -78,12 +85,21 @@ std::vector<std::string> Fields::texts(const char* name, int most) const {
   return texts;
 }
 
-std::vector<TokenId> token_list(const Json& list, TokenId vocab, const std::string& param) {
+void check_object(const Json& value, const std::string& param) {
+  if (!value.is_object()) refuse(param, "\"{}\" must be an object, not {}", param, value.type_name());
+}
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+std::vector<TokenId> token_list(const Json& list, TokenId vocab, const std::string& param, std::string_view advice) {
   std::vector<TokenId> tokens;
   tokens.reserve(list.size());
   for (const Json& item : list) {
     const bool good = item.is_number_unsigned() && item.get<std::uint64_t>() < static_cast<std::uint64_t>(vocab);
-    if (!good) refuse(param, "\"{}\" must contain token ids from 0 to {} only", param, vocab - 1);
+    if (!good) refuse(param, "\"{}\" must contain token ids from 0 to {} only{}", param, vocab - 1, advice);
     tokens.push_back(item.get<TokenId>());
   }
   return tokens;

@@ -29,6 +29,7 @@ class Fields {
   [[nodiscard]] std::optional<std::int64_t> integer(const char* name, std::int64_t least, std::int64_t most) const;
   [[nodiscard]] double number(const char* name, double fallback, double least, double most) const;
   [[nodiscard]] std::optional<std::string> text(const char* name) const;
+  [[nodiscard]] const Json* object(const char* name) const;
   /// A text, or a list of at most `most` texts.
   [[nodiscard]] std::vector<std::string> texts(const char* name, int most) const;
 
@@ -37,7 +38,14 @@ class Fields {
   std::string path_;
 };
 
-/// A list of token ids below `vocab`. Throws ApiError about `param`.
-std::vector<TokenId> token_list(const Json& list, TokenId vocab, const std::string& param);
+/// Throws ApiError about `param` unless its value is an object.
+void check_object(const Json& value, const std::string& param);
+
+/// Characters of UTF-8 that begin in `text`.
+std::size_t characters(std::string_view text);
+
+/// A list of token ids below `vocab`. Throws ApiError about `param`, with `advice` at its end.
+std::vector<TokenId> token_list(const Json& list, TokenId vocab, const std::string& param,
+                                std::string_view advice = "");
 
 }  // namespace layerboost

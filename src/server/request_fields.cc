@@ -95,22 +95,24 @@ constexpr Field kRequestFields[] = {
     {"text", kResponses, Use::effect},
     {"reasoning", kResponses, Use::effect},
     {"include", kResponses, Use::effect},
-    {"layerboost", kEngine, Use::effect},  // what only this server has
+    {"user", kResponses, Use::effect},  // the answer has it, too, and the next two
+    {"metadata", kResponses, Use::effect},
+    {"max_tool_calls", kResponses, Use::effect},  // of tools that the server itself would run
+    {"layerboost", kEngine, Use::effect},         // what only this server has
     {"tools", kChat | kTokenize | kResponses, Use::effect},
     {"tool_choice", kChat | kTokenize | kResponses, Use::effect},
     {"parallel_tool_calls", kChat | kTokenize | kResponses, Use::effect},
 
     // Who asks, what for, how it is kept, paid, sped up or measured.
-    {"user", kAll, Use::harmless},
+    {"user", kAll & ~kResponses, Use::harmless},
     {"safety_identifier", kEngine, Use::harmless},
-    {"metadata", kEngine, Use::harmless},
+    {"metadata", kEngine & ~kResponses, Use::harmless},
     {"store", kGeneration, Use::harmless},
     {"service_tier", kText, Use::harmless},
     {"request_id", kEngine, Use::harmless},
     {"priority", kEngine, Use::harmless},
     {"prediction", kChat, Use::harmless},
     {"prompt_cache_options", kResponses, Use::harmless},
-    {"max_tool_calls", kResponses, Use::harmless},  // of tools that the server itself would run
     {"prompt_cache_key", kText, Use::harmless},
     {"prompt_cache_retention", kText, Use::harmless},
     {"cache_salt", kEngine, Use::harmless},

@@ -20,8 +20,9 @@ bool wants_logprobs(const Fields& fields);
 /// The effort that "reasoning" asks for. Throws ApiError.
 std::optional<std::string> read_effort(const Fields& fields);
 
-/// What an answer says of its request. `max_tokens`, `effort`: as they were asked for.
-Json repeated_fields(const Fields& fields, const ApiRequest& request, std::optional<std::int64_t> max_tokens,
-                     const std::optional<std::string>& effort);
+/// What an answer says of its request, as members of its JSON. `max_tokens`, `effort`: as they were asked for. Throws
+/// ApiError for what nobody else looks at, and for more than `most` bytes.
+std::string repeated_fields(const Fields& fields, const ApiRequest& request, std::optional<std::int64_t> max_tokens,
+                            const std::optional<std::string>& effort, std::size_t most);
 
 }  // namespace layerboost

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "server/answer_writer.h"
-#include "server/token_logprobs.h"
 #include "text/tool_calls.h"
 
 namespace layerboost {
@@ -19,7 +18,7 @@ class ResponseWriter final : public AnswerWriter {
   /// Requires: `request` and `tokenizer` outlive this; the request has one sequence.
   ResponseWriter(const ApiRequest& request, const Tokenizer& tokenizer);
 
-  void add(std::size_t sequence, const Output& output) override;
+  void add(std::size_t sequence, Output&& output) override;
   [[nodiscard]] std::size_t numbers() const override;
   std::string body(const AnswerFacts& facts) override;
   void begin_stream(const AnswerFacts& facts, std::string& events) override;
@@ -38,26 +37,30 @@ class ResponseWriter final : public AnswerWriter {
     bool ended = false;                   // its last event has been written
   };
 
+  void add_logprobs(const Output& output);
   void add_text(const std::string& text);
   void add_calls(ToolText&& text);
   void begin_item(Item& item, int index, std::string& events);
   void write_delta(Item& item, int index, std::string& events);
   void end_item(Item& item, int index, std::string& events);
-  void write_event(const char* type, Json fields, std::string& events);
+  void write_event(const char* type, std::string_view members, std::string& events);
 
   /// "completed", "incomplete", "in_progress": of the answer; of an item, the last of which may be cut short.
   [[nodiscard]] const char* status_so_far() const;
   [[nodiscard]] const char* status_of(const Item& item) const;
-  [[nodiscard]] Json response_json(const AnswerFacts& facts, const char* status) const;
-  [[nodiscard]] Json item_json(const Item& item, const char* status, bool with_text) const;
-  [[nodiscard]] Json part_json(const Item& item, bool with_text) const;
-  [[nodiscard]] Json entries(const LogprobList& logprobs) const;
+  /// JSON. `error`: why it has failed.
+  [[nodiscard]] std::string response_json(const AnswerFacts& facts, const char* status, const Json& error = {}) const;
+  [[nodiscard]] std::string item_json(const Item& item, const char* status, bool with_text) const;
+  [[nodiscard]] std::string part_json(const Item& item, bool with_text) const;
+  /// Where a message's text is, as an event's members.
+  static std::string place_of_text(const Item& item, int index);
 
   const ApiRequest& request_;
   const Tokenizer& tokenizer_;
   std::optional<ToolCallReader> calls_;  // where the text may have calls of tools
   std::vector<Item> items_;
-  LogprobList logprobs_, new_logprobs_;  // of the message, and those of them that no event has had
+  std::string logprobs_;               // of the message, as JSON without the list's brackets
+  std::size_t streamed_logprobs_ = 0;  // bytes of these that events have had
   FinishReason finish_ = FinishReason::none;
   int events_ = 0;  // so far
 };

@@ -21,7 +21,6 @@ Written written_response(const std::vector<std::string>& pieces, ApiRequest requ
                          FinishReason finish = FinishReason::stop) {
   const Tokenizer tokenizer(tokenizer_data_for_tests());
   request.endpoint = Endpoint::responses;
-  request.repeated = Json::object();
   const AnswerFacts facts{"id", 1, "tiny", "", 5, 2, 7, LevelSpan{1, 2}};
   ResponseWriter whole(request, tokenizer), streaming(request, tokenizer);
   std::string events;
@@ -30,8 +29,8 @@ Written written_response(const std::vector<std::string>& pieces, ApiRequest requ
     Output output;
     output.text = pieces[i];
     if (i + 1 == pieces.size()) output.finish = finish;
-    whole.add(0, output);
-    streaming.add(0, output);
+    whole.add(0, Output(output));
+    streaming.add(0, std::move(output));
     streaming.write_piece(0, facts, events);
   }
   streaming.end_stream(facts, events);

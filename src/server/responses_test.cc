@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "eval/tokenizer_for_tests.h"
-#include "server/api_error.h"
+#include "server/refusal_for_tests.h"
 #include "server/response_events_for_tests.h"
 #include "server/server_for_tests.h"
 
@@ -16,15 +16,13 @@ class ResponseRequests : public ::testing::Test {
     return reader_.response("{" + fields + "}").prompts[0].text;
   }
 
-  /// "STATUS PARAM: MESSAGE" of the error that a body leads to.
+  /// What the answer would say of its request.
+  [[nodiscard]] Json repeated(const std::string& fields) const {
+    return Json::parse("{" + reader_.response("{" + fields + "}").repeated + "}");
+  }
+
   [[nodiscard]] std::string refusal(const std::string& fields) const {
-    try {
-      (void)reader_.response("{" + fields + "}");
-    } catch (const ApiError& error) {
-      const Json json = Json::parse(error.answer().body)["error"];
-      return fmt::format("{} {}: {}", error.status(), json["param"].dump(), json["message"].get<std::string>());
-    }
-    return "none";
+    return refusal_of([&] { (void)reader_.response("{" + fields + "}"); });
   }
 
   Tokenizer tokenizer_{tokenizer_data_for_tests()};
@@ -62,6 +60,20 @@ TEST_F(ResponseRequests, CallsBelongToTheAssistantsMessage) {
             "f;[user]a[assistant]<c1:f=1><c2:g=2>[tool]two(g)[tool]one(f)");
 }
 
+// As an answer has them: a template has one message for the assistant's turn, and the results after it.
+TEST_F(ResponseRequests, ItemsOfATurnAreOneMessage) {
+  EXPECT_EQ(prompt(R"("input": [{"role": "user", "content": "a"},
+                       {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{\"x\": 1}"},
+                       {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "then"}]},
+                       {"type": "function_call", "call_id": "c2", "name": "g", "arguments": "{\"x\": 2}"},
+                       {"type": "message", "role": "assistant", "content": "done"},
+                       {"type": "function_call_output", "call_id": "c1", "output": "one"},
+                       {"type": "function_call_output", "call_id": "c2", "output": "two"},
+                       {"type": "message", "role": "assistant", "content": "So."},
+                       {"role": "user", "content": "b"}])"),
+            "[user]a[assistant]then\ndone<c1:f=1><c2:g=2>[tool]one(f)[tool]two(g)[assistant]So.[user]b");
+}
+
 TEST_F(ResponseRequests, SettingsAreChats) {
   const ApiRequest request = reader_.response(
       R"({"model": "tiny", "input": "a", "max_output_tokens": 7, "temperature": 0.5, "top_p": 0.25, "seed": 3,
@@ -77,12 +89,12 @@ TEST_F(ResponseRequests, SettingsAreChats) {
   const ApiRequest open = reader_.response(R"({"input": "a"})");
   EXPECT_EQ(open.settings.max_tokens, 200 - static_cast<int>(open.prompts[0].tokens.size()));
   EXPECT_EQ(open.settings.logprobs, -1);
-  EXPECT_EQ(open.repeated["store"], false);
-  EXPECT_EQ(open.repeated["text"]["format"]["type"], "text");
+  EXPECT_EQ(repeated(R"("input": "a")")["store"], false);
+  EXPECT_EQ(repeated(R"("input": "a")")["text"]["format"]["type"], "text");
   const char* const form = R"({"input": "a", "text": {"format": {"type": "json_schema", "name": "n", "strict": true,
                                "schema": {"type": "integer"}}}})";
   EXPECT_TRUE(reader_.response(form).constraint);
-  EXPECT_EQ(reader_.response(form).repeated["text"]["format"]["name"], "n");
+  EXPECT_EQ(Json::parse("{" + reader_.response(form).repeated + "}")["text"]["format"]["name"], "n");
   EXPECT_TRUE(reader_.response(R"({"input": "a", "text": {"format": {"type": "json_object"}}})").constraint);
   EXPECT_FALSE(reader_.response(R"({"input": "a", "text": {"format": {"type": "text"}}})").constraint);
 }
@@ -113,6 +125,7 @@ TEST_F(ResponseRequests, RefusalsNameTheField) {
            {"tool_choice", R"("tools": [{"type": "function", "name": "f"}],
                               "tool_choice": {"type": "function", "function": {"name": "f"}})"},
            {"tool_choice", R"("tool_choice": "required")"},
+           {"tools[0]", R"("tools": [[[]]], "tool_choice": "none")"},
            {"include", R"("include": ["everything"])"},
            {"include", R"("include": ["message.output_text.logprobs"], "tools": [{"type": "function", "name": "f"}])"},
            {"top_logprobs", R"("top_logprobs": 3)"},
@@ -149,6 +162,46 @@ TEST_F(ResponseRequests, RefusalsNameTheField) {
            {"input[0].output", R"([{"type": "function_call_output", "call_id": "c"}])"}})
     EXPECT_TRUE(refusal(fmt::format(R"("input": {})", input)).starts_with(fmt::format("400 \"{}\"", field))) << input;
   EXPECT_NE(refusal(R"("input": "a", "max_output_tokens": 1000)").find("\"max_output_tokens\""), std::string::npos);
+}
+
+// The answer has them, too: they are read though they change nothing.
+TEST_F(ResponseRequests, WhatComesBackHasItsLimits) {
+  const auto metadata = [](const std::string& key, const std::string& value) {
+    return fmt::format(R"("input": "a", "metadata": {{"{}": "{}"}})", key, value);
+  };
+  std::string umlauts;
+  for (int i = 0; i < 512; ++i) umlauts += "ü";
+  EXPECT_EQ(repeated(metadata(std::string(64, 'k'), umlauts))["metadata"][std::string(64, 'k')], umlauts);
+  EXPECT_TRUE(refusal(metadata(std::string(65, 'k'), "v")).starts_with("400 \"metadata\""));
+  EXPECT_TRUE(refusal(metadata("k", umlauts + "v")).starts_with("400 \"metadata\""));
+  Json many = Json::object();
+  for (int i = 0; i < 17; ++i) many[fmt::format("{}", i)] = "v";
+  EXPECT_TRUE(refusal(R"("input": "a", "metadata": )" + many.dump()).starts_with("400 \"metadata\""));
+  for (const auto& [field, value] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"metadata", "[[[]]]"},
+                                                                  {"metadata", "5"},
+                                                                  {"metadata", R"({"a": {}})"},
+                                                                  {"user", "[1]"},
+                                                                  {"max_tool_calls", "[[]]"},
+                                                                  {"max_tool_calls", "0.5"}})
+    EXPECT_TRUE(
+        refusal(fmt::format(R"("input": "a", "{}": {})", field, value)).starts_with(fmt::format("400 \"{}\"", field)))
+        << field << value;
+  EXPECT_TRUE(refusal(fmt::format(R"("input": "a", "user": "{}")", std::string(513, 'u'))).starts_with("400 \"user\""));
+  EXPECT_EQ(repeated(R"("input": "a", "max_tool_calls": 3, "user": "u")")["max_tool_calls"], 3);
+}
+
+TEST_F(ResponseRequests, WhatComesBackIsLimitedAltogether) {
+  reader_.limits.repeated = 2048;
+  const auto tools = [](std::size_t size) {
+    return fmt::format(R"("input": "a", "tool_choice": "none",
+                          "tools": [{{"type": "function", "name": "f", "description": "{}"}}])",
+                       std::string(size, 'd'));
+  };
+  EXPECT_EQ(refusal(tools(1000)), "none");
+  EXPECT_EQ(refusal(tools(2048)),
+            R"(400 null: the answer repeats "instructions", "tools" and "text", which have more than 2 KiB here: )"
+            "shorten them");
 }
 
 TEST_F(ResponseRequests, ToolsNeedAModelThatIsToldOfThem) {
@@ -352,6 +405,20 @@ TEST(Responses, AModelWithoutNumbersIsAnError) {
   EXPECT_EQ(events.back().data["response"]["status"], "failed");
   EXPECT_EQ(events.back().data["response"]["error"]["message"], damaged_model);
   EXPECT_EQ(events.back().data["response"]["output"][0]["status"], "incomplete");
+}
+
+TEST(Responses, AStreamMayFailBeforeItsFirstItem) {
+  const int hidden = served_model().config.hidden;
+  const ServerForTests server({}, {{.memory = std::size_t{64} << 20}}, [&](const MixerRows& rows) {
+    for (const MixerSpan& span : rows.spans) rows.hidden[(span.row + span.count - 1) * hidden] = std::nanf("");
+  });
+  Json asked = response_for_tests();
+  asked["stream"] = true;
+  const std::vector<EventForTests> events = response_events(server.post("/v1/responses", asked).body);
+  EXPECT_EQ(event_names(events),
+            (std::vector<std::string>{"response.created", "response.in_progress", "response.failed"}));
+  EXPECT_EQ(events.back().data["response"]["output"], Json::array());
+  EXPECT_EQ(events.back().data["response"]["error"]["message"], damaged_model);
 }
 
 TEST(Responses, NothingIsKept) {

@@ -136,9 +136,9 @@ ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool 
   const Json* const choice = fields.find("tool_choice");
   const std::string word = choice == nullptr ? "auto" : choice->is_string() ? choice->get<std::string>() : "";
   const bool required = word == "required", by_name = choice != nullptr && choice->is_object();
-  if (word == "none") return {};  // an answer without them: the prompt has none
-  if (!by_name && !required && word != "auto") refuse_choice(form);
+  if (!by_name && !required && word != "auto" && word != "none") refuse_choice(form);
   std::vector<Tool> tools = read_list(fields, form);
+  if (word == "none") return {};  // an answer without them: the prompt has none
   if (tools.empty()) {
     if (required || by_name) refuse("tool_choice", "\"tool_choice\" asks for a call, and there are no \"tools\"");
     return {};

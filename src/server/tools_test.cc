@@ -46,6 +46,7 @@ TEST(Tools, ChoicesAreRead) {
   EXPECT_FALSE(tools_of("").format);
   EXPECT_FALSE(tools_of(R"("tools": [])").format);
   EXPECT_TRUE(tools_of(std::string(two_tools) + R"(, "tool_choice": "none")").tools.is_null());
+  EXPECT_TRUE(tools_refusal(R"("tools": [[[]]], "tool_choice": "none")").starts_with("\"tools[0]\""));
   const ToolUse use = tools_of(two_tools);
   EXPECT_EQ(use.tools.size(), 2U);
   EXPECT_EQ(use.format, ToolFormat::hermes);

@@ -2,6 +2,7 @@
 // scores and probabilities stay in L1. Scores are kept times log2(e), for 2^x in place of e^x.
 #include "kernels/isa/dot.h"
 #include "kernels/isa/kernels.h"
+#include "kernels/isa/soft_cap.h"
 #include "kernels/isa/tail.h"
 
 namespace layerboost::LB_ISA {
@@ -135,19 +136,29 @@ inline float put_scaled(DotInt8::A* to, const float* from, int n, Vec most) {
   return top / DotInt8::kMost;
 }
 
-/// Makes a row's scores [n] final: times the keys' scales, where Dot::kScaled; kUnseen where the row doesn't look.
-/// Returns the largest.
-template <typename Dot>
-Vec finish_scores(const Group& group, const Range& range, int low, int high, int n, float* scores) {
+/// Makes a row's scores [n] final: times the keys' scales, where Dot::kScaled; capped by soft_cap, where kCapped;
+/// kUnseen where the row doesn't look. Returns the largest.
+template <typename Dot, bool kCapped = false>
+inline Vec finish_scores(const Group& group, const Range& range, int low, int high, int n, float* scores,
+                         float soft_cap = 1) {
+  const SoftCap cap(soft_cap, kLog2E);
   Vec most = splat(kUnseen);
   for (int j = 0; j < n; j += kLanes) {
     Vec score = load(scores + j);
     if constexpr (Dot::kScaled) score = mul(score, load(group.key_scales + range.begin + j));
+    if constexpr (kCapped) score = cap.of(cap.share(score));
     if (!range.whole) score = masked(score, group.positions + range.begin + j, low, high);
-    if (Dot::kScaled || !range.whole) store(scores + j, score);
+    if (Dot::kScaled || kCapped || !range.whole) store(scores + j, score);
     most = max(most, score);
   }
   return most;
+}
+
+/// The same with a cap, out of the way of models that have none.
+template <typename Dot>
+[[gnu::noinline]] Vec finish_capped_scores(const Group& group, const Range& range, int low, int high, int n,
+                                           float* scores, float soft_cap) {
+  return finish_scores<Dot, true>(group, range, low, high, n, scores, soft_cap);
 }
 
 /// The scales of the values that a row sees, n from the range's first, in the unit in which the largest is
@@ -216,8 +227,10 @@ void softmax(const AttentionTile& tile, State<Dot>& state, const Group& group, c
   for (int r = 0; r < rows; ++r) {
     const int row = first_row + r;
     const int high = last_seen(row), low = lower_end(high, tile.window, group.pinned);
-    const Vec most = finish_scores<Dot>(group, range, low, high, n, scores + r * kGroup);
-    if (tile.weights != nullptr) export_scores(tile, group, range, row, low, high, n, scores + r * kGroup);
+    float* const own = scores + r * kGroup;
+    const Vec most = tile.soft_cap > 0 ? finish_capped_scores<Dot>(group, range, low, high, n, own, tile.soft_cap)
+                                       : finish_scores<Dot>(group, range, low, high, n, own);
+    if (tile.weights != nullptr) export_scores(tile, group, range, row, low, high, n, own);
     if (state.largest != nullptr) {
       float* lanes = state.largest + static_cast<std::ptrdiff_t>(row) * 16;
       store(lanes, max(load(lanes), most));

@@ -5,6 +5,7 @@
 #include "kernels/isa/dot.h"
 #include "kernels/isa/kernels.h"
 #include "kernels/isa/pairs.h"
+#include "kernels/isa/soft_cap.h"
 #include "kernels/isa/transpose.h"
 
 namespace layerboost::LB_ISA {
@@ -194,25 +195,29 @@ inline bool all_seen(const AttentionBackward& task, int first_key, int last_key,
   return first_query >= last_key && near;
 }
 
-/// Scores of `keys` keys [keys, kTile] into probabilities and slopes: p = 2^(s - L), slope = p (dp - D).
-template <typename Dot>
+/// Scores of `keys` keys [keys, kTile] into probabilities and slopes: p = 2^(s - L), slope = p (dp - D); where kCapped,
+/// s is what task.soft_cap makes of the score, and the slope is times its slope.
+template <typename Dot, bool kCapped>
 void slopes_of(const AttentionBackward& task, const Packed<Dot>& packed, int first_key, int keys, int first_query,
                const float* scores, const float* dprobabilities, typename Dot::A* probabilities,
                typename Dot::A* slopes, float* slope_words) {
   const bool whole = all_seen(task, first_key, first_key + keys - 1, first_query);
   const Vec lanes = add(load(kCounting), splat(static_cast<float>(first_query)));
+  const SoftCap cap(kCapped ? task.soft_cap : 1, kLog2E);
   for (int key = 0; key < keys; key += Dot::kStep) {
     for (int c = 0; c < kTile; c += kLanes) {
       const Vec log_sums = load(packed.log_sums + first_query + c), means = load(packed.means + first_query + c);
       Vec slope[2] = {splat(0), splat(0)};
       for (int step = 0; step < Dot::kStep && key + step < keys; ++step) {
         const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(key + step) * kTile + c;
-        Vec p = exp2(sub(load(scores + at), log_sums));
+        const Vec score = load(scores + at), share = kCapped ? cap.share(score) : score;
+        Vec p = exp2(sub(kCapped ? cap.of(share) : score, log_sums));
         if (!whole) {
           const Sight sight = sight_of(task, first_key + key + step);
           p = keep_between(p, add(lanes, splat(static_cast<float>(c))), splat(sight.first), splat(sight.last));
         }
         slope[step] = mul(p, sub(load(dprobabilities + at), means));
+        if constexpr (kCapped) slope[step] = mul(slope[step], SoftCap::slope(share));
         Dot::put(probabilities + at, p);
         Dot::put(slopes + at, slope[step]);
       }
@@ -245,7 +250,8 @@ void backward_tile(const AttentionBackward& task, const Packed<Dot>& packed, int
     multiply<Dot>(keys, kTile, packed.keys + row, padded, queries, kTile, padded / Dot::kStep, scores, kTile, false);
     multiply<Dot>(keys, kTile, packed.values + row, padded, douts, kTile, padded / Dot::kStep, dprobabilities, kTile,
                   false);
-    slopes_of<Dot>(task, packed, first_key, keys, first_query, scores, dprobabilities, probabilities, slopes,
+    const auto slopes_of_keys = task.soft_cap > 0 ? slopes_of<Dot, true> : slopes_of<Dot, false>;
+    slopes_of_keys(task, packed, first_key, keys, first_query, scores, dprobabilities, probabilities, slopes,
                    packed.slopes + static_cast<std::ptrdiff_t>(key / Dot::kStep) * kTile);
     const std::ptrdiff_t sum = static_cast<std::ptrdiff_t>(key) * padded;
     multiply<Dot>(keys, padded, probabilities, kTile, packed.douts_by_row + by_row, padded, kTile / Dot::kStep,

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/gate.h"
 #include "kernels/isa/low_rank.h"
 #include "kernels/isa/training_rows.h"
 #include "kernels/kv_segment.h"
@@ -19,10 +20,12 @@ struct RowKernels {
   void (*add)(float* x, const float* y, float scale, int n);
   /// out = scale * y + bias. May be in place.
   void (*add_bias)(const float* y, float scale, const float* bias, int n, float* out);
+  /// out = cap tanh(scale * y / cap). May be in place.
+  void (*soft_cap)(const float* y, float scale, float cap, int n, float* out);
   /// out = scale * x
   void (*scale)(const float* x, float scale, int n, float* out);
-  /// out = silu(scale * gate) * scale * up
-  void (*silu_mul)(const float* gate, const float* up, float scale, int n, float* out);
+  /// out = f(scale * gate) * scale * up, by Gate f
+  void (*gate_mul[gate_count])(const float* gate, const float* up, float scale, int n, float* out);
   /// Rounded to nearest even.
   void (*to_bf16)(const float* x, int n, std::uint16_t* out);
   /// out = x / scale rounded to nearest even; returns scale = max|x| / 127 (an all-zero row: 1).
@@ -80,6 +83,7 @@ struct AttentionTile {
   int first_position = 0;                   // of the first token
   int window = 0;                           // 0: none
   float scale = 0;
+  float soft_cap = 0;  // of the scores; 0: none
 
   /// nullptr, or [tokens, A]: where to leave log2 of the sum of e^score of each query.
   float* log_sums = nullptr;
@@ -125,6 +129,7 @@ struct AttentionBackward {
   int heads = 0;   // query heads, next to each other
   int window = 0, sinks = 0;
   float scale = 0;
+  float soft_cap = 0;                                         // of the scores; 0: none
   const float *q = nullptr, *out = nullptr, *dout = nullptr;  // [length, heads, d], tokens q_stride floats apart
   const float* log_sums = nullptr;                            // [length, heads], log_stride apart
   const float* dlog_sums = nullptr;                           // likewise, or nullptr for zeros

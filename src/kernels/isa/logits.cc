@@ -54,17 +54,33 @@ inline float block_sum_exp(const float* x, int n, float scale, float most) {
   return sum(add(a, b));
 }
 
+/// Below it are logits of what can't be sampled (-1e30), and none that a model computes.
+constexpr float kFar = -1.0e20f;
+
+/// sum_j exp(scale * (x[j] - most)): as block_sum_exp() where numbers are so large that what is lost by rounding one
+/// product is more than all that may be between two logits.
+inline float block_sum_exp_far(const float* x, int n, float scale, float most) {
+  Vec total = splat(0);
+  for (int j = 0; j < n; j += kLanes) {
+    const Vec part = load(tail_of(x + j, smaller(n - j, kLanes), scale > 0 ? kLowest / 2 : -kLowest / 2).values);
+    total = add(total, exp2(mul(sub(part, splat(most)), splat(scale * kLog2E))));
+  }
+  return sum(total);
+}
+
 double sum_exp(const float* logits, float scale, int n, float* most) {
-  float running = kLowest;
+  float running = kLowest, running_logit = kLowest;
   double total = 0;
   for (int begin = 0; begin < n; begin += kBlock) {
     const int count = smaller(kBlock, n - begin);
-    const float block_most = scale * largest_of(logits + begin, count);
+    const float block_logit = largest_of(logits + begin, count), block_most = scale * block_logit;
     if (block_most > running) {
       total *= static_cast<double>(sum(exp(splat(running - block_most))) / static_cast<float>(kLanes));
       running = block_most;
+      running_logit = block_logit;
     }
-    total += static_cast<double>(block_sum_exp(logits + begin, count, scale, running));
+    total += static_cast<double>(running < kFar ? block_sum_exp_far(logits + begin, count, scale, running_logit)
+                                                : block_sum_exp(logits + begin, count, scale, running));
   }
   *most = running;
   return total;

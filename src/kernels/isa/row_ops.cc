@@ -1,6 +1,8 @@
 // Rows between the matrix products.
+#include "kernels/isa/gate.h"
 #include "kernels/isa/kernels.h"
 #include "kernels/isa/simd.h"
+#include "kernels/isa/soft_cap.h"
 #include "kernels/isa/tail.h"
 
 namespace layerboost::LB_ISA {
@@ -40,6 +42,17 @@ void add_bias(const float* y, float scale, const float* bias, int n, float* out)
   for (; j < n; ++j) out[j] = y[j] * scale + bias[j];
 }
 
+void soft_cap_row(const float* y, float scale, float cap, int n, float* out) {
+  const SoftCap cap_of(cap);
+  const Vec factor = splat(scale);
+  int j = 0;
+  for (; j + kLanes <= n; j += kLanes) store(out + j, cap_of.of(cap_of.share(mul(load(y + j), factor))));
+  if (j == n) return;
+  Tail<float> result;
+  store(result.values, cap_of.of(cap_of.share(mul(load(tail_of(y + j, n - j).values), factor))));
+  put_tail(result, n - j, out + j);
+}
+
 void scale_row(const float* x, float scale, int n, float* out) {
   const Vec factor = splat(scale);
   int j = 0;
@@ -47,22 +60,24 @@ void scale_row(const float* x, float scale, int n, float* out) {
   for (; j < n; ++j) out[j] = x[j] * scale;
 }
 
-inline Vec silu(Vec v) {
+template <Gate G>
+inline Vec gated(Vec v) {
   // Bounded, as 2^128 would overflow; what is beyond comes to nothing either way.
-  const Vec power = exp2(min(mul(v, splat(-kLog2E)), splat(126.0f)));
+  const Vec power = exp2(min(mul(GateOf<G>::z(v), splat(-kLog2E)), splat(126.0f)));
   return div(v, add(splat(1.0f), power));
 }
 
-void silu_mul(const float* gate, const float* up, float scale, int n, float* out) {
+template <Gate G>
+void gate_mul(const float* gate, const float* up, float scale, int n, float* out) {
   const Vec factor = splat(scale);
   int j = 0;
   for (; j + kLanes <= n; j += kLanes) {
-    store(out + j, mul(silu(mul(load(gate + j), factor)), mul(load(up + j), factor)));
+    store(out + j, mul(gated<G>(mul(load(gate + j), factor)), mul(load(up + j), factor)));
   }
   if (j == n) return;
   const auto g = tail_of(gate + j, n - j), u = tail_of(up + j, n - j);
   Tail<float> result;
-  store(result.values, mul(silu(mul(load(g.values), factor)), mul(load(u.values), factor)));
+  store(result.values, mul(gated<G>(mul(load(g.values), factor)), mul(load(u.values), factor)));
   put_tail(result, n - j, out + j);
 }
 
@@ -186,7 +201,8 @@ void hadamard(float* x, int n) {
   }
 }
 
-const RowKernels row_kernels = {rms_norm, add_row, add_bias,   scale_row, silu_mul,
-                                to_bf16,  to_int8, to_int8_kv, rotate,    hadamard};
+const RowKernels row_kernels = {
+    rms_norm, add_row, add_bias,   soft_cap_row, scale_row, {gate_mul<Gate::silu>, gate_mul<Gate::gelu_tanh>},
+    to_bf16,  to_int8, to_int8_kv, rotate,       hadamard};
 
 }  // namespace layerboost::LB_ISA

@@ -176,22 +176,39 @@ inline Vec exp2(Vec x) { return exp2_of_finite(max(splat(-200.0f), x)); }
 
 constexpr float kLog2E = 1.44269504088896341f;
 
-/// e^x to about 1e-7 relative, for x <= 88; from about -87 downwards zero.
-inline Vec exp(Vec x) {
-  const Vec bounded = max(x, splat(-150.0f));
-  const Vec n = round_even(mul(bounded, splat(kLog2E)));
+/// x - n ln 2.
+inline Vec exp_remainder(Vec x, Vec n) {
   // ln 2 in two parts: the first has few enough bits for exact products.
-  Vec r = fnma(n, splat(0.693359375f), bounded);
-  r = fnma(n, splat(-2.12194440e-4f), r);
-  // Cephes' expf (Moshier), |r| <= ln(2) / 2.
+  return fnma(n, splat(-2.12194440e-4f), fnma(n, splat(0.693359375f), x));
+}
+
+/// p with e^r = 1 + r + p r^2 for |r| <= ln(2) / 2: Cephes' expf (Moshier).
+inline Vec exp_polynomial(Vec r) {
   Vec p = splat(1.9875691500e-4f);
   p = fma(p, r, splat(1.3981999507e-3f));
   p = fma(p, r, splat(8.3334519073e-3f));
   p = fma(p, r, splat(4.1665795894e-2f));
   p = fma(p, r, splat(1.6666665459e-1f));
-  p = fma(p, r, splat(5.0000001201e-1f));
-  p = fma(p, mul(r, r), add(r, splat(1.0f)));
+  return fma(p, r, splat(5.0000001201e-1f));
+}
+
+/// e^x to about 1e-7 relative, for x <= 88; from about -87 downwards zero.
+inline Vec exp(Vec x) {
+  const Vec bounded = max(x, splat(-150.0f));
+  const Vec n = round_even(mul(bounded, splat(kLog2E)));
+  const Vec r = exp_remainder(bounded, n);
+  const Vec p = fma(exp_polynomial(r), mul(r, r), add(r, splat(1.0f)));
   return scale_by_power(p, n);
+}
+
+/// tanh x to about 3e-7 relative, also near 0.
+inline Vec tanh(Vec x) {
+  // t / (t + 2) with t = e^2x - 1 = 2^n (e^r - 1) + (2^n - 1). Beyond 10 it is 1. NaN stays so, as in exp2().
+  const Vec doubled = max(splat(-20.0f), min(splat(20.0f), add(x, x)));
+  const Vec n = round_even(mul(doubled, splat(kLog2E)));
+  const Vec r = exp_remainder(doubled, n), power = scale_by_power(splat(1.0f), n);
+  const Vec t = fma(power, fma(exp_polynomial(r), mul(r, r), r), sub(power, splat(1.0f)));
+  return div(t, add(t, splat(2.0f)));
 }
 
 }  // namespace

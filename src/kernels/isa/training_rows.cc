@@ -1,6 +1,8 @@
 // Rows in training. Lengths need not be multiples of the vector's: the rest of a row is copied to a full vector.
+#include "kernels/isa/gate.h"
 #include "kernels/isa/kernels.h"
 #include "kernels/isa/simd.h"
+#include "kernels/isa/soft_cap.h"
 #include "kernels/isa/tail.h"
 
 namespace layerboost::LB_ISA {
@@ -59,27 +61,28 @@ void rms_norm_backward(const float* x, const float* weight, const float* dy, flo
 
 inline Vec sigmoid(Vec v) { return div(splat(1.0f), add(splat(1.0f), exp(min(sub(splat(0), v), splat(88.0f))))); }
 
-template <typename T>
-void silu_mul_backward(const T* gate_up, const float* dy, int n, T* out, T* activated) {
+template <Gate G, typename T>
+void gate_mul_backward(const T* gate_up, const float* dy, int n, T* out, T* activated) {
   for (int j = 0; j < n; j += kLanes) {
     const int count = n - j;
     const Vec g = load_part(gate_up + j, count), u = load_part(gate_up + n + j, count), d = load_part(dy + j, count);
-    const Vec s = sigmoid(g), silu = mul(g, s);
-    // silu' = s (1 + g (1 - s)) = s + silu (1 - s)
-    const Vec slope = fma(silu, sub(splat(1.0f), s), s);
-    store_part(activated + j, mul(silu, u), count);
+    const Vec s = sigmoid(GateOf<G>::z(g)), value = mul(g, s);
+    // (g s(z(g)))' = s (1 + g (1 - s) z') = s + value (1 - s) z'
+    const Vec slope = fma(mul(value, GateOf<G>::slope(g)), sub(splat(1.0f), s), s);
+    store_part(activated + j, mul(value, u), count);
     store_part(out + j, mul(mul(d, u), slope), count);
-    store_part(out + n + j, mul(d, silu), count);
+    store_part(out + n + j, mul(d, value), count);
   }
 }
 
-void silu_mul_bf16(const float* gate_up, int n, std::uint16_t* kept, std::uint16_t* activated) {
+template <Gate G>
+void gate_mul_bf16(const float* gate_up, int n, std::uint16_t* kept, std::uint16_t* activated) {
   for (int j = 0; j < n; j += kLanes) {
     const int count = n - j;
     const Vec g = load_part(gate_up + j, count), u = load_part(gate_up + n + j, count);
     store_part(kept + j, g, count);
     store_part(kept + n + j, u, count);
-    store_part(activated + j, mul(mul(g, sigmoid(g)), u), count);
+    store_part(activated + j, mul(mul(g, sigmoid(GateOf<G>::z(g))), u), count);
   }
 }
 
@@ -111,6 +114,15 @@ double logits_gradient(const float* teacher, const float* student, const LogitsG
     total += static_cast<double>(sum(kl));
   }
   return total;
+}
+
+template <typename T>
+void soft_cap_backward(const float* capped, float cap, int n, T* gradient) {
+  const Vec inverse = splat(1 / cap);
+  for (int j = 0; j < n; j += kLanes) {
+    const Vec slope = SoftCap::slope(mul(load_part(capped + j, n - j), inverse));
+    store_part(gradient + j, mul(load_part(gradient + j, n - j), slope), n - j);
+  }
 }
 
 double sum_squares(const float* x, std::ptrdiff_t n) {
@@ -146,13 +158,16 @@ void adam(const AdamStep& step, std::ptrdiff_t n, const float* gradient, float* 
 
 }  // namespace
 
-const TrainingRowKernels training_row_kernels = {rms_norm_backward,
-                                                 silu_mul_backward<float>,
-                                                 silu_mul_backward<std::uint16_t>,
-                                                 silu_mul_bf16,
-                                                 logits_gradient<float>,
-                                                 logits_gradient<std::uint16_t>,
-                                                 sum_squares,
-                                                 adam};
+const TrainingRowKernels training_row_kernels = {
+    rms_norm_backward,
+    {gate_mul_backward<Gate::silu, float>, gate_mul_backward<Gate::gelu_tanh, float>},
+    {gate_mul_backward<Gate::silu, std::uint16_t>, gate_mul_backward<Gate::gelu_tanh, std::uint16_t>},
+    {gate_mul_bf16<Gate::silu>, gate_mul_bf16<Gate::gelu_tanh>},
+    logits_gradient<float>,
+    logits_gradient<std::uint16_t>,
+    soft_cap_backward<float>,
+    soft_cap_backward<std::uint16_t>,
+    sum_squares,
+    adam};
 
 }  // namespace layerboost::LB_ISA

@@ -1,0 +1,109 @@
+#include "model/hf_model_types.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/error.h"
+#include "model/tensor_names.h"
+
+namespace layerboost {
+namespace {
+
+using Windows = HfModelType::Windows;
+
+constexpr std::array model_types = {
+    HfModelType{.name = "gemma2",
+                .positions = 8192,
+                .tied = true,
+                .kv_heads = 4,
+                .head_size = 256,
+                .windows = Windows::most,
+                .window = 4096,
+                .full_every = 2,
+                .attention_bias = true,
+                .norms_after = true,
+                .gemma = true,
+                .attention_soft_cap = 50,
+                .logit_soft_cap = 30},
+    HfModelType{.name = "gemma3_text",
+                .positions = 131072,
+                .rope_base = 1000000,
+                .local_rope_base = 10000,
+                .tied = true,
+                .kv_heads = 4,
+                .head_size = 256,
+                .windows = Windows::most,
+                .window = 4096,
+                .attention_bias = true,
+                .qk_norm = true,
+                .norms_after = true,
+                .gemma = true},
+    HfModelType{.name = "granite", .attention_bias = true, .mlp_bias = true, .multipliers = true},
+    HfModelType{.name = "llama", .attention_bias = true, .mlp_bias = true},
+    HfModelType{.name = "mistral", .positions = 131072, .windows = Windows::all, .window = 4096},
+    HfModelType{.name = "olmo2",
+                .norm_eps = 1e-5,
+                .attention_bias = true,
+                .qk_norm = true,
+                .qk_norm_whole = true,
+                .norms_before = false,
+                .norms_after = true},
+    HfModelType{.name = "phi3",
+                .positions = 4096,
+                .trained_positions = 4096,
+                .partial_rope = true,
+                .only_longrope = true,
+                .norm_eps = 1e-5,
+                .windows = Windows::all},
+    HfModelType{.name = "qwen2", .positions = 32768, .windows = Windows::some, .window = 4096, .qkv_bias = true},
+    HfModelType{.name = "qwen3",
+                .positions = 32768,
+                .head_size = 128,
+                .windows = Windows::some,
+                .window = 4096,
+                .attention_bias = true,
+                .qk_norm = true},
+    HfModelType{.name = "smollm3",
+                .positions = 32768,
+                .rope_base = 2000000,
+                .rope_by_layer = true,
+                .tied = true,
+                .kv_heads = 4,
+                .windows = Windows::some,
+                .attention_bias = true,
+                .mlp_bias = true},
+};
+
+}  // namespace
+
+std::string name_in_llama(const HfModelType& type, const std::string& name) {
+  if (!type.norms_after || !name.ends_with("norm.weight")) return name;
+  const std::pair<std::string_view, LayerPart> modules[] = {
+      {".post_attention_layernorm.", LayerPart::mixer_output_norm},
+      {".pre_feedforward_layernorm.", LayerPart::mlp_norm},
+      {".post_feedforward_layernorm.", LayerPart::mlp_output_norm},
+  };
+  for (const auto& [module, part] : modules) {
+    if (const auto at = name.find(module); at != std::string::npos)
+      return fmt::format("{}.{}.{}", name.substr(0, at), name_of(part), name.substr(at + module.size()));
+  }
+  return name;
+}
+
+const HfModelType* find_hf_model_type(std::string_view name) {
+  const auto* const found =
+      std::find_if(model_types.begin(), model_types.end(), [&](const HfModelType& type) { return type.name == name; });
+  return found == model_types.end() ? nullptr : found;
+}
+
+std::string hf_model_type_names() {
+  std::string names;
+  for (std::size_t i = 0; i < model_types.size(); ++i) {
+    if (i > 0) names += i + 1 < model_types.size() ? ", " : " and ";
+    names += model_types[i].name;
+  }
+  return names;
+}
+
+}  // namespace layerboost
