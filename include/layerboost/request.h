@@ -44,7 +44,8 @@ struct GenerationRequest {
   std::uint64_t seed = 0;                  // the same seed gives the same text whatever else is in the batch
   std::vector<TokenId> stop_tokens = {};   // beside the model's own; the stopping token is not part of the text
   std::vector<std::string> stop = {};      // UTF-8; the text ends before the first of them
-  bool include_stop = false;               // the text ends with what stops it: such a string, or an end or stop token
+  bool include_stop = false;               // the text ends with the stop string that ends it
+  bool include_end = false;                // the text ends with the end or stop token that ends it
   bool skip_special = true;                // control tokens give no text,
   std::vector<TokenId> shown_tokens = {};  // but for these
   /// -1: none; n >= 0: of each token its own log-probability and the n likeliest tokens. Of the raw softmax: before
@@ -66,7 +67,7 @@ struct TokenLogprob {
 struct Output {
   std::string text;  // new text: whole UTF-8 characters; may be empty while something is held back that may become a
                      // character or a stop string
-  /// New tokens. Those of a stop string are among them, an end or stop token only where what stops is included.
+  /// New tokens. Those of a stop string are among them, an end or stop token only where that is included.
   std::vector<TokenId> tokens;
   TokenId ended_by = -1;                                     // the end or stop token that isn't among them; -1: none
   std::vector<TokenLogprob> logprobs;                        // of `tokens`, if asked for

@@ -460,7 +460,7 @@ void Engine::Impl::write(Prediction& prediction) {
   Output output = counted(job);
   if (first) tell_of_prompt(job, output);
   const bool ends = std::ranges::find(job.ends, prediction.sampled) != job.ends.end();
-  if (!ends || request.include_stop) {
+  if (!ends || request.include_end) {
     output.tokens = {prediction.sampled};
     if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
     output.text = job.text.push(prediction.sampled, job.generated > request.min_tokens);

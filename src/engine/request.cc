@@ -21,14 +21,6 @@ const char* name_of(FinishReason reason) {
   LB_CHECK(false);
 }
 
-namespace {
-
-void check_token(const char* where, TokenId token, int vocab) {
-  if (token < 0 || token >= vocab) fail("{}: token id {} is outside the vocabulary (0 to {})", where, token, vocab - 1);
-}
-
-}  // namespace
-
 void check_request(const GenerationRequest& request, const Config& config) {
   if (request.prompt.empty()) fail("the prompt is empty: it needs at least one token");
   for (const TokenId token : request.prompt) check_token("prompt", token, config.vocab);
@@ -42,11 +34,7 @@ void check_request(const GenerationRequest& request, const Config& config) {
          request.prompt.size(), request.max_tokens, positions);
   if (request.min_tokens < 0 || request.min_tokens > request.max_tokens)
     fail("min_tokens is {}: must be between 0 and max_tokens ({})", request.min_tokens, request.max_tokens);
-  check_sampling(request.sampling);
-  for (const auto& [token, bias] : request.sampling.logit_bias) check_token("logit_bias", token, config.vocab);
-  for (const TokenId token : request.sampling.allowed_tokens) check_token("allowed_tokens", token, config.vocab);
-  for (const std::vector<TokenId>& word : request.sampling.bad_words)
-    for (const TokenId token : word) check_token("bad_words", token, config.vocab);
+  check_sampling(request.sampling, config.vocab);
   for (const TokenId token : request.stop_tokens) check_token("stop_tokens", token, config.vocab);
   for (const std::string& text : request.stop)
     if (text.empty()) fail("stop has an empty string: leave it out");

@@ -7,6 +7,7 @@
 
 #include "base/error_for_tests.h"
 #include "engine/model_for_tests.h"
+#include "generate/token_filter_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -27,7 +28,7 @@ TEST_F(RequestOptions, OnlyAllowedTokensCome) {
                               Sampling{.temperature = 1, .top_k = 5, .logit_bias = {{'q', 100.0F}}}}) {
     GenerationRequest request = request_for_tests(20, 60);
     request.sampling = way;
-    request.sampling.allowed_tokens = {'a', 'b', 200};
+    request.sampling.filter = test::only({'a', 'b', 200});
     const Collected result = write(request);
     EXPECT_EQ(result.tokens.size(), 60U);
     for (const TokenId token : result.tokens) EXPECT_TRUE(token == 'a' || token == 'b' || token == 200) << token;
@@ -36,9 +37,9 @@ TEST_F(RequestOptions, OnlyAllowedTokensCome) {
 
 TEST_F(RequestOptions, BadWordsDoNotCome) {
   GenerationRequest request = request_for_tests(20, 80);
-  request.sampling = {.temperature = 1, .allowed_tokens = {'a', 'b', 'c'}};
+  request.sampling.temperature = 1;
   const auto text_without = [&](std::vector<std::vector<TokenId>> words) {
-    request.sampling.bad_words = std::move(words);
+    request.sampling.filter = test::only({'a', 'b', 'c'}, std::move(words));
     return write(request).text;
   };
   const std::string any = text_without({});
@@ -54,12 +55,11 @@ TEST_F(RequestOptions, BadWordsDoNotCome) {
 // A text that no token may go on with fails alone.
 TEST_F(RequestOptions, WhereNothingIsLeftTheTextFails) {
   GenerationRequest stuck = request_for_tests(20, 10);
-  stuck.sampling.allowed_tokens = {'a'};
-  stuck.sampling.bad_words = {{'a', 'a', 'a'}};
+  stuck.sampling.filter = test::only({'a'}, {{'a', 'a', 'a'}});
   GenerationRequest early = request_for_tests(20, 10);
   early.ignore_eos = false;
   early.min_tokens = 2;
-  early.sampling.allowed_tokens = {end_token};
+  early.sampling.filter = test::only({end_token});
   EngineOptions options;
   options.memory = std::size_t{64} << 20;
   Engine engine(*model_, native_, options);
@@ -85,19 +85,49 @@ TEST_F(RequestOptions, TokensOutsideTheVocabularyAreRefused) {
     request.sampling = sampling;
     return test::error_of([&] { (void)write(request); });
   };
-  EXPECT_THAT(error_with({.allowed_tokens = {-1}}), testing::HasSubstr("allowed_tokens: token id -1"));
-  EXPECT_THAT(error_with({.allowed_tokens = {260}}), testing::HasSubstr("allowed_tokens: token id 260"));
-  EXPECT_THAT(error_with({.bad_words = {{1}, {2, 260}}}), testing::HasSubstr("bad_words: token id 260"));
-  EXPECT_THAT(error_with({.bad_words = {{}}}), testing::HasSubstr("without tokens"));
-  EXPECT_THAT(error_with({.allowed_tokens = {3, 4}, .bad_words = {{4}, {3}}}), testing::HasSubstr("leave none"));
+  EXPECT_THAT(error_with({.filter = test::only({260})}), testing::HasSubstr("allowed_tokens: token id 260"));
+  EXPECT_THAT(error_with({.filter = test::all_but({{1}, {2, 260}})}), testing::HasSubstr("bad_words: token id 260"));
   GenerationRequest request = request_for_tests(20, 10);
   request.prompt_logprobs = 261;
   EXPECT_THAT(test::error_of([&] { (void)write(request); }), testing::HasSubstr("prompt_logprobs is 261"));
 }
 
+// Which tokens are allowed may be much to say, and a request may have many sequences.
+TEST_F(RequestOptions, SequencesShareWhatIsAllowed) {
+  GenerationRequest request = request_for_tests(20, 3);
+  request.sampling.filter = test::only({'a', 'b'}, {{'a', 'a'}});
+  const std::weak_ptr<const TokenFilter> filter = request.sampling.filter;
+  EngineOptions options;
+  options.memory = std::size_t{64} << 20;
+  Engine engine(*model_, native_, options);
+  for (int i = 0; i < 3; ++i) engine.submit(request, [](Output&&) {});
+  EXPECT_GE(filter.use_count(), 4);
+  request = {};
+  engine.step();
+  EXPECT_GE(filter.use_count(), 3);
+  drain(engine);
+  EXPECT_TRUE(filter.expired());
+}
+
+// V above what is looked through at once.
+TEST_F(RequestOptions, OnlyAllowedTokensComeOfLargeVocabularies) {
+  const auto model = text_model(Precision::f32, large_tokenizer_data_for_tests());
+  MixerSet mixers(*model);
+  const MixerList& native = mixers.list(native_specs(model->config));
+  for (const Sampling& way : {Sampling{}, Sampling{.temperature = 1}, Sampling{.temperature = 1, .top_p = 0.8},
+                              Sampling{.temperature = 1, .top_k = 5, .logit_bias = {{900, 100.0F}}}}) {
+    GenerationRequest request = request_for_tests(20, 40);
+    request.sampling = way;
+    request.sampling.filter = test::only({'a', 600, 1199}, {{'a', 'a'}});
+    const Collected result = alone(*model, native, request);
+    EXPECT_EQ(result.tokens.size(), 40U);
+    for (const TokenId token : result.tokens) EXPECT_TRUE(token == 'a' || token == 600 || token == 1199) << token;
+  }
+}
+
 TEST_F(RequestOptions, StopStringsMayBeIncluded) {
   GenerationRequest request = request_for_tests(20, 40);
-  request.sampling.allowed_tokens = {'a', 'b', 'c', 'd', 'e', 'f'};
+  request.sampling.filter = test::only({'a', 'b', 'c', 'd', 'e', 'f'});
   request.sampling.temperature = 2;
   const std::string whole = write(request).text;
   const std::string stop = whole.substr(12, 3);
@@ -111,14 +141,14 @@ TEST_F(RequestOptions, StopStringsMayBeIncluded) {
 
 TEST_F(RequestOptions, StopTokensMayBeIncluded) {
   GenerationRequest request = request_for_tests(20, 40);
-  request.sampling.allowed_tokens = {'z'};
+  request.sampling.filter = test::only({'z'});
   request.stop_tokens = {'z'};
   request.logprobs = 0;
   Collected result = write(request);
   EXPECT_EQ(result.text, "");
   EXPECT_TRUE(result.tokens.empty() && result.logprobs.empty());
   EXPECT_EQ(result.last.ended_by, 'z');
-  request.include_stop = true;
+  request.include_end = true;
   result = write(request);
   EXPECT_EQ(result.text, "z");
   EXPECT_EQ(result.tokens, std::vector<TokenId>{'z'});
@@ -129,10 +159,10 @@ TEST_F(RequestOptions, StopTokensMayBeIncluded) {
 
 TEST_F(RequestOptions, EndTokensAreTextOnlyWhereBothAreWanted) {
   GenerationRequest request = request_for_tests(20, 3);
-  request.sampling.allowed_tokens = {end_token};
+  request.sampling.filter = test::only({end_token});
   const auto text = [&](bool ignore_eos, bool include, bool skip) {
     request.ignore_eos = ignore_eos;
-    request.include_stop = include;
+    request.include_end = include;
     request.skip_special = skip;
     return write(request).text;
   };

@@ -174,7 +174,7 @@ Sampling own_sampling(const Config& config, Sampling otherwise) {
   sampling.repetition_penalty = own.repetition_penalty.value_or(sampling.repetition_penalty);
   if (own.top_k) sampling.top_k = static_cast<int>(std::clamp<double>(*own.top_k, 0, config.vocab));
   try {
-    check_sampling(sampling);
+    check_sampling(sampling, config.vocab);
   } catch (const Error& error) {
     fail(
         "the model's own way of sampling (generation_config.json, or general.sampling in GGUF): {}; "

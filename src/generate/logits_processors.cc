@@ -10,16 +10,6 @@ namespace {
 constexpr const char* nothing_left =
     "none of the tokens that are allowed may come next: bad words leave them out, or the least number of tokens does";
 
-TokenMask mask_of(std::span<const TokenId> tokens) {
-  TokenMask mask;
-  if (!tokens.empty()) mask.resize(static_cast<std::size_t>(std::ranges::max(tokens)) / 64 + 1);
-  for (const TokenId token : tokens) {
-    const auto at = static_cast<std::size_t>(token);
-    mask[at / 64] |= std::uint64_t{1} << (at % 64);
-  }
-  return mask;
-}
-
 }  // namespace
 
 bool none_is_left(std::span<const float> logits) {
@@ -41,30 +31,26 @@ LogitsProcessors::LogitsProcessors(const Sampling& sampling, std::span<const Tok
       repetition_(sampling.repetition_penalty),
       presence_(sampling.presence_penalty),
       frequency_(sampling.frequency_penalty),
-      allowed_(mask_of(sampling.allowed_tokens)),
-      bad_words_(sampling.bad_words) {
+      filter_(sampling.filter) {
   if (repetition_ == 1) return;
   for (const TokenId token : prompt) counts_.emplace(token, 0);
 }
 
 void LogitsProcessors::see(TokenId token) {
   if (penalties()) ++counts_[token];
-  if (!bad_words_.empty()) text_.push_back(token);
+  if (filter_ != nullptr && !filter_->bad_words().empty()) text_.push_back(token);
 }
 
 bool LogitsProcessors::penalties() const { return repetition_ != 1 || presence_ != 0 || frequency_ != 0; }
 
-bool LogitsProcessors::any() const { return !bias_.empty() || penalties() || !allowed_.empty() || !bad_words_.empty(); }
+bool LogitsProcessors::any() const { return !bias_.empty() || penalties() || filter_ != nullptr; }
 
 void LogitsProcessors::apply(std::span<float> logits, std::span<const TokenId> left_out) const {
   for (const auto& [token, bias] : bias_) logits[static_cast<std::size_t>(token)] += bias;
   for (const TokenId token : left_out) logits[static_cast<std::size_t>(token)] = out_of_reach;
-  if (!allowed_.empty()) leave_only(logits, allowed_);
-  for (const std::vector<TokenId>& word : bad_words_) {
-    const std::size_t before = word.size() - 1;
-    if (before <= text_.size() &&
-        std::equal(text_.end() - static_cast<std::ptrdiff_t>(before), text_.end(), word.begin()))
-      logits[static_cast<std::size_t>(word.back())] = out_of_reach;
+  if (filter_ != nullptr) {
+    if (!filter_->allowed().empty()) leave_only(logits, filter_->allowed());
+    leave_out_bad_words(logits);
   }
   for (const auto& [token, count] : counts_) {
     float& logit = logits[static_cast<std::size_t>(token)];
@@ -73,6 +59,15 @@ void LogitsProcessors::apply(std::span<float> logits, std::span<const TokenId> l
     value = value > 0 ? value / repetition_ : value * repetition_;
     if (count > 0) value -= frequency_ * count + presence_;
     logit = static_cast<float>(value);
+  }
+}
+
+void LogitsProcessors::leave_out_bad_words(std::span<float> logits) const {
+  for (const std::vector<TokenId>& word : filter_->bad_words()) {
+    const std::size_t before = word.size() - 1;
+    if (before <= text_.size() &&
+        std::equal(text_.end() - static_cast<std::ptrdiff_t>(before), text_.end(), word.begin()))
+      logits[static_cast<std::size_t>(word.back())] = out_of_reach;
   }
 }
 

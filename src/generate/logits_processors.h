@@ -2,6 +2,7 @@
 // yet.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -38,12 +39,12 @@ class LogitsProcessors {
 
  private:
   [[nodiscard]] bool penalties() const;
+  void leave_out_bad_words(std::span<float> logits) const;
 
   std::vector<std::pair<TokenId, float>> bias_;
   double repetition_, presence_, frequency_;
   std::unordered_map<TokenId, int> counts_;  // of the text; 0: only in the prompt
-  TokenMask allowed_;                        // empty: all
-  std::vector<std::vector<TokenId>> bad_words_;
+  std::shared_ptr<const TokenFilter> filter_;
   std::vector<TokenId> text_;  // where there are bad words
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "generate/token_filter_for_tests.h"
+
 namespace layerboost {
 namespace {
 
@@ -59,7 +61,7 @@ TEST(LogitsProcessors, LeftOutTokensAreOutOfReach) {
 
 TEST(LogitsProcessors, OnlyAllowedTokensAreLeft) {
   Sampling sampling;
-  sampling.allowed_tokens = {1, 66, 66};
+  sampling.filter = test::only({1, 66, 66});
   sampling.logit_bias = {{0, 100.0F}};
   const LogitsProcessors changes(sampling, {});
   EXPECT_TRUE(changes.any());
@@ -70,7 +72,7 @@ TEST(LogitsProcessors, OnlyAllowedTokensAreLeft) {
 
 TEST(LogitsProcessors, BadWordsLoseTheirLastToken) {
   Sampling sampling;
-  sampling.bad_words = {{0}, {1, 2, 3}, {3, 1}};
+  sampling.filter = test::all_but({{0}, {1, 2, 3}, {3, 1}});
   LogitsProcessors changes(sampling, std::vector<TokenId>{1, 2});  // the prompt doesn't count
   const auto left_out = [&] {
     std::vector<TokenId> tokens;
@@ -92,7 +94,7 @@ TEST(LogitsProcessors, BadWordsLoseTheirLastToken) {
 
 TEST(LogitsProcessors, WhereNothingIsLeftNothingIsSampled) {
   Sampling sampling;
-  sampling.allowed_tokens = {1};
+  sampling.filter = test::only({1});
   const std::vector<float> logits = {5, 1, 2};
   ScratchStack scratch;
   Random random(1);

@@ -1,6 +1,7 @@
 #include "server/api_request.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -9,6 +10,7 @@
 #include "server/answer_form.h"
 #include "server/api_error.h"
 #include "server/chat_messages.h"
+#include "server/json_answer.h"
 #include "server/response_fields.h"
 #include "server/sampling_fields.h"
 #include "text/chat_messages.h"
@@ -47,6 +49,26 @@ const char* prompt_field(const ApiRequest& request) {
 /// The field that says how many tokens are to be written.
 const char* length_field(const ApiRequest& request) {
   return request.endpoint == Endpoint::responses ? "max_output_tokens" : "max_tokens";
+}
+
+/// What a field asks for beside the text: log-probabilities, with their alternatives, and ids of tokens.
+struct Numbers {
+  const char* field;
+  std::size_t of_a_token = 0;  // one of each sequence
+  std::size_t of_prompts = 0;
+};
+
+std::array<Numbers, 3> numbers_of(const ApiRequest& request) {
+  std::size_t prompts = 0;  // tokens
+  for (const ApiPrompt& prompt : request.prompts) prompts += prompt.tokens.size();
+  const auto choices = static_cast<std::size_t>(request.choices), sequences = request.prompts.size() * choices;
+  const std::size_t told = request.endpoint == Endpoint::chat ? prompts : prompts * choices;  // a chat's once
+  const auto logprobs = static_cast<std::size_t>(request.settings.logprobs + 1);
+  const bool echoes = request.echo && request.endpoint == Endpoint::completions;
+  return {{{request.endpoint == Endpoint::responses ? "top_logprobs" : "logprobs", sequences * logprobs,
+            echoes ? prompts * choices * logprobs : 0},
+           {"prompt_logprobs", 0, told * static_cast<std::size_t>(request.prompt_logprobs + 1)},
+           {"return_token_ids", request.token_ids ? sequences : 0, request.token_ids ? told : 0}}};
 }
 
 ApiError too_long(const ApiRequest& request, const std::string& message) {
@@ -144,7 +166,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation
 void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse tools) const {
   const TokenId vocab = std::min(tokenizer.size(), embeddings);
   request.settings.sampling = read_sampling(fields, vocab, sampling);
-  read_forbidden_tokens(fields, tokenizer, vocab, limits, request.settings.sampling);
+  request.settings.sampling.filter = read_token_filter(fields, tokenizer, vocab, limits);
   const Sampling& asked = request.settings.sampling;
   const bool penalties = asked.repetition_penalty != 1 || asked.presence_penalty != 0 || asked.frequency_penalty != 0;
   if (const Json* const last = fields.find("repeat_last_n"); last != nullptr && penalties && *last != -1)
@@ -168,20 +190,18 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
   read_what_is_told(fields, request);
   request.tool_format = tools.format;
   request.one_call = tools.one_call;
-  // Tags may be control tokens, and calls are found by them.
-  if (tools.format) {
-    for (const std::string_view tag : tags_of(*tools.format)) {
-      const std::vector<TokenId> tokens = tokenizer.encode(tag);
-      if (tokens.size() == 1) request.settings.shown_tokens.push_back(tokens.front());
-    }
-  }
+  if (tools.format) request.settings.shown_tokens = tags_of(*tools.format, tokenizer);
   read_form(fields, std::move(tools.form), request);
+  // What ends the text is no part of its form, and no content beside calls.
+  if (request.constraint != nullptr || request.tool_format) request.settings.include_end = false;
 }
 
 /// What vLLM's answers tell beside the text.
 void ApiReader::read_what_is_told(const Fields& fields, ApiRequest& request) const {
   request.tokens_as_ids = fields.flag("return_tokens_as_token_ids", false);
   request.token_ids = fields.flag("return_token_ids", false);
+  for (ApiPrompt& prompt : request.prompts)
+    if (request.token_ids) write_ids(prompt.tokens, prompt.ids);
   request.prompt_logprobs = static_cast<int>(fields.integer("prompt_logprobs", 0, limits.logprobs).value_or(-1));
   if (request.prompt_logprobs < 0) return;
   if (request.stream) refuse("prompt_logprobs", R"("prompt_logprobs" are not available with "stream": true)");
@@ -195,12 +215,16 @@ void ApiReader::read_form(const Fields& fields, std::optional<Grammar> calls, Ap
   if (form && request.tool_format)
     refuse("tools",
            R"("tools" are not supported beside a form of the answer; send "tool_choice": "none" or one of both)");
+  const bool shows = calls && !request.settings.shown_tokens.empty();
   if (calls) form = std::move(calls);
   if (!form) return;
   if (request.settings.min_tokens > 0)
     refuse("min_tokens", "\"min_tokens\" is not supported beside a form of the answer, which says where it ends");
-  request.constraint = std::make_shared<Constraint>(
-      std::move(*form), vocabulary ? vocabulary : std::make_shared<const Vocabulary>(tokenizer, embeddings));
+  std::shared_ptr<const Vocabulary> tokens = shows ? vocabulary_of_calls : vocabulary;
+  if (tokens == nullptr)
+    tokens = std::make_shared<const Vocabulary>(tokenizer, embeddings,
+                                                shows ? request.settings.shown_tokens : std::vector<TokenId>());
+  request.constraint = std::make_shared<Constraint>(std::move(*form), std::move(tokens));
 }
 
 int ApiReader::highest_level() const {
@@ -261,10 +285,12 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   if (max_tokens && *max_tokens > most)
     refuse(length_field(request), "\"{}\" must be at most {} on this server", length_field(request), most);
   std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));
-  if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens) {
-    const std::size_t left = most_logprobs(request) - std::min(most_logprobs(request), logprobs_of_prompts(request));
-    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(left / each), 1, asked);
+  std::size_t each = 0, left = most_numbers(request);
+  for (const Numbers& numbers : numbers_of(request)) {
+    each += numbers.of_a_token;
+    left -= std::min(left, numbers.of_prompts);
   }
+  if (each > 0 && !max_tokens) asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(left / each), 1, asked);
   if (prompt + asked > positions) {
     throw too_long(request,
                    fmt::format("this model's maximum context length is {} tokens; the prompt has {} and {} are to be "
@@ -274,43 +300,32 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   request.settings.max_tokens = static_cast<int>(asked);
   if (request.settings.min_tokens > asked)
     refuse("min_tokens", "\"min_tokens\" must be at most the {} tokens that are to be written", asked);
-  check_logprobs(request);
+  check_numbers(request);
 }
 
-/// Returns how many log-probabilities one token of each of the request's sequences brings, alternatives included; 0:
-/// none are asked for.
-std::size_t ApiReader::logprobs_of_a_token(const ApiRequest& request) const {
-  const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
-  return choices * static_cast<std::size_t>(request.settings.logprobs + 1);
-}
-
-/// The same of all prompts' tokens.
-std::size_t ApiReader::logprobs_of_prompts(const ApiRequest& request) const {
-  std::size_t tokens = 0;
-  for (const ApiPrompt& prompt : request.prompts) tokens += prompt.tokens.size();
-  return tokens * static_cast<std::size_t>(request.choices) *
-         static_cast<std::size_t>(request.settings.prompt_logprobs + 1);
-}
-
-/// The most that an answer may have. Those of a response are written in several of its events.
-std::size_t ApiReader::most_logprobs(const ApiRequest& request) const {
+/// The most numbers that an answer may have. Those of a response are written in several of its events.
+std::size_t ApiReader::most_numbers(const ApiRequest& request) const {
   return request.endpoint == Endpoint::responses ? limits.logprobs_of_request / 64 : limits.logprobs_of_request;
 }
 
 /// They are kept until the whole answer is sent, or while a stream's client is slow.
-void ApiReader::check_logprobs(const ApiRequest& request) const {
+void ApiReader::check_numbers(const ApiRequest& request) const {
   if (request.tokens_as_ids && request.settings.logprobs < 0)
     refuse("return_tokens_as_token_ids", R"("return_tokens_as_token_ids" is about "logprobs", which aren't asked for)");
-  const std::size_t entries = logprobs_of_a_token(request) * static_cast<std::size_t>(request.settings.max_tokens) +
-                              logprobs_of_prompts(request);
-  const char* const field = request.endpoint == Endpoint::responses ? "top_logprobs"
-                            : request.settings.logprobs < 0         ? "prompt_logprobs"
-                                                                    : "logprobs";
-  if (const std::size_t most = most_logprobs(request); entries > most)
+  const auto tokens = static_cast<std::size_t>(request.settings.max_tokens);
+  std::size_t all = 0, largest = 0;
+  const char* field = "";
+  for (const Numbers& asked : numbers_of(request)) {
+    const std::size_t count = asked.of_prompts + asked.of_a_token * tokens;
+    if (count > largest) field = asked.field;
+    largest = std::max(largest, count);
+    all += count;
+  }
+  if (const std::size_t most = most_numbers(request); all > most)
     refuse(field,
-           "\"{}\" asks for up to {} log-probabilities, alternatives among them; ask for at most {} in one "
-           "request: fewer tokens, choices or alternatives",
-           field, entries, most);
+           "\"{}\" asks for too much: the answer could have {} log-probabilities, alternatives among them, and ids of "
+           "tokens; ask for at most {} in one request: fewer tokens, choices or alternatives",
+           field, all, most);
 }
 
 ApiRequest ApiReader::completion(std::string_view body, const std::optional<std::string>& level) const {
@@ -437,14 +452,22 @@ TokenizedText ApiReader::tokenize(std::string_view body) const {
 
 /// The tokens of a text or of a conversation.
 std::vector<TokenId> ApiReader::tokens_of(const Fields& fields) const {
-  const ToolUse tools = read_tools(fields, tool_format, told_of_tools, FunctionForm::nested, false);
   if (fields.find("messages") != nullptr) {
+    const ToolUse tools = read_tools(fields, tool_format, told_of_tools, FunctionForm::nested, false);
+    if (fields.find("prompt") != nullptr)
+      refuse("prompt", R"("prompt" and "messages" are two texts; send one of them)");
     if (fields.flag("add_special_tokens", false))
       refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");
     return chat_prompt(fields, {"messages", read_messages(fields), tools.tools, {}}).tokens;
   }
   const auto text = fields.text("prompt");
   if (!text) refuse("prompt", "\"prompt\" is missing: the text, or \"messages\" of a conversation");
+  for (const char* const name : {"add_generation_prompt", "continue_final_message", "chat_template_kwargs", "tools",
+                                 "tool_choice", "parallel_tool_calls"}) {
+    const Json* const value = fields.find(name);
+    if (value != nullptr && *value != false && !(value->is_structured() && value->empty()))
+      refuse(name, "\"{}\" is for \"messages\": a \"prompt\" goes through no chat template", name);
+  }
   return text_prompt(*text, fields.flag("add_special_tokens", true)).tokens;
 }
 

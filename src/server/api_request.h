@@ -25,6 +25,7 @@ struct ApiPrompt {
   std::vector<TokenId> tokens;
   std::string text;        // what `echo` gives back in front of the answer; of tokens only where that is asked for
   bool bos_added = false;  // tokens[0] is a BOS that `text` doesn't have
+  std::string ids = {};    // the tokens as JSON, where the answer has them
 };
 
 /// What /tokenize answers.
@@ -68,8 +69,9 @@ struct ApiReader {
   std::function<int(int prompt)> highest_level_of = {};
   /// Where control tokens in messages are plain text; nullptr: they are control tokens.
   const PlainMessages* plain_messages = nullptr;
-  /// The tokenizer's, for answers that are to have a form; nullptr: made for each.
-  std::shared_ptr<const Vocabulary> vocabulary = {};
+  /// The tokenizer's, for answers that are to have a form; nullptr: made for each. That of calls has their tags, where
+  /// these are control tokens.
+  std::shared_ptr<const Vocabulary> vocabulary = {}, vocabulary_of_calls = {};
   /// How the model writes calls of tools; nullopt: in a form that isn't read.
   std::optional<ToolFormat> tool_format = ToolFormat::hermes;
   bool told_of_tools = true;  // whether the chat template tells the model of tools
@@ -102,10 +104,8 @@ struct ApiReader {
   void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
   [[nodiscard]] int highest_level() const;
   [[nodiscard]] int positions_of(const ApiRequest& request, int prompt) const;
-  [[nodiscard]] std::size_t logprobs_of_a_token(const ApiRequest& request) const;
-  [[nodiscard]] std::size_t logprobs_of_prompts(const ApiRequest& request) const;
-  [[nodiscard]] std::size_t most_logprobs(const ApiRequest& request) const;
-  void check_logprobs(const ApiRequest& request) const;
+  [[nodiscard]] std::size_t most_numbers(const ApiRequest& request) const;
+  void check_numbers(const ApiRequest& request) const;
 };
 
 }  // namespace layerboost

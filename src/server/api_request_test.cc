@@ -352,8 +352,9 @@ TEST_F(ApiRequestTest, LogProbabilitiesOfOneRequestAreBounded) {
   const std::string prompts = R"("prompt": [[1, 2], [3, 4]], "echo": true)";
   EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 2, "max_tokens": 0}})", prompts)), "none");
   const std::string too_many =
-      "400 \"logprobs\": \"logprobs\" asks for up to {} log-probabilities, alternatives among them; ask for at most 12 "
-      "in one request: fewer tokens, choices or alternatives";
+      "400 \"logprobs\": \"logprobs\" asks for too much: the answer could have {} log-probabilities, alternatives "
+      "among "
+      "them, and ids of tokens; ask for at most 12 in one request: fewer tokens, choices or alternatives";
   EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 3, "max_tokens": 0}})", prompts)),
             fmt::format(fmt::runtime(too_many), 16));
   EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 2, "max_tokens": 1}})", prompts)),

@@ -37,6 +37,8 @@ class WrittenIds {
     write_ids(std::exchange(ids_, {}), json);
   }
 
+  [[nodiscard]] std::size_t size() const { return ids_.size(); }
+
  private:
   bool wanted_;
   std::vector<TokenId> ids_;
@@ -82,7 +84,7 @@ class CompletionChoice final : public Choice {
     write_finish(finish_, json);
   }
 
-  [[nodiscard]] std::size_t logprobs() const override { return logprobs_.size() + facts_.size(); }
+  [[nodiscard]] std::size_t numbers() const override { return logprobs_.size() + facts_.size() + ids_.size(); }
 
  private:
   void add_prompt(const Output& output) {
@@ -153,7 +155,7 @@ class ChatChoice final : public Choice {
     write_finish(finish_, json, calls_ && calls_->calls() > 0);
   }
 
-  [[nodiscard]] std::size_t logprobs() const override { return logprobs_.size(); }
+  [[nodiscard]] std::size_t numbers() const override { return logprobs_.size() + ids_.size(); }
 
  private:
   /// Pieces of one call that come together become one.

@@ -44,7 +44,7 @@ void CompletionWriter::add(std::size_t sequence, Output&& output) {
 
 std::size_t CompletionWriter::numbers() const {
   std::size_t count = prompt_ ? prompt_->size() : 0;
-  for (const auto& choice : choices_) count += choice->logprobs();
+  for (const auto& choice : choices_) count += choice->numbers();
   return count;
 }
 

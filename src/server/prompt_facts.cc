@@ -1,15 +1,8 @@
 #include "server/prompt_facts.h"
 
-#include <fmt/format.h>
-
-#include <iterator>
 #include <utility>
 
 namespace layerboost {
-
-void write_ids(const std::vector<TokenId>& ids, std::string& json) {
-  fmt::format_to(std::back_inserter(json), "[{}]", fmt::join(ids, ","));
-}
 
 PromptFacts::PromptFacts(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer)
     : request_(request), prompt_(prompt), tokenizer_(tokenizer) {}
@@ -26,8 +19,7 @@ void PromptFacts::add(const Output& output) {
 
 void PromptFacts::take(std::string& json) {
   if (request_.token_ids && !std::exchange(ids_taken_, true)) {
-    json += R"(,"prompt_token_ids":)";
-    write_ids(prompt_.tokens, json);
+    json += R"(,"prompt_token_ids":)" + prompt_.ids;
   }
   if (logprobs_.size() == 0) return;
   json += R"(,"prompt_logprobs":)";

@@ -30,7 +30,4 @@ class PromptFacts {
   LogprobList logprobs_;
 };
 
-/// Appends a list.
-void write_ids(const std::vector<TokenId>& ids, std::string& json);
-
 }  // namespace layerboost

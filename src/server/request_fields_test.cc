@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "server/answer_writer.h"
 #include "server/api_error.h"
 #include "server/server_for_tests.h"
 
@@ -41,29 +42,36 @@ class RequestFields : public ::testing::Test {
 using Words = std::vector<std::vector<TokenId>>;
 
 TEST_F(RequestFields, AllowedTokens) {
-  EXPECT_EQ(settings(R"("allowed_token_ids": [9, 3, 9])").sampling.allowed_tokens, (std::vector<TokenId>{3, 9}));
-  EXPECT_TRUE(settings(R"("allowed_token_ids": [])").sampling.allowed_tokens.empty());
+  const auto filter = settings(R"("allowed_token_ids": [9, 3, 9])").sampling.filter;
+  EXPECT_EQ(filter->allowed(), std::vector<std::uint64_t>{(1U << 9) | (1U << 3)});
+  EXPECT_TRUE(filter->bad_words().empty());
+  EXPECT_EQ(settings(R"("allowed_token_ids": null)").sampling.filter, nullptr);
+  for (const bool in_chat : {false, true})
+    EXPECT_EQ(refusal(R"("allowed_token_ids": [])", in_chat),
+              "\"allowed_token_ids\" must be a list of token ids, at least one; leave it out where all are allowed");
   EXPECT_EQ(refusal(R"("allowed_token_ids": [260])"),
             "\"allowed_token_ids\" must contain token ids from 0 to 259 only");
   EXPECT_NE(refusal(R"("allowed_token_ids": [-1])"), "none");
-  EXPECT_EQ(refusal(R"("allowed_token_ids": 3)"), "\"allowed_token_ids\" must be a list of token ids");
+  EXPECT_NE(refusal(R"("allowed_token_ids": 3)"), "none");
+  EXPECT_EQ(refusal(R"("allowed_token_ids": [98, 99], "bad_words": ["c", "b"])"),
+            "\"allowed_token_ids\" has only tokens that are \"bad_words\": none is left");
   reader_.embeddings = 100;
   EXPECT_NE(refusal(R"("allowed_token_ids": [100])"), "none");
 }
 
 // By themselves and with a space in front.
 TEST_F(RequestFields, BadWords) {
-  EXPECT_EQ(settings(R"("bad_words": ["a", "bc"])").sampling.bad_words,
+  EXPECT_EQ(settings(R"("bad_words": ["a", "bc"])").sampling.filter->bad_words(),
             (Words{{'a'}, {257}, {'b', 'c'}, {' ', 'b', 'c'}}));
-  EXPECT_EQ(settings(R"("bad_words": [" ab"])").sampling.bad_words, (Words{{256}, {' ', 256}}));
-  EXPECT_EQ(settings(R"("bad_words": "</s>")").sampling.bad_words, (Words{{259}, {' ', 259}}));
-  EXPECT_EQ(settings(R"("bad_words": ["\n"])").sampling.bad_words, (Words{{'\n'}, {' ', '\n'}}));
+  EXPECT_EQ(settings(R"("bad_words": [" ab"])").sampling.filter->bad_words(), (Words{{256}, {' ', 256}}));
+  EXPECT_EQ(settings(R"("bad_words": "</s>")").sampling.filter->bad_words(), (Words{{259}, {' ', 259}}));
+  EXPECT_EQ(settings(R"("bad_words": ["\n"])").sampling.filter->bad_words(), (Words{{'\n'}, {' ', '\n'}}));
   EXPECT_EQ(refusal(R"("bad_words": ["a", ""])"), "\"bad_words\" must not contain an empty string");
   EXPECT_NE(refusal(R"("bad_words": [1])"), "none");
   EXPECT_NE(refusal(fmt::format(R"("bad_words": ["{}"])", std::string(8193, 'x'))).find("16384 tokens"),
             std::string::npos);
   reader_.embeddings = 256;  // what the model can't write needn't be forbidden
-  EXPECT_EQ(settings(R"("bad_words": ["a", "ab"])").sampling.bad_words, Words{{'a'}});
+  EXPECT_EQ(settings(R"("bad_words": ["a", "ab"])").sampling.filter->bad_words(), Words{{'a'}});
 }
 
 TEST_F(RequestFields, NamesOfTheRepetitionPenalty) {
@@ -77,9 +85,13 @@ TEST_F(RequestFields, NamesOfTheRepetitionPenalty) {
 }
 
 TEST_F(RequestFields, WhatTextsHave) {
-  EXPECT_FALSE(settings(R"("seed": 1)").include_stop);
+  EXPECT_FALSE(settings(R"("seed": 1)").include_stop || settings(R"("seed": 1)").include_end);
   EXPECT_TRUE(settings(R"("seed": 1)").skip_special);
   EXPECT_TRUE(settings(R"("include_stop_str_in_output": true)").include_stop);
+  EXPECT_TRUE(settings(R"("include_stop_str_in_output": true)").include_end);
+  const GenerationRequest in_form = settings(R"("include_stop_str_in_output": true, "guided_regex": "a+")");
+  EXPECT_TRUE(in_form.include_stop);
+  EXPECT_FALSE(in_form.include_end);
   EXPECT_FALSE(settings(R"("skip_special_tokens": false)").skip_special);
   EXPECT_NE(refusal(R"("skip_special_tokens": 1)"), "none");
 }
@@ -101,11 +113,78 @@ TEST_F(RequestFields, PromptLogprobsBesideOthers) {
   EXPECT_NE(refusal(R"("prompt_logprobs": 21)"), "none");
   reader_.limits.logprobs_of_request = 8;
   EXPECT_EQ(refusal(R"("prompt_logprobs": 3, "n": 2)"), "none");
-  EXPECT_TRUE(refusal(R"("prompt_logprobs": 3, "n": 3)").starts_with("\"prompt_logprobs\" asks for up to 12"));
+  EXPECT_TRUE(refusal(R"("prompt_logprobs": 3, "n": 3)").starts_with("\"prompt_logprobs\" asks for too much"));
   const Json open = {{"messages", {{{"role", "user"}, {"content", ""}}}}, {"logprobs", true}, {"prompt_logprobs", 0}};
   const ApiRequest request = chat(open);  // as many as fit
   EXPECT_EQ(request.settings.max_tokens, 1);
   EXPECT_EQ(request.prompts[0].tokens.size(), 7U);
+}
+
+// All that an answer tells beside its text counts, as often as it is told; what asks for the most of it is blamed.
+TEST_F(RequestFields, WhatAnswersTellIsBounded) {
+  const auto most = [&](const std::string& fields, bool in_chat) {
+    for (std::size_t limit = 0; limit < 1000; ++limit) {
+      reader_.limits.logprobs_of_request = limit;
+      if (refusal(fields, in_chat) == "none") return limit;
+    }
+    return std::size_t{0};
+  };
+  const auto blamed = [&](const std::string& fields, bool in_chat) {
+    reader_.limits.logprobs_of_request = 1;
+    const std::string message = refusal(fields, in_chat);
+    return message.substr(1, message.find('"', 1) - 1);
+  };
+  const std::size_t prompt = chat({{"messages", {{{"role", "user"}, {"content", "a"}}}}}).prompts[0].tokens.size();
+  const std::string three = R"("n": 3, "max_tokens": 2, )";
+  EXPECT_EQ(most(three + R"("prompt_logprobs": 4)", false), 3U * 5);
+  EXPECT_EQ(most(three + R"("prompt_logprobs": 4)", true), prompt * 5);  // a chat tells of its prompt once
+  EXPECT_EQ(most(three + R"("logprobs": 4, "echo": true)", false), 3U * 5 * (2 + 1));
+  EXPECT_EQ(most(three + R"("logprobs": true, "top_logprobs": 4, "prompt_logprobs": 0)", true), 3U * 5 * 2 + prompt);
+  EXPECT_EQ(most(three + R"("return_token_ids": true)", false), 3U * (2 + 1));
+  EXPECT_EQ(most(three + R"("return_token_ids": true)", true), 3U * 2 + prompt);
+  EXPECT_EQ(blamed(three + R"("prompt_logprobs": 4, "logprobs": true)", true), "prompt_logprobs");
+  EXPECT_EQ(blamed(three + R"("prompt_logprobs": 0, "logprobs": true, "top_logprobs": 9)", true), "logprobs");
+  EXPECT_EQ(blamed(three + R"("return_token_ids": true)", false), "return_token_ids");
+  reader_.limits.logprobs_of_request = prompt + 8;  // who doesn't say how many tokens gets as many as fit
+  const Json open = {{"messages", {{{"role", "user"}, {"content", "a"}}}}, {"return_token_ids", true}, {"n", 2}};
+  EXPECT_EQ(chat(open).settings.max_tokens, 4);
+}
+
+// The work of writing an answer: the loop's thread does little of it itself.
+TEST_F(RequestFields, WhatIsWrittenIsCounted) {
+  for (const bool in_chat : {false, true}) {
+    Json asked = {{"return_token_ids", true}, {"prompt_logprobs", 0}, {"logprobs", in_chat ? Json(true) : Json(0)}};
+    if (in_chat)
+      asked["messages"] = {{{"role", "user"}, {"content", "abc"}}};
+    else
+      asked["prompt"] = "abc";
+    const ApiRequest request = in_chat ? chat(asked) : reader_.completion(asked.dump());
+    const std::size_t prompt = request.prompts[0].tokens.size();
+    EXPECT_EQ(Json::parse(request.prompts[0].ids), Json(request.prompts[0].tokens));  // written by who reads
+    const auto writer = make_writer(request, tokenizer_);
+    EXPECT_EQ(writer->numbers(), prompt);
+    Output output;
+    output.tokens = {'x', 'y'};
+    output.ended_by = 'z';
+    output.logprobs = {{'x', -1, {}}, {'y', -1, {}}};
+    output.prompt_logprobs.resize(prompt);
+    output.finish = FinishReason::stop;
+    writer->add(0, std::move(output));
+    EXPECT_EQ(writer->numbers(), prompt + prompt + 2 + 3);
+  }
+}
+
+// What can't be had is refused, each by its name.
+TEST_F(RequestFields, WhatIsNotSupportedIsSaid) {
+  for (const bool in_chat : {false, true}) {
+    for (const char* const field : {"truncate_prompt_tokens", "return_tokens"})
+      EXPECT_EQ(refusal(fmt::format(R"("{}": {})", field, field[0] == 't' ? "3" : "true"), in_chat),
+                fmt::format("\"{}\" would change the answer and is not supported by this server; leave it out", field));
+    EXPECT_EQ(refusal(R"("spaces_between_special_tokens": false)", in_chat),
+              "\"spaces_between_special_tokens\" would change the answer and is not supported by this server; leave it "
+              "out");
+    EXPECT_EQ(refusal(R"("prompt_logprobs": -1)", in_chat), "\"prompt_logprobs\" must be an integer from 0 to 20");
+  }
 }
 
 TEST_F(RequestFields, NamesOfTokensNeedLogprobs) {
@@ -191,6 +270,32 @@ TEST_F(RequestFields, TagsOfCallsReachTheText) {
   EXPECT_TRUE(shown({{"tools", tools}, {"tool_choice", "none"}}).empty());
   reader.tool_format = ToolFormat::mistral;
   EXPECT_TRUE(shown({{"tools", tools}}).empty());
+}
+
+// None is passed over: "prompt" goes through no template.
+TEST_F(RequestFields, TokenizeTakesFieldsOfMessagesBesideThemOnly) {
+  const Json tools = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
+  const Json fields = {{"add_generation_prompt", true},
+                       {"continue_final_message", true},
+                       {"chat_template_kwargs", {{"a", 1}}},
+                       {"tools", tools},
+                       {"tool_choice", "required"},
+                       {"parallel_tool_calls", true},
+                       {"messages", {{{"role", "user"}, {"content", "a"}}}}};
+  for (const auto& [name, value] : fields.items()) {
+    Json body = {{"prompt", "a"}};
+    body[name] = value;
+    try {
+      (void)reader_.tokenize(body.dump());
+      ADD_FAILURE() << name;
+    } catch (const ApiError& error) {
+      EXPECT_EQ(error.status(), 400);
+      EXPECT_EQ(Json::parse(error.answer().body)["error"]["param"], name == "messages" ? "prompt" : name);
+    }
+  }
+  EXPECT_EQ(reader_.tokenize(R"({"prompt": "a", "add_generation_prompt": false, "tools": [], "tool_choice": null})")
+                .tokens.size(),
+            1U);
 }
 
 // What an answer would be held to doesn't matter where there is none.

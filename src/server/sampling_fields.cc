@@ -39,6 +39,30 @@ double read_repetition_penalty(const Fields& fields, double otherwise) {
   return penalty;
 }
 
+/// In tokens: each word as `tokenizer` writes it by itself and with a space in front.
+std::vector<std::vector<TokenId>> read_bad_words(const Fields& fields, const Tokenizer& tokenizer, TokenId vocab,
+                                                 const Limits& limits) {
+  std::vector<std::vector<TokenId>> words;
+  std::size_t count = 0;
+  for (const std::string& word : fields.texts("bad_words", limits.bad_words)) {
+    if (word.empty()) refuse("bad_words", "\"bad_words\" must not contain an empty string");
+    // Spaces in front are put there, but where there is nothing else.
+    const std::size_t begin = word.find_first_not_of(" \t\n\v\f\r");
+    const std::string bare = begin == std::string::npos ? word : word.substr(begin);
+    for (const std::string& text : {bare, " " + bare}) {
+      std::vector<TokenId> tokens = tokenizer.encode(text);
+      const bool can_be_written = !tokens.empty() && std::ranges::max(tokens) < vocab;
+      if (!can_be_written || (!words.empty() && tokens == words.back())) continue;
+      count += tokens.size();
+      if (count > limits.bad_word_tokens)
+        refuse("bad_words", "\"bad_words\" are more than {} tokens together, with and without a space in front",
+               limits.bad_word_tokens);
+      words.push_back(std::move(tokens));
+    }
+  }
+  return words;
+}
+
 }  // namespace
 
 Sampling read_sampling(const Fields& fields, TokenId vocab, const Sampling& otherwise) {
@@ -55,30 +79,21 @@ Sampling read_sampling(const Fields& fields, TokenId vocab, const Sampling& othe
   return sampling;
 }
 
-void read_forbidden_tokens(const Fields& fields, const Tokenizer& tokenizer, TokenId vocab, const Limits& limits,
-                           Sampling& sampling) {
-  if (const Json* const allowed = fields.find("allowed_token_ids")) {
-    if (!allowed->is_array()) refuse("allowed_token_ids", "\"allowed_token_ids\" must be a list of token ids");
-    std::vector<TokenId>& tokens = sampling.allowed_tokens = token_list(*allowed, vocab, "allowed_token_ids");
-    std::ranges::sort(tokens);
-    tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+std::shared_ptr<const TokenFilter> read_token_filter(const Fields& fields, const Tokenizer& tokenizer, TokenId vocab,
+                                                     const Limits& limits) {
+  std::optional<std::vector<TokenId>> allowed;
+  if (const Json* const given = fields.find("allowed_token_ids")) {
+    if (!given->is_array() || given->empty())
+      refuse("allowed_token_ids",
+             "\"allowed_token_ids\" must be a list of token ids, at least one; leave it out where all are allowed");
+    allowed = token_list(*given, vocab, "allowed_token_ids");
   }
-  std::size_t count = 0;
-  for (const std::string& word : fields.texts("bad_words", limits.bad_words)) {
-    if (word.empty()) refuse("bad_words", "\"bad_words\" must not contain an empty string");
-    // Spaces in front are put there, but where there is nothing else.
-    const std::size_t begin = word.find_first_not_of(" \t\n\v\f\r");
-    const std::string bare = begin == std::string::npos ? word : word.substr(begin);
-    for (const std::string& text : {bare, " " + bare}) {
-      std::vector<TokenId> tokens = tokenizer.encode(text);
-      const bool can_be_written = !tokens.empty() && std::ranges::max(tokens) < vocab;
-      if (!can_be_written || (!sampling.bad_words.empty() && tokens == sampling.bad_words.back())) continue;
-      count += tokens.size();
-      if (count > limits.bad_word_tokens)
-        refuse("bad_words", "\"bad_words\" are more than {} tokens together, with and without a space in front",
-               limits.bad_word_tokens);
-      sampling.bad_words.push_back(std::move(tokens));
-    }
+  std::vector<std::vector<TokenId>> bad_words = read_bad_words(fields, tokenizer, vocab, limits);
+  if (!allowed && bad_words.empty()) return nullptr;
+  try {
+    return std::make_shared<const TokenFilter>(std::move(allowed), std::move(bad_words));
+  } catch (const Error&) {
+    refuse("allowed_token_ids", R"("allowed_token_ids" has only tokens that are "bad_words": none is left)");
   }
 }
 
@@ -95,7 +110,7 @@ void read_stops(const Fields& fields, TokenId vocab, const Limits& limits, Gener
     request.stop_tokens = token_list(*tokens, vocab, "stop_token_ids");
   }
   request.ignore_eos = fields.flag("ignore_eos", false);
-  request.include_stop = fields.flag("include_stop_str_in_output", false);
+  request.include_stop = request.include_end = fields.flag("include_stop_str_in_output", false);
   request.skip_special = fields.flag("skip_special_tokens", true);
   request.min_tokens = static_cast<int>(fields.integer("min_tokens", 0, std::numeric_limits<int>::max()).value_or(0));
 }
