@@ -102,6 +102,36 @@ def forms():
     refused(openai.BadRequestError, lambda: client.chat.completions.create(**asked, response_format=wrong), "\"if\"")
 
 
+def tokens():
+    def converted(path, body):
+        headers = {"Content-Type": "application/json", "Authorization": "Bearer " + key}
+        return json.load(urllib.request.urlopen(urllib.request.Request(url + path, json.dumps(body).encode(), headers)))
+
+    prompt = "The capital of France is"
+
+    def complete(prompt=prompt, **fields):
+        return client.completions.create(model=model, prompt=prompt, max_tokens=40, temperature=0, extra_body=fields).choices[0]
+
+    rome = converted("/tokenize", {"prompt": " Rome", "return_token_strs": True})
+    check(rome["token_strs"] == ["\u0120Rome"], f"tokens as strings: {rome}")
+    check(set(complete(allowed_token_ids=rome["tokens"]).text.split()) == {"Rome"}, "allowed_token_ids")
+    check("Paris" in complete().text and "Paris" not in complete(bad_words=["Paris"]).text, "bad_words")
+    counted = complete("One, two, three,", stop=["six"], include_stop_str_in_output=True)
+    check(counted.text.endswith("six") and counted.finish_reason == "stop", f"include_stop_str_in_output: {counted}")
+    ids = complete(return_token_ids=True)
+    check(converted("/detokenize", {"tokens": ids.prompt_token_ids + ids.token_ids})["prompt"] == prompt + ids.text, "return_token_ids")
+    ranked = complete(prompt_logprobs=1).prompt_logprobs
+    check(ranked[0] is None and [str(token) for token in ids.prompt_token_ids][1:] == [next(iter(entry)) for entry in ranked[1:]], f"{ranked}")
+    check(all(1 in [token["rank"] for token in entry.values()] for entry in ranked[1:]), f"ranks: {ranked}")
+    shown = client.chat.completions.create(model=model, messages=question, max_tokens=40, temperature=0, extra_body={
+        "skip_special_tokens": False, "include_stop_str_in_output": True}).choices[0].message.content
+    check(shown.endswith("<|im_end|>"), f"skip_special_tokens: {shown}")
+    begun = [*question, {"role": "assistant", "content": "It is the city of"}]
+    more = {"continue_final_message": True, "add_generation_prompt": False, "echo": True}
+    answer = client.chat.completions.create(model=model, messages=begun, max_tokens=8, temperature=0, extra_body=more).choices[0].message.content
+    check(answer.startswith("It is the city of Paris"), f"continue_final_message: {answer}")
+
+
 def tools():
     tool = {"type": "function", "function": {"name": "weather", "strict": True, "parameters": parameters}}
     other = {"type": "function", "function": {"name": "time", "strict": True, "parameters": parameters}}
@@ -235,6 +265,6 @@ def metrics():
     check(histogram.type == "histogram", "histogram")
 
 
-for step in (completions, logprobs, chat, forms, tools, responses, embeddings, errors, lambda: asyncio.run(many(60)), metrics):
+for step in (completions, logprobs, chat, forms, tokens, tools, responses, embeddings, errors, lambda: asyncio.run(many(60)), metrics):
     step()
-print(f"openai {openai.__version__}: completions, log-probabilities, chat, forms, tools, responses, embeddings, errors, 60 at once, metrics: as expected")
+print(f"openai {openai.__version__}: completions, log-probabilities, chat, forms, tokens, tools, responses, embeddings, errors, 60 at once, metrics: as expected")

@@ -29,8 +29,8 @@ LAYERBOOST_API const char* name_of(FinishReason reason);
 
 /// A sequence to be written on, or read.
 struct GenerationRequest {
-  std::vector<TokenId> prompt;  // at least one token
-  int max_tokens = 16;          // 0: the prompt is only read
+  std::vector<TokenId> prompt = {};  // at least one token
+  int max_tokens = 16;               // 0: the prompt is only read
   /// The prompt's embedding is asked for, and nothing is written: max_tokens is 0. Without a `plan` it is that of plan
   /// 0, whatever the load, so that all embeddings of one engine can be compared.
   bool embedding = false;
@@ -40,14 +40,19 @@ struct GenerationRequest {
   /// has one plan, 0, and uses it where none is named, too. (The server's engine may have several, ordered from the one
   /// that loses nothing to the one that keeps the least; without a name here it chooses among them by its load.)
   std::optional<int> plan = {};
-  Sampling sampling;
-  std::uint64_t seed = 0;            // the same seed gives the same text whatever else is in the batch
-  std::vector<TokenId> stop_tokens;  // beside the model's own; the stopping token is not part of the text
-  std::vector<std::string> stop;     // UTF-8; the text ends before the first of them
+  Sampling sampling = {};
+  std::uint64_t seed = 0;                  // the same seed gives the same text whatever else is in the batch
+  std::vector<TokenId> stop_tokens = {};   // beside the model's own; the stopping token is not part of the text
+  std::vector<std::string> stop = {};      // UTF-8; the text ends before the first of them
+  bool include_stop = false;               // the text ends with the stop string that ends it
+  bool include_end = false;                // the text ends with the end or stop token that ends it
+  bool skip_special = true;                // control tokens give no text,
+  std::vector<TokenId> shown_tokens = {};  // but for these
   /// -1: none; n >= 0: of each token its own log-probability and the n likeliest tokens. Of the raw softmax: before
   /// temperature, penalties and bias.
   int logprobs = -1;
-  bool prompt_logprobs = false;  // the same of the prompt's tokens, with max(0, logprobs) likeliest
+  int prompt_logprobs = -1;   // the same of the prompt's tokens,
+  bool prompt_ranks = false;  // with their ranks
 };
 
 /// A token's log-probability, and the likeliest tokens in its place.
@@ -55,14 +60,17 @@ struct TokenLogprob {
   TokenId token = 0;
   float logprob = 0;
   std::vector<std::pair<TokenId, float>> top;  // likeliest first
+  int rank = 0;  // tokens that are as likely or likelier, itself among them; 0: it wasn't asked for
 };
 
 /// A piece of a sequence, as it is written.
 struct Output {
-  std::string text;  // new text: whole UTF-8 characters, without control tokens; may be empty while something
-                     // is held back that may become a character or a stop string
-  std::vector<TokenId> tokens;         // new tokens, without the stopping one; those of a stop string are among them
-  std::vector<TokenLogprob> logprobs;  // of `tokens`, if asked for
+  std::string text;  // new text: whole UTF-8 characters; may be empty while something is held back that may become a
+                     // character or a stop string
+  /// New tokens. Those of a stop string are among them, an end or stop token only where that is included.
+  std::vector<TokenId> tokens;
+  TokenId ended_by = -1;                                     // the end or stop token that isn't among them; -1: none
+  std::vector<TokenLogprob> logprobs;                        // of `tokens`, if asked for
   std::vector<std::optional<TokenLogprob>> prompt_logprobs;  // [prompt], if asked for, with the first output only; [0]
                                                              // is empty
   /// [D], if asked for, with the last output: the mean of the prompt's last hidden states, after the final norm,

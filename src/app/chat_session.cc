@@ -20,7 +20,7 @@ int room_of(const Model& model, const ChatOptions& options) {
 
 ChatSession::ChatSession(Engine& engine, const Model& model, const ChatTemplate& chat, ChatOptions options)
     : engine_(engine), model_(model), chat_(chat), options_(std::move(options)) {
-  check_sampling(options_.sampling);
+  check_sampling(options_.sampling, model.config.vocab);
 }
 
 std::vector<TokenId> ChatSession::prompt_of(const Json& messages) const {

@@ -134,7 +134,7 @@ Sampling sampling_of(const SamplingFlags& flags, const Config& config, const Sam
   sampling.top_k = flags.top_k.value_or(sampling.top_k);
   sampling.min_p = flags.min_p.value_or(sampling.min_p);
   sampling.repetition_penalty = flags.repetition_penalty.value_or(sampling.repetition_penalty);
-  check_sampling(sampling);
+  check_sampling(sampling, config.vocab);
   return sampling;
 }
 

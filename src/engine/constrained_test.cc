@@ -7,6 +7,7 @@
 #include "base/error_for_tests.h"
 #include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
+#include "generate/token_filter_for_tests.h"
 #include "grammar/constraint.h"
 #include "grammar/regex_grammar.h"
 
@@ -145,6 +146,27 @@ TEST_F(Constrained, StopTokensComeOnlyWhereTheTextMayEnd) {
     }
     EXPECT_EQ(result.text, "cdcdcd");
     EXPECT_EQ(result.last.finish, FinishReason::stop);
+  }
+}
+
+// Of what fits only what is allowed comes; where that is nothing, the text fails.
+TEST_F(Constrained, TokensThatAreForbiddenDoNotCome) {
+  const char* const regex = "([ab]c){4}[xy]+";
+  for (const Sampling& sampling : {Sampling{.filter = test::only({'b', 'c', 'y'})},
+                                   Sampling{.temperature = 1, .filter = test::only({'b', 'c', 'y'})},
+                                   Sampling{.temperature = 1, .top_p = 0.9, .filter = test::all_but({{'a'}, {'x'}})}}) {
+    for (const Collected& result : write(2, regex, sampling, options())) {
+      EXPECT_TRUE(std::regex_match(result.text, std::regex("(bc){4}y+"))) << result.text;
+      EXPECT_EQ(result.last.finish, FinishReason::length);
+    }
+  }
+  for (const Sampling& sampling :
+       {Sampling{.filter = test::only({'b', 'c'})}, Sampling{.temperature = 1, .filter = test::only({'b', 'c'})}}) {
+    for (const Collected& result : write(2, regex, sampling, options())) {
+      EXPECT_EQ(result.text, "bcbcbcbc");
+      EXPECT_EQ(result.last.finish, FinishReason::failed);
+      EXPECT_NE(std::string(result.last.error).find("no token"), std::string::npos);
+    }
   }
 }
 

@@ -233,7 +233,7 @@ TEST_F(Embedding, NothingIsWrittenBesideIt) {
   request.max_tokens = 1;
   EXPECT_THAT(test::error_of([&] { engine.submit(request, [](Output&&) {}); }), testing::HasSubstr("max_tokens"));
   request.max_tokens = 0;
-  request.prompt_logprobs = true;  // both may be asked for
+  request.prompt_logprobs = 0;  // both may be asked for
   Collected result;
   engine.submit(request, result.sink());
   drain(engine);

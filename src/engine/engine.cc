@@ -173,7 +173,7 @@ PlanRange Engine::Impl::levels_for(int prompt) const {
 }
 
 PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
-  if (!request.plan && (request.prompt_logprobs || request.embedding)) return {0, 0};
+  if (!request.plan && (request.prompt_logprobs >= 0 || request.embedding)) return {0, 0};
   if (!request.plan) return levels_for(static_cast<int>(std::ssize(request.prompt)));
   if (*request.plan < 0 || *request.plan >= std::ssize(plans_))
     fail("plan {}: there are plans 0 to {}", *request.plan, std::ssize(plans_) - 1);
@@ -198,7 +198,7 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::
   const std::lock_guard lock(mutex_);
   const int free_places = std::max(0, options_.max_sequences - stats_.running);
   if (place == Place::of_its_own && stats_.waiting >= options_.max_queue + free_places)
-    throw QueueFull(fmt::format("{} requests are waiting already", stats_.waiting));
+    throw QueueFull(fmt::format("too many requests are waiting, {}", stats_.waiting));
   if (constraint != nullptr) admit(constraint);
   submitted_.push_back(std::move(job));
   ++stats_.waiting;
@@ -217,7 +217,9 @@ void Engine::Impl::admit(const std::shared_ptr<Constraint>& constraint) {
     if (other != nullptr) bytes += other->bytes();
   }
   if (bytes > options_.constraints)
-    throw QueueFull(fmt::format("what answers must fit takes {} MiB already", options_.constraints >> 20));
+    throw QueueFull(
+        fmt::format("the forms that answers are to have take {} MiB already, with those of requests that wait",
+                    options_.constraints >> 20));
   constraints_.push_back(constraint);
 }
 
@@ -457,14 +459,19 @@ void Engine::Impl::write(Prediction& prediction) {
   ++own_.tokens_by_plan[static_cast<std::size_t>(job.plan)];
   Output output = counted(job);
   if (first) tell_of_prompt(job, output);
-  if (std::ranges::find(job.ends, prediction.sampled) != job.ends.end()) {
+  const bool ends = std::ranges::find(job.ends, prediction.sampled) != job.ends.end();
+  if (!ends || request.include_end) {
+    output.tokens = {prediction.sampled};
+    if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
+    output.text = job.text.push(prediction.sampled, job.generated > request.min_tokens);
+  } else {
+    output.ended_by = prediction.sampled;
+  }
+  if (ends) {
     output.finish = FinishReason::stop;
   } else {
     job.tokens.push_back(prediction.sampled);
     job.processors.see(prediction.sampled);
-    output.tokens = {prediction.sampled};
-    if (prediction.logprob) output.logprobs.push_back(std::move(*prediction.logprob));
-    output.text = job.text.push(prediction.sampled, job.generated > request.min_tokens);
     if (job.guide) job.guide->see(prediction.sampled);
     if (job.text.stopped() || (job.guide && job.guide->must_end())) output.finish = FinishReason::stop;
   }

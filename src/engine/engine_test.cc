@@ -130,7 +130,7 @@ TEST_F(EngineTest, PenaltiesChangeTheText) {
 TEST_F(EngineTest, LogProbabilitiesAreThoseOfTheModel) {
   GenerationRequest request = request_for_tests(100, 12);
   request.logprobs = 3;
-  request.prompt_logprobs = true;
+  request.prompt_logprobs = 3;
   request.sampling.temperature = 2;  // doesn't show in them
   Engine engine(*model_, native_, small_options());
   Collected result;
@@ -252,7 +252,7 @@ TEST_F(EngineTest, ATextWithoutNumbersFailsAlone) {
   EXPECT_EQ(engine.stats().running + engine.stats().waiting, 0);
 
   GenerationRequest prompt = request_for_tests(18, 1);  // the log-probability of the prompt's last token
-  prompt.prompt_logprobs = true;
+  prompt.prompt_logprobs = 3;
   Collected result;
   const Watched last(*native_[1], [&](const MixerRows& rows) { rows.hidden[16 * hidden] = std::nanf(""); });
   list[1] = &last;

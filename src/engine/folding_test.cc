@@ -176,7 +176,7 @@ TEST_F(Folding, PromptLogprobsAreOfLevelZero) {
   for (std::size_t i = 0; i < others.size(); ++i) engine.submit(requests_for_tests(10)[i], others[i].sink());
   engine.step();
   GenerationRequest request = request_for_tests(100, 20, 5);
-  request.prompt_logprobs = true;
+  request.prompt_logprobs = 0;
   Collected result;
   engine.submit(request, result.sink());
   while (engine.step()) {

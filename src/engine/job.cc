@@ -28,8 +28,8 @@ Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRan
       plan(its_plans.lowest),
       random(request.seed),
       processors(request.sampling, tokens),
-      text(tokenizer, request.stop, request.prompt),
-      prompt_logprobs(request.prompt_logprobs ? tokens.size() : 0) {
+      text(tokenizer, request),
+      prompt_logprobs(request.prompt_logprobs >= 0 ? tokens.size() : 0) {
   if (constraint != nullptr) guide.emplace(std::move(constraint));
 }
 

@@ -64,7 +64,7 @@ struct Job {
   /// Whether a text is to come of it: it has a first token then, which is waited for.
   [[nodiscard]] bool writes() const { return request.max_tokens > 0 && !states; }
   /// Whether there are still log-probabilities of the prompt to be found.
-  [[nodiscard]] bool wants_prompt_logprobs() const { return request.prompt_logprobs && generated == 0; }
+  [[nodiscard]] bool wants_prompt_logprobs() const { return request.prompt_logprobs >= 0 && generated == 0; }
   /// Whether each token of the prompt has to be read by it: of what is found in the prefix cache nothing else is known.
   [[nodiscard]] bool reads_all() const { return wants_prompt_logprobs() || states; }
 };

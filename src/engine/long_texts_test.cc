@@ -153,7 +153,7 @@ TEST_F(LongTexts, OfSeveralLevels) {
 TEST_F(LongTexts, LogProbabilitiesOfPromptsThatAreCut) {
   for (const int length : {300, 301, 340}) {
     GenerationRequest request = request_for_tests(length, 0);
-    request.prompt_logprobs = true;
+    request.prompt_logprobs = 0;
     Engine engine(*model_, native_, small_options());
     Collected result;
     engine.submit(request, result.sink());

@@ -13,19 +13,18 @@
 
 namespace layerboost {
 
-/// Writes a GGUF file of a model of small_config() with small_weights() and the tokenizer of tokenizer_for_tests.h: V
+/// Writes a GGUF file of a model of small_config() with small_weights() and a tokenizer of tokenizer_for_tests.h: V
 /// 260.
-inline void write_text_model(const fs::path& path) {
-  const Config config = test::small_config(260);
-  const TokenizerData tokenizer = tokenizer_data_for_tests();
+inline void write_text_model(const fs::path& path, const TokenizerData& tokenizer = tokenizer_data_for_tests()) {
+  const Config config = test::small_config(static_cast<int>(tokenizer.tokens.size()));
   test::GgufWriter writer;
   test::put_config(writer, config);
   writer.text("tokenizer.ggml.model", "gpt2");
   writer.text("tokenizer.ggml.pre", "gpt-2");
   writer.texts("tokenizer.ggml.tokens", tokenizer.tokens);
   writer.texts("tokenizer.ggml.merges", tokenizer.merges);
-  std::vector<std::int32_t> types(260, 1);
-  types[258] = types[259] = 3;
+  std::vector<std::int32_t> types(tokenizer.tokens.size(), 1);
+  for (const auto& added : tokenizer.added) types[static_cast<std::size_t>(added.id)] = added.special ? 3 : 4;
   writer.i32s("tokenizer.ggml.token_type", types);
   writer.u32("tokenizer.ggml.eos_token_id", 259);
   writer.flag("tokenizer.ggml.add_bos_token", false);
@@ -38,9 +37,10 @@ inline void write_text_model(const fs::path& path) {
 }
 
 /// The same, opened.
-inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32) {
+inline std::unique_ptr<Model> text_model(Precision precision = Precision::f32,
+                                         const TokenizerData& tokenizer = tokenizer_data_for_tests()) {
   const fs::path path = test::temporary_path("text-model.gguf");
-  write_text_model(path);
+  write_text_model(path, tokenizer);
   auto model = load_model(path, precision);
   fs::remove(path);  // the map stays
   return model;

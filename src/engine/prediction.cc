@@ -1,5 +1,6 @@
 #include "engine/prediction.h"
 
+#include <algorithm>
 #include <cmath>
 #include <new>
 #include <utility>
@@ -18,6 +19,13 @@ struct Row {
   int vocab;
 };
 
+/// Tokens that are at least as likely.
+int rank_of(const Row& row, TokenId token) {
+  const float logit = row.logits[token];
+  return static_cast<int>(
+      std::count_if(row.logits, row.logits + row.vocab, [=](float other) { return other >= logit; }));
+}
+
 /// Returns a token's log-probability by the raw softmax, and the `likeliest` likeliest tokens. It is no number where
 /// the logits aren't.
 TokenLogprob logprob_of(const Row& row, TokenId token, int likeliest) {
@@ -33,8 +41,8 @@ Chosen sample_token(const Row& row, Job& job, ScratchStack& scratch) {
     return sample_guided(row.logits, row.scale, row.vocab, job.request.sampling, job.processors, job.ends, *job.guide,
                          job.random, scratch);
   const bool too_early = job.generated < job.request.min_tokens;
-  return {sample(row.logits, row.scale, row.vocab, job.request.sampling, job.processors,
-                 too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random, scratch)};
+  return sample(row.logits, row.scale, row.vocab, job.request.sampling, job.processors,
+                too_early ? std::span<const TokenId>(job.ends) : std::span<const TokenId>(), job.random, scratch);
 }
 
 void predict_row(const Row& row, Prediction& prediction, ScratchStack& scratch) {
@@ -42,7 +50,8 @@ void predict_row(const Row& row, Prediction& prediction, ScratchStack& scratch) 
   const bool of_prompt = prediction.prompt_token >= 0;
   if (of_prompt) {
     const TokenId token = job.tokens[static_cast<std::size_t>(prediction.prompt_token)];
-    prediction.logprob = logprob_of(row, token, std::max(0, job.request.logprobs));
+    prediction.logprob = logprob_of(row, token, job.request.prompt_logprobs);
+    if (job.request.prompt_ranks) prediction.logprob->rank = rank_of(row, token);
   } else {
     const Chosen chosen = sample_token(row, job, scratch);
     prediction.sampled = chosen.token;
@@ -51,8 +60,7 @@ void predict_row(const Row& row, Prediction& prediction, ScratchStack& scratch) 
       prediction.logprob = logprob_of(row, prediction.sampled, job.request.logprobs);
   }
   const bool numbers = !prediction.logprob || std::isfinite(prediction.logprob->logprob);
-  if (prediction.error == nullptr && (!numbers || (!of_prompt && prediction.sampled < 0)))
-    prediction.error = damaged_model;
+  if (prediction.error == nullptr && !numbers) prediction.error = damaged_model;
   if (of_prompt) job.prompt_logprobs[static_cast<std::size_t>(prediction.prompt_token)] = std::move(prediction.logprob);
 }
 

@@ -21,14 +21,6 @@ const char* name_of(FinishReason reason) {
   LB_CHECK(false);
 }
 
-namespace {
-
-void check_token(const char* where, TokenId token, int vocab) {
-  if (token < 0 || token >= vocab) fail("{}: token id {} is outside the vocabulary (0 to {})", where, token, vocab - 1);
-}
-
-}  // namespace
-
 void check_request(const GenerationRequest& request, const Config& config) {
   if (request.prompt.empty()) fail("the prompt is empty: it needs at least one token");
   for (const TokenId token : request.prompt) check_token("prompt", token, config.vocab);
@@ -42,13 +34,16 @@ void check_request(const GenerationRequest& request, const Config& config) {
          request.prompt.size(), request.max_tokens, positions);
   if (request.min_tokens < 0 || request.min_tokens > request.max_tokens)
     fail("min_tokens is {}: must be between 0 and max_tokens ({})", request.min_tokens, request.max_tokens);
-  check_sampling(request.sampling);
-  for (const auto& [token, bias] : request.sampling.logit_bias) check_token("logit_bias", token, config.vocab);
+  check_sampling(request.sampling, config.vocab);
   for (const TokenId token : request.stop_tokens) check_token("stop_tokens", token, config.vocab);
   for (const std::string& text : request.stop)
     if (text.empty()) fail("stop has an empty string: leave it out");
-  if (request.logprobs < -1 || request.logprobs > config.vocab)
-    fail("logprobs is {}: must be between 0 and {}, or -1 for none", request.logprobs, config.vocab);
+  const auto check_logprobs = [&](const char* field, int count) {
+    if (count < -1 || count > config.vocab)
+      fail("{} is {}: must be between 0 and {}, or -1 for none", field, count, config.vocab);
+  };
+  check_logprobs("logprobs", request.logprobs);
+  check_logprobs("prompt_logprobs", request.prompt_logprobs);
 }
 
 }  // namespace layerboost

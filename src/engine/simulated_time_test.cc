@@ -181,7 +181,7 @@ TEST_F(SimulatedTime, NoLevelIsRaisedForPromptsThatKeepTheirs) {
     return above;
   };
   EXPECT_FALSE(raised([](GenerationRequest& request) { request.plan = 0; }));
-  EXPECT_FALSE(raised([](GenerationRequest& request) { request.prompt_logprobs = true; }));
+  EXPECT_FALSE(raised([](GenerationRequest& request) { request.prompt_logprobs = 0; }));
   EXPECT_TRUE(raised([](GenerationRequest&) {}));
 }
 

@@ -19,13 +19,21 @@ bool StopSearch::read(char byte) {
   return matched_ == stop_.size();
 }
 
-TextOutput::TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop,
-                       std::span<const TokenId> before)
-    : decoder_(tokenizer, true, before), stops_(stop.begin(), stop.end()) {}
+TextOutput::TextOutput(const Tokenizer& tokenizer, const GenerationRequest& request)
+    : tokenizer_(&tokenizer),
+      decoder_(tokenizer, false, request.prompt),
+      include_stop_(request.include_stop),
+      skip_special_(request.skip_special),
+      shown_(request.shown_tokens),
+      stops_(request.stop.begin(), request.stop.end()) {}
+
+bool TextOutput::gives_text(TokenId token) const {
+  return !skip_special_ || !tokenizer_->is_special(token) || std::ranges::find(shown_, token) != shown_.end();
+}
 
 std::string TextOutput::push(TokenId token, bool may_stop) {
   if (stopped_) return {};
-  held_ += decoder_.push(token);
+  if (gives_text(token)) held_ += decoder_.push(token);
   if (!may_stop) {
     for (StopSearch& stop : stops_) stop.reset();
     searched_ = 0;
@@ -48,10 +56,10 @@ std::string TextOutput::release() {
     for (std::size_t i = searched_; i < held_.size(); ++i) {
       if (!stop.read(held_[i])) continue;
       stopped_ = true;
-      end = std::min(end, i + 1 - stop.size());
+      end = std::min(end, include_stop_ ? i + 1 : i + 1 - stop.size());
       break;
     }
-    keep = std::max(keep, stop.matched());
+    if (!include_stop_) keep = std::max(keep, stop.matched());
   }
   std::string text = held_.substr(0, stopped_ ? end : held_.size() - keep);
   held_.erase(0, stopped_ ? held_.size() : text.size());

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <string>
 #include <vector>
 
+#include "layerboost/request.h"
 #include "text/tokenizer.h"
 
 namespace layerboost {
@@ -31,15 +31,15 @@ class StopSearch {
   std::size_t matched_ = 0;
 };
 
-/// Control tokens give no text.
 class TextOutput {
  public:
-  /// `stop`: UTF-8. `before`: the tokens that those to come follow. Requires: `tokenizer` outlives this; no string in
-  /// `stop` is empty.
-  TextOutput(const Tokenizer& tokenizer, const std::vector<std::string>& stop, std::span<const TokenId> before = {});
+  /// For what follows the request's prompt. Requires: `tokenizer` outlives this; none of the request's stop strings is
+  /// empty.
+  TextOutput(const Tokenizer& tokenizer, const GenerationRequest& request);
 
-  /// The text that is certain after `token`: whole characters, without what may still become a stop string. A stop
-  /// string may lie across tokens; one that begins before a token pushed with `may_stop` = false doesn't count.
+  /// The text that is certain after `token`: whole characters, without what may still become a stop string that isn't
+  /// to be included. A stop string may lie across tokens; one that begins before a token pushed with `may_stop` = false
+  /// doesn't count.
   std::string push(TokenId token, bool may_stop = true);
 
   /// Whether a stop string has been found; nothing comes after it.
@@ -49,10 +49,14 @@ class TextOutput {
   std::string finish();
 
  private:
-  /// Takes from the front of held_ what can't be part of a stop string.
+  [[nodiscard]] bool gives_text(TokenId token) const;
+  /// Takes from the front of held_ what is certain.
   std::string release();
 
+  const Tokenizer* tokenizer_;
   StreamDecoder decoder_;
+  bool include_stop_, skip_special_;
+  std::vector<TokenId> shown_;  // control tokens that aren't skipped
   std::vector<StopSearch> stops_;
   std::string held_;
   std::size_t searched_ = 0;  // bytes of held_ that stops_ have read

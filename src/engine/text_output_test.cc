@@ -14,7 +14,7 @@ class TextOutputTest : public ::testing::Test {
  protected:
   /// What comes out piece by piece when `text` goes in byte by byte, and at the end.
   std::vector<std::string> pieces(const std::string& text, std::vector<std::string> stop) {
-    TextOutput output(tokenizer_, std::move(stop));
+    TextOutput output = output_for({.stop = std::move(stop), .include_stop = include_stop_});
     std::vector<std::string> result;
     for (const char byte : text) result.push_back(output.push(token(byte)));
     result.push_back(output.finish());
@@ -26,10 +26,11 @@ class TextOutputTest : public ::testing::Test {
     for (const std::string& piece : pieces(text, std::move(stop))) result += piece;
     return result;
   }
+  [[nodiscard]] TextOutput output_for(const GenerationRequest& request) const { return {tokenizer_, request}; }
   static TokenId token(char byte) { return static_cast<unsigned char>(byte); }
 
   const Tokenizer tokenizer_{tokenizer_data_for_tests()};
-  bool stopped_ = false;
+  bool stopped_ = false, include_stop_ = false;
 };
 
 using Pieces = std::vector<std::string>;
@@ -62,7 +63,7 @@ TEST_F(TextOutputTest, EndsBeforeTheFirstStopString) {
 }
 
 TEST_F(TextOutputTest, TheEarliestOfSeveralInOneToken) {
-  TextOutput output(tokenizer_, {"b", "ab"});
+  TextOutput output = output_for({.stop = {"b", "ab"}});
   EXPECT_EQ(output.push(token('x')), "x");
   EXPECT_EQ(output.push(256), "");  // "ab"
   EXPECT_TRUE(output.stopped());
@@ -71,7 +72,7 @@ TEST_F(TextOutputTest, TheEarliestOfSeveralInOneToken) {
 }
 
 TEST_F(TextOutputTest, TokensThatMayNotStop) {
-  TextOutput output(tokenizer_, {"ab"});
+  TextOutput output = output_for({.stop = {"ab"}});
   EXPECT_EQ(output.push(256, false), "ab");
   EXPECT_EQ(output.push(token('a'), false), "a");
   EXPECT_EQ(output.push(token('b')), "b");
@@ -103,10 +104,28 @@ TEST_F(TextOutputTest, LongStopStringsTakeTimeInProportionToTheText) {
   EXPECT_FALSE(stopped_);
 }
 
-TEST_F(TextOutputTest, ControlTokensGiveNothing) {
-  TextOutput output(tokenizer_, {});
+TEST_F(TextOutputTest, StopStringsThatAreIncludedNeedNoWaiting) {
+  include_stop_ = true;
+  EXPECT_EQ(pieces("xabcd", {"abc"}), (Pieces{"x", "a", "b", "c", "", ""}));
+  EXPECT_TRUE(stopped_);
+  EXPECT_EQ(pieces("xab", {"abc"}), (Pieces{"x", "a", "b", ""}));
+  EXPECT_EQ(all("one two three", {"three", "two"}), "one two");
+  EXPECT_EQ(all("xabcd", {"bcd", "abc"}), "xabc");  // the one that ends first
+  TextOutput within = output_for({.stop = {"a"}, .include_stop = true});
+  EXPECT_EQ(within.push(256), "a");  // of "ab"
+  EXPECT_EQ(within.finish(), "");
+}
+
+TEST_F(TextOutputTest, ControlTokensGiveNothingUnlessTheyAreWanted) {
+  TextOutput output = output_for({});
   EXPECT_EQ(output.push(259), "");
   EXPECT_EQ(output.finish(), "");
+  TextOutput all_of_them = output_for({.skip_special = false});
+  EXPECT_EQ(all_of_them.push(259), "</s>");
+  TextOutput shown = output_for({.stop = {"</s>x"}, .shown_tokens = {259}});
+  EXPECT_EQ(shown.push(258), "");
+  EXPECT_EQ(shown.push(259), "");  // may become a stop string
+  EXPECT_EQ(shown.finish(), "</s>");
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // A byte-level tokenizer made by hand, for tests.
 #pragma once
 
+#include <string>
+
 #include "base/utf8.h"
 #include "text/tokenizer.h"
 
@@ -22,6 +24,20 @@ inline TokenizerData tokenizer_data_for_tests() {
   data.added = {{258, "<s>", true, false, false}, {259, "</s>", true, false, false}};
   data.bos = 258;
   data.eos = 259;
+  return data;
+}
+
+/// The same with V 1200, more than one block of what looks through logits: 260 to 263 are control tokens that stand
+/// around or before calls of tools, 264 is a call's JSON.
+inline TokenizerData large_tokenizer_data_for_tests() {
+  TokenizerData data = tokenizer_data_for_tests();
+  for (const char* const tag : {"<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>"}) {
+    data.added.push_back({static_cast<TokenId>(data.tokens.size()), tag, true, false, false});
+    data.tokens.emplace_back(tag);
+  }
+  data.tokens.emplace_back(R"({"name": "f", "arguments": {}})");
+  data.added.push_back({264, data.tokens.back(), false, false, false});
+  while (data.tokens.size() < 1200) data.tokens.push_back("word" + std::to_string(data.tokens.size()));
   return data;
 }
 

@@ -8,12 +8,6 @@
 
 namespace layerboost {
 
-/// A token that was chosen; -1: none, `error` says why, in one line for good.
-struct Chosen {
-  TokenId token = -1;
-  const char* error = nullptr;
-};
-
 /// All steps of Sampling, of the tokens that `guide` allows and, where the text may end, of `ends`: as if the others
 /// weren't there. A token of `ends` that spells something is never a part of the text. Most tokens that models like are
 /// allowed, so that few are looked at where nothing else depends on all of them.

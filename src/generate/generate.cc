@@ -34,6 +34,7 @@ class Writer {
       random_.push_back(Random(options.seed).fork(options.first_stream + i));
       processors_.emplace_back(options_.sampling, prompts[i]);
     }
+    errors_.resize(prompts.size(), damaged_model);  // where the caller chooses
   }
 
   /// One more token for each sequence that hasn't ended; false when all have.
@@ -118,14 +119,16 @@ class Writer {
       done += block.rows.size();
     });
     for (const std::size_t sequence : ends_) {
-      if (!results_[sequence].stopped && results_[sequence].tokens.back() < 0) fail("{}", damaged_model);
+      if (!results_[sequence].stopped && results_[sequence].tokens.back() < 0) fail("{}", errors_[sequence]);
       if (on_token_ && !results_[sequence].stopped) on_token_(sequence, results_[sequence].tokens.back());
     }
   }
 
   TokenId sample_token(std::size_t sequence, const LogitsBlock& block, std::size_t row, ScratchStack& scratch) {
-    return sample(block.row(row), block.scale(row), block.vocab, options_.sampling, processors_[sequence], {},
-                  random_[sequence], scratch);
+    const Chosen chosen = sample(block.row(row), block.scale(row), block.vocab, options_.sampling,
+                                 processors_[sequence], {}, random_[sequence], scratch);
+    if (chosen.error != nullptr) errors_[sequence] = chosen.error;
+    return chosen.token;
   }
 
   void append(std::size_t sequence, TokenId token) {
@@ -144,6 +147,7 @@ class Writer {
   std::vector<Sequence> sequences_;
   std::vector<Random> random_;
   std::vector<LogitsProcessors> processors_;
+  std::vector<const char*> errors_;  // why no token was chosen
   KernelScratch scratch_;
   // The current step.
   std::vector<BatchItem> items_;
@@ -170,7 +174,7 @@ Sampling own_sampling(const Config& config, Sampling otherwise) {
   sampling.repetition_penalty = own.repetition_penalty.value_or(sampling.repetition_penalty);
   if (own.top_k) sampling.top_k = static_cast<int>(std::clamp<double>(*own.top_k, 0, config.vocab));
   try {
-    check_sampling(sampling);
+    check_sampling(sampling, config.vocab);
   } catch (const Error& error) {
     fail(
         "the model's own way of sampling (generation_config.json, or general.sampling in GGUF): {}; "

@@ -119,7 +119,7 @@ void check(bool right, const char* name, double value, const char* allowed) {
 
 }  // namespace
 
-void check_sampling(const Sampling& sampling) {
+void check_sampling(const Sampling& sampling, int vocab) {
   const Sampling& s = sampling;
   check(s.temperature >= 0 && std::isfinite(s.temperature), "temperature", s.temperature,
         "0 (the likeliest token) or more");
@@ -130,8 +130,17 @@ void check_sampling(const Sampling& sampling) {
         "above 0 (1: none)");
   check(std::isfinite(s.presence_penalty), "presence_penalty", s.presence_penalty, "a number");
   check(std::isfinite(s.frequency_penalty), "frequency_penalty", s.frequency_penalty, "a number");
-  for (const auto& [token, bias] : s.logit_bias)
+  for (const auto& [token, bias] : s.logit_bias) {
+    check_token("logit_bias", token, vocab);
     check(bias >= -100 && bias <= 100, "logit_bias", static_cast<double>(bias), "between -100 and 100");
+  }
+  if (s.filter == nullptr) return;
+  if (s.filter->highest_allowed() >= 0) check_token("allowed_tokens", s.filter->highest_allowed(), vocab);
+  if (s.filter->highest_bad() >= 0) check_token("bad_words", s.filter->highest_bad(), vocab);
+}
+
+void check_token(const char* where, TokenId token, int vocab) {
+  if (token < 0 || token >= vocab) fail("{}: token id {} is outside the vocabulary (0 to {})", where, token, vocab - 1);
 }
 
 TokenId sample(const float* logits, float scale, int vocab, const Sampling& sampling, Random& random) {

@@ -155,15 +155,15 @@ TEST_F(SamplerTest, WideNucleusOfAFlatDistribution) {
 }
 
 TEST(Sampling, Limits) {
-  EXPECT_NO_THROW(check_sampling({0, 1}));
-  EXPECT_THROW(check_sampling({-1, 1}), Error);
-  EXPECT_THROW(check_sampling({std::nan(""), 1}), Error);
-  EXPECT_THROW(check_sampling({1, 0}), Error);
-  EXPECT_THROW(check_sampling({1, 1.5}), Error);
+  EXPECT_NO_THROW(check_sampling({0, 1}, 3000));
+  EXPECT_THROW(check_sampling({-1, 1}, 3000), Error);
+  EXPECT_THROW(check_sampling({std::nan(""), 1}, 3000), Error);
+  EXPECT_THROW(check_sampling({1, 0}, 3000), Error);
+  EXPECT_THROW(check_sampling({1, 1.5}, 3000), Error);
   const auto refused = [](auto change) {
     Sampling sampling;
     change(sampling);
-    EXPECT_THROW(check_sampling(sampling), Error);
+    EXPECT_THROW(check_sampling(sampling, 3000), Error);
   };
   refused([](Sampling& s) { s.top_k = -1; });
   refused([](Sampling& s) { s.min_p = 1.1; });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "base/utf8.h"
 
@@ -28,14 +29,14 @@ int plain_characters(std::string_view bytes) {
 
 }  // namespace
 
-Vocabulary::Vocabulary(const Tokenizer& tokenizer, int embeddings)
-    : tokenizer_(tokenizer), size_(std::min(tokenizer.size(), embeddings)) {
+Vocabulary::Vocabulary(const Tokenizer& tokenizer, int embeddings, std::vector<TokenId> shown)
+    : tokenizer_(tokenizer), size_(std::min(tokenizer.size(), embeddings)), shown_(std::move(shown)) {
   const std::size_t words = (static_cast<std::size_t>(size_) + 63) / 64;
   plain_.assign(longest_plain + 1, TokenMask(words));
   std::vector<TokenId> all, not_plain;
   for (TokenId id = 0; id < size_; ++id) {
-    const std::string_view bytes = tokenizer.bytes(id);
-    if (bytes.empty() || bytes.size() > longest_token || tokenizer.is_special(id)) continue;
+    const std::string_view bytes = spelt(id);
+    if (bytes.empty()) continue;
     all.push_back(id);
     const int characters = plain_characters(bytes);
     if (characters < 0 || characters > static_cast<int>(longest_plain)) {
@@ -47,6 +48,14 @@ Vocabulary::Vocabulary(const Tokenizer& tokenizer, int embeddings)
   }
   all_ = walk_of(std::move(all));
   not_plain_ = walk_of(std::move(not_plain));
+}
+
+/// What a token adds to the text; empty: it isn't in the vocabulary.
+std::string_view Vocabulary::spelt(TokenId token) const {
+  if (token < 0 || token >= size_) return {};
+  if (tokenizer_.is_special(token) && std::ranges::find(shown_, token) == shown_.end()) return {};
+  const std::string_view bytes = tokenizer_.bytes(token);
+  return bytes.size() <= longest_token ? bytes : std::string_view();
 }
 
 Vocabulary::Walk Vocabulary::walk_of(std::vector<TokenId> ids) const {
@@ -106,9 +115,8 @@ TokenMask Vocabulary::allowed(Automaton& automaton, int state) const {
 }
 
 int Vocabulary::next(Automaton& automaton, int state, TokenId token) const {
-  const bool is_in_it = token >= 0 && token < size_ && !tokenizer_.is_special(token);
-  const std::string_view bytes = is_in_it ? tokenizer_.bytes(token) : std::string_view();
-  if (bytes.empty() || bytes.size() > longest_token) return Automaton::dead;
+  const std::string_view bytes = spelt(token);
+  if (bytes.empty()) return Automaton::dead;
   for (const char c : bytes) state = automaton.next(state, static_cast<std::uint8_t>(c));
   return state;
 }

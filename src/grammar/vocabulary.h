@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "grammar/automaton.h"
@@ -20,9 +21,9 @@ inline bool is_in(const TokenMask& mask, TokenId token) {
 /// Immutable; safe to use from several threads.
 class Vocabulary {
  public:
-  /// Control tokens aren't in it: what they say isn't in the text. `embeddings`: of the model, which may have fewer
-  /// tokens than the tokenizer. Requires: `tokenizer` outlives this.
-  Vocabulary(const Tokenizer& tokenizer, int embeddings);
+  /// Control tokens aren't in it, as what they say isn't in the text, but for those that are `shown`. `embeddings`: of
+  /// the model, which may have fewer tokens than the tokenizer. Requires: `tokenizer` outlives this.
+  Vocabulary(const Tokenizer& tokenizer, int embeddings, std::vector<TokenId> shown = {});
 
   /// The tokens that texts in `state` may go on with. Empty: there is too much to look at.
   [[nodiscard]] TokenMask allowed(Automaton& automaton, int state) const;
@@ -44,11 +45,13 @@ class Vocabulary {
     std::vector<TokenId> ids;
   };
 
+  [[nodiscard]] std::string_view spelt(TokenId token) const;
   [[nodiscard]] Walk walk_of(std::vector<TokenId> ids) const;
   bool look(const Walk& walk, Automaton& automaton, int state, TokenMask& mask) const;
 
   const Tokenizer& tokenizer_;
   int size_;
+  std::vector<TokenId> shown_;
   Walk all_, not_plain_;          // of all tokens; of those that aren't counted in plain_
   std::vector<TokenMask> plain_;  // [n]: tokens of at most n characters, all of which a JSON string has unescaped
 };

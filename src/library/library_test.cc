@@ -1,4 +1,5 @@
 // The library's face, as a program that has it sees it, beside what is behind it.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <omp.h>
@@ -13,6 +14,7 @@
 #include "base/temporary_path_for_tests.h"
 #include "engine/model_for_tests.h"
 #include "eval/perplexity.h"
+#include "generate/token_filter_for_tests.h"
 #include "layerboost/layerboost.h"
 
 namespace layerboost {
@@ -167,6 +169,31 @@ TEST_F(Library, ThrowsErrorForWhatIsWrong) {
   engine.submit(request, [](Output&&) {});
   engine.submit(request, [](Output&&) {});
   EXPECT_THROW(engine.submit(request, [](Output&&) {}), QueueFull);
+}
+
+// By whichever way it comes, no token that the model doesn't have reaches its logits.
+TEST_F(Library, RefusesTokensThatTheModelDoesNotHave) {
+  const LanguageModel model(path_, exact_);
+  ServingEngine engine(model, {.memory = std::size_t{64} << 20});
+  const std::vector<std::string> prompts = {"about"};
+  const auto errors = [&](const Sampling& sampling) {
+    GenerationRequest request;
+    request.prompt = {1};
+    request.sampling = sampling;
+    return test::error_of([&] { (void)model.generate(prompts, 3, sampling); }) + "|" +
+           test::error_of([&] { engine.submit(request, [](Output&&) {}); });
+  };
+  const TokenId vocab = model.shape().vocab;
+  const std::string outside = fmt::format("token id {} is outside the vocabulary", vocab);
+  EXPECT_THAT(errors({.logit_bias = {{vocab, 1.0F}}}), HasSubstr("logit_bias: " + outside));
+  EXPECT_THAT(errors({.logit_bias = {{-1, 1.0F}}}), HasSubstr("logit_bias: token id -1"));
+  EXPECT_THAT(errors({.filter = test::only({1, vocab})}), HasSubstr("allowed_tokens: " + outside));
+  EXPECT_THAT(errors({.filter = test::all_but({{1, vocab}})}), HasSubstr("bad_words: " + outside));
+  for (const Sampling& wrong : {Sampling{.logit_bias = {{vocab, 1.0F}}}, Sampling{.filter = test::only({vocab})},
+                                Sampling{.filter = test::all_but({{vocab}})}}) {
+    const std::string both = errors(wrong);
+    EXPECT_EQ(both.substr(0, both.find('|')), both.substr(both.find('|') + 1));
+  }
 }
 
 TEST_F(Library, PrintsNothingAndSaysItToTheHandler) {

@@ -86,8 +86,8 @@ PerplexityResult LanguageModel::perplexity(std::string_view text, int context, i
 std::vector<std::string> LanguageModel::generate(std::span<const std::string> prompts, int tokens,
                                                  const Sampling& sampling, std::uint64_t seed) const {
   return call([&] {
-    check_sampling(sampling);
     const Model& model = *impl_->opened.model;
+    check_sampling(sampling, model.config.vocab);
     std::vector<std::vector<TokenId>> encoded;
     for (const std::string& prompt : prompts) {
       encoded.push_back(encode_prompt(model.text(), prompt));

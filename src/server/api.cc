@@ -175,8 +175,10 @@ void Api::work(const HttpRequest& request, const std::shared_ptr<HttpReply>& rep
   if (request.path == "/v1/embeddings") return generate(request, reply, &ApiReader::embedding);
   if (request.path == "/tokenize") {
     return convert(request, reply, [this](std::string_view body) -> Json {
-      const std::vector<TokenId> tokens = reader_.tokenize(body);
-      return {{"count", tokens.size()}, {"max_model_len", info_.positions}, {"tokens", tokens}};
+      const TokenizedText text = reader_.tokenize(body);
+      Json answer = {{"count", text.tokens.size()}, {"max_model_len", info_.positions}, {"tokens", text.tokens}};
+      if (text.strings) answer["token_strs"] = *text.strings;
+      return answer;
     });
   }
   convert(request, reply, [this](std::string_view body) -> Json { return {{"prompt", reader_.detokenize(body)}}; });

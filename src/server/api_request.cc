@@ -1,6 +1,7 @@
 #include "server/api_request.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
@@ -9,6 +10,7 @@
 #include "server/answer_form.h"
 #include "server/api_error.h"
 #include "server/chat_messages.h"
+#include "server/json_answer.h"
 #include "server/response_fields.h"
 #include "server/sampling_fields.h"
 #include "text/chat_messages.h"
@@ -47,6 +49,26 @@ const char* prompt_field(const ApiRequest& request) {
 /// The field that says how many tokens are to be written.
 const char* length_field(const ApiRequest& request) {
   return request.endpoint == Endpoint::responses ? "max_output_tokens" : "max_tokens";
+}
+
+/// What a field asks for beside the text: log-probabilities, with their alternatives, and ids of tokens.
+struct Numbers {
+  const char* field;
+  std::size_t of_a_token = 0;  // one of each sequence
+  std::size_t of_prompts = 0;
+};
+
+std::array<Numbers, 3> numbers_of(const ApiRequest& request) {
+  std::size_t prompts = 0;  // tokens
+  for (const ApiPrompt& prompt : request.prompts) prompts += prompt.tokens.size();
+  const auto choices = static_cast<std::size_t>(request.choices), sequences = request.prompts.size() * choices;
+  const std::size_t told = request.endpoint == Endpoint::chat ? prompts : prompts * choices;  // a chat's once
+  const auto logprobs = static_cast<std::size_t>(request.settings.logprobs + 1);
+  const bool echoes = request.echo && request.endpoint == Endpoint::completions;
+  return {{{request.endpoint == Endpoint::responses ? "top_logprobs" : "logprobs", sequences * logprobs,
+            echoes ? prompts * choices * logprobs : 0},
+           {"prompt_logprobs", 0, told * static_cast<std::size_t>(request.prompt_logprobs + 1)},
+           {"return_token_ids", request.token_ids ? sequences : 0, request.token_ids ? told : 0}}};
 }
 
 ApiError too_long(const ApiRequest& request, const std::string& message) {
@@ -109,6 +131,11 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation
   input.messages = std::move(conversation.messages);
   input.tools = conversation.tools;
   input.add_generation_prompt = fields.flag("add_generation_prompt", true);
+  input.continue_last = fields.flag("continue_final_message", false);
+  if (input.continue_last && input.add_generation_prompt)
+    refuse("continue_final_message", R"("continue_final_message" needs "add_generation_prompt": false)");
+  if (input.continue_last && Fields(fields.find(field)->back()).find("content") == nullptr)
+    refuse(field, "the last message has no \"content\" that could be continued");
   if (const Json* const variables = fields.object("chat_template_kwargs")) input.variables = *variables;
   // As vLLM does; templates that know no such thing don't look at it.
   if (conversation.effort && !input.variables.contains("reasoning_effort"))
@@ -137,12 +164,14 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation
 }
 
 void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse tools) const {
-  request.settings.sampling = read_sampling(fields, std::min(tokenizer.size(), embeddings), sampling);
+  const TokenId vocab = std::min(tokenizer.size(), embeddings);
+  request.settings.sampling = read_sampling(fields, vocab, sampling);
+  request.settings.sampling.filter = read_token_filter(fields, tokenizer, vocab, limits);
   const Sampling& asked = request.settings.sampling;
   const bool penalties = asked.repetition_penalty != 1 || asked.presence_penalty != 0 || asked.frequency_penalty != 0;
   if (const Json* const last = fields.find("repeat_last_n"); last != nullptr && penalties && *last != -1)
     refuse("repeat_last_n", "\"repeat_last_n\" can only be -1 beside a penalty: penalties look at the whole text");
-  read_stops(fields, std::min(tokenizer.size(), embeddings), limits, request.settings);
+  read_stops(fields, vocab, limits, request.settings);
   request.choices = static_cast<int>(fields.integer("n", 1, limits.choices).value_or(1));
   const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
   if (choices > static_cast<std::size_t>(limits.choices))
@@ -158,9 +187,26 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
   }
   const auto best_of = fields.integer("best_of", 1, limits.choices);
   if (best_of && *best_of != request.choices) refuse("best_of", "\"best_of\" must equal \"n\"; leave it out");
+  read_what_is_told(fields, request);
   request.tool_format = tools.format;
   request.one_call = tools.one_call;
+  if (tools.format) request.settings.shown_tokens = tags_of(*tools.format, tokenizer);
   read_form(fields, std::move(tools.form), request);
+  // What ends the text is no part of its form, and no content beside calls.
+  if (request.constraint != nullptr || request.tool_format) request.settings.include_end = false;
+}
+
+/// What vLLM's answers tell beside the text.
+void ApiReader::read_what_is_told(const Fields& fields, ApiRequest& request) const {
+  request.tokens_as_ids = fields.flag("return_tokens_as_token_ids", false);
+  request.token_ids = fields.flag("return_token_ids", false);
+  for (ApiPrompt& prompt : request.prompts)
+    if (request.token_ids) write_ids(prompt.tokens, prompt.ids);
+  request.prompt_logprobs = static_cast<int>(fields.integer("prompt_logprobs", 0, limits.logprobs).value_or(-1));
+  if (request.prompt_logprobs < 0) return;
+  if (request.stream) refuse("prompt_logprobs", R"("prompt_logprobs" are not available with "stream": true)");
+  request.settings.prompt_logprobs = request.prompt_logprobs;
+  request.settings.prompt_ranks = true;
 }
 
 /// What the answer is to fit. It ends as that says. `calls`: the form of calls that it has to be.
@@ -169,12 +215,16 @@ void ApiReader::read_form(const Fields& fields, std::optional<Grammar> calls, Ap
   if (form && request.tool_format)
     refuse("tools",
            R"("tools" are not supported beside a form of the answer; send "tool_choice": "none" or one of both)");
+  const bool shows = calls && !request.settings.shown_tokens.empty();
   if (calls) form = std::move(calls);
   if (!form) return;
   if (request.settings.min_tokens > 0)
     refuse("min_tokens", "\"min_tokens\" is not supported beside a form of the answer, which says where it ends");
-  request.constraint = std::make_shared<Constraint>(
-      std::move(*form), vocabulary ? vocabulary : std::make_shared<const Vocabulary>(tokenizer, embeddings));
+  std::shared_ptr<const Vocabulary> tokens = shows ? vocabulary_of_calls : vocabulary;
+  if (tokens == nullptr)
+    tokens = std::make_shared<const Vocabulary>(tokenizer, embeddings,
+                                                shows ? request.settings.shown_tokens : std::vector<TokenId>());
+  request.constraint = std::make_shared<Constraint>(std::move(*form), std::move(tokens));
 }
 
 int ApiReader::highest_level() const {
@@ -202,9 +252,12 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
     if (const auto asked = own.integer("level", 0, highest)) level = static_cast<int>(*asked);
   }
   if (highest == 0) return;
-  if (request.echo && level.value_or(0) != 0)
-    refuse("echo", "\"echo\" is for level 0 only, and level {} is asked for: ask for one of both", *level);
-  request.settings.plan = request.echo || (request.settings.embedding && !level) ? 0 : level;
+  const bool echoes = request.echo && request.endpoint == Endpoint::completions;
+  const bool tells = echoes || request.settings.prompt_logprobs >= 0;
+  const char* const field = echoes ? "echo" : "prompt_logprobs";
+  if (tells && level.value_or(0) != 0)
+    refuse(field, "\"{}\" is for level 0 only, and level {} is asked for: ask for one of both", field, *level);
+  request.settings.plan = tells || (request.settings.embedding && !level) ? 0 : level;
 }
 
 void ApiReader::check_tokens(const ApiRequest& request) const {
@@ -232,8 +285,12 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   if (max_tokens && *max_tokens > most)
     refuse(length_field(request), "\"{}\" must be at most {} on this server", length_field(request), most);
   std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));
-  if (const std::size_t each = logprobs_of_a_token(request); each > 0 && !max_tokens)
-    asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(most_logprobs(request) / each), 1, asked);
+  std::size_t each = 0, left = most_numbers(request);
+  for (const Numbers& numbers : numbers_of(request)) {
+    each += numbers.of_a_token;
+    left -= std::min(left, numbers.of_prompts);
+  }
+  if (each > 0 && !max_tokens) asked = std::clamp<std::int64_t>(static_cast<std::int64_t>(left / each), 1, asked);
   if (prompt + asked > positions) {
     throw too_long(request,
                    fmt::format("this model's maximum context length is {} tokens; the prompt has {} and {} are to be "
@@ -243,34 +300,32 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   request.settings.max_tokens = static_cast<int>(asked);
   if (request.settings.min_tokens > asked)
     refuse("min_tokens", "\"min_tokens\" must be at most the {} tokens that are to be written", asked);
-  check_logprobs(request);
+  check_numbers(request);
 }
 
-/// Returns how many log-probabilities one token of each of the request's sequences brings, alternatives included; 0:
-/// none are asked for.
-std::size_t ApiReader::logprobs_of_a_token(const ApiRequest& request) const {
-  const std::size_t choices = request.prompts.size() * static_cast<std::size_t>(request.choices);
-  return choices * static_cast<std::size_t>(request.settings.logprobs + 1);
-}
-
-/// The most that an answer may have. Those of a response are written in several of its events.
-std::size_t ApiReader::most_logprobs(const ApiRequest& request) const {
+/// The most numbers that an answer may have. Those of a response are written in several of its events.
+std::size_t ApiReader::most_numbers(const ApiRequest& request) const {
   return request.endpoint == Endpoint::responses ? limits.logprobs_of_request / 64 : limits.logprobs_of_request;
 }
 
 /// They are kept until the whole answer is sent, or while a stream's client is slow.
-void ApiReader::check_logprobs(const ApiRequest& request) const {
-  std::size_t entries = logprobs_of_a_token(request) * static_cast<std::size_t>(request.settings.max_tokens);
-  if (request.settings.prompt_logprobs) {
-    const std::size_t each = logprobs_of_a_token(request) / request.prompts.size();
-    for (const ApiPrompt& prompt : request.prompts) entries += each * prompt.tokens.size();
+void ApiReader::check_numbers(const ApiRequest& request) const {
+  if (request.tokens_as_ids && request.settings.logprobs < 0)
+    refuse("return_tokens_as_token_ids", R"("return_tokens_as_token_ids" is about "logprobs", which aren't asked for)");
+  const auto tokens = static_cast<std::size_t>(request.settings.max_tokens);
+  std::size_t all = 0, largest = 0;
+  const char* field = "";
+  for (const Numbers& asked : numbers_of(request)) {
+    const std::size_t count = asked.of_prompts + asked.of_a_token * tokens;
+    if (count > largest) field = asked.field;
+    largest = std::max(largest, count);
+    all += count;
   }
-  const char* const field = request.endpoint == Endpoint::responses ? "top_logprobs" : "logprobs";
-  if (const std::size_t most = most_logprobs(request); entries > most)
+  if (const std::size_t most = most_numbers(request); all > most)
     refuse(field,
-           "\"{}\" asks for up to {} log-probabilities, alternatives among them; ask for at most {} in one "
-           "request: fewer tokens, choices or alternatives",
-           field, entries, most);
+           "\"{}\" asks for too much: the answer could have {} log-probabilities, alternatives among them, and ids of "
+           "tokens; ask for at most {} in one request: fewer tokens, choices or alternatives",
+           field, all, most);
 }
 
 ApiRequest ApiReader::completion(std::string_view body, const std::optional<std::string>& level) const {
@@ -289,16 +344,17 @@ ApiRequest ApiReader::completion(std::string_view body, const std::optional<std:
     prompt.bos_added = true;
   }
   read_common(fields, request);
-  read_level(fields, level, request);
   const auto logprobs = fields.integer("logprobs", 0, limits.logprobs);
   request.settings.logprobs = static_cast<int>(logprobs.value_or(-1));
-  request.settings.prompt_logprobs = request.echo && logprobs;
+  const bool scores = request.echo && logprobs;
+  if (scores) request.settings.prompt_logprobs = std::max(request.settings.prompt_logprobs, request.settings.logprobs);
+  read_level(fields, level, request);
   const bool all_that_fit = fields.integer("n_predict", -1, std::numeric_limits<int>::max()) == -1;
   const int usual = limits.max_tokens > 0 ? std::min(16, limits.max_tokens) : 16;
   const auto max_tokens = read_max_tokens(fields, 0);
   check_length(request, max_tokens || all_that_fit ? max_tokens : usual);
   // lm-evaluation-harness scores a prompt by asking for one token beyond it, and counts on there being one.
-  if (request.settings.prompt_logprobs && request.settings.max_tokens == 1) request.settings.ignore_eos = true;
+  if (scores && request.settings.max_tokens == 1) request.settings.ignore_eos = true;
   return request;
 }
 
@@ -308,8 +364,13 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
   ToolUse tools = read_tools(fields, tool_format, told_of_tools);
   ApiRequest request;
   request.endpoint = Endpoint::chat;
+  request.echo = fields.flag("echo", false);
+  Json messages = read_messages(fields);
+  std::string before;
+  if (request.echo) before = text_before_answer(messages, fields.flag("add_generation_prompt", true));
   request.prompts = {
-      chat_prompt(fields, {"messages", read_messages(fields), tools.tools, fields.text("reasoning_effort")})};
+      chat_prompt(fields, {"messages", std::move(messages), tools.tools, fields.text("reasoning_effort")})};
+  if (request.echo) request.prompts[0].text = std::move(before);
   read_common(fields, request, std::move(tools));
   read_level(fields, level, request);
   const auto top = fields.integer("top_logprobs", 0, limits.logprobs);
@@ -379,17 +440,34 @@ ApiRequest ApiReader::embedding(std::string_view body, const std::optional<std::
   return request;
 }
 
-std::vector<TokenId> ApiReader::tokenize(std::string_view body) const {
+TokenizedText ApiReader::tokenize(std::string_view body) const {
   const Json json = parse(body, Endpoint::tokenize);
   const Fields fields(json);
-  const ToolUse tools = read_tools(fields, tool_format, told_of_tools);
+  TokenizedText text{tokens_of(fields)};
+  if (!fields.flag("return_token_strs", false)) return text;
+  text.strings.emplace();
+  for (const TokenId token : text.tokens) text.strings->emplace_back(tokenizer.piece(token));
+  return text;
+}
+
+/// The tokens of a text or of a conversation.
+std::vector<TokenId> ApiReader::tokens_of(const Fields& fields) const {
   if (fields.find("messages") != nullptr) {
+    const ToolUse tools = read_tools(fields, tool_format, told_of_tools, FunctionForm::nested, false);
+    if (fields.find("prompt") != nullptr)
+      refuse("prompt", R"("prompt" and "messages" are two texts; send one of them)");
     if (fields.flag("add_special_tokens", false))
       refuse("add_special_tokens", "\"add_special_tokens\" is for \"prompt\": a chat's come from its template");
     return chat_prompt(fields, {"messages", read_messages(fields), tools.tools, {}}).tokens;
   }
   const auto text = fields.text("prompt");
   if (!text) refuse("prompt", "\"prompt\" is missing: the text, or \"messages\" of a conversation");
+  for (const char* const name : {"add_generation_prompt", "continue_final_message", "chat_template_kwargs", "tools",
+                                 "tool_choice", "parallel_tool_calls"}) {
+    const Json* const value = fields.find(name);
+    if (value != nullptr && *value != false && !(value->is_structured() && value->empty()))
+      refuse(name, "\"{}\" is for \"messages\": a \"prompt\" goes through no chat template", name);
+  }
   return text_prompt(*text, fields.flag("add_special_tokens", true)).tokens;
 }
 

@@ -23,8 +23,15 @@ namespace layerboost {
 
 struct ApiPrompt {
   std::vector<TokenId> tokens;
-  std::string text;        // what `echo` gives back; of tokens only where that is asked for
+  std::string text;        // what `echo` gives back in front of the answer; of tokens only where that is asked for
   bool bos_added = false;  // tokens[0] is a BOS that `text` doesn't have
+  std::string ids = {};    // the tokens as JSON, where the answer has them
+};
+
+/// What /tokenize answers.
+struct TokenizedText {
+  std::vector<TokenId> tokens;
+  std::optional<std::vector<std::string>> strings = {};  // of each token as the vocabulary writes it, if asked for
 };
 
 struct ApiRequest {
@@ -32,7 +39,10 @@ struct ApiRequest {
   std::vector<ApiPrompt> prompts;  // at least one
   int choices = 1;                 // of each prompt
   bool stream = false, include_usage = false;
-  bool echo = false;                            // the prompt is the beginning of the text
+  bool echo = false;                            // ApiPrompt::text is the beginning of the text
+  int prompt_logprobs = -1;                     // that the answer has by themselves; settings: those that it needs
+  bool tokens_as_ids = false;                   // log-probabilities name tokens by their ids
+  bool token_ids = false;                       // the answer has the ids of its tokens, and of the prompt's
   std::optional<std::uint64_t> seed;            // empty: any
   GenerationRequest settings;                   // all but prompt and seed; plan: the level, if it mustn't be another
   std::shared_ptr<Constraint> constraint = {};  // what each choice must fit
@@ -59,8 +69,9 @@ struct ApiReader {
   std::function<int(int prompt)> highest_level_of = {};
   /// Where control tokens in messages are plain text; nullptr: they are control tokens.
   const PlainMessages* plain_messages = nullptr;
-  /// The tokenizer's, for answers that are to have a form; nullptr: made for each.
-  std::shared_ptr<const Vocabulary> vocabulary = {};
+  /// The tokenizer's, for answers that are to have a form; nullptr: made for each. That of calls has their tags, where
+  /// these are control tokens.
+  std::shared_ptr<const Vocabulary> vocabulary = {}, vocabulary_of_calls = {};
   /// How the model writes calls of tools; nullopt: in a form that isn't read.
   std::optional<ToolFormat> tool_format = ToolFormat::hermes;
   bool told_of_tools = true;  // whether the chat template tells the model of tools
@@ -75,25 +86,26 @@ struct ApiReader {
   [[nodiscard]] ApiRequest embedding(std::string_view body, const std::optional<std::string>& level = {}) const;
 
   /// The tokens of /tokenize's body ("prompt" or "messages"), the text of /detokenize's ("tokens").
-  [[nodiscard]] std::vector<TokenId> tokenize(std::string_view body) const;
+  [[nodiscard]] TokenizedText tokenize(std::string_view body) const;
   [[nodiscard]] std::string detokenize(std::string_view body) const;
 
  private:
   [[nodiscard]] std::vector<ApiPrompt> prompts(const Fields& fields, const char* name, int most) const;
   [[nodiscard]] ApiPrompt text_prompt(std::string text, bool add_special) const;
+  [[nodiscard]] std::vector<TokenId> tokens_of(const Fields& fields) const;
   struct Conversation;
   [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields, Conversation conversation) const;
   [[nodiscard]] Json parse(std::string_view body, Endpoint endpoint) const;
   void read_common(const Fields& fields, ApiRequest& request, ToolUse tools = {}) const;
+  void read_what_is_told(const Fields& fields, ApiRequest& request) const;
   void read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const;
   void read_form(const Fields& fields, std::optional<Grammar> calls, ApiRequest& request) const;
   void check_tokens(const ApiRequest& request) const;
   void check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const;
   [[nodiscard]] int highest_level() const;
   [[nodiscard]] int positions_of(const ApiRequest& request, int prompt) const;
-  [[nodiscard]] std::size_t logprobs_of_a_token(const ApiRequest& request) const;
-  [[nodiscard]] std::size_t most_logprobs(const ApiRequest& request) const;
-  void check_logprobs(const ApiRequest& request) const;
+  [[nodiscard]] std::size_t most_numbers(const ApiRequest& request) const;
+  void check_numbers(const ApiRequest& request) const;
 };
 
 }  // namespace layerboost

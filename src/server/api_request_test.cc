@@ -105,7 +105,8 @@ TEST_F(ApiRequestTest, AllSettings) {
   EXPECT_EQ(settings.max_tokens, 5);
   EXPECT_EQ(settings.min_tokens, 2);
   EXPECT_EQ(request.choices, 3);
-  EXPECT_TRUE(request.stream && request.include_usage && request.echo && settings.prompt_logprobs);
+  EXPECT_TRUE(request.stream && request.include_usage && request.echo && !settings.prompt_ranks);
+  EXPECT_EQ(settings.prompt_logprobs, 4);
   EXPECT_EQ(request.seed, static_cast<std::uint64_t>(-2));
   EXPECT_EQ(settings.sampling.top_p, 0.25);
   EXPECT_EQ(settings.sampling.top_k, 7);
@@ -193,10 +194,9 @@ TEST_F(ApiRequestTest, RefusesWhatItCannotUse) {
 TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
   for (const char* const field :
        {R"("structural_tag": {"a": 1})", R"("guided_whitespace_pattern": " ")", R"("lora_request": {"lora_name": "a"})",
-        R"("prompt_logprobs": 1)", R"("typical_p": 0.5)", R"("mirostat": 2)", R"("include_stop_str_in_output": true)",
-        R"("skip_special_tokens": false)", R"("allowed_token_ids": [3])", R"("use_beam_search": true)",
-        R"("length_penalty": 0.5)", R"("return_tokens_as_token_ids": true)", R"("truncate_prompt_tokens": 5)",
-        R"("suffix": "b")", R"("repeat_penalty": 1.5)"}) {
+        R"("typical_p": 0.5)", R"("mirostat": 2)", R"("use_beam_search": true)", R"("length_penalty": 0.5)",
+        R"("spaces_between_special_tokens": false)", R"("return_tokens": true)", R"("truncate_prompt_tokens": 5)",
+        R"("suffix": "b")"}) {
     const std::string name = Json::parse(fmt::format("{{{}}}", field)).items().begin().key();
     for (const bool chat : {false, true}) {
       if (chat && name == "suffix") continue;
@@ -208,9 +208,8 @@ TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
     }
   }
   for (const char* const field :
-       {R"("continue_final_message": true)", R"("echo": true)", R"("modalities": ["text", "audio"])",
-        R"("chat_template": "x")", R"("functions": [{"name": "f"}])", R"("tools": [{"type": "function"}])",
-        R"("tool_choice": "required")"}) {
+       {R"("continue_final_message": true)", R"("modalities": ["text", "audio"])", R"("chat_template": "x")",
+        R"("functions": [{"name": "f"}])", R"("tools": [{"type": "function"}])", R"("tool_choice": "required")"}) {
     EXPECT_TRUE(refusal(fmt::format(R"({{"messages": [{{"role": "user", "content": "a"}}], {}}})", field), true)
                     .starts_with("400"))
         << field;
@@ -353,8 +352,9 @@ TEST_F(ApiRequestTest, LogProbabilitiesOfOneRequestAreBounded) {
   const std::string prompts = R"("prompt": [[1, 2], [3, 4]], "echo": true)";
   EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 2, "max_tokens": 0}})", prompts)), "none");
   const std::string too_many =
-      "400 \"logprobs\": \"logprobs\" asks for up to {} log-probabilities, alternatives among them; ask for at most 12 "
-      "in one request: fewer tokens, choices or alternatives";
+      "400 \"logprobs\": \"logprobs\" asks for too much: the answer could have {} log-probabilities, alternatives "
+      "among "
+      "them, and ids of tokens; ask for at most 12 in one request: fewer tokens, choices or alternatives";
   EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 3, "max_tokens": 0}})", prompts)),
             fmt::format(fmt::runtime(too_many), 16));
   EXPECT_EQ(refusal(fmt::format(R"({{{}, "logprobs": 2, "max_tokens": 1}})", prompts)),

@@ -123,6 +123,19 @@ Json read_messages(const Fields& fields) {
   return read;
 }
 
+std::string text_before_answer(const Json& messages, bool begins) {
+  const Json& last = messages.back();
+  if (begins && last["role"] != "assistant") return {};
+  const Json& content = last["content"];
+  if (content.is_string()) return content.get<std::string>();
+  std::string text;
+  for (const Json& part : content) {
+    if (!text.empty()) text += '\n';
+    text += part["text"].get_ref<const std::string&>();
+  }
+  return text;
+}
+
 Json read_input(const Fields& fields) {
   const Json* const input = fields.find("input");
   const bool is_list = input != nullptr && input->is_array() && !input->empty();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/json_answer.h"
+#include "server/prompt_facts.h"
 #include "server/token_logprobs.h"
 #include "server/tools.h"
 
@@ -19,18 +20,52 @@ void write_finish(FinishReason reason, std::string& json, bool calls = false) {
   json += '}';
 }
 
+/// The ids of tokens that are written, where they are asked for.
+class WrittenIds {
+ public:
+  explicit WrittenIds(const ApiRequest& request) : wanted_(request.token_ids) {}
+
+  void add(const Output& output) {
+    if (!wanted_) return;
+    ids_.insert(ids_.end(), output.tokens.begin(), output.tokens.end());
+    if (output.ended_by >= 0) ids_.push_back(output.ended_by);
+  }
+
+  void take(std::string& json) {
+    if (!wanted_) return;
+    json += R"(,"token_ids":)";
+    write_ids(std::exchange(ids_, {}), json);
+  }
+
+  [[nodiscard]] std::size_t size() const { return ids_.size(); }
+
+ private:
+  bool wanted_;
+  std::vector<TokenId> ids_;
+};
+
 class CompletionChoice final : public Choice {
  public:
   CompletionChoice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer, int index)
-      : request_(request), prompt_(prompt), tokenizer_(tokenizer), index_(index), bytes_(tokenizer, prompt.tokens) {
+      : request_(request),
+        prompt_(prompt),
+        tokenizer_(tokenizer),
+        index_(index),
+        logprobs_(request.tokens_as_ids),
+        bytes_(tokenizer, prompt.tokens),
+        facts_(request, prompt, tokenizer),
+        ids_(request) {
     if (request.echo) text_ = prompt.text;
   }
 
   void add(const Output& output) override {
-    if (!output.prompt_logprobs.empty()) add_prompt(output);
+    facts_.add(output);
+    ids_.add(output);
+    if (request_.echo && request_.settings.logprobs >= 0 && !output.prompt_logprobs.empty()) add_prompt(output);
     for (const TokenLogprob& token : output.logprobs) {
       logprobs_.add(token, offset_);
-      if (!tokenizer_.is_special(token.token)) offset_ += characters(bytes_.next(token.token));
+      if (!request_.settings.skip_special || !tokenizer_.is_special(token.token))
+        offset_ += characters(bytes_.next(token.token));
     }
     text_ += output.text;
     finish_ = output.finish;
@@ -44,10 +79,12 @@ class CompletionChoice final : public Choice {
     else
       logprobs_.write_columns(tokenizer_, json);
     logprobs_.clear();
+    facts_.take(json);
+    ids_.take(json);
     write_finish(finish_, json);
   }
 
-  [[nodiscard]] std::size_t logprobs() const override { return logprobs_.size(); }
+  [[nodiscard]] std::size_t numbers() const override { return logprobs_.size() + facts_.size() + ids_.size(); }
 
  private:
   void add_prompt(const Output& output) {
@@ -55,7 +92,7 @@ class CompletionChoice final : public Choice {
     for (std::size_t i = 0; i < prompt_.tokens.size(); ++i) {
       const auto& probability = output.prompt_logprobs[i];
       if (probability)
-        logprobs_.add(*probability, offset_);
+        logprobs_.add(*probability, offset_, static_cast<std::size_t>(request_.settings.logprobs));
       else
         logprobs_.add_first(prompt_.tokens[i]);
       const bool in_text = i > 0 || !prompt_.bos_added;
@@ -71,18 +108,22 @@ class CompletionChoice final : public Choice {
   LogprobList logprobs_;
   TokenBytes bytes_;  // of what is written
   std::size_t offset_ = 0;
+  PromptFacts facts_;
+  WrittenIds ids_;
   FinishReason finish_ = FinishReason::none;
 };
 
 class ChatChoice final : public Choice {
  public:
-  ChatChoice(const ApiRequest& request, const Tokenizer& tokenizer, int index)
-      : request_(request), tokenizer_(tokenizer), index_(index) {
+  ChatChoice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer, int index)
+      : request_(request), tokenizer_(tokenizer), index_(index), logprobs_(request.tokens_as_ids), ids_(request) {
+    if (request.echo) text_ = prompt.text;
     if (request.tool_format) calls_.emplace(*request.tool_format, request.one_call);
   }
 
   void add(const Output& output) override {
     for (const TokenLogprob& token : output.logprobs) logprobs_.add(token);
+    ids_.add(output);
     finish_ = output.finish;
     if (!calls_) {
       text_ += output.text;
@@ -110,10 +151,11 @@ class ChatChoice final : public Choice {
       json += R"(,"refusal":null})";
     }
     logprobs_.clear();
+    ids_.take(json);
     write_finish(finish_, json, calls_ && calls_->calls() > 0);
   }
 
-  [[nodiscard]] std::size_t logprobs() const override { return logprobs_.size(); }
+  [[nodiscard]] std::size_t numbers() const override { return logprobs_.size() + ids_.size(); }
 
  private:
   /// Pieces of one call that come together become one.
@@ -153,6 +195,7 @@ class ChatChoice final : public Choice {
   std::vector<ToolText::Piece> pieces_;
   std::string text_;
   LogprobList logprobs_;
+  WrittenIds ids_;
   FinishReason finish_ = FinishReason::none;
 };
 
@@ -160,7 +203,7 @@ class ChatChoice final : public Choice {
 
 std::unique_ptr<Choice> make_choice(const ApiRequest& request, const ApiPrompt& prompt, const Tokenizer& tokenizer,
                                     int index) {
-  if (request.endpoint == Endpoint::chat) return std::make_unique<ChatChoice>(request, tokenizer, index);
+  if (request.endpoint == Endpoint::chat) return std::make_unique<ChatChoice>(request, prompt, tokenizer, index);
   return std::make_unique<CompletionChoice>(request, prompt, tokenizer, index);
 }
 

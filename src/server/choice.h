@@ -14,8 +14,8 @@ class Choice {
   virtual void add(const Output& output) = 0;
   /// Appends the entry, as JSON, with what was added since the last call; `piece`: of a stream.
   virtual void take(bool piece, std::string& json) = 0;
-  /// Log-probabilities that the next take() writes: what its work is.
-  [[nodiscard]] virtual std::size_t logprobs() const = 0;
+  /// Numbers that the next take() writes: what its work is.
+  [[nodiscard]] virtual std::size_t numbers() const = 0;
 };
 
 /// A choice of /v1/completions, or of /v1/chat/completions if the request is a chat. Requires: `request`, `prompt` and

@@ -70,11 +70,11 @@ void CompletionAnswer::begin() {
 void CompletionAnswer::submit(Place place) {
   try {
     for (; may_submit(); place = Place::of_its_own) submit(submitted_, place);
-  } catch (const QueueFull&) {
+  } catch (const QueueFull& full) {
     if (under_way() > 0) return;
     const int seconds = context_.metrics.seconds_to_wait(context_.engine.stats());
     end_with(ApiError(429, "rate_limit_error",
-                      "too many requests are waiting; try again after the seconds that Retry-After says", "",
+                      fmt::format("{}; try again after the seconds that Retry-After says", full.what()), "",
                       "queue_full")
                  .with("Retry-After", std::to_string(seconds)));
   } catch (const Error& error) {
@@ -92,6 +92,7 @@ void CompletionAnswer::submit(std::size_t index, Place place) {
   Sequence& sequence = sequences_[index];
   GenerationRequest asked = request_.settings;
   asked.prompt = prompt_of(index).tokens;
+  if (request_.endpoint == Endpoint::chat && index > 0) asked.prompt_logprobs = -1;  // they are told once
   asked.seed =
       request_.seed ? *request_.seed + index % static_cast<std::size_t>(request_.choices) : unrepeatable_bits();
   // On the compute thread: only posts.

@@ -19,10 +19,8 @@ Json usage_json(const AnswerFacts& facts) {
   return usage;
 }
 
-/// What follows the entries of "choices". `usage`: nullptr for none. `levels`: those of the sequence whose last piece
-/// this is.
+/// What follows "choices". `usage`: nullptr for none. `levels`: those of the sequence whose last piece this is.
 void end_json(const Json* usage, std::string& json, const std::optional<LevelSpan>& levels = {}) {
-  json += ']';
   if (levels) json += R"(,"layerboost":)" + json_line(to_json(*levels));
   if (usage != nullptr) json += R"(,"usage":)" + json_line(*usage);
   json += '}';
@@ -35,16 +33,18 @@ CompletionWriter::CompletionWriter(const ApiRequest& request, const Tokenizer& t
     for (int i = 0; i < request.choices; ++i)
       choices_.push_back(make_choice(request, prompt, tokenizer, static_cast<int>(choices_.size())));
   levels_.resize(choices_.size());
+  if (request.endpoint == Endpoint::chat) prompt_.emplace(request, request.prompts.front(), tokenizer);
 }
 
 void CompletionWriter::add(std::size_t sequence, Output&& output) {
   choices_[sequence]->add(output);
+  if (prompt_ && sequence == 0) prompt_->add(output);
   if (output.finish != FinishReason::none) levels_[sequence] = LevelSpan{output.first_plan, output.plan};
 }
 
 std::size_t CompletionWriter::numbers() const {
-  std::size_t count = 0;
-  for (const auto& choice : choices_) count += choice->logprobs();
+  std::size_t count = prompt_ ? prompt_->size() : 0;
+  for (const auto& choice : choices_) count += choice->numbers();
   return count;
 }
 
@@ -68,6 +68,8 @@ std::string CompletionWriter::body(const AnswerFacts& facts) {
     if (i > 0) json += ',';
     choices_[i]->take(false, json);
   }
+  json += ']';
+  if (prompt_) prompt_->take(json);
   const Json used = usage_json(facts);
   end_json(&used, json);
   json += '\n';
@@ -77,6 +79,8 @@ std::string CompletionWriter::body(const AnswerFacts& facts) {
 void CompletionWriter::write_piece(std::size_t sequence, const AnswerFacts& facts, std::string& events) {
   std::string json = begin_json(facts);
   choices_[sequence]->take(true, json);
+  json += ']';
+  if (prompt_) prompt_->take(json);
   const Json none;
   end_json(request_.include_usage ? &none : nullptr, json, facts.levels ? levels_[sequence] : std::nullopt);
   events += sse_event(json);
@@ -85,6 +89,7 @@ void CompletionWriter::write_piece(std::size_t sequence, const AnswerFacts& fact
 void CompletionWriter::end_stream(const AnswerFacts& facts, std::string& events) {
   if (request_.include_usage) {
     std::string json = begin_json(facts);
+    json += ']';
     const Json used = usage_json(facts);
     end_json(&used, json);
     events += sse_event(json);

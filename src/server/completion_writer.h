@@ -1,10 +1,14 @@
 // Answers of /v1/completions and /v1/chat/completions: an object with a list of choices, and its chunks.
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "server/answer_writer.h"
 #include "server/choice.h"
+#include "server/prompt_facts.h"
 
 namespace layerboost {
 
@@ -25,6 +29,7 @@ class CompletionWriter final : public AnswerWriter {
 
   const ApiRequest& request_;
   std::vector<std::unique_ptr<Choice>> choices_;  // [prompts * choices]
+  std::optional<PromptFacts> prompt_;             // of a chat, whose answer has one; else each choice has its own
   std::vector<std::optional<LevelSpan>> levels_;  // of each that has ended
 };
 

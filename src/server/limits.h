@@ -29,8 +29,10 @@ struct Limits {
   int logprobs = 20;               // likeliest alternatives of each token
   int stop_strings = 16;           // and stop tokens
   std::size_t stop_length = 1024;  // bytes of a stop string
+  int bad_words = 1024;
+  std::size_t bad_word_tokens = std::size_t{16} << 10;  // of all bad words together, with and without a space in front
   int json_depth = 32;
-  std::size_t logprobs_of_request = std::size_t{1} << 20;  // tokens * n * (1 + alternatives); prompts' with "echo"
+  std::size_t logprobs_of_request = std::size_t{1} << 20;  // tokens * n * (1 + alternatives), prompts' too, and ids
   std::size_t repeated = std::size_t{1} << 20;  // bytes of what a response repeats of its request, several times in a
                                                 // stream
   std::size_t embedding_numbers = std::size_t{1} << 22;  // of one answer: texts * numbers of each

@@ -87,6 +87,10 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
   reader.tool_format = tool_format_of(for_tools);
   reader.told_of_tools = tells_of_tools(for_tools);
   reader.vocabulary = std::make_shared<const Vocabulary>(model.text(), model.config.vocab);
+  const std::vector<TokenId> tags =
+      reader.tool_format ? tags_of(*reader.tool_format, model.text()) : std::vector<TokenId>();
+  if (!tags.empty())
+    reader.vocabulary_of_calls = std::make_shared<const Vocabulary>(model.text(), model.config.vocab, tags);
   if (options.plain_messages) reader.plain_messages = &plain_messages_.emplace(model.text());
   const bool own = options.model_sampling && model.config.sampling.any();
   if (own) reader.sampling = usual_sampling(model.config, reader.sampling);

@@ -27,13 +27,14 @@ class ServerForTests {
   /// layer as it is.
   explicit ServerForTests(ServerOptions options = {}, const EngineOptions& engine = {{.memory = std::size_t{64} << 20}},
                           std::function<void(const MixerRows&)> then = {},
-                          const std::vector<std::vector<MixerSpec>>& higher = {})
-      : mixers_(served_model()),
-        last_(*mixers_.list(native_specs(served_model().config)).back(), std::move(then)),
-        list_(with_last(mixers_.list(native_specs(served_model().config)), last_)),
+                          const std::vector<std::vector<MixerSpec>>& higher = {}, const Model& model = served_model())
+      : model_(model),
+        mixers_(model_),
+        last_(*mixers_.list(native_specs(model_.config)).back(), std::move(then)),
+        list_(with_last(mixers_.list(native_specs(model_.config)), last_)),
         higher_(higher_lists(higher)),
-        engine_(served_model(), plans(), engine),
-        server_(engine_, served_model(), list_, completed(std::move(options), engine.levels)),
+        engine_(model_, plans(), engine),
+        server_(engine_, model_, list_, completed(std::move(options), engine.levels)),
         compute_([this] { engine_.run(); }) {}
   ~ServerForTests() {
     engine_.stop();
@@ -110,6 +111,7 @@ class ServerForTests {
     return list;
   }
 
+  const Model& model_;
   MixerSet mixers_;
   const Watched last_;
   const MixerList list_;

@@ -131,7 +131,8 @@ Json nested(const Json& tools) {
 
 }  // namespace
 
-ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told, FunctionForm form) {
+ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told, FunctionForm form,
+                   bool answered) {
   const Json* const choice = fields.find("tool_choice");
   const std::string word = choice == nullptr ? "auto" : choice->is_string() ? choice->get<std::string>() : "";
   const bool required = word == "required", by_name = choice != nullptr && choice->is_object();
@@ -162,7 +163,7 @@ ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool 
     tools.resize(1);
     use.one_call = true;
   }
-  if (required || by_name) use.form = form_of_calls(tools, *format, use.one_call);
+  if (answered && (required || by_name)) use.form = form_of_calls(tools, *format, use.one_call);
   return use;
 }
 

@@ -23,9 +23,10 @@ struct ToolUse {
 
 /// Reads "tools", "tool_choice" and "parallel_tool_calls". `format`: that of the model's template; nullopt: one that
 /// isn't read, so that tools are refused. `told`: whether the template tells the model of tools; where it doesn't, only
-/// an answer that has to be calls can have some. Throws ApiError.
+/// an answer that has to be calls can have some. `answered`: whether there is an answer, which may be held to a form.
+/// Throws ApiError.
 ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool told = true,
-                   FunctionForm form = FunctionForm::nested);
+                   FunctionForm form = FunctionForm::nested, bool answered = true);
 
 /// An id for a call in an answer, which nobody else has, and which the model's template takes back.
 std::string new_call_id(ToolFormat format);

@@ -7,6 +7,7 @@
 #include "jinja/evaluator.h"
 #include "jinja/functions.h"
 #include "jinja/parser.h"
+#include "jinja/text.h"
 #include "text/chat_messages.h"
 #include "text/content_parts.h"
 
@@ -51,7 +52,39 @@ std::string token_text(const Tokenizer& tokenizer, TokenId id) {
   return id < 0 ? std::string() : std::string(tokenizer.bytes(id));
 }
 
-std::vector<std::pair<std::string, jinja::Value>> variables_of(const ChatInput& input, bool parts,
+/// Stands behind the text that is to be continued while the template runs. The space at its end is gone where the
+/// template takes white space off the ends of texts.
+constexpr std::string_view continued_here = "THE_TEXT_IS_CONTINUED_HERE ";
+
+/// Marks where the last message's text ends. Returns that text.
+std::string mark_last_text(Json& messages) {
+  Json* text = nullptr;
+  if (messages.is_array() && !messages.empty() && messages.back().is_object() && messages.back().contains("content"))
+    text = &messages.back()["content"];
+  if (text != nullptr && text->is_array()) {
+    const auto has_text = [](const Json& part) { return part.is_object() && part.contains("text"); };
+    const auto last = std::find_if(text->rbegin(), text->rend(), has_text);
+    text = last == text->rend() ? nullptr : &(*last)["text"];
+  }
+  if (text == nullptr || !text->is_string()) fail("the last message has no text that could be continued");
+  std::string found = text->get<std::string>();
+  *text = found + std::string(continued_here);
+  return found;
+}
+
+/// What is written up to the mark. Requires: a context for templates is there.
+std::string cut_at_mark(std::string rendered, std::string_view last_text) {
+  const std::string_view bare = continued_here.substr(0, continued_here.size() - 1);
+  const std::size_t end = jinja::find_last_text(rendered, bare);
+  if (end == std::string::npos ||
+      jinja::find_text(rendered, jinja::strip(last_text, jinja::Side::both)) == std::string::npos)
+    fail("the chat template changes the last message's text or leaves it out: it can't be continued");
+  const bool trimmed = !std::string_view(rendered).substr(end).starts_with(continued_here);
+  rendered.resize(end);
+  return trimmed ? std::string(jinja::strip(rendered, jinja::Side::right)) : rendered;
+}
+
+std::vector<std::pair<std::string, jinja::Value>> variables_of(const ChatInput& input, const Json& messages,
                                                                const std::string& bos_token,
                                                                const std::string& eos_token) {
   using jinja::Value;
@@ -62,7 +95,7 @@ std::vector<std::pair<std::string, jinja::Value>> variables_of(const ChatInput& 
   };
   set("bos_token", Value::text(bos_token));
   set("eos_token", Value::text(eos_token));
-  set("messages", Value::from_json(messages_for_template(input.messages, parts)));
+  set("messages", Value::from_json(messages));
   set("tools", Value::from_json(input.tools));
   set("documents", Value::none());
   set("add_generation_prompt", Value::boolean(input.add_generation_prompt));
@@ -99,11 +132,14 @@ std::string ChatTemplate::render(const ChatInput& input) const {
   int line = 1;
   try {
     // Before there is a budget: how much the messages hold isn't the template's doing.
-    auto variables = variables_of(input, chosen.parts, impl_->bos_token, impl_->eos_token);
+    Json messages = messages_for_template(input.messages, chosen.parts);
+    const std::string last_text = input.continue_last ? mark_last_text(messages) : "";
+    auto variables = variables_of(input, messages, impl_->bos_token, impl_->eos_token);
     jinja::Context context;
     context.now = input.now.value_or(std::time(nullptr));
     jinja::Evaluator evaluator(context, line, std::move(variables));
-    return evaluator.run(chosen.body);
+    std::string text = evaluator.run(chosen.body);
+    return input.continue_last ? cut_at_mark(std::move(text), last_text) : text;
   } catch (const jinja::TemplateError& error) {
     fail("chat template, line {}: {}", line, printable(one_line(error.what())));
   }

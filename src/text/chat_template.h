@@ -17,13 +17,14 @@ struct ChatInput {
   Json messages = Json::array();  // [{"role": "user", "content": "..."}, ...]; further keys reach the template as well
   Json tools;                     // [{"type": "function", "function": {...}}, ...]; null: none
   bool add_generation_prompt = true;  // ends with what begins the assistant's answer
+  bool continue_last = false;         // ends within the last message, where its content does
   Json variables;                     // an object of further variables ({"enable_thinking": false}); null: none
   std::optional<std::time_t> now;     // for strftime_now(); empty: the clock's
 };
 
 /// A template, parsed once. It is run as Hugging Face's `apply_chat_template` does: trim_blocks, lstrip_blocks,
-/// `raise_exception`, `strftime_now`, its `tojson`, `break`, `continue` and `generation`. Immutable: safe to use from
-/// several threads.
+/// `raise_exception`, `strftime_now`, its `tojson`, `break`, `continue` and `generation`, `continue_final_message`.
+/// Immutable: safe to use from several threads.
 ///
 /// What render() gives is encoded with Tokenizer::encode(text, true), so that its control tokens are tokens; BOS is in
 /// the text where the model wants it and is not to be added.
@@ -41,8 +42,8 @@ class ChatTemplate {
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
 
   /// The text of a conversation. Throws Error when the template refuses it (raise_exception: the message is the
-  /// template's own), when it uses what isn't there, or when it runs or writes without bounds (it's somebody else's
-  /// code).
+  /// template's own), when it uses what isn't there, when it runs or writes without bounds (it's somebody else's code),
+  /// and when the last message is to be continued and has no text, or one that the template changes.
   [[nodiscard]] std::string render(const ChatInput& input) const;
 
  private:

@@ -74,6 +74,33 @@ TEST_F(ChatTemplates, OtherTemplatesRenderAsJinjaDoes) {
   compare_with_goldens(goldens, "/");
 }
 
+TEST_F(ChatTemplates, LastMessagesAreContinuedAsInTransformers) {
+  const Json goldens = read_json(chat_data / "continued_goldens.json");
+  for (const Json& one : goldens["templates"]) {
+    const std::string source = read_file(chat_data / one["template"].get<std::string>());
+    for (const auto& [name, text] : one["texts"].items()) {
+      ChatInput input;
+      input.messages = goldens["conversations"][name];
+      input.add_generation_prompt = false;
+      input.continue_last = true;
+      input.now = goldens["now"].get<std::time_t>();
+      EXPECT_EQ(text_or_refusal(source, one["bos"], one["eos"], input), expected_text(text))
+          << one["template"] << ": " << name;
+    }
+  }
+}
+
+TEST_F(ChatTemplates, WhatHasNoTextIsNotContinued) {
+  const ChatTemplate chat("{% for m in messages %}{{ m.content }}{% endfor %}", "", "");
+  ChatInput input;
+  input.continue_last = true;
+  for (const char* const messages : {"[]", "[{\"role\": \"assistant\"}]", "[{\"content\": null}]", "[{\"content\": 3}]",
+                                     R"([{"content": "a"}, {"role": "assistant", "tool_calls": []}])"}) {
+    input.messages = Json::parse(messages);
+    EXPECT_THROW((void)chat.render(input), Error) << messages;
+  }
+}
+
 TEST_F(ChatTemplates, FeaturesOfTheLanguageAreJinjas) {
   const Json goldens = read_json(chat_data / "snippet_goldens.json");
   ChatInput input;

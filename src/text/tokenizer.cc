@@ -71,6 +71,24 @@ struct AddedTokens {
   }
 };
 
+/// Texts by id, one behind the other.
+class TextTable {
+ public:
+  void add(std::string_view text) {
+    texts_ += text;
+    ends_.push_back(texts_.size());
+  }
+  [[nodiscard]] std::string_view operator[](TokenId id) const {
+    if (id < 0 || static_cast<std::size_t>(id) >= ends_.size()) return {};
+    const std::size_t begin = id == 0 ? 0 : ends_[static_cast<std::size_t>(id) - 1];
+    return std::string_view(texts_).substr(begin, ends_[static_cast<std::size_t>(id)] - begin);
+  }
+
+ private:
+  std::string texts_;
+  std::vector<std::size_t> ends_;
+};
+
 /// The bytes of a token that isn't an added one. `spaces` makes spaces of what stands for them.
 std::string bytes_of(const std::string& token, const TokenizerData& data, const Normalizer& spaces) {
   if (!data.characters) return alphabet_to_bytes(token);
@@ -102,7 +120,6 @@ struct Tokenizer::Impl {
   void encode_valid(std::string_view text, Begins begins, Workspace& workspace, std::vector<TokenId>& ids) const;
   void encode_characters(std::string_view text, Begins begins, Workspace& workspace, std::vector<TokenId>& ids) const;
   void encode_broken(std::string_view bytes, std::vector<TokenId>& ids) const;
-  [[nodiscard]] std::string_view bytes(TokenId id) const;
 
   TokenizerData data;
   Normalizer normalizer;
@@ -111,8 +128,7 @@ struct Tokenizer::Impl {
   std::optional<BytePairEncoder> byte_bpe;        // this,
   std::optional<CharacterEncoder> character_bpe;  // or this
   AddedTokens all_added, plain_added;
-  std::string all_bytes;                 // of all tokens, one after the other
-  std::vector<std::size_t> byte_starts;  // by id, and the end
+  TextTable token_bytes, token_pieces;  // what each spells, and how the vocabulary writes it
   std::vector<bool> special;
   bool every_part_begins = false;  // a text, as far as spaces in front are concerned
   bool rewrites_controls = false;  // whether `rewriting` may make a control token of what is none yet
@@ -147,29 +163,23 @@ Tokenizer::Impl::Impl(TokenizerData given)
   if (data.characters && !data.characters->space.empty()) marks.push_back({data.characters->space, " "});
   const Normalizer spaces(false, std::move(marks));
   for (std::size_t id = 0; id < data.tokens.size(); ++id) {
-    byte_starts.push_back(all_bytes.size());
+    token_pieces.add(added[id] == nullptr ? data.tokens[id] : added[id]->content);
     if (added[id] == nullptr)
-      all_bytes += bytes_of(data.tokens[id], data, spaces);
+      token_bytes.add(bytes_of(data.tokens[id], data, spaces));
     else if (data.characters && !added[id]->special)  // as in Hugging Face's implementation, with the space it took
-      all_bytes += bytes_of(added[id]->normalized ? normalizer(added[id]->content) : added[id]->content, data, spaces);
+      token_bytes.add(
+          bytes_of(added[id]->normalized ? normalizer(added[id]->content) : added[id]->content, data, spaces));
     else
-      all_bytes += added[id]->content;
+      token_bytes.add(added[id]->content);
   }
-  byte_starts.push_back(all_bytes.size());
   if (data.ignore_merges && !data.characters) {
     whole_pieces.reserve(data.tokens.size());
     for (std::size_t id = 0; id < data.tokens.size(); ++id)
-      if (added[id] == nullptr) whole_pieces.emplace(bytes(static_cast<TokenId>(id)), static_cast<TokenId>(id));
+      if (added[id] == nullptr) whole_pieces.emplace(token_bytes[static_cast<TokenId>(id)], static_cast<TokenId>(id));
   }
-  data.tokens = {};  // all_bytes and the encoder hold what they say
+  data.tokens = {};  // the tables and the encoder hold what they say
   data.merges = {};
   if (data.characters) data.characters->scores = {};
-}
-
-std::string_view Tokenizer::Impl::bytes(TokenId id) const {
-  if (id < 0 || static_cast<std::size_t>(id) >= special.size()) return {};
-  const std::size_t begin = byte_starts[static_cast<std::size_t>(id)];
-  return std::string_view(all_bytes).substr(begin, byte_starts[static_cast<std::size_t>(id) + 1] - begin);
 }
 
 // Text without the added tokens that come before normalisation.
@@ -351,7 +361,8 @@ int Tokenizer::leading_spaces(std::span<const TokenId> before) const {
   return begins ? impl_->data.characters->leading_spaces : 0;
 }
 
-std::string_view Tokenizer::bytes(TokenId id) const { return impl_->bytes(id); }
+std::string_view Tokenizer::bytes(TokenId id) const { return impl_->token_bytes[id]; }
+std::string_view Tokenizer::piece(TokenId id) const { return impl_->token_pieces[id]; }
 
 bool Tokenizer::is_special(TokenId id) const {
   return id >= 0 && static_cast<std::size_t>(id) < impl_->special.size() &&

@@ -110,6 +110,9 @@ class Tokenizer {
   /// lose.
   [[nodiscard]] std::string_view bytes(TokenId id) const;
 
+  /// A token as the vocabulary writes it ("\u0120the", "\u2581the", "<0x0A>").
+  [[nodiscard]] std::string_view piece(TokenId id) const;
+
   /// How many spaces, at most, text behind `before` loses in front when it is decoded: as many as encode() puts there,
   /// which it does where there are only control tokens before it, and for many models behind any control token.
   /// Elsewhere it goes on from other text, and loses none.

@@ -8,7 +8,8 @@
 namespace layerboost {
 namespace {
 
-constexpr std::string_view call_begin = "<tool_call>", call_end = "</tool_call>", white = " \t\r\n";
+constexpr std::string_view call_begin = "<tool_call>", call_end = "</tool_call>", mistral_opening = "[TOOL_CALLS]",
+                           llama3_opening = "<|python_tag|>", white = " \t\r\n";
 
 /// How much of the end of `text` may be the beginning of `word`.
 std::size_t begun_at_end(std::string_view text, std::string_view word) {
@@ -74,9 +75,19 @@ std::optional<ToolFormat> tool_format_of(std::string_view chat_template) {
                                   "<|tool_call|>", "<|tool_list_start|>", "item['metadata']"})
     if (has(other)) return std::nullopt;
   if (has(call_begin)) return ToolFormat::hermes;
-  if (has("[TOOL_CALLS]")) return ToolFormat::mistral;
-  if (has("<|python_tag|>") || has("Environment: ipython")) return ToolFormat::llama3;
+  if (has(mistral_opening)) return ToolFormat::mistral;
+  if (has(llama3_opening) || has("Environment: ipython")) return ToolFormat::llama3;
   return ToolFormat::hermes;
+}
+
+std::vector<TokenId> tags_of(ToolFormat format, const Tokenizer& tokenizer) {
+  std::vector<TokenId> tags;
+  if (format != ToolFormat::hermes) return tags;
+  for (const std::string_view tag : {call_begin, call_end}) {
+    const std::vector<TokenId> tokens = tokenizer.encode(tag);
+    if (tokens.size() == 1 && tokenizer.is_special(tokens.front())) tags.push_back(tokens.front());
+  }
+  return tags;
 }
 
 bool tells_of_tools(std::string_view chat_template) { return chat_template.find("tools") != std::string_view::npos; }
@@ -115,9 +126,18 @@ bool ToolCallReader::step(ToolText& out) {
   return false;
 }
 
-/// Of a text that begins with calls or is all content.
+/// Of a text that begins with calls or is all content. What opens calls is a control token, and in the text only where
+/// such are asked for.
 bool ToolCallReader::at_start() {
   put_space_aside();
+  const std::string_view opening = format_ == ToolFormat::mistral ? mistral_opening : llama3_opening;
+  if (!opened_ && held_.size() < opening.size() && opening.starts_with(held_)) return false;
+  if (!opened_ && held_.starts_with(opening)) {
+    opened_ = true;
+    space_ += opening;
+    held_.erase(0, opening.size());
+    put_space_aside();
+  }
   return !held_.empty() && call_or_content(format_ == ToolFormat::mistral ? "[" : "");
 }
 

@@ -7,17 +7,22 @@
 #include <string_view>
 #include <vector>
 
+#include "text/tokenizer.h"
+
 namespace layerboost {
 
 /// How calls are written, each an object with "name" and "arguments" (or "parameters").
 enum class ToolFormat {
   hermes,   // <tool_call>{...}</tool_call>, among other text (Hermes, Qwen)
-  llama3,   // {...}; {...}: at the beginning of the text
-  mistral,  // [{...}, {...}]: at the beginning of the text
+  llama3,   // {...}; {...}: at the beginning of the text, or after <|python_tag|> there
+  mistral,  // [{...}, {...}]: at the beginning of the text, or after [TOOL_CALLS] there
 };
 
 /// The form that a chat template shows; hermes where it shows none; nullopt: one that isn't read.
 std::optional<ToolFormat> tool_format_of(std::string_view chat_template);
+
+/// The control tokens that stand around calls, and that their reader needs in the text; empty: these tags are text.
+std::vector<TokenId> tags_of(ToolFormat format, const Tokenizer& tokenizer);
 
 /// Whether a chat template tells the model of tools.
 bool tells_of_tools(std::string_view chat_template);
@@ -68,7 +73,8 @@ class ToolCallReader {
   bool one_call_;
   At at_;
   std::string held_;          // not yet taken apart
-  std::string space_;         // white space after content, which isn't given if a call follows
+  std::string space_;         // white space after content, and what opens calls: not given if a call follows
+  bool opened_ = false;       // what opens calls has come
   std::size_t searched_ = 0;  // bytes of held_ in which a call doesn't end
   int calls_ = 0;
   int depth_ = 0;  // of objects and lists in a call

@@ -120,6 +120,22 @@ TEST(ToolCalls, OfLlama3) {
   expect_calls(ToolFormat::llama3, "{\"name\": \"f\", \"parameters\": {}}; so", "; so | f({})");
 }
 
+// A control token that opens calls is in the text where such are shown.
+TEST(ToolCalls, MayBeOpened) {
+  for (const char* const space : {"", " ", "\n\n"}) {
+    const auto opened = [&](const char* opening, const char* rest) { return std::string(opening) + space + rest; };
+    expect_calls(ToolFormat::llama3, opened("<|python_tag|>", "{\"name\": \"f\", \"parameters\": {}}"), " | f({})");
+    expect_calls(ToolFormat::mistral, opened("[TOOL_CALLS]", "[{\"name\": \"f\", \"arguments\": {}}]"), " | f({})");
+    for (const char* const rest : {"print(1)", "", "[TOOL_CALLS]", "[", "{\"name\": 1}"}) {
+      const std::string code = opened("<|python_tag|>", rest), list = opened("[TOOL_CALLS]", rest);
+      expect_calls(ToolFormat::llama3, code, code);
+      expect_calls(ToolFormat::mistral, list, list);
+    }
+  }
+  expect_calls(ToolFormat::mistral, "[TOOL_CAL", "[TOOL_CAL");
+  expect_calls(ToolFormat::llama3, "<|python_tag", "<|python_tag");
+}
+
 TEST(ToolCalls, OfMistral) {
   expect_calls(ToolFormat::mistral,
                "[{\"name\": \"f\", \"arguments\": {\"x\": \",\"}}, {\"name\": \"g\", \"arguments\": {}}]",
