@@ -161,6 +161,8 @@ std::vector<int> read_windows(const ArchKeys& keys, const GgufArchitecture& arch
 void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const GgufArchitecture& architecture,
                         const Config& config) {
   if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
+  if (!file.flag(keys.name("attention.causal"), true))
+    fail("{}: {} is false: attention to what follows is not supported", file.where(), keys.name("attention.causal"));
   if (architecture.full_every == 0 && keys.has("attention.sliding_window_pattern"))
     fail("{}: {} is there, but windows in some layers are not supported", file.where(),
          keys.name("attention.sliding_window_pattern"));

@@ -105,6 +105,8 @@ std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type,
 void refuse_unsupported(const JsonFields& fields, const HfModelType& type, bool exported) {
   if (fields.find("quantization_config") != nullptr)
     fail("{}: quantised safetensors are not supported; use BF16, F16 or F32 weights, or a GGUF file", fields.where());
+  if (!fields.flag("is_causal", true))
+    fail("{}: attention to what follows (\"is_causal\": false) is not supported", fields.where());
   if (type.gemma) return;  // for which the key has no meaning
   // swish is another name of silu.
   if (const std::string act = fields.text("hidden_act", "silu");

@@ -371,6 +371,10 @@ TEST(HfConfig, RefusesWhatItCannotCompute) {
                 "qwen3 and smollm3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
+  EXPECT_EQ(read("qwen3", {{"is_causal", true}}).layers, 4);
+  for (const char* arch : {"llama", "qwen2", "gemma3_text"})
+    EXPECT_THAT(message_of_config(changed(arch, {{"is_causal", false}}).dump()),
+                HasSubstr("attention to what follows (\"is_causal\": false) is not supported"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),
               HasSubstr("\"su\" is not supported"));
   EXPECT_THAT(message_of_change({{"partial_rotary_factor", 0.5}}), HasSubstr("partial_rotary_factor 0.5"));
