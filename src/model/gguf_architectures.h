@@ -23,7 +23,8 @@ struct GgufArchitecture {
   int window = 0;                  // attention.sliding_window
   int full_every = 0;          // attention.sliding_window_pattern: every so many-th layer has no window; 0: all have
   double local_rope_base = 0;  // rope.freq_base_swa, of layers with a window; 0: they are as others
-  float attention_soft_cap = 0, logit_soft_cap = 0;  // attn_logit_softcapping, final_logit_softcapping
+  float attention_soft_cap = 0;  // attn_logit_softcapping; 0: the key isn't heeded
+  float logit_soft_cap = 0;      // final_logit_softcapping
 };
 
 /// The architecture of this name; nullptr: there is none.

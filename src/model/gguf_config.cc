@@ -140,10 +140,12 @@ void read_gemma(const ArchKeys& keys, const GgufArchitecture& architecture, Conf
   const int scalar = c.layers == architecture.scaled_by_width ? c.hidden / c.heads : c.head_size;
   c.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
   c.gate = Gate::gelu_tanh;
-  c.attention_soft_cap =
-      static_cast<float>(keys.number("attn_logit_softcapping", static_cast<double>(architecture.attention_soft_cap)));
-  c.logit_soft_cap =
-      static_cast<float>(keys.number("final_logit_softcapping", static_cast<double>(architecture.logit_soft_cap)));
+  const auto soft_cap = [&](const char* key, float usual) {
+    return static_cast<float>(keys.number(key, static_cast<double>(usual)));
+  };
+  if (architecture.attention_soft_cap > 0)
+    c.attention_soft_cap = soft_cap("attn_logit_softcapping", architecture.attention_soft_cap);
+  c.logit_soft_cap = soft_cap("final_logit_softcapping", architecture.logit_soft_cap);
 }
 
 /// Returns each layer's sliding window; 0: none.

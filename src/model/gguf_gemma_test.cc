@@ -71,6 +71,12 @@ TEST(GgufGemma, OfTheThird) {
   EXPECT_EQ(c.local_rope.factor, 1);
   EXPECT_EQ(c.attention_soft_cap, 0);
   EXPECT_EQ(c.logit_soft_cap, 0);
+  const Config with_caps = gemma_config("gemma3", 2, [](GgufWriter& w) {
+    w.f32("gemma3.attn_logit_softcapping", 20);
+    w.f32("gemma3.final_logit_softcapping", 30);
+  });
+  EXPECT_EQ(with_caps.attention_soft_cap, 0);
+  EXPECT_EQ(with_caps.logit_soft_cap, 30);
   const Config whole = gemma_config("gemma3", 2, [](GgufWriter&) {});
   EXPECT_EQ(whole.windows, (std::vector<int>{0, 0}));
   EXPECT_TRUE(whole.rope_layers.empty());

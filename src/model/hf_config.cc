@@ -140,7 +140,7 @@ void read_gemma(const JsonFields& fields, const HfModelType& type, Config& c) {
       fail("{}: \"{}\" is {}; it should be positive", fields.where(), key, cap);
     return cap;
   };
-  c.attention_soft_cap = soft_cap("attn_logit_softcapping", type.attention_soft_cap);
+  if (type.attention_soft_cap > 0) c.attention_soft_cap = soft_cap("attn_logit_softcapping", type.attention_soft_cap);
   c.logit_soft_cap = soft_cap("final_logit_softcapping", type.logit_soft_cap);
   if (fields.flag("use_bidirectional_attention", false))
     fail("{}: attention to what follows (\"use_bidirectional_attention\") is not supported", fields.where());

@@ -137,7 +137,9 @@ TEST(HfConfig, Gemma3) {
   EXPECT_EQ(by_kind.rope_layers, std::vector(4, local));
   EXPECT_EQ(by_kind.attention_soft_cap, 0);
   EXPECT_EQ(by_kind.logit_soft_cap, 0);
-  EXPECT_EQ(read("gemma3_text", {{"attn_logit_softcapping", 20}}).attention_soft_cap, 20);
+  const Config with_caps = read("gemma3_text", {{"attn_logit_softcapping", 20}, {"final_logit_softcapping", 30}});
+  EXPECT_EQ(with_caps.attention_soft_cap, 0);  // transformers' attention takes no heed of it
+  EXPECT_EQ(with_caps.logit_soft_cap, 30);
   for (const Json& none : {Json(), Json(0)}) {
     EXPECT_THAT(message_of_config(changed("gemma3_text", {{"sliding_window", none}}).dump()),
                 HasSubstr("layer 0 is of type sliding_attention, but no sliding window is in use"));

@@ -37,7 +37,8 @@ struct HfModelType {
   bool norms_before = true;
   bool norms_after = false;
   bool gemma = false;                                // scaled embeddings, GELU, norms of 1 + weight, soft caps
-  float attention_soft_cap = 0, logit_soft_cap = 0;  // attn_logit_softcapping, final_logit_softcapping
+  float attention_soft_cap = 0;  // attn_logit_softcapping; 0: the key isn't heeded
+  float logit_soft_cap = 0;      // final_logit_softcapping
   bool multipliers = false;  // embedding_multiplier, residual_multiplier, attention_multiplier, logits_scaling
 };
 
