@@ -21,8 +21,8 @@ struct GgufArchitecture {
   bool gemma = false;              // scaled embeddings and GELU; the norms' weights have their 1 already
   int scaled_by_width = 0;         // gemma: models of so many layers scale scores by 1 / sqrt(D / H)
   int window = 0;                  // attention.sliding_window
-  int full_every = 0;          // attention.sliding_window_pattern: every so many-th layer has no window; 0: all have
-  double local_rope_base = 0;  // rope.freq_base_swa, of layers with a window; 0: they are as others
+  int full_every = 0;            // attention.sliding_window_pattern: every so many-th layer has no window; 0: all have
+  double local_rope_base = 0;    // rope.freq_base_swa, of layers with a window; 0: they are as others
   float attention_soft_cap = 0;  // attn_logit_softcapping; 0: the key isn't heeded
   float logit_soft_cap = 0;      // final_logit_softcapping
 };

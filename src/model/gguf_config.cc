@@ -21,6 +21,9 @@ class ArchKeys {
   [[nodiscard]] std::string text(std::string_view key, std::string_view fallback) const {
     return file_.text(name(key), fallback);
   }
+  [[nodiscard]] bool is_list(std::string_view key) const { return file_.is_list(name(key)); }
+  [[nodiscard]] std::vector<bool> flags(std::string_view key) const { return file_.flags(name(key)); }
+  [[nodiscard]] const std::string& where() const { return file_.where(); }
   [[nodiscard]] std::string name(std::string_view key) const { return prefix_ + std::string(key); }
 
  private:
@@ -153,8 +156,16 @@ std::vector<int> read_windows(const ArchKeys& keys, const GgufArchitecture& arch
   const auto count = static_cast<std::size_t>(layers);
   std::vector<int> windows(count, keys.integer("attention.sliding_window", architecture.window));
   if (architecture.full_every == 0) return windows;
-  const auto every =
-      static_cast<std::size_t>(keys.integer("attention.sliding_window_pattern", architecture.full_every));
+  constexpr const char* pattern = "attention.sliding_window_pattern";
+  if (keys.is_list(pattern)) {
+    const std::vector<bool> has_window = keys.flags(pattern);
+    if (has_window.size() != count)
+      fail("{}: {} has {} entries for {} layers", keys.where(), keys.name(pattern), has_window.size(), count);
+    for (std::size_t layer = 0; layer < count; ++layer)
+      if (!has_window[layer]) windows[layer] = 0;
+    return windows;
+  }
+  const auto every = static_cast<std::size_t>(keys.integer(pattern, architecture.full_every));
   for (std::size_t layer = every; every > 0 && layer <= count; layer += every) windows[layer - 1] = 0;
   return windows;
 }
@@ -221,7 +232,8 @@ Config gguf_config(const GgufFile& file) {
       architecture->partial_rope && rotated > 0 && rotated < c.head_size)
     c.rope.rotated = rotated;
   c.windows = read_windows(keys, *architecture, c.layers);
-  if (architecture->local_rope_base > 0 && c.windows.front() > 0) {
+  const bool any_window = std::any_of(c.windows.begin(), c.windows.end(), [](int window) { return window > 0; });
+  if (architecture->local_rope_base > 0 && any_window) {
     c.local_rope.base = keys.number("rope.freq_base_swa", architecture->local_rope_base);
     for (const int window : c.windows) c.rope_layers.push_back(window > 0 ? LayerRope::local : LayerRope::usual);
   }
