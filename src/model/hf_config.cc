@@ -57,49 +57,74 @@ std::vector<LayerRope> read_rope_layers(const JsonFields& fields, int layers) {
   return result;
 }
 
-/// Returns each layer's sliding window: `window` where it has one, else 0.
-std::vector<int> windows_by_layer(const JsonFields& fields, const HfModelType& type, const Config& c, int window) {
-  std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
-  const SortedJson* types = fields.find("layer_types");
-  const auto give_window = [&](int layer) {
-    if (window == 0)
-      fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
-    windows[static_cast<std::size_t>(layer)] = window;
-  };
-  if (types == nullptr && type.windows == HfModelType::Windows::most) {
-    const int without = fields.integer("sliding_window_pattern", type.full_every);
-    if (without == 0) fail("{}: \"sliding_window_pattern\" is 0", fields.where());
-    for (int layer = 0; layer < c.layers; ++layer)
-      if ((layer + 1) % without != 0) give_window(layer);
-    return windows;
-  }
-  if (types == nullptr) {
-    // Where there are layers without RoPE, these have the windows.
-    const int first = c.rope_layers.empty() ? fields.integer("max_window_layers", 28) : 0;
-    for (int layer = first; layer < c.layers; ++layer)
-      if (c.rope_layers.empty() || !c.has_rope(layer)) windows[static_cast<std::size_t>(layer)] = window;
-    return windows;
-  }
-  if (!types->is_array() || types->size() != windows.size())
-    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), c.layers);
+/// The width of the windows of those layers that have one; 0: none, also where it is null.
+int window_width(const JsonFields& fields, const HfModelType& type) {
+  return fields.integer("sliding_window", fields.has("sliding_window") ? 0 : type.window);
+}
+
+[[noreturn]] void fail_without_width(const JsonFields& fields, int layer) {
+  fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
+}
+
+/// The windows as `layer_types` has them.
+std::vector<int> windows_by_types(const JsonFields& fields, const SortedJson& types, int layers, int width) {
+  if (!types.is_array() || types.size() != static_cast<std::size_t>(layers))
+    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), layers);
+  std::vector<int> windows(types.size(), 0);
   for (std::size_t layer = 0; layer < windows.size(); ++layer) {
-    const SortedJson& kind = (*types)[layer];
-    if (kind == "full_attention") continue;
-    if (kind != "sliding_attention")
+    if (types[layer] == "full_attention") continue;
+    if (types[layer] != "sliding_attention")
       fail("{}: layer {} has a type other than full_attention and sliding_attention", fields.where(), layer);
-    give_window(static_cast<int>(layer));
+    if (width == 0) fail_without_width(fields, static_cast<int>(layer));
+    windows[layer] = width;
   }
   return windows;
 }
 
+/// Windows::some.
+std::vector<int> windows_of_some(const JsonFields& fields, const HfModelType& type, const Config& c) {
+  const int width = fields.flag("use_sliding_window", false) ? window_width(fields, type) : 0;
+  if (const SortedJson* const types = fields.find("layer_types"); types != nullptr)
+    return windows_by_types(fields, *types, c.layers, width);
+  std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
+  // Where there are layers without RoPE, these have the windows.
+  const int first = c.rope_layers.empty() ? fields.integer("max_window_layers", 28) : 0;
+  for (int layer = first; layer < c.layers; ++layer)
+    if (c.rope_layers.empty() || !c.has_rope(layer)) windows[static_cast<std::size_t>(layer)] = width;
+  return windows;
+}
+
+/// Windows::most.
+std::vector<int> windows_of_most(const JsonFields& fields, const HfModelType& type, int layers) {
+  const int width = window_width(fields, type);
+  if (const SortedJson* const types = fields.find("layer_types"); types != nullptr)
+    return windows_by_types(fields, *types, layers, width);
+  const int without =
+      type.full_every_is_told ? fields.integer("sliding_window_pattern", type.full_every) : type.full_every;
+  if (without == 0) fail("{}: \"sliding_window_pattern\" is 0", fields.where());
+  std::vector<int> windows(static_cast<std::size_t>(layers), 0);
+  for (int layer = 0; layer < layers; ++layer) {
+    if ((layer + 1) % without == 0) continue;
+    if (width == 0) fail_without_width(fields, layer);
+    windows[static_cast<std::size_t>(layer)] = width;
+  }
+  return windows;
+}
+
+/// Returns each layer's sliding window; 0: none.
 std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type, const Config& c) {
-  using Windows = HfModelType::Windows;
-  const bool used = type.windows == Windows::all || type.windows == Windows::most ||
-                    (type.windows == Windows::some && fields.flag("use_sliding_window", false));
-  const int window =
-      used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : type.window) : 0;  // null: none
-  if (type.windows == Windows::some || type.windows == Windows::most) return windows_by_layer(fields, type, c, window);
-  return std::vector<int>(static_cast<std::size_t>(c.layers), window);
+  const auto same = [&](int width) { return std::vector<int>(static_cast<std::size_t>(c.layers), width); };
+  switch (type.windows) {
+    case HfModelType::Windows::none:
+      return same(0);
+    case HfModelType::Windows::all:
+      return same(window_width(fields, type));
+    case HfModelType::Windows::some:
+      return windows_of_some(fields, type, c);
+    case HfModelType::Windows::most:
+      return windows_of_most(fields, type, c.layers);
+  }
+  LB_CHECK(false);
 }
 
 void refuse_unsupported(const JsonFields& fields, const HfModelType& type, bool exported) {

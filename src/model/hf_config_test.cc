@@ -154,7 +154,7 @@ TEST(HfConfig, Gemma3) {
 }
 
 TEST(HfConfig, Gemma2) {
-  const Config c = read("gemma2", {{"max_position_embeddings", 8192}});
+  const Config c = read("gemma2", {{"max_position_embeddings", 8192}, {"sliding_window_pattern", 3}});
   EXPECT_EQ(c.windows, (std::vector<int>{4096, 0, 4096, 0}));
   EXPECT_EQ(c.attention_soft_cap, 50);
   EXPECT_EQ(c.logit_soft_cap, 30);
