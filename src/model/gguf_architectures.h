@@ -10,6 +10,7 @@ namespace layerboost {
 struct GgufArchitecture {
   const char* name = "";
   bool interleaved = false;        // rows of q and k lie as RoPE's pairs do (Tensor::rope_heads)
+  bool tokens_take_space = false;  // added tokens of SentencePiece take the white space behind them
   bool fused_up = false;           // ffn_up holds gate and up
   bool partial_rope = false;       // rope.dimension_count may be less than the head size
   bool norms_before = true;        // as Config::norms_before
