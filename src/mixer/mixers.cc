@@ -16,6 +16,12 @@ void check_weights(const Config& config, int layer, const MixerSpec& spec) {
        to_string(spec));
 }
 
+MixerSpec native_spec(const Config& config, int layer) {
+  if (config.attention_of(layer) != AttentionParts::all) return no_mixer;
+  const int window = config.windows[static_cast<std::size_t>(layer)];
+  return window > 0 ? MixerSpec{MixerKind::window, window, 0} : full_attention;
+}
+
 }  // namespace
 
 MixerSet::MixerSet(const Model& model, MixerParameters parameters, KvType kv, MixerProjections projections)
@@ -70,14 +76,16 @@ std::size_t MixerSet::projection_bytes() const {
 
 std::vector<MixerSpec> native_specs(const Config& config) {
   std::vector<MixerSpec> specs;
-  for (int layer = 0; layer < config.layers; ++layer) {
-    const int window = config.windows[static_cast<std::size_t>(layer)];
-    if (config.attention_of(layer) != AttentionParts::all)
-      specs.push_back(no_mixer);
-    else
-      specs.push_back(window > 0 ? MixerSpec{MixerKind::window, window, 0} : full_attention);
-  }
+  for (int layer = 0; layer < config.layers; ++layer) specs.push_back(native_spec(config, layer));
   return specs;
+}
+
+bool keeps_less(const Config& config, int layer, const MixerSpec& choice) {
+  const MixerSpec own = native_spec(config, layer);
+  if (sees_everything(own.kind)) return choice != own;
+  constexpr int length = 1 << 30;  // of which one whole head keeps more than all heads by windows
+  constexpr std::size_t element = 2;
+  return kv_bytes(config, choice, length, element) < kv_bytes(config, own, length, element);
 }
 
 std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element) {

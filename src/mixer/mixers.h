@@ -56,6 +56,10 @@ class MixerSet {
 /// has no attention. [L]
 std::vector<MixerSpec> native_specs(const Config& config);
 
+/// Whether the layer keeps less of a long text with this mixer than with the model's own. Only such a change has
+/// anything to win: a layer with a window of its own has nothing of a wider one.
+bool keeps_less(const Config& config, int layer, const MixerSpec& choice);
+
 /// Bytes of cache of one sequence of `length` positions, as the descriptor's CostLaw has it: analytic, without
 /// allocation granularity. 2 G d numbers of `element` bytes (bf16: 2) per position that is kept, and the state.
 std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element);
