@@ -99,8 +99,9 @@ def config_of(case):
 
 
 def weights_of(shapes, one):
-    """A linear congruential generator's numbers for the tensors in order of name: n/256 for matrices and biases, one + n/128 for
-    norms; all of them exact in bf16. (Of embeddings that the head is tied to only these are in `shapes`.)"""
+    """A linear congruential generator's numbers for the tensors in order of name: n/256 for matrices and biases, for norms 1 + n/128,
+    and 3n/512 where their one is added by the model (one: 0), which is in need of more bits with it; all of them exact in bf16. (Of
+    embeddings that the head is tied to only these are in `shapes`.)"""
     state, weights = 1, {}
     for name in sorted(shapes):
         count, values = 1, []
@@ -108,8 +109,11 @@ def weights_of(shapes, one):
             count *= size
         for _ in range(count):
             state = (state * 1664525 + 1013904223) % 2**32
-            norm = "norm" in name
-            values.append(one + ((state >> 26) - 32) / 128 if norm else ((state >> 24) - 128) / 256)
+            if "norm" in name:
+                n = (state >> 26) - 32
+                values.append(1 + n / 128 if one else 3 * n / 512)
+            else:
+                values.append(((state >> 24) - 128) / 256)
         weights[name] = torch.tensor(values, dtype=torch.float32).view(shapes[name])
     return weights
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "mixer/descriptor.h"
@@ -69,6 +70,8 @@ Config exported_config(const ExportSource& source) {
   config.attention.clear();
   for (const PlanLayer& layer : source.plan.layers) config.attention.push_back(descriptor_of(layer.mixer.kind).weights);
   leave_out_long_texts(source, config);
+  // bf16 holds these norms' weights only without the 1.
+  if (std::exchange(config.one_in_norms, false)) config.norms_plus_one = true;
   return config;
 }
 

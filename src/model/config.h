@@ -87,6 +87,7 @@ struct Config {
   float logit_soft_cap = 0;               // ... and of logits
   Gate gate = Gate::silu;                 // of the MLP
   bool norms_plus_one = false;            // the norms' weights are what is to be added to 1 (gemma3)
+  bool one_in_norms = false;              // ... and had it added by whoever wrote the file (gemma in GGUF)
   RopeConfig local_rope;                  // of layers with LayerRope::local
   std::vector<LayerRope> rope_layers;     // [L]; empty: all as usual (smollm3: some none; gemma3: windows local)
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before

@@ -143,6 +143,7 @@ void read_gemma(const ArchKeys& keys, const GgufArchitecture& architecture, Conf
   const int scalar = c.layers == architecture.scaled_by_width ? c.hidden / c.heads : c.head_size;
   c.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
   c.gate = Gate::gelu_tanh;
+  c.one_in_norms = true;
   const auto soft_cap = [&](const char* key, float usual) {
     return static_cast<float>(keys.number(key, static_cast<double>(usual)));
   };
