@@ -46,6 +46,8 @@ Json own_keys(const ExportSource& source, const Config& config) {
   if (config.norms_plus_one) keys["norms_plus_one"] = true;
   // Programs that don't know these keys must not take the model for one without.
   if (keys.size() > of_version_1) keys["version"] = 2;
+  // Of use to people only: what is kept is told by the mixers.
+  if (std::ranges::any_of(config.windows, [](int window) { return window > 0; })) keys["base_windows"] = config.windows;
   keys["made_from"] = made_from;
   return keys;
 }

@@ -92,7 +92,8 @@ struct Config {
   std::vector<LayerRope> rope_layers;     // [L]; empty: all as usual (smollm3: some none; gemma3: windows local)
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention, also where no text leaves the window
-  std::vector<int> eos;      // token ids that end a sequence
+  std::vector<int> base_windows;          // of the model that an exported one was made of, [L], or empty: it has none
+  std::vector<int> eos;                   // token ids that end a sequence
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
   SamplingDefaults sampling;
 
