@@ -106,6 +106,18 @@ TEST_F(SweepTest, ChangesOnlyWhatWouldKeepLess) {
   }
 }
 
+TEST_F(SweepTest, EntropyIsOfWhatTheModelsOwnWindowsSee) {
+  model_ = test::load_architecture("gemma2", Precision::f32);  // windows of 12 in layers 0 and 2
+  calibration_ = random_calibration(model_->config.vocab);
+  options_.choices = {parse_mixer("none")};
+  // Its soft cap makes attention nearly even.
+  for (const auto& [layer, scores] : sweep("a.json").layers) {
+    const int seen = layer % 2 == 0 ? 12 : 60;
+    EXPECT_LE(scores.entropy->mean, std::log(seen)) << layer;
+    EXPECT_GT(scores.entropy->mean, std::log(seen) - 0.3) << layer;
+  }
+}
+
 TEST_F(SweepTest, ReadsLongTextsWithTheirRotations) {
   model_ = with_long_texts(random_model(Precision::f32), 49);
   const Analysis analysis = sweep("long.json");
