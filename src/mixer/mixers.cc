@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "kernels/attention.h"
 #include "mixer/descriptor.h"
 
 namespace layerboost {
@@ -26,6 +27,9 @@ MixerSpec native_spec(const Config& config, int layer) {
 
 MixerSet::MixerSet(const Model& model, MixerParameters parameters, KvType kv, MixerProjections projections)
     : model_(model), parameters_(std::move(parameters)), kv_(kv), projections_(std::move(projections)) {
+  if (kv == KvType::int8 && model.config.head_size > most_int8_head_size)
+    fail("`kv` int8: is for heads of at most {} numbers; this model's have {}", most_int8_head_size,
+         model.config.head_size);
   for (const auto& [place, own] : projections_) LB_CHECK(descriptor_of(place.second).weights == AttentionParts::all);
 }
 

@@ -302,6 +302,20 @@ TEST_F(Mixers, Int8CachesAreCloseToF32HoweverTheSequenceIsCut) {
   }
 }
 
+TEST(MixersOfLargeHeads, AreNotKeptInInt8) {
+  Config c = test::small_config();
+  c.heads = c.kv_heads = 1;
+  c.head_size = 512;
+  const auto fitting = random_model(Precision::f32, c);
+  MixerSet mixers(*fitting, {}, KvType::int8);
+  const std::vector<MixerSpec> own = native_specs(c);
+  EXPECT_EQ(token_log_probs(*fitting, mixers.list(own), random_tokens(20, 96), 20).size(), 20U);
+  c.head_size = 514;
+  const auto larger = random_model(Precision::f32, c);
+  MixerSet in_f32(*larger);
+  EXPECT_THROW(MixerSet(*larger, {}, KvType::int8), Error);
+}
+
 TEST_F(Mixers, Int8CachesTakeWhatTheyPromise) {
   MixerSet mixers(*model_, random_parameters(model_->config), KvType::int8);
   for (const auto& plan : plans()) expect_reserved_memory(mixers.list(plan));
