@@ -121,7 +121,7 @@ inline constexpr int max_layers = 4096;
 
 /// Throws Error (message begins with `where`) unless the sizes are positive, sane (each at most 2^24, L at most
 /// max_layers, products within 2^40), H is a multiple of G, d is even, windows and rope_layers have L entries (the
-/// latter may have none), and RoPE's numbers make sense.
+/// latter may have none), and RoPE's numbers and soft caps make sense.
 void check_config(const Config& config, const std::string& where);
 
 }  // namespace layerboost

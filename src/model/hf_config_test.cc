@@ -167,6 +167,8 @@ TEST(HfConfig, Gemma2) {
   for (const double cap : {0.0, -1.0})
     EXPECT_THAT(message_of_config(changed("gemma2", {{"final_logit_softcapping", cap}}).dump()),
                 HasSubstr("it should be positive"));
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    EXPECT_THAT(message_of_config(changed("gemma2", {{key, 3e38}}).dump()), HasSubstr("at most 1e+30"));
   EXPECT_THAT(message_of_config(changed("gemma2", {{"use_bidirectional_attention", true}}).dump()),
               HasSubstr("is not supported"));
 }
