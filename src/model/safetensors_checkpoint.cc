@@ -94,7 +94,7 @@ std::string folder_name(const fs::path& folder) {
 std::unique_ptr<Checkpoint> make(Config config, TensorTable table, const std::function<TokenizerData()>& tokenizer,
                                  std::vector<MappedFile> files) {
   const HfModelType* const type = type_of(config);
-  // transformers round gemma's to the type of the embeddings.
+  // transformers round gemma's to the type of the embeddings; here bf16 alone is one to be computed in.
   if (type != nullptr && type->gemma && table.get(embeddings_name, {config.vocab, config.hidden}).dtype == DType::bf16)
     config.embedding_scale = from_bf16(to_bf16(config.embedding_scale));
   return make_checkpoint(std::move(config), std::move(table), tokenizer, std::move(files));
