@@ -36,6 +36,7 @@ LONGROPE = dict(
     short_factor=[1.0, 1.125, 1.25, 1.5],
     long_factor=[2.0, 3.5, 5.0, 6.5],
 )
+EVERY_SECOND = ["sliding_attention", "full_attention"] * 2
 CASES = {
     "phi3": dict(model_type="phi3", sliding_window=12),
     "phi3-longrope": dict(model_type="phi3", original_max_position_embeddings=24, rope_parameters=LONGROPE),
@@ -59,11 +60,18 @@ CASES = {
         head_dim=8,
         query_pre_attn_scalar=16,
         sliding_window=12,
-        layer_types=["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
+        layer_types=EVERY_SECOND,
         rope_parameters=dict(
             full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
             sliding_attention=dict(rope_type="default", rope_theta=10000.0),
         ),
+    ),
+    # What sees pictures isn't read: text alone.
+    "gemma3": dict(
+        model_type="gemma3",
+        text_config=dict(head_dim=8, query_pre_attn_scalar=16, sliding_window=12, final_logit_softcapping=2.0, layer_types=EVERY_SECOND),
+        vision_config=dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28),
+        mm_tokens_per_image=4,
     ),
     "granite": dict(
         model_type="granite",
@@ -88,13 +96,18 @@ CASES = {
 }
 
 # Where GGUF leaves no choice.
+FIVE_OF_SIX = dict(query_pre_attn_scalar=8, num_hidden_layers=6, layer_types=["sliding_attention"] * 5 + ["full_attention"])
 IN_GGUF = {
     "gemma2": dict(query_pre_attn_scalar=8),
-    "gemma3_text": dict(query_pre_attn_scalar=8, num_hidden_layers=6, layer_types=["sliding_attention"] * 5 + ["full_attention"]),
+    "gemma3_text": FIVE_OF_SIX,
+    "gemma3": dict(text_config={**CASES["gemma3"]["text_config"], **FIVE_OF_SIX, "final_logit_softcapping": None}),
 }
 
 
 def config_of(case):
+    if "text_config" in case:
+        text = {**SIZES, **case["text_config"]}
+        return AutoConfig.for_model(**{**case, "text_config": text}, attn_implementation="eager")
     return AutoConfig.for_model(**{**SIZES, **case}, attn_implementation="eager")
 
 
@@ -201,11 +214,12 @@ def exported(program, folder, name, model, llama_cpp):
         return None
     subprocess.run([program, "info", made, "--json", folder / "info.json"], check=True, stdout=subprocess.DEVNULL)
     info = json.loads((folder / "info.json").read_text())["model"]
-    types = getattr(model.config, "layer_types", None) or ["sliding_attention"] * info["layers"]
-    window = getattr(model.config, "sliding_window", None) or 0
+    config = model.config.get_text_config()
+    types = getattr(config, "layer_types", None) or ["sliding_attention"] * info["layers"]
+    window = getattr(config, "sliding_window", None) or 0
     windows = [window if kind == "sliding_attention" else 0 for kind in types]
     layers = [{"layer": i, "mixer": "window" if w else "softmax", **({"window": w} if w else {})} for i, w in enumerate(windows)]
-    longest = min(64, getattr(model.config, "original_max_position_embeddings", None) or 64)  # with longrope, no more is exported
+    longest = min(64, getattr(config, "original_max_position_embeddings", None) or 64)  # with longrope, no more is exported
     for layer in layers[1:2]:
         if layer["mixer"] == "softmax":
             layer.update(mixer="hybrid", window=longest)

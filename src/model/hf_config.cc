@@ -166,7 +166,8 @@ void read_gemma(const JsonFields& fields, const HfModelType& type, Config& c) {
     return cap;
   };
   if (type.attention_soft_cap > 0) c.attention_soft_cap = soft_cap("attn_logit_softcapping", type.attention_soft_cap);
-  c.logit_soft_cap = soft_cap("final_logit_softcapping", type.logit_soft_cap);
+  // transformers' models of pictures and text have none.
+  if (!type.in_text_config) c.logit_soft_cap = soft_cap("final_logit_softcapping", type.logit_soft_cap);
   if (fields.flag("use_bidirectional_attention", false))
     fail("{}: attention to what follows (\"use_bidirectional_attention\") is not supported", fields.where());
 }
@@ -192,41 +193,58 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
   }
 }
 
+/// What is said of the part for text.
+const SortedJson& text_config(const JsonFields& whole, const HfModelType& type) {
+  const SortedJson* const found = whole.find("text_config");
+  if (found == nullptr || !found->is_object()) fail("{}: \"text_config\" should be a JSON object", whole.where());
+  const std::string own = fmt::format("{}_text", type.name);
+  if (const std::string told = JsonFields(*found, whole.where()).text("model_type", own.c_str()); told != own)
+    fail("{}: text_config: model type {} is not supported; {} is", whole.where(), in_quotes(told), own);
+  return *found;
+}
+
 }  // namespace
 
 Config read_hf_config(std::string_view config_json, std::string_view generation_config_json, const std::string& where) {
   const std::string config_name = where + "/config.json";
   const SortedJson json = parse_object(config_json, config_name);
-  const JsonFields fields(json, config_name);
+  const JsonFields whole(json, config_name);
   Config c;
-  c.arch = fields.text("model_type");
+  c.arch = whole.text("model_type");
   const bool exported = c.arch == "layerboost";
   const HfModelType* const known = find_hf_model_type(c.arch);
   if (!exported && known == nullptr)
     fail("{}: model type {} is not supported; {} are", config_name, in_quotes(c.arch), hf_model_type_names());
   const HfModelType type = exported ? HfModelType{} : *known;
-  refuse_unsupported(fields, type, exported);
-  c.layers = fields.integer("num_hidden_layers");
+  refuse_unsupported(whole, type, exported);
+  const std::string text_name = type.in_text_config ? config_name + ": text_config" : config_name;
+  const JsonFields fields(type.in_text_config ? text_config(whole, type) : json, text_name);
+  if (type.in_text_config) refuse_unsupported(fields, type, exported);
+  const auto size = [&](const char* key, int usual) {
+    return usual > 0 ? fields.integer(key, usual) : fields.integer(key);
+  };
+  c.layers = size("num_hidden_layers", type.layers);
   if (c.layers < 1 || c.layers > max_layers)
     fail("{}: \"num_hidden_layers\" is {}; it should be 1 to {}", config_name, c.layers, max_layers);
-  c.hidden = fields.integer("hidden_size");
-  c.heads = fields.integer("num_attention_heads");
+  c.hidden = size("hidden_size", type.hidden);
+  c.heads = size("num_attention_heads", type.heads);
   if (c.heads < 1) fail("{}: \"num_attention_heads\" is 0", config_name);
   const bool its_kv_heads = type.kv_heads > 0 && !fields.has("num_key_value_heads");
   c.kv_heads = fields.integer("num_key_value_heads", its_kv_heads ? type.kv_heads : c.heads);
   const int head_size = type.head_size > 0 && !fields.has("head_dim") ? type.head_size : c.hidden / c.heads;
   c.head_size = fields.integer("head_dim", head_size);
-  c.ffn = fields.integer("intermediate_size");
-  c.vocab = fields.integer("vocab_size");
+  c.ffn = size("intermediate_size", type.ffn);
+  c.vocab = size("vocab_size", type.vocab);
   c.max_positions = fields.integer("max_position_embeddings", type.positions);
   c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", type.norm_eps));
   // transformers leaves the key out where it has the value of all its configs, true; llama and its like have their own.
-  c.tied_embeddings = fields.flag("tie_word_embeddings", exported || type.tied);
+  c.tied_embeddings = whole.flag("tie_word_embeddings", exported || type.tied);
   if (exported)
     read_exported_config(fields, c);
   else
     read_by_type(fields, type, c);
-  add_end_tokens(fields, c.eos);
+  add_end_tokens(whole, c.eos);
+  if (type.in_text_config) add_end_tokens(fields, c.eos);
   if (!generation_config_json.empty()) {
     const std::string name = where + "/generation_config.json";
     const SortedJson generation = parse_object(generation_config_json, name);

@@ -1,6 +1,7 @@
 // The types of models that Hugging Face's folders may hold, and what of each its config.json doesn't say.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,10 @@ struct HfModelType {
   enum class Windows { none, all, some, most };
 
   const char* name = "";
-  int positions = 2048;        // max_position_embeddings
+  bool in_text_config = false;  // beside a vision tower, which isn't read: what is said of it is in "text_config", and
+                                // its tensors are under "language_model"
+  int layers = 0, hidden = 0, heads = 0, ffn = 0, vocab = 0;  // num_hidden_layers, ...; 0: config.json must say it
+  int positions = 2048;                                       // max_position_embeddings
   int trained_positions = 0;   // original_max_position_embeddings; 0: where RoPE's parameters say nothing, all of them
   bool partial_rope = false;   // partial_rotary_factor may be less than 1
   bool only_longrope = false;  // RoPE's types are "default" and "longrope", of which "su" and "yarn" are old names
@@ -42,6 +46,9 @@ struct HfModelType {
   float logit_soft_cap = 0;      // final_logit_softcapping
   bool multipliers = false;      // embedding_multiplier, residual_multiplier, attention_multiplier, logits_scaling
 };
+
+/// The name that a tensor has in a model of text alone; nothing where the tensor is of something else.
+std::optional<std::string> name_in_language_model(const HfModelType& type, const std::string& name);
 
 /// The name that a tensor of such a model has here: modules whose names mean something else in llama's layers, or have
 /// none there, are called as tensor_names.h has them.
