@@ -36,6 +36,7 @@ LONGROPE = dict(
     short_factor=[1.0, 1.125, 1.25, 1.5],
     long_factor=[2.0, 3.5, 5.0, 6.5],
 )
+EVERY_SECOND = ["sliding_attention", "full_attention"] * 2
 CASES = {
     "phi3": dict(model_type="phi3", sliding_window=12),
     "phi3-longrope": dict(model_type="phi3", original_max_position_embeddings=24, rope_parameters=LONGROPE),
@@ -59,11 +60,18 @@ CASES = {
         head_dim=8,
         query_pre_attn_scalar=16,
         sliding_window=12,
-        layer_types=["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
+        layer_types=EVERY_SECOND,
         rope_parameters=dict(
             full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
             sliding_attention=dict(rope_type="default", rope_theta=10000.0),
         ),
+    ),
+    # What sees pictures isn't read: text alone.
+    "gemma3": dict(
+        model_type="gemma3",
+        text_config=dict(head_dim=8, query_pre_attn_scalar=16, sliding_window=12, final_logit_softcapping=2.0, layer_types=EVERY_SECOND),
+        vision_config=dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28),
+        mm_tokens_per_image=4,
     ),
     "granite": dict(
         model_type="granite",
@@ -88,19 +96,25 @@ CASES = {
 }
 
 # Where GGUF leaves no choice.
+FIVE_OF_SIX = dict(query_pre_attn_scalar=8, num_hidden_layers=6, layer_types=["sliding_attention"] * 5 + ["full_attention"])
 IN_GGUF = {
     "gemma2": dict(query_pre_attn_scalar=8),
-    "gemma3_text": dict(query_pre_attn_scalar=8, num_hidden_layers=6, layer_types=["sliding_attention"] * 5 + ["full_attention"]),
+    "gemma3_text": FIVE_OF_SIX,
+    "gemma3": dict(text_config={**CASES["gemma3"]["text_config"], **FIVE_OF_SIX, "final_logit_softcapping": None}),
 }
 
 
 def config_of(case):
+    if "text_config" in case:
+        text = {**SIZES, **case["text_config"]}
+        return AutoConfig.for_model(**{**case, "text_config": text}, attn_implementation="eager")
     return AutoConfig.for_model(**{**SIZES, **case}, attn_implementation="eager")
 
 
 def weights_of(shapes, one):
-    """A linear congruential generator's numbers for the tensors in order of name: n/256 for matrices and biases, one + n/128 for
-    norms; all of them exact in bf16. (Of embeddings that the head is tied to only these are in `shapes`.)"""
+    """A linear congruential generator's numbers for the tensors in order of name: n/256 for matrices and biases, for norms 1 + n/128,
+    and 3n/512 where their one is added by the model (one: 0), which is in need of more bits with it; all of them exact in bf16. (Of
+    embeddings that the head is tied to only these are in `shapes`.)"""
     state, weights = 1, {}
     for name in sorted(shapes):
         count, values = 1, []
@@ -108,8 +122,11 @@ def weights_of(shapes, one):
             count *= size
         for _ in range(count):
             state = (state * 1664525 + 1013904223) % 2**32
-            norm = "norm" in name
-            values.append(one + ((state >> 26) - 32) / 128 if norm else ((state >> 24) - 128) / 256)
+            if "norm" in name:
+                n = (state >> 26) - 32
+                values.append(1 + n / 128 if one else 3 * n / 512)
+            else:
+                values.append(((state >> 24) - 128) / 256)
         weights[name] = torch.tensor(values, dtype=torch.float32).view(shapes[name])
     return weights
 
@@ -197,11 +214,12 @@ def exported(program, folder, name, model, llama_cpp):
         return None
     subprocess.run([program, "info", made, "--json", folder / "info.json"], check=True, stdout=subprocess.DEVNULL)
     info = json.loads((folder / "info.json").read_text())["model"]
-    types = getattr(model.config, "layer_types", None) or ["sliding_attention"] * info["layers"]
-    window = getattr(model.config, "sliding_window", None) or 0
+    config = model.config.get_text_config()
+    types = getattr(config, "layer_types", None) or ["sliding_attention"] * info["layers"]
+    window = getattr(config, "sliding_window", None) or 0
     windows = [window if kind == "sliding_attention" else 0 for kind in types]
     layers = [{"layer": i, "mixer": "window" if w else "softmax", **({"window": w} if w else {})} for i, w in enumerate(windows)]
-    longest = min(64, getattr(model.config, "original_max_position_embeddings", None) or 64)  # with longrope, no more is exported
+    longest = min(64, getattr(config, "original_max_position_embeddings", None) or 64)  # with longrope, no more is exported
     for layer in layers[1:2]:
         if layer["mixer"] == "softmax":
             layer.update(mixer="hybrid", window=longest)

@@ -83,8 +83,9 @@ class Estimator {
 
   EstimatedLosses run() {
     losses_.assign(static_cast<std::size_t>(model_.config.layers), {});
-    for (auto& of_layer : losses_)
-      for (const MixerSpec& choice : options_.choices) of_layer[choice];
+    for (int layer = 0; layer < model_.config.layers; ++layer)
+      for (const MixerSpec& choice : options_.choices)
+        if (keeps_less(model_.config, layer, choice)) losses_[static_cast<std::size_t>(layer)][choice];
     const std::vector<Step> steps = make_steps();
     std::int64_t rows = 0;
     for (const Step& step : steps) rows += std::ssize(step.sequences) * step.length;
@@ -201,12 +202,11 @@ class Estimator {
     for (int layer = 0; layer < model_.config.layers; ++layer) {
       const MixerSpec& native = native_[static_cast<std::size_t>(layer)];
       std::vector<MixerSpec> of_heads, others;
-      for (const MixerSpec& choice : options_.choices) {
-        // Whole heads put out what they did before only where the layer's own mixer sees everything. A norm of what all
-        // of them put out is no sum over heads.
+      for (const auto& [choice, loss] : losses_[static_cast<std::size_t>(layer)]) {
+        // A norm of what all heads put out is no sum over heads. (Where some are whole, the layer's own mixer sees
+        // everything, or it would keep less: they put out what they did before.)
         const bool adds_up = !model_.config.norms_after && is_restriction(model_.config, native) &&
-                             is_restriction(model_.config, choice) &&
-                             (choice.full == 0 || sees_everything(native.kind));
+                             is_restriction(model_.config, choice);
         (adds_up ? of_heads : others).push_back(choice);
       }
       if (!of_heads.empty()) compare_heads(step, batch, layer, of_heads);

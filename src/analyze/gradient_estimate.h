@@ -18,7 +18,7 @@ struct EstimatedLoss {
   std::vector<double> retrieval;  // [questions] drop of the mean log p of the answer's tokens
 };
 
-/// The losses by layer, and by what its mixer is changed to.
+/// The losses by layer, and by what its mixer is changed to where it keeps less then (keeps_less()).
 using EstimatedLosses = std::vector<std::map<MixerSpec, EstimatedLoss>>;
 
 /// Whether a change only restricts what a layer's heads look at. Such changes are small, and the estimate is good for
@@ -26,8 +26,8 @@ using EstimatedLosses = std::vector<std::map<MixerSpec, EstimatedLoss>>;
 bool is_restriction(const Config& config, const MixerSpec& choice);
 
 struct EstimateOptions {
-  std::vector<MixerSpec> choices;
-  int samples = 3;  // backward passes for each text's KL
+  std::vector<MixerSpec> choices;  // of each, those layers' losses that would keep less with it
+  int samples = 3;                 // backward passes for each text's KL
   std::uint64_t seed = 0;
   bool nll = true;  // one more, for the text's own tokens
 };

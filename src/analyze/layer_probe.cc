@@ -50,7 +50,8 @@ std::vector<double> last_token_entropy(const Model& model, int layer, std::span<
     const KvSegment segment{keys, layout.slots, span.count, 0, nullptr, false};
     const MixerSpan last{span.row + span.count - 1, 1, span.count - 1, nullptr};
     float entropy = 0;
-    attention_entropy(block.attention_shape(layout), block.task(last, projected, 0, {&segment, 1}), &entropy);
+    const int window = model.config.windows[static_cast<std::size_t>(layer)];
+    attention_entropy(block.attention_shape(layout), block.task(last, projected, window, {&segment, 1}), &entropy);
     result.push_back(static_cast<double>(entropy));
   }
   return result;

@@ -13,6 +13,7 @@
 #include "artifact/parameters_file.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "eval/statistics.h"
 #include "eval/tasks.h"
@@ -60,6 +61,7 @@ class Sweep {
       if (descriptor_of(choice.kind).fitted_map) fitted_kinds_.insert(choice.kind);
     begin(calibration);
     share_out();
+    say_what_is_left_out();
   }
 
   Analysis sweep() {
@@ -89,7 +91,7 @@ class Sweep {
       LayerScores scores;
       if (!fitted_kinds_.empty()) next_hidden_ = fit_map(layer, hidden, scores, progress);
       for (const MixerSpec& choice : options_.choices)
-        scores.choices[choice] = measure(layer, choice, hidden, progress);
+        if (keeps_less(model_.config, layer, choice)) scores.choices[choice] = measure(layer, choice, hidden, progress);
       if (fitted_kinds_.empty()) next_hidden_ = look_and_advance(layer, hidden, scores, nullptr, progress);
       std::copy(next_hidden_.begin(), next_hidden_.end(), hidden);
       analysis_.layers[layer] = std::move(scores);
@@ -115,6 +117,17 @@ class Sweep {
     if (choices.empty()) return;
     estimates_ = estimate_losses(model_, mixers_, runner_.calibration(),
                                  {std::move(choices), samples_of_text, options_.seed, asked("nll")});
+  }
+
+  /// Of choices with which some layers would keep no less than with windows of the model's own.
+  void say_what_is_left_out() const {
+    for (const MixerSpec& choice : options_.choices) {
+      int layers = 0;
+      for (int layer = 0; layer < model_.config.layers; ++layer) layers += keeps_less(model_.config, layer, choice);
+      if (layers < model_.config.layers)
+        note("{}: for {} of {} layers; the others' own windows keep no more", to_string(choice), layers,
+             model_.config.layers);
+    }
   }
 
   /// Which layers are missing, as the first rank's file says.
@@ -179,7 +192,8 @@ class Sweep {
     std::int64_t total = runner_.work(model_.config.layers);
     for (int layer = 0; layer < model_.config.layers; ++layer)
       for (const MixerSpec& choice : options_.choices)
-        if (to_measure(layer) && is_measured(choice)) total += runner_.measuring_work(layer);
+        if (to_measure(layer) && is_measured(choice) && keeps_less(model_.config, layer, choice))
+          total += runner_.measuring_work(layer);
     return total;
   }
 

@@ -23,7 +23,7 @@
 namespace layerboost {
 
 struct SweepOptions {
-  std::vector<MixerSpec> choices;     // what each layer is changed to
+  std::vector<MixerSpec> choices;     // what each layer is changed to, where it keeps less then
   std::vector<std::string> measures;  // of analysis_measures()
   std::vector<Task> tasks;            // for the measure "task"
   bool by_gradients = false;          // kl, nll and retrieval of restrictions from gradients

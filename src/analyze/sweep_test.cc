@@ -10,6 +10,7 @@
 #include "base/ranks_for_tests.h"
 #include "base/temporary_path_for_tests.h"
 #include "eval/text_data.h"
+#include "mixer/architectures_for_tests.h"
 #include "mixer/model_for_tests.h"
 
 namespace layerboost {
@@ -40,7 +41,7 @@ class SweepTest : public testing::Test {
   }
 
   std::unique_ptr<Model> model_ = random_model(Precision::f32);
-  const Calibration calibration_ = random_calibration(model_->config.vocab);
+  Calibration calibration_ = random_calibration(model_->config.vocab);
   SweepOptions options_{{parse_mixer("none"), parse_mixer("window:8+2"), parse_mixer("map")},
                         {"kl", "nll", "retrieval", "cosine", "entropy"},
                         {}};
@@ -88,6 +89,33 @@ TEST_F(SweepTest, ScoresMakeSense) {
   }
   EXPECT_FALSE(analysis.rank_correlation.empty());
   EXPECT_TRUE(fs::exists(directory_ / "a.maps.safetensors"));
+}
+
+TEST_F(SweepTest, ChangesOnlyWhatWouldKeepLess) {
+  model_ = test::load_architecture("gemma2", Precision::f32);  // windows of 12 in layers 0 and 2
+  calibration_ = random_calibration(model_->config.vocab);
+  options_.choices = {parse_mixer("window:8"), parse_mixer("window:12+2")};
+  for (const bool by_gradients : {false, true}) {
+    options_.by_gradients = by_gradients;
+    const Analysis analysis = sweep(by_gradients ? "estimated.json" : "measured.json");
+    EXPECT_TRUE(analysis.complete());
+    for (const auto& [layer, scores] : analysis.layers) {
+      EXPECT_TRUE(scores.choices.contains(options_.choices[0])) << layer;
+      EXPECT_EQ(scores.choices.contains(options_.choices[1]), layer % 2 == 1) << layer;
+    }
+  }
+}
+
+TEST_F(SweepTest, EntropyIsOfWhatTheModelsOwnWindowsSee) {
+  model_ = test::load_architecture("gemma2", Precision::f32);  // windows of 12 in layers 0 and 2
+  calibration_ = random_calibration(model_->config.vocab);
+  options_.choices = {parse_mixer("none")};
+  // Its soft cap makes attention nearly even.
+  for (const auto& [layer, scores] : sweep("a.json").layers) {
+    const int seen = layer % 2 == 0 ? 12 : 60;
+    EXPECT_LE(scores.entropy->mean, std::log(seen)) << layer;
+    EXPECT_GT(scores.entropy->mean, std::log(seen) - 0.3) << layer;
+  }
 }
 
 TEST_F(SweepTest, ReadsLongTextsWithTheirRotations) {

@@ -73,12 +73,16 @@ class Estimator {
             seconds, weights() + sweep_bytes()};
   }
 
-  /// Returns the seconds that the estimate by gradients takes: a forward pass with the mixers run once more, and the
-  /// backward passes, each about as long as two forward passes. Text has one for each sample and one for its own
-  /// tokens, questions have one for their answers.
+  /// Returns the seconds that the estimate by gradients takes: a forward pass with the mixers run once more (about half
+  /// of it), or, where a norm follows what heads put out, for each choice, too; and the backward passes, each about as
+  /// long as two forward passes. Text has one for each sample and one for its own tokens, questions have one for their
+  /// answers.
   [[nodiscard]] double gradients() const {
     const double passes = EstimateOptions().samples + (options_.analyze.asks_for("nll") ? 1 : 0);
-    return times_.row * (1.5 * rows_ + 2 * (passes * scored_ + (rows_ - scored_))) + passes * scored_ * times_.head;
+    const auto choices = static_cast<double>(choices_of(options_.analyze, config_).size());
+    const double mixers = 1 + (config_.norms_after ? choices - measured_choices() : 0);
+    return times_.row * ((1 + 0.5 * mixers) * rows_ + 2 * (passes * scored_ + (rows_ - scored_))) +
+           passes * scored_ * times_.head;
   }
 
   /// Choices that by gradients are measured all the same.

@@ -155,7 +155,10 @@ class LadderMaker {
       if (layer >= config.layers) fail("`keep` {}: the model's layers are 0 to {}", layer, config.layers - 1);
     const int most =
         chain() ? static_cast<int>(trainable_layers().size()) : most_rungs(opened_.ladder.level_0, search_);
-    if (most == 0) fail("`to` {}: no layer is left that it would change", fmt::join(options_.to, ","));
+    const std::string passed_over = chain() ? "" : layers_passed_over();
+    if (most == 0)
+      fail("`to` {}: no layer is left that it would change{}{}", fmt::join(options_.to, ","),
+           passed_over.empty() ? "" : ": ", passed_over);
     search_.rungs = options_.rungs.value_or(std::max(1, most * 3 / 4));
     if (search_.rungs > most)
       fail("`rungs` {}: with {}, at most {} are possible", search_.rungs, fmt::join(options_.to, ","), most);
@@ -170,6 +173,29 @@ class LadderMaker {
       }
     }
     check_ladder(all, config, all.model_hash, "`to`");
+    if (!passed_over.empty()) note("`to` {}: passed over: {}", fmt::join(options_.to, ","), passed_over);
+  }
+
+  /// Layers that can have none of the rungs, and why; empty: there are none. It may be for the sinks alone, which a
+  /// model's own windows have none of.
+  [[nodiscard]] std::string layers_passed_over() const {
+    const auto changes = [&](const MixerSpec& now, bool whatever_sinks) {
+      return std::ranges::any_of(search_.to, [&](MixerSpec mixer) {
+        if (whatever_sinks) mixer.sinks = std::min(mixer.sinks, now.sinks);
+        return may_follow(now, mixer);
+      });
+    };
+    std::vector<int> all, for_sinks;
+    for (int layer = 0; layer < static_cast<int>(opened_.ladder.level_0.size()); ++layer) {
+      const MixerSpec& now = opened_.ladder.level_0[static_cast<std::size_t>(layer)];
+      if (search_.keep.contains(layer) || changes(now, false)) continue;
+      all.push_back(layer);
+      if (changes(now, true)) for_sinks.push_back(layer);
+    }
+    if (!for_sinks.empty())
+      return fmt::format("layers {} have windows with fewer sinks, and a ladder gives no more: leave the sinks out",
+                         fmt::join(for_sinks, ","));
+    return all.empty() ? "" : fmt::format("layers {} keep no more than that", fmt::join(all, ","));
   }
 
   /// Whether the rungs' mixer must be trained: then it is the only one.

@@ -22,6 +22,7 @@ ParameterCounts count_parameters(const Config& config) {
 
 std::vector<MixerSpec> unchanged_specs(Config config) {
   config.attention.clear();
+  if (!config.base_windows.empty()) config.windows = config.base_windows;
   return native_specs(config);
 }
 

@@ -32,6 +32,15 @@ TEST(ModelFacts, AnExportedModelIsComparedWithAllOfIt) {
   EXPECT_EQ(cache_bytes(config, unchanged_specs(config), length), 4 * layer);
 }
 
+TEST(ModelFacts, AnExportedModelIsComparedWithTheWindowsOfItsBase) {
+  Config config = test::small_config();
+  config.attention.assign(4, AttentionParts::all);
+  config.base_windows = {10, 0, 10, 0};
+  const MixerSpec window = {MixerKind::window, 10, 0};
+  EXPECT_EQ(unchanged_specs(config), (std::vector<MixerSpec>{window, full_attention, window, full_attention}));
+  EXPECT_TRUE(own_windows(config, 50).layers.empty());  // by its plan
+}
+
 TEST(ModelFacts, WindowsOfTheModelsOwn) {
   Config config = test::small_config();  // 4 layers
   EXPECT_TRUE(own_windows(config, 100).layers.empty());

@@ -4,6 +4,7 @@
 
 #include "artifact/json_layout.h"
 #include "base/in_quotes.h"
+#include "mixer/mixers.h"
 
 namespace layerboost {
 namespace {
@@ -174,8 +175,11 @@ const std::vector<std::string>& analysis_measures() {
 
 bool Analysis::complete() const {
   if (static_cast<int>(layers.size()) != model.config.layers) return false;
-  return std::all_of(layers.begin(), layers.end(),
-                     [&](const auto& entry) { return entry.second.choices.size() == choices.size(); });
+  return std::all_of(layers.begin(), layers.end(), [&](const auto& entry) {
+    return std::all_of(choices.begin(), choices.end(), [&](const MixerSpec& choice) {
+      return entry.second.choices.contains(choice) || !keeps_less(model.config, entry.first, choice);
+    });
+  });
 }
 
 Analysis read_analysis(const fs::path& path) {

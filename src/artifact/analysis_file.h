@@ -65,13 +65,13 @@ struct Analysis {
   AnalysisModel model;
   AnalysisData data;
   Scores base;                        // the unchanged model: "nll", "retrieval" (log-probability), "task" (accuracy)
-  std::vector<MixerSpec> choices;     // what layers are changed to, in the order asked for
+  std::vector<MixerSpec> choices;     // what layers are changed to where that keeps less, in the order asked for
   std::vector<std::string> measures;  // of analysis_measures(), in the order asked for
   std::map<int, LayerScores> layers;  // by layer; those not yet measured are absent
   std::vector<RankCorrelation> rank_correlation;
   std::optional<MapsFile> maps;  // when a choice is map
 
-  /// Whether every layer has every choice.
+  /// Whether every layer has every choice that it keeps less with than with the model's own mixer.
   [[nodiscard]] bool complete() const;
 };
 

@@ -36,7 +36,12 @@ void print_table(const Analysis& analysis) {
     for (const auto& [layer, scores] : analysis.layers) {
       fmt::print("layer {:<2}", layer);
       for (const MixerSpec& choice : analysis.choices) {
-        const Measured& score = scores.choices.at(choice).at(measure);
+        const auto found = scores.choices.find(choice);
+        if (found == scores.choices.end()) {  // the layer's own window keeps no more
+          fmt::print("{:>{}}", "-", width);
+          continue;
+        }
+        const Measured& score = found->second.at(measure);
         fmt::print("{:>{}.5f} ± {:<7.5f}", score.mean, width - 10, score.stderr_of_mean);
       }
       fmt::print("\n");

@@ -287,6 +287,21 @@ TEST_F(LadderCommand, RefusesInOneLineWithNothingWritten) {
   EXPECT_THAT(ladder({"-o", path("full")}).err, HasSubstr("holds something else already (plan.json)"));
 }
 
+TEST_F(LadderCommand, SaysThatAModelsOwnWindowsTakeNoSinks) {
+  test::write_lettered_model(path("windows.gguf"), [](test::GgufWriter& writer) {
+    test::put_tokenizer(writer);
+    writer.u32("llama.attention.sliding_window", 32);
+  });
+  const std::string message = ladder({"--to", "window:8+2"}, "windows.gguf").err;
+  EXPECT_THAT(message, HasSubstr("--to window:8+2: no layer is left that it would change: layers 0,1,2 have windows "
+                                 "with fewer sinks, and a ladder gives no more: leave the sinks out"));
+  EXPECT_THAT(ladder({"--to", "window:32"}, "windows.gguf").err,
+              HasSubstr("no layer is left that it would change: layers 0,1,2 keep no more than that"));
+  const ProgramResult result = ladder({"--to", "window:16+2,window:8", "--rungs", "1"}, "windows.gguf");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(read_ladder(file()).rungs.at(0).mixer, parse_mixer("window:8"));
+}
+
 TEST_F(LadderCommand, LevelsAreOfALadder) {
   const auto message = [&](std::vector<std::string> words) {
     const ProgramResult result = run_and_read(words);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "mixer/descriptor.h"
@@ -45,6 +46,8 @@ Json own_keys(const ExportSource& source, const Config& config) {
   if (config.norms_plus_one) keys["norms_plus_one"] = true;
   // Programs that don't know these keys must not take the model for one without.
   if (keys.size() > of_version_1) keys["version"] = 2;
+  // Of use to people only: what is kept is told by the mixers.
+  if (std::ranges::any_of(config.windows, [](int window) { return window > 0; })) keys["base_windows"] = config.windows;
   keys["made_from"] = made_from;
   return keys;
 }
@@ -69,6 +72,8 @@ Config exported_config(const ExportSource& source) {
   config.attention.clear();
   for (const PlanLayer& layer : source.plan.layers) config.attention.push_back(descriptor_of(layer.mixer.kind).weights);
   leave_out_long_texts(source, config);
+  // bf16 holds these norms' weights only without the 1.
+  if (std::exchange(config.one_in_norms, false)) config.norms_plus_one = true;
   return config;
 }
 

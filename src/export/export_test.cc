@@ -11,6 +11,7 @@
 #include "base/temporary_path_for_tests.h"
 #include "export/config.h"
 #include "export/tokenizer.h"
+#include "export/weights.h"
 #include "mixer/architectures_for_tests.h"
 #include "model/hf_config.h"
 #include "model/safetensors_file.h"
@@ -317,6 +318,9 @@ TEST_P(ExportedArchitecture, ComputesWhatTheModelDoes) {
   const auto got = exported(native_specs(model->config), ids);
   for (std::size_t i = 0; i < right.size(); ++i) EXPECT_NEAR(got[i + 1], right[i], 3e-5) << i;
   EXPECT_EQ(read_json(directory_ / "config.json")["layerboost"]["version"], model->config.arch == "phi3" ? 1 : 2);
+  const auto& windows = model->config.windows;
+  EXPECT_EQ(open_checkpoint(directory_)->config().base_windows,
+            std::ranges::count(windows, 0) == std::ssize(windows) ? std::vector<int>{} : windows);
 
   parameters_ = random_parameters(model->config);
   MixerSet mixers(*model, parameters_);
@@ -331,6 +335,37 @@ TEST_P(ExportedArchitecture, ComputesWhatTheModelDoes) {
 
 INSTANTIATE_TEST_SUITE_P(Tiny, ExportedArchitecture, testing::ValuesIn(test::architecture_names()),
                          test::architecture_in_letters);
+
+// bf16 holds what is added to 1, and not the sum.
+TEST(ExportedGguf, GemmasNormsAreRoundedOnce) {
+  for (const auto& [name, arch] : {std::pair("gemma2", "gemma2"), std::pair("gemma3_text", "gemma3")}) {
+    const fs::path root = test::temporary_path("exported-gemma");
+    test::write_architecture(test::architecture_case(name), root / "folder");
+    write_file(root / "model.gguf", test::gemma_in_gguf(*open_checkpoint(root / "folder"), arch));
+    const auto checkpoint = open_checkpoint(root / "model.gguf");
+    const auto base = load_model(root / "model.gguf", Precision::f32);
+    Plan plan;
+    plan.model_name = "tiny";
+    plan.model_hash = checkpoint->hash();
+    for (const MixerSpec& spec : native_specs(base->config)) plan.layers.push_back({spec, {}});
+    const ExportSource source{*checkpoint, root / "model.gguf", plan, nullptr, {}, ""};
+    const Config config = exported_config(source);
+    EXPECT_TRUE(config.norms_plus_one);
+    export_weights(source, config, root / "exported", std::size_t{1} << 30);
+    write_json(root / "exported" / "config.json", export_config_json(source, config, Json::object()));
+    const auto exported = load_model(root / "exported", Precision::f32);
+    const auto& norms = base->weights.layers[1];
+    EXPECT_EQ(exported->weights.layers[1].mixer_norm, norms.mixer_norm) << name;
+    EXPECT_EQ(exported->weights.layers[1].mlp_output_norm, norms.mlp_output_norm) << name;
+    EXPECT_EQ(exported->weights.final_norm, base->weights.final_norm) << name;
+    MixerSet of_base(*base), of_exported(*exported);
+    const auto tokens = random_tokens(20, config.vocab);
+    const auto right = token_log_probs(*base, of_base.list(plan.specs()), tokens, 20),
+               found = token_log_probs(*exported, of_exported.list(plan.specs()), tokens, 20);
+    for (std::size_t i = 1; i < right.size(); ++i) EXPECT_NEAR(found[i], right[i], 3e-5) << name << " " << i;
+    fs::remove_all(root);
+  }
+}
 
 TEST(ExportedTokenizer, IsReadBack) {
   TokenizerData data;

@@ -50,15 +50,19 @@ std::vector<std::vector<Item>> shards_of(const std::vector<Item>& items, std::si
   return shards;
 }
 
-std::vector<float> values_of(const ExportSource& source, const Item& item) {
+/// `exported`: its configuration, by which norms are written without their 1.
+std::vector<float> values_of(const ExportSource& source, const Config& exported, const Item& item) {
   const Tensor& tensor = source.checkpoint.tensor(item.name, item.shape);
   const std::int64_t rows = tensor.rows(), columns = tensor.cols();
+  const Config& base = source.checkpoint.config();
+  const bool without_one = exported.norms_plus_one && !base.norms_plus_one && item.name.ends_with("norm.weight");
   std::vector<float> values(static_cast<std::size_t>(rows * columns));
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < rows; ++row) {
     float* const out = values.data() + row * columns;
     read_rows(tensor, row, 1, out);
     if (source.change != nullptr) source.change->apply(item.name, row, {out, static_cast<std::size_t>(columns)});
+    for (std::int64_t column = 0; without_one && column < columns; ++column) out[column] -= 1;
   }
   return values;
 }
@@ -97,7 +101,7 @@ void export_weights(const ExportSource& source, const Config& exported, const fs
       if (item.parameter != nullptr)
         writer.add(item.name, item.shape, item.parameter->values, DType::f32);
       else
-        writer.add(item.name, item.shape, values_of(source, item), DType::bf16);
+        writer.add(item.name, item.shape, values_of(source, exported, item), DType::bf16);
       places[item.name] = file;
       progress.advance();
     }

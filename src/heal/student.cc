@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "kernels/attention_training.h"
 #include "mixer/descriptor.h"
 
 namespace layerboost {
@@ -11,6 +12,9 @@ namespace layerboost {
 void check_sizes_for_healing(const Config& config) {
   for (const int size : {config.hidden, config.ffn, config.q_size(), config.kv_size()})
     if (size % 16 != 0) fail("healing needs layers whose sizes are multiples of 16; this model has {}", size);
+  if (config.head_size > most_trained_head_size)
+    fail("healing, and gradients, need heads of at most {} numbers; this model's have {}", most_trained_head_size,
+         config.head_size);
 }
 
 int lowest_changed(const Config& config, std::span<const MixerSpec> specs) {

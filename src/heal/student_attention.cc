@@ -4,6 +4,7 @@
 #include "heal/student_mixer.h"
 #include "heal/transposed.h"
 #include "kernels/training_rows.h"
+#include "mixer/attention_block.h"
 
 namespace layerboost {
 namespace {
@@ -36,17 +37,7 @@ class AttentionStudent final : public StudentMixer {
                          : transposed_matrix(own_o, model.config.hidden, model.config.q_size(), model.precision),
            o, options),
         scratch_(scratch) {
-    const Config& config = model.config;
-    const auto optional = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
-    shape_ = {config.heads,
-              config.kv_heads,
-              config.head_size,
-              optional(weights_.qkv_bias),
-              optional(weights_.q_norm),
-              optional(weights_.k_norm),
-              config.norm_eps,
-              config.first_rope_frequency(layer),
-              config.qk_norm_whole};
+    shape_ = qkv_shape(model.config, weights_, layer);
   }
 
   void assign(std::span<const float> parameters) override {

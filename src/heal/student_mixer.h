@@ -13,7 +13,7 @@ namespace layerboost {
 /// What one forward leaves for its backward; N rows.
 struct MixerSaved {
   AlignedBuffer hidden;               // [N, D] the input
-  AlignedBuffer product;              // [N, (H + 2G) d], with head norms only
+  AlignedBuffer product;              // [N, (H + 2G) d], where q and k are normalised only
   AlignedBuffer q, k, v;              // [N, H, d], [N, G, d], [N, G, d]
   AlignedBuffer x, q_plain, k_plain;  // for cores that need them
   AlignedBuffer out;                  // [N, H, d]
@@ -28,7 +28,8 @@ class StudentMixer {
   virtual void assign(std::span<const float> parameters) = 0;
   [[nodiscard]] virtual std::size_t saved_bytes(const CoreBatch& batch) const = 0;
 
-  /// hidden [N, D] += mixer(norm(hidden)).
+  /// Adds to hidden [N, D] what the mixer makes of it, with the norms and the factor that the model has (as
+  /// Runner::mix() does).
   virtual void forward(float* hidden, const CoreBatch& batch, MixerSaved& saved) const = 0;
 
   /// d_hidden: from the gradient of the output to that of the input (unchanged where `inputs` is false: nothing below

@@ -107,6 +107,18 @@ void check_gradient(Trial& trial) {
   for (const CoreSlot& core : trial.student.cores()) check("a core", core.first, core.count);
 }
 
+TEST(Student, SizesThatItCannotComputeWithAreRefused) {
+  Config config = test::small_config();
+  check_sizes_for_healing(config);
+  config.ffn = 65;
+  EXPECT_THROW(check_sizes_for_healing(config), Error);
+  config.ffn = 64;
+  config.head_size = 256;
+  check_sizes_for_healing(config);
+  config.head_size = 272;
+  EXPECT_THROW(check_sizes_for_healing(config), Error);
+}
+
 TEST(Student, LongTextsHaveTheirRotations) {
   for (const auto& words : {specs_of({"softmax", "window:5+2", "none", "softmax"}),
                             specs_of({"hybrid:5+2", "window:5+2", "map", "gated:6"})}) {

@@ -347,7 +347,7 @@ class Call {
 
 void attention(const AttentionShape& shape, std::span<const AttentionTask> tasks, KernelScratch& scratch) {
   LB_CHECK(shape.keys.type == shape.values.type && shape.keys.has_keys() && shape.values.has_values());
-  LB_CHECK(shape.keys.type != KvType::int8 || shape.keys.head_size <= 512);
+  LB_CHECK(shape.keys.type != KvType::int8 || shape.keys.head_size <= most_int8_head_size);
   ScratchStack::Frame frame(scratch.caller());
   Schedule schedule(frame);
   const Call call(shape);

@@ -106,6 +106,9 @@ struct AttentionTask {
   float* weights = nullptr;
 };
 
+/// Heads of keys can't be larger where they are kept in int8.
+inline constexpr int most_int8_head_size = 512;
+
 /// What all tasks of one call of attention() have in common.
 struct AttentionShape {
   KvLayout keys, values;  // of the blocks with the keys and with the values, of one type; slots are each segment's own
@@ -115,9 +118,9 @@ struct AttentionShape {
 };
 
 /// out_i = sum_j softmax_j(s_ij) v_j with the scores s_ij = soft_capped(scale * q_i . k_j) for all tasks. Queries and
-/// probabilities are rounded to bf16 where the cache is bf16. Where it is int8 (keys of head sizes up to 512), queries
-/// are rounded to 15 bits of their largest number, and probabilities times their values' scales to 15 bits of the
-/// largest probability times the largest scale among 64 slots that the query sees. Sums are f32 (online softmax:
+/// probabilities are rounded to bf16 where the cache is bf16. Where it is int8 (heads up to most_int8_head_size),
+/// queries are rounded to 15 bits of their largest number, and probabilities times their values' scales to 15 bits of
+/// the largest probability times the largest scale among 64 slots that the query sees. Sums are f32 (online softmax:
 /// Milakov & Gimelshein 2018; tiles: Dao et al. 2022). Works on all threads: long prompts split into query tiles, few
 /// long sequences into ranges of segments. Heads of a task that see the same keys and values are computed together.
 void attention(const AttentionShape& shape, std::span<const AttentionTask> tasks, KernelScratch& scratch);

@@ -78,6 +78,8 @@ class Pages {
   std::byte* memory_ = nullptr;
 };
 
+static_assert(most_trained_head_size == kMostHeadSize);
+
 void check(const TrainingAttention& shape) {
   LB_CHECK(shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0 && shape.head_size % 2 == 0);
   LB_CHECK(shape.head_size <= kMostHeadSize);

@@ -9,12 +9,16 @@
 
 namespace layerboost {
 
+/// Heads can't be larger.
+inline constexpr int most_trained_head_size = 256;
+
 /// `sequences` of `length` tokens each, one after another; N = sequences * length rows.
 /// Query i of a sequence sees key j if j <= i, and i - j < window or window == 0 or j < sinks or its KV head is in
 /// `full`.
 struct TrainingAttention {
   int sequences = 0, length = 0;
-  int heads = 0, kv_heads = 0, head_size = 0;  // H, G, d (even); query head n uses KV head n / (H / G)
+  int heads = 0, kv_heads = 0,
+      head_size = 0;  // H, G, d (even, most_trained_head_size at most); query head n uses KV head n / (H / G)
   int window = 0, sinks = 0;
   float scale = 0;     // of the scores
   bool bf16 = false;   // operands of products rounded to bf16, sums f32; otherwise all f32

@@ -40,7 +40,7 @@ void add_normed_rows(float* x, std::span<const int> index, const Product& y, con
 Product add_bias(const Product& y, const float* bias, float* out);
 
 /// out = cap tanh(y / cap) (kernels/soft_cap.h) with the row scales multiplied in: [rows, cols] plain f32, out may be
-/// y.data. Returns out as a Product.
+/// y.data. Infinite numbers, which the cap would hide, become NaN. Returns out as a Product.
 Product soft_cap_rows(const Product& y, float cap, float* out);
 
 /// out[i, j] = f(gate[i, j]) * up[i, j], f the Gate; gate_up [n, 2F]: gate first. out reshaped to [n, F].

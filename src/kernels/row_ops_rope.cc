@@ -9,10 +9,10 @@
 namespace layerboost {
 
 struct RopeTable::Impl {
-  std::vector<double> frequencies, second;  // [d/2]
+  std::vector<double> frequencies, second;  // [n], d/2 for each kind of layer
   int second_from = 0;
   double factor = 1;
-  std::vector<float> cosines, sines;  // [size, d/2]
+  std::vector<float> cosines, sines;  // [size, n]
   int size = 0;
 };
 

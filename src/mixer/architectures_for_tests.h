@@ -37,7 +37,7 @@ inline std::string architecture_in_letters(const testing::TestParamInfo<std::str
 /// Writes it as Hugging Face's folder, with the script's weights_of().
 inline void write_architecture(const Json& entry, const fs::path& directory) {
   std::uint32_t state = 1;
-  const float one = entry["config"]["model_type"].get<std::string>().starts_with("gemma") ? 0 : 1;
+  const bool without_one = entry["config"]["model_type"].get<std::string>().starts_with("gemma");
   SafetensorsWriter writer;
   const std::map<std::string, std::vector<std::int64_t>> tensors = entry["tensors"];
   for (const auto& [name, shape] : tensors) {
@@ -47,8 +47,8 @@ inline void write_architecture(const Json& entry, const fs::path& directory) {
     std::vector<float> values;
     for (std::int64_t i = 0; i < count; ++i) {
       state = state * 1664525U + 1013904223U;
-      values.push_back(norm ? one + (static_cast<float>(state >> 26U) - 32) / 128
-                            : (static_cast<float>(state >> 24U) - 128) / 256);
+      const float n = norm ? static_cast<float>(state >> 26U) - 32 : static_cast<float>(state >> 24U) - 128;
+      values.push_back(!norm ? n / 256 : without_one ? 3 * n / 512 : 1 + n / 128);
     }
     writer.add(name, shape, values, DType::f32);
   }
@@ -64,6 +64,31 @@ inline std::unique_ptr<Model> load_architecture(const std::string& name, Precisi
   auto model = load_model(directory, precision);
   fs::remove_all(directory);  // the map stays
   return model;
+}
+
+/// What converters for llama.cpp make of one of gemma, which they call `arch`: the norms' weights have their 1.
+inline std::string gemma_in_gguf(const Checkpoint& checkpoint, const std::string& arch) {
+  Config config = checkpoint.config();
+  config.arch = arch;
+  GgufWriter writer;
+  put_config(writer, config);
+  writer.u32(arch + ".attention.sliding_window", 12);
+  writer.u32(arch + ".attention.sliding_window_pattern", 2);
+  writer.f32(arch + ".rope.freq_base", static_cast<float>(config.rope.base));
+  writer.f32(arch + ".rope.scaling.factor", static_cast<float>(config.rope.factor));
+  if (config.attention_soft_cap > 0) {
+    writer.f32(arch + ".attn_logit_softcapping", config.attention_soft_cap);
+    writer.f32(arch + ".final_logit_softcapping", config.logit_soft_cap);
+  }
+  for_each_tensor(config, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+    const Tensor& tensor = checkpoint.tensor(name, shape);
+    std::vector<float> values(static_cast<std::size_t>(tensor.rows() * tensor.cols()));
+    read_rows(tensor, 0, tensor.rows(), values.data());
+    if (name.ends_with("norm.weight"))
+      for (float& value : values) value += 1;
+    writer.tensor(gguf_name(name), shape, ggml_type(DType::f32), f32_bytes(values));
+  });
+  return writer.file();
 }
 
 }  // namespace layerboost::test

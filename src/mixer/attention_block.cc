@@ -26,17 +26,16 @@ AttentionBlock::AttentionBlock(const MixerPlace& place)
       layer_(place.layer),
       kv_(kept_as(place.kv, place.model.precision)) {}
 
-QkvShape AttentionBlock::qkv_shape() const {
-  const Config& config = model_.config;
+QkvShape qkv_shape(const Config& config, const LayerWeights& weights, int layer) {
   const auto optional = [](const std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
   return {config.heads,
           config.kv_heads,
           config.head_size,
-          optional(weights_.qkv_bias),
-          optional(weights_.q_norm),
-          optional(weights_.k_norm),
+          optional(weights.qkv_bias),
+          optional(weights.q_norm),
+          optional(weights.k_norm),
           config.norm_eps,
-          config.first_rope_frequency(layer_),
+          config.first_rope_frequency(layer),
           config.qk_norm_whole};
 }
 

@@ -33,6 +33,9 @@ struct KvWrite {
   std::span<const int> heads = {};  // the KV heads that the block has; empty: all
 };
 
+/// What split_qkv() needs to know of a layer.
+QkvShape qkv_shape(const Config& config, const LayerWeights& weights, int layer);
+
 /// One layer's attention around its core: the products with Wq, Wk, Wv and Wo, RoPE, and the writing and reading of
 /// blocks of keys and values. Holds references to the model, and to the place's own projections.
 class AttentionBlock {
@@ -47,8 +50,7 @@ class AttentionBlock {
   /// shown each tile; may be empty.
   [[nodiscard]] Projected project(const MixerRows& rows, Workspace& workspace, const SeeTile& see = {}) const;
 
-  /// What split_qkv() needs to know of the layer.
-  [[nodiscard]] QkvShape qkv_shape() const;
+  [[nodiscard]] QkvShape qkv_shape() const { return layerboost::qkv_shape(model_.config, weights_, layer_); }
   [[nodiscard]] const Config& config() const { return model_.config; }
   [[nodiscard]] int heads() const { return model_.config.heads; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "kernels/attention.h"
 #include "mixer/descriptor.h"
 
 namespace layerboost {
@@ -16,10 +17,19 @@ void check_weights(const Config& config, int layer, const MixerSpec& spec) {
        to_string(spec));
 }
 
+MixerSpec native_spec(const Config& config, int layer) {
+  if (config.attention_of(layer) != AttentionParts::all) return no_mixer;
+  const int window = config.windows[static_cast<std::size_t>(layer)];
+  return window > 0 ? MixerSpec{MixerKind::window, window, 0} : full_attention;
+}
+
 }  // namespace
 
 MixerSet::MixerSet(const Model& model, MixerParameters parameters, KvType kv, MixerProjections projections)
     : model_(model), parameters_(std::move(parameters)), kv_(kv), projections_(std::move(projections)) {
+  if (kv == KvType::int8 && model.config.head_size > most_int8_head_size)
+    fail("`kv` int8: is for heads of at most {} numbers; this model's have {}", most_int8_head_size,
+         model.config.head_size);
   for (const auto& [place, own] : projections_) LB_CHECK(descriptor_of(place.second).weights == AttentionParts::all);
 }
 
@@ -70,14 +80,16 @@ std::size_t MixerSet::projection_bytes() const {
 
 std::vector<MixerSpec> native_specs(const Config& config) {
   std::vector<MixerSpec> specs;
-  for (int layer = 0; layer < config.layers; ++layer) {
-    const int window = config.windows[static_cast<std::size_t>(layer)];
-    if (config.attention_of(layer) != AttentionParts::all)
-      specs.push_back(no_mixer);
-    else
-      specs.push_back(window > 0 ? MixerSpec{MixerKind::window, window, 0} : full_attention);
-  }
+  for (int layer = 0; layer < config.layers; ++layer) specs.push_back(native_spec(config, layer));
   return specs;
+}
+
+bool keeps_less(const Config& config, int layer, const MixerSpec& choice) {
+  const MixerSpec own = native_spec(config, layer);
+  if (sees_everything(own.kind)) return choice != own;
+  constexpr int length = 1 << 30;  // of which one whole head keeps more than all heads by windows
+  constexpr std::size_t element = 2;
+  return kv_bytes(config, choice, length, element) < kv_bytes(config, own, length, element);
 }
 
 std::size_t kv_bytes(const Config& config, const MixerSpec& spec, int length, std::size_t element) {

@@ -21,7 +21,7 @@ using MixerProjections = std::map<std::pair<int, MixerKind>, OwnProjections>;
 class MixerSet {
  public:
   /// `parameters`: of mixers that have some. Kinds that learn start from initial_parameters() where they have none
-  /// here. kv: see AttentionBlock. `projections`: in the model's precision. Requires: `model` outlives this;
+  /// here. kv: see AttentionBlock; throws Error for heads too large for it. `projections`: in the model's precision. Requires: `model` outlives this;
   /// `projections` are of kinds that use all of a layer's attention.
   explicit MixerSet(const Model& model, MixerParameters parameters = {}, KvType kv = KvType::bf16,
                     MixerProjections projections = {});
@@ -55,6 +55,10 @@ class MixerSet {
 /// What the pretrained model itself does: softmax, or a window where the model has one; none where an exported model
 /// has no attention. [L]
 std::vector<MixerSpec> native_specs(const Config& config);
+
+/// Whether the layer keeps less of a long text with this mixer than with the model's own. Only such a change has
+/// anything to win: a layer with a window of its own has nothing of a wider one.
+bool keeps_less(const Config& config, int layer, const MixerSpec& choice);
 
 /// Bytes of cache of one sequence of `length` positions, as the descriptor's CostLaw has it: analytic, without
 /// allocation granularity. 2 G d numbers of `element` bytes (bf16: 2) per position that is kept, and the state.

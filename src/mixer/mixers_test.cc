@@ -250,6 +250,26 @@ TEST_F(Mixers, FormulaForMemory) {
   EXPECT_EQ(kv_bytes(config, parse_mixer("map"), 100, 2), 0U);
 }
 
+TEST(KeepsLess, IsAskedOfEachLayersOwnMixer) {
+  Config c = test::small_config();
+  c.windows = {0, 64, 0, 64};
+  c.attention.assign(4, AttentionParts::all);
+  c.attention[3] = AttentionParts::norm;
+  const auto layers_with = [&](const char* choice) {
+    std::vector<int> found;
+    for (int layer = 0; layer < 4; ++layer)
+      if (keeps_less(c, layer, parse_mixer(choice))) found.push_back(layer);
+    return found;
+  };
+  EXPECT_EQ(layers_with("softmax"), std::vector<int>{});
+  EXPECT_EQ(layers_with("window:64"), (std::vector<int>{0, 2}));
+  EXPECT_EQ(layers_with("window:60+4"), (std::vector<int>{0, 2}));
+  EXPECT_EQ(layers_with("window:63"), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(layers_with("window:16/full:0"), (std::vector<int>{0, 2}));
+  EXPECT_EQ(layers_with("window:4096+4"), (std::vector<int>{0, 2}));
+  EXPECT_EQ(layers_with("none"), (std::vector<int>{0, 1, 2}));
+}
+
 TEST_F(Mixers, Bf16IsCloseToF32) {
   const auto model = random_model(Precision::bf16);
   MixerSet mixers(*model, random_parameters(model->config));
@@ -280,6 +300,20 @@ TEST_F(Mixers, Int8CachesAreCloseToF32HoweverTheSequenceIsCut) {
       EXPECT_LT(distance(cut, whole), 0.03) << to_string(plan[0]) << " ... chunk " << chunk;
     }
   }
+}
+
+TEST(MixersOfLargeHeads, AreNotKeptInInt8) {
+  Config c = test::small_config();
+  c.heads = c.kv_heads = 1;
+  c.head_size = 512;
+  const auto fitting = random_model(Precision::f32, c);
+  MixerSet mixers(*fitting, {}, KvType::int8);
+  const std::vector<MixerSpec> own = native_specs(c);
+  EXPECT_EQ(token_log_probs(*fitting, mixers.list(own), random_tokens(20, 96), 20).size(), 20U);
+  c.head_size = 514;
+  const auto larger = random_model(Precision::f32, c);
+  MixerSet in_f32(*larger);
+  EXPECT_THROW(MixerSet(*larger, {}, KvType::int8), Error);
 }
 
 TEST_F(Mixers, Int8CachesTakeWhatTheyPromise) {

@@ -138,6 +138,21 @@ TEST(Checkpoint, EachKeyOfTheConfigurationChangesTheHash) {
                                R"("rope_parameters":{"sliding_attention":{"rope_type":"linear","factor":8}})"});
 }
 
+TEST(Checkpoint, ExportedModelsWithoutNormsHaveAHashOfTheirOwn) {
+  const Config c = test::tiny_config("llama", DType::bf16);
+  const std::string weights = test::tiny_safetensors(c, DType::bf16);
+  const auto hash = [&](const char* norms) {
+    std::string json = test::config_json(c);
+    json.replace(json.find("llama"), 5, "layerboost");
+    json.pop_back();
+    json += fmt::format(R"(,"layerboost":{{"version":2,"base_model_type":"llama","mixers":["softmax","softmax"],)"
+                        R"("rope_frequencies":[1,0.5],"rope_attention_factor":1{}}}}})",
+                        norms);
+    return read_safetensors(json, test::as_bytes(weights), "exported")->hash();
+  };
+  EXPECT_NE(hash(""), hash(R"(,"norms_before":false)"));
+}
+
 /// A tiny model's directory of its own.
 class CopiedModel : public testing::Test {
  protected:

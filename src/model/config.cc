@@ -96,9 +96,11 @@ void check_config(const Config& config, const std::string& where) {
            scale);
   if (!(config.attention_scale >= 0 && std::isfinite(config.attention_scale)))
     fail("{}: the multiplier of attention is {}; it should be positive", where, config.attention_scale);
+  constexpr float largest_cap = 1e30F;  // caps are computed with times log2(e)
   for (const float cap : {config.attention_soft_cap, config.logit_soft_cap})
-    if (!(cap >= 0 && std::isfinite(cap)))
-      fail("{}: a soft cap of scores or of logits is {}; it should be positive", where, cap);
+    if (!(cap >= 0 && cap <= largest_cap))
+      fail("{}: a soft cap of scores or of logits is {}; it should be positive, and at most {}", where, cap,
+           largest_cap);
   if (config.windows.size() != static_cast<std::size_t>(config.layers))
     fail("{}: sliding windows for {} layers of {}", where, config.windows.size(), config.layers);
   for (const int window : config.windows) {

@@ -87,11 +87,13 @@ struct Config {
   float logit_soft_cap = 0;               // ... and of logits
   Gate gate = Gate::silu;                 // of the MLP
   bool norms_plus_one = false;            // the norms' weights are what is to be added to 1 (gemma3)
+  bool one_in_norms = false;              // ... and had it added by whoever wrote the file (gemma in GGUF)
   RopeConfig local_rope;                  // of layers with LayerRope::local
   std::vector<LayerRope> rope_layers;     // [L]; empty: all as usual (smollm3: some none; gemma3: windows local)
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention, also where no text leaves the window
-  std::vector<int> eos;      // token ids that end a sequence
+  std::vector<int> base_windows;          // of the model that an exported one was made of, [L], or empty: it has none
+  std::vector<int> eos;                   // token ids that end a sequence
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
   SamplingDefaults sampling;
 
@@ -119,7 +121,7 @@ inline constexpr int max_layers = 4096;
 
 /// Throws Error (message begins with `where`) unless the sizes are positive, sane (each at most 2^24, L at most
 /// max_layers, products within 2^40), H is a multiple of G, d is even, windows and rope_layers have L entries (the
-/// latter may have none), and RoPE's numbers make sense.
+/// latter may have none), and RoPE's numbers and soft caps make sense.
 void check_config(const Config& config, const std::string& where);
 
 }  // namespace layerboost

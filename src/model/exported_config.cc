@@ -45,6 +45,16 @@ std::vector<LayerRope> exported_rope_layers(const JsonFields& own, int layers) {
   return result;
 }
 
+std::vector<int> read_base_windows(const JsonFields& own, int layers) {
+  std::vector<int> windows;
+  for (const SortedJson& window : list(own, "base_windows", layers)) {
+    if (!window.is_number_integer() || window < 0 || window > INT32_MAX)
+      fail("{}: \"base_windows\" should be integers of 0 to 2^31-1", own.where());
+    windows.push_back(window.get<int>());
+  }
+  return windows;
+}
+
 }  // namespace
 
 void read_exported_config(const JsonFields& fields, Config& c) {
@@ -77,6 +87,7 @@ void read_exported_config(const JsonFields& fields, Config& c) {
   c.norms_plus_one = own.flag("norms_plus_one", false);
   if (fields.text("hidden_act", "silu") == "gelu_pytorch_tanh") c.gate = Gate::gelu_tanh;
   c.windows.assign(static_cast<std::size_t>(c.layers), 0);
+  if (own.find("base_windows") != nullptr) c.base_windows = read_base_windows(own, c.layers);
   for (const SortedJson& mixer : list(own, "mixers", c.layers))
     if (!mixer.is_string()) fail("{}: \"mixers\" should be texts", where);
   c.attention.assign(static_cast<std::size_t>(c.layers), AttentionParts::all);

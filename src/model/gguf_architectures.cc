@@ -24,7 +24,7 @@ constexpr std::array architectures = {
                      .local_rope_base = 10000},
     GgufArchitecture{.name = "granite", .interleaved = true, .scales = true, .finetuned_is_rope = true},
     GgufArchitecture{.name = "olmo2", .norms_before = false, .norms_after = true, .qk_norm_whole = true},
-    GgufArchitecture{.name = "phi3", .fused_up = true, .partial_rope = true},
+    GgufArchitecture{.name = "phi3", .tokens_take_space = true, .fused_up = true, .partial_rope = true},
     GgufArchitecture{.name = "qwen2"},
     GgufArchitecture{.name = "qwen3"},
     GgufArchitecture{.name = "smollm3", .interleaved = true, .without_rope = 4},

@@ -10,6 +10,7 @@ namespace layerboost {
 struct GgufArchitecture {
   const char* name = "";
   bool interleaved = false;        // rows of q and k lie as RoPE's pairs do (Tensor::rope_heads)
+  bool tokens_take_space = false;  // added tokens of SentencePiece take the white space behind them
   bool fused_up = false;           // ffn_up holds gate and up
   bool partial_rope = false;       // rope.dimension_count may be less than the head size
   bool norms_before = true;        // as Config::norms_before
@@ -21,9 +22,10 @@ struct GgufArchitecture {
   bool gemma = false;              // scaled embeddings and GELU; the norms' weights have their 1 already
   int scaled_by_width = 0;         // gemma: models of so many layers scale scores by 1 / sqrt(D / H)
   int window = 0;                  // attention.sliding_window
-  int full_every = 0;          // attention.sliding_window_pattern: every so many-th layer has no window; 0: all have
-  double local_rope_base = 0;  // rope.freq_base_swa, of layers with a window; 0: they are as others
-  float attention_soft_cap = 0, logit_soft_cap = 0;  // attn_logit_softcapping, final_logit_softcapping
+  int full_every = 0;            // attention.sliding_window_pattern: every so many-th layer has no window; 0: all have
+  double local_rope_base = 0;    // rope.freq_base_swa, of layers with a window; 0: they are as others
+  float attention_soft_cap = 0;  // attn_logit_softcapping; 0: the key isn't heeded
+  float logit_soft_cap = 0;      // final_logit_softcapping
 };
 
 /// The architecture of this name; nullptr: there is none.

@@ -342,6 +342,9 @@ TEST(GgufCheckpoint, RefusesWhatItCannotCompute) {
   const auto message_of = [](const std::string& arch, const std::function<void(GgufWriter&)>& more) {
     return test::error_of([&] { config_of(tiny_with(arch, more)); });
   };
+  EXPECT_THAT(message([](GgufWriter& w) { w.flag("llama.attention.causal", false); }),
+              HasSubstr("llama.attention.causal is false: attention to what follows"));
+  EXPECT_EQ(config_of(llama_with([](GgufWriter& w) { w.flag("llama.attention.causal", true); })).layers, 2);
   EXPECT_THAT(message_of("olmo2", [](GgufWriter& w) { w.u32("olmo2.attention.sliding_window", 4096); }),
               HasSubstr("olmo2.attention.sliding_window is 4096, but windows in some layers are not supported"));
   EXPECT_THAT(message_of("olmo2",

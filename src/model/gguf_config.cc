@@ -21,6 +21,9 @@ class ArchKeys {
   [[nodiscard]] std::string text(std::string_view key, std::string_view fallback) const {
     return file_.text(name(key), fallback);
   }
+  [[nodiscard]] bool is_list(std::string_view key) const { return file_.is_list(name(key)); }
+  [[nodiscard]] std::vector<bool> flags(std::string_view key) const { return file_.flags(name(key)); }
+  [[nodiscard]] const std::string& where() const { return file_.where(); }
   [[nodiscard]] std::string name(std::string_view key) const { return prefix_ + std::string(key); }
 
  private:
@@ -140,10 +143,13 @@ void read_gemma(const ArchKeys& keys, const GgufArchitecture& architecture, Conf
   const int scalar = c.layers == architecture.scaled_by_width ? c.hidden / c.heads : c.head_size;
   c.attention_scale = static_cast<float>(1 / std::sqrt(scalar));
   c.gate = Gate::gelu_tanh;
-  c.attention_soft_cap =
-      static_cast<float>(keys.number("attn_logit_softcapping", static_cast<double>(architecture.attention_soft_cap)));
-  c.logit_soft_cap =
-      static_cast<float>(keys.number("final_logit_softcapping", static_cast<double>(architecture.logit_soft_cap)));
+  c.one_in_norms = true;
+  const auto soft_cap = [&](const char* key, float usual) {
+    return static_cast<float>(keys.number(key, static_cast<double>(usual)));
+  };
+  if (architecture.attention_soft_cap > 0)
+    c.attention_soft_cap = soft_cap("attn_logit_softcapping", architecture.attention_soft_cap);
+  c.logit_soft_cap = soft_cap("final_logit_softcapping", architecture.logit_soft_cap);
 }
 
 /// Returns each layer's sliding window; 0: none.
@@ -151,8 +157,16 @@ std::vector<int> read_windows(const ArchKeys& keys, const GgufArchitecture& arch
   const auto count = static_cast<std::size_t>(layers);
   std::vector<int> windows(count, keys.integer("attention.sliding_window", architecture.window));
   if (architecture.full_every == 0) return windows;
-  const auto every =
-      static_cast<std::size_t>(keys.integer("attention.sliding_window_pattern", architecture.full_every));
+  constexpr const char* pattern = "attention.sliding_window_pattern";
+  if (keys.is_list(pattern)) {
+    const std::vector<bool> has_window = keys.flags(pattern);
+    if (has_window.size() != count)
+      fail("{}: {} has {} entries for {} layers", keys.where(), keys.name(pattern), has_window.size(), count);
+    for (std::size_t layer = 0; layer < count; ++layer)
+      if (!has_window[layer]) windows[layer] = 0;
+    return windows;
+  }
+  const auto every = static_cast<std::size_t>(keys.integer(pattern, architecture.full_every));
   for (std::size_t layer = every; every > 0 && layer <= count; layer += every) windows[layer - 1] = 0;
   return windows;
 }
@@ -161,6 +175,8 @@ std::vector<int> read_windows(const ArchKeys& keys, const GgufArchitecture& arch
 void refuse_unsupported(const GgufFile& file, const ArchKeys& keys, const GgufArchitecture& architecture,
                         const Config& config) {
   if (keys.integer("expert_count", 0) > 0) fail("{}: mixtures of experts are not supported", file.where());
+  if (!file.flag(keys.name("attention.causal"), true))
+    fail("{}: {} is false: attention to what follows is not supported", file.where(), keys.name("attention.causal"));
   if (architecture.full_every == 0 && keys.has("attention.sliding_window_pattern"))
     fail("{}: {} is there, but windows in some layers are not supported", file.where(),
          keys.name("attention.sliding_window_pattern"));
@@ -217,7 +233,8 @@ Config gguf_config(const GgufFile& file) {
       architecture->partial_rope && rotated > 0 && rotated < c.head_size)
     c.rope.rotated = rotated;
   c.windows = read_windows(keys, *architecture, c.layers);
-  if (architecture->local_rope_base > 0 && c.windows.front() > 0) {
+  const bool any_window = std::any_of(c.windows.begin(), c.windows.end(), [](int window) { return window > 0; });
+  if (architecture->local_rope_base > 0 && any_window) {
     c.local_rope.base = keys.number("rope.freq_base_swa", architecture->local_rope_base);
     for (const int window : c.windows) c.rope_layers.push_back(window > 0 ? LayerRope::local : LayerRope::usual);
   }

@@ -166,4 +166,14 @@ std::vector<float> GgufFile::numbers(std::string_view key) const {
   return result;
 }
 
+std::vector<bool> GgufFile::flags(std::string_view key) const {
+  const GgufValue& v = value(key);
+  if (!v.is_array) wrong_type(where_, key, "an array of booleans");
+  std::vector<bool> result;
+  result.reserve(v.count);
+  for (std::uint64_t i = 0; i < v.count; ++i)
+    result.push_back(v.type == GgufType::boolean ? v.data[i] != std::byte{0} : element_as_integer(key, v, i) != 0);
+  return result;
+}
+
 }  // namespace layerboost

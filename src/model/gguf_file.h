@@ -62,6 +62,9 @@ class GgufFile {
   [[nodiscard]] std::vector<std::string> texts(std::string_view key) const;
   [[nodiscard]] std::vector<int> integers(std::string_view key) const;
   [[nodiscard]] std::vector<float> numbers(std::string_view key) const;
+  /// Booleans, or integers that are 0 where false.
+  [[nodiscard]] std::vector<bool> flags(std::string_view key) const;
+  [[nodiscard]] bool is_list(std::string_view key) const { return has(key) && value(key).is_array; }
 
  private:
   [[nodiscard]] const GgufValue& value(std::string_view key) const;

@@ -71,9 +71,48 @@ TEST(GgufGemma, OfTheThird) {
   EXPECT_EQ(c.local_rope.factor, 1);
   EXPECT_EQ(c.attention_soft_cap, 0);
   EXPECT_EQ(c.logit_soft_cap, 0);
+  const Config with_caps = gemma_config("gemma3", 2, [](GgufWriter& w) {
+    w.f32("gemma3.attn_logit_softcapping", 20);
+    w.f32("gemma3.final_logit_softcapping", 30);
+  });
+  EXPECT_EQ(with_caps.attention_soft_cap, 0);
+  EXPECT_EQ(with_caps.logit_soft_cap, 30);
   const Config whole = gemma_config("gemma3", 2, [](GgufWriter&) {});
   EXPECT_EQ(whole.windows, (std::vector<int>{0, 0}));
   EXPECT_TRUE(whole.rope_layers.empty());
+}
+
+// As llama.cpp reads it: a list says of each layer whether it has a window; one number is how often one has none.
+TEST(GgufGemma, PatternsOfWindows) {
+  const auto with = [](const std::function<void(GgufWriter&, const char*)>& put_pattern) {
+    return gemma_config("gemma3", 3, [&](GgufWriter& w) {
+      w.u32("gemma3.attention.sliding_window", 512);
+      put_pattern(w, "gemma3.attention.sliding_window_pattern");
+    });
+  };
+  constexpr auto usual = LayerRope::usual, local = LayerRope::local;
+  for (const Config& c : {with([](GgufWriter&w, const char*key) {
+                            w.flags(key, {false, true, true});
+                          }),
+                          with([](GgufWriter&w, const char*key) {
+                            w.i32s(key, {0, 1, 1});
+                          })}) {
+    EXPECT_EQ(c.windows, (std::vector<int>{0, 512, 512}));
+    EXPECT_EQ(c.rope_layers, (std::vector{usual, local, local}));
+  }
+  EXPECT_EQ(with([](GgufWriter& w, const char* key) { w.i32s(key, {1, 1, 1}); }).windows, std::vector<int>(3, 512));
+  EXPECT_EQ(with([](GgufWriter& w, const char* key) { w.i32s(key, {0, 0, 0}); }).windows, std::vector<int>(3, 0));
+  EXPECT_EQ(with([](GgufWriter& w, const char* key) { w.u32(key, 1); }).windows, std::vector<int>(3, 0));
+  EXPECT_EQ(with([](GgufWriter& w, const char* key) { w.u32(key, 0); }).windows, std::vector<int>(3, 512));
+  EXPECT_EQ(with([](GgufWriter& w, const char* key) { w.u32(key, 2); }).windows, (std::vector<int>{512, 0, 512}));
+  EXPECT_THAT(test::error_of([&] { with([](GgufWriter& w, const char* key) {
+                                     w.flags(key, {true, false});
+                                   }); }),
+              testing::HasSubstr("gemma3.attention.sliding_window_pattern has 2 entries for 3 layers"));
+  EXPECT_THAT(test::error_of([&] { with([](GgufWriter& w, const char* key) {
+                                     w.f32s(key, {1, 0, 1});
+                                   }); }),
+              testing::HasSubstr("should be an array of integers"));
 }
 
 }  // namespace

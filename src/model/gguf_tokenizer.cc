@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/in_quotes.h"
+#include "model/gguf_architectures.h"
 #include "model/gguf_checkpoint.h"
 #include "model/gguf_pre_tokenizer.h"
 #include "text/character_bpe.h"
@@ -29,7 +30,8 @@ bool tokens_take_space_behind(const GgufFile& file, const TokenizerData& data) {
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
-  return file.text("general.architecture") == "phi3" || has("phi-3") || has("phi3");
+  const GgufArchitecture* const architecture = find_gguf_architecture(file.text("general.architecture"));
+  return (architecture != nullptr && architecture->tokens_take_space) || has("phi-3") || has("phi3");
 }
 
 void read_added_tokens(const GgufFile& file, TokenizerData& data) {

@@ -57,54 +57,81 @@ std::vector<LayerRope> read_rope_layers(const JsonFields& fields, int layers) {
   return result;
 }
 
-/// Returns each layer's sliding window: `window` where it has one, else 0.
-std::vector<int> windows_by_layer(const JsonFields& fields, const HfModelType& type, const Config& c, int window) {
-  std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
-  const SortedJson* types = fields.find("layer_types");
-  const auto give_window = [&](int layer) {
-    if (window == 0)
-      fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
-    windows[static_cast<std::size_t>(layer)] = window;
-  };
-  if (types == nullptr && type.windows == HfModelType::Windows::most) {
-    const int without = fields.integer("sliding_window_pattern", type.full_every);
-    if (without == 0) fail("{}: \"sliding_window_pattern\" is 0", fields.where());
-    for (int layer = 0; layer < c.layers; ++layer)
-      if ((layer + 1) % without != 0) give_window(layer);
-    return windows;
-  }
-  if (types == nullptr) {
-    // Where there are layers without RoPE, these have the windows.
-    const int first = c.rope_layers.empty() ? fields.integer("max_window_layers", 28) : 0;
-    for (int layer = first; layer < c.layers; ++layer)
-      if (c.rope_layers.empty() || !c.has_rope(layer)) windows[static_cast<std::size_t>(layer)] = window;
-    return windows;
-  }
-  if (!types->is_array() || types->size() != windows.size())
-    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), c.layers);
+/// The width of the windows of those layers that have one; 0: none, also where it is null.
+int window_width(const JsonFields& fields, const HfModelType& type) {
+  return fields.integer("sliding_window", fields.has("sliding_window") ? 0 : type.window);
+}
+
+[[noreturn]] void fail_without_width(const JsonFields& fields, int layer) {
+  fail("{}: layer {} is of type sliding_attention, but no sliding window is in use", fields.where(), layer);
+}
+
+/// The windows as `layer_types` has them.
+std::vector<int> windows_by_types(const JsonFields& fields, const SortedJson& types, int layers, int width) {
+  if (!types.is_array() || types.size() != static_cast<std::size_t>(layers))
+    fail("{}: \"layer_types\" should be a list of {} strings", fields.where(), layers);
+  std::vector<int> windows(types.size(), 0);
   for (std::size_t layer = 0; layer < windows.size(); ++layer) {
-    const SortedJson& kind = (*types)[layer];
-    if (kind == "full_attention") continue;
-    if (kind != "sliding_attention")
+    if (types[layer] == "full_attention") continue;
+    if (types[layer] != "sliding_attention")
       fail("{}: layer {} has a type other than full_attention and sliding_attention", fields.where(), layer);
-    give_window(static_cast<int>(layer));
+    if (width == 0) fail_without_width(fields, static_cast<int>(layer));
+    windows[layer] = width;
   }
   return windows;
 }
 
+/// Windows::some.
+std::vector<int> windows_of_some(const JsonFields& fields, const HfModelType& type, const Config& c) {
+  const int width = fields.flag("use_sliding_window", false) ? window_width(fields, type) : 0;
+  if (const SortedJson* const types = fields.find("layer_types"); types != nullptr)
+    return windows_by_types(fields, *types, c.layers, width);
+  std::vector<int> windows(static_cast<std::size_t>(c.layers), 0);
+  // Where there are layers without RoPE, these have the windows.
+  const int first = c.rope_layers.empty() ? fields.integer("max_window_layers", 28) : 0;
+  for (int layer = first; layer < c.layers; ++layer)
+    if (c.rope_layers.empty() || !c.has_rope(layer)) windows[static_cast<std::size_t>(layer)] = width;
+  return windows;
+}
+
+/// Windows::most.
+std::vector<int> windows_of_most(const JsonFields& fields, const HfModelType& type, int layers) {
+  const int width = window_width(fields, type);
+  if (const SortedJson* const types = fields.find("layer_types"); types != nullptr)
+    return windows_by_types(fields, *types, layers, width);
+  const int without =
+      type.full_every_is_told ? fields.integer("sliding_window_pattern", type.full_every) : type.full_every;
+  if (without == 0) fail("{}: \"sliding_window_pattern\" is 0", fields.where());
+  std::vector<int> windows(static_cast<std::size_t>(layers), 0);
+  for (int layer = 0; layer < layers; ++layer) {
+    if ((layer + 1) % without == 0) continue;
+    if (width == 0) fail_without_width(fields, layer);
+    windows[static_cast<std::size_t>(layer)] = width;
+  }
+  return windows;
+}
+
+/// Returns each layer's sliding window; 0: none.
 std::vector<int> read_windows(const JsonFields& fields, const HfModelType& type, const Config& c) {
-  using Windows = HfModelType::Windows;
-  const bool used = type.windows == Windows::all || type.windows == Windows::most ||
-                    (type.windows == Windows::some && fields.flag("use_sliding_window", false));
-  const int window =
-      used ? fields.integer("sliding_window", fields.has("sliding_window") ? 0 : type.window) : 0;  // null: none
-  if (type.windows == Windows::some || type.windows == Windows::most) return windows_by_layer(fields, type, c, window);
-  return std::vector<int>(static_cast<std::size_t>(c.layers), window);
+  const auto same = [&](int width) { return std::vector<int>(static_cast<std::size_t>(c.layers), width); };
+  switch (type.windows) {
+    case HfModelType::Windows::none:
+      return same(0);
+    case HfModelType::Windows::all:
+      return same(window_width(fields, type));
+    case HfModelType::Windows::some:
+      return windows_of_some(fields, type, c);
+    case HfModelType::Windows::most:
+      return windows_of_most(fields, type, c.layers);
+  }
+  LB_CHECK(false);
 }
 
 void refuse_unsupported(const JsonFields& fields, const HfModelType& type, bool exported) {
   if (fields.find("quantization_config") != nullptr)
     fail("{}: quantised safetensors are not supported; use BF16, F16 or F32 weights, or a GGUF file", fields.where());
+  if (!fields.flag("is_causal", true))
+    fail("{}: attention to what follows (\"is_causal\": false) is not supported", fields.where());
   if (type.gemma) return;  // for which the key has no meaning
   // swish is another name of silu.
   if (const std::string act = fields.text("hidden_act", "silu");
@@ -138,8 +165,9 @@ void read_gemma(const JsonFields& fields, const HfModelType& type, Config& c) {
       fail("{}: \"{}\" is {}; it should be positive", fields.where(), key, cap);
     return cap;
   };
-  c.attention_soft_cap = soft_cap("attn_logit_softcapping", type.attention_soft_cap);
-  c.logit_soft_cap = soft_cap("final_logit_softcapping", type.logit_soft_cap);
+  if (type.attention_soft_cap > 0) c.attention_soft_cap = soft_cap("attn_logit_softcapping", type.attention_soft_cap);
+  // transformers' models of pictures and text have none.
+  if (!type.in_text_config) c.logit_soft_cap = soft_cap("final_logit_softcapping", type.logit_soft_cap);
   if (fields.flag("use_bidirectional_attention", false))
     fail("{}: attention to what follows (\"use_bidirectional_attention\") is not supported", fields.where());
 }
@@ -165,41 +193,58 @@ void read_by_type(const JsonFields& fields, const HfModelType& type, Config& c) 
   }
 }
 
+/// What is said of the part for text.
+const SortedJson& text_config(const JsonFields& whole, const HfModelType& type) {
+  const SortedJson* const found = whole.find("text_config");
+  if (found == nullptr || !found->is_object()) fail("{}: \"text_config\" should be a JSON object", whole.where());
+  const std::string own = fmt::format("{}_text", type.name);
+  if (const std::string told = JsonFields(*found, whole.where()).text("model_type", own.c_str()); told != own)
+    fail("{}: text_config: model type {} is not supported; {} is", whole.where(), in_quotes(told), own);
+  return *found;
+}
+
 }  // namespace
 
 Config read_hf_config(std::string_view config_json, std::string_view generation_config_json, const std::string& where) {
   const std::string config_name = where + "/config.json";
   const SortedJson json = parse_object(config_json, config_name);
-  const JsonFields fields(json, config_name);
+  const JsonFields whole(json, config_name);
   Config c;
-  c.arch = fields.text("model_type");
+  c.arch = whole.text("model_type");
   const bool exported = c.arch == "layerboost";
   const HfModelType* const known = find_hf_model_type(c.arch);
   if (!exported && known == nullptr)
     fail("{}: model type {} is not supported; {} are", config_name, in_quotes(c.arch), hf_model_type_names());
   const HfModelType type = exported ? HfModelType{} : *known;
-  refuse_unsupported(fields, type, exported);
-  c.layers = fields.integer("num_hidden_layers");
+  refuse_unsupported(whole, type, exported);
+  const std::string text_name = type.in_text_config ? config_name + ": text_config" : config_name;
+  const JsonFields fields(type.in_text_config ? text_config(whole, type) : json, text_name);
+  if (type.in_text_config) refuse_unsupported(fields, type, exported);
+  const auto size = [&](const char* key, int usual) {
+    return usual > 0 ? fields.integer(key, usual) : fields.integer(key);
+  };
+  c.layers = size("num_hidden_layers", type.layers);
   if (c.layers < 1 || c.layers > max_layers)
     fail("{}: \"num_hidden_layers\" is {}; it should be 1 to {}", config_name, c.layers, max_layers);
-  c.hidden = fields.integer("hidden_size");
-  c.heads = fields.integer("num_attention_heads");
+  c.hidden = size("hidden_size", type.hidden);
+  c.heads = size("num_attention_heads", type.heads);
   if (c.heads < 1) fail("{}: \"num_attention_heads\" is 0", config_name);
   const bool its_kv_heads = type.kv_heads > 0 && !fields.has("num_key_value_heads");
   c.kv_heads = fields.integer("num_key_value_heads", its_kv_heads ? type.kv_heads : c.heads);
   const int head_size = type.head_size > 0 && !fields.has("head_dim") ? type.head_size : c.hidden / c.heads;
   c.head_size = fields.integer("head_dim", head_size);
-  c.ffn = fields.integer("intermediate_size");
-  c.vocab = fields.integer("vocab_size");
+  c.ffn = size("intermediate_size", type.ffn);
+  c.vocab = size("vocab_size", type.vocab);
   c.max_positions = fields.integer("max_position_embeddings", type.positions);
   c.norm_eps = static_cast<float>(fields.number("rms_norm_eps", type.norm_eps));
   // transformers leaves the key out where it has the value of all its configs, true; llama and its like have their own.
-  c.tied_embeddings = fields.flag("tie_word_embeddings", exported || type.tied);
+  c.tied_embeddings = whole.flag("tie_word_embeddings", exported || type.tied);
   if (exported)
     read_exported_config(fields, c);
   else
     read_by_type(fields, type, c);
-  add_end_tokens(fields, c.eos);
+  add_end_tokens(whole, c.eos);
+  if (type.in_text_config) add_end_tokens(fields, c.eos);
   if (!generation_config_json.empty()) {
     const std::string name = where + "/generation_config.json";
     const SortedJson generation = parse_object(generation_config_json, name);

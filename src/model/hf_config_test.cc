@@ -137,7 +137,9 @@ TEST(HfConfig, Gemma3) {
   EXPECT_EQ(by_kind.rope_layers, std::vector(4, local));
   EXPECT_EQ(by_kind.attention_soft_cap, 0);
   EXPECT_EQ(by_kind.logit_soft_cap, 0);
-  EXPECT_EQ(read("gemma3_text", {{"attn_logit_softcapping", 20}}).attention_soft_cap, 20);
+  const Config with_caps = read("gemma3_text", {{"attn_logit_softcapping", 20}, {"final_logit_softcapping", 30}});
+  EXPECT_EQ(with_caps.attention_soft_cap, 0);  // transformers' attention takes no heed of it
+  EXPECT_EQ(with_caps.logit_soft_cap, 30);
   for (const Json& none : {Json(), Json(0)}) {
     EXPECT_THAT(message_of_config(changed("gemma3_text", {{"sliding_window", none}}).dump()),
                 HasSubstr("layer 0 is of type sliding_attention, but no sliding window is in use"));
@@ -151,8 +153,42 @@ TEST(HfConfig, Gemma3) {
               HasSubstr("\"query_pre_attn_scalar\" 1e+300 is too large"));
 }
 
+// gemma-3-4b's.
+TEST(HfConfig, Gemma3BesideAVisionTower) {
+  const Json text = {{"model_type", "gemma3_text"},
+                     {"hidden_size", 2560},
+                     {"intermediate_size", 10240},
+                     {"num_hidden_layers", 34},
+                     {"sliding_window", 1024},
+                     {"final_logit_softcapping", 30},
+                     {"rope_scaling", {{"factor", 8}, {"rope_type", "linear"}}}};
+  Json json = {{"model_type", "gemma3"}, {"eos_token_id", {1, 106}}, {"text_config", text}, {"vision_config", nullptr}};
+  const Config c = read_hf_config(json.dump(), "", "folder");
+  EXPECT_EQ(c.arch, "gemma3");
+  EXPECT_EQ((std::vector{c.layers, c.hidden, c.heads, c.kv_heads, c.head_size, c.ffn, c.vocab, c.max_positions}),
+            (std::vector{34, 2560, 8, 4, 256, 10240, 262208, 131072}));
+  EXPECT_EQ((std::vector(c.windows.begin() + 3, c.windows.begin() + 7)), (std::vector{1024, 1024, 0, 1024}));
+  EXPECT_EQ(c.rope.base, 1000000);
+  EXPECT_EQ(c.rope.factor, 8);
+  EXPECT_EQ(c.local_rope.base, 10000);
+  EXPECT_EQ(c.eos, (std::vector{1, 106}));
+  EXPECT_EQ(c.logit_soft_cap, 0);
+  EXPECT_TRUE(c.tied_embeddings && c.norms_plus_one && c.qk_norm);
+  json["text_config"] = Json::object();
+  const Config usual = read_hf_config(json.dump(), "", "folder");
+  EXPECT_EQ((std::vector{usual.layers, usual.hidden, usual.heads, usual.ffn}), (std::vector{26, 2304, 8, 9216}));
+  json["text_config"]["model_type"] = "llama";
+  EXPECT_THAT(message_of_config(json.dump()), HasSubstr("text_config: model type \"llama\" is not supported"));
+  json["text_config"] = {{"use_bidirectional_attention", true}};
+  EXPECT_THAT(message_of_config(json.dump()), HasSubstr("text_config: attention to what follows"));
+  json["text_config"] = {{"is_causal", false}};
+  EXPECT_THAT(message_of_config(json.dump()), HasSubstr("text_config: attention to what follows"));
+  json.erase("text_config");
+  EXPECT_THAT(message_of_config(json.dump()), HasSubstr("\"text_config\" should be a JSON object"));
+}
+
 TEST(HfConfig, Gemma2) {
-  const Config c = read("gemma2", {{"max_position_embeddings", 8192}});
+  const Config c = read("gemma2", {{"max_position_embeddings", 8192}, {"sliding_window_pattern", 3}});
   EXPECT_EQ(c.windows, (std::vector<int>{4096, 0, 4096, 0}));
   EXPECT_EQ(c.attention_soft_cap, 50);
   EXPECT_EQ(c.logit_soft_cap, 30);
@@ -165,6 +201,8 @@ TEST(HfConfig, Gemma2) {
   for (const double cap : {0.0, -1.0})
     EXPECT_THAT(message_of_config(changed("gemma2", {{"final_logit_softcapping", cap}}).dump()),
                 HasSubstr("it should be positive"));
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping"})
+    EXPECT_THAT(message_of_config(changed("gemma2", {{key, 3e38}}).dump()), HasSubstr("at most 1e+30"));
   EXPECT_THAT(message_of_config(changed("gemma2", {{"use_bidirectional_attention", true}}).dump()),
               HasSubstr("is not supported"));
 }
@@ -367,10 +405,14 @@ TEST(HfConfig, EndTokensOfBothFiles) {
 TEST(HfConfig, RefusesWhatItCannotCompute) {
   EXPECT_THAT(
       message_of_change({{"model_type", "gpt_neox"}}),
-      HasSubstr("\"gpt_neox\" is not supported; gemma2, gemma3_text, granite, llama, mistral, olmo2, phi3, qwen2, "
-                "qwen3 and smollm3 are"));
+      HasSubstr("\"gpt_neox\" is not supported; gemma2, gemma3, gemma3_text, granite, llama, mistral, olmo2, phi3, "
+                "qwen2, qwen3 and smollm3 are"));
   EXPECT_THAT(message_of_change({{"hidden_act", "gelu"}}), HasSubstr("silu"));
   EXPECT_THAT(message_of_change({{"quantization_config", Json::object()}}), HasSubstr("quantised safetensors"));
+  EXPECT_EQ(read("qwen3", {{"is_causal", true}}).layers, 4);
+  for (const char* arch : {"llama", "qwen2", "gemma3_text"})
+    EXPECT_THAT(message_of_config(changed(arch, {{"is_causal", false}}).dump()),
+                HasSubstr("attention to what follows (\"is_causal\": false) is not supported"));
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"rope_type", "su"}, {"factor", 2}}}}),
               HasSubstr("\"su\" is not supported"));
   EXPECT_THAT(message_of_change({{"partial_rotary_factor", 0.5}}), HasSubstr("partial_rotary_factor 0.5"));

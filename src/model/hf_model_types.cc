@@ -12,6 +12,34 @@ namespace {
 
 using Windows = HfModelType::Windows;
 
+constexpr HfModelType gemma3_text = {.name = "gemma3_text",
+                                     .layers = 26,
+                                     .hidden = 2304,
+                                     .heads = 8,
+                                     .ffn = 9216,
+                                     .vocab = 262208,
+                                     .positions = 131072,
+                                     .rope_base = 1000000,
+                                     .local_rope_base = 10000,
+                                     .tied = true,
+                                     .kv_heads = 4,
+                                     .head_size = 256,
+                                     .windows = Windows::most,
+                                     .window = 4096,
+                                     .full_every = 6,
+                                     .full_every_is_told = true,
+                                     .attention_bias = true,
+                                     .qk_norm = true,
+                                     .norms_after = true,
+                                     .gemma = true};
+
+/// The type of a model of pictures and text whose part for text is of another type.
+constexpr HfModelType with_vision(const char* name, HfModelType text) {
+  text.name = name;
+  text.in_text_config = true;
+  return text;
+}
+
 constexpr std::array model_types = {
     HfModelType{.name = "gemma2",
                 .positions = 8192,
@@ -26,19 +54,8 @@ constexpr std::array model_types = {
                 .gemma = true,
                 .attention_soft_cap = 50,
                 .logit_soft_cap = 30},
-    HfModelType{.name = "gemma3_text",
-                .positions = 131072,
-                .rope_base = 1000000,
-                .local_rope_base = 10000,
-                .tied = true,
-                .kv_heads = 4,
-                .head_size = 256,
-                .windows = Windows::most,
-                .window = 4096,
-                .attention_bias = true,
-                .qk_norm = true,
-                .norms_after = true,
-                .gemma = true},
+    with_vision("gemma3", gemma3_text),
+    gemma3_text,
     HfModelType{.name = "granite", .attention_bias = true, .mlp_bias = true, .multipliers = true},
     HfModelType{.name = "llama", .attention_bias = true, .mlp_bias = true},
     HfModelType{.name = "mistral", .positions = 131072, .windows = Windows::all, .window = 4096},
@@ -76,6 +93,14 @@ constexpr std::array model_types = {
 };
 
 }  // namespace
+
+std::optional<std::string> name_in_language_model(const HfModelType& type, const std::string& name) {
+  if (!type.in_text_config || name == "lm_head.weight") return name;
+  // As transformers write them now, and as they did before.
+  for (const std::string_view prefix : {"model.language_model.", "language_model."})
+    if (name.starts_with(prefix)) return name.substr(prefix.size());
+  return std::nullopt;
+}
 
 std::string name_in_llama(const HfModelType& type, const std::string& name) {
   if (!type.norms_after || !name.ends_with("norm.weight")) return name;

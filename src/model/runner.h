@@ -47,8 +47,8 @@ class Runner {
   /// has the rotations of the length that it comes to (Sequence::set_rotations()).
   void run_layers(std::span<const BatchItem> items, float* hidden, int first, int last);
 
-  /// The two halves of a layer: hidden += mixer(norm(hidden)), then hidden += mlp(norm(hidden)). As run_layers(),
-  /// without advancing.
+  /// The two halves of a layer, mixer and MLP: each adds to hidden what it makes of it, normalised before or after or
+  /// both, and times a factor, as the model has it. As run_layers(), without advancing.
   void mix(std::span<const BatchItem> items, float* hidden, int layer);
   void mlp(float* hidden, int rows, int layer);
 

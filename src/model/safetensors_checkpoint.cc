@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -42,22 +43,26 @@ const HfModelType* type_of(const Config& config) {
   return config.attention.empty() ? find_hf_model_type(config.arch) : nullptr;
 }
 
-/// The tensors of one file, by the names that they have in llama's layers. A base model's, saved by itself, lack the
-/// prefix that they have in a model with a head.
+/// The tensors of one file, by the names that they have in llama's layers, but those of a vision tower. A base model's,
+/// saved by itself, lack the prefix that they have in a model with a head.
 void add_tensors(std::span<const std::byte> bytes, const std::string& where, const Config& config, TensorTable& table,
                  const std::function<bool(const std::string&)>& wanted) {
   std::map<std::string, std::string> unreadable;
   const HfModelType* const type = type_of(config);
-  const auto full_name = [&](const std::string& name) {
-    const bool base = name.starts_with("layers.") || name == "embed_tokens.weight" || name == "norm.weight";
-    const std::string full = base ? "model." + name : name;
+  const auto full_name = [&](const std::string& given) -> std::optional<std::string> {
+    const std::optional<std::string> name = type != nullptr ? name_in_language_model(*type, given) : given;
+    if (!name) return name;
+    const bool base = name->starts_with("layers.") || *name == "embed_tokens.weight" || *name == "norm.weight";
+    const std::string full = base ? "model." + *name : *name;
     return type != nullptr ? name_in_llama(*type, full) : full;
   };
   for (const auto& [name, tensor] : parse_safetensors(bytes, where, &unreadable)) {
-    if (wanted(name)) add_in_parts(full_name(name), where, tensor, config, table);
+    if (!wanted(name)) continue;
+    if (const auto full = full_name(name)) add_in_parts(*full, where, tensor, config, table);
   }
   for (const auto& [name, why] : unreadable) {
-    if (wanted(name)) add_unreadable_in_parts(full_name(name), where, why, table);
+    if (!wanted(name)) continue;
+    if (const auto full = full_name(name)) add_unreadable_in_parts(*full, where, why, table);
   }
 }
 
@@ -94,7 +99,7 @@ std::string folder_name(const fs::path& folder) {
 std::unique_ptr<Checkpoint> make(Config config, TensorTable table, const std::function<TokenizerData()>& tokenizer,
                                  std::vector<MappedFile> files) {
   const HfModelType* const type = type_of(config);
-  // transformers round gemma's to the type of the embeddings.
+  // transformers round gemma's to the type of the embeddings; here bf16 alone is one to be computed in.
   if (type != nullptr && type->gemma && table.get(embeddings_name, {config.vocab, config.hidden}).dtype == DType::bf16)
     config.embedding_scale = from_bf16(to_bf16(config.embedding_scale));
   return make_checkpoint(std::move(config), std::move(table), tokenizer, std::move(files));

@@ -157,6 +157,38 @@ TEST(Safetensors, ABaseModelsNamesLackThePrefix) {
               HasSubstr("missing tensor \"lm_head.weight\""));
 }
 
+TEST(Safetensors, OfAModelWithAVisionTowerTheTextModelIsRead) {
+  Config c = test::tiny_config("gemma3_text", DType::f32);
+  const std::string plain = test::tiny_safetensors(c, DType::f32);
+  const auto expected = read_safetensors(test::config_json(c), as_bytes(plain), "a");
+  const std::string config =
+      fmt::format(R"({{"model_type":"gemma3","tie_word_embeddings":false,"text_config":{}}})", test::config_json(c));
+  std::uint64_t size = 0;
+  std::memcpy(&size, plain.data(), sizeof size);
+  // As transformers write them now, and as they did before.
+  for (const auto& [prefix, head] : {std::pair("model.language_model.", "lm_head."),
+                                     std::pair("language_model.model.", "language_model.lm_head.")}) {
+    std::string header = plain.substr(8, size);
+    const auto replace = [&](const std::string& from, const std::string& to) {
+      for (auto at = header.find(from); at != std::string::npos; at = header.find(from, at + to.size()))
+        header.replace(at, from.size(), to);
+    };
+    replace("\"model.", std::string("\"") + prefix);
+    replace("\"lm_head.", std::string("\"") + head);
+    const std::string data = plain.substr(8 + size);
+    header.insert(1,
+                  fmt::format(R"("vision_tower.a":{{"dtype":"F32","shape":[1],"data_offsets":[{},{}]}},)"
+                              R"("model.multi_modal_projector.b":{{"dtype":"I32","shape":[0],"data_offsets":[0,0]}},)",
+                              data.size(), data.size() + 4));
+    const std::string bytes = safetensors_file(header, data + "1234");
+    const auto found = read_safetensors(config, as_bytes(bytes), "b");
+    for_each_tensor(c, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+      EXPECT_TRUE(std::ranges::equal(found->tensor(name, shape).data, expected->tensor(name, shape).data)) << name;
+    });
+    EXPECT_THAT(test::error_of([&] { (void)found->tensor("vision_tower.a", {1}); }), HasSubstr("missing tensor"));
+  }
+}
+
 TEST(Safetensors, TheHashTellsLongTextsRopeApart) {
   const Config c = test::tiny_config("llama", DType::f32);
   const std::string weights = test::tiny_safetensors(c, DType::f32);

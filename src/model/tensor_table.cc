@@ -35,6 +35,7 @@ std::string describe(const Config& c) {
   if (c.norms_plus_one) text += " plus one";
   if (c.qk_norm_whole) text += " whole";
   if (c.norms_after) text += c.norms_before ? " norms around" : " norms after";
+  if (!c.norms_before && !c.norms_after) text += " no norms";
   if (c.embedding_scale != 1 || c.residual_scale != 1 || c.logit_scale != 1 || c.attention_scale != 0)
     text += fmt::format(" scales{} {} {} {}", c.embedding_scale, c.residual_scale, c.logit_scale, c.attention_scale);
   if (c.attention_soft_cap > 0 || c.logit_soft_cap > 0)

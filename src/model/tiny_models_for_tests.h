@@ -48,6 +48,10 @@ class GgufWriter {
     begin_array(key, 5, values.size());
     for (const std::int32_t value : values) put(metadata_, value);
   }
+  void flags(std::string_view key, const std::vector<bool>& values) {
+    begin_array(key, 7, values.size());
+    for (const bool value : values) put(metadata_, static_cast<char>(value));
+  }
   void f32s(std::string_view key, const std::vector<float>& values) {
     begin_array(key, 6, values.size());
     for (const float value : values) put(metadata_, value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "mixer/mixers.h"
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::size_t element = 2;  // bytes of a number in the cache
 constexpr int group_kept = 0, group_none = 1, not_counted = -1;
+
+bool is_whole(const MixerSpec& native) { return sees_everything(native.kind); }
 
 std::size_t index(int i) { return static_cast<std::size_t>(i); }
 
@@ -95,13 +98,20 @@ void check_layers(const std::set<int>& keep, int layers) {
     if (layer < 0 || layer >= layers) fail("`keep` {}: there is no such layer; layers are 0 to {}", layer, layers - 1);
 }
 
-void check_counts(const Budget& budget, int layers) {
+/// Layers with a window of their own don't count as softmax.
+void check_counts(const Budget& budget, const std::vector<MixerSpec>& native) {
+  const int layers = static_cast<int>(native.size());
   const int softmax = budget.softmax.value_or(0), none = budget.none.value_or(0);
   if (softmax < 0 || none < 0 || softmax + none > layers)
     fail("`softmax` {} `none` {}: together they must be from 0 to the model's {} layers", softmax, none, layers);
+  const auto whole = std::count_if(native.begin(), native.end(), is_whole);
+  if (softmax > whole) fail("`softmax` {}: the model has {} layers without a window of their own", softmax, whole);
   const int kept = static_cast<int>(budget.keep.size());
-  if (budget.softmax && softmax < kept) fail("`softmax` {}: `keep` names {} layers already", softmax, kept);
-  if (none > layers - kept) fail("`none` {}: at most {} layers are left by `keep`", none, layers - kept);
+  const auto kept_whole =
+      std::count_if(budget.keep.begin(), budget.keep.end(), [&](int layer) { return is_whole(native[index(layer)]); });
+  if (budget.softmax && softmax < kept_whole) fail("`softmax` {}: `keep` names {} layers already", softmax, kept_whole);
+  const auto left = layers - kept - (budget.softmax ? softmax - kept_whole : 0);
+  if (none > left) fail("`none` {}: at most {} layers are left by `keep`", none, left);
 }
 
 /// Why nothing fits: what is possible, from the cheapest choice without the limit.
@@ -174,12 +184,11 @@ Planner::Planner(const Analysis& analysis, LossRule rule, int context)
     options_.push_back({native[index(layer)]});
     losses_.push_back({0});
     for (const MixerSpec& choice : analysis.choices) {
-      // A whole head is one that sees everything: more than a layer that has a window from the start.
-      if (choice == native[index(layer)] || (choice.full != 0 && !sees_everything(native[index(layer)].kind))) continue;
+      if (!keeps_less(config_, layer, choice)) continue;
       options_.back().push_back(choice);
       losses_.back().push_back(loss_of(scores.choices.at(choice), rule_, layer, choice));
     }
-    if (sees_everything(native[index(layer)].kind)) add_head_options(analysis, layer);
+    if (is_whole(native[index(layer)])) add_head_options(analysis, layer);
   }
 }
 
@@ -242,7 +251,7 @@ double Planner::kv_fraction(const std::vector<MixerSpec>& specs) const {
 
 KnapsackProblem Planner::problem(const Budget& budget, const CostModel* cost) const {
   check_layers(budget.keep, config_.layers);
-  check_counts(budget, config_.layers);
+  check_counts(budget, native_specs(config_));
   if (budget.kv && budget.speed) fail("`kv` and `speedup`: give only one of them");
   if (budget.kv && (*budget.kv < 0 || *budget.kv > 1)) fail("`kv` {:g}: must be from 0 to 1", *budget.kv);
   if (budget.speed && (budget.speed->factor < 1 || budget.speed->batch < 1 || budget.speed->context < 1))
@@ -264,7 +273,8 @@ KnapsackProblem Planner::problem(const Budget& budget, const CostModel* cost) co
     auto& items = problem.layers.emplace_back();
     unchanged += cost_of(options.front());
     for (std::size_t i = 0; i < (budget.keep.contains(l) ? 1 : options.size()); ++i) {
-      const int group = i == 0 ? group_kept : removes_attention(options[i].kind) ? group_none : not_counted;
+      const bool kept = i == 0 && is_whole(options[i]);
+      const int group = kept ? group_kept : removes_attention(options[i].kind) ? group_none : not_counted;
       items.push_back({losses_[index(l)][i], cost_of(options[i]), group});
     }
   }
@@ -305,26 +315,42 @@ std::vector<MixerSpec> plan_by_thresholds(const Analysis& analysis, const std::s
   check_layers(keep, analysis.model.config.layers);
   std::vector<MixerSpec> specs = native_specs(analysis.model.config);
   for (std::size_t l = 0; l < specs.size(); ++l) {
-    if (scores[l] > high || keep.contains(static_cast<int>(l))) continue;
-    specs[l] = scores[l] <= low ? no_mixer : middle;
+    const int layer = static_cast<int>(l);
+    if (scores[l] > high || keep.contains(layer)) continue;
+    const MixerSpec wanted = scores[l] <= low ? no_mixer : middle;
+    if (keeps_less(analysis.model.config, layer, wanted)) specs[l] = wanted;
   }
   return specs;
 }
 
 std::vector<MixerSpec> plan_by_removal(const Analysis& analysis, const std::string& measure, int softmax, int none,
                                        const MixerSpec& middle, const std::set<int>& keep) {
-  const int layers = analysis.model.config.layers;
-  check_layers(keep, layers);
-  check_counts({.softmax = softmax, .none = none, .kv = {}, .speed = {}, .keep = keep}, layers);
+  const Config& config = analysis.model.config;
+  check_layers(keep, config.layers);
+  std::vector<MixerSpec> specs = native_specs(config);
+  check_counts({.softmax = softmax, .none = none, .kv = {}, .speed = {}, .keep = keep}, specs);
   const std::vector<double> scores = removal_scores(analysis, measure);
   std::vector<int> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
     return keep.contains(a) != keep.contains(b) ? keep.contains(a) : scores[index(a)] > scores[index(b)];
   });
-  std::vector<MixerSpec> specs = native_specs(analysis.model.config);
-  for (int rank = softmax; rank < layers; ++rank)
-    specs[index(order[index(rank)])] = rank >= layers - none ? no_mixer : middle;
+  int whole = 0;                           // layers so far that keep full attention
+  std::vector<std::pair<int, bool>> rest;  // the others; whether they have windows and stand above the last of these
+  for (const int layer : order) {
+    const bool sees_all = is_whole(specs[index(layer)]);
+    if (!keep.contains(layer) && (!sees_all || whole == softmax))
+      rest.emplace_back(layer, whole < softmax);
+    else if (sees_all)
+      ++whole;
+  }
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    const auto [layer, above] = rest[i];
+    if (i + index(none) >= rest.size())
+      specs[index(layer)] = no_mixer;
+    else if (!above && keeps_less(config, layer, middle))
+      specs[index(layer)] = middle;
+  }
   return specs;
 }
 

@@ -39,7 +39,7 @@ struct SpeedTarget {
 
 /// What the plan must keep to. At most one of kv and speed.
 struct Budget {
-  std::optional<int> softmax = {};  // exactly so many layers keep the model's own mixer
+  std::optional<int> softmax = {};  // exactly so many layers keep full attention, as windows of the model's own aren't
   std::optional<int> none = {};     // exactly so many lose theirs
   std::optional<double> kv = {};    // share of the unchanged model's cache at `context`
   std::optional<SpeedTarget> speed = {};
@@ -62,9 +62,9 @@ class Planner {
   /// Throws Error when the analysis isn't complete or lacks the measure. `context`: where memory is counted.
   Planner(const Analysis& analysis, LossRule rule, int context);
 
-  /// The layer's options: the model's own mixer first, then the analysis' choices, then, of windows that were tried in
-  /// each KV head alone, those that keep some heads whole: of each number, the heads that lose most by the measure, and
-  /// by retrieval. The same for every rule with this measure.
+  /// The layer's options: the model's own mixer first, then the analysis' choices that keep less, then, of windows that
+  /// were tried in each KV head alone, those that keep some heads whole: of each number, the heads that lose most by
+  /// the measure, and by retrieval. The same for every rule with this measure.
   [[nodiscard]] const std::vector<MixerSpec>& options(int layer) const;
   /// Whether it is one of the layer's options.
   [[nodiscard]] bool has(int layer, const MixerSpec& spec) const;
@@ -108,13 +108,13 @@ class Planner {
 };
 
 /// The paper's way: one score, that of removal, decides both. `measure`: any of the analysis, cosine and entropy
-/// included. Layers above `high` keep their mixer, those at or below `low` lose it, the others get `middle`. Layers in
-/// `keep` keep theirs. Throws Error when a score is missing.
+/// included. Layers above `high` keep their mixer, those at or below `low` lose it, the others get `middle` where they
+/// keep less with it. Layers in `keep` keep theirs. Throws Error when a score is missing.
 std::vector<MixerSpec> plan_by_thresholds(const Analysis& analysis, const std::string& measure, double high, double low,
                                           const MixerSpec& middle, const std::set<int>& keep = {});
 
-/// Chooses as plan_by_thresholds() does, with the thresholds where the `softmax` highest layers (those of `keep` first)
-/// keep their mixer and the `none` lowest lose it.
+/// Chooses as plan_by_thresholds() does, with the thresholds where the `softmax` highest layers with full attention
+/// (those of `keep` first) keep it and the `none` lowest of the others lose their mixer.
 std::vector<MixerSpec> plan_by_removal(const Analysis& analysis, const std::string& measure, int softmax, int none,
                                        const MixerSpec& middle, const std::set<int>& keep = {});
 

@@ -181,7 +181,59 @@ TEST(Planner, KeepsAModelsOwnWindows) {
   analysis.model.config.windows = {0, 4096, 0, 4096};
   const Planner planner(analysis, {}, 8192);
   const MixerSpec own = {MixerKind::window, 4096, 0};
-  EXPECT_EQ(planner.best({.softmax = 4}).specs, (std::vector<MixerSpec>{softmax_spec, own, softmax_spec, own}));
+  EXPECT_EQ(planner.best({.softmax = 2, .none = 0}).specs,
+            (std::vector<MixerSpec>{softmax_spec, own, softmax_spec, own}));
+}
+
+TEST(Planner, AWindowOfTheModelsOwnIsNotSoftmax) {
+  Analysis analysis = random_analysis(4, 5);
+  analysis.model.config.windows = {0, 4096, 0, 4096};
+  const Planner planner(analysis, {}, 8192);
+  const auto specs = planner.best({.softmax = 1, .kv = 0.9}).specs;
+  EXPECT_EQ(layers_with(specs, softmax_spec).size(), 1U);
+  EXPECT_THAT(test::error_of([&] { return planner.best({.softmax = 3}); }),
+              HasSubstr("`softmax` 3: the model has 2 layers without a window of their own"));
+  EXPECT_EQ(layers_with(planner.best({.softmax = 1, .keep = {1, 3}}).specs, softmax_spec).size(), 1U);
+  EXPECT_THAT(test::error_of([&] {
+                return planner.best({.softmax = 2, .none = 1, .keep = {1, 3}});
+              }),
+              HasSubstr("`none` 1: at most 0 layers are left by `keep`"));
+}
+
+TEST(Planner, AModelsOwnWindowIsNotWidened) {
+  Analysis analysis = random_analysis(4, 5);  // with window:64+4, window:256+4, map and none
+  analysis.model.config.windows = {0, 64, 256, 260};
+  const MixerSpec own = {MixerKind::window, 64, 0};
+  const auto options = [&](int layer) {
+    auto found = Planner(analysis, {}, 8192).options(layer);
+    std::sort(found.begin(), found.end());
+    return found;
+  };
+  EXPECT_THAT(options(0), ElementsAre(softmax_spec, window64, window256, map_spec, none_spec));
+  EXPECT_THAT(options(1), ElementsAre(own, map_spec, none_spec));
+  EXPECT_THAT(options(2), ElementsAre(window64, (MixerSpec{MixerKind::window, 256, 0}), map_spec, none_spec));
+  EXPECT_THAT(options(3), ElementsAre(window64, (MixerSpec{MixerKind::window, 260, 0}), map_spec, none_spec));
+  // Nor need it have been measured.
+  analysis.layers.at(1).choices.erase(window64);
+  analysis.layers.at(1).choices.erase(window256);
+  EXPECT_THAT(options(1), ElementsAre(own, map_spec, none_spec));
+}
+
+TEST(Planner, ByOneScoreAModelsOwnWindowIsNeitherSoftmaxNorWidened) {
+  Analysis analysis = removal_analysis({6, 5, 4, 3, 2, 1});
+  analysis.model.config.windows = {0, 64, 512, 0, 64, 512};
+  const MixerSpec own64 = {MixerKind::window, 64, 0}, own512 = {MixerKind::window, 512, 0};
+  EXPECT_EQ(plan_by_thresholds(analysis, "kl", 4.5, 0, window64),
+            (std::vector<MixerSpec>{softmax_spec, own64, window64, window64, own64, window64}));
+  // Above the last that keeps softmax, a window stays.
+  EXPECT_EQ(plan_by_removal(analysis, "kl", 2, 1, window64),
+            (std::vector<MixerSpec>{softmax_spec, own64, own512, softmax_spec, own64, none_spec}));
+  EXPECT_EQ(plan_by_removal(analysis, "kl", 1, 1, window64),
+            (std::vector<MixerSpec>{softmax_spec, own64, window64, window64, own64, none_spec}));
+  EXPECT_EQ(plan_by_removal(analysis, "kl", 0, 1, window64, {2}),
+            (std::vector<MixerSpec>{window64, own64, own512, window64, own64, none_spec}));
+  EXPECT_THAT(test::error_of([&] { return plan_by_removal(analysis, "kl", 3, 0, window64); }),
+              HasSubstr("the model has 2 layers without a window of their own"));
 }
 
 TEST(Planner, SaysWhatIsPossibleWhenTheBudgetIsNot) {

@@ -42,14 +42,19 @@ void add_bias(const float* y, float scale, const float* bias, int n, float* out)
   for (; j < n; ++j) out[j] = y[j] * scale + bias[j];
 }
 
+/// What is infinite becomes NaN.
 void soft_cap_row(const float* y, float scale, float cap, int n, float* out) {
   const SoftCap cap_of(cap);
   const Vec factor = splat(scale);
+  const auto capped = [&](const float* from) {
+    const Vec x = mul(load(from), factor);
+    return add(cap_of.of(cap_of.share(x)), sub(x, x));
+  };
   int j = 0;
-  for (; j + kLanes <= n; j += kLanes) store(out + j, cap_of.of(cap_of.share(mul(load(y + j), factor))));
+  for (; j + kLanes <= n; j += kLanes) store(out + j, capped(y + j));
   if (j == n) return;
   Tail<float> result;
-  store(result.values, cap_of.of(cap_of.share(mul(load(tail_of(y + j, n - j).values), factor))));
+  store(result.values, capped(tail_of(y + j, n - j).values));
   put_tail(result, n - j, out + j);
 }
 
