@@ -21,8 +21,8 @@ using MixerProjections = std::map<std::pair<int, MixerKind>, OwnProjections>;
 class MixerSet {
  public:
   /// `parameters`: of mixers that have some. Kinds that learn start from initial_parameters() where they have none
-  /// here. kv: see AttentionBlock; throws Error for heads too large for it. `projections`: in the model's precision. Requires: `model` outlives this;
-  /// `projections` are of kinds that use all of a layer's attention.
+  /// here. kv: see AttentionBlock; throws Error for heads too large for it. `projections`: in the model's precision.
+  /// Requires: `model` outlives this; `projections` are of kinds that use all of a layer's attention.
   explicit MixerSet(const Model& model, MixerParameters parameters = {}, KvType kv = KvType::bf16,
                     MixerProjections projections = {});
 

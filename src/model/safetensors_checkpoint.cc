@@ -51,7 +51,7 @@ void add_tensors(std::span<const std::byte> bytes, const std::string& where, con
   const HfModelType* const type = type_of(config);
   const auto full_name = [&](const std::string& given) -> std::optional<std::string> {
     const std::optional<std::string> name = type != nullptr ? name_in_language_model(*type, given) : given;
-    if (!name) return name;
+    if (!name) return std::nullopt;
     const bool base = name->starts_with("layers.") || *name == "embed_tokens.weight" || *name == "norm.weight";
     const std::string full = base ? "model." + *name : *name;
     return type != nullptr ? name_in_llama(*type, full) : full;
