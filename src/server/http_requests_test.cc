@@ -226,7 +226,7 @@ TEST(HttpRequests, IdleConnectionsMakeRoom) {
   options.limits.connections = 4;
   const ServerForTests server(options);
   ClientForTests busy(server.port());
-  busy.send("POST", "/v1/completions", R"({"prompt": "ab", "max_tokens": 500, "n": 8, "ignore_eos": true})", "");
+  busy.send("POST", "/v1/completions", R"({"prompt": "ab", "max_tokens": 200, "n": 8, "ignore_eos": true})", "");
   ASSERT_TRUE(server.wait_until([](const EngineStats& stats) { return stats.running == 8; }));
   std::vector<std::unique_ptr<ClientForTests>> idle;
   for (int i = 0; i < 20; ++i) idle.push_back(std::make_unique<ClientForTests>(server.port()));
