@@ -129,7 +129,7 @@ endif()
 layerboost_layer(report USES artifact mixer base)
 layerboost_layer(net USES artifact model text base LINKS CURL::libcurl)
 layerboost_layer(app USES net report server engine export heal analyze eval plan artifact generate mixer model text kernels base)
-layerboost_layer(cli USES app net report server engine heal analyze eval artifact generate mixer model base LINKS CLI11::CLI11)
+layerboost_layer(cli USES app net report server engine heal analyze eval artifact generate mixer model base TESTS_USE plan LINKS CLI11::CLI11)
 
 # What would take most of the tests' time: the definitions' loops, which nobody needs to watch, and what is under test
 # where sanitizers slow it. (Clang doesn't know GCC's flag.)

@@ -11,6 +11,7 @@
 #include "cli/run_for_tests.h"
 #include "model/safetensors_file.h"
 #include "model/safetensors_writer.h"
+#include "plan/cost_calibration.h"
 
 namespace layerboost {
 namespace {
@@ -158,10 +159,13 @@ TEST_F(LadderCommand, GoesOnWhereItWasAndKeepsWhatWasEdited) {
 }
 
 TEST_F(LadderCommand, StartsFromAPlan) {
+  const fs::path cost = cost_file(cost_key(folder_.model().hash, Precision::bf16));
+  ASSERT_TRUE(fs::remove(cost));  // it is measured
   const std::string plan = folder_.plan({full_attention, {MixerKind::window, 8, 2}, full_attention}).string();
   const ProgramResult made = ladder({"--to", "window:8+2", "--rungs", "2", "--plan", plan, "--no-bench"});
   ASSERT_EQ(made.code, 0) << made.err;
   EXPECT_THAT(made.err, HasSubstr("loses alone: measured"));
+  EXPECT_TRUE(fs::exists(cost));
   const Ladder found = read_ladder(file());
   EXPECT_EQ(found.plan_hash, read_plan(plan).hash());
   EXPECT_EQ(read_plan(fs::path(path("out")) / "plan.json").hash(), found.plan_hash);
@@ -193,7 +197,8 @@ TEST_F(LadderCommand, StartsFromAHealedModel) {
 }
 
 TEST_F(LadderCommand, TrainsRungs) {
-  const std::vector<std::string> flags = {"--to", "dual_state", "--train-text", text_, "--train-tokens", "512"};
+  const std::vector<std::string> flags = {"--to",           "dual_state", "--train-text", text_,
+                                          "--train-tokens", "512",        "--no-bench"};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.begin(), flags.begin(), flags.end());
     return ladder(more);

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "heal/model_for_tests.h"
+#include "mixer/descriptor.h"
+#include "plan/cost_calibration.h"
 
 namespace layerboost::test {
 
@@ -18,6 +20,15 @@ class LadderFolder : public testing::Test {
   explicit LadderFolder(const std::string& name) : folder_(name) {
     text_ = folder_.corpus("text.jsonl", 6, 200);
     other_ = folder_.file("other.txt", std::string(400, 'a') + "bababb" + std::string(300, 'b'));
+    know_cost();
+  }
+
+  /// Makes up what the machine needs for the model's parts, for measuring it takes longer than most tests.
+  void know_cost() const {
+    CostModel cost{{1e-4, 1e-5, 0}, {}, folder_.model().config.kv_heads};
+    for (const MixerDescriptor* const kind : mixer_descriptors())
+      if (kind->cost.name != nullptr) cost.mixers[kind->cost.name] = {1e-5, 1e-6, 1e-9};
+    write_cost(cost_key(folder_.model().hash, Precision::bf16), cost);
   }
 
   [[nodiscard]] std::string path(const char* name) const { return folder_.path(name).string(); }
