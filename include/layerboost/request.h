@@ -78,6 +78,7 @@ struct Output {
   std::vector<float> embedding;
   FinishReason finish = FinishReason::none;
   const char* error = nullptr;  // of a sequence that failed: one line, for good
+  bool by_request = false;      // it failed for what was asked for: its form, its bad words and the like leave no token
   // So far:
   int prompt_tokens = 0;
   int cached_tokens = 0;     // of the prompt, found in the prefix cache

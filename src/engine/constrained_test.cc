@@ -130,6 +130,43 @@ TEST_F(Constrained, EndsAreTokensToo) {
   EXPECT_EQ(stuck.text, "a");
   EXPECT_EQ(stuck.last.finish, FinishReason::failed);
   EXPECT_NE(std::string(stuck.last.error).find("no token"), std::string::npos);
+  EXPECT_TRUE(stuck.last.by_request);
+}
+
+// Where only the empty text fits, it is written without a token: there needn't be one that ends texts.
+TEST_F(Constrained, NothingNeedsNoEnd) {
+  for (const bool ignore_eos : {true, false}) {
+    Engine engine(*model_, native_, options());
+    Collected result;
+    GenerationRequest request = request_for_tests(20, 5);
+    request.ignore_eos = ignore_eos;
+    engine.submit(request, result.sink(), constraint(""));
+    while (engine.step()) {
+    }
+    EXPECT_EQ(result.text, "");
+    EXPECT_EQ(result.last.finish, FinishReason::stop);
+    EXPECT_EQ(result.last.generated_tokens, 0);
+    EXPECT_EQ(result.last.prompt_tokens, 20);
+  }
+}
+
+// Who asks for too much fails, and says that it is by what was asked for; its neighbour goes on.
+TEST_F(Constrained, WhatBecomesTooOpenFailsAlone) {
+  for (const Sampling& sampling : {Sampling{}, Sampling{.temperature = 1}, Sampling{.temperature = 1, .top_p = 0.9}}) {
+    Engine engine(*model_, native_, options());
+    Collected open, other;
+    GenerationRequest request = request_for_tests(20, 5);
+    request.sampling = sampling;
+    engine.submit(request, open.sink(), constraint("[xy]z([ab]?){5000}"));
+    engine.submit(request, other.sink(), constraint("[xy]z[ab]{5000}"));
+    while (engine.step()) {
+    }
+    EXPECT_EQ(open.tokens.size(), 1U);
+    EXPECT_EQ(open.last.finish, FinishReason::failed);
+    EXPECT_TRUE(open.last.by_request);
+    EXPECT_NE(std::string(open.last.error).find("too much open"), std::string::npos);
+    EXPECT_EQ(other.tokens.size(), 5U);
+  }
 }
 
 // A token at which the request wants to stop spells something, but isn't a part of the text; it comes where that fits.

@@ -86,7 +86,8 @@ class Engine::Impl {
     if (options_.preallocate > 0) preallocate();
   }
 
-  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint, Place place);
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<const Constraint>& constraint,
+                   Place place);
   [[nodiscard]] int step_tokens() const { return options_.step_tokens; }
   [[nodiscard]] int longest_sequence(int most, int plan) const;
   [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
@@ -98,7 +99,7 @@ class Engine::Impl {
 
  private:
   void preallocate();
-  void admit(const std::shared_ptr<Constraint>& constraint);
+  void admit(const std::shared_ptr<const Constraint>& constraint);
   [[nodiscard]] PlanRange plans_of(const GenerationRequest& request) const;
   [[nodiscard]] PlanRange levels_for(int prompt) const;
   bool fail_stuck();
@@ -114,7 +115,7 @@ class Engine::Impl {
   void finish_read(Job& job);
   void tell_of_prompt(Job& job, Output& output);
   void end(Job& job, Output& output);
-  void fail_sequence(Job& job, const char* why);
+  void fail_sequence(Job& job, const char* why, bool by_request = false);
   void fail_running(const char* why);
   void publish();
   void deliver();
@@ -142,7 +143,7 @@ class Engine::Impl {
   mutable std::mutex mutex_;
   std::condition_variable news_;
   std::vector<std::unique_ptr<Job>> submitted_;
-  std::vector<std::weak_ptr<Constraint>> constraints_;  // in use, each once, and some that were
+  std::vector<std::weak_ptr<const Constraint>> constraints_;  // in use, each once, and some that were
   std::vector<RequestId> cancelled_;
   bool stopping_ = false;
   EngineStats stats_;
@@ -180,8 +181,8 @@ PlanRange Engine::Impl::plans_of(const GenerationRequest& request) const {
   return {*request.plan, *request.plan};
 }
 
-RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint,
-                               Place place) {
+RequestId Engine::Impl::submit(GenerationRequest request, Sink sink,
+                               const std::shared_ptr<const Constraint>& constraint, Place place) {
   check_request(request, model_.config);
   const PlanRange plans = plans_of(request);
   const int most = static_cast<int>(request.prompt.size()) + std::max(request.max_tokens, 1) - 1;
@@ -191,6 +192,7 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::
          request.prompt.size(), request.max_tokens, (bytes >> 20) + 1, options_.memory >> 20);
   if (constraint != nullptr && !constraint->can_begin())
     fail("the form that the answer is to have leaves too much open where it begins: use a simpler one");
+  if (constraint != nullptr && constraint->is_of_nothing()) request.max_tokens = 0;  // there is nothing to write
   auto job = std::make_unique<Job>(++last_id_, std::move(request), std::move(sink), plans, model_.text(), ends_,
                                    *options_.clock, constraint);
   if (job->request.embedding) job->states.emplace(model_.config.hidden);
@@ -208,11 +210,11 @@ RequestId Engine::Impl::submit(GenerationRequest request, Sink sink, const std::
 }
 
 /// Counts a constraint among those in use; several requests may share one. Requires: the mutex is held.
-void Engine::Impl::admit(const std::shared_ptr<Constraint>& constraint) {
+void Engine::Impl::admit(const std::shared_ptr<const Constraint>& constraint) {
   std::size_t bytes = constraint->bytes();
-  std::erase_if(constraints_, [](const std::weak_ptr<Constraint>& other) { return other.expired(); });
-  for (const std::weak_ptr<Constraint>& each : constraints_) {
-    const std::shared_ptr<Constraint> other = each.lock();
+  std::erase_if(constraints_, [](const std::weak_ptr<const Constraint>& other) { return other.expired(); });
+  for (const std::weak_ptr<const Constraint>& each : constraints_) {
+    const std::shared_ptr<const Constraint> other = each.lock();
     if (other == constraint) return;
     if (other != nullptr) bytes += other->bytes();
   }
@@ -290,7 +292,7 @@ bool Engine::Impl::make_step() {
   }
   if (tells) pace_.measure(rows, watch.seconds());
   for (const Prediction& prediction : predictions)
-    if (prediction.error != nullptr) fail_sequence(*prediction.job, prediction.error);
+    if (prediction.error != nullptr) fail_sequence(*prediction.job, prediction.error, prediction.by_request);
   keep_snapshots(items);
   const StepTimes::Scope putting_out(times, StepPhase::output);
   for (Prediction& prediction : predictions)
@@ -489,7 +491,7 @@ void Engine::Impl::finish_read(Job& job) {
     ++own_.embeddings;
   }
   tell_of_prompt(job, output);
-  output.finish = FinishReason::length;
+  output.finish = job.guide && job.guide->must_end() ? FinishReason::stop : FinishReason::length;
   end(job, output);
   outputs_.emplace_back(&job, std::move(output));
 }
@@ -513,12 +515,13 @@ void Engine::Impl::end(Job& job, Output& output) {
 }
 
 /// Frees what the job holds; nothing of it is worth keeping.
-void Engine::Impl::fail_sequence(Job& job, const char* why) {
+void Engine::Impl::fail_sequence(Job& job, const char* why, bool by_request) {
   if (job.failed) return;
   job.failed = true;
   Output output = counted(job);
   output.finish = FinishReason::failed;
   output.error = why;
+  output.by_request = by_request;
   ++own_.failed;
   ended_.push_back(scheduler_.remove(job.id));
   outputs_.emplace_back(&job, std::move(output));
@@ -574,7 +577,7 @@ Engine::Engine(const Model& model, std::vector<const MixerList*> plans, const En
     : impl_(std::make_unique<Impl>(model, std::move(plans), options, std::move(runner))) {}
 Engine::~Engine() = default;
 
-RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint,
+RequestId Engine::submit(GenerationRequest request, Sink sink, const std::shared_ptr<const Constraint>& constraint,
                          Place place) {
   return impl_->submit(std::move(request), std::move(sink), constraint, place);
 }

@@ -91,7 +91,7 @@ class Engine {
   /// too much memory. Thread-safe. `constraint`: what the text must fit (grammar/constraint.h), in tokens of the
   /// model's tokenizer; nullptr: nothing. It ends where nothing more fits, whatever `min_tokens` says. One in which no
   /// token may come, or which leaves too much open, fails alone. `place`: whose place in the queue it takes.
-  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<Constraint>& constraint = {},
+  RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<const Constraint>& constraint = {},
                    Place place = Place::of_its_own);
 
   /// The tokens that it reads in one step at most.

@@ -16,7 +16,7 @@ std::vector<TokenId> ends_of(const GenerationRequest& request, const std::vector
 
 Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRange its_plans,
          const Tokenizer& tokenizer, const std::vector<TokenId>& model_ends, const Clock& clock,
-         std::shared_ptr<Constraint> constraint)
+         std::shared_ptr<const Constraint> constraint)
     : id(its_id),
       request(std::move(its_request)),
       sink(std::move(its_sink)),
@@ -30,7 +30,7 @@ Job::Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRan
       processors(request.sampling, tokens),
       text(tokenizer, request),
       prompt_logprobs(request.prompt_logprobs >= 0 ? tokens.size() : 0) {
-  if (constraint != nullptr) guide.emplace(std::move(constraint));
+  if (constraint != nullptr) guide.emplace(std::move(constraint), tokenizer.leading_spaces(request.prompt));
 }
 
 }  // namespace layerboost

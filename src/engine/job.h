@@ -26,7 +26,7 @@ struct PlanRange {
 struct Job {
   /// `model_ends`: the model's own end tokens. `constraint`: what the text must fit; nullptr: nothing.
   Job(RequestId its_id, GenerationRequest its_request, Sink its_sink, PlanRange its_plans, const Tokenizer& tokenizer,
-      const std::vector<TokenId>& model_ends, const Clock& clock, std::shared_ptr<Constraint> constraint = {});
+      const std::vector<TokenId>& model_ends, const Clock& clock, std::shared_ptr<const Constraint> constraint = {});
 
   const RequestId id;
   const GenerationRequest request;

@@ -56,6 +56,7 @@ void predict_row(const Row& row, Prediction& prediction, ScratchStack& scratch) 
     const Chosen chosen = sample_token(row, job, scratch);
     prediction.sampled = chosen.token;
     prediction.error = chosen.error;
+    prediction.by_request = chosen.by_request;
     if (prediction.sampled >= 0 && job.request.logprobs >= 0)
       prediction.logprob = logprob_of(row, prediction.sampled, job.request.logprobs);
   }

@@ -20,6 +20,7 @@ struct Prediction {
   TokenId sampled = -1;   // the result
   std::optional<TokenLogprob> logprob;  // of it, if asked for
   const char* error = nullptr;          // why there is no result
+  bool by_request = false;              // because of what was asked for
 };
 
 /// Fills in what is predicted from hidden [*, D], rows in parallel: samples with each job's own random numbers, and

@@ -83,7 +83,7 @@ Chosen sample(const float* logits, float scale, int vocab, const Sampling& sampl
   processors.apply(changed, left_out);
   const TokenId token = sample(changed.data(), 1, vocab, sampling, random);
   if (token >= 0 && changed[static_cast<std::size_t>(token)] > out_of_reach) return {token};
-  return {-1, none_is_left(changed) ? nothing_left : damaged_model};
+  return none_is_left(changed) ? Chosen{-1, nothing_left, true} : Chosen{-1, damaged_model};
 }
 
 }  // namespace layerboost

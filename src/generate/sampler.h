@@ -19,6 +19,7 @@ void check_token(const char* where, TokenId token, int vocab);
 struct Chosen {
   TokenId token = -1;
   const char* error = nullptr;
+  bool by_request = false;  // it is what was asked for that leaves none
 };
 
 /// Steps 3 to 6: a token chosen by scale * logits[V]; -1 where the logits aren't finite numbers. Samples one number

@@ -11,6 +11,7 @@ namespace layerboost {
 namespace {
 
 constexpr std::size_t bytes_of_way = 32;  // an edge, a call or a jump; most are the only one of their node
+constexpr int most_forward = 64;          // jumps that are followed: they may go round
 
 }  // namespace
 
@@ -80,6 +81,15 @@ int Grammar::one_of(int from, std::span<const std::string> texts) {
   return to;
 }
 
+int Grammar::forward(int index) const {
+  for (int steps = 0; steps < most_forward; ++steps) {
+    const Node& from = node(index);
+    if (from.end || from.jumps.size() != 1 || !from.edges.empty() || !from.calls.empty()) break;
+    index = from.jumps.front();
+  }
+  return index;
+}
+
 /// Returns which nodes have a way to an end of their rule; `without_bytes`: one without a byte.
 std::vector<bool> Grammar::good_nodes(bool without_bytes) const {
   std::vector<std::vector<int>> before(nodes_.size());                   // nodes from where a way leads to this one
@@ -128,6 +138,8 @@ void Grammar::finish() {
     std::erase_if(node.calls, [&](const Call& call) { return bad(call.to) || bad(first(call.rule)); });
   }
   check_recursion();
+  for (Node& node : nodes_)
+    for (Call& call : node.calls) call.to = forward(call.to);
   nodes_.shrink_to_fit();
 }
 

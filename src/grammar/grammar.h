@@ -26,11 +26,8 @@ class Grammar {
     std::vector<Call> calls;
     std::vector<int> jumps;  // to where a way may go on without a byte
     bool end = false;        // of its rule
-    /// Not -1: any text of so many characters that a JSON string has unescaped may follow, and one of more may not
-    /// unless it has others, too. Who reads a vocabulary by the grammar need not look at each such token.
-    int plain_left = -1;
   };
-  /// Of Node::plain_left: any number.
+  /// Of how often something may be there: any number.
   static constexpr int no_limit = 1 << 30;
 
   /// One that takes more than `most_bytes` is an Error, as soon as it does.
@@ -41,7 +38,6 @@ class Grammar {
   [[nodiscard]] int first(int rule) const { return first_[static_cast<std::size_t>(rule)]; }
   int add_node();
   void end(int node) { at(node).end = true; }
-  void set_plain_left(int node, int characters) { at(node).plain_left = characters; }
 
   void jump(int from, int to);
   void edge(int from, std::uint8_t low, std::uint8_t high, int to);
@@ -58,6 +54,8 @@ class Grammar {
 
   [[nodiscard]] const Node& node(int index) const { return nodes_[static_cast<std::size_t>(index)]; }
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
+  /// Where a way that comes to the node `index` really goes on: behind nodes that have a jump and nothing else.
+  [[nodiscard]] int forward(int index) const;
   /// What it takes of memory, about.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 

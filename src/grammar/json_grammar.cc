@@ -93,16 +93,10 @@ int JsonGrammar::string(int from, const StringBounds& bounds) {
   const bool endless = bounds.most == Grammar::no_limit;
   const int counted = endless ? bounds.least : bounds.most;
   for (int i = 0; i < counted; ++i) {
-    grammar_.set_plain_left(node, endless ? Grammar::no_limit : counted - i);
     if (i >= bounds.least) grammar_.edge(node, '"', '"', to);
     node = grammar_.call(node, character);
   }
-  if (endless) {
-    grammar_.set_plain_left(node, Grammar::no_limit);
-    grammar_.call(node, character, node);
-  } else {
-    grammar_.set_plain_left(node, 0);
-  }
+  if (endless) grammar_.call(node, character, node);
   if (bounds.least <= bounds.most) grammar_.edge(node, '"', '"', to);
   return to;
 }
@@ -117,7 +111,6 @@ int JsonGrammar::other_key(int from, const std::vector<std::string>& names) {
   const int character = rule(raw_character_, &JsonGrammar::write_raw_character);
   const int wide = rule(wide_character_, &JsonGrammar::write_wide_character);
   const int other = grammar_.add_node(), to = grammar_.add_node();
-  grammar_.set_plain_left(other, Grammar::no_limit);
   grammar_.call(other, character, other);
   grammar_.edge(other, '"', '"', to);
   // A tree of the names' characters: any other character leaves it for good.

@@ -22,24 +22,24 @@ constexpr std::size_t most_choices = 10000, longest_regex = std::size_t{16} << 1
                       longest_grammar = std::size_t{64} << 10;
 constexpr int deepest_in_text = 32;  // levels of a schema that is sent as a text
 
-/// The grammar that `add` makes from a given node on; what it throws is told of the field `param`.
+/// The form that `add` makes from a given node on; what it throws is told of the field `param`.
 template <typename Add>
-Grammar form_of(const std::string& param, const Add& add) {
+AnswerForm form_of(const std::string& param, const Add& add) {
   try {
     Grammar grammar;
     grammar.end(add(grammar, grammar.first(0)));
     grammar.finish();
-    return grammar;
+    return {std::move(grammar), param};
   } catch (const Error& error) {
     refuse(param, "\"{}\" can't be kept to: {}", param, printable(error.what()));
   }
 }
 
-Grammar any_object(const std::string& param) {
+AnswerForm any_object(const std::string& param) {
   return form_of(param, [](Grammar& grammar, int from) { return JsonGrammar(grammar).object(from); });
 }
 
-Grammar by_schema(const Json& given, const std::string& param) {
+AnswerForm by_schema(const Json& given, const std::string& param) {
   return form_of(param, [&](Grammar& grammar, int from) {
     if (!given.is_string()) return add_schema(grammar, from, given);
     const JsonRules rules{.deepest = deepest_in_text, .most_keys = 1024};
@@ -47,17 +47,17 @@ Grammar by_schema(const Json& given, const std::string& param) {
   });
 }
 
-Grammar by_regex(const std::string& regex, const std::string& param) {
+AnswerForm by_regex(const std::string& regex, const std::string& param) {
   if (regex.size() > longest_regex) refuse(param, "\"{}\" has more than {} KiB", param, longest_regex >> 10);
   return form_of(param, [&](Grammar& grammar, int from) { return add_regex(grammar, from, regex); });
 }
 
-Grammar by_gbnf(const std::string& rules, const std::string& param) {
+AnswerForm by_gbnf(const std::string& rules, const std::string& param) {
   if (rules.size() > longest_grammar) refuse(param, "\"{}\" has more than {} KiB", param, longest_grammar >> 10);
   return form_of(param, [&](Grammar& grammar, int from) { return add_gbnf(grammar, from, rules); });
 }
 
-Grammar by_choice(const std::vector<std::string>& choices, const std::string& param) {
+AnswerForm by_choice(const std::vector<std::string>& choices, const std::string& param) {
   return form_of(param, [&](Grammar& grammar, int from) { return grammar.one_of(from, choices); });
 }
 
@@ -70,7 +70,7 @@ void check_keys(const Json& object, const std::string& param, std::initializer_l
 }
 
 /// {"schema": ..., "name": ...} in the field `param`, with no other keys than `known`.
-Grammar by_named_schema(const Json& named, const std::string& param, std::initializer_list<std::string_view> known) {
+AnswerForm by_named_schema(const Json& named, const std::string& param, std::initializer_list<std::string_view> known) {
   check_keys(named, param, known);
   const Fields own(named, param + ".");
   const Json* const schema = own.find("schema");
@@ -80,7 +80,7 @@ Grammar by_named_schema(const Json& named, const std::string& param, std::initia
 
 /// {"type": "json_object"} and its like in the field `param`; `flat`: what a schema has beside it stands beside the
 /// type.
-std::optional<Grammar> by_format(const Json& format, const std::string& param, bool flat) {
+std::optional<AnswerForm> by_format(const Json& format, const std::string& param, bool flat) {
   check_object(format, param);
   const Fields own(format, param + ".");
   const std::string type = own.text("type").value_or("");
@@ -104,7 +104,7 @@ std::optional<Grammar> by_format(const Json& format, const std::string& param, b
 }
 
 /// OpenAI's fields.
-std::optional<Grammar> by_formats(const Fields& fields) {
+std::optional<AnswerForm> by_formats(const Fields& fields) {
   if (const Json* const format = fields.find("response_format")) return by_format(*format, "response_format", false);
   const Json* const text = fields.object("text");
   if (text == nullptr) return std::nullopt;
@@ -114,9 +114,9 @@ std::optional<Grammar> by_formats(const Fields& fields) {
 }
 
 /// vLLM's fields; in "structured_outputs" they have no prefix.
-std::vector<Grammar> by_guides(const Fields& fields, const std::string& prefix) {
+std::vector<AnswerForm> by_guides(const Fields& fields, const std::string& prefix) {
   const auto name = [&](const char* rest) { return prefix + rest; };
-  std::vector<Grammar> forms;
+  std::vector<AnswerForm> forms;
   if (const Json* const schema = fields.find(name("json").c_str()))
     forms.push_back(by_schema(*schema, fields.path(name("json").c_str())));
   if (fields.flag(name("json_object").c_str(), false))
@@ -134,15 +134,15 @@ std::vector<Grammar> by_guides(const Fields& fields, const std::string& prefix) 
 
 }  // namespace
 
-std::optional<Grammar> read_answer_form(const Fields& fields) {
-  std::vector<Grammar> forms = by_guides(fields, "guided_");
+std::optional<AnswerForm> read_answer_form(const Fields& fields) {
+  std::vector<AnswerForm> forms = by_guides(fields, "guided_");
   if (auto form = by_formats(fields)) forms.push_back(std::move(*form));
   if (const Json* const schema = fields.find("json_schema")) forms.push_back(by_schema(*schema, "json_schema"));
   if (const auto rules = fields.text("grammar"); rules && !rules->empty())
     forms.push_back(by_gbnf(*rules, "grammar"));  // llama.cpp's
   if (const Json* const guides = fields.find("structured_outputs")) {
     check_keys(*guides, "structured_outputs", {"json", "json_object", "regex", "choice", "grammar"});
-    for (Grammar& form : by_guides(Fields(*guides, "structured_outputs."), "")) forms.push_back(std::move(form));
+    for (AnswerForm& form : by_guides(Fields(*guides, "structured_outputs."), "")) forms.push_back(std::move(form));
   }
   if (forms.size() > 1) refuse("", "the request asks for {} forms of its answer; ask for one", forms.size());
   if (forms.empty()) return std::nullopt;

@@ -11,7 +11,7 @@
 namespace layerboost {
 namespace {
 
-std::optional<Grammar> form_of(const std::string& fields) {
+std::optional<AnswerForm> form_of(const std::string& fields) {
   const Json json = Json::parse("{" + fields + "}");
   return read_answer_form(Fields(json));
 }
@@ -19,7 +19,7 @@ std::optional<Grammar> form_of(const std::string& fields) {
 bool form_fits(const std::string& fields, std::string_view text) {
   auto form = form_of(fields);
   if (!form) return false;
-  Automaton automaton(std::move(*form));
+  Automaton automaton(std::move(form->grammar));
   int state = automaton.start();
   for (const char c : text) state = automaton.next(state, static_cast<std::uint8_t>(c));
   return state >= 0 && automaton.accepts(state);
@@ -118,6 +118,49 @@ TEST(AnswerForm, AnswersHaveIt) {
       server.complete({{"prompt", "a"}, {"guided_choice", {"abc", "b"}}, {"max_tokens", 9}, {"ignore_eos", true}});
   const std::string text = answer.json()["choices"][0]["text"];
   EXPECT_TRUE(text == "abc" || text == "b") << answer.body;
+}
+
+// What leaves too much open is the client's: where it begins, or further on, in a stream, too.
+TEST(AnswerForm, WhatLeavesTooMuchOpenIsRefused) {
+  const ServerForTests server;
+  Json asked = {{"prompt", "ab"}, {"max_tokens", 9}, {"guided_regex", "x([ab]?){5000}"}, {"stream", true}};
+  AnswerForTests answer = server.complete(asked);
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.json()["error"]["param"], "guided_regex");
+  asked["structured_outputs"] = {{"regex", "[xy]z([ab]?){5000}"}};
+  asked.erase("guided_regex");
+  const auto expect_refusal = [](const Json& error) {
+    EXPECT_EQ(error["type"], "invalid_request_error");
+    EXPECT_EQ(error["param"], "structured_outputs.regex");
+    EXPECT_NE(error["message"].get<std::string>().find("too much open"), std::string::npos);
+  };
+  answer = server.complete(asked);
+  EXPECT_EQ(answer.status, 200);
+  expect_refusal(answer.events().back()["error"]);
+  asked["stream"] = false;
+  asked["n"] = 3;
+  answer = server.complete(asked);
+  EXPECT_EQ(answer.status, 400);
+  expect_refusal(answer.json()["error"]);
+}
+
+TEST(AnswerForm, MayBeThatOfNothing) {
+  const ServerForTests server;
+  for (const Json& form : {Json{{"grammar", "root ::= \"\""}}, Json{{"guided_choice", {""}}}}) {
+    for (const bool stream : {false, true}) {
+      Json asked = {{"prompt", "ab"}, {"max_tokens", 9}, {"ignore_eos", true}, {"n", 2}, {"stream", stream}};
+      asked.update(form);
+      const AnswerForTests answer = server.complete(asked);
+      ASSERT_EQ(answer.status, 200) << answer.body;
+      if (stream) continue;
+      const Json body = answer.json();
+      for (const Json& choice : body["choices"]) {
+        EXPECT_EQ(choice["text"], "");
+        EXPECT_EQ(choice["finish_reason"], "stop");
+      }
+      EXPECT_EQ(body["usage"]["completion_tokens"], 0);
+    }
+  }
 }
 
 }  // namespace

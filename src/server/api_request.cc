@@ -211,12 +211,12 @@ void ApiReader::read_what_is_told(const Fields& fields, ApiRequest& request) con
 
 /// What the answer is to fit. It ends as that says. `calls`: the form of calls that it has to be.
 void ApiReader::read_form(const Fields& fields, std::optional<Grammar> calls, ApiRequest& request) const {
-  std::optional<Grammar> form = read_answer_form(fields);
+  std::optional<AnswerForm> form = read_answer_form(fields);
   if (form && request.tool_format)
     refuse("tools",
            R"("tools" are not supported beside a form of the answer; send "tool_choice": "none" or one of both)");
   const bool shows = calls && !request.settings.shown_tokens.empty();
-  if (calls) form = std::move(calls);
+  if (calls) form = AnswerForm{std::move(*calls), "tools"};
   if (!form) return;
   if (request.settings.min_tokens > 0)
     refuse("min_tokens", "\"min_tokens\" is not supported beside a form of the answer, which says where it ends");
@@ -224,7 +224,14 @@ void ApiReader::read_form(const Fields& fields, std::optional<Grammar> calls, Ap
   if (tokens == nullptr)
     tokens = std::make_shared<const Vocabulary>(tokenizer, embeddings,
                                                 shows ? request.settings.shown_tokens : std::vector<TokenId>());
-  request.constraint = std::make_shared<Constraint>(std::move(*form), std::move(tokens));
+  const LookingLimits looking{.sequences = request.choices * static_cast<int>(request.prompts.size())};
+  // Here nobody waits for it but other requests that are to be read.
+  request.constraint = std::make_shared<const Constraint>(std::move(form->grammar), std::move(tokens), looking,
+                                                          tokenizer.leading_spaces(request.prompts.front().tokens));
+  request.form_field = std::move(form->field);
+  if (!request.constraint->can_begin())
+    refuse(request.form_field, "\"{}\" leaves too much open where the answer begins: use a simpler form",
+           request.form_field);
 }
 
 int ApiReader::highest_level() const {

@@ -39,17 +39,18 @@ struct ApiRequest {
   std::vector<ApiPrompt> prompts;  // at least one
   int choices = 1;                 // of each prompt
   bool stream = false, include_usage = false;
-  bool echo = false;                            // ApiPrompt::text is the beginning of the text
-  int prompt_logprobs = -1;                     // that the answer has by themselves; settings: those that it needs
-  bool tokens_as_ids = false;                   // log-probabilities name tokens by their ids
-  bool token_ids = false;                       // the answer has the ids of its tokens, and of the prompt's
-  std::optional<std::uint64_t> seed;            // empty: any
-  GenerationRequest settings;                   // all but prompt and seed; plan: the level, if it mustn't be another
-  std::shared_ptr<Constraint> constraint = {};  // what each choice must fit
-  std::optional<ToolFormat> tool_format = {};   // how its calls of tools are written; empty: it is all text
-  bool one_call = false;                        // at most
-  bool base64 = false;                          // embeddings are sent as the bytes of f32
-  std::string repeated = {};                    // members of an answer of the Responses API: what was asked, as JSON
+  bool echo = false;                  // ApiPrompt::text is the beginning of the text
+  int prompt_logprobs = -1;           // that the answer has by themselves; settings: those that it needs
+  bool tokens_as_ids = false;         // log-probabilities name tokens by their ids
+  bool token_ids = false;             // the answer has the ids of its tokens, and of the prompt's
+  std::optional<std::uint64_t> seed;  // empty: any
+  GenerationRequest settings;         // all but prompt and seed; plan: the level, if it mustn't be another
+  std::shared_ptr<const Constraint> constraint = {};  // what each choice must fit
+  std::string form_field = {};                        // that says so
+  std::optional<ToolFormat> tool_format = {};         // how its calls of tools are written; empty: it is all text
+  bool one_call = false;                              // at most
+  bool base64 = false;                                // embeddings are sent as the bytes of f32
+  std::string repeated = {};  // members of an answer of the Responses API: what was asked, as JSON
 };
 
 /// What requests are read with; immutable.

@@ -136,7 +136,9 @@ void CompletionAnswer::take(std::size_t index, Output&& output) {
   }
   if (output.finish == FinishReason::cancelled) return;  // nobody listens
   // One sequence that can't be written on is the end of the whole answer.
-  if (output.finish == FinishReason::failed) return end_with(ApiError(500, "server_error", output.error));
+  if (output.finish == FinishReason::failed)
+    return end_with(output.by_request ? ApiError(400, "invalid_request_error", output.error, request_.form_field)
+                                      : ApiError(500, "server_error", output.error));
   const auto reply = reply_.lock();
   if (!reply) return;
   writer_->add(index, std::move(output));

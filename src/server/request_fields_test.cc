@@ -337,7 +337,7 @@ TEST(AnswersByFields, OnlyAllowedTokensAreWritten) {
   EXPECT_EQ(server.complete(greedy_with(none_left)).status, 400);
   none_left["bad_words"] = {"cc", "cd", "dc", "dd"};
   const AnswerForTests failed = server.complete(greedy_with(none_left));
-  EXPECT_EQ(failed.status, 500);
+  EXPECT_EQ(failed.status, 400);
   EXPECT_NE(failed.body.find("may come next"), std::string::npos) << failed.body;
   EXPECT_EQ(server.complete(greedy_with({})).status, 200);
 }

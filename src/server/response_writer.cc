@@ -130,7 +130,7 @@ void ResponseWriter::end_stream(const AnswerFacts& facts, std::string& events) {
 
 void ResponseWriter::fail_stream(const ApiError& error, const AnswerFacts& facts, std::string& events) {
   finish_ = FinishReason::failed;
-  const Json why = {{"code", "server_error"}, {"message", error.what()}};
+  const Json why = {{"code", error.status() < 500 ? "invalid_prompt" : "server_error"}, {"message", error.what()}};
   write_event("response.failed", "\"response\":" + response_json(facts, "failed", why), events);
 }
 
