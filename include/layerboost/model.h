@@ -38,7 +38,7 @@ struct ModelShape {
   int head_size = 0;  // d
   int ffn = 0;        // F
   int vocab = 0;      // V
-  int positions = 0;  // the most tokens of one sequence; 0: any number
+  int positions = 0;  // the most tokens of one sequence; 0: any number. RoPE of the type dynamic allows more, slowly
 };
 
 /// A mean over the tokens of a text, cut into windows.
@@ -92,7 +92,8 @@ class LAYERBOOST_API LanguageModel {
   /// How well the model predicts `text` in windows of `context` tokens that don't overlap (0: 1024, or as many as the
   /// model has positions; BOS counts, where the tokenizer adds it; the first token of a window isn't predicted); of the
   /// first `windows` of them, or of all with 0. A text shorter than a window is one. Throws Error for a text of less
-  /// than two tokens and for a context that isn't between 2 and shape().positions. Requires: windows >= 0.
+  /// than two tokens and for a context that isn't between 2 and shape().positions, or what RoPE allows beyond these.
+  /// Requires: windows >= 0.
   [[nodiscard]] PerplexityResult perplexity(std::string_view text, int context = 0, int windows = 0) const;
 
   /// Goes on from each of `prompts` (UTF-8), all of them in one batch: up to an end token of the model or `tokens` new

@@ -8,9 +8,19 @@
 namespace layerboost {
 namespace {
 
-class LongTexts : public ::testing::Test {
+constexpr int longest_short = 300;
+
+/// With one kind of rotations for all long texts, or one for each length.
+enum class Long { all_alike, by_length };
+
+std::unique_ptr<Model> model_of(Long kind) {
+  return kind == Long::all_alike ? with_long_texts(text_model(), longest_short)
+                                 : with_dynamic_rope(text_model(), longest_short);
+}
+
+class LongTextsOf {
  protected:
-  static constexpr int longest_short = 300;
+  explicit LongTextsOf(Long kind) : model_(model_of(kind)) {}
 
   /// The greedy text, all of it read anew for each token.
   std::vector<TokenId> read_at_once(const MixerList& list, const GenerationRequest& request) {
@@ -22,12 +32,30 @@ class LongTexts : public ::testing::Test {
     return result;
   }
 
-  const std::unique_ptr<Model> model_ = with_long_texts(text_model(), longest_short);
+  const std::unique_ptr<Model> model_;
   MixerSet mixers_{*model_, random_parameters(model_->config)};
   const MixerList& native_ = mixers_.list(native_specs(model_->config));
 };
 
-TEST_F(LongTexts, EachTokenIsThatOfTheTextReadAtOnce) {
+class LongTexts : public LongTextsOf, public ::testing::Test {
+ protected:
+  LongTexts() : LongTextsOf(Long::all_alike) {}
+};
+
+class TextsOfALength : public LongTextsOf, public ::testing::Test {
+ protected:
+  TextsOfALength() : LongTextsOf(Long::by_length) {}
+};
+
+class AnyLongTexts : public LongTextsOf, public ::testing::TestWithParam<Long> {
+ protected:
+  AnyLongTexts() : LongTextsOf(GetParam()) {}
+  [[nodiscard]] bool by_length() const { return GetParam() == Long::by_length; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Rope, AnyLongTexts, testing::Values(Long::all_alike, Long::by_length));
+
+TEST_P(AnyLongTexts, EachTokenIsThatOfTheTextReadAtOnce) {
   const std::pair<int, int> lengths[] = {{290, 20}, {300, 3}, {299, 2}, {301, 5}, {20, 10}, {350, 8}, {281, 20}};
   for (const std::size_t which : {0U, 1U}) {
     const MixerList& list = mixers_.list(plans_for_tests()[which]);
@@ -102,7 +130,42 @@ TEST_F(LongTexts, PrefixesOfShortOnesAreNotTheirs) {
   EXPECT_LE(engine.stats().recomputed_tokens - before, 300U - 256U);
 }
 
-TEST_F(LongTexts, WhereMemoryIsShort) {
+TEST_F(TextsOfALength, AreReadAnewForEachToken) {
+  Engine engine(*model_, native_, small_options());
+  Collected result;
+  engine.submit(request_for_tests(295, 10), result.sink());
+  drain(engine);
+  EXPECT_EQ(result.outputs, 10);
+  // 5 tokens after which it is a short text still; those behind are read, but not again.
+  std::uint64_t again = 0;
+  for (int length = 301; length <= 304; ++length) again += static_cast<std::uint64_t>(length) - 1;
+  EXPECT_EQ(engine.stats().recomputed_tokens, again);
+  EXPECT_EQ(engine.stats().preemptions, 0U);
+}
+
+TEST_F(TextsOfALength, ArentKeptForOthers) {
+  Engine engine(*model_, native_, small_options());
+  const auto run = [&](int length, int more) {
+    GenerationRequest request = request_for_tests(360, more);
+    request.prompt.resize(static_cast<std::size_t>(length));
+    Collected result;
+    engine.submit(request, result.sink());
+    drain(engine);
+    EXPECT_EQ(result.tokens, alone(*model_, native_, request).tokens) << length;
+    return result.last.cached_tokens;
+  };
+  EXPECT_EQ(run(360, 3), 0);
+  EXPECT_EQ(engine.stats().cache_used(), 0U);  // of use to nobody
+  EXPECT_EQ(run(359, 3), 0);
+  EXPECT_EQ(run(360, 3), 0);
+  EXPECT_EQ(run(290, 5), 0);  // a short one
+  EXPECT_EQ(run(340, 3), 0);
+  EXPECT_GE(run(290, 5), 256);
+  EXPECT_GE(run(291, 20), 256);
+  EXPECT_GE(run(300, 1), 256);
+}
+
+TEST_P(AnyLongTexts, WhereMemoryIsShort) {
   std::vector<GenerationRequest> requests;
   for (int i = 0; i < 7; ++i) {
     requests.push_back(request_for_tests(100 + i * 53 % 100, 180 + i * 67 % 120, 40 + static_cast<std::uint64_t>(i)));
@@ -123,7 +186,7 @@ TEST_F(LongTexts, WhereMemoryIsShort) {
   }
 }
 
-TEST_F(LongTexts, OfSeveralLevels) {
+TEST_P(AnyLongTexts, OfSeveralLevels) {
   const std::vector<const MixerList*> plans = {
       &native_, &mixers_.list(specs({"softmax", "window:64+4", "softmax", "softmax"})),
       &mixers_.list(specs({"dual_state", "window:16+3", "softmax", "window:64+4"}))};
@@ -150,7 +213,7 @@ TEST_F(LongTexts, OfSeveralLevels) {
   EXPECT_GT(engine.stats().folds, 0U);
 }
 
-TEST_F(LongTexts, LogProbabilitiesOfPromptsThatAreCut) {
+TEST_P(AnyLongTexts, LogProbabilitiesOfPromptsThatAreCut) {
   for (const int length : {300, 301, 340}) {
     GenerationRequest request = request_for_tests(length, 0);
     request.prompt_logprobs = 0;

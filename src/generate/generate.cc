@@ -13,7 +13,7 @@ namespace {
 using OnToken = std::function<void(std::size_t, TokenId)>;
 
 void check_prompts(const Model& model, std::span<const std::vector<TokenId>> prompts, int tokens) {
-  const int most = model.config.max_positions;
+  const int most = model.config.longest_text();
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     if (prompts[i].empty()) fail("prompt {} is empty", i + 1);
     if (most > 0 && prompts[i].size() + static_cast<std::size_t>(tokens) > static_cast<std::size_t>(most))

@@ -69,7 +69,7 @@ AttentionBlock::SeeTile DualStateMixer::see_tile(const Parts& parts, KernelScrat
     const Config& config = block_.config();
     const std::ptrdiff_t kv = config.kv_size();
     split_qkv(qkv, block_.qkv_shape(), nullptr, nullptr, parts.q + static_cast<std::ptrdiff_t>(row) * config.q_size(),
-              parts.k + row * kv, parts.v + row * kv);
+              parts.k + row * kv, parts.v + row * kv, scratch);
     if (parts.z == nullptr) return;
     const Product z = gates_on_x_.multiply(normed, parts.z, scratch);
     for (int i = 0; i < z.rows; ++i) {
@@ -188,7 +188,9 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
   const auto rotate_back = [&](float* key, int position) {
     const int row = cache.rotations + position;
     const int first = config.first_rope_frequency(layer_);
-    const float *const cosines = rope.cosines(row) + first, *const sines = rope.sines(row) + first;
+    ScratchStack::Frame frame(scratch.caller());
+    const RopeRow turn = rope.row(row, frame);
+    const float *const cosines = turn.cosines + first, *const sines = turn.sines + first;
     for (int i = 0; i < d / 2; ++i) {
       const float left = key[i], right = key[i + d / 2], factor = i < turned ? attention_factor : 1;
       key[i] = (left * cosines[i] + right * sines[i]) / (factor * factor);
