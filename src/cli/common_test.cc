@@ -1,5 +1,6 @@
 #include "cli/common.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,6 +11,10 @@
 
 namespace layerboost {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
 
 CommonOptions parse(std::vector<std::string> arguments) {
   CLI::App app;
@@ -34,6 +39,25 @@ TEST(CommonOptions, ReachTheRunObject) {
   EXPECT_EQ(run.threads, 3);
   EXPECT_EQ(run.precision, "int8");
   EXPECT_EQ(run.seed, 18446744073709551615U);
+}
+
+TEST(Context, IsNotedWhereTextsAreSlowOrTooLong) {
+  Config config;
+  config.max_positions = 64;
+  const auto noted = [&](int context) {
+    testing::internal::CaptureStderr();
+    note_context(config, context);
+    return testing::internal::GetCapturedStderr();
+  };
+  for (const int context : {0, 64}) EXPECT_EQ(noted(context), "");
+  EXPECT_THAT(noted(65), HasSubstr("--context 65: the model has 64 positions, and no more"));
+  EXPECT_THAT(noted(65), Not(HasSubstr("slow")));
+  config.rope.scaling = RopeConfig::Scaling::dynamic;
+  config.rope.longest_short = 64;
+  for (const int context : {0, 64}) EXPECT_EQ(noted(context), "");
+  const std::string slow = "more than the model's 64 positions are slow to write";
+  EXPECT_THAT(noted(65), AllOf(HasSubstr(slow), Not(HasSubstr("no more"))));
+  EXPECT_THAT(noted(1 << 30), AllOf(HasSubstr(slow), HasSubstr("positions, and no more")));
 }
 
 TEST(CommonOptions, AreChecked) {

@@ -146,6 +146,29 @@ TEST(Http, PositionsAreNoMoreThanTheMemoryHolds) {
   EXPECT_EQ(chat.status, 200) << chat.body;
 }
 
+TEST(Http, PositionsThatRopeAllowsBesideTheModelsAreToBeAskedFor) {
+  const auto model = with_dynamic_rope(text_model(), 64);
+  const auto positions = [&](int asked) {
+    ServerOptions options;
+    options.limits.positions = asked;
+    const ServerForTests server(options, {{.memory = std::size_t{2} << 30}}, {}, {}, *model);
+    return server.ask("GET", "/v1/models").json()["data"][0]["max_model_len"].get<int>();
+  };
+  EXPECT_EQ(positions(0), 64);
+  EXPECT_EQ(positions(50), 50);
+  EXPECT_EQ(positions(300), 300);
+  EXPECT_EQ(positions(1 << 30), model->config.longest_text());
+
+  ServerOptions options;
+  options.limits.positions = 300;
+  const ServerForTests server(options, {{.memory = std::size_t{64} << 20}}, {}, {}, *model);
+  const AnswerForTests long_one =
+      server.complete({{"prompt", std::string(200, 'a')}, {"max_tokens", 3}, {"temperature", 0}, {"ignore_eos", true}});
+  EXPECT_EQ(long_one.status, 200) << long_one.body;
+  EXPECT_EQ(long_one.json()["usage"]["completion_tokens"], 3);
+  EXPECT_EQ(server.complete({{"prompt", std::string(298, 'a')}, {"max_tokens", 3}}).status, 400);
+}
+
 TEST(Http, FingerprintsTellWhatAnswers) {
   ServerInfo info;
   info.precision = info.kv = "bf16";
