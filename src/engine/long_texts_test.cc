@@ -4,6 +4,7 @@
 
 #include "engine/cache_memory.h"
 #include "engine/model_for_tests.h"
+#include "eval/quality.h"
 
 namespace layerboost {
 namespace {
@@ -163,6 +164,29 @@ TEST_F(TextsOfALength, ArentKeptForOthers) {
   EXPECT_GE(run(290, 5), 256);
   EXPECT_GE(run(291, 20), 256);
   EXPECT_GE(run(300, 1), 256);
+}
+
+TEST_F(TextsOfALength, AreMeasuredAsTheyAreReadAtOnce) {
+  const fs::path file = test::temporary_path("long.txt");
+  std::string words;
+  for (const TokenId letter : random_tokens(350, 26)) words += static_cast<char>('a' + letter);
+  write_file(file, words);
+  QualityOptions options;
+  options.texts = {file};
+  options.context = 350;
+  const QualityReport report = measure_quality({*model_, native_}, nullptr, options);
+  const std::vector<TokenId> tokens = model_->text().encode(words);
+  ASSERT_EQ(tokens.size(), 350U);
+  const auto alone = with_dynamic_rope_of(text_model(), longest_short, 349);  // the last is predicted, and not read
+  MixerSet mixers(*alone);
+  double sum = 0;
+  for (const double log_prob : token_log_probs(*alone, mixers.list(native_specs(alone->config)), tokens, 1 << 20))
+    sum -= log_prob;
+  ASSERT_EQ(report.texts.front().perplexity.nll.tokens, 349);
+  EXPECT_NEAR(report.texts.front().perplexity.nll.mean.mean, sum / 349, 1e-5);
+  options.context = model_->config.longest_text() + 1;
+  EXPECT_THROW(measure_quality({*model_, native_}, nullptr, options), Error);
+  fs::remove(file);
 }
 
 TEST_P(AnyLongTexts, WhereMemoryIsShort) {
