@@ -103,6 +103,8 @@ struct Config {
   std::vector<LayerRope> rope_layers;     // [L]; empty: all as usual (smollm3: some none; gemma3: windows local)
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention, also where no text leaves the window
+  int longest_in_windows = std::numeric_limits<int>::max();  // tokens; a longer text would leave a window that is 0 in
+                                                             // `windows` because the model's positions don't
   std::vector<int> base_windows;          // of the model that an exported one was made of, [L], or empty: it has none
   std::vector<int> eos;                   // token ids that end a sequence
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
@@ -128,8 +130,8 @@ struct Config {
   /// The most tokens that a text may have. They are more than the model's positions where RoPE is made for that, but
   /// then each token that is written behind these has the whole text read anew.
   [[nodiscard]] int longest_text() const {
-    return rope.scaling == RopeConfig::Scaling::dynamic ? std::max(max_positions, rope.lengths().longest())
-                                                        : max_positions;
+    if (rope.scaling != RopeConfig::Scaling::dynamic) return max_positions;
+    return std::max(max_positions, std::min(longest_in_windows, rope.lengths().longest()));
   }
   [[nodiscard]] AttentionParts attention_of(int layer) const {
     return attention.empty() ? AttentionParts::all : attention[static_cast<std::size_t>(layer)];
