@@ -139,19 +139,9 @@ Sampling sampling_of(const SamplingFlags& flags, const Config& config, const Sam
   return sampling;
 }
 
-void note_slow_texts(const Config& config, int tokens) {
-  if (tokens <= config.max_positions || config.longest_text() <= config.max_positions) return;
-  note(
-      "warning: texts of more than the model's {} positions are slow to write: RoPE of the type dynamic then changes "
-      "with each token, and all of the text is read anew for it",
-      config.max_positions);
-}
-
 void note_context(const Config& config, int context) {
-  if (config.max_positions <= 0) return;
-  if (context > config.longest_text())
-    note("--context {}: the model has {} positions, and no more", context, config.longest_text());
-  note_slow_texts(config, context);
+  if (config.max_positions > 0 && context > config.longest_text())
+    note("--context {}: the model reads texts of up to {} tokens, and no longer ones", context, config.longest_text());
 }
 
 }  // namespace layerboost

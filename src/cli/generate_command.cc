@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -77,8 +76,6 @@ void run_generate(GenerateFlags& options) {
   const TokenId bos = bos_token(tokenizer, BosMode::automatic);
   std::vector<std::vector<TokenId>> prompts;
   for (const std::string& prompt : options.prompts) prompts.push_back(encode_with_bos(tokenizer, prompt, bos));
-  const auto longest = std::ranges::max(prompts, {}, &std::vector<TokenId>::size).size();
-  note_slow_texts(opened.model->config, static_cast<int>(longest) + options.generate.tokens);
 
   Subject subject(*opened.model, opened.list());
   const bool single = prompts.size() == 1;

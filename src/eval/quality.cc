@@ -46,7 +46,7 @@ Work prepare(const Model& model, const QualityOptions& options) {
     const WindowOptions windows = {options.context, options.stride, options.limit, work.bos, text.data.name};
     const std::vector<TokenId> tokens = first_tokens(tokenizer, text.data.text, tokens_needed(windows));
     text.windows = text_windows(tokens, windows, model.config.longest_text());
-    if (options.context > model.config.max_positions && model.config.max_positions > 0)
+    if (model.config.beyond_positions(options.context - 1))  // the last token is only predicted
       note("`context` {}: beyond the model's {} positions, where RoPE (dynamic) depends on a window's length",
            options.context, model.config.max_positions);
     const std::size_t body = static_cast<std::size_t>(options.context) - (work.bos >= 0 ? 1 : 0);

@@ -47,7 +47,8 @@ struct RopeConfig {
     if (tokens <= longest_short) return 0;
     return scaling == Scaling::dynamic ? lengths().first_row(tokens) : longest_short;
   }
-  /// Whether texts of several lengths have the rotations that begin there.
+  /// Whether texts of several lengths have the rotations that begin there. Where they haven't, what was
+  /// read is of use to texts of exactly that length alone, and to each for the one token that comes after it.
   [[nodiscard]] bool of_several_lengths(int rotations) const { return scaling != Scaling::dynamic || rotations == 0; }
 };
 
@@ -128,10 +129,14 @@ struct Config {
     return rope_of(layer) == LayerRope::local ? head_size / 2 : 0;
   }
   /// The most tokens that a text may have. They are more than the model's positions where RoPE is made for that, but
-  /// then each token that is written behind these has the whole text read anew.
+  /// then each token that is written beyond these has the whole text read anew.
   [[nodiscard]] int longest_text() const {
     if (rope.scaling != RopeConfig::Scaling::dynamic) return max_positions;
     return std::max(max_positions, std::min(longest_in_windows, rope.lengths().longest()));
+  }
+  /// Whether so many tokens are more than the model's positions, where it reads some texts that are longer than these.
+  [[nodiscard]] bool beyond_positions(std::int64_t tokens) const {
+    return tokens > max_positions && longest_text() > max_positions;
   }
   [[nodiscard]] AttentionParts attention_of(int layer) const {
     return attention.empty() ? AttentionParts::all : attention[static_cast<std::size_t>(layer)];

@@ -23,6 +23,8 @@ Limits limits_for(Limits limits, const Model& model, const Engine& engine) {
   limits.positions = engine.longest_sequence(asked);
   if (limits.positions < asked && asked < unbounded)
     note("sequences have at most {} of {} positions: `memory` holds no more", limits.positions, asked);
+  if (config.beyond_positions(limits.positions)) note_slow_texts(config);
+  limits.unasked = config.max_positions;
   return limits;
 }
 
