@@ -30,7 +30,7 @@ void check_request(const GenerationRequest& request, const Config& config) {
   const auto positions = static_cast<std::size_t>(config.longest_text());
   const std::size_t wanted = request.prompt.size() + static_cast<std::size_t>(request.max_tokens);
   if (positions > 0 && wanted > positions)
-    fail("the prompt has {} tokens and max_tokens is {}: together more than the model's {} positions",
+    fail("the prompt has {} tokens and max_tokens is {}: the model reads texts of up to {} tokens",
          request.prompt.size(), request.max_tokens, positions);
   if (request.min_tokens < 0 || request.min_tokens > request.max_tokens)
     fail("min_tokens is {}: must be between 0 and max_tokens ({})", request.min_tokens, request.max_tokens);

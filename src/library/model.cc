@@ -40,8 +40,8 @@ LanguageModel& LanguageModel::operator=(LanguageModel&&) noexcept = default;
 
 ModelShape LanguageModel::shape() const {
   const Config& config = impl_->opened.model->config;
-  return {config.layers,    config.hidden, config.heads, config.kv_heads,
-          config.head_size, config.ffn,    config.vocab, config.max_positions};
+  return {config.layers, config.hidden, config.heads,         config.kv_heads,      config.head_size,
+          config.ffn,    config.vocab,  config.max_positions, config.longest_text()};
 }
 
 std::vector<std::string> LanguageModel::mixers() const {
