@@ -193,7 +193,7 @@ TEST_F(HealedModel, InfoSaysHowLongTextsMayBe) {
   Json config = read_json(small_.base / "config.json");
   config["rope_scaling"] = {{"rope_type", "dynamic"}, {"factor", 2}};
   write_json(small_.base / "config.json", config);
-  EXPECT_THAT(output(), HasSubstr(fmt::format("behind {} each token", small_.config.max_positions)));
+  EXPECT_THAT(output(), HasSubstr(fmt::format("beyond {} each token", small_.config.max_positions)));
   EXPECT_GT(read_json(json)["model"]["longest_text"], 40000);
 }
 

@@ -79,7 +79,8 @@ class Scheduler {
   [[nodiscard]] Job* first_waiting() const { return waiting_.empty() ? nullptr : waiting_.begin()->second.get(); }
 
   /// Whether what the job's sequence has read is of use to a longer text, and so to the prefix cache. What is embedded
-  /// isn't gone on from, and where each length has rotations of its own, nothing is.
+  /// isn't gone on from; and where each length has rotations of its own, only a text of the same length could use it,
+  /// for the one token that comes after it, which isn't worth the memory.
   [[nodiscard]] bool shares(const Job& job) const {
     return prefixes_ != nullptr && !job.states && rope_.of_several_lengths(job.sequence->rotations());
   }

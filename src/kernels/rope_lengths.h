@@ -9,7 +9,7 @@
 
 namespace layerboost {
 
-/// Texts of up to `positions` tokens share the rotations of rows 0 .. positions-1. Behind these each longer text, by
+/// Texts of up to `positions` tokens share the rotations of rows 0 .. positions-1. Beyond these each longer text, by
 /// its number of tokens, has `longest()` rows of its own, of which the first as many as it has tokens mean something.
 struct RopeLengths {
   int positions = 0;
@@ -38,8 +38,8 @@ struct RopeLengths {
     int tokens, position;
   };
   [[nodiscard]] Place place_of(int row) const {
-    const int behind = row - positions, most = longest();
-    return {positions + 1 + behind / most, behind % most};
+    const int beyond = row - positions, most = longest();
+    return {positions + 1 + beyond / most, beyond % most};
   }
 
   /// What the base of the frequencies grows with, to the power d / (d - 2): transformers'

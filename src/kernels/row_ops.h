@@ -62,7 +62,7 @@ void pack_activations(const float* x, Activations& out, float factor = 1);
 /// out[i] = x[index[i]] in out's precision; `index` empty: x[i]. x [*, K].
 void pack_rows(const float* x, std::span<const int> index, Activations& out);
 
-/// The cosines and sines of one position: [n] each.
+/// The cosines and sines of one row of a RopeTable: [n] each.
 struct RopeRow {
   const float* cosines = nullptr;
   const float* sines = nullptr;
@@ -84,10 +84,11 @@ class RopeTable {
   ~RopeTable();
   RopeTable(RopeTable&&) noexcept;
   RopeTable& operator=(RopeTable&&) noexcept;
-  /// Makes row() possible for the rows of a text the last of which is `positions` - 1.
-  void grow(int positions);
-  /// Row `position`, valid until the table grows or, where it has to be computed, as long as what `memory` gives.
-  RopeRow row(int position, ScratchStack::Frame& memory) const;
+  /// Makes row() possible for the rows of a text the last of which is row `rows` - 1. With `lengths` this says nothing
+  /// of other texts: growing for a long one, whose rows are computed, makes none of the short ones' rows.
+  void grow(int rows);
+  /// Row number `row`, valid until the table grows or, where it has to be computed, as long as what `memory` gives.
+  RopeRow row(int row, ScratchStack::Frame& memory) const;
 
  private:
   struct Impl;

@@ -60,29 +60,29 @@ RopeTable& RopeTable::operator=(RopeTable&& other) noexcept {
   return *this;
 }
 
-void RopeTable::grow(int positions) {
+void RopeTable::grow(int rows) {
   Impl& table = *impl_;
-  if (positions <= table.size || positions > table.lengths.positions) return;
-  const int wanted = std::min(std::max(positions, 2 * table.size), table.lengths.positions);
+  if (rows <= table.size || rows > table.lengths.positions) return;
+  const int wanted = std::min(std::max(rows, 2 * table.size), table.lengths.positions);
   const std::size_t half = table.frequencies.size();
   table.cosines.resize(static_cast<std::size_t>(wanted) * half);
   table.sines.resize(static_cast<std::size_t>(wanted) * half);
-  for (int position = table.size; position < wanted; ++position) {
-    const bool first = position < table.second_from;
+  for (int row = table.size; row < wanted; ++row) {
+    const bool first = row < table.second_from;
     const std::vector<double>& frequencies = first ? table.frequencies : table.second;
-    const std::size_t row = static_cast<std::size_t>(position) * half;
+    const std::size_t at = static_cast<std::size_t>(row) * half;
     for (std::size_t i = 0; i < half; ++i)
-      turn(first ? position : position - table.second_from, frequencies[i], table.factor, table.cosines[row + i],
-           table.sines[row + i]);
+      turn(first ? row : row - table.second_from, frequencies[i], table.factor, table.cosines[at + i],
+           table.sines[at + i]);
   }
   table.size = wanted;
 }
 
-RopeRow RopeTable::row(int position, ScratchStack::Frame& memory) const {
-  LB_CHECK(position >= 0);
-  if (position >= impl_->size) return impl_->make_row(position, memory);
-  const std::size_t row = static_cast<std::size_t>(position) * impl_->frequencies.size();
-  return {impl_->cosines.data() + row, impl_->sines.data() + row};
+RopeRow RopeTable::row(int row, ScratchStack::Frame& memory) const {
+  LB_CHECK(row >= 0);
+  if (row >= impl_->size) return impl_->make_row(row, memory);
+  const std::size_t at = static_cast<std::size_t>(row) * impl_->frequencies.size();
+  return {impl_->cosines.data() + at, impl_->sines.data() + at};
 }
 
 RopeRow RopeTable::Impl::make_row(int row, ScratchStack::Frame& memory) const {

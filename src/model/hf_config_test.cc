@@ -352,7 +352,7 @@ TEST(HfConfig, YarnWithoutAFactorIsWhatThePositionsHaveGrownBy) {
   EXPECT_NEAR(read_rope.attention_factor, 0.1 * std::log(4) + 1, 1e-12);
 }
 
-TEST(HfConfig, DynamicRopeChangesWithEachTokenBehindThePositions) {
+TEST(HfConfig, DynamicRopeChangesWithEachTokenBeyondThePositions) {
   const Config c = read("llama", {{"rope_scaling", {{"type", "dynamic"}, {"factor", 4}}}});
   const RopeConfig& rope = c.rope;
   for (const int tokens : {1, 64}) {

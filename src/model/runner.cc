@@ -92,6 +92,8 @@ void Runner::mix(std::span<const BatchItem> items, float* hidden, int layer) {
     const int needed = model_.config.rope.rotations(length);
     if (sequence.length() == 0 && sequence.rotations() < needed) sequence.set_rotations(needed);
     LB_CHECK(sequence.rotations() >= needed);  // a text that has become long is to be read anew
+    // For each by itself: the largest number of them may be that of a long text, for which short ones' rows aren't
+    // made.
     workspace_.rope.grow(sequence.rotations() + length);
   }
   const std::vector<Group> groups = group_by_mixer(items, layer);
