@@ -137,11 +137,39 @@ TEST_F(TextsOfALength, AreReadAnewForEachToken) {
   engine.submit(request_for_tests(295, 10), result.sink());
   drain(engine);
   EXPECT_EQ(result.outputs, 10);
-  // 5 tokens after which it is a short text still; those behind are read, but not again.
+  // 5 tokens after which it is a short text still; those beyond are read, but not again.
   std::uint64_t again = 0;
   for (int length = 301; length <= 304; ++length) again += static_cast<std::uint64_t>(length) - 1;
   EXPECT_EQ(engine.stats().recomputed_tokens, again);
   EXPECT_EQ(engine.stats().preemptions, 0U);
+}
+
+TEST_F(TextsOfALength, OthersGoOnWhileOneIsReadAnew) {
+  Engine engine(*model_, native_, small_options());
+  const GenerationRequest long_one = request_for_tests(350, 100), newer = request_for_tests(20, 6, 3);
+  Collected written, other;
+  const RequestId id = engine.submit(long_one, written.sink());
+  const auto read_some = [&] {
+    const std::size_t before = written.tokens.size();
+    for (int i = 0; i < 3; ++i) engine.step();
+    return written.tokens.size() == before;
+  };
+  while (written.tokens.size() < 2) engine.step();
+  EXPECT_TRUE(read_some());  // in the midst of the text
+  engine.submit(newer, other.sink());
+  while (!other.ended()) ASSERT_TRUE(engine.step());
+  EXPECT_EQ(other.tokens, alone(*model_, native_, newer).tokens);
+  EXPECT_LE(written.tokens.size(), 6U);  // it has had what steps had left, and then a token of each
+  const std::size_t before = written.tokens.size();
+  while (written.tokens.size() == before) engine.step();
+  EXPECT_TRUE(read_some());
+  engine.cancel(id);
+  drain(engine);
+  EXPECT_EQ(written.last.finish, FinishReason::cancelled);
+  GenerationRequest same = long_one;
+  same.max_tokens = static_cast<int>(written.tokens.size());
+  EXPECT_EQ(written.tokens, read_at_once(native_, same));
+  EXPECT_EQ(engine.stats().cache_used(), 0U);
 }
 
 TEST_F(TextsOfALength, ArentKeptForOthers) {
@@ -156,7 +184,7 @@ TEST_F(TextsOfALength, ArentKeptForOthers) {
     return result.last.cached_tokens;
   };
   EXPECT_EQ(run(360, 3), 0);
-  EXPECT_EQ(engine.stats().cache_used(), 0U);  // of use to nobody
+  EXPECT_EQ(engine.stats().cache_used(), 0U);  // only one of the same length could use it, for a token
   EXPECT_EQ(run(359, 3), 0);
   EXPECT_EQ(run(360, 3), 0);
   EXPECT_EQ(run(290, 5), 0);  // a short one
@@ -224,17 +252,33 @@ TEST_P(AnyLongTexts, OfSeveralLevels) {
   for (int i = 0; i < 7; ++i)
     requests.push_back(request_for_tests(100 + i * 53 % 100, 180 + i * 67 % 120, 40 + static_cast<std::uint64_t>(i)));
   std::vector<Collected> results(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i) engine.submit(requests[i], results[i].sink());
+  std::vector<int> plans_before(requests.size());  // of the last token but one
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    engine.submit(requests[i], [&results, &plans_before, i](Output&& output) {
+      plans_before[i] = results[i].last.plan;
+      results[i].sink()(std::move(output));
+    });
   while (engine.step()) EXPECT_LE(engine.stats().cache_used(), options.memory);
+  int folded = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const Output& last = results[i].last;
     EXPECT_EQ(last.finish, FinishReason::length) << i;
+    if (by_length() && last.first_plan != last.plan && plans_before[i] == last.plan) {
+      // What was folded has been read anew since, all of it with the last plan.
+      std::vector<TokenId> text = requests[i].prompt;
+      text.insert(text.end(), results[i].tokens.begin(), results[i].tokens.end() - 1);
+      if (text.size() <= longest_short) continue;
+      const MixerList& list = *plans[static_cast<std::size_t>(last.plan)];
+      EXPECT_EQ(results[i].tokens.back(), greedy(*model_, list, text, 1).front()) << i;
+      ++folded;
+    }
     if (last.first_plan == last.plan) {
       const MixerList& list = *plans[static_cast<std::size_t>(last.plan)];
       EXPECT_EQ(results[i].tokens, alone(*model_, list, requests[i]).tokens) << i;
     }
   }
   EXPECT_GT(engine.stats().folds, 0U);
+  EXPECT_EQ(folded > 0, by_length());
 }
 
 TEST_P(AnyLongTexts, LogProbabilitiesOfPromptsThatAreCut) {
