@@ -66,6 +66,26 @@ CASES = {
             sliding_attention=dict(rope_type="default", rope_theta=10000.0),
         ),
     ),
+    # Of more than 24 tokens, layers without a window have rotations of the text's length.
+    "gemma3_text-dynamic": dict(
+        model_type="gemma3_text",
+        head_dim=8,
+        query_pre_attn_scalar=16,
+        max_position_embeddings=24,
+        sliding_window=12,
+        layer_types=EVERY_SECOND,
+        rope_parameters=dict(
+            full_attention=dict(rope_type="dynamic", factor=4.0, rope_theta=1000000.0),
+            sliding_attention=dict(rope_type="default", rope_theta=10000.0),
+        ),
+    ),
+    # The window is wider than the positions, and still as wide as the longest text here.
+    "mistral-dynamic": dict(
+        model_type="mistral",
+        max_position_embeddings=24,
+        sliding_window=40,
+        rope_parameters=dict(rope_type="dynamic", factor=4.0, rope_theta=10000.0),
+    ),
     # What sees pictures isn't read: text alone.
     "gemma3": dict(
         model_type="gemma3",
@@ -219,7 +239,12 @@ def exported(program, folder, name, model, llama_cpp):
     window = getattr(config, "sliding_window", None) or 0
     windows = [window if kind == "sliding_attention" else 0 for kind in types]
     layers = [{"layer": i, "mixer": "window" if w else "softmax", **({"window": w} if w else {})} for i, w in enumerate(windows)]
-    longest = min(64, getattr(config, "original_max_position_embeddings", None) or 64)  # with longrope, no more is exported
+    # With longrope and dynamic, no more is exported.
+    longest = min(64, getattr(config, "original_max_position_embeddings", None) or config.max_position_embeddings)
+    for layer in layers:  # what no text leaves is no window
+        if layer.get("window", 0) >= config.max_position_embeddings:
+            layer.update(mixer="softmax")
+            del layer["window"]
     for layer in layers[1:2]:
         if layer["mixer"] == "softmax":
             layer.update(mixer="hybrid", window=longest)

@@ -39,8 +39,8 @@ class LAYERBOOST_API ServingEngine {
   ServingEngine& operator=(const ServingEngine&) = delete;
 
   /// Takes a request, whose outputs go to `sink`, on the compute thread. Throws Error for one that can never run (no
-  /// prompt, more positions than the model has, more memory than there is, values out of range), and QueueFull, an
-  /// Error, when too many are waiting.
+  /// prompt, more tokens than the model's texts may have, more memory than there is, values out of range), and
+  /// QueueFull, an Error, when too many are waiting.
   RequestId submit(GenerationRequest request, Sink sink);
 
   /// Ends a sequence: before the next step its memory is free and its sink has been given finish = cancelled. Nothing

@@ -31,14 +31,15 @@ struct ModelOptions {
 
 /// The sizes of a model.
 struct ModelShape {
-  int layers = 0;     // L
-  int hidden = 0;     // D
-  int heads = 0;      // H, of queries
-  int kv_heads = 0;   // G, of keys and values
-  int head_size = 0;  // d
-  int ffn = 0;        // F
-  int vocab = 0;      // V
-  int positions = 0;  // the most tokens of one sequence; 0: any number
+  int layers = 0;        // L
+  int hidden = 0;        // D
+  int heads = 0;         // H, of queries
+  int kv_heads = 0;      // G, of keys and values
+  int head_size = 0;     // d
+  int ffn = 0;           // F
+  int vocab = 0;         // V
+  int positions = 0;     // the most tokens of one sequence; 0: any number
+  int longest_text = 0;  // ... or, with RoPE of the type dynamic, of one that is slow to write; 0: any number
 };
 
 /// A mean over the tokens of a text, cut into windows.
@@ -74,8 +75,8 @@ class LAYERBOOST_API LanguageModel {
   /// The mixer of each layer [L], as plans write it: "softmax", "window:256+4", "none", ...
   [[nodiscard]] std::vector<std::string> mixers() const;
 
-  /// What the layers' caches keep of one sequence of this length. Requires: 0 <= tokens, at most shape().positions
-  /// unless that is 0.
+  /// What the layers' caches keep of one sequence of this length. Requires: 0 <= tokens, at most
+  /// shape().longest_text unless that is 0.
   [[nodiscard]] std::size_t cache_bytes(int tokens) const;
 
   /// The model's makers' own sampling, as far as its files tell; otherwise Sampling's defaults (the likeliest token).
@@ -92,7 +93,7 @@ class LAYERBOOST_API LanguageModel {
   /// How well the model predicts `text` in windows of `context` tokens that don't overlap (0: 1024, or as many as the
   /// model has positions; BOS counts, where the tokenizer adds it; the first token of a window isn't predicted); of the
   /// first `windows` of them, or of all with 0. A text shorter than a window is one. Throws Error for a text of less
-  /// than two tokens and for a context that isn't between 2 and shape().positions. Requires: windows >= 0.
+  /// than two tokens and for a context that isn't between 2 and shape().longest_text. Requires: windows >= 0.
   [[nodiscard]] PerplexityResult perplexity(std::string_view text, int context = 0, int windows = 0) const;
 
   /// Goes on from each of `prompts` (UTF-8), all of them in one batch: up to an end token of the model or `tokens` new

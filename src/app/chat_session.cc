@@ -12,8 +12,9 @@ namespace {
 
 /// Tokens that the conversation may have.
 int room_of(const Model& model, const ChatOptions& options) {
-  const int positions = model.config.max_positions > 0 ? model.config.max_positions : std::numeric_limits<int>::max();
-  return options.context > 0 ? std::min(options.context, positions) : positions;
+  const Config& config = model.config;
+  if (config.max_positions <= 0) return options.context > 0 ? options.context : std::numeric_limits<int>::max();
+  return options.context > 0 ? std::min(options.context, config.longest_text()) : config.max_positions;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/model_for_tests.h"
 #include "mixer/mixers.h"
 #include "mixer/model_for_tests.h"
 
@@ -82,6 +83,26 @@ TEST_F(ChatSessions, WhatHasNoRoomIsForgottenOrRefused) {
   EXPECT_EQ(chat.messages().size(), 4U);
   EXPECT_THROW(chat.answer(question + question + question + question + question, ignore, never), Error);
   EXPECT_EQ(chat.messages().size(), 4U);
+}
+
+// With RoPE that allows texts beyond the model's positions, so far only as it is asked to.
+TEST(ChatSession, RemembersAsManyTokensAsItIsAskedTo) {
+  const auto model = with_dynamic_rope(text_model(), 64);
+  MixerSet mixers(*model);
+  Engine engine(*model, mixers.list(native_specs(model->config)), EngineOptions{{.max_sequences = 1}});
+  const ChatTemplate chat("{% for message in messages %}{{ message.content }}{% endfor %}", model->text());
+  const std::string question(48, 'a');
+  for (const int context : {0, 150, 1 << 30}) {
+    ChatSession session(engine, *model, chat,
+                        {.system = "", .sampling = {.temperature = 0}, .max_tokens = 4, .context = context});
+    const auto ask = [&] {
+      return session.answer(
+          question, [](std::string_view) {}, [] { return false; });
+    };
+    EXPECT_EQ(ask().forgotten, 0U) << context;
+    EXPECT_EQ(ask().forgotten, context == 0 ? 2U : 0U) << context;
+    EXPECT_EQ(ask().forgotten, context == 1 << 30 ? 0U : 2U) << context;
+  }
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "cli/common.h"
 #include "cli/flag_checks.h"
 #include "cli/interrupt_key.h"
+#include "generate/generate.h"
 
 namespace layerboost {
 namespace {
@@ -182,9 +183,8 @@ void chat(ChatFlags options) {
   opened.model->close_files();
   options.chat.sampling = sampling_of(options.sampling, opened.model->config, options.chat.sampling);
   const ChatTemplate templ = template_of(options, opened.model->text());
-  const int asked = options.chat.context, positions = opened.model->config.max_positions;
-  if (positions > 0 && asked > positions)
-    note("--context {}: the model has {} positions, and no more", asked, positions);
+  note_context(opened.model->config, options.chat.context);
+  if (opened.model->config.beyond_positions(options.chat.context)) note_slow_texts(opened.model->config);
   options.chat.seed = options.common.seed;
   EngineOptions engine_options;
   engine_options.max_sequences = 1;

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/log.h"
 #include "cli/flag_checks.h"
 #include "cli/standard_output.h"
 #include "generate/generate.h"
@@ -136,6 +137,11 @@ Sampling sampling_of(const SamplingFlags& flags, const Config& config, const Sam
   sampling.repetition_penalty = flags.repetition_penalty.value_or(sampling.repetition_penalty);
   check_sampling(sampling, config.vocab);
   return sampling;
+}
+
+void note_context(const Config& config, int context) {
+  if (config.max_positions > 0 && context > config.longest_text())
+    note("--context {}: the model reads texts of up to {} tokens, and no longer ones", context, config.longest_text());
 }
 
 }  // namespace layerboost

@@ -58,4 +58,7 @@ void add_sampling_options(CLI::App& command, SamplingFlags& flags, const Samplin
 /// of both. Throws Error for what makes no sense.
 Sampling sampling_of(const SamplingFlags& flags, const Config& config, const Sampling& otherwise);
 
+/// Notes that a `--context` is more than the model's texts may have; 0: it wasn't given.
+void note_context(const Config& config, int context);
+
 }  // namespace layerboost

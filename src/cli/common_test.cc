@@ -1,5 +1,6 @@
 #include "cli/common.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -10,6 +11,8 @@
 
 namespace layerboost {
 namespace {
+
+using testing::HasSubstr;
 
 CommonOptions parse(std::vector<std::string> arguments) {
   CLI::App app;
@@ -34,6 +37,22 @@ TEST(CommonOptions, ReachTheRunObject) {
   EXPECT_EQ(run.threads, 3);
   EXPECT_EQ(run.precision, "int8");
   EXPECT_EQ(run.seed, 18446744073709551615U);
+}
+
+TEST(Context, IsNotedWhereNoTextIsSoLong) {
+  Config config;
+  config.max_positions = 64;
+  const auto noted = [&](int context) {
+    testing::internal::CaptureStderr();
+    note_context(config, context);
+    return testing::internal::GetCapturedStderr();
+  };
+  for (const int context : {0, 64}) EXPECT_EQ(noted(context), "");
+  EXPECT_THAT(noted(65), HasSubstr("--context 65: the model reads texts of up to 64 tokens, and no longer ones"));
+  config.rope.scaling = RopeConfig::Scaling::dynamic;
+  config.rope.longest_short = 64;
+  for (const int context : {0, 64, 65, config.longest_text()}) EXPECT_EQ(noted(context), "");
+  EXPECT_THAT(noted(1 << 30), HasSubstr(fmt::format("texts of up to {} tokens", config.longest_text())));
 }
 
 TEST(CommonOptions, AreChecked) {

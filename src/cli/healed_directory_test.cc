@@ -14,6 +14,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class HealedModel : public testing::Test {
  protected:
@@ -178,6 +179,22 @@ TEST_F(HealedModel, IsDescribed) {
   EXPECT_EQ(run({"export", small_.healed, "-o", exported}), 0);
   EXPECT_EQ(run({"info", exported, "--context", "100", "--json", json}), 0);
   EXPECT_EQ(read_json(json)["memory"]["fraction"], (100 + 10 + 0 + 100) / 400.0);
+}
+
+TEST_F(HealedModel, InfoSaysHowLongTextsMayBe) {
+  const std::string json = small_.root / "info.json";
+  const auto output = [&] {
+    testing::internal::CaptureStdout();
+    EXPECT_EQ(run({"info", small_.base, "--json", json}), 0);
+    return testing::internal::GetCapturedStdout();
+  };
+  EXPECT_THAT(output(), Not(HasSubstr("read anew")));
+  EXPECT_EQ(read_json(json)["model"]["longest_text"], small_.config.max_positions);
+  Json config = read_json(small_.base / "config.json");
+  config["rope_scaling"] = {{"rope_type", "dynamic"}, {"factor", 2}};
+  write_json(small_.base / "config.json", config);
+  EXPECT_THAT(output(), HasSubstr(fmt::format("beyond {} each token", small_.config.max_positions)));
+  EXPECT_GT(read_json(json)["model"]["longest_text"], 40000);
 }
 
 TEST_F(HealedModel, StartsNoAnalysis) {

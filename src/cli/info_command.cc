@@ -59,6 +59,7 @@ Json describe_model(const Config& c, const std::string& hash) {
           {"ffn", c.ffn},
           {"vocab", c.vocab},
           {"max_positions", c.max_positions},
+          {"longest_text", c.longest_text()},
           {"parameters", count_parameters(c).all()}};
 }
 
@@ -69,6 +70,9 @@ void print_model(const Config& c, const std::string& hash) {
   fmt::print(
       "shape     {} layers, hidden {}, {} heads of {} ({} for keys and values), MLP {}, vocabulary {}, {} positions\n",
       c.layers, c.hidden, c.heads, c.head_size, c.kv_heads, c.ffn, c.vocab, c.max_positions);
+  if (c.longest_text() > c.max_positions)
+    fmt::print("texts     of up to {} tokens; beyond {} each token that is written has the whole text read anew\n",
+               c.longest_text(), c.max_positions);
   fmt::print("weights   {:.1f} M: attention {:.1f} M, MLPs {:.1f} M, embeddings {:.1f} M\n", millions(parameters.all()),
              millions(parameters.attention), millions(parameters.mlps), millions(parameters.embeddings));
 }

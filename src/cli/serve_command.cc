@@ -125,9 +125,7 @@ void run_serve(ServeFlags options) {
   }
   options.server.plan = opened.plan_hash;
   options.server.kv = options.common.kv;
-  const int asked = options.server.limits.positions, positions = opened.model->config.max_positions;
-  if (positions > 0 && asked > positions)
-    note("--context {}: the model has {} positions, and no more", asked, positions);
+  note_context(opened.model->config, options.server.limits.positions);
   allow_many_files();
   Engine engine(*opened.model, served.plans, options.engine);
   const Server server(engine, *opened.model, opened.list(), options.server);

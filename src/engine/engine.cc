@@ -502,13 +502,12 @@ void Engine::Impl::tell_of_prompt(Job& job, Output& output) {
   own_.prompt_tokens += static_cast<std::uint64_t>(job.prompt_tokens);
 }
 
-/// Frees what the job holds; the prefix cache keeps it for a sequence that goes on from this one, as nobody does from
-/// what is embedded.
+/// Frees what the job holds; the prefix cache keeps it where a sequence may go on from this one.
 void Engine::Impl::end(Job& job, Output& output) {
   output.text += job.text.finish();
   pace_.measure_answer(job.generated);
   const auto read = static_cast<std::size_t>(job.sequence->length());
-  if (prefixes_ != nullptr && !job.states) prefixes_->store(std::span(job.tokens).first(read), *job.sequence);
+  if (scheduler_.shares(job)) prefixes_->store(std::span(job.tokens).first(read), *job.sequence);
   ++(output.finish == FinishReason::stop ? own_.finished_stop : own_.finished_length);
   ++own_.finished_by_plan[static_cast<std::size_t>(job.plan)];
   ended_.push_back(scheduler_.remove(job.id));

@@ -310,7 +310,7 @@ TEST_F(EngineTest, Refusals) {
   expect_refused("the prompt is empty", [](R& r) { r.prompt.clear(); });
   expect_refused("outside the vocabulary", [](R& r) { r.prompt[3] = 260; });
   expect_refused("outside the vocabulary", [](R& r) { r.prompt[3] = -1; });
-  expect_refused("512 positions", [](R& r) { r.max_tokens = 503; });
+  expect_refused("texts of up to 512 tokens", [](R& r) { r.max_tokens = 503; });
   expect_refused("max_tokens", [](R& r) { r.max_tokens = -1; });
   expect_refused("min_tokens", [](R& r) { r.min_tokens = 11; });
   expect_refused("MiB of cache", [](R& r) { r.max_tokens = 60; });

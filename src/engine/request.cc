@@ -27,10 +27,10 @@ void check_request(const GenerationRequest& request, const Config& config) {
   if (request.max_tokens < 0) fail("max_tokens is {}: must be 0 or more", request.max_tokens);
   if (request.embedding && request.max_tokens > 0)
     fail("max_tokens is {}: must be 0 where an embedding is asked for", request.max_tokens);
-  const auto positions = static_cast<std::size_t>(config.max_positions);
+  const auto positions = static_cast<std::size_t>(config.longest_text());
   const std::size_t wanted = request.prompt.size() + static_cast<std::size_t>(request.max_tokens);
   if (positions > 0 && wanted > positions)
-    fail("the prompt has {} tokens and max_tokens is {}: together more than the model's {} positions",
+    fail("the prompt has {} tokens and max_tokens is {}: the model reads texts of up to {} tokens",
          request.prompt.size(), request.max_tokens, positions);
   if (request.min_tokens < 0 || request.min_tokens > request.max_tokens)
     fail("min_tokens is {}: must be between 0 and max_tokens ({})", request.min_tokens, request.max_tokens);

@@ -194,8 +194,8 @@ void Scheduler::settle_begun(Job& job) {
   job.prefix = hash_of(std::span(job.tokens).first(static_cast<std::size_t>(found))) +
                static_cast<std::size_t>(job.sequence->rotations());
   counts_.recomputed_tokens += static_cast<std::uint64_t>(std::max(0, job.most_read - found));
-  // What is embedded isn't gone on from.
-  if (prefixes_ != nullptr && !job.states) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
+  job.snapshot_points.clear();
+  if (shares(job)) job.snapshot_points = prefixes_->snapshot_points(job.tokens, found);
 }
 
 int Scheduler::plan_to_begin(const Job& job) {

@@ -30,7 +30,7 @@ struct StepItem {
 /// reserved for it and for all that run to write on.
 ///
 /// A running job whose text becomes so long that the model has other rotations for it (RopeConfig::rotations()) is read
-/// anew with those: no sequence ever has keys of both.
+/// anew with those: no sequence ever has keys of both. Where each length has its own, that is for each token.
 ///
 /// Jobs that may have several plans (engine/levels.h) are folded before any is pre-empted: first those of the lowest
 /// plan, the longest sequence of them. For a job that waits others are folded as far as set_level() says (or, after
@@ -77,6 +77,13 @@ class Scheduler {
   /// The oldest of them; nullptr if there is none.
   [[nodiscard]] Job* first_running() const { return running_.empty() ? nullptr : running_.begin()->second.get(); }
   [[nodiscard]] Job* first_waiting() const { return waiting_.empty() ? nullptr : waiting_.begin()->second.get(); }
+
+  /// Whether what the job's sequence has read is of use to a longer text, and so to the prefix cache. What is embedded
+  /// isn't gone on from; and where each length has rotations of its own, only a text of the same length could use it,
+  /// for the one token that comes after it, which isn't worth the memory.
+  [[nodiscard]] bool shares(const Job& job) const {
+    return prefixes_ != nullptr && !job.states && rope_.of_several_lengths(job.sequence->rotations());
+  }
 
   [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }

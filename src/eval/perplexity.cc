@@ -20,7 +20,7 @@ std::size_t step_size(const WindowOptions& options) {
 void check_options(const WindowOptions& options, int max_positions) {
   if (options.context < 2) fail("`context` {}: must be at least 2 tokens", options.context);
   if (max_positions > 0 && options.context > max_positions)
-    fail("`context` {}: the model has only {} positions", options.context, max_positions);
+    fail("`context` {}: the model reads texts of up to {} tokens", options.context, max_positions);
   if (options.stride < 0 || static_cast<std::size_t>(options.stride) > body_size(options))
     fail("`stride` {}: must be at least 1 and at most the {} tokens of a window", options.stride, body_size(options));
 }

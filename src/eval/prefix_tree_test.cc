@@ -120,6 +120,17 @@ TEST(PrefixTree, NothingIsSharedBetweenShortAndLongTexts) {
   }
 }
 
+TEST(PrefixTree, NothingIsSharedBetweenLengthsThatHaveRotationsOfTheirOwn) {
+  RopeConfig rope;
+  rope.scaling = RopeConfig::Scaling::dynamic;
+  rope.longest_short = 24;
+  std::vector<Request> requests;
+  for (const int length : {24, 25, 20, 40, 25}) requests.push_back({counting(0, 10), counting(10, length - 9)});
+  const auto runs = build_prefix_tree(requests, rope);
+  expect_complete(runs, requests);
+  EXPECT_EQ(rows_of(runs), 24U + 25 + 40);
+}
+
 TEST(PrefixTree, NothingToRead) {
   EXPECT_TRUE(build_prefix_tree({}).empty());
   const std::vector<Request> requests = {{{1, 2}, {}}};

@@ -39,13 +39,16 @@ Work prepare(const Model& model, const QualityOptions& options) {
   const Tokenizer& tokenizer = model.text();
   work.bos = bos_token(tokenizer, options.bos);
   work.tasks = read_tasks(options.tasks, options.limit);
-  for (const int length : options.retrieval) check_retrieval(tokenizer, length, model.config.max_positions);
-  for (const int length : options.passkey) check_passkey(tokenizer, length, work.bos, model.config.max_positions);
+  for (const int length : options.retrieval) check_retrieval(tokenizer, length, model.config.longest_text());
+  for (const int length : options.passkey) check_passkey(tokenizer, length, work.bos, model.config.longest_text());
   for (const std::string& file : options.texts) {
     Work::Text& text = work.texts.emplace_back(Work::Text{read_text(file), {}});
     const WindowOptions windows = {options.context, options.stride, options.limit, work.bos, text.data.name};
     const std::vector<TokenId> tokens = first_tokens(tokenizer, text.data.text, tokens_needed(windows));
-    text.windows = text_windows(tokens, windows, model.config.max_positions);
+    text.windows = text_windows(tokens, windows, model.config.longest_text());
+    if (model.config.beyond_positions(options.context - 1))  // the last token is only predicted
+      note("`context` {}: beyond the model's {} positions, where RoPE (dynamic) depends on a window's length",
+           options.context, model.config.max_positions);
     const std::size_t body = static_cast<std::size_t>(options.context) - (work.bos >= 0 ? 1 : 0);
     if (tokens.size() < body)
       note("`context` {}: {} has only {} tokens", options.context, text.data.name, tokens.size());

@@ -40,8 +40,12 @@ std::vector<Request> header_requests(Random& random) {
   return requests;
 }
 
-TEST(Scoring, ShortAndLongTextsAreThoseReadAtOnce) {
-  const auto model = with_long_texts(random_model(Precision::f32), 100);
+class ScoringOfLongTexts : public testing::TestWithParam<bool> {};
+
+TEST_P(ScoringOfLongTexts, IsThatOfTextsReadAtOnce) {
+  const bool dynamic = GetParam();
+  auto model = random_model(Precision::f32);
+  model = dynamic ? with_dynamic_rope(std::move(model), 100) : with_long_texts(std::move(model), 100);
   MixerSet mixers(*model);
   const MixerList& list = mixers.list(native_specs(model->config));
   Subject subject(*model, list);
@@ -68,9 +72,12 @@ TEST(Scoring, ShortAndLongTextsAreThoseReadAtOnce) {
       }
     });
     EXPECT_NEAR(scores[i].log_likelihood, right, 1e-3) << i;
-    EXPECT_EQ(sequence.rotations(), length - 1 > 100 ? 100 : 0);
+    EXPECT_EQ(sequence.rotations(), model->config.rope.rotations(static_cast<int>(length) - 1));
+    EXPECT_EQ(sequence.rotations() == 0, length - 1 <= 100);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Rope, ScoringOfLongTexts, testing::Bool());
 
 TEST(Scoring, SharedPrefixesAndCompanyChangeNothing) {
   const fs::path directory = shared_path() / "reference/tiny/llama";

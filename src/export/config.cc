@@ -52,16 +52,17 @@ Json own_keys(const ExportSource& source, const Config& config) {
   return keys;
 }
 
-/// The modelling code has one list of frequencies.
+/// The modelling code has one list of frequencies: those of short texts.
 void leave_out_long_texts(const ExportSource& source, Config& config) {
   RopeConfig& rope = config.rope;
-  if (config.max_positions <= rope.longest_short) return;
+  if (config.longest_text() <= rope.longest_short) return;
   config.max_positions = rope.longest_short;
+  if (rope.scaling == RopeConfig::Scaling::dynamic) rope.scaling = RopeConfig::Scaling::none;
   rope.long_divisors.clear();
   rope.longest_short = RopeConfig().longest_short;
   for (const PlanLayer& layer : source.plan.layers)
     if (std::max(layer.mixer.window, layer.mixer.sinks) > config.max_positions)
-      fail("{}: exported models with RoPE of type longrope read up to {} tokens, and the plan has {}",
+      fail("{}: exported models whose RoPE changes with the length of texts read up to {} tokens, and the plan has {}",
            source.plan.model_name, config.max_positions, to_string(layer.mixer));
 }
 

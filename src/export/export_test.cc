@@ -271,6 +271,28 @@ TEST_F(Exported, LongTextsOfLongropeAreLeftOut) {
   EXPECT_TRUE(is_exported_directory(directory_));  // as it was
 }
 
+TEST_F(Exported, TextsThatRopeAllowsBesideThePositionsAreLeftOut) {
+  const fs::path base = small_.root / "dynamic";
+  fs::copy(small_.base, base, fs::copy_options::recursive);
+  Json json = read_json(base / "config.json");
+  json["rope_scaling"] = {{"type", "dynamic"}, {"factor", 4}};
+  write_json(base / "config.json", json);
+  const auto checkpoint = open_checkpoint(base);
+  const Config& config = checkpoint->config();
+  EXPECT_GT(config.longest_text(), config.max_positions);
+  const ExportSource source{*checkpoint, base, small_.plan, nullptr, {}, ""};
+  const Config exported = exported_config(source);
+  const Config read_back = read_hf_config(export_config_json(source, exported, Json::object()).dump(), "", "test");
+  for (const Config* const one : {&exported, &read_back}) {
+    EXPECT_EQ(one->longest_text(), config.max_positions);
+    for (const int tokens : {1, config.max_positions + 1}) EXPECT_EQ(one->rope.rotations(tokens), 0);
+    const auto expected = config.rope.frequencies(8), found = one->rope.frequencies(8, 1 << 20);
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i] / expected[i], 1, 1e-14);
+  }
+  export_model(source, directory_);
+  EXPECT_TRUE(is_exported_directory(directory_));
+}
+
 // transformers' save_pretrained() writes only what differs from the defaults of all configs.
 TEST_F(Exported, TiedEmbeddingsAreTheDefaultOfASavedConfig) {
   Config config = small_.config;
@@ -317,7 +339,8 @@ TEST_P(ExportedArchitecture, ComputesWhatTheModelDoes) {
   const std::vector<double> right = case_["log_probs_of_20"];
   const auto got = exported(native_specs(model->config), ids);
   for (std::size_t i = 0; i < right.size(); ++i) EXPECT_NEAR(got[i + 1], right[i], 3e-5) << i;
-  EXPECT_EQ(read_json(directory_ / "config.json")["layerboost"]["version"], model->config.arch == "phi3" ? 1 : 2);
+  const bool as_llama = model->config.arch == "phi3" || model->config.arch == "mistral";
+  EXPECT_EQ(read_json(directory_ / "config.json")["layerboost"]["version"], as_llama ? 1 : 2);
   const auto& windows = model->config.windows;
   EXPECT_EQ(open_checkpoint(directory_)->config().base_windows,
             std::ranges::count(windows, 0) == std::ssize(windows) ? std::vector<int>{} : windows);

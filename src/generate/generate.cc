@@ -1,9 +1,11 @@
 #include "generate/generate.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "generate/logits_processors.h"
 #include "generate/run_schedule.h"
 
@@ -13,13 +15,22 @@ namespace {
 using OnToken = std::function<void(std::size_t, TokenId)>;
 
 void check_prompts(const Model& model, std::span<const std::vector<TokenId>> prompts, int tokens) {
-  const int most = model.config.max_positions;
+  const int most = model.config.longest_text();
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     if (prompts[i].empty()) fail("prompt {} is empty", i + 1);
     if (most > 0 && prompts[i].size() + static_cast<std::size_t>(tokens) > static_cast<std::size_t>(most))
-      fail("prompt {} has {} tokens: with {} more than the model's {} positions", i + 1, prompts[i].size(), tokens,
-           most);
+      fail("prompt {} has {} tokens: with {} more, but the model reads texts of up to {} tokens", i + 1,
+           prompts[i].size(), tokens, most);
   }
+}
+
+/// Some callers write texts in many calls: once is enough.
+void note_slow_texts_once(const Config& config, std::span<const std::vector<TokenId>> prompts, int tokens) {
+  static std::atomic<bool> noted = false;
+  const bool slow = std::ranges::any_of(prompts, [&](const std::vector<TokenId>& prompt) {
+    return config.beyond_positions(std::ssize(prompt) + tokens);
+  });
+  if (slow && !noted.exchange(true)) note_slow_texts(config);
 }
 
 /// Sequences being written.
@@ -184,10 +195,18 @@ Sampling own_sampling(const Config& config, Sampling otherwise) {
   return sampling;
 }
 
+void note_slow_texts(const Config& config) {
+  warn(
+      "texts of more than the model's {} positions are slow to write: RoPE of the type dynamic then changes with each "
+      "token, and all of the text is read anew for it",
+      config.max_positions);
+}
+
 std::vector<Generation> generate(Subject& subject, std::span<const std::vector<TokenId>> prompts,
                                  const GenerateOptions& options,
                                  const std::function<void(std::size_t, TokenId)>& on_token) {
   check_prompts(subject.model, prompts, options.tokens);
+  note_slow_texts_once(subject.model.config, prompts, options.tokens);
   Writer writer(subject, prompts, options, on_token);
   while (writer.write()) check_interrupt("stopped");
   return writer.take();

@@ -38,9 +38,13 @@ std::vector<TokenId> end_tokens(const Model& model);
 /// `otherwise` with what the model's makers say in its place. Throws Error where they say what makes no sense.
 Sampling own_sampling(const Config& config, Sampling otherwise);
 
+/// Notes that texts of more tokens than the model's positions are slow to write. Requires: it writes such texts.
+void note_slow_texts(const Config& config);
+
 /// Continues each of `prompts` (at least one token each); what one gives doesn't depend on the others beyond rounding.
 /// `on_token(prompt, token)` is called for each new token, in order. Throws Error when a prompt and its continuation
-/// need more positions than the model has or its logits aren't numbers, Interrupted when the user asked to stop.
+/// are more tokens than its texts may have or its logits aren't numbers, Interrupted when the user asked to stop. The
+/// first time in a process that texts may become slow to write, note_slow_texts() says so.
 std::vector<Generation> generate(Subject& subject, std::span<const std::vector<TokenId>> prompts,
                                  const GenerateOptions& options,
                                  const std::function<void(std::size_t, TokenId)>& on_token = {});

@@ -1,5 +1,6 @@
 #include "generate/generate.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,11 +19,16 @@ class GenerateTest : public ::testing::Test {
     const fs::path directory = shared_path() / "reference/tiny/llama";
     LB_SKIP_WITHOUT(directory);
     model_ = load_model(directory, Precision::f32);
-    mixers_ = std::make_unique<MixerSet>(*model_);
-    subject_ = std::make_unique<Subject>(*model_, mixers_->list(native_specs(model_->config)));
+    make_subject();
     const Json expected = read_json(directory / "expected.json");
     prompt_ = expected["ids"].get<std::vector<TokenId>>();
     greedy_ = expected["greedy16"].get<std::vector<TokenId>>();
+  }
+
+  void make_subject() {
+    subject_.reset();
+    mixers_ = std::make_unique<MixerSet>(*model_);
+    subject_ = std::make_unique<Subject>(*model_, mixers_->list(native_specs(model_->config)));
   }
 
   std::unique_ptr<Model> model_;
@@ -115,6 +121,36 @@ TEST_F(GenerateTest, TokensMayBeChosenOtherwise) {
   EXPECT_EQ(results[1].tokens, (std::vector<TokenId>{5, 10, 15}));
   options.choose = [](std::size_t, const LogitsBlock&, std::size_t) { return -1; };
   EXPECT_EQ(test::error_of([&] { generate(*subject_, prompts, options); }), damaged_model);
+}
+
+// The reference is that of mixer/long_texts_test.cc.
+TEST_F(GenerateTest, WhereEachTokenChangesAllRotations) {
+  const Json expected = read_json(LAYERBOOST_SOURCE_DIR "/src/mixer/testdata/dynamic.json");
+  const int positions = expected["max_position_embeddings"];
+  model_ = with_dynamic_rope(std::move(model_), positions);
+  make_subject();
+  const auto greedy = expected["greedy"].get<std::vector<TokenId>>();
+  const std::vector<std::vector<TokenId>> prompts = {{3, 4, 5}, expected["prompt"], {9}};
+  GenerateOptions options;
+  options.tokens = static_cast<int>(greedy.size());
+  const std::string slow = fmt::format("warning: texts of more than the model's {} positions are slow", positions);
+  const auto noted = [&](int tokens) {
+    options.tokens = tokens;
+    testing::internal::CaptureStderr();
+    const auto written = generate(*subject_, prompts, options);
+    EXPECT_EQ(written[1].tokens, std::vector(greedy.begin(), greedy.begin() + tokens));
+    return testing::internal::GetCapturedStderr().find(slow) != std::string::npos;
+  };
+  static bool first = true;  // this test may be repeated in one process
+  EXPECT_FALSE(noted(1));
+  EXPECT_EQ(noted(static_cast<int>(greedy.size())), first);
+  EXPECT_FALSE(noted(static_cast<int>(greedy.size())));  // once is enough
+  first = false;
+  for (const int tokens : {model_->config.longest_text() - 1, std::numeric_limits<int>::max()}) {
+    options.tokens = tokens;
+    EXPECT_THAT(test::error_of([&] { generate(*subject_, prompts, options); }),
+                testing::HasSubstr(fmt::format("texts of up to {} tokens", model_->config.longest_text())));
+  }
 }
 
 TEST_F(GenerateTest, Refusals) {

@@ -203,8 +203,10 @@ class AttentionStudent final : public StudentMixer {
       const int* const positions = scratch_.positions.data() + row;
       float* const v = at(saved.v, row, kv_size);
       if (core_->needs_plain())
-        split_qkv(qkv, shape_, nullptr, nullptr, at(saved.q_plain, row, q_size), at(saved.k_plain, row, kv_size), v);
-      split_qkv(qkv, shape_, rope(scratch_.rope), positions, at(saved.q, row, q_size), at(saved.k, row, kv_size), v);
+        split_qkv(qkv, shape_, nullptr, nullptr, at(saved.q_plain, row, q_size), at(saved.k_plain, row, kv_size), v,
+                  scratch_.kernels);
+      split_qkv(qkv, shape_, rope(scratch_.rope), positions, at(saved.q, row, q_size), at(saved.k, row, kv_size), v,
+                scratch_.kernels);
     });
   }
 

@@ -14,7 +14,7 @@ namespace layerboost {
 struct StudentScratch {
   /// Requires: `model` outlives this.
   explicit StudentScratch(const Model& model)
-      : rope(model.rope()), rope_back(turned_back(model)), rope_config_(model.config.rope) {}
+      : rope(model.rope()), rope_back(model.rope(true)), rope_config_(model.config.rope) {}
 
   /// Makes room for batches of this shape.
   void prepare(const CoreBatch& batch) {
@@ -45,15 +45,6 @@ struct StudentScratch {
   }
 
  private:
-  static RopeTable turned_back(const Model& model) {
-    const RopeConfig& config = model.config.rope;
-    std::vector<double> of_short = model.config.rope_frequencies();
-    std::vector<double> of_long = model.config.rope_frequencies(true);
-    for (std::vector<double>* frequencies : {&of_short, &of_long})
-      for (double& frequency : *frequencies) frequency = -frequency;
-    return {of_short, config.attention_factor, of_long, config.longest_short};
-  }
-
   const RopeConfig& rope_config_;
 };
 

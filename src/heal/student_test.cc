@@ -132,6 +132,21 @@ TEST(Student, LongTextsHaveTheirRotations) {
   }
 }
 
+TEST(Student, TextsHaveTheRotationsOfTheirLength) {
+  for (const auto& words : {specs_of({"softmax", "window:5+2", "none", "softmax"}),
+                            specs_of({"hybrid:5+2", "window:5+2", "map", "gated:6"})}) {
+    Trial trial(with_dynamic_rope(random_model(Precision::f32), 10), words, {1, 0.5, 0});
+    const int length = trial.batch.length;
+    Trial right(with_dynamic_rope_of(random_model(Precision::f32), 10, length), words, {1, 0.5, 0});
+    EXPECT_NEAR(trial.loss(trial.parameters), right.loss(right.parameters), 1e-5);
+    for (std::size_t i = 0; i < trial.gradients.size(); ++i)
+      ASSERT_NEAR(trial.gradients[i], right.gradients[i], 1e-4) << i;
+    check_gradient(trial);
+    Trial other(with_dynamic_rope_of(random_model(Precision::f32), 10, length + 1), words, {1, 0.5, 0});
+    EXPECT_GT(std::abs(other.loss(other.parameters) - right.loss(right.parameters)), 1e-4);
+  }
+}
+
 TEST(Student, GradientIsRight) {
   Trial trial(specs_of({"softmax", "window:5+2", "none", "softmax"}), {1, 0, 0});
   EXPECT_EQ(trial.student.lowest(), 1);

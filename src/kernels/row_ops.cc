@@ -165,14 +165,15 @@ void pack_rows(const float* x, std::span<const int> index, Activations& out) {
 }
 
 void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope, const int* positions, float* q,
-               float* k, float* v) {
+               float* k, float* v, KernelScratch& scratch) {
   const int d = shape.head_size;
   LB_CHECK(d % 2 == 0 && qkv.cols == (shape.heads + 2 * shape.kv_heads) * d);
   const RowKernels& rows = kernels().rows;
+  const KernelScratch::Threads threads = scratch.threads();
 
   for_each_row(qkv.rows, qkv.cols, [&](int i) {
-    const float* cosines = rope != nullptr ? rope->cosines(positions[i]) + shape.rope_first : nullptr;
-    const float* sines = rope != nullptr ? rope->sines(positions[i]) + shape.rope_first : nullptr;
+    ScratchStack::Frame frame(threads.mine());
+    const RopeRow turn = rope != nullptr ? rope->row(positions[i], frame) : RopeRow();
     const float scale = scale_of(qkv, i);
     const float* source = row_of(qkv, i);
     const float* bias = shape.bias;
@@ -189,7 +190,7 @@ void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope,
       if (norm != nullptr && shape.whole_norms) rows.rms_norm(target, norm, shape.norm_eps, width, target);
       for (int h = 0; h < heads; ++h, target += d) {
         if (norm != nullptr && !shape.whole_norms) rows.rms_norm(target, norm, shape.norm_eps, d, target);
-        if (rotated) rows.rotate(target, cosines, sines, d / 2);
+        if (rotated) rows.rotate(target, turn.cosines + shape.rope_first, turn.sines + shape.rope_first, d / 2);
       }
     };
     take(shape.heads, q, shape.q_norm, rope != nullptr);

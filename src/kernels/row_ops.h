@@ -11,6 +11,7 @@
 
 #include "kernels/activations.h"
 #include "kernels/gate.h"
+#include "kernels/rope_lengths.h"
 #include "kernels/scratch.h"
 
 namespace layerboost {
@@ -61,20 +62,33 @@ void pack_activations(const float* x, Activations& out, float factor = 1);
 /// out[i] = x[index[i]] in out's precision; `index` empty: x[i]. x [*, K].
 void pack_rows(const float* x, std::span<const int> index, Activations& out);
 
+/// The cosines and sines of one row of a RopeTable: [n] each.
+struct RopeRow {
+  const float* cosines = nullptr;
+  const float* sines = nullptr;
+};
+
 /// Cosines and sines of RoPE for positions 0 .. size-1: [size, n] each. `frequencies` [n]: radians per position, d/2 of
 /// them for each kind of layer (QkvShape::rope_first). `factor` multiplies both (yarn's attention factor), but where
 /// the frequency is 0, which means no RoPE: there they are 1 and 0. Position `second_from` + i, where there is one, has
 /// those of position i with the frequencies `second` [n]. Grown by doubling; growing isn't thread-safe.
+///
+/// With `lengths` each long text has rows of its own, whose frequencies are divided by stretch() to the power
+/// `exponents` [n]. No table could hold them: they are computed each time that somebody asks for one.
 class RopeTable {
  public:
   RopeTable(std::span<const double> frequencies, double factor, std::span<const double> second = {},
             int second_from = std::numeric_limits<int>::max());
+  RopeTable(std::span<const double> frequencies, double factor, const RopeLengths& lengths,
+            std::span<const double> exponents);
   ~RopeTable();
   RopeTable(RopeTable&&) noexcept;
   RopeTable& operator=(RopeTable&&) noexcept;
-  void grow(int positions);
-  [[nodiscard]] const float* cosines(int position) const;
-  [[nodiscard]] const float* sines(int position) const;
+  /// Makes row() possible for the rows of a text the last of which is row `rows` - 1. With `lengths` this says nothing
+  /// of other texts: growing for a long one, whose rows are computed, makes none of the short ones' rows.
+  void grow(int rows);
+  /// Row number `row`, valid until the table grows or, where it has to be computed, as long as what `memory` gives.
+  RopeRow row(int row, ScratchStack::Frame& memory) const;
 
  private:
   struct Impl;
@@ -95,7 +109,7 @@ struct QkvShape {
 /// Splits qkv [n, (H + 2G) d] into q [n, H, d], k [n, G, d], v [n, G, d] (all f32): row scale, bias, head norms, then
 /// RoPE of q and k with rotated pairs (i, i + d/2) at positions[i], unless `rope` is nullptr.
 void split_qkv(const Product& qkv, const QkvShape& shape, const RopeTable* rope, const int* positions, float* q,
-               float* k, float* v);
+               float* k, float* v, KernelScratch& scratch);
 
 // ---- Rows of logits. Each takes one row [V] and runs on the caller's thread; callers parallelise over rows.
 

@@ -272,6 +272,13 @@ TEST_P(RowOps, Int8RoundsToNearestEven) {
   EXPECT_EQ(out.int8(0)[39], -127);
 }
 
+void expect_same(const RopeRow& got, const RopeRow& right, int count) {
+  for (int i = 0; i < count; ++i) {
+    EXPECT_NEAR(got.cosines[i], right.cosines[i], 2e-7) << i;
+    EXPECT_NEAR(got.sines[i], right.sines[i], 2e-7) << i;
+  }
+}
+
 TEST(RopeTable, SecondFrequenciesBeginAgainAtPositionZero) {
   const std::vector<double> first = {1, 0.5}, second = {0.75, 0.125};
   RopeTable both(first, 1.25, second, 6), short_one(first, 1.25), long_one(second, 1.25);
@@ -282,9 +289,54 @@ TEST(RopeTable, SecondFrequenciesBeginAgainAtPositionZero) {
   for (int position = 0; position < 16; ++position) {
     const RopeTable& alone = position < 6 ? short_one : long_one;
     const int at = position < 6 ? position : position - 6;
-    for (int i = 0; i < 2; ++i) {
-      EXPECT_EQ(both.cosines(position)[i], alone.cosines(at)[i]) << position;
-      EXPECT_EQ(both.sines(position)[i], alone.sines(at)[i]) << position;
+    ScratchStack::Frame frame(test::scratch().caller());
+    expect_same(both.row(position, frame), alone.row(at, frame), 2);
+  }
+}
+
+TEST(RopeTable, EachLengthHasRowsOfItsOwn) {
+  const RopeLengths lengths{6, 4};
+  const std::vector<double> frequencies = {1, 0.5, 0, 0.25}, exponents = {0, 0.75, 0, 1};
+  RopeTable table(frequencies, 1.25, lengths, exponents), of_short(frequencies, 1.25);
+  table.grow(4);
+  table.grow(6);
+  of_short.grow(6);
+  ScratchStack::Frame frame(test::scratch().caller());
+  std::vector<std::pair<RopeRow, RopeRow>> rows;  // all are there at the same time
+  for (int position = 0; position < 6; ++position)
+    rows.emplace_back(table.row(position, frame), of_short.row(position, frame));
+  std::vector<RopeTable> alone;
+  for (const int tokens : {7, 8, 30, lengths.longest()}) {
+    const double stretch = 4.0 * tokens / 6 - 3;
+    std::vector<double> stretched = frequencies;
+    for (std::size_t i = 0; i < stretched.size(); ++i) stretched[i] /= std::pow(stretch, exponents[i]);
+    alone.emplace_back(stretched, 1.25).grow(30);
+    table.grow(lengths.first_row(tokens) + tokens);
+    for (int position = 0; position < std::min(tokens, 30); ++position)
+      rows.emplace_back(table.row(lengths.first_row(tokens) + position, frame), alone.back().row(position, frame));
+  }
+  for (const auto& [got, right] : rows) expect_same(got, right, 4);
+}
+
+TEST(RopeLengths, EachRowIsOfOneText) {
+  for (const int positions : {1, 2, 64, 2048, 131072, 1 << 24}) {
+    const RopeLengths lengths{positions, 2};
+    const std::int64_t longest = lengths.longest();
+    EXPECT_GT(longest, positions);
+    EXPECT_LE(positions + (longest - positions) * longest, INT_MAX);
+    EXPECT_GT(positions + (longest + 1 - positions) * (longest + 1), INT_MAX);
+    EXPECT_EQ(lengths.first_row(positions), 0);
+    int end = positions;
+    for (const int tokens : {positions + 1, positions + 2, static_cast<int>(longest)}) {
+      const int first = lengths.first_row(tokens);
+      EXPECT_GE(first, end);
+      end = first + tokens;  // would be negative where it doesn't fit
+      EXPECT_GT(end, first);
+      for (const int position : {0, 1, tokens - 1}) {
+        const RopeLengths::Place place = lengths.place_of(first + position);
+        EXPECT_EQ(place.tokens, tokens);
+        EXPECT_EQ(place.position, position);
+      }
     }
   }
 }
@@ -312,7 +364,7 @@ TEST_P(RowOps, SplitQkvBiasNormAndRope) {
                               1e-6f};
       std::vector<float> q(at(n * heads * d)), k(at(n * kv_heads * d)), v(at(n * kv_heads * d));
       split_qkv({qkv.data(), scales.data(), n, width}, shape, with_rope ? &rope : nullptr, positions, q.data(),
-                k.data(), v.data());
+                k.data(), v.data(), test::scratch());
 
       for (int i = 0; i < n; ++i) {
         for (int h = 0; h < heads + 2 * kv_heads; ++h) {

@@ -57,17 +57,17 @@ void split_qkv_backward(const float* qkv, const QkvShape& shape, const RopeTable
   const RowKernels& rows = kernels().rows;
   const KernelScratch::Threads threads = scratch.threads();
   for_each_row(d_qkv.rows(), d_qkv.cols(), [&](std::ptrdiff_t i) {
-    const float* const cosines = backwards != nullptr ? backwards->cosines(positions[i]) + shape.rope_first : nullptr;
-    const float* const sines = backwards != nullptr ? backwards->sines(positions[i]) + shape.rope_first : nullptr;
     int column = 0;
     ScratchStack::Frame frame(threads.mine());
+    const RopeRow turn = backwards != nullptr ? backwards->row(positions[i], frame) : RopeRow();
     float* const row = frame.take<float>(static_cast<std::size_t>(d_qkv.cols()));
     float* const normed = frame.take<float>(static_cast<std::size_t>(d_qkv.cols()));
     const auto turn_back = [&](int heads, float* gradient, const float* plain, const float* norm, const float* bias) {
       const int width = heads * d;
       gradient += i * width;
-      for (int h = 0; h < heads && cosines != nullptr; ++h)
-        rows.rotate(gradient + static_cast<std::ptrdiff_t>(h) * d, cosines, sines, d / 2);
+      for (int h = 0; h < heads && backwards != nullptr; ++h)
+        rows.rotate(gradient + static_cast<std::ptrdiff_t>(h) * d, turn.cosines + shape.rope_first,
+                    turn.sines + shape.rope_first, d / 2);
       if (plain != nullptr) rows.add(gradient, plain + i * width, 1.0F, width);
       if (norm == nullptr) {
         std::copy_n(gradient, width, row + column);

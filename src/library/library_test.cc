@@ -39,6 +39,7 @@ TEST_F(Library, OpensAModelAndSaysWhatItIs) {
   const LanguageModel model(path_, exact_);
   EXPECT_EQ(model.shape().layers, 4);
   EXPECT_EQ(model.shape().vocab, 260);
+  EXPECT_EQ(model.shape().longest_text, model.shape().positions);
   EXPECT_THAT(model.mixers(), ElementsAre("softmax", "softmax", "softmax", "softmax"));
   EXPECT_EQ(model.decode(model.encode("about a <s>")), "about a ");
   EXPECT_EQ(model.own_sampling().temperature, 0);

@@ -40,8 +40,8 @@ LanguageModel& LanguageModel::operator=(LanguageModel&&) noexcept = default;
 
 ModelShape LanguageModel::shape() const {
   const Config& config = impl_->opened.model->config;
-  return {config.layers,    config.hidden, config.heads, config.kv_heads,
-          config.head_size, config.ffn,    config.vocab, config.max_positions};
+  return {config.layers, config.hidden, config.heads,         config.kv_heads,      config.head_size,
+          config.ffn,    config.vocab,  config.max_positions, config.longest_text()};
 }
 
 std::vector<std::string> LanguageModel::mixers() const {
@@ -75,7 +75,7 @@ PerplexityResult LanguageModel::perplexity(std::string_view text, int context, i
     options.limit = windows;
     options.bos = bos_token(tokenizer, BosMode::automatic);
     const std::vector<TokenId> tokens = first_tokens(tokenizer, text, tokens_needed(options));
-    const std::vector<Request> requests = text_windows(tokens, options, positions);
+    const std::vector<Request> requests = text_windows(tokens, options, model.config.longest_text());
     const ThreadsOfCall threads(impl_->threads);
     Subject subject(model, impl_->mixers);
     const Perplexity result = measure_perplexity(subject, requests);

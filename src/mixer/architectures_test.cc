@@ -61,6 +61,14 @@ TEST_P(Architectures, RoundedAreNearThem) {
   }
 }
 
+// The window of 40 is full attention for texts of up to 40 tokens, which these are compared with.
+TEST(WindowsOfArchitectures, WiderThanThePositionsAreNotLeft) {
+  const auto model = test::load_architecture("mistral-dynamic", Precision::f32);
+  EXPECT_EQ(model->config.max_positions, 24);
+  EXPECT_EQ(model->config.windows, std::vector<int>(4, 0));
+  EXPECT_EQ(model->config.longest_text(), 40);
+}
+
 // A dual state is made of keys before RoPE: folding turns those of the cache back, as far as the layer has turned them.
 // What is above it attends to nothing: it would have read something else.
 TEST_P(Architectures, FoldIntoStates) {

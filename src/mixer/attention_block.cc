@@ -67,7 +67,7 @@ Projected AttentionBlock::project(const MixerRows& rows, Workspace& workspace, c
     if (see) see(row, workspace.normed, qkv);
     split_qkv(qkv, shape, config.has_rope(layer_) ? &workspace.rope : nullptr, workspace.positions.data() + row,
               q + static_cast<std::ptrdiff_t>(row) * q_size, k + static_cast<std::ptrdiff_t>(row) * kv_size,
-              v + static_cast<std::ptrdiff_t>(row) * kv_size);
+              v + static_cast<std::ptrdiff_t>(row) * kv_size, workspace.scratch);
   }
   if (float* const kept = workspace.step.kept(layer_); kept != nullptr) {
     for (const MixerSpan& span : rows.spans)

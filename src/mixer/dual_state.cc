@@ -69,7 +69,7 @@ AttentionBlock::SeeTile DualStateMixer::see_tile(const Parts& parts, KernelScrat
     const Config& config = block_.config();
     const std::ptrdiff_t kv = config.kv_size();
     split_qkv(qkv, block_.qkv_shape(), nullptr, nullptr, parts.q + static_cast<std::ptrdiff_t>(row) * config.q_size(),
-              parts.k + row * kv, parts.v + row * kv);
+              parts.k + row * kv, parts.v + row * kv, scratch);
     if (parts.z == nullptr) return;
     const Product z = gates_on_x_.multiply(normed, parts.z, scratch);
     for (int i = 0; i < z.rows; ++i) {
@@ -185,10 +185,9 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
   const auto attention_factor = static_cast<float>(config.rope.attention_factor);
   const int turned = config.rope.rotated_of(d) / 2;
   // Cosines and sines both have the factor, so keys have it once, and would twice.
-  const auto rotate_back = [&](float* key, int position) {
-    const int row = cache.rotations + position;
+  const auto rotate_back = [&](float* key, const RopeRow& turn) {
     const int first = config.first_rope_frequency(layer_);
-    const float *const cosines = rope.cosines(row) + first, *const sines = rope.sines(row) + first;
+    const float *const cosines = turn.cosines + first, *const sines = turn.sines + first;
     for (int i = 0; i < d / 2; ++i) {
       const float left = key[i], right = key[i + d / 2], factor = i < turned ? attention_factor : 1;
       key[i] = (left * cosines[i] + right * sines[i]) / (factor * factor);
@@ -198,16 +197,19 @@ bool DualStateMixer::fold(const Mixer& from, const LayerCache& cache, int length
   reserve(to, length);
   for (int first = 0; first < length; first += chunk) {
     const int count = std::min(chunk, length - first);
-    for (int i = 0; i < count * config.kv_heads; ++i) {
-      const int position = first + i / config.kv_heads, head = i % config.kv_heads;
-      const std::optional<KvPlace> place = from.place_of(cache, length, position, head);
-      if (!place) {
-        to.blocks.clear();
-        return false;
+    std::size_t at = 0;
+    for (int position = first; position < first + count; ++position) {
+      ScratchStack::Frame frame(scratch.caller());
+      const RopeRow turn = config.has_rope(layer_) ? rope.row(cache.rotations + position, frame) : RopeRow();
+      for (int head = 0; head < config.kv_heads; ++head, at += static_cast<std::size_t>(d)) {
+        const std::optional<KvPlace> place = from.place_of(cache, length, position, head);
+        if (!place) {
+          to.blocks.clear();
+          return false;
+        }
+        load_kv(place->head_layout(), place->head_block(), place->slot, k.data() + at, v.data() + at);
+        if (config.has_rope(layer_)) rotate_back(k.data() + at, turn);
       }
-      const std::size_t at = static_cast<std::size_t>(i) * static_cast<std::size_t>(d);
-      load_kv(place->head_layout(), place->head_block(), place->slot, k.data() + at, v.data() + at);
-      if (config.has_rope(layer_)) rotate_back(k.data() + at, position);
     }
     dual_state_log_gates(config, spec(), parameters_, {count, nullptr, k.data()}, gates.data(), scratch);
     const KernelScratch::Threads threads = scratch.threads();

@@ -78,7 +78,7 @@ AttentionBlock::SeeTile GatedMixer::see_tile(const Parts& parts, KernelScratch& 
     const Config& config = block_.config();
     split_qkv(qkv, block_.qkv_shape(), nullptr, nullptr,
               parts.q_plain + static_cast<std::ptrdiff_t>(row) * config.q_size(),
-              parts.k_plain + static_cast<std::ptrdiff_t>(row) * config.kv_size(), parts.v_again);
+              parts.k_plain + static_cast<std::ptrdiff_t>(row) * config.kv_size(), parts.v_again, scratch);
     const Product gates = gate_.multiply(normed, parts.gates, scratch);
     for (int i = 0; i < gates.rows; ++i) {
       const float scale = gates.row_scale != nullptr ? gates.row_scale[i] : 1;

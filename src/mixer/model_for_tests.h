@@ -70,6 +70,32 @@ inline std::unique_ptr<Model> with_long_texts_alone(std::unique_ptr<Model> model
   return model;
 }
 
+/// A model each of whose texts of more than `positions` tokens has rotations of its own.
+inline std::unique_ptr<Model> with_dynamic_rope(std::unique_ptr<Model> model, int positions) {
+  RopeConfig rope;
+  rope.scaling = RopeConfig::Scaling::dynamic;
+  rope.factor = 4;
+  rope.longest_short = positions;
+  model->config.rope = rope;
+  model->config.max_positions = positions;
+  return model;
+}
+
+/// The same where all texts have the rotations of those of `tokens` tokens.
+inline std::unique_ptr<Model> with_dynamic_rope_of(std::unique_ptr<Model> model, int positions, int tokens) {
+  model = with_dynamic_rope(std::move(model), positions);
+  RopeConfig& rope = model->config.rope;
+  const int d = model->config.head_size;
+  std::vector<double> divisors = rope.frequencies(d);
+  const std::vector<double> frequencies = rope.frequencies(d, tokens);
+  for (std::size_t i = 0; i < divisors.size(); ++i) divisors[i] /= frequencies[i];
+  rope.scaling = RopeConfig::Scaling::none;
+  rope.longest_short = RopeConfig().longest_short;
+  rope.divisors = divisors;
+  model->config.max_positions = tokens;
+  return model;
+}
+
 /// A model with soft caps of scores and of logits; 0: none.
 inline std::unique_ptr<Model> with_soft_caps(std::unique_ptr<Model> model, float attention, float logits) {
   model->config.attention_soft_cap = attention;

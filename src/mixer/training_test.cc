@@ -261,7 +261,8 @@ TEST_P(Cores, ForwardIsThatOfTheMixer) {
   const MixerRows rows{got.data(), {}, {&span, 1}, length};
   const Projected projected = block.project(rows, workspace, [&](int, const Activations& normed, const Product& qkv) {
     x.assign(normed.f32(0), normed.f32(0) + length * config.hidden);
-    split_qkv(qkv, block.qkv_shape(), nullptr, nullptr, q_plain.data(), k_plain.data(), v_again.data());
+    split_qkv(qkv, block.qkv_shape(), nullptr, nullptr, q_plain.data(), k_plain.data(), v_again.data(),
+              test::scratch());
   });
   const auto core = make_core(*model_, layer, spec_, parameters);
   std::vector<float> saved(core->saved_floats({1, length}));

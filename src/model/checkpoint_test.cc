@@ -108,6 +108,18 @@ TEST(Checkpoint, WindowsThatNoTextLeavesAreNoneButInTheHash) {
   EXPECT_EQ(gguf->hash(), "sha256:aac70a7517416c01240a29792342db86b1c330f9b1373cb83e7788c23f20827a");
 }
 
+// A longer text would leave them.
+TEST(Checkpoint, WindowsAsWideAsThePositionsBoundTexts) {
+  const std::string dynamic = R"(,"rope_scaling":{"rope_type":"dynamic","factor":4},"sliding_window":)";
+  const auto longest = [&](const std::string& window) {
+    return tiny_model("mistral", dynamic + window)->config().longest_text();
+  };
+  EXPECT_EQ(longest("80"), 80);
+  EXPECT_EQ(longest("64"), 64);
+  for (const char* window : {"63", "null", "1000000"}) EXPECT_GT(longest(window), 40000) << window;
+  EXPECT_EQ(tiny_model("mistral", ",\"sliding_window\":80")->config().longest_text(), 64);
+}
+
 TEST(Checkpoint, GemmasScaleIsOfTheTypeOfItsEmbeddings) {
   EXPECT_EQ(tiny_model("gemma3_text", "", DType::f32)->config().embedding_scale, std::sqrt(32.0F));
   EXPECT_EQ(tiny_model("gemma3_text", "")->config().embedding_scale, 5.65625F);  // 5.65685

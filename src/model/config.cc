@@ -55,11 +55,17 @@ const char* name_of(LayerRope rope) {
   LB_CHECK(false);
 }
 
-std::vector<double> Config::rope_frequencies(bool of_long_texts) const {
-  std::vector<double> all = rope.frequencies(head_size, of_long_texts);
+std::vector<double> Config::rope_frequencies(int tokens) const {
+  std::vector<double> all = rope.frequencies(head_size, tokens);
   if (std::ranges::find(rope_layers, LayerRope::local) == rope_layers.end()) return all;
   const std::vector<double> local = local_rope.frequencies(head_size);
   all.insert(all.end(), local.begin(), local.end());
+  return all;
+}
+
+std::vector<double> Config::rope_exponents() const {
+  std::vector<double> all = rope.exponents(head_size);
+  all.resize(rope_frequencies().size(), 0);  // local ones don't change
   return all;
 }
 

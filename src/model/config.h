@@ -1,6 +1,7 @@
 // The shape of a model, independent of the file it came from.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -8,13 +9,15 @@
 #include <vector>
 
 #include "kernels/gate.h"
+#include "kernels/rope_lengths.h"
 
 namespace layerboost {
 
 /// Rotary position embedding. Frequencies of a head of size d: base^(-2i/d), i < d/2, changed by `scaling`. Where those
-/// of long texts differ, all tokens of a text have those that its length asks for, also the first ones.
+/// of long texts differ, all tokens of a text have those that its length asks for, also the first ones. With the
+/// scaling `dynamic` each length has its own: the text is then another one for the model with each token that is added.
 struct RopeConfig {
-  enum class Scaling { none, linear, llama3, yarn };
+  enum class Scaling { none, linear, llama3, yarn, dynamic };
   double base = 10000;
   Scaling scaling = Scaling::none;
   double factor = 1;
@@ -26,18 +29,27 @@ struct RopeConfig {
   std::vector<double> divisors;       // empty, or d/2 numbers (half of those rotated) that divide the frequencies after
                                       // scaling (GGUF's rope_freqs.weight, longrope's short factors)
   std::vector<double> long_divisors;  // longrope: in place of `divisors` for texts of more tokens than longest_short
-  int longest_short = std::numeric_limits<int>::max();  // every text is a short one
+  int longest_short = std::numeric_limits<int>::max();  // longrope, dynamic; every text is a short one
   int rotated = 0;  // so many of a head's d numbers, an even number below d, have RoPE (Phi-4-mini); 0: all
 
   [[nodiscard]] int rotated_of(int head_size) const { return rotated > 0 ? rotated : head_size; }
 
-  /// The d/2 frequencies (radians per position) after scaling, as Hugging Face's `_compute_*_parameters` define them;
-  /// those of pairs that have no RoPE, which are the last, are 0. Those of long texts are the same where there are no
-  /// `long_divisors`.
-  [[nodiscard]] std::vector<double> frequencies(int head_size, bool of_long_texts = false) const;
+  /// The d/2 frequencies (radians per position) of a text of so many tokens after scaling, as Hugging Face's
+  /// `_compute_*_parameters` define them; those of pairs that have no RoPE, which are the last, are 0.
+  [[nodiscard]] std::vector<double> frequencies(int head_size, int tokens = 1) const;
+  /// dynamic: [d/2], the powers of RopeLengths::stretch() that the frequencies of a longer text are divided by.
+  [[nodiscard]] std::vector<double> exponents(int head_size) const;
+  /// Which rotations long texts have; requires `dynamic`.
+  [[nodiscard]] RopeLengths lengths() const { return {longest_short, factor}; }
   /// Where in the model's table of rotations (Model::rope()) those of a text of so many tokens begin: what a sequence
   /// keeps can only be read on with rotations that begin there, too.
-  [[nodiscard]] int rotations(int tokens) const { return tokens > longest_short ? longest_short : 0; }
+  [[nodiscard]] int rotations(int tokens) const {
+    if (tokens <= longest_short) return 0;
+    return scaling == Scaling::dynamic ? lengths().first_row(tokens) : longest_short;
+  }
+  /// Whether texts of several lengths have the rotations that begin there. Where they haven't, what was
+  /// read is of use to texts of exactly that length alone, and to each for the one token that comes after it.
+  [[nodiscard]] bool of_several_lengths(int rotations) const { return scaling != Scaling::dynamic || rotations == 0; }
 };
 
 /// The rotations of a layer's q and k.
@@ -92,6 +104,8 @@ struct Config {
   std::vector<LayerRope> rope_layers;     // [L]; empty: all as usual (smollm3: some none; gemma3: windows local)
   std::vector<int> windows;  // per layer: the model's own sliding window w (a token sees itself and the w - 1 before
                              // it); 0: full attention, also where no text leaves the window
+  int longest_in_windows = std::numeric_limits<int>::max();  // tokens; a longer text would leave a window that is 0 in
+                                                             // `windows` because the model's positions don't
   std::vector<int> base_windows;          // of the model that an exported one was made of, [L], or empty: it has none
   std::vector<int> eos;                   // token ids that end a sequence
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
@@ -105,11 +119,24 @@ struct Config {
     return rope_layers.empty() ? LayerRope::usual : rope_layers[static_cast<std::size_t>(layer)];
   }
   [[nodiscard]] bool has_rope(int layer) const { return rope_of(layer) != LayerRope::none; }
-  /// The frequencies of all layers' RoPE: d/2 usual ones, then, where layers have them, d/2 local ones.
-  [[nodiscard]] std::vector<double> rope_frequencies(bool of_long_texts = false) const;
+  /// The frequencies of all layers' RoPE in a text of so many tokens: d/2 usual ones, then, where layers have them, d/2
+  /// local ones.
+  [[nodiscard]] std::vector<double> rope_frequencies(int tokens = 1) const;
+  /// In the same order, RopeConfig::exponents(); requires `dynamic`.
+  [[nodiscard]] std::vector<double> rope_exponents() const;
   /// Where a layer's begin among these.
   [[nodiscard]] int first_rope_frequency(int layer) const {
     return rope_of(layer) == LayerRope::local ? head_size / 2 : 0;
+  }
+  /// The most tokens that a text may have. They are more than the model's positions where RoPE is made for that, but
+  /// then each token that is written beyond these has the whole text read anew.
+  [[nodiscard]] int longest_text() const {
+    if (rope.scaling != RopeConfig::Scaling::dynamic) return max_positions;
+    return std::max(max_positions, std::min(longest_in_windows, rope.lengths().longest()));
+  }
+  /// Whether so many tokens are more than the model's positions, where it reads some texts that are longer than these.
+  [[nodiscard]] bool beyond_positions(std::int64_t tokens) const {
+    return tokens > max_positions && longest_text() > max_positions;
   }
   [[nodiscard]] AttentionParts attention_of(int layer) const {
     return attention.empty() ? AttentionParts::all : attention[static_cast<std::size_t>(layer)];

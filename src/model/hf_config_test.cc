@@ -229,8 +229,13 @@ TEST(HfConfig, Gemma3sRopeScalingChangesTheParametersOfFullAttention) {
   EXPECT_THAT(message({{"rope_scaling", {{"full_attention", {{"rope_type", "linear"}, {"factor", 8}}}}}}),
               HasSubstr("\"rope_scaling\" per kind of layer"));
   const Json longrope = {{"rope_type", "longrope"}, {"short_factor", {1, 2}}, {"long_factor", {3, 4}}};
-  EXPECT_THAT(message({{"rope_parameters", {{"sliding_attention", longrope}}}}),
-              HasSubstr("longrope in layers with a window"));
+  const Json dynamic = {{"rope_type", "dynamic"}, {"factor", 2}};
+  for (const Json& parameters : {longrope, dynamic})
+    EXPECT_THAT(message({{"rope_parameters", {{"sliding_attention", parameters}}}}),
+                HasSubstr("longrope or dynamic in layers with a window"));
+  EXPECT_GT(
+      read_hf_config(changed("gemma3_text", {{"rope_scaling", dynamic}}).dump(), "", "test").rope.rotations(1 << 15),
+      0);
 }
 
 TEST(HfConfig, SamplingOfTheModelsMakers) {
@@ -347,9 +352,24 @@ TEST(HfConfig, YarnWithoutAFactorIsWhatThePositionsHaveGrownBy) {
   EXPECT_NEAR(read_rope.attention_factor, 0.1 * std::log(4) + 1, 1e-12);
 }
 
-TEST(HfConfig, DynamicRopeChangesNothingWithinThePositions) {
-  const RopeConfig rope = read("llama", {{"rope_scaling", {{"type", "dynamic"}, {"factor", 4}}}}).rope;
-  EXPECT_EQ(rope.frequencies(4), RopeConfig().frequencies(4));
+TEST(HfConfig, DynamicRopeChangesWithEachTokenBeyondThePositions) {
+  const Config c = read("llama", {{"rope_scaling", {{"type", "dynamic"}, {"factor", 4}}}});
+  const RopeConfig& rope = c.rope;
+  for (const int tokens : {1, 64}) {
+    EXPECT_EQ(rope.frequencies(4, tokens), RopeConfig().frequencies(4));
+    EXPECT_EQ(rope.rotations(tokens), 0);
+    EXPECT_TRUE(rope.of_several_lengths(rope.rotations(tokens)));
+  }
+  EXPECT_GT(c.longest_text(), 40000);
+  for (const int tokens : {65, 66, c.longest_text()}) {
+    EXPECT_NEAR(rope.frequencies(4, tokens)[1] * (4.0 * tokens / 64 - 3), 0.01, 1e-12);
+    EXPECT_GT(rope.rotations(tokens), rope.rotations(tokens - 1));
+    EXPECT_FALSE(rope.of_several_lengths(rope.rotations(tokens)));
+  }
+  EXPECT_EQ(read("llama", {}).longest_text(), 64);
+  // As transformers 5 does.
+  const Json scaling = {{"type", "dynamic"}, {"factor", 4}, {"original_max_position_embeddings", 16}};
+  EXPECT_EQ(read("llama", {{"rope_scaling", scaling}}).rope.rotations(64), 0);
   EXPECT_THAT(message_of_change({{"rope_scaling", {{"type", "dynamic"}}}}), HasSubstr("missing \"factor\""));
 }
 
@@ -361,8 +381,8 @@ TEST(HfConfig, LongropeHasFactorsOfShortAndOfLongTexts) {
   EXPECT_EQ(c.rope.rotations(17), 16);
   EXPECT_NEAR(c.rope.frequencies(4)[0], 1 / 1.5, 1e-12);
   EXPECT_NEAR(c.rope.frequencies(4)[1], 0.01 / 2, 1e-12);
-  EXPECT_NEAR(c.rope.frequencies(4, true)[0], 1.0 / 4, 1e-12);
-  EXPECT_NEAR(c.rope.frequencies(4, true)[1], 0.01 / 8, 1e-12);
+  EXPECT_NEAR(c.rope.frequencies(4, 17)[0], 1.0 / 4, 1e-12);
+  EXPECT_NEAR(c.rope.frequencies(4, 17)[1], 0.01 / 8, 1e-12);
   EXPECT_NEAR(c.rope.attention_factor, std::sqrt(1 + std::log(4) / std::log(16)), 1e-12);
   rope["factor"] = 2;
   EXPECT_NEAR(read("llama", {{"rope_scaling", rope}, {"original_max_position_embeddings", 16}}).rope.attention_factor,

@@ -84,10 +84,9 @@ void read_scaling(const JsonFields& config, const JsonFields& fields, int max_po
   } else if (type == "longrope") {
     read_longrope(fields, original_positions(config, fields, max_positions, model), max_positions, rope);
     return;
-  } else if (type == "dynamic") {
-    // Changes nothing within the model's positions, and this program reads no more.
-    (void)fields.number("factor");
-    return;
+  } else if (type == "dynamic") {  // heeds no original positions, in transformers 5
+    rope.scaling = RopeConfig::Scaling::dynamic;
+    rope.longest_short = max_positions;
   } else {
     fail("{}: RoPE scaling {} is not supported; default, linear, dynamic, llama3, longrope and yarn are",
          fields.where(), in_quotes(type));
@@ -139,8 +138,8 @@ RopeConfig read_hf_local_rope(const JsonFields& config, int max_positions, const
   const JsonFields fields(parameters, config.where());
   rope.base = fields.number("rope_theta", rope.base);
   read_scaling(config, fields, max_positions, model, rope);
-  if (!rope.long_divisors.empty())
-    fail("{}: RoPE of type longrope in layers with a window is not supported", config.where());
+  if (!rope.long_divisors.empty() || rope.scaling == RopeConfig::Scaling::dynamic)
+    fail("{}: RoPE of type longrope or dynamic in layers with a window is not supported", config.where());
   return rope;
 }
 

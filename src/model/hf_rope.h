@@ -8,13 +8,12 @@
 namespace layerboost {
 
 /// Reads `rope_theta` and `rope_scaling`, or else `rope_parameters`; of a type where layers with a window have a RoPE
-/// of their own, what the latter say of `full_attention`, changed by the former. `max_positions`: the model's, beyond
-/// which no text is read, so that `dynamic`, which changes frequencies there, never does. Throws Error for types other
-/// than this, default, linear, llama3, longrope and yarn, or other than the model's.
+/// of their own, what the latter say of `full_attention`, changed by the former. `max_positions`: the model's.
+/// Throws Error for types other than default, linear, dynamic, llama3, longrope and yarn, or other than the model's.
 RopeConfig read_hf_rope(const JsonFields& config, int max_positions, int head_size, const HfModelType& model);
 
 /// The RoPE of layers with a window, of a type where these have their own: `rope_local_base_freq`, or what
-/// `rope_parameters` say of `sliding_attention`. Throws Error also for longrope.
+/// `rope_parameters` say of `sliding_attention`. Throws Error also for longrope and dynamic.
 RopeConfig read_hf_local_rope(const JsonFields& config, int max_positions, const HfModelType& model);
 
 }  // namespace layerboost

@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include <limits>
+
 #include "base/error.h"
 
 namespace layerboost {
@@ -19,9 +21,17 @@ void Model::close_files() {
   weights.checkpoint.reset();
 }
 
-RopeTable Model::rope() const {
-  return {config.rope_frequencies(), config.rope.attention_factor, config.rope_frequencies(true),
-          config.rope.longest_short};
+RopeTable Model::rope(bool backwards) const {
+  const RopeConfig& rope = config.rope;
+  const auto frequencies = [&](int tokens) {
+    std::vector<double> all = config.rope_frequencies(tokens);
+    for (double& frequency : all) frequency = backwards ? -frequency : frequency;
+    return all;
+  };
+  if (rope.scaling == RopeConfig::Scaling::dynamic)
+    return {frequencies(1), rope.attention_factor, rope.lengths(), config.rope_exponents()};
+  constexpr int of_long_texts = std::numeric_limits<int>::max();
+  return {frequencies(1), rope.attention_factor, frequencies(of_long_texts), rope.longest_short};
 }
 
 std::unique_ptr<Model> load_model(std::shared_ptr<const Checkpoint> checkpoint, Precision precision,

@@ -33,8 +33,8 @@ struct Model {
   /// weights as they lie in them once more.
   void close_files();
   /// A table of this model's rotations (Config::rope_frequencies()), empty yet: those of short texts, and then those of
-  /// long ones (RopeConfig::rotations()).
-  [[nodiscard]] RopeTable rope() const;
+  /// long ones (RopeConfig::rotations()). `backwards`: of their inverses.
+  [[nodiscard]] RopeTable rope(bool backwards = false) const;
 
  private:
   // Mutable because text() is const: it builds the tokenizer for whichever thread asks first, and never again.

@@ -1,5 +1,5 @@
 // RoPE's frequencies, as transformers' modeling_rope_utils.py defines them
-// (`_compute_{default,linear_scaling,llama3,yarn}_...`).
+// (`_compute_{default,linear_scaling,dynamic_ntk,llama3,yarn}_...`).
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -45,7 +45,7 @@ void apply_yarn(const RopeConfig& rope, int head_size, std::vector<double>& freq
 
 }  // namespace
 
-std::vector<double> RopeConfig::frequencies(int head_size, bool of_long_texts) const {
+std::vector<double> RopeConfig::frequencies(int head_size, int tokens) const {
   LB_CHECK(head_size > 0 && head_size % 2 == 0);
   const int turned = rotated_of(head_size);
   std::vector<double> result(static_cast<std::size_t>(turned / 2));
@@ -62,11 +62,25 @@ std::vector<double> RopeConfig::frequencies(int head_size, bool of_long_texts) c
     case Scaling::yarn:
       apply_yarn(*this, turned, result);
       break;
+    case Scaling::dynamic: {
+      const std::vector<double> powers = exponents(head_size);
+      for (std::size_t i = 0; i < result.size(); ++i) result[i] /= std::pow(lengths().stretch(tokens), powers[i]);
+      break;
+    }
   }
-  const std::vector<double>& by = of_long_texts && !long_divisors.empty() ? long_divisors : divisors;
+  const std::vector<double>& by = tokens > longest_short && !long_divisors.empty() ? long_divisors : divisors;
   LB_CHECK(by.empty() || by.size() == result.size());
   for (std::size_t i = 0; i < by.size(); ++i) result[i] /= by[i];
   result.resize(static_cast<std::size_t>(head_size / 2), 0);
+  return result;
+}
+
+std::vector<double> RopeConfig::exponents(int head_size) const {
+  LB_CHECK(scaling == Scaling::dynamic);
+  // The base grows by stretch^(d / (d - 2)): the first pair keeps its frequency, and the last is stretched in full.
+  std::vector<double> result(static_cast<std::size_t>(head_size / 2), 0);
+  const int turned = rotated_of(head_size);
+  for (int i = 1; i < turned / 2; ++i) result[static_cast<std::size_t>(i)] = 2.0 * i / (turned - 2);
   return result;
 }
 

@@ -13,26 +13,36 @@ Json config_of(const Json& rope, int head_dim) {
           {"rope_parameters", rope}};
 }
 
+void expect_frequencies(const Config& config, int tokens, const Json& references, const std::string& where) {
+  const std::vector<double> frequencies = config.rope.frequencies(config.head_size, tokens);
+  ASSERT_EQ(frequencies.size(), references.size());
+  for (std::size_t i = 0; i < frequencies.size(); ++i)
+    EXPECT_NEAR(frequencies[i] / references[i].get<double>(), 1, 5e-6) << where << ", " << tokens << ", pair " << i;
+}
+
 void expect_as_transformers(const Json& config, const Json& expected, const std::string& where) {
   const Config c = read_hf_config(config.dump(), "", "test");
-  for (const bool of_long : {false, true}) {
-    const Json& references = expected[of_long && expected.contains("long_inv_freq") ? "long_inv_freq" : "inv_freq"];
-    const std::vector<double> frequencies = c.rope.frequencies(c.head_size, of_long);
-    ASSERT_EQ(frequencies.size(), references.size());
-    for (std::size_t i = 0; i < frequencies.size(); ++i)
-      EXPECT_NEAR(frequencies[i] / references[i].get<double>(), 1, 5e-6) << where << ", pair " << i;
-  }
-  EXPECT_EQ(c.rope.rotations(4097), expected.contains("long_inv_freq") ? 4096 : 0) << where;
-  EXPECT_EQ(c.rope.rotations(4096), 0) << where;
+  expect_frequencies(c, 1, expected["inv_freq"], where);
   EXPECT_NEAR(c.rope.attention_factor, expected["attention_scaling"].get<double>(), 1e-6) << where;
+  if (expected.contains("inv_freq_of")) {
+    for (const auto& [tokens, references] : expected["inv_freq_of"].items())
+      expect_frequencies(c, std::stoi(tokens), references, where);
+    return;
+  }
+  const bool has_long = expected.contains("long_inv_freq");
+  expect_frequencies(c, 4097, expected[has_long ? "long_inv_freq" : "inv_freq"], where);
+  EXPECT_EQ(c.rope.rotations(4097), has_long ? 4096 : 0) << where;
+  EXPECT_EQ(c.rope.rotations(4096), 0) << where;
 }
 
 TEST(RopeFrequencies, AsTransformersInBothForms) {
   const Json cases = read_json(LAYERBOOST_SOURCE_DIR "/src/model/testdata/rope.json");
-  ASSERT_EQ(cases.size(), 19U);
+  ASSERT_EQ(cases.size(), 21U);
   for (const Json& expected : cases) {
     const Json& rope = expected["rope_parameters"];
     Json config = config_of(rope, expected["head_dim"].get<int>());
+    if (expected.contains("max_position_embeddings"))
+      config["max_position_embeddings"] = expected["max_position_embeddings"];
     expect_as_transformers(config, expected, rope.dump());
 
     Json scaling = rope;  // the older form

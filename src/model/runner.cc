@@ -86,16 +86,16 @@ void Runner::run_layers(std::span<const BatchItem> items, float* hidden, int fir
 }
 
 void Runner::mix(std::span<const BatchItem> items, float* hidden, int layer) {
-  int positions = 0;
   for (const BatchItem& item : items) {
     Sequence& sequence = *item.sequence;
     const int length = sequence.length() + static_cast<int>(item.tokens.size());
     const int needed = model_.config.rope.rotations(length);
     if (sequence.length() == 0 && sequence.rotations() < needed) sequence.set_rotations(needed);
     LB_CHECK(sequence.rotations() >= needed);  // a text that has become long is to be read anew
-    positions = std::max(positions, sequence.rotations() + length);
+    // For each by itself: the largest number of them may be that of a long text, for which short ones' rows aren't
+    // made.
+    workspace_.rope.grow(sequence.rotations() + length);
   }
-  workspace_.rope.grow(positions);
   const std::vector<Group> groups = group_by_mixer(items, layer);
   for (const Group& group : groups) {
     const bool all = groups.size() == 1;

@@ -161,8 +161,11 @@ std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
   }
   tensors.check(config);
   Config as_told = config;
-  for (int& window : config.windows)
-    if (window >= config.max_positions) window = 0;
+  for (int& window : config.windows) {
+    if (window < config.max_positions) continue;
+    config.longest_in_windows = std::min(config.longest_in_windows, window);
+    window = 0;
+  }
   for (const int id : more_ends)
     if (std::find(config.eos.begin(), config.eos.end(), id) == config.eos.end()) config.eos.push_back(id);
   return std::make_unique<TableCheckpoint>(std::move(config), std::move(tensors), std::move(tokenizer),

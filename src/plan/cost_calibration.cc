@@ -57,7 +57,10 @@ std::vector<float> random_rows(int rows, int size) {
 class MixerBench {
  public:
   MixerBench(const Model& model, const Mixer& mixer, int batch, int context)
-      : mixer_(mixer), workspace_(model.rope()), caches_(static_cast<std::size_t>(batch)) {
+      : mixer_(mixer),
+        // Those of short texts for all: the times don't depend on them.
+        workspace_(RopeTable(model.config.rope_frequencies(), model.config.rope.attention_factor)),
+        caches_(static_cast<std::size_t>(batch)) {
     constexpr int chunk = 512;
     hidden_ = random_rows(std::max(chunk, batch), model.config.hidden);
     workspace_.rope.grow(context + 1);

@@ -281,9 +281,11 @@ void ApiReader::check_tokens(const ApiRequest& request) const {
 void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> max_tokens) const {
   check_tokens(request);
   std::int64_t prompt = 0, positions = limits.positions;  // of the prompt that leaves least room
+  std::int64_t unasked = limits.positions;                // new tokens where the request doesn't say it
   for (const ApiPrompt& each : request.prompts) {
     const auto length = std::ssize(each.tokens);
     const std::int64_t has = positions_of(request, static_cast<int>(length));
+    unasked = std::min(unasked, (length < limits.unasked ? std::min<std::int64_t>(has, limits.unasked) : has) - length);
     if (&each != request.prompts.data() && has - length >= positions - prompt) continue;
     prompt = length;
     positions = has;
@@ -291,7 +293,7 @@ void ApiReader::check_length(ApiRequest& request, std::optional<std::int64_t> ma
   const std::int64_t most = limits.max_tokens > 0 ? limits.max_tokens : positions;
   if (max_tokens && *max_tokens > most)
     refuse(length_field(request), "\"{}\" must be at most {} on this server", length_field(request), most);
-  std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(positions - prompt, 1, most));
+  std::int64_t asked = max_tokens.value_or(std::clamp<std::int64_t>(unasked, 1, most));
   std::size_t each = 0, left = most_numbers(request);
   for (const Numbers& numbers : numbers_of(request)) {
     each += numbers.of_a_token;

@@ -347,6 +347,24 @@ TEST_F(ApiRequestTest, LimitsOfTheServer) {
             "400 \"stop\": \"stop\" has a string of 1025 bytes; send at most 1024 in each");
 }
 
+TEST_F(ApiRequestTest, WhoAsksForNoLengthGetsTheModelsPositions) {
+  const auto most = [&](const Json& messages) {
+    return reader_.chat_completion(Json{{"messages", messages}}.dump()).settings.max_tokens;
+  };
+  const auto saying = [](std::size_t letters) {
+    return Json::array({{{"role", "user"}, {"content", std::string(letters, 'a')}}});
+  };
+  const int around = 100 - most(saying(1)) - 1;  // tokens of the template
+  reader_.limits.unasked = 60;
+  EXPECT_EQ(most(saying(1)), 60 - around - 1);
+  EXPECT_EQ(most(saying(static_cast<std::size_t>(59 - around))), 1);
+  EXPECT_EQ(most(saying(static_cast<std::size_t>(60 - around))), 40);  // it is as long already
+  EXPECT_EQ(most(saying(static_cast<std::size_t>(80 - around))), 20);
+  EXPECT_EQ(completion({{"prompt", "a"}, {"max_tokens", 90}}).settings.max_tokens, 90);
+  reader_.limits.unasked = 1000;
+  EXPECT_EQ(most(saying(1)), 100 - around - 1);
+}
+
 TEST_F(ApiRequestTest, LogProbabilitiesOfOneRequestAreBounded) {
   reader_.limits.logprobs_of_request = 12;
   const std::string prompts = R"("prompt": [[1, 2], [3, 4]], "echo": true)";

@@ -146,6 +146,52 @@ TEST(Http, PositionsAreNoMoreThanTheMemoryHolds) {
   EXPECT_EQ(chat.status, 200) << chat.body;
 }
 
+TEST(Http, PositionsThatRopeAllowsBesideTheModelsAreToBeAskedFor) {
+  const auto model = with_dynamic_rope(text_model(), 64);
+  const auto positions = [&](int asked) {
+    ServerOptions options;
+    options.limits.positions = asked;
+    const ServerForTests server(options, {{.memory = std::size_t{2} << 30}}, {}, {}, *model);
+    return server.ask("GET", "/v1/models").json()["data"][0]["max_model_len"].get<int>();
+  };
+  EXPECT_EQ(positions(0), 64);
+  EXPECT_EQ(positions(50), 50);
+  EXPECT_EQ(positions(300), 300);
+  EXPECT_EQ(positions(1 << 30), model->config.longest_text());
+
+  ServerOptions options;
+  options.limits.positions = 300;
+  testing::internal::CaptureStderr();
+  const ServerForTests server(options, {{.memory = std::size_t{64} << 20}}, {}, {}, *model);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("64 positions are slow to write"), std::string::npos);
+  const AnswerForTests long_one =
+      server.complete({{"prompt", std::string(200, 'a')}, {"max_tokens", 3}, {"temperature", 0}, {"ignore_eos", true}});
+  EXPECT_EQ(long_one.status, 200) << long_one.body;
+  EXPECT_EQ(long_one.json()["usage"]["completion_tokens"], 3);
+  EXPECT_EQ(server.complete({{"prompt", std::string(298, 'a')}, {"max_tokens", 3}}).status, 400);
+
+  const AnswerForTests choices = server.complete(
+      {{"prompt", std::string(200, 'a')}, {"max_tokens", 3}, {"temperature", 0}, {"ignore_eos", true}, {"n", 3}});
+  for (const Json& choice : choices.json()["choices"]) EXPECT_EQ(choice["text"], long_one.json()["choices"][0]["text"]);
+  EXPECT_EQ(choices.json()["choices"].size(), 3U);
+
+  // Who says no length gets the model's positions.
+  const AnswerForTests any_length =
+      server.complete({{"prompt", std::string(10, 'a')}, {"n_predict", -1}, {"temperature", 0}, {"ignore_eos", true}});
+  EXPECT_EQ(any_length.json()["usage"]["completion_tokens"], 54);
+}
+
+TEST(Http, NothingIsSlowToWriteWhereMemoryHoldsNoLongTexts) {
+  const auto model = with_dynamic_rope(text_model(), 64);
+  ServerOptions options;
+  options.limits.positions = 1 << 20;
+  testing::internal::CaptureStderr();
+  const ServerForTests server(options, {{.memory = 70'000}}, {}, {}, *model);
+  const std::string notes = testing::internal::GetCapturedStderr();
+  EXPECT_NE(notes.find("`memory` holds no more"), std::string::npos);
+  EXPECT_EQ(notes.find("slow"), std::string::npos);
+}
+
 TEST(Http, FingerprintsTellWhatAnswers) {
   ServerInfo info;
   info.precision = info.kv = "bf16";

@@ -22,7 +22,10 @@ struct Limits {
   std::chrono::milliseconds silence{10000};  // of a stream, before something that means nothing is sent (proxies close
                                              // silent ones, some after 15 s)
   // Limits of a request.
-  int positions = 0;               // prompt and new tokens together: the model's positions, or fewer
+  int positions = 0;  // prompt and new tokens together: the model's positions, or fewer, or what is asked for of a
+                      // model that reads longer texts
+  int unasked = 0;    // ... where a request doesn't say how many new tokens, unless its prompt has as many already: the
+                      // model's positions, beyond which texts may be slow to write; 0: as `positions`
   int max_tokens = 0;              // new tokens; 0: as many as positions allow
   int choices = 128;               // prompts * n
   int inputs = 2048;               // texts to be embedded

@@ -13,14 +13,18 @@
 namespace layerboost {
 namespace {
 
-/// The limits with as many positions as the model has and the memory holds.
+/// The limits with as many positions as the model has, or as were asked for of it, and the memory holds.
 Limits limits_for(Limits limits, const Model& model, const Engine& engine) {
   constexpr int unbounded = 1 << 30;
-  const int most = model.config.max_positions > 0 ? model.config.max_positions : unbounded;
-  const int asked = limits.positions > 0 ? std::min(limits.positions, most) : most;
+  const Config& config = model.config;
+  const int own = config.max_positions > 0 ? config.max_positions : unbounded;
+  const int most = config.max_positions > 0 ? config.longest_text() : unbounded;
+  const int asked = limits.positions > 0 ? std::min(limits.positions, most) : own;
   limits.positions = engine.longest_sequence(asked);
   if (limits.positions < asked && asked < unbounded)
     note("sequences have at most {} of {} positions: `memory` holds no more", limits.positions, asked);
+  if (config.beyond_positions(limits.positions)) note_slow_texts(config);
+  limits.unasked = config.max_positions;
   return limits;
 }
 
