@@ -52,6 +52,17 @@ class AnyLongTexts : public LongTextsOf, public ::testing::TestWithParam<Long> {
  protected:
   AnyLongTexts() : LongTextsOf(GetParam()) {}
   [[nodiscard]] bool by_length() const { return GetParam() == Long::by_length; }
+
+  /// Texts of which some become long: by a few tokens where each of these has the text read anew.
+  [[nodiscard]] std::vector<GenerationRequest> requests() const {
+    std::vector<GenerationRequest> all;
+    for (int i = 0; i < 7; ++i) {
+      const int prompt = 100 + i * 53 % 100, more = 180 + i * 67 % 120, most = longest_short + 12;
+      const int tokens = by_length() ? std::min(more, most - prompt) : more;
+      all.push_back(request_for_tests(prompt, tokens, 40 + static_cast<std::uint64_t>(i)));
+    }
+    return all;
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Rope, AnyLongTexts, testing::Values(Long::all_alike, Long::by_length));
@@ -218,11 +229,8 @@ TEST_F(TextsOfALength, AreMeasuredAsTheyAreReadAtOnce) {
 }
 
 TEST_P(AnyLongTexts, WhereMemoryIsShort) {
-  std::vector<GenerationRequest> requests;
-  for (int i = 0; i < 7; ++i) {
-    requests.push_back(request_for_tests(100 + i * 53 % 100, 180 + i * 67 % 120, 40 + static_cast<std::uint64_t>(i)));
-    if (i % 3 == 0) requests.back().sampling.temperature = 0.7;
-  }
+  std::vector<GenerationRequest> requests = this->requests();
+  for (std::size_t i = 0; i < requests.size(); i += 3) requests[i].sampling.temperature = 0.7;
   std::vector<std::vector<TokenId>> expected;
   for (const GenerationRequest& request : requests) expected.push_back(alone(*model_, native_, request).tokens);
   for (const bool prefix_cache : {false, true}) {
@@ -248,9 +256,7 @@ TEST_P(AnyLongTexts, OfSeveralLevels) {
   options.levels.mode = LevelMode::per_request;
   options.levels.cap = 2;
   Engine engine(*model_, plans, options);
-  std::vector<GenerationRequest> requests;
-  for (int i = 0; i < 7; ++i)
-    requests.push_back(request_for_tests(100 + i * 53 % 100, 180 + i * 67 % 120, 40 + static_cast<std::uint64_t>(i)));
+  const std::vector<GenerationRequest> requests = this->requests();
   std::vector<Collected> results(requests.size());
   std::vector<int> plans_before(requests.size());  // of the last token but one
   for (std::size_t i = 0; i < requests.size(); ++i)
