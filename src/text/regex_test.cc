@@ -33,6 +33,7 @@ TEST(Regex, ClassesWithinClasses) {
   EXPECT_EQ(first("[\\w-.]+", "!a-b.c,"), "a-b.c");  // a hyphen behind a set is one
   EXPECT_EQ(first("[0\\D-9]+", "50a9"), "0a9");
   EXPECT_EQ(first("[a[b]-z]+", "ya-b"), "a-b");
+  EXPECT_EQ(first("[\\w[a-z]\\S]+!", std::string(60, 'a')), "-");  // soon: a letter in three sets is tried once
 }
 
 TEST(Regex, WhatOnigurumaUnderstandsInAnotherWay) {

@@ -287,11 +287,12 @@ class Translation {
     std::vector<std::string> operands;  // all of which a character must match
     std::string inside;                 // of the last operand: what a pair of brackets can hold
     std::vector<std::string> others;    // and what they can't
+    // Atomic groups: that a character may be in two of the sets gives a search no second way to go.
     const auto end_operand = [&] {
       if (inside.empty() && others.empty()) unsupported("\"&&\" without a set on both sides");
       std::string whole = inside.empty() ? "" : "[" + inside + "]";
       for (const std::string& other : others) whole += (whole.empty() ? "" : "|") + other;
-      operands.push_back(others.empty() ? whole : "(?:" + whole + ")");
+      operands.push_back(others.empty() ? whole : "(?>" + whole + ")");
     };
     const auto add = [&](const CharacterSet& set) {
       if (fold_ && !set.folded) unsupported("a set of characters in brackets where case doesn't count");
@@ -337,7 +338,7 @@ class Translation {
     std::string whole;
     for (std::size_t i = 1; i < operands.size(); ++i) whole += "(?=" + operands[i] + ")";
     whole += operands[0];
-    return negated ? "(?:(?!" + whole + ")(?s:.))" : "(?:" + whole + ")";
+    return negated ? "(?>(?!" + whole + ")(?s:.))" : "(?>" + whole + ")";
   }
 
   // "[:alpha:]" or "[:^alpha:]" at the current place, which is then behind.
