@@ -112,17 +112,23 @@ std::vector<SplitStep> read_steps(const Json& pre_tokenizer, std::string_view wh
   return steps;
 }
 
+/// Throws Error for a Metaspace that sees bytes spelled.
+///
 /// For tokenizers the piece that a text begins with is one whose first character was the text's first before anything
 /// changed: there may be none, or several. Throws Error for steps with `first_only` where it may not be the one that
 /// Splitter takes.
-void check_first(const std::vector<SplitStep>& steps, const TokenizerData& data, std::string_view where) {
+void check_metaspaces(const std::vector<SplitStep>& steps, const TokenizerData& data, std::string_view where) {
   bool lost = false;    // whether the first character may have gone
   bool shared = false;  // whether several characters may be in its place, which a cut would part
   for (const RewriteStep& step : data.rewriting) {
     lost = lost || (!step.pattern.empty() && (!is_one_character(step.pattern) || step.content.empty()));
     shared = shared || step.pattern.empty() || !is_one_character(step.content);
   }
+  bool spelled = false;  // in the byte-level alphabet, which has no mark for spaces
   for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (spelled && !steps[i].space_mark.empty())
+      fail("{}: a \"Metaspace\" behind \"ByteLevel\" is not supported", where);
+    spelled = spelled || steps[i].byte_level;
     const bool first = steps[i].prefix_space && steps[i].first_only;
     if (first && (lost || (shared && i > 0)))
       fail(
@@ -185,7 +191,7 @@ void read_pre_tokenizer(const Json& pre_tokenizer, TokenizerData& data, std::str
         "{}: {} steps of the pre-tokenizer are \"ByteLevel\"; only byte-level BPE, which has one, and BPE with byte "
         "fallback, which has none, are supported",
         where, byte_levels);
-  check_first(steps, data, where);
+  check_metaspaces(steps, data, where);
   for (const char* name : {"gpt2", "smollm", "llama3", "qwen2"}) {
     if (steps == steps_of(name)) {
       data.pre_tokenizer = name;
