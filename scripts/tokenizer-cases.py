@@ -178,6 +178,7 @@ PIPELINES = [
     (BYTES, {"added_tokens": BLANKS}, ["<a>\n\nx", "<a> b", "<a>  b", "<a> \n\n x", "<a>\n x", "\t\t \t", "<a><a> <a>", "<a> \n \n\n\n", "<a> "]),
     (BYTES, {"added_tokens": [token("<a>", 256, rstrip=True), token(" b", 257, single_word=True), token(" bc ", 258, normalized=True)]}, ["<a> bc x", "<a> b x", "<a>  bc "]),
     (BYTES, {"added_tokens": [token("<a>", 256, rstrip=True, normalized=True), token("\n", 257, normalized=True)]}, ["<a> \nx", "<a>\n\n", " \n <a>\n"]),
+    (BYTES, {"added_tokens": [token("<a>", 256, rstrip=True), token("  ", 257, lstrip=True, rstrip=True), token(" b", 258, lstrip=True)]}, ["<a>     x", "     x", "<a> bx", "<a>  b"]),
     # What is put before a text.
     *((BYTES, {"added_tokens": ENDS, "post_processor": p}, ["hi", ""]) for p in [
         {**ROBERTA, "sep": ["</s>", 257]},

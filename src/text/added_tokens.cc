@@ -34,10 +34,9 @@ const AddedToken* AddedTokenMatcher::longest_at(std::string_view text) const {
   return longest;
 }
 
-/// The token that begins at `at`; null: none. Where one must be a word and isn't, `at` goes to its last byte: as in
-/// Hugging Face's implementation, no other token begins within it.
+/// The token that begins at `at`, whose byte is the first of any; null: none. Where one must be a word and isn't, `at`
+/// goes to its last byte: as in Hugging Face's implementation, no other token begins within it.
 const AddedToken* AddedTokenMatcher::token_at(std::string_view text, std::size_t& at) const {
-  if (!first_byte_[static_cast<unsigned char>(text[at])]) return nullptr;
   const AddedToken* const token = longest_at(text.substr(at));
   if (token == nullptr || !token->single_word) return token;
   const std::size_t end = at + token->content.size();
@@ -46,14 +45,18 @@ const AddedToken* AddedTokenMatcher::token_at(std::string_view text, std::size_t
   return nullptr;
 }
 
-/// The end of the white space at `at` that belongs to no token.
+/// The end of the white space at `at` that belongs to no token. As in Hugging Face's implementation, a token of white
+/// space that takes in what is before it is lost there.
 std::size_t AddedTokenMatcher::end_of_space(std::string_view text, std::size_t at) const {
   std::size_t next_token = at;  // none begins before it
   while (at < text.size()) {
-    std::size_t last = at;
-    if (at >= next_token) {
-      if (token_at(text, last) != nullptr) return at;
-      next_token = last + 1;
+    if (at >= next_token && first_byte_[static_cast<unsigned char>(text[at])]) {
+      std::size_t last = at;
+      const AddedToken* const token = token_at(text, last);
+      const bool lost =
+          token != nullptr && token->lstrip && leading_white_space(token->content) == token->content.size();
+      if (token != nullptr && !lost) return at;
+      next_token = lost ? at + token->content.size() : last + 1;
     }
     const std::size_t length = decode_utf8(text.substr(at)).length;
     if (leading_white_space(text.substr(at, length)) == 0) return at;
@@ -64,6 +67,7 @@ std::size_t AddedTokenMatcher::end_of_space(std::string_view text, std::size_t a
 
 AddedTokenMatcher::Match AddedTokenMatcher::find(std::string_view text, std::size_t from, std::size_t before) const {
   for (std::size_t at = from; at < std::min(text.size(), before); ++at) {
+    if (!first_byte_[static_cast<unsigned char>(text[at])]) continue;
     const AddedToken* const token = token_at(text, at);
     if (token == nullptr) continue;
     Match match{at, at + token->content.size(), token->id, at};
