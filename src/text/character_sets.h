@@ -40,7 +40,7 @@ class CharacterSets {
  private:
   [[nodiscard]] std::string category(std::string_view name) const;
   [[nodiscard]] std::string alphabetic() const;
-  [[nodiscard]] CharacterSet binary(std::string_view name) const;
+  [[nodiscard]] CharacterSet binary(std::string_view plain) const;
 
   bool additions_;
 };

@@ -21,7 +21,7 @@ std::string message_of(int error) {
 }  // namespace
 
 Regex::Regex(std::string_view pattern, const Options& options) : context_(pcre2_match_context_create(nullptr)) {
-  constexpr std::size_t longest = 1 << 16, most_translated = 1 << 20;
+  constexpr std::size_t longest = 1 << 16;
   if (pattern.size() > longest)
     fail("the regular expression {} has {} bytes; at most {} are read", in_quotes(pattern), pattern.size(), longest);
   LB_CHECK(context_ != nullptr);
