@@ -65,7 +65,8 @@ struct AddedTokens {
       tokens.push_back(token);
       if (normalized && valid_utf8_prefix(token.content) == token.content.size())
         tokens.back().content = normalizer(token.content);
-      if (tokens.back().content.empty()) tokens.pop_back();
+      if (tokens.back().content.empty())
+        fail("tokenizer: nothing is left of the added token {} after normalisation", in_quotes(token.content));
     }
     return tokens;
   }
