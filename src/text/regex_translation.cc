@@ -239,8 +239,8 @@ class Translation {
   std::string escaped_character() {
     const char kind = pattern_[at_ + 1];
     const std::string_view after = pattern_.substr(at_ + 2);
-    // For Oniguruma the letters stand for themselves, and "\xE9" is a byte.
-    if (kind == 'Q' || kind == 'E' || kind == 'V' || (kind == 'N' && after.starts_with('{')) ||
+    // For Oniguruma the letters stand for themselves, "\xE9" is a byte, and "\X" ends at other places.
+    if (kind == 'X' || kind == 'Q' || kind == 'E' || kind == 'V' || (kind == 'N' && after.starts_with('{')) ||
         (kind == 'x' && !after.empty() && std::string_view("89abcdefABCDEF").find(after[0]) != std::string_view::npos &&
          after.size() > 1 && std::string_view("0123456789abcdefABCDEF").find(after[1]) != std::string_view::npos))
       unsupported(in_quotes(pattern_.substr(at_, 2)));
