@@ -19,7 +19,7 @@ assert tokenizers.__version__ == "0.23.3", tokenizers.__version__
 SETS = r"""
 \p{L} \p{M} \p{N} \p{P} \p{S} \p{Z} \p{C} \p{Lu} \p{Ll} \p{Lt} \p{Lm} \p{Lo} \p{Mn} \p{Mc} \p{Me} \p{Nd} \p{Nl} \p{No}
 \p{Pc} \p{Pd} \p{Ps} \p{Pe} \p{Pi} \p{Pf} \p{Po} \p{Sm} \p{Sc} \p{Sk} \p{So} \p{Zs} \p{Zl} \p{Zp} \p{Cc} \p{Cf} \p{Cn}
-\p{Co} \p{LC} \P{L} \P{C} \p{^Mn} [^\p{C}] [\p{C}a] [^\p{Cn}a] \p{lu} \p{uppercase_letter} \p{Letter}
+\p{Co} \p{Cs} \p{LC} \P{L} \P{C} \p{^Mn} [^\p{C}] [\p{C}a] [^\p{Cn}a] \p{lu} \p{uppercase_letter} \p{Letter}
 \p{Han} \p{Hani} \p{Hiragana} \p{Katakana} \p{Hangul} \p{Latin} \p{Greek} \p{Cyrillic} \p{Arabic} \p{Hebrew} \p{Thai}
 \p{Devanagari} \p{Kannada} \p{Lao} \p{Balinese} \p{Common} \p{Inherited} [\p{Han}] \P{Han} [^\p{Common}\n] \p{han}
 \p{Any} \p{Alphabetic} \p{Uppercase} \p{Lowercase} \p{White_Space} \w \W \d \D \s \S \h \H [\w] [^\w] [\W] \b \B \v .
@@ -28,6 +28,11 @@ SETS = r"""
 """.split()
 
 CUTS = [
+    ("[--a]+", "x5Axb"),
+    ("[^--a]+", "x5Axb"),
+    (r"[\--/]+", "a-./0"),
+    (r"(?i:\x41b)", "abABc"),
+    (r"(?i:'\x73|'\u0054)", "it's IT'S 'T't"),
     ("a(?i)b|c", "abaBacaCc"),
     ("(a(?i)b|c)d", "abdaBdcdCd"),
     ("(?:x(?i)y(?-i)z)z", "xyzzxYzzxYZz"),

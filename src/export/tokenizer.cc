@@ -88,7 +88,7 @@ std::string tokenizer_json(const TokenizerData& data) {
                       {"dropout", nullptr},
                       {"unk_token", nullptr},
                       {"continuing_subword_prefix", nullptr},
-                      {"fuse_unk", data.fuse_unknown},
+                      {"fuse_unk", data.unknown >= 0 && data.fuse_unknown},
                       {"end_of_word_suffix", nullptr},
                       {"byte_fallback", false},
                       {"ignore_merges", data.ignore_merges}};

@@ -65,6 +65,7 @@ constexpr std::array long_names = {
     std::pair{"format", "Cf"},
     std::pair{"unassigned", "Cn"},
     std::pair{"privateuse", "Co"},
+    std::pair{"surrogate", "Cs"},
 };
 
 /// `name` without what doesn't count in it.

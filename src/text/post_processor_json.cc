@@ -1,6 +1,7 @@
 #include "text/post_processor_json.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,13 +28,12 @@ class PostProcessorReader {
     else
       fail(
           "{}: the post-processor {} is not supported; TemplateProcessing, RobertaProcessing, BertProcessing, "
-          "ByteLevel "
-          "and sequences of them are",
+          "ByteLevel and sequences of them are",
           where_, in_quotes(type));
   }
 
-  /// The tokens before a text.
-  [[nodiscard]] const std::vector<TokenId>& start() const { return start_; }
+  /// The token before a text; nullopt: there is none.
+  [[nodiscard]] std::optional<TokenId> start() const { return start_; }
 
  private:
   // {"cls": ["<s>", 0], ...}: the number counts.
@@ -41,13 +41,15 @@ class PostProcessorReader {
     const auto cls = part.find("cls");
     if (cls == part.end() || !cls->is_array() || cls->size() != 2 || !(*cls)[1].is_number_integer())
       fail("{}: \"cls\" of the post-processor should be a token and its id", where_);
-    start_.push_back((*cls)[1].get<TokenId>());
+    add_token((*cls)[1].get<TokenId>());
   }
 
   void read_template(const Json& part) {
     const auto single = part.find("single");
     if (single == part.end() || !single->is_array())
       fail("{}: \"single\" of the post-processor must be a list", where_);
+    constexpr std::size_t most = 64;
+    if (single->size() > most) fail("{}: \"single\" of the post-processor has more than {} parts", where_, most);
     int texts = 0;
     for (const Json& piece : *single) {
       if (piece.is_object() && piece.contains("Sequence")) {
@@ -66,20 +68,24 @@ class PostProcessorReader {
   void add_tokens(const std::string& name, const Json& part) {
     const auto told = part.find("special_tokens");
     if (told != part.end() && told->is_object() && told->contains(name)) {
-      const auto ids = get<std::vector<TokenId>>((*told)[name], "ids", where_);
-      start_.insert(start_.end(), ids.begin(), ids.end());
+      for (const TokenId id : get<std::vector<TokenId>>((*told)[name], "ids", where_)) add_token(id);
       return;
     }
     const auto found = std::find(data_.tokens.begin(), data_.tokens.end(), name);
     if (found == data_.tokens.end())
       fail("{}: the post-processor adds {}, which is not in the vocabulary", where_, in_quotes(name));
-    start_.push_back(static_cast<TokenId>(found - data_.tokens.begin()));
+    add_token(static_cast<TokenId>(found - data_.tokens.begin()));
+  }
+
+  void add_token(TokenId token) {
+    if (start_) fail("{}: the post-processor puts several tokens before a text; only one is supported", where_);
+    start_ = token;
   }
 
   const TokenizerData& data_;
   std::string_view where_;
   bool adds_ = false;
-  std::vector<TokenId> start_;
+  std::optional<TokenId> start_;
 };
 
 }  // namespace
@@ -89,15 +95,13 @@ void read_post_processor(const Json& post_processor, TokenizerData& data, std::s
   PostProcessorReader reader(data, where);
   for_each_component(post_processor, {"post-processor", "processors"}, where,
                      [&](const Json& part) { reader.read(part); });
-  const std::vector<TokenId>& start = reader.start();
-  if (start.empty()) return;
-  if (start.size() > 1)
-    fail("{}: the post-processor puts {} tokens before a text; only one is supported", where, start.size());
-  if (start[0] < 0 || static_cast<std::size_t>(start[0]) >= data.tokens.size())
-    fail("{}: the post-processor puts token {} before a text; the vocabulary has {}", where, start[0],
+  const std::optional<TokenId> start = reader.start();
+  if (!start) return;
+  if (*start < 0 || static_cast<std::size_t>(*start) >= data.tokens.size())
+    fail("{}: the post-processor puts token {} before a text; the vocabulary has {}", where, *start,
          data.tokens.size());
   data.add_bos = true;
-  data.text_start = start[0];
+  data.text_start = *start;
 }
 
 }  // namespace layerboost

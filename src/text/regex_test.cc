@@ -99,10 +99,11 @@ TEST(Regex, SaysWhatIsWrong) {
   EXPECT_THAT(test::error_of([] { first(std::string(100'000, 'a'), ""); }), HasSubstr("has 100000 bytes"));
   const auto unsupported = [](const char* pattern) { return test::error_of([=] { first(pattern, ""); }); };
   for (const char* pattern :
-       {"[+-[a]z]",     "[a&&]",    "[&&a]",      "[a-\\d]",        "\\pL",       "\\V",
-        "\\X",          "\\Qa\\E",  "\\N{U+61}",  "\\xE9",          "[[:foo:]]",  "[[:graph:]]",
-        "(?i:ss)",      "(?i:aSs)", "(?i)\u00DF", "(?i:[\\p{Lu}])", "(?i:[\\W])", "(?i:[\u00C0-\u00FF])",
-        "(?i:[\\xDF])", "(?i:fi)"})
+       {"[+-[a]z]",      "[a&&]",        "[&&a]",        "[a-\\d]",         "\\pL",          "\\V",
+        "\\X",           "\\Qa\\E",      "\\N{U+61}",    "\\xE9",           "[[:foo:]]",     "[[:graph:]]",
+        "(?i:ss)",       "(?i:aSs)",     "(?i)\u00DF",   "(?i:[\\p{Lu}])",  "(?i:[\\W])",    "(?i:[\u00C0-\u00FF])",
+        "(?i:[\\xDF])",  "(?i:fi)",      "(?i:\\x{df})", "(?i:\\u00df)",    "(?i:\\\u00DF)", "(?i:s\\x73)",
+        "(?i:f\\x{69})", "(?i:\u017Fs)", "(?i:s(?:s))",  "(?i:[\\\u00DF])", "(?i:s\\163)",   "(?x: a # [ \n b)"})
     EXPECT_THAT(unsupported(pattern), HasSubstr(", which is not supported")) << pattern;
   for (const char* pattern : {"\\p{Emoji}", "\\p{Word}", "\\p{scx:Han}", "\\p{Nowhere}"})
     EXPECT_THAT(unsupported(pattern), HasSubstr("isn't understood")) << pattern;

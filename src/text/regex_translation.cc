@@ -30,6 +30,8 @@ bool any_folds_with_others(char32_t first, char32_t last) {
                      [&](const Range& range) { return first <= range.second && last >= range.first; });
 }
 
+bool is_hexadecimal(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
 class Translation {
  public:
   Translation(std::string_view pattern, bool additions) : pattern_(pattern), sets_(additions) {}
@@ -39,7 +41,6 @@ class Translation {
       if (out_.size() > most_translated) fail("the regular expression {} has too many classes", in_quotes(pattern_));
       const char c = pattern_[at_];
       if (c == '\\') {
-        begin_atom();
         escape();
       } else if (c == '[') {
         begin_atom();
@@ -93,6 +94,7 @@ class Translation {
   // Where case doesn't count, for Oniguruma "\u00DF" matches "ss" and the other way round.
   void check_folding(std::string_view text, char before) {
     if (!fold_) return;
+    if (text == "\u017F") text = "s";  // the long s
     if (text.size() > 1) {
       const char32_t c = decode_utf8(text).code_point;
       if (any_folds_with_others(c, c)) unsupported_folding(text);
@@ -133,6 +135,12 @@ class Translation {
 
   // "(", and the options that follow it: Oniguruma's m lets "." match line ends, which PCRE2 calls s.
   void group() {
+    if (pattern_.substr(at_).starts_with("(?:")) {  // "s(?:s)" is as good as "ss"
+      groups_.push_back({.begin = out_.size(), .fold = fold_});
+      out_ += "(?:";
+      at_ += 3;
+      return;
+    }
     before_ = '\0';
     if (pattern_.substr(at_).starts_with("(?#")) {
       at_ = pattern_.find(')', at_);
@@ -155,6 +163,7 @@ class Translation {
     out_ += "(?";
     bool on = true;
     for (const char option : pattern_.substr(begin, end - begin)) {
+      if (option == 'x') unsupported("the option x");
       if (option == '-') on = false;
       if (option == 'i') fold_ = on;
       out_ += option == 'm' ? 's' : option;
@@ -164,7 +173,6 @@ class Translation {
   }
 
   void end_group() {
-    before_ = '\0';
     if (!groups_.empty()) {
       out_.append(groups_.back().closings, ')');
       atom_ = groups_.back().begin;
@@ -175,6 +183,8 @@ class Translation {
   }
 
   void escape() {
+    const char before = before_;
+    begin_atom();
     if (const auto set = escaped_set(false)) {
       // Case counts in what has a name.
       out_ += fold_ ? "(?-i:" + expression_of(*set) + ")" : expression_of(*set);
@@ -188,7 +198,17 @@ class Translation {
       at_ += 2;
       return;
     }
-    out_ += escaped_character();
+    const std::string written = escaped_character();
+    out_ += written;
+    if (!fold_) return;
+    const bool is_named = (kind >= 'a' && kind <= 'z' && kind != 'x' && kind != 'u' && kind != 'o') ||
+                          (kind >= 'A' && kind <= 'Z');  // "\n", "\A": no letter
+    if (is_named) return;
+    const auto c = code_point_of(written);
+    if (!c) unsupported_folding(written);
+    std::string text;
+    append_utf8(*c, text);
+    check_folding(text, before);
   }
 
   // The set that an escape at the current place stands for, which is then behind.
@@ -241,8 +261,7 @@ class Translation {
     const std::string_view after = pattern_.substr(at_ + 2);
     // For Oniguruma the letters stand for themselves, "\xE9" is a byte, and "\X" ends at other places.
     if (kind == 'X' || kind == 'Q' || kind == 'E' || kind == 'V' || (kind == 'N' && after.starts_with('{')) ||
-        (kind == 'x' && !after.empty() && std::string_view("89abcdefABCDEF").find(after[0]) != std::string_view::npos &&
-         after.size() > 1 && std::string_view("0123456789abcdefABCDEF").find(after[1]) != std::string_view::npos))
+        (kind == 'x' && after.size() > 1 && after[0] >= '8' && is_hexadecimal(after[0]) && is_hexadecimal(after[1])))
       unsupported(in_quotes(pattern_.substr(at_, 2)));
     if (kind == 'v') {
       at_ += 2;
@@ -254,6 +273,8 @@ class Translation {
     }
     const std::size_t begin = at_;
     at_ += 1 + decode_utf8(pattern_.substr(at_ + 1)).length;
+    for (int digits = 0; kind == 'x' && digits < 2 && at_ < pattern_.size() && is_hexadecimal(pattern_[at_]); ++digits)
+      ++at_;
     // "\x{e9}" and its like: no quantifier.
     if (std::string_view("xokg").find(kind) != std::string_view::npos && pattern_.substr(at_, 1) == "{") {
       at_ = pattern_.find('}', at_);
@@ -281,6 +302,8 @@ class Translation {
     };
     const auto add = [&](const CharacterSet& set) {
       if (fold_ && !set.folded) unsupported("a set of characters in brackets where case doesn't count");
+      made_of_sets_ += set.inside.size();
+      if (made_of_sets_ > most_translated) fail("the regular expression {} has too many classes", in_quotes(pattern_));
       if (set.negated || !set.except.empty())
         others.push_back(expression_of(set));
       else
@@ -311,8 +334,8 @@ class Translation {
       } else if (const auto escaped = c == '\\' ? escaped_set(true) : std::nullopt) {
         add(*escaped);
         after_set = true;
-      } else if (c == '-' && (behind_set || inside.empty())) {
-        inside += "\\-";  // no range begins with a set, nor with nothing
+      } else if (c == '-' && behind_set) {
+        inside += "\\-";  // no range begins with a set
         ++at_;
       } else {
         inside += member_of_class();
@@ -375,7 +398,9 @@ class Translation {
   // The character that a translated member of a class stands for; nullopt: one that isn't told by its letter or number.
   static std::optional<char32_t> code_point_of(std::string_view member) {
     if (!member.starts_with('\\')) return decode_utf8(member).code_point;
-    if (!member.starts_with("\\x")) return static_cast<char32_t>(static_cast<unsigned char>(member[1]));
+    if (member.size() > 1 && ((member[1] >= '0' && member[1] <= '9') || member[1] == 'o')) return std::nullopt;
+    if (!member.starts_with("\\x")) return decode_utf8(member.substr(1)).code_point;
+    if (member.size() == 2) return std::nullopt;
     char32_t code = 0;
     for (const char digit : member.substr(2)) {
       if (digit == '{' || digit == '}') continue;
@@ -390,10 +415,11 @@ class Translation {
   CharacterSets sets_;
   std::size_t at_ = 0;
   std::string out_;
-  std::size_t atom_ = 0;  // where what a quantifier would repeat begins in out_
-  char before_ = '\0';    // the small letter right before, where case doesn't count
-  bool fold_ = false;     // whether case doesn't count
-  Group outermost_;       // the whole
+  std::size_t atom_ = 0;          // where what a quantifier would repeat begins in out_
+  char before_ = '\0';            // the small letter right before, where case doesn't count
+  bool fold_ = false;             // whether case doesn't count
+  std::size_t made_of_sets_ = 0;  // of what stands between brackets, in bytes
+  Group outermost_;               // the whole
   std::vector<Group> groups_;
 };
 

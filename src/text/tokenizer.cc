@@ -1,6 +1,7 @@
 #include "text/tokenizer.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,12 @@
 namespace layerboost {
 
 namespace {
+
+/// Finds texts in a table of texts without copying them.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
 
 /// What one call of encode() writes to.
 struct Workspace {
@@ -133,7 +140,7 @@ struct Tokenizer::Impl {
   std::vector<bool> special;
   bool every_part_begins = false;  // a text, as far as spaces in front are concerned
   bool rewrites_controls = false;  // whether `rewriting` may make a control token of what is none yet
-  std::unordered_map<std::string, TokenId> whole_pieces;  // by bytes; empty unless ignore_merges
+  std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>> whole_pieces;  // by bytes, if ignore_merges
   // Mutable because encode() is const: it has a lock of its own, and no result depends on what lies in it.
   mutable WorkspacePool workspaces;
 };
@@ -226,7 +233,7 @@ void Tokenizer::Impl::encode_valid(std::string_view text, Begins begins, Workspa
   if (character_bpe) return encode_characters(text, begins, workspace, ids);
   const auto encode_piece = [this](std::string_view piece, std::vector<TokenId>& out) {
     if (!whole_pieces.empty()) {
-      if (const auto whole = whole_pieces.find(std::string(piece)); whole != whole_pieces.end()) {
+      if (const auto whole = whole_pieces.find(piece); whole != whole_pieces.end()) {
         out.push_back(whole->second);
         return;
       }

@@ -151,7 +151,11 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
   struct Case {
     const char *pointer, *value, *message;
   };
+  std::string parts = R"({"type": "TemplateProcessing", "single": [{"Sequence": {}})";
+  for (int i = 0; i < 64; ++i) parts += R"(, {"SpecialToken": {"id": "b"}})";
+  parts += R"(], "special_tokens": {"b": {"ids": []}}})";
   const Case cases[] = {
+      {"/post_processor", parts.c_str(), "\"single\" of the post-processor has more than 64 parts"},
       {"/model/type", R"("Unigram")", "dir/tokenizer.json: the model is of type \"Unigram\""},
       {"/model/byte_fallback", "true", "byte fallback"},
       {"/model/dropout", "0.1", "\"model.dropout\", which makes a text's tokens a matter of chance"},
@@ -164,7 +168,7 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
       {"/post_processor", R"({"type": "TemplateProcessing", "single": [5]})", "neither a text nor a token"},
       {"/post_processor", R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "b"}}, {"Sequence": {}}],
                               "special_tokens": {"b": {"ids": [0, 1]}}})",
-       "puts 2 tokens before a text; only one"},
+       "puts several tokens before a text; only one"},
       {"/post_processor", R"({"type": "Sequence", "processors": [{"type": "BertProcessing", "cls": ["a", 0]},
                               {"type": "BertProcessing", "cls": ["a", 0]}]})",
        "several post-processors that add tokens"},
