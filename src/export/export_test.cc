@@ -418,8 +418,8 @@ TEST(ExportedTokenizer, OfScoresIsReadBackAsMerges) {
   TokenizerData data;
   data.tokens = {"<unk>", "<s>", "<0x21>", "▁", "a", "b", "▁a", "ab"};
   data.added = {{.id = 0, .content = "<unk>", .special = true}, {.id = 1, .content = "<s>", .special = true}};
-  data.characters =
-      CharacterRules{.unknown = 0, .scores = {0, 0, 0, -3, -3, -3, -2, -1}, .space = "▁", .leading_spaces = 1};
+  data.characters = CharacterRules{.scores = {0, 0, 0, -3, -3, -3, -2, -1}, .space = "▁", .leading_spaces = 1};
+  data.unknown = 0;
   data.rewriting = {{"", "▁"}, {" ", "▁"}};
   data.bos = 1;
   data.add_bos = true;
@@ -427,7 +427,7 @@ TEST(ExportedTokenizer, OfScoresIsReadBackAsMerges) {
   EXPECT_EQ(found.merges, (std::vector<std::string>{"a b", "▁ a"}));
   EXPECT_EQ(found.rewriting, data.rewriting);
   ASSERT_TRUE(found.characters);
-  EXPECT_EQ(found.characters->unknown, 0);
+  EXPECT_EQ(found.unknown, 0);
   EXPECT_EQ(found.characters->leading_spaces, 1);
   EXPECT_TRUE(found.add_bos);
   const Tokenizer ours(data), exported(found);
@@ -435,6 +435,20 @@ TEST(ExportedTokenizer, OfScoresIsReadBackAsMerges) {
     EXPECT_EQ(exported.encode(text), ours.encode(text)) << text;
     EXPECT_EQ(exported.decode(exported.encode(text)), ours.decode(ours.encode(text))) << text;
   }
+}
+
+TEST(ExportedTokenizer, WherePiecesBecomeTokensWithoutMergesAddedOnesStayOutOfTheVocabulary) {
+  TokenizerData data;
+  data.tokens = {"a", "b", "ab", "bb", "ba"};
+  data.pre_tokenizer = "gpt2";
+  data.added = {{.id = 2, .content = "ab", .single_word = true, .in_vocabulary = true},
+                {.id = 3, .content = "bb", .single_word = true},
+                {.id = 4, .content = "ba", .single_word = true}};
+  data.ignore_merges = true;
+  const Tokenizer ours(data), exported(parse_tokenizer_json(tokenizer_json(data)));
+  for (const char* text : {"1ab", "1bb1ba", "ab", "ba"}) EXPECT_EQ(exported.encode(text), ours.encode(text)) << text;
+  EXPECT_EQ(ours.encode("1ab"), (std::vector<TokenId>{2}));
+  EXPECT_EQ(ours.encode("1bb"), (std::vector<TokenId>{1, 1}));
 }
 
 TEST(ExportedTokenizer, KeepsBothChatTemplates) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -26,6 +27,22 @@ SortedJson bos_template(const TokenizerData& data) {
            {part("SpecialToken", bos, 0), part("Sequence", "A", 0), part("SpecialToken", bos, 1),
             part("Sequence", "B", 1)}},
           {"special_tokens", {{bos, {{"id", bos}, {"ids", {first}}, {"tokens", {bos}}}}}}};
+}
+
+/// The added tokens that are to stay out of the vocabulary, because with `ignore_merges` a piece could become one that
+/// is in it. None where they would get other ids than theirs: those that follow the vocabulary.
+std::vector<bool> outside_vocabulary(const TokenizerData& data) {
+  std::vector<bool> outside(data.tokens.size(), false);
+  if (!data.ignore_merges) return outside;
+  std::vector<TokenId> ids;
+  for (const AddedToken& token : data.added)
+    if (!token.in_vocabulary) ids.push_back(token.id);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (static_cast<std::size_t>(ids[i]) != data.tokens.size() - ids.size() + i) return outside;
+  const auto others = std::span(data.tokens).first(data.tokens.size() - ids.size());
+  if (std::any_of(others.begin(), others.end(), [](const std::string& token) { return token.empty(); })) return outside;
+  for (const TokenId id : ids) outside[static_cast<std::size_t>(id)] = true;
+  return outside;
 }
 
 /// transformers' way of keeping a second template beside the default one.
@@ -64,18 +81,19 @@ std::string tokenizer_json(const TokenizerData& data) {
                      {"normalized", token.normalized},
                      {"special", token.special}});
   SortedJson vocab = SortedJson::object();
+  const std::vector<bool> outside = outside_vocabulary(data);
   for (std::size_t id = 0; id < data.tokens.size(); ++id)
-    if (!data.tokens[id].empty()) vocab[data.tokens[id]] = id;
-  SortedJson model = {{"type", "BPE"},          {"dropout", nullptr},
-                      {"unk_token", nullptr},   {"continuing_subword_prefix", nullptr},
-                      {"fuse_unk", false},      {"end_of_word_suffix", nullptr},
-                      {"byte_fallback", false}, {"ignore_merges", data.ignore_merges}};
-  if (data.characters) {
-    const CharacterRules& rules = *data.characters;
-    model["byte_fallback"] = true;
-    model["fuse_unk"] = rules.fuse_unknown;
-    if (rules.unknown >= 0) model["unk_token"] = data.tokens[static_cast<std::size_t>(rules.unknown)];
-  }
+    if (!data.tokens[id].empty() && !outside[id]) vocab[data.tokens[id]] = id;
+  SortedJson model = {{"type", "BPE"},
+                      {"dropout", nullptr},
+                      {"unk_token", nullptr},
+                      {"continuing_subword_prefix", nullptr},
+                      {"fuse_unk", data.unknown >= 0 && data.fuse_unknown},
+                      {"end_of_word_suffix", nullptr},
+                      {"byte_fallback", false},
+                      {"ignore_merges", data.ignore_merges}};
+  if (data.characters) model["byte_fallback"] = true;
+  if (data.unknown >= 0) model["unk_token"] = data.tokens[static_cast<std::size_t>(data.unknown)];
   model["vocab"] = std::move(vocab);
   model["merges"] = merge_list(data);
   SortedJson json = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};

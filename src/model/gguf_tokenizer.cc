@@ -53,7 +53,7 @@ void read_added_tokens(const GgufFile& file, TokenizerData& data) {
 void read_sentencepiece(const GgufFile& file, TokenizerData& data) {
   const bool prefix_space = file.flag("tokenizer.ggml.add_space_prefix", true);
   CharacterRules& characters = data.characters.emplace();
-  characters.unknown = token_id(file, "tokenizer.ggml.unknown_token_id", data.tokens.size(), 0);
+  data.unknown = token_id(file, "tokenizer.ggml.unknown_token_id", data.tokens.size(), 0);
   characters.scores = file.numbers("tokenizer.ggml.scores");
   if (characters.scores.size() != data.tokens.size())
     fail("{}: {} scores for {} tokens", file.where(), characters.scores.size(), data.tokens.size());

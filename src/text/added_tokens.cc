@@ -34,19 +34,45 @@ const AddedToken* AddedTokenMatcher::longest_at(std::string_view text) const {
   return longest;
 }
 
+/// The token that begins at `at`, whose byte is the first of any; null: none. Where one must be a word and isn't, `at`
+/// goes to its last byte: as in Hugging Face's implementation, no other token begins within it.
+const AddedToken* AddedTokenMatcher::token_at(std::string_view text, std::size_t& at) const {
+  const AddedToken* const token = longest_at(text.substr(at));
+  if (token == nullptr || !token->single_word) return token;
+  const std::size_t end = at + token->content.size();
+  if (!ends_with_word_character(text.substr(0, at)) && !begins_with_word_character(text.substr(end))) return token;
+  at = end - 1;
+  return nullptr;
+}
+
+/// The end of the white space at `at` that belongs to no token. As in Hugging Face's implementation, a token of white
+/// space that takes in what is before it is lost there.
+std::size_t AddedTokenMatcher::end_of_space(std::string_view text, std::size_t at) const {
+  std::size_t next_token = at;  // none begins before it
+  while (at < text.size()) {
+    if (at >= next_token && first_byte_[static_cast<unsigned char>(text[at])]) {
+      std::size_t last = at;
+      const AddedToken* const token = token_at(text, last);
+      const bool lost =
+          token != nullptr && token->lstrip && leading_white_space(token->content) == token->content.size();
+      if (token != nullptr && !lost) return at;
+      next_token = lost ? at + token->content.size() : last + 1;
+    }
+    const std::size_t length = decode_utf8(text.substr(at)).length;
+    if (leading_white_space(text.substr(at, length)) == 0) return at;
+    at += length;
+  }
+  return at;
+}
+
 AddedTokenMatcher::Match AddedTokenMatcher::find(std::string_view text, std::size_t from, std::size_t before) const {
   for (std::size_t at = from; at < std::min(text.size(), before); ++at) {
     if (!first_byte_[static_cast<unsigned char>(text[at])]) continue;
-    const AddedToken* token = longest_at(text.substr(at));
+    const AddedToken* const token = token_at(text, at);
     if (token == nullptr) continue;
     Match match{at, at + token->content.size(), token->id, at};
-    if (token->single_word &&
-        (ends_with_word_character(text.substr(0, at)) || begins_with_word_character(text.substr(match.end)))) {
-      at = match.end - 1;  // as in Hugging Face's implementation, no other token begins within it
-      continue;
-    }
     if (token->lstrip) match.begin -= trailing_white_space(text.substr(from, at - from));
-    if (token->rstrip) match.end += leading_white_space(text.substr(match.end));
+    if (token->rstrip) match.end = end_of_space(text, match.end);
     return match;
   }
   return {text.size(), text.size(), -1, text.size()};

@@ -14,7 +14,7 @@ namespace layerboost {
 class AddedTokenMatcher {
  public:
   struct Match {
-    std::size_t begin = 0, end = 0;  // with the white space that lstrip and rstrip take in
+    std::size_t begin = 0, end = 0;  // with the white space that lstrip and rstrip take in, up to the next token
     TokenId id = -1;                 // -1: none; then begin and end are the text's size
     std::size_t token = 0;           // where its own first byte is
   };
@@ -31,6 +31,8 @@ class AddedTokenMatcher {
 
  private:
   [[nodiscard]] const AddedToken* longest_at(std::string_view text) const;
+  [[nodiscard]] const AddedToken* token_at(std::string_view text, std::size_t& at) const;
+  [[nodiscard]] std::size_t end_of_space(std::string_view text, std::size_t at) const;
 
   std::vector<AddedToken> tokens_;         // sorted by content
   std::array<bool, 256> first_byte_ = {};  // whether any begins with it

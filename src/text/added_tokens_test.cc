@@ -45,6 +45,27 @@ TEST(AddedTokenMatcher, TakesInWhiteSpaceButNotBefore) {
   expect_match(matcher, "<r>  ", 0, 0, 5, 2);
 }
 
+TEST(AddedTokenMatcher, WhiteSpaceThatBeginsATokenIsLeftToIt) {
+  const AddedTokenMatcher matcher({{.id = 1, .content = "<r>", .rstrip = true},
+                                   {.id = 2, .content = "\n\n", .rstrip = true},
+                                   {.id = 3, .content = " b", .single_word = true}});
+  expect_match(matcher, "<r>\n\nx", 0, 0, 3, 1);
+  expect_match(matcher, "<r>  \n\nx", 0, 0, 5, 1);
+  expect_match(matcher, "<r>\n x", 0, 0, 5, 1);
+  expect_match(matcher, "<r> b", 0, 0, 3, 1);
+  expect_match(matcher, "<r> bc", 0, 0, 4, 1);
+  expect_match(matcher, "\n\n\n\n\n", 0, 0, 2, 2);
+  expect_match(matcher, "\n\n\n\n\n", 2, 2, 5, 2);
+}
+
+TEST(AddedTokenMatcher, AMegabyteOfLineEnds) {  // quadratic time would be minutes
+  const AddedTokenMatcher matcher({{.id = 1, .content = "\n", .rstrip = true}});
+  const std::string text(1U << 20U, '\n');
+  std::size_t found = 0;
+  for (std::size_t at = 0; at < text.size(); at = matcher.find(text, at).end) ++found;
+  EXPECT_EQ(found, text.size());
+}
+
 TEST(AddedTokenMatcher, SingleWords) {
   const AddedTokenMatcher matcher({{.id = 1, .content = "oo", .single_word = true}, {.id = 2, .content = "o-"}});
   expect_match(matcher, "oo", 0, 0, 2, 1);

@@ -10,22 +10,30 @@
 
 namespace layerboost {
 
+/// What bytes without a token become.
+struct UnknownBytes {
+  TokenId token = -1;  // -1: they are left out
+  bool fuse = true;    // neighbours become one
+};
+
 /// Immutable; safe to use from several threads.
 class BytePairEncoder {
  public:
   /// `tokens` and `merges` as in TokenizerData. Throws Error for a merge that is not "left right" or whose parts or
   /// result are not among the tokens.
-  BytePairEncoder(const std::vector<std::string>& tokens, const std::vector<std::string>& merges);
+  BytePairEncoder(const std::vector<std::string>& tokens, const std::vector<std::string>& merges,
+                  UnknownBytes unknown = {});
 
-  /// Appends the ids of `piece`. Takes n log n time for n bytes. Bytes without a token of their own are left out.
+  /// Appends the ids of `piece`. Takes n log n time for n bytes.
   void encode(std::string_view piece, std::vector<TokenId>& ids) const;
 
   /// The token of a single byte; -1: the vocabulary has none.
   [[nodiscard]] TokenId byte_token(unsigned char byte) const { return byte_tokens_[byte]; }
 
  private:
-  BytePairEncoder(const IdsByText& ids, const std::vector<std::string>& merges);
+  BytePairEncoder(const IdsByText& ids, const std::vector<std::string>& merges, UnknownBytes unknown);
 
+  UnknownBytes unknown_;
   std::array<TokenId, 256> byte_tokens_ = {};
   MergeTable merges_;
 };

@@ -35,18 +35,20 @@ const Alphabet& alphabet() {
 
 std::string_view alphabet_char(unsigned char byte) { return alphabet().char_of[byte]; }
 
-std::string alphabet_to_bytes(std::string_view token) {
+std::optional<std::string> bytes_in_alphabet(std::string_view token) {
   std::string bytes;
   bytes.reserve(token.size());
   for (std::string_view rest = token; !rest.empty();) {
     const Utf8Char next = decode_utf8(rest);
     const bool known = next.kind == Utf8Char::Kind::valid && next.code_point < alphabet_end;
     const int byte = known ? alphabet().byte_of[next.code_point] : -1;
-    if (byte < 0) return std::string(token);
+    if (byte < 0) return std::nullopt;
     bytes += static_cast<char>(byte);
     rest.remove_prefix(next.length);
   }
   return bytes;
 }
+
+std::string alphabet_to_bytes(std::string_view token) { return bytes_in_alphabet(token).value_or(std::string(token)); }
 
 }  // namespace layerboost

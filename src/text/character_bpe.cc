@@ -58,9 +58,7 @@ std::string byte_token_text(unsigned char byte) { return fmt::format("<0x{:02X}>
 CharacterEncoder::CharacterEncoder(const TokenizerData& data) : CharacterEncoder(data, ids_by_text(data.tokens)) {}
 
 CharacterEncoder::CharacterEncoder(const TokenizerData& data, const IdsByText& ids)
-    : fuse_unknown_(data.characters->fuse_unknown),
-      unknown_(data.characters->unknown),
-      merges_(merge_table_of(data, ids)) {
+    : fuse_unknown_(data.fuse_unknown), unknown_(data.unknown), merges_(merge_table_of(data, ids)) {
   for (std::size_t byte = 0; byte < byte_tokens_.size(); ++byte) {
     const auto found = ids.find(byte_token_text(static_cast<unsigned char>(byte)));
     byte_tokens_[byte] = found == ids.end() ? -1 : found->second;
@@ -77,7 +75,8 @@ CharacterEncoder::CharacterEncoder(const TokenizerData& data, const IdsByText& i
   }
   if (data.ignore_merges) {
     for (const auto& [text, id] : ids) whole_pieces_.emplace(text, id);
-    for (const AddedToken& token : data.added) whole_pieces_.erase(token.content);
+    for (const AddedToken& token : data.added)
+      if (!token.in_vocabulary || token.special) whole_pieces_.erase(token.content);
   }
   cuts_ = whole_pieces_.empty() && ids.contains(space_mark) && !any_mark_inside(data);
 }

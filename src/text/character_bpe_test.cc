@@ -33,7 +33,7 @@ TokenizerData with_scores(const std::vector<std::pair<std::string, float>>& toke
   data.tokens = {"<unk>"};
   for (int byte = 0; byte < 256; ++byte) data.tokens.push_back(byte_token_text(static_cast<unsigned char>(byte)));
   CharacterRules& rules = data.characters.emplace();
-  rules.unknown = 0;
+  data.unknown = 0;
   rules.scores.assign(data.tokens.size(), 0);
   rules.space = space_mark;
   for (const auto& [text, score] : tokens) {
@@ -137,9 +137,9 @@ TEST(CharacterEncoder, WhatIsUnknown) {
   TokenizerData data = with_scores({{"a", -1}});
   data.tokens[1 + 0xC3] = "gone";
   EXPECT_THAT(encode(CharacterEncoder(data), "aééa"), ElementsAre(257, 0, 257));
-  data.characters->fuse_unknown = false;
+  data.fuse_unknown = false;
   EXPECT_THAT(encode(CharacterEncoder(data), "aééa"), ElementsAre(257, 0, 0, 257));
-  data.characters->unknown = -1;
+  data.unknown = -1;
   EXPECT_THAT(encode(CharacterEncoder(data), "aééa"), ElementsAre(257, 257));
 }
 
@@ -170,7 +170,7 @@ TEST(ScoreMerges, RefusesHostileTokens) {
   data.characters->scores.pop_back();
   EXPECT_THAT(error(data), HasSubstr("257 scores for 258 tokens"));
   data = with_scores({{"a", 0}});
-  data.characters->unknown = 258;
+  data.unknown = 258;
   EXPECT_THAT(error(data), HasSubstr("unknown characters are token 258"));
 }
 

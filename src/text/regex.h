@@ -12,12 +12,6 @@
 
 namespace layerboost {
 
-/// `pattern`, in Oniguruma's syntax, in PCRE2's: classes within classes and their intersections (`[\p{L}&&[^a-z]]`)
-/// become lookaheads; white space, letters, digits and the other categories are those of Unicode 16, whichever tables
-/// the PCRE2 in use has. Without `additions` those that only newer tables have are left out, which is faster to match.
-/// Throws Error for a class that doesn't end.
-std::string to_pcre2(std::string_view pattern, bool additions = true);
-
 /// One expression, compiled. Immutable; safe to use from several threads, each with its own MatchData.
 class Regex {
  public:

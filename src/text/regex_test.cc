@@ -33,6 +33,7 @@ TEST(Regex, ClassesWithinClasses) {
   EXPECT_EQ(first("[\\w-.]+", "!a-b.c,"), "a-b.c");  // a hyphen behind a set is one
   EXPECT_EQ(first("[0\\D-9]+", "50a9"), "0a9");
   EXPECT_EQ(first("[a[b]-z]+", "ya-b"), "a-b");
+  EXPECT_EQ(first("[\\w[a-z]\\S]+!", std::string(60, 'a')), "-");  // soon: a letter in three sets is tried once
 }
 
 TEST(Regex, WhatOnigurumaUnderstandsInAnotherWay) {
@@ -50,7 +51,8 @@ TEST(Regex, WhatOnigurumaUnderstandsInAnotherWay) {
   EXPECT_EQ(first("^b$", "a\nb\nc"), "b");
   EXPECT_EQ(first("\\h+", "xyz0aFg"), "0aF");
   EXPECT_EQ(first("\\u00e9", "\u00E9"), "\u00E9");
-  EXPECT_EQ(first("\\w+", "\u00B2\u2167_\u0663"), "\u2167_\u0663");  // a superscript is no part of a word
+  EXPECT_EQ(first("\\w+", ".\u00B2\u2167_\u0663"), "\u00B2\u2167_\u0663");
+  EXPECT_EQ(first("[\\w]+", "\u00B2\u2167_\u0663"), "\u2167_\u0663");  // in brackets a superscript is none
   EXPECT_EQ(first("\\s", "\u180E\u0085"), "\u0085");
 }
 
@@ -95,9 +97,21 @@ TEST(Regex, SaysWhatIsWrong) {
   EXPECT_THAT(test::error_of([] { first("\\C", ""); }), HasSubstr("isn't understood"));  // a byte of a character
   EXPECT_THAT(test::error_of([] { first(std::string(60'000, '['), ""); }), HasSubstr("nests classes"));
   EXPECT_THAT(test::error_of([] { first(std::string(100'000, 'a'), ""); }), HasSubstr("has 100000 bytes"));
-  std::string words;
-  for (int i = 0; i < 30'000; ++i) words += "\\w";
-  EXPECT_THAT(test::error_of([&] { first(words, ""); }), HasSubstr("has too many classes"));
+  const auto unsupported = [](const char* pattern) { return test::error_of([=] { first(pattern, ""); }); };
+  for (const char* pattern :
+       {"[+-[a]z]",      "[a&&]",        "[&&a]",        "[a-\\d]",         "\\pL",          "\\V",
+        "\\X",           "\\Qa\\E",      "\\N{U+61}",    "\\xE9",           "[[:foo:]]",     "[[:graph:]]",
+        "(?i:ss)",       "(?i:aSs)",     "(?i)\u00DF",   "(?i:[\\p{Lu}])",  "(?i:[\\W])",    "(?i:[\u00C0-\u00FF])",
+        "(?i:[\\xDF])",  "(?i:fi)",      "(?i:\\x{df})", "(?i:\\u00df)",    "(?i:\\\u00DF)", "(?i:s\\x73)",
+        "(?i:f\\x{69})", "(?i:\u017Fs)", "(?i:s(?:s))",  "(?i:[\\\u00DF])", "(?i:s\\163)",   "(?x: a # [ \n b)"})
+    EXPECT_THAT(unsupported(pattern), HasSubstr(", which is not supported")) << pattern;
+  for (const char* pattern : {"\\p{Emoji}", "\\p{Word}", "\\p{scx:Han}", "\\p{Nowhere}"})
+    EXPECT_THAT(unsupported(pattern), HasSubstr("isn't understood")) << pattern;
+  for (const char* set : {"\\w", "\\b", "[\\w]"}) {
+    std::string many;
+    for (int i = 0; i < 15'000; ++i) many += set;
+    EXPECT_THAT(test::error_of([&] { first(many, ""); }), HasSubstr("has too many classes")) << set;
+  }
   EXPECT_THAT(test::error_of([] { first("(a+)+$", std::string(60, 'a') + "b"); }), HasSubstr("shorter texts may work"));
 }
 

@@ -32,10 +32,13 @@ class SpecialTokens {
     if (token.content.empty()) return;
     if (AddedToken* const known = find(token.content)) {
       token.id = known->id;
+      token.in_vocabulary = known->in_vocabulary;
       *known = std::move(token);
       return;
     }
+    const std::size_t before = data_.tokens.size();
     token.id = id_of(token.content);
+    token.in_vocabulary = data_.tokens.size() == before;
     places_.emplace(token.content, data_.added.size());
     data_.added.push_back(std::move(token));
   }

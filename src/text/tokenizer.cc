@@ -1,6 +1,7 @@
 #include "text/tokenizer.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,12 @@
 namespace layerboost {
 
 namespace {
+
+/// Finds texts in a table of texts without copying them.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
 
 /// What one call of encode() writes to.
 struct Workspace {
@@ -65,7 +72,8 @@ struct AddedTokens {
       tokens.push_back(token);
       if (normalized && valid_utf8_prefix(token.content) == token.content.size())
         tokens.back().content = normalizer(token.content);
-      if (tokens.back().content.empty()) tokens.pop_back();
+      if (tokens.back().content.empty())
+        fail("tokenizer: nothing is left of the added token {} after normalisation", in_quotes(token.content));
     }
     return tokens;
   }
@@ -132,7 +140,7 @@ struct Tokenizer::Impl {
   std::vector<bool> special;
   bool every_part_begins = false;  // a text, as far as spaces in front are concerned
   bool rewrites_controls = false;  // whether `rewriting` may make a control token of what is none yet
-  std::unordered_map<std::string_view, TokenId> whole_pieces;  // by bytes; empty unless ignore_merges
+  std::unordered_map<std::string, TokenId, TextHash, std::equal_to<>> whole_pieces;  // by bytes, if ignore_merges
   // Mutable because encode() is const: it has a lock of its own, and no result depends on what lies in it.
   mutable WorkspacePool workspaces;
 };
@@ -147,7 +155,7 @@ Tokenizer::Impl::Impl(TokenizerData given)
   if (data.characters)
     character_bpe.emplace(data);
   else
-    byte_bpe.emplace(data.tokens, data.merges);
+    byte_bpe.emplace(data.tokens, data.merges, UnknownBytes{data.unknown, data.fuse_unknown});
   if (!data.characters && (data.split_steps.empty() || !data.pre_tokenizer.empty()))
     pre_tokenizer.emplace(data.pre_tokenizer);
   every_part_begins = parts_begin_with_space(data);
@@ -174,8 +182,12 @@ Tokenizer::Impl::Impl(TokenizerData given)
   }
   if (data.ignore_merges && !data.characters) {
     whole_pieces.reserve(data.tokens.size());
-    for (std::size_t id = 0; id < data.tokens.size(); ++id)
-      if (added[id] == nullptr) whole_pieces.emplace(token_bytes[static_cast<TokenId>(id)], static_cast<TokenId>(id));
+    // A text that isn't a control token never becomes one.
+    for (std::size_t id = 0; id < data.tokens.size(); ++id) {
+      if (added[id] != nullptr && (!added[id]->in_vocabulary || added[id]->special)) continue;
+      if (auto bytes = bytes_in_alphabet(data.tokens[id]); bytes && !bytes->empty())
+        whole_pieces.emplace(std::move(*bytes), static_cast<TokenId>(id));
+    }
   }
   data.tokens = {};  // the tables and the encoder hold what they say
   data.merges = {};
@@ -202,7 +214,7 @@ void Tokenizer::Impl::encode_broken(std::string_view bytes, std::vector<TokenId>
   if (character_bpe) return character_bpe->encode_bytes(bytes, ids);
   for (const char byte : bytes) {
     const TokenId id = byte_bpe->byte_token(static_cast<unsigned char>(byte));
-    if (id >= 0) ids.push_back(id);
+    if (id >= 0 || data.unknown >= 0) ids.push_back(id >= 0 ? id : data.unknown);
   }
 }
 
@@ -220,11 +232,13 @@ void Tokenizer::Impl::encode_valid(std::string_view text, Begins begins, Workspa
                                    std::vector<TokenId>& ids) const {
   if (character_bpe) return encode_characters(text, begins, workspace, ids);
   const auto encode_piece = [this](std::string_view piece, std::vector<TokenId>& out) {
-    const auto whole = whole_pieces.find(piece);
-    if (whole != whole_pieces.end())
-      out.push_back(whole->second);
-    else
-      byte_bpe->encode(piece, out);
+    if (!whole_pieces.empty()) {
+      if (const auto whole = whole_pieces.find(piece); whole != whole_pieces.end()) {
+        out.push_back(whole->second);
+        return;
+      }
+    }
+    byte_bpe->encode(piece, out);
   };
   if (!pre_tokenizer) {
     splitter.split(
@@ -270,9 +284,9 @@ TokenizerData checked(TokenizerData data) {
   if (data.text_start != -1 && outside(data.text_start))
     fail("tokenizer: texts begin with token {}; the vocabulary has {}", data.text_start, size);
   if (data.eos != -1 && outside(data.eos)) fail("tokenizer: EOS is token {}; the vocabulary has {}", data.eos, size);
+  if (data.unknown != -1 && outside(data.unknown))
+    fail("tokenizer: unknown characters are token {}; the vocabulary has {}", data.unknown, size);
   if (!data.characters) return data;
-  if (data.characters->unknown != -1 && outside(data.characters->unknown))
-    fail("tokenizer: unknown characters are token {}; the vocabulary has {}", data.characters->unknown, size);
   if (const auto scores = data.characters->scores.size(); scores > 0 && scores != size)
     fail("tokenizer: {} scores for {} tokens", scores, size);
   return data;

@@ -27,15 +27,14 @@ struct AddedToken {
   std::string content;   // raw UTF-8
   bool special = false;  // control tokens: skipped when decoding for people
   bool lstrip = false, rstrip = false;
-  bool single_word = false;  // not matched beside a letter, a digit or "_"
-  bool normalized = false;   // matched after normalisation, and in what the other tokens leave
+  bool single_word = false;    // not matched beside a letter, a digit or "_"
+  bool normalized = false;     // matched after normalisation, and in what the other tokens leave
+  bool in_vocabulary = false;  // a token like others as well, which a piece may become where merges are ignored
 };
 
 /// What BPE that begins with characters needs besides merges, as SentencePiece's models have it. A character without a
-/// token becomes the tokens of its bytes ("<0x0A>"), if all of them are there.
+/// token becomes the tokens of its bytes ("<0x0A>"), if all of them are there, or else is unknown.
 struct CharacterRules {
-  TokenId unknown = -1;            // what other characters become; -1: nothing
-  bool fuse_unknown = true;        // neighbours that are unknown become one token
   std::vector<float> scores = {};  // by id; not empty: they say what merges, in place of `merges`
   std::string space = {};          // what tokens write in place of a space ("▁"); empty: nothing
   int leading_spaces = 0;          // so many spaces at the beginning of a text are left out when it is decoded
@@ -53,6 +52,8 @@ struct TokenizerData {
   bool nfc = false;                    // text is brought into normalisation form C first: true for Qwen's tokenizers
   std::vector<RewriteStep> rewriting;  // what becomes of text then, step by step
   std::optional<CharacterRules> characters;  // none: byte-level BPE
+  TokenId unknown = -1;                      // what characters, or bytes, without a token become; -1: nothing
+  bool fuse_unknown = true;                  // neighbours that are unknown become one token
   TokenId bos = -1, eos = -1;                // -1: the model has none
   bool add_bos = false;                      // whether texts are to begin with BOS where the caller says "auto"
   TokenId text_start = -1;                   // what they begin with in its place; -1: BOS

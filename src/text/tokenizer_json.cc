@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/in_quotes.h"
 #include "base/json.h"
+#include "text/byte_alphabet.h"
 #include "text/decoder_json.h"
+#include "text/merge_table.h"
 #include "text/normalizer_json.h"
+#include "text/post_processor_json.h"
 #include "text/pre_tokenizer_json.h"
 #include "text/special_tokens.h"
 #include "text/vocab_and_merges.h"
@@ -60,27 +64,39 @@ void read_merges(const SortedJson& merges, TokenizerData& data, std::string_view
 void check_model(const Json& model, std::string_view where) {
   const auto type = get_or<std::string>(model, "type", "BPE", where);
   if (type != "BPE") fail("{}: the model is of type {}; only \"BPE\" is supported", where, in_quotes(type));
+  if (get_or(model, "dropout", 0.0, where) > 0)
+    fail("{}: \"model.dropout\", which makes a text's tokens a matter of chance, is not supported", where);
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"})
     if (!get_or<std::string>(model, key, "", where).empty()) fail("{}: \"model.{}\" is not supported", where, key);
 }
 
-void read_added_tokens(const Json& list, TokenizerData& data, std::string_view where) {
+// As in tokenizers, a text that the vocabulary has keeps its id, and others follow the vocabulary in the order in which
+// they are told, whatever id they are told with. Of a text that is told twice the later entry counts.
+void read_added_tokens(const Json& list, std::size_t vocabulary_size, TokenizerData& data, std::string_view where) {
   if (list.is_null()) return;
   if (!list.is_array()) fail("{}: \"added_tokens\" must be a list", where);
+  const IdsByText vocabulary = ids_by_text(data.tokens);
+  auto next = static_cast<TokenId>(vocabulary_size);
+  std::unordered_map<std::string, std::size_t> places;  // in data.added
   for (const Json& entry : list) {
     AddedToken token = added_token_of(entry, false, where);
-    token.id = get<TokenId>(entry, "id", where);
-    place(data.tokens, token.id, token.content, where);
+    get<TokenId>(entry, "id", where);
+    if (token.content.empty()) continue;
+    const auto [place_of, is_new] = places.emplace(token.content, data.added.size());
+    if (!is_new) {
+      AddedToken& known = data.added[place_of->second];
+      token.id = known.id;
+      token.special = token.special || known.special;
+      token.in_vocabulary = known.in_vocabulary;
+      known = std::move(token);
+      continue;
+    }
+    const auto found = vocabulary.find(token.content);
+    token.in_vocabulary = found != vocabulary.end();
+    token.id = token.in_vocabulary ? found->second : next++;
     data.added.push_back(std::move(token));
   }
-}
-
-// A component, or those of a "Sequence"; none for null.
-std::vector<Json> components(const Json& component, const char* list_key) {
-  if (component.is_null()) return {};
-  if (member(component, "type") != "Sequence") return {component};
-  const Json list = member(component, list_key);
-  return list.is_array() ? std::vector<Json>(list.begin(), list.end()) : std::vector<Json>{};
+  for (const AddedToken& token : data.added) place(data.tokens, token.id, token.content, where);
 }
 
 // Byte fallback is what tells BPE of characters, as SentencePiece has it, from byte-level BPE.
@@ -90,36 +106,25 @@ void read_characters(const Json& json, TokenizerData& data, std::string_view whe
   if (has_byte_level(member(json, "pre_tokenizer")))
     fail("{}: byte fallback beside the pre-tokenizer \"ByteLevel\" is not supported", where);
   CharacterRules& rules = data.characters.emplace();
-  rules.fuse_unknown = get_or(model, "fuse_unk", false, where);
-  if (const auto unknown = get_or<std::string>(model, "unk_token", "", where); !unknown.empty()) {
-    const auto found = std::find(data.tokens.begin(), data.tokens.end(), unknown);
-    if (found == data.tokens.end())
-      fail("{}: \"unk_token\" is {}, which is not in the vocabulary", where, in_quotes(unknown));
-    rules.unknown = static_cast<TokenId>(found - data.tokens.begin());
-  }
   read_decoder(member(json, "decoder"), rules, where);
 }
 
-// What a "TemplateProcessing" puts before a single text, by its text; nothing: none. Settings such as "add_bos_token"
-// don't count beside a tokenizer.json.
-std::string text_start(const Json& post_processor) {
-  for (const Json& part : components(post_processor, "processors")) {
-    const Json single = member(part, "single");
-    if (!single.is_array() || single.empty()) continue;
-    const Json first = member(member(single.front(), "SpecialToken"), "id");
-    if (first.is_string()) return first.get<std::string>();
-  }
-  return "";
+// Whether some byte of byte-level BPE has no token, and so becomes what "unk_token" names.
+bool lacks_bytes(const std::vector<std::string>& tokens) {
+  const IdsByText ids = ids_by_text(tokens);
+  for (int byte = 0; byte < 256; ++byte)
+    if (!ids.contains(alphabet_char(static_cast<unsigned char>(byte)))) return true;
+  return false;
 }
 
-void read_text_start(const Json& post_processor, TokenizerData& data, std::string_view where) {
-  const std::string content = text_start(post_processor);
-  if (content.empty()) return;
-  const auto found = std::find(data.tokens.begin(), data.tokens.end(), content);
+void read_unknown(const Json& model, TokenizerData& data, std::string_view where) {
+  data.fuse_unknown = get_or(model, "fuse_unk", false, where);
+  const auto unknown = get_or<std::string>(model, "unk_token", "", where);
+  if (unknown.empty() || (!data.characters && !lacks_bytes(data.tokens))) return;
+  const auto found = std::find(data.tokens.begin(), data.tokens.end(), unknown);
   if (found == data.tokens.end())
-    fail("{}: the post-processor adds {}, which is not in the vocabulary", where, in_quotes(content));
-  data.add_bos = true;
-  data.text_start = static_cast<TokenId>(found - data.tokens.begin());
+    fail("{}: \"unk_token\" is {}, which is not in the vocabulary", where, in_quotes(unknown));
+  data.unknown = static_cast<TokenId>(found - data.tokens.begin());
 }
 
 // The template of this name in a list of them, or the only one where it is "default".
@@ -148,16 +153,18 @@ TokenizerData parse_tokenizer_files(const TokenizerFiles& files, std::string_vie
   SortedJson parsed = parse_sorted_json(files.tokenizer, file);
   if (!parsed.is_object() || !parsed.contains("model") || !parsed["model"].is_object())
     fail("{}: missing \"model\"", file);
-  read_vocabulary(std::exchange(parsed["model"]["vocab"], {}), data, file);
+  const SortedJson vocabulary = std::exchange(parsed["model"]["vocab"], {});
+  read_vocabulary(vocabulary, data, file);
   read_merges(std::exchange(parsed["model"]["merges"], {}), data, file);
 
   const Json rest(parsed);
   const Json model = member(rest, "model");
   check_model(model, file);
   data.ignore_merges = get_or(model, "ignore_merges", false, file);
-  read_added_tokens(member(rest, "added_tokens"), data, file);
+  read_added_tokens(member(rest, "added_tokens"), vocabulary.size(), data, file);
   read_normalizer(member(rest, "normalizer"), data, file);
   read_characters(rest, data, file);
+  read_unknown(model, data, file);
   read_pre_tokenizer(member(rest, "pre_tokenizer"), data, file);
 
   const std::string config_file = fmt::format("{}/tokenizer_config.json", where);
@@ -167,7 +174,7 @@ TokenizerData parse_tokenizer_files(const TokenizerFiles& files, std::string_vie
   const Json config = read(files.config, "tokenizer_config.json");
   const Json special = read(files.special_tokens, "special_tokens_map.json");
   add_special_tokens({config, special, read(files.added_tokens, "added_tokens.json")}, data, where);
-  read_text_start(member(rest, "post_processor"), data, file);
+  read_post_processor(member(rest, "post_processor"), data, file);
   data.chat_template = chat_template(config, "default", config_file);
   data.tool_template = chat_template(config, "tool_use", config_file);
   return data;

@@ -151,9 +151,30 @@ TEST(TokenizerJson, NamesWhatIsWrong) {
   struct Case {
     const char *pointer, *value, *message;
   };
+  std::string parts = R"({"type": "TemplateProcessing", "single": [{"Sequence": {}})";
+  for (int i = 0; i < 64; ++i) parts += R"(, {"SpecialToken": {"id": "b"}})";
+  parts += R"(], "special_tokens": {"b": {"ids": []}}})";
   const Case cases[] = {
+      {"/post_processor", parts.c_str(), "\"single\" of the post-processor has more than 64 parts"},
       {"/model/type", R"("Unigram")", "dir/tokenizer.json: the model is of type \"Unigram\""},
       {"/model/byte_fallback", "true", "byte fallback"},
+      {"/model/dropout", "0.1", "\"model.dropout\", which makes a text's tokens a matter of chance"},
+      {"/model/unk_token", R"("<none>")", "\"unk_token\" is \"<none>\", which is not in the vocabulary"},
+      {"/post_processor", R"({"type": "X"})", "the post-processor \"X\" is not supported"},
+      {"/post_processor", R"({"type": "BertProcessing", "cls": "a"})", "\"cls\" of the post-processor should be"},
+      {"/post_processor", R"({"type": "BertProcessing", "cls": ["a", 4]})", "puts token 4 before a text"},
+      {"/post_processor", R"({"type": "TemplateProcessing"})", "\"single\" of the post-processor must be a list"},
+      {"/post_processor", R"({"type": "TemplateProcessing", "single": []})", "has the text 0 times"},
+      {"/post_processor", R"({"type": "TemplateProcessing", "single": [5]})", "neither a text nor a token"},
+      {"/post_processor", R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "b"}}, {"Sequence": {}}],
+                              "special_tokens": {"b": {"ids": [0, 1]}}})",
+       "puts several tokens before a text; only one"},
+      {"/post_processor", R"({"type": "Sequence", "processors": [{"type": "BertProcessing", "cls": ["a", 0]},
+                              {"type": "BertProcessing", "cls": ["a", 0]}]})",
+       "several post-processors that add tokens"},
+      {"/pre_tokenizer", R"({"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"},
+                             {"type": "Metaspace", "replacement": "_", "prepend_scheme": "never"}]})",
+       "a \"Metaspace\" behind \"ByteLevel\""},
       {"/model/end_of_word_suffix", R"("</w>")", "end_of_word_suffix"},
       {"/model/vocab", "1", "model.vocab"},
       {"/model/vocab/a", R"("x")", "\"a\" is not an integer"},
@@ -198,8 +219,8 @@ Json sentencepiece_json() {
 TEST(TokenizerJson, ReadsByteFallback) {
   const TokenizerData data = parse_tokenizer_json(sentencepiece_json().dump());
   ASSERT_TRUE(data.characters);
-  EXPECT_TRUE(data.characters->fuse_unknown);
-  EXPECT_EQ(data.characters->unknown, 0);
+  EXPECT_TRUE(data.fuse_unknown);
+  EXPECT_EQ(data.unknown, 0);
   EXPECT_EQ(data.characters->space, "▁");
   EXPECT_EQ(data.characters->leading_spaces, 1);
   EXPECT_TRUE(data.split_steps.empty());

@@ -190,6 +190,11 @@ TEST(Tokenizer, RefusesBadData) {
   refused([](auto& d) { d.added[0].id = 1000; });
   refused([](auto& d) { d.added[0].id = -1; });
   refused([](auto& d) { d.added[0].content = ""; });
+  refused([](auto& d) {  // which would be found everywhere
+    d.added[0].normalized = true;
+    d.rewriting = {{d.added[0].content, ""}};
+  });
+  refused([](auto& d) { d.unknown = 262; });
   refused([](auto& d) { d.bos = 262; });
   refused([](auto& d) { d.eos = -2; });
 }

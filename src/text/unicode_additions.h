@@ -7,13 +7,15 @@
 
 namespace layerboost {
 
-/// The characters `first` to `last` have the general category `category` ("Lu", "Nd", ...).
+/// The characters `first` to `last` have the general category `category` ("Lu", "Nd", ...) and belong to one script.
 struct UnicodeAddition {
   char32_t first, last;
-  std::string_view category;
+  std::string_view category,
+      scripts;  // the script's names, with a space between them, in small letters and without "_"
+  bool alphabetic, lowercase;
 };
 
-/// What Unicode assigned after version 14 and up to 16, in order.
+/// What Unicode assigned after version 14 and up to 16, in order, and a character that got another category.
 std::span<const UnicodeAddition> unicode_additions();
 
 /// Whether a text may have one of them; false for nearly all texts, in little time.
