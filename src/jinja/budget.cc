@@ -14,14 +14,14 @@ constexpr std::size_t value_cost = 8;  // of one more value in a list: copying i
 
 }  // namespace
 
-Budget::Budget() : outer_(std::exchange(current_budget, this)) {}
+Budget::Budget(std::size_t most_work) : outer_(std::exchange(current_budget, this)), most_work_(most_work) {}
 
 Budget::~Budget() { current_budget = outer_; }
 
 void charge(std::size_t units) {
   if (current_budget == nullptr) return;
-  if (units > Budget::max_work - current_budget->work_)
-    reject("the template runs without end: more than {} steps", Budget::max_work);
+  const std::size_t most = current_budget->most_work_;
+  if (units > most - current_budget->work_) reject("the template runs without end: more than {} steps", most);
   current_budget->work_ += units;
 }
 

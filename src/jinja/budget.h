@@ -13,7 +13,8 @@ class Budget {
   static constexpr std::size_t max_work = std::size_t{1} << 30U;      // about a second
   static constexpr std::size_t max_memory = std::size_t{256} << 20U;  // bytes
 
-  Budget();
+  /// `most_work`: in place of max_work.
+  explicit Budget(std::size_t most_work = max_work);
   ~Budget();
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
@@ -23,6 +24,7 @@ class Budget {
   friend void charge(std::size_t units);
 
   Budget* outer_;
+  const std::size_t most_work_;
   std::size_t work_ = 0;
   std::size_t memory_ = 0;
 };

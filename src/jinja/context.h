@@ -17,7 +17,7 @@ struct Context {
   std::vector<std::shared_ptr<Namespace>> namespaces;  // all: they may hold each other in circles
   Held held;                                           // for these
 
-  Context() = default;
+  explicit Context(std::size_t most_work = Budget::max_work) : budget(most_work) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   ~Context() {

@@ -127,7 +127,9 @@ ChatTemplate::~ChatTemplate() = default;
 ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
-std::string ChatTemplate::render(const ChatInput& input) const {
+std::string ChatTemplate::render(const ChatInput& input) const { return render(input, jinja::Budget::max_work); }
+
+std::string ChatTemplate::render(const ChatInput& input, std::size_t most_work) const {
   const Parsed& chosen = impl_->with_tools && !input.tools.is_null() ? *impl_->with_tools : impl_->plain;
   int line = 1;
   try {
@@ -135,7 +137,7 @@ std::string ChatTemplate::render(const ChatInput& input) const {
     Json messages = messages_for_template(input.messages, chosen.parts);
     const std::string last_text = input.continue_last ? mark_last_text(messages) : "";
     auto variables = variables_of(input, messages, impl_->bos_token, impl_->eos_token);
-    jinja::Context context;
+    jinja::Context context(most_work);
     context.now = input.now.value_or(std::time(nullptr));
     jinja::Evaluator evaluator(context, line, std::move(variables));
     std::string text = evaluator.run(chosen.body);

@@ -1,6 +1,7 @@
 // A model's chat template (Jinja): from messages to the text that the model was trained to answer.
 #pragma once
 
+#include <cstddef>
 #include <ctime>
 #include <memory>
 #include <optional>
@@ -45,6 +46,8 @@ class ChatTemplate {
   /// template's own), when it uses what isn't there, when it runs or writes without bounds (it's somebody else's code),
   /// and when the last message is to be continued and has no text, or one that the template changes.
   [[nodiscard]] std::string render(const ChatInput& input) const;
+  /// The same, with this much work of the template's (jinja::Budget) at most.
+  [[nodiscard]] std::string render(const ChatInput& input, std::size_t most_work) const;
 
  private:
   struct Impl;
