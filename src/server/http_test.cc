@@ -170,10 +170,15 @@ TEST(Http, PositionsThatRopeAllowsBesideTheModelsAreToBeAskedFor) {
   EXPECT_EQ(long_one.json()["usage"]["completion_tokens"], 3);
   EXPECT_EQ(server.complete({{"prompt", std::string(298, 'a')}, {"max_tokens", 3}}).status, 400);
 
-  const AnswerForTests choices = server.complete(
-      {{"prompt", std::string(200, 'a')}, {"max_tokens", 3}, {"temperature", 0}, {"ignore_eos", true}, {"n", 3}});
-  for (const Json& choice : choices.json()["choices"]) EXPECT_EQ(choice["text"], long_one.json()["choices"][0]["text"]);
-  EXPECT_EQ(choices.json()["choices"].size(), 3U);
+  const Json choices = server
+                           .complete({{"prompt", std::string(200, 'a')},
+                                      {"max_tokens", 3},
+                                      {"temperature", 0},
+                                      {"ignore_eos", true},
+                                      {"n", 3}})
+                           .json()["choices"];
+  for (const Json& choice : choices) EXPECT_EQ(choice["text"], long_one.json()["choices"][0]["text"]);
+  EXPECT_EQ(choices.size(), 3U);
 
   // Who says no length gets the model's positions.
   const AnswerForTests any_length =

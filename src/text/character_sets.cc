@@ -18,7 +18,8 @@ namespace {
 constexpr std::string_view script_prefix = PCRE2_MAJOR == 10 && PCRE2_MINOR < 40 ? "" : "sc:";
 
 // Symbols that are letters in circles and squares, which Unicode calls alphabetic.
-constexpr std::string_view circled = R"(\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
+constexpr std::string_view circled_letters =
+    R"(\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
 // What Unicode 15 and 16 made alphabetic, or small letters, of the characters that there were.
 constexpr std::string_view alphabetic_since =
     R"(\x{363}-\x{36f}\x{c04}\x{f82}\x{f83}\x{1dd3}-\x{1de6}\x{11080}\x{11081})";
@@ -200,7 +201,7 @@ std::optional<CharacterSet> CharacterSets::posix(std::string_view name) const {
 
 CharacterSet CharacterSets::word(bool in_brackets) const {
   std::string inside = category("L") + category("M") + category("Nd") + category("Nl") + category("Pc");
-  inside += circled;
+  inside += circled_letters;
   if (!in_brackets) inside += R"(\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
   return {.inside = std::move(inside)};
 }
