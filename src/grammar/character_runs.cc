@@ -106,7 +106,7 @@ std::vector<CharacterRuns::Step> CharacterRuns::steps(int node, int depth) {
     for (const Grammar::Call& call : grammar_.node(from).calls) {
       if (++ways > most_ways) return all;
       ++looked_at_;
-      add(grammar_.forward(call.to), ending(grammar_.first(call.rule), depth + 1));
+      add(call.to, ending(grammar_.first(call.rule), depth + 1));
     }
   }
   return all;

@@ -18,8 +18,8 @@ class Grammar {
     std::uint8_t low, high;
     int to;
   };
-  struct Call {  // a text of another rule
-    int rule, to;
+  struct Call {    // a text of another rule
+    int rule, to;  // once the building has ended, where the way really goes on: forward()
   };
   struct Node {
     std::vector<Edge> edges;

@@ -124,14 +124,13 @@ void Vocabulary::add_steps() {
 }
 
 Vocabulary::MadeOf Vocabulary::find_made_of(const FirstBytes& characters) const {
-  const std::size_t words = (static_cast<std::size_t>(size_) + 63) / 64;
-  MadeOf found{{}, std::vector<TokenMask>(longest_counted + 2, TokenMask(words))};
+  MadeOf found{{}, std::vector<TokenMask>(longest_counted + 2, no_tokens())};
   for (const FirstBytes& contents : contents_) found.contents.push_back(contents.is_within(characters));
   for (std::size_t i = 0; i < ids_.size(); ++i)
     if (found.contents[tokens_[i].contents])
       add_to(found.masks[std::min<std::size_t>(tokens_[i].most, longest_counted + 1)], ids_[i]);
   for (std::size_t n = 1; n < found.masks.size(); ++n)
-    for (std::size_t word = 0; word < words; ++word) found.masks[n][word] |= found.masks[n - 1][word];
+    for (std::size_t word = 0; word < found.masks[n].size(); ++word) found.masks[n][word] |= found.masks[n - 1][word];
   return found;
 }
 
@@ -237,14 +236,12 @@ Vocabulary::Allowed Vocabulary::look_from(Walk walk, int state, int spaces, cons
 }
 
 Vocabulary::Allowed Vocabulary::allowed_one_by_one(Automaton& automaton, int state, int spaces) const {
-  const std::size_t words = (static_cast<std::size_t>(size_) + 63) / 64;
-  Walk walk{automaton, static_cast<std::size_t>(-1), true, automaton.new_walk(), {TokenMask(words)}};
+  Walk walk{automaton, static_cast<std::size_t>(-1), true, automaton.new_walk(), {no_tokens()}};
   return look_from(std::move(walk), state, spaces, {});
 }
 
 Vocabulary::Allowed Vocabulary::allowed(Automaton& automaton, int state, int spaces, std::size_t most) const {
-  const std::size_t words = (static_cast<std::size_t>(size_) + 63) / 64;
-  Walk walk{automaton, most, false, automaton.new_walk(), {TokenMask(words)}};
+  Walk walk{automaton, most, false, automaton.new_walk(), {no_tokens()}};
   Known known;
   const CharacterRun run = automaton.run(state);
   if (run.of.count() >= fewest_characters) {

@@ -87,6 +87,7 @@ class Vocabulary {
     bool too_open = false;  // after some tokens, which aren't in the mask
   };
 
+  [[nodiscard]] TokenMask no_tokens() const { return TokenMask((static_cast<std::size_t>(size_) + 63) / 64); }
   [[nodiscard]] std::string_view spelt(TokenId token) const;
   void add_steps();
   [[nodiscard]] MadeOf find_made_of(const FirstBytes& characters) const;

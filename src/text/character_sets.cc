@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "text/unicode_additions.h"
+#include "text/word_character.h"
 
 namespace layerboost {
 namespace {
@@ -17,9 +18,6 @@ namespace {
 // Oniguruma, it is the script.
 constexpr std::string_view script_prefix = PCRE2_MAJOR == 10 && PCRE2_MINOR < 40 ? "" : "sc:";
 
-// Symbols that are letters in circles and squares, which Unicode calls alphabetic.
-constexpr std::string_view circled_letters =
-    R"(\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
 // What Unicode 15 and 16 made alphabetic, or small letters, of the characters that there were.
 constexpr std::string_view alphabetic_since =
     R"(\x{363}-\x{36f}\x{c04}\x{f82}\x{f83}\x{1dd3}-\x{1de6}\x{11080}\x{11081})";
@@ -98,15 +96,18 @@ bool among_words(std::string_view list, std::string_view word) {
   return false;
 }
 
+/// What goes between brackets for the characters `first` to `last`.
+std::string range_of(char32_t first, char32_t last) {
+  return fmt::format("\\x{{{:x}}}-\\x{{{:x}}}", static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last));
+}
+
 /// Those of unicode_additions() that `belongs` takes, as what goes between brackets.
 template <typename Belongs>
 std::string additions_that(const Belongs& belongs) {
   std::string out;
   char32_t first = 0, last = 0;
   const auto write = [&] {
-    if (first != 0)
-      out +=
-          fmt::format("\\x{{{:x}}}-\\x{{{:x}}}", static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last));
+    if (first != 0) out += range_of(first, last);
   };
   for (const UnicodeAddition& addition : unicode_additions()) {
     if (!belongs(addition)) continue;
@@ -201,7 +202,7 @@ std::optional<CharacterSet> CharacterSets::posix(std::string_view name) const {
 
 CharacterSet CharacterSets::word(bool in_brackets) const {
   std::string inside = category("L") + category("M") + category("Nd") + category("Nl") + category("Pc");
-  inside += circled_letters;
+  for (const auto& [first, last] : circled_letters) inside += range_of(first, last);
   if (!in_brackets) inside += R"(\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
   return {.inside = std::move(inside)};
 }

@@ -38,7 +38,7 @@ class Translation {
 
   std::string run() {
     while (at_ < pattern_.size()) {
-      if (out_.size() > most_translated) fail("the regular expression {} has too many classes", in_quotes(pattern_));
+      check_size(out_.size());
       const char c = pattern_[at_];
       if (c == '\\') {
         escape();
@@ -69,6 +69,9 @@ class Translation {
   };
 
   [[noreturn]] void unfinished() const { fail("the regular expression {} has no end", in_quotes(pattern_)); }
+  void check_size(std::size_t bytes) const {
+    if (bytes > most_translated) fail("the regular expression {} has too many classes", in_quotes(pattern_));
+  }
   [[noreturn]] void unsupported(std::string_view what) const {
     fail("the regular expression {} has {}, which is not supported", in_quotes(pattern_), what);
   }
@@ -303,7 +306,7 @@ class Translation {
     const auto add = [&](const CharacterSet& set) {
       if (fold_ && !set.folded) unsupported("a set of characters in brackets where case doesn't count");
       made_of_sets_ += set.inside.size();
-      if (made_of_sets_ > most_translated) fail("the regular expression {} has too many classes", in_quotes(pattern_));
+      check_size(made_of_sets_);
       if (set.negated || !set.except.empty())
         others.push_back(expression_of(set));
       else

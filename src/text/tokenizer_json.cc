@@ -1,6 +1,7 @@
 #include "text/tokenizer_json.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -111,10 +112,13 @@ void read_characters(const Json& json, TokenizerData& data, std::string_view whe
 
 // Whether some byte of byte-level BPE has no token, and so becomes what "unk_token" names.
 bool lacks_bytes(const std::vector<std::string>& tokens) {
-  const IdsByText ids = ids_by_text(tokens);
-  for (int byte = 0; byte < 256; ++byte)
-    if (!ids.contains(alphabet_char(static_cast<unsigned char>(byte)))) return true;
-  return false;
+  std::array<bool, 256> has = {};
+  for (const std::string& token : tokens) {
+    if (token.size() > 2) continue;  // the alphabet's characters have one byte or two
+    if (const auto bytes = bytes_in_alphabet(token); bytes && bytes->size() == 1)
+      has[static_cast<unsigned char>(bytes->front())] = true;
+  }
+  return std::ranges::find(has, false) != has.end();
 }
 
 void read_unknown(const Json& model, TokenizerData& data, std::string_view where) {

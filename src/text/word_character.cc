@@ -23,9 +23,8 @@ std::string_view category_of(char32_t character) {
 bool is_word_character(char32_t character) {
   const std::string_view category = category_of(character);
   const bool joiner = character == 0x200C || character == 0x200D;
-  // Symbols that Unicode calls alphabetic: letters in circles and squares.
-  const bool circled = (character >= 0x24B6 && character <= 0x24E9) || (character >= 0x1F130 && character <= 0x1F149) ||
-                       (character >= 0x1F150 && character <= 0x1F169) || (character >= 0x1F170 && character <= 0x1F189);
+  const bool circled = std::ranges::any_of(
+      circled_letters, [&](const auto& range) { return character >= range.first && character <= range.second; });
   return category[0] == 'L' || category[0] == 'M' || category == "Nd" || category == "Nl" || category == "Pc" ||
          joiner || circled;
 }
