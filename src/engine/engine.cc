@@ -89,6 +89,7 @@ class Engine::Impl {
   RequestId submit(GenerationRequest request, Sink sink, const std::shared_ptr<const Constraint>& constraint,
                    Place place);
   [[nodiscard]] int step_tokens() const { return options_.step_tokens; }
+  [[nodiscard]] int places() const { return options_.max_sequences + options_.max_queue; }
   [[nodiscard]] int longest_sequence(int most, int plan) const;
   [[nodiscard]] int highest_plan(int prompt) const { return levels_for(prompt).highest; }
   void cancel(RequestId id);
@@ -585,6 +586,8 @@ int Engine::longest_sequence(int most, int plan) const { return impl_->longest_s
 int Engine::highest_plan(int prompt) const { return impl_->highest_plan(prompt); }
 
 int Engine::step_tokens() const { return impl_->step_tokens(); }
+
+int Engine::places() const { return impl_->places(); }
 void Engine::cancel(RequestId id) { impl_->cancel(id); }
 bool Engine::step() { return impl_->step(); }
 void Engine::run() { impl_->run(); }

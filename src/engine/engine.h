@@ -96,6 +96,8 @@ class Engine {
 
   /// The tokens that it reads in one step at most.
   [[nodiscard]] int step_tokens() const;
+  /// Sequences that it may have at the same time, running and waiting, but for those that inherit a place.
+  [[nodiscard]] int places() const;
 
   /// The most positions, up to `most`, that the memory holds of one sequence with this plan, or, for -1, of one that
   /// leaves the plan to the engine and is prompt all over; at least 1. Thread-safe. Requires: the engine has the plan.

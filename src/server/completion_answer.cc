@@ -83,7 +83,10 @@ void CompletionAnswer::submit(Place place) {
 }
 
 bool CompletionAnswer::may_submit() const {
-  if (submitted_ == sequences_.size() || under_way() >= most_at_once) return false;
+  if (submitted_ == sequences_.size()) return false;
+  // What has ended, and isn't known of here yet, leaves its place to another of these: without a bound there would be
+  // more of them with each such moment.
+  if (under_way() >= std::min(most_at_once, static_cast<std::size_t>(context_.engine.places()))) return false;
   const auto step = static_cast<std::size_t>(context_.engine.step_tokens());
   return !request_.settings.embedding || reading_ < steps_at_once * step;
 }
