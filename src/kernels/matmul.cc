@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "kernels/bf16.h"
+#include "kernels/panels.h"
 #include "kernels/weight_memory.h"
 
 namespace layerboost {
@@ -25,6 +26,15 @@ int bucket(int rows) {
   for (const int small : {1, 2, 4, 8})
     if (rows <= small) return small;
   return (rows + 15) / 16 * 16;
+}
+
+/// Whether oneDNN's products in this precision are what they should be. Below AVX-512 it has none in bf16, and a row of
+/// f32 depends on how many others there are; below AVX-512 with VNNI its int8 adds pairs of products in 16 bits, which
+/// saturate.
+bool one_dnn_has(Precision precision) {
+  static const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  const unsigned wanted = precision == Precision::int8 ? dnnl_cpu_isa_avx512_core_vnni : dnnl_cpu_isa_avx512_core;
+  return (isa & wanted) == wanted;
 }
 
 struct Types {
@@ -122,9 +132,10 @@ float quantize_row(const float* row, std::int64_t size, std::int8_t* out) {
 struct PackedMatrix::Impl {
   std::int64_t out, in;
   Precision precision;
-  memory::desc layout;
-  std::shared_ptr<std::byte> packed;
-  std::vector<float> channel_scales;  // int8: [out]
+  std::size_t bytes = 0;     // of `packed`
+  memory::desc layout = {};  // oneDNN's; empty: panels
+  std::shared_ptr<std::byte> packed = {};
+  std::vector<float> channel_scales = {};  // int8: [out]
 };
 
 PackedMatrix::PackedMatrix() = default;
@@ -133,13 +144,19 @@ PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
 PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
 
 PackedMatrix::PackedMatrix(std::int64_t out, std::int64_t in, Precision precision, const RowSource& rows)
-    : impl_(std::make_unique<Impl>(Impl{out, in, precision, packed_layout(out, in, precision), {}, {}})) {
+    : impl_(std::make_unique<Impl>(Impl{out, in, precision})) {
+  if (one_dnn_has(precision)) {
+    impl_->layout = packed_layout(out, in, precision);
+    impl_->bytes = impl_->layout.get_size();
+  } else {
+    impl_->bytes = panel_bytes(out, in, precision);
+  }
   const std::size_t element = precision == Precision::f32 ? 4 : precision == Precision::bf16 ? 2 : 1;
   AlignedBuffer plain;  // [out, in] in the final type
   std::byte* const base = plain.reserve(static_cast<std::size_t>(out * in) * element);
   if (precision == Precision::int8) impl_->channel_scales.resize(static_cast<std::size_t>(out));
 
-  impl_->packed = allocate_weights(impl_->layout.get_size());
+  impl_->packed = allocate_weights(impl_->bytes);
 
   constexpr std::int64_t chunk = 64;
 #pragma omp parallel
@@ -165,6 +182,10 @@ PackedMatrix::PackedMatrix(std::int64_t out, std::int64_t in, Precision precisio
     }
   }
 
+  if (impl_->layout.is_zero()) {
+    pack_panels(base, out, in, precision, impl_->packed.get());
+    return;
+  }
   memory source({{in, out}, types_of(precision).weight, memory::format_tag::ba}, engine(), base);
   memory target(impl_->layout, engine(), impl_->packed.get());
   dnnl::reorder(source, target).execute(stream(), source, target);
@@ -175,12 +196,17 @@ int PackedMatrix::in() const { return static_cast<int>(impl_->in); }
 int PackedMatrix::out() const { return static_cast<int>(impl_->out); }
 Precision PackedMatrix::precision() const { return impl_->precision; }
 std::size_t PackedMatrix::bytes() const {
-  return impl_ == nullptr ? 0 : impl_->layout.get_size() + impl_->channel_scales.size() * sizeof(float);
+  return impl_ == nullptr ? 0 : impl_->bytes + impl_->channel_scales.size() * sizeof(float);
 }
 
 Product PackedMatrix::multiply(const Activations& x, float* y, KernelScratch& scratch) const {
   LB_CHECK(x.cols() == in() && x.rows() <= max_rows && x.precision() == impl_->precision);
   if (x.rows() == 0) return {y, x.scales(), 0, out()};
+  if (impl_->layout.is_zero()) {
+    multiply_panels(x, impl_->packed.get(), impl_->out,
+                    impl_->channel_scales.empty() ? nullptr : impl_->channel_scales.data(), y, scratch);
+    return {y, x.scales(), x.rows(), out()};
+  }
   const int rows = bucket(x.rows());
   memory::desc scratchpad_layout;
   const dnnl::matmul& product =

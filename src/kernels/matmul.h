@@ -1,4 +1,5 @@
-// Matrix products through oneDNN: weights packed once, one packed layout for every number of rows.
+// Matrix products, through oneDNN or, where it has none for the CPU, of our own (panels.h): weights packed once, one
+// packed layout for every number of rows.
 #pragma once
 
 #include <cstdint>

@@ -57,6 +57,31 @@ TEST_P(MatmulTest, EqualsItsDefinition) {
   }
 }
 
+/// Where all products of a sum are as large as they can be, int8 must not saturate on its way.
+TEST_P(MatmulTest, TheLargestValuesAreExact) {
+  constexpr int in = 192, out = 40;
+  const PackedMatrix matrix(out, in, GetParam(), [](std::int64_t first, std::int64_t count, float* rows) {
+    for (std::int64_t i = 0; i < count * in; ++i) rows[i] = (first * in + i) % 7 < 6 ? 1.0F : -1.0F;
+  });
+  for (const int rows : {1, 3, 6, 64}) {
+    std::vector<float> x(static_cast<std::size_t>(rows * in));
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = i / in % 2 == 0 ? 1.0F : -1.0F;
+    Activations operand;
+    operand.reshape(rows, in, GetParam());
+    pack_activations(x.data(), operand);
+    std::vector<float> y(static_cast<std::size_t>((rows + 16) * out));
+    const Product product = matrix.multiply(operand, y.data(), test::scratch());
+    for (int r = 0; r < rows; ++r)
+      for (int o = 0; o < out; ++o) {
+        double sum = 0;
+        for (int i = 0; i < in; ++i) sum += (o * in + i) % 7 < 6 ? 1 : -1;
+        const float scale = product.row_scale != nullptr ? product.row_scale[r] : 1.0F;
+        ASSERT_NEAR(product.data[r * out + o] * scale, r % 2 == 0 ? sum : -sum, 1e-4)
+            << rows << " rows " << r << " " << o;
+      }
+  }
+}
+
 /// Under int8, too, where rounding alone would make a number of it.
 TEST_P(MatmulTest, WhatIsNotANumberStaysSo) {
   constexpr int in = 100, out = 33, rows = 3;

@@ -95,7 +95,7 @@ struct DotInt8 {
 #if defined(__AVX512VNNI__)
   using Left = __m512i;
   using Right = __m512i;
-  // Declared as __m512i, they would be kept in memory by GCC 12.
+  // Declared as __m512i, they would be kept in memory by GCC 12, as __m256i below copied in each step.
   using Sum [[gnu::vector_size(64)]] = int;
   static constexpr int kRows = 6, kCols = 4;
 
@@ -114,7 +114,7 @@ struct DotInt8 {
 #else
   using Left = __m256i;
   using Right = __m256i;
-  using Sum = __m256i;
+  using Sum [[gnu::vector_size(32)]] = int;
   static constexpr int kRows = 6, kCols = 2;
 
   static void put(A* p, Vec v) {
@@ -126,9 +126,9 @@ struct DotInt8 {
   static Right right(const std::byte* p) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
-  static Sum dot(Sum c, Left a, Right b) { return _mm256_add_epi32(c, _mm256_madd_epi16(a, b)); }
-  static Sum begin(const float* /*c*/, bool /*accumulate*/) { return _mm256_setzero_si256(); }
-  static Vec numbers(Sum sum) { return _mm256_cvtepi32_ps(sum); }
+  static Sum dot(Sum c, Left a, Right b) { return c + reinterpret_cast<Sum>(_mm256_madd_epi16(a, b)); }
+  static Sum begin(const float* /*c*/, bool /*accumulate*/) { return Sum{}; }
+  static Vec numbers(Sum sum) { return _mm256_cvtepi32_ps(reinterpret_cast<__m256i>(sum)); }
 #endif
   static void end(float* c, Sum sum, bool accumulate, float factor) {
     store(c, accumulate ? fma(numbers(sum), splat(factor), load(c)) : mul(numbers(sum), splat(factor)));

@@ -188,6 +188,30 @@ struct LinearKernels {
   void (*state_step)(const StateStep& step);
 };
 
+/// Outputs of a panel, the weights of some outputs of a linear layer: [steps, 16, numbers of a step] with zeros where
+/// the weights end. A step has one number of f32, two of bf16 or int8.
+static constexpr int kPanelOutputs = 16;
+
+/// y [rows, 16] = x [rows, numbers of all steps] times a panel.
+struct PanelProduct {
+  const std::byte* x = nullptr;  // f32, or as PanelKernels::widen_* left it
+  std::ptrdiff_t x_stride = 0;   // bytes
+  int rows = 0, steps = 0;
+  const std::byte* panel = nullptr;
+  const float* scales = nullptr;  // int8: [16], of the outputs
+  float* y = nullptr;
+  std::ptrdiff_t y_stride = 0;
+};
+
+struct PanelKernels {
+  /// Rewrites n numbers of a row as the level's product reads them: in no more than 4 bytes each.
+  void (*widen_bf16)(const std::uint16_t* x, int n, void* out);
+  void (*widen_int8)(const std::int8_t* x, int n, void* out);
+  void (*multiply_f32)(const PanelProduct& product);
+  void (*multiply_bf16)(const PanelProduct& product);
+  void (*multiply_int8)(const PanelProduct& product);
+};
+
 /// All of one level.
 struct Kernels {
   RowKernels rows;
@@ -197,6 +221,7 @@ struct Kernels {
   LinearKernels linear;
   LowRankKernels low_rank;
   TrainingRowKernels training_rows;
+  PanelKernels panels;
 };
 
 // Each file of isa/ defines a part of its level's. A level's namespace is its name in lower case.
@@ -209,6 +234,7 @@ struct Kernels {
   extern const LinearKernels linear_kernels;                        \
   extern const LowRankKernels low_rank_kernels;                     \
   extern const TrainingRowKernels training_row_kernels;             \
+  extern const PanelKernels panel_kernels;                          \
   }
 LB_DECLARE_KERNELS(avx2)
 LB_DECLARE_KERNELS(avx512)
