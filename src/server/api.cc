@@ -18,6 +18,7 @@ namespace layerboost {
 namespace {
 
 constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view model_path = "/v1/models/";  // and a name
 
 bool is_one_of(std::string_view path, std::initializer_list<std::string_view> paths) {
   return std::ranges::find(paths, path) != paths.end();
@@ -162,8 +163,12 @@ HttpAnswer Api::get(const HttpRequest& request) {
             .body = prometheus_text(metrics_, http_.answers(), engine_.stats(), info_)};
   }
   check_key(request);
-  if (path == "/v1/models") return json_answer({{"object", "list"}, {"data", Json::array({models()})}});
-  if (path == "/v1/models/" + info_.model) return json_answer(models());
+  if (path == "/v1/models") return json_answer(models());
+  if (path.starts_with(model_path)) {
+    const std::string name = path.substr(model_path.size());
+    if (std::ranges::find(info_.models, name) == info_.models.end()) throw model_not_found(name, info_.models);
+    return json_answer(model(name));
+  }
   if (path == "/tokenizer_info") return json_answer(tokenizer_info());
   throw not_found(path);
 }
@@ -249,8 +254,14 @@ void Api::check_key(const HttpRequest& request) const {
 }
 
 Json Api::models() const {
+  Json list = Json::array();
+  for (const std::string& name : info_.models) list.push_back(model(name));
+  return {{"object", "list"}, {"data", std::move(list)}};
+}
+
+Json Api::model(const std::string& name) const {
   const Sampling& sampling = reader_.sampling;
-  Json model = {{"id", info_.model},
+  Json model = {{"id", name},
                 {"object", "model"},
                 {"created", info_.started},
                 {"owned_by", "layerboost"},

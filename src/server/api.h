@@ -53,6 +53,7 @@ class Api {
   void check_host(const HttpRequest& request) const;
   void check_key(const HttpRequest& request) const;
   [[nodiscard]] Json models() const;
+  [[nodiscard]] Json model(const std::string& name) const;
   [[nodiscard]] Json tokenizer_info() const;
 
   HttpServer& http_;

@@ -138,6 +138,43 @@ TEST(Http, SaysWhatItIs) {
   EXPECT_EQ(server.ask("HEAD", "/?x=1").status, 200);
 }
 
+TEST(Http, AModelMayHaveSeveralNames) {
+  ServerOptions options;
+  options.names = {"tiny", "org/small"};
+  const ServerForTests server(options);
+  const Json list = server.ask("GET", "/v1/models").json()["data"];
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(list[0]["id"], "tiny");
+  EXPECT_EQ(list[1]["id"], "org/small");
+  EXPECT_EQ(server.ask("GET", "/v1/models/tiny").json(), list[0]);
+  EXPECT_EQ(server.ask("GET", "/v1/models/org%2Fsmall").json(), list[1]);
+  EXPECT_EQ(server.ask("GET", "/v1/models/org/small").json(), list[1]);
+  const auto check_missing = [](const AnswerForTests& answer) {
+    EXPECT_EQ(answer.status, 404);
+    EXPECT_EQ(answer.json()["error"]["code"], "model_not_found");
+    EXPECT_EQ(answer.json()["error"]["message"],
+              "the model \"gpt\" is not here; this server has \"tiny\", \"org/small\"");
+  };
+  check_missing(server.ask("GET", "/v1/models/gpt"));
+  const std::pair<const char*, Json> requests[] = {
+      {"/v1/completions", {{"prompt", "a"}, {"max_tokens", 1}}},
+      {"/v1/chat/completions", {{"messages", {{{"role", "user"}, {"content", "a"}}}}, {"max_tokens", 1}}},
+      {"/v1/responses", {{"input", "a"}, {"max_output_tokens", 1}}},
+      {"/v1/embeddings", {{"input", "a"}}}};
+  for (const auto& [path, body] : requests) {
+    Json asked = body;
+    EXPECT_EQ(server.post(path, asked).json()["model"], "tiny") << path;
+    for (const char* const name : {"tiny", "org/small"}) {
+      asked["model"] = name;
+      EXPECT_EQ(server.post(path, asked).json()["model"], name) << path;
+    }
+    asked["model"] = "gpt";
+    check_missing(server.post(path, asked));
+  }
+  EXPECT_EQ(server.post("/tokenize", {{"prompt", "a"}, {"model", "org/small"}}).status, 200);
+  EXPECT_NE(server.ask("GET", "/metrics").body.find("model_name=\"tiny\""), std::string::npos);
+}
+
 TEST(Http, PositionsAreNoMoreThanTheMemoryHolds) {
   const ServerForTests server({}, {{.memory = 200'000}});  // 64 positions take 4 layers * 2 * 2 * 16 * 64 * 4 bytes
   EXPECT_EQ(server.ask("GET", "/v1/models").json()["data"][0]["max_model_len"], 192);
@@ -217,6 +254,7 @@ TEST(Http, HealthDoesNotWaitForTheModel) {
   Engine engine(served_model(), list, {{.memory = std::size_t{64} << 20}});
   ServerOptions options;
   options.port = 0;
+  options.names = {"tiny"};
   const Server server(engine, served_model(), list, options);
   ClientForTests busy(server.port());
   busy.send("POST", "/v1/completions", small_request, "");

@@ -36,7 +36,7 @@ class RequestFields : public ::testing::Test {
 
   Tokenizer tokenizer_{tokenizer_data_for_tests()};
   ChatTemplate chat_{"{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}", "<s>", "</s>"};
-  ApiReader reader_{tokenizer_, &chat_, "tiny", {}};
+  ApiReader reader_{tokenizer_, &chat_, {"tiny"}, {}};
 };
 
 using Words = std::vector<std::vector<TokenId>>;
@@ -258,7 +258,7 @@ TEST_F(RequestFields, TagsOfCallsReachTheText) {
   data.added.push_back({260, "<tool_call>", true});
   data.added.push_back({261, "</tool_call>", true});
   const Tokenizer tokenizer(data);
-  ApiReader reader{tokenizer, &chat_, "tiny", reader_.limits};
+  ApiReader reader{tokenizer, &chat_, {"tiny"}, reader_.limits};
   const Json tools = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
   const auto shown = [&](const Json& fields) {
     Json body = {{"messages", {{{"role", "user"}, {"content", "a"}}}}};
