@@ -80,8 +80,9 @@ ApiError too_long(const ApiRequest& request, const std::string& message) {
 ApiError model_not_found(const std::string& asked, const std::vector<std::string>& names) {
   std::string here;
   for (const std::string& name : names) here += (here.empty() ? "" : ", ") + in_quotes(name);
-  return {404, "invalid_request_error", fmt::format("the model {} is not here; this server has {}", in_quotes(asked), here),
-          "model", "model_not_found"};
+  return {404, "invalid_request_error",
+          fmt::format("the model {} is not here; this server has {}", in_quotes(asked), here), "model",
+          "model_not_found"};
 }
 
 Json ApiReader::parse(std::string_view body, Endpoint endpoint) const {
@@ -194,7 +195,7 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
   request.stream = fields.flag("stream", false);
   if (const Json* const options = fields.object("stream_options")) {
     if (!request.stream) refuse("stream_options", R"("stream_options" needs "stream": true)");
-    check_stream_options(*options, request.endpoint);
+    check_options(*options, "stream_options", request.endpoint);
     request.include_usage = Fields(*options, "stream_options.").flag("include_usage", false);
   }
   const auto best_of = fields.integer("best_of", 1, limits.choices);
@@ -264,7 +265,7 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
   std::optional<int> level;
   if (head) level = level_in_head(*head, highest);
   if (const Json* const options = fields.object("layerboost")) {
-    check_own_options(*options);
+    check_options(*options, "layerboost", request.endpoint);
     const Fields own(*options, "layerboost.");
     if (const Json* const asked = own.find("level"); highest == 0 && asked != nullptr && *asked != 0)
       refuse("layerboost.level", "\"layerboost.level\" can only be 0: this server has no other levels");

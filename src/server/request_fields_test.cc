@@ -187,6 +187,13 @@ TEST_F(RequestFields, WhatIsNotSupportedIsSaid) {
   }
 }
 
+// The table writes a dot between an object and what is in it.
+TEST_F(RequestFields, NamesWithADotAreNoneOfABody) {
+  EXPECT_EQ(refusal(R"("layerboost.level": 0)"), "/v1/completions has no field \"layerboost.level\"; leave it out");
+  EXPECT_EQ(refusal(R"("stream": true, "stream_options": {"stream_options.include_usage": true})"),
+            "\"stream_options\" has no field \"stream_options.stream_options.include_usage\"; leave it out");
+}
+
 TEST_F(RequestFields, NamesOfTokensNeedLogprobs) {
   EXPECT_NE(refusal(R"("return_tokens_as_token_ids": true)").find("\"logprobs\""), std::string::npos);
   EXPECT_EQ(refusal(R"("return_tokens_as_token_ids": false)"), "none");
