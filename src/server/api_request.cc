@@ -196,7 +196,9 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
   if (const Json* const options = fields.object("stream_options")) {
     if (!request.stream) refuse("stream_options", R"("stream_options" needs "stream": true)");
     check_options(*options, "stream_options", request.endpoint);
-    request.include_usage = Fields(*options, "stream_options.").flag("include_usage", false);
+    const Fields own(*options, "stream_options.");
+    request.include_usage = own.flag("include_usage", false);
+    request.continuous_usage = own.flag("continuous_usage_stats", false) && request.include_usage;
   }
   const auto best_of = fields.integer("best_of", 1, limits.choices);
   if (best_of && *best_of != request.choices) refuse("best_of", "\"best_of\" must equal \"n\"; leave it out");

@@ -41,6 +41,7 @@ struct ApiRequest {
   std::vector<ApiPrompt> prompts;  // at least one
   int choices = 1;                 // of each prompt
   bool stream = false, include_usage = false;
+  bool continuous_usage = false;      // each piece of a stream has its choice's, beside that of the whole at the end
   bool echo = false;                  // ApiPrompt::text is the beginning of the text
   int prompt_logprobs = -1;           // that the answer has by themselves; settings: those that it needs
   bool tokens_as_ids = false;         // log-probabilities name tokens by their ids
