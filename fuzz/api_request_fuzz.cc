@@ -25,7 +25,7 @@ void read_body(std::string_view body) {
   static const Tokenizer tokenizer(tokenizer_data_for_tests());
   static const ChatTemplate chat("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}", "<s>", "</s>");
   static const ApiReader reader = [] {
-    ApiReader made{tokenizer, &chat, "model", {}};
+    ApiReader made{tokenizer, &chat, {"model"}, {}};
     made.limits.positions = 4096;
     made.level_positions.assign(4, 4096);
     return made;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/serving.h"
 #include "app/serving_levels.h"
@@ -63,12 +64,21 @@ void check_origin(const std::string& site) {
          in_quotes(site));
 }
 
+/// Empty ones are those of a script's variable that isn't set.
+void check_names(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  if (!names.empty() && names.front().empty()) fail("--name is empty: give a name, or leave it out");
+  const auto twice = std::ranges::adjacent_find(names);
+  if (twice != names.end()) fail("--name {} is given twice", in_quotes(*twice));
+}
+
 void complete(ServeFlags& options) {
   options.common.threads = serving_threads(options.common.threads);
   if (!options.memory.empty()) options.engine.memory = parse_bytes(options.memory, "--memory");
   if (!options.max_body.empty()) options.server.limits.body = parse_bytes(options.max_body, "--max-body");
   if (!options.chat_template.empty()) options.server.chat_template = read_file_or_pipe(options.chat_template);
-  if (options.server.name.empty()) options.server.name = served_name(options.model);
+  check_names(options.server.names);
+  if (options.server.names.empty()) options.server.names = {served_name(options.model)};
   options.server.api_key = api_key(options.api_key);
   for (const std::string& site : options.server.allow_origins) check_origin(site);
   AllowedHosts(options.server.allow_hosts);  // what isn't a name is told before the model is opened
@@ -134,7 +144,7 @@ void run_serve(ServeFlags options) {
   const std::string& host = options.server.host;
   const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
   note("{} is served at http://{}:{}/ (the API below /v1); Ctrl-C finishes what was begun and ends",
-       options.server.name, address, server.port());
+       fmt::join(options.server.names, ", "), address, server.port());
   engine.run();
 }
 
@@ -238,8 +248,12 @@ void add_serve_command(CLI::App& app) {
       ->type_name("N")
       ->check(whole_number(0, 65535))
       ->capture_default_str();
-  command->add_option("--name", options->server.name, "Name of the model in the API; default: MODEL's last part")
-      ->type_name("NAME");
+  command
+      ->add_option("--name", options->server.names,
+                   "Name of the model in the API (again for others; answers have the first where a request has none); "
+                   "default: MODEL's last part")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   command
       ->add_option("--api-key", options->api_key,
                    "Answer only those who send this key (or set LAYERBOOST_API_KEY, which other users can't see)")

@@ -21,6 +21,20 @@ TEST(ServeCommand, AnEmptyKeyIsNotNoKey) {
   EXPECT_THAT(by_environment.err, HasSubstr("LAYERBOOST_API_KEY is empty"));
 }
 
+TEST(ServeCommand, NamesThatWouldFindNothingAreRefused) {
+  const auto error = [](std::vector<std::string> names) {
+    std::vector<std::string> words = {"serve", "missing-model"};
+    for (const std::string& name : names) words.insert(words.end(), {"--name", name});
+    const ProgramResult result = run_and_read(words);
+    EXPECT_EQ(result.code, 2);
+    return result.err;
+  };
+  EXPECT_THAT(error({""}), HasSubstr("--name is empty"));
+  EXPECT_THAT(error({"a", ""}), HasSubstr("--name is empty"));
+  EXPECT_THAT(error({"a", "b", "a"}), HasSubstr("--name \"a\" is given twice"));
+  EXPECT_THAT(error({"a", "b"}), HasSubstr("missing-model"));
+}
+
 TEST(ServeCommand, SitesAreWrittenAsBrowsersDo) {
   for (const char* const site :
        {"chat.example.org", "https://chat.example.org/", "HTTPS://chat.example.org", "https://"})

@@ -108,7 +108,7 @@ std::optional<AnswerForm> by_formats(const Fields& fields) {
   if (const Json* const format = fields.find("response_format")) return by_format(*format, "response_format", false);
   const Json* const text = fields.object("text");
   if (text == nullptr) return std::nullopt;
-  check_text_options(*text);
+  check_options(*text, "text", Endpoint::responses);
   const Json* const format = Fields(*text).find("format");
   return format == nullptr ? std::nullopt : by_format(*format, "text.format", true);
 }

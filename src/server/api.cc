@@ -18,6 +18,7 @@ namespace layerboost {
 namespace {
 
 constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view model_path = "/v1/models/";  // and a name
 
 bool is_one_of(std::string_view path, std::initializer_list<std::string_view> paths) {
   return std::ranges::find(paths, path) != paths.end();
@@ -26,6 +27,12 @@ bool is_one_of(std::string_view path, std::initializer_list<std::string_view> pa
 bool is_work(std::string_view path) {
   return is_one_of(
       path, {"/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/tokenize", "/detokenize"});
+}
+
+/// Whether something is at `path`: of models there, perhaps one of this name.
+bool has_address(std::string_view path) {
+  return is_work(path) || path.starts_with(model_path) ||
+         is_one_of(path, {"/", "/health", "/ready", "/version", "/metrics", "/v1/models", "/tokenizer_info"});
 }
 
 ApiError not_found(const std::string& path) {
@@ -47,10 +54,12 @@ std::string media_type(std::string_view content_type) {
 /// Pages of other sites may send texts and forms to any address, a server on this machine among them, but not JSON.
 void check_content(const HttpRequest& request) {
   if (media_type(request.content_type) != "application/json")
-    throw ApiError(415, "invalid_request_error", "the body must be JSON; send it with Content-Type: application/json");
+    throw ApiError(415, "invalid_request_error", "the body must be JSON; send it with Content-Type: application/json")
+        .with("Accept", "application/json");
   const std::string coding = media_type(request.content_encoding);
   if (!coding.empty() && coding != "identity")
-    throw ApiError(415, "invalid_request_error", "the body must not be compressed; send it without Content-Encoding");
+    throw ApiError(415, "invalid_request_error", "the body must not be compressed; send it without Content-Encoding")
+        .with("Accept-Encoding", "identity");
 }
 
 /// What `authorization` has after "Bearer", in whatever letters that is written; empty: it has another form.
@@ -62,11 +71,6 @@ std::string_view bearer_key(std::string_view authorization) {
   }
   authorization.remove_prefix(scheme.size());
   return authorization.substr(std::min(authorization.find_first_not_of(' '), authorization.size()));
-}
-
-ApiError wrong_method(const HttpRequest& request, const char* right) {
-  return ApiError(405, "invalid_request_error", fmt::format("{} is asked with {}", request.path.substr(0, 100), right))
-      .with("Allow", right);
 }
 
 /// Does `work` with a reply whose client hasn't left; what that throws ends the answer.
@@ -81,10 +85,11 @@ void answer_with(const std::weak_ptr<HttpReply>& reply, const Work& work) {
   }
 }
 
-/// What a browser asks for before it sends another site's request.
-HttpAnswer preflight_answer() {
+/// What OPTIONS is told; a browser asks it before it sends another site's request.
+HttpAnswer options_answer(std::string allowed) {
   HttpAnswer answer = json_answer(Json::object());
-  answer.headers = {{"Access-Control-Allow-Methods", "GET, POST"},
+  answer.headers = {{"Allow", std::move(allowed)},
+                    {"Access-Control-Allow-Methods", "GET, POST"},
                     {"Access-Control-Allow-Headers", "Authorization, *"},  // "*" isn't Authorization
                     {"Access-Control-Max-Age", "600"}};
   return answer;
@@ -112,7 +117,11 @@ Api::Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo i
 std::optional<HttpAnswer> Api::answer_by_head(const HttpRequest& request) {
   try {
     check_host(request);
-    if (request.method == "OPTIONS" && allows_page(request)) return preflight_answer();
+    if (request.path == "*") return options_answer("GET, HEAD, POST, OPTIONS");
+    // An allowed page gets as far as to read that nothing is there.
+    if (request.method == "OPTIONS" &&
+        (allows_page(request) || (!access_.origins.empty() && has_address(request.path))))
+      return options_answer(allowed_methods(request.path));
     if (is_work(request.path)) {
       check_work(request);
       return std::nullopt;
@@ -121,6 +130,16 @@ std::optional<HttpAnswer> Api::answer_by_head(const HttpRequest& request) {
   } catch (const ApiError& error) {
     return error.answer();
   }
+}
+
+std::string Api::allowed_methods(const std::string& path) const {
+  return fmt::format("{}{}", is_work(path) ? "POST" : "GET, HEAD", access_.origins.empty() ? "" : ", OPTIONS");
+}
+
+ApiError Api::wrong_method(const HttpRequest& request) const {
+  const std::string right = allowed_methods(request.path);
+  return ApiError(405, "invalid_request_error", fmt::format("{} is asked with {}", request.path.substr(0, 100), right))
+      .with("Allow", right);
 }
 
 bool Api::allows_page(const HttpRequest& request) const {
@@ -139,7 +158,7 @@ HttpHeaders Api::headers_for_page(const HttpRequest& request) const {
 }
 
 void Api::check_work(const HttpRequest& request) const {
-  if (request.method != "POST") throw wrong_method(request, "POST");
+  if (request.method != "POST") throw wrong_method(request);
   check_key(request);
   check_content(request);
   if (draining_)
@@ -148,10 +167,8 @@ void Api::check_work(const HttpRequest& request) const {
 
 HttpAnswer Api::get(const HttpRequest& request) {
   const std::string& path = request.path;
-  const bool is_there =
-      is_one_of(path, {"/", "/health", "/ready", "/version", "/metrics", "/v1/models", "/tokenizer_info"});
   if (request.method != "GET" && request.method != "HEAD")
-    throw is_there ? wrong_method(request, "GET, HEAD") : not_found(path);
+    throw has_address(path) ? wrong_method(request) : not_found(path);
   if (path == "/") return page_answer();
   if (path == "/health") return json_answer({{"status", "ok"}});
   if (path == "/ready") return ready_answer(draining_);
@@ -162,8 +179,12 @@ HttpAnswer Api::get(const HttpRequest& request) {
             .body = prometheus_text(metrics_, http_.answers(), engine_.stats(), info_)};
   }
   check_key(request);
-  if (path == "/v1/models") return json_answer({{"object", "list"}, {"data", Json::array({models()})}});
-  if (path == "/v1/models/" + info_.model) return json_answer(models());
+  if (path == "/v1/models") return json_answer(models());
+  if (path.starts_with(model_path)) {
+    const std::string name = path.substr(model_path.size());
+    if (std::ranges::find(info_.models, name) == info_.models.end()) throw model_not_found(name, info_.models);
+    return json_answer(model(name));
+  }
   if (path == "/tokenizer_info") return json_answer(tokenizer_info());
   throw not_found(path);
 }
@@ -249,8 +270,14 @@ void Api::check_key(const HttpRequest& request) const {
 }
 
 Json Api::models() const {
+  Json list = Json::array();
+  for (const std::string& name : info_.models) list.push_back(model(name));
+  return {{"object", "list"}, {"data", std::move(list)}};
+}
+
+Json Api::model(const std::string& name) const {
   const Sampling& sampling = reader_.sampling;
-  Json model = {{"id", info_.model},
+  Json model = {{"id", name},
                 {"object", "model"},
                 {"created", info_.started},
                 {"owned_by", "layerboost"},

@@ -43,6 +43,8 @@ class Api {
   using Later = std::function<void()>;  // to be done on the loop's thread
   using Read = ApiRequest (ApiReader::*)(std::string_view, const std::optional<std::string>&) const;
 
+  [[nodiscard]] std::string allowed_methods(const std::string& path) const;
+  [[nodiscard]] ApiError wrong_method(const HttpRequest& request) const;
   [[nodiscard]] bool allows_page(const HttpRequest& request) const;
   void check_work(const HttpRequest& request) const;
   [[nodiscard]] HttpAnswer get(const HttpRequest& request);
@@ -53,6 +55,7 @@ class Api {
   void check_host(const HttpRequest& request) const;
   void check_key(const HttpRequest& request) const;
   [[nodiscard]] Json models() const;
+  [[nodiscard]] Json model(const std::string& name) const;
   [[nodiscard]] Json tokenizer_info() const;
 
   HttpServer& http_;

@@ -77,15 +77,28 @@ ApiError too_long(const ApiRequest& request, const std::string& message) {
 
 }  // namespace
 
+ApiError model_not_found(const std::string& asked, const std::vector<std::string>& names) {
+  std::string here;
+  for (const std::string& name : names) here += (here.empty() ? "" : ", ") + in_quotes(name);
+  return {404, "invalid_request_error",
+          fmt::format("the model {} is not here; this server has {}", in_quotes(asked), here), "model",
+          "model_not_found"};
+}
+
 Json ApiReader::parse(std::string_view body, Endpoint endpoint) const {
   Json json = parse_body(body, limits.json_depth);
   check_fields(json, endpoint);
   const auto model = Fields(json).text("model");
-  if (model && *model != model_name)
-    throw ApiError(404, "invalid_request_error",
-                   fmt::format("the model {} is not here; this server has \"{}\"", in_quotes(*model), model_name),
-                   "model", "model_not_found");
+  if (model && std::ranges::find(model_names, *model) == model_names.end()) throw model_not_found(*model, model_names);
   return json;
+}
+
+/// With what all requests have that are the engine's work.
+ApiRequest ApiReader::request_for(const Fields& fields, Endpoint endpoint) const {
+  ApiRequest request;
+  request.endpoint = endpoint;
+  request.model = fields.text("model").value_or(model_names.front());
+  return request;
 }
 
 ApiPrompt ApiReader::text_prompt(std::string text, bool add_special) const {
@@ -182,8 +195,10 @@ void ApiReader::read_common(const Fields& fields, ApiRequest& request, ToolUse t
   request.stream = fields.flag("stream", false);
   if (const Json* const options = fields.object("stream_options")) {
     if (!request.stream) refuse("stream_options", R"("stream_options" needs "stream": true)");
-    check_stream_options(*options, request.endpoint);
-    request.include_usage = Fields(*options, "stream_options.").flag("include_usage", false);
+    check_options(*options, "stream_options", request.endpoint);
+    const Fields own(*options, "stream_options.");
+    request.include_usage = own.flag("include_usage", false);
+    request.continuous_usage = own.flag("continuous_usage_stats", false) && request.include_usage;
   }
   const auto best_of = fields.integer("best_of", 1, limits.choices);
   if (best_of && *best_of != request.choices) refuse("best_of", "\"best_of\" must equal \"n\"; leave it out");
@@ -252,7 +267,7 @@ void ApiReader::read_level(const Fields& fields, const std::optional<std::string
   std::optional<int> level;
   if (head) level = level_in_head(*head, highest);
   if (const Json* const options = fields.object("layerboost")) {
-    check_own_options(*options);
+    check_options(*options, "layerboost", request.endpoint);
     const Fields own(*options, "layerboost.");
     if (const Json* const asked = own.find("level"); highest == 0 && asked != nullptr && *asked != 0)
       refuse("layerboost.level", "\"layerboost.level\" can only be 0: this server has no other levels");
@@ -341,7 +356,7 @@ ApiRequest ApiReader::completion(std::string_view body, const std::optional<std:
   const Json json = parse(body, Endpoint::completions);
   const Fields fields(json);
   if (fields.find("prompt") == nullptr) refuse("prompt", "\"prompt\" is missing: the text to go on from");
-  ApiRequest request;
+  ApiRequest request = request_for(fields, Endpoint::completions);
   request.prompts = prompts(fields, "prompt", limits.choices);
   request.echo = fields.flag("echo", false);
   for (ApiPrompt& prompt : request.prompts) {
@@ -371,8 +386,7 @@ ApiRequest ApiReader::chat_completion(std::string_view body, const std::optional
   const Json json = parse(body, Endpoint::chat);
   const Fields fields(json);
   ToolUse tools = read_tools(fields, tool_format, told_of_tools);
-  ApiRequest request;
-  request.endpoint = Endpoint::chat;
+  ApiRequest request = request_for(fields, Endpoint::chat);
   request.echo = fields.flag("echo", false);
   Json messages = read_messages(fields);
   std::string before;
@@ -397,8 +411,7 @@ ApiRequest ApiReader::response(std::string_view body, const std::optional<std::s
   const Fields fields(json);
   ToolUse tools = read_tools(fields, tool_format, told_of_tools, FunctionForm::flat);
   const auto effort = read_effort(fields);
-  ApiRequest request;
-  request.endpoint = Endpoint::responses;
+  ApiRequest request = request_for(fields, Endpoint::responses);
   request.prompts = {chat_prompt(fields, {"input", read_input(fields), tools.tools, effort})};
   read_common(fields, request, std::move(tools));
   read_level(fields, level, request);
@@ -419,8 +432,7 @@ ApiRequest ApiReader::embedding(std::string_view body, const std::optional<std::
   const Json json = parse(body, Endpoint::embeddings);
   const Fields fields(json);
   if (fields.find("input") == nullptr) refuse("input", "\"input\" is missing: the text to be embedded");
-  ApiRequest request;
-  request.endpoint = Endpoint::embeddings;
+  ApiRequest request = request_for(fields, Endpoint::embeddings);
   request.prompts = prompts(fields, "input", limits.inputs);
   request.settings.embedding = true;
   request.settings.max_tokens = 0;

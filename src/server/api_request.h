@@ -12,6 +12,7 @@
 
 #include "engine/request.h"
 #include "grammar/constraint.h"
+#include "server/api_error.h"
 #include "server/fields.h"
 #include "server/limits.h"
 #include "server/request_fields.h"
@@ -36,9 +37,11 @@ struct TokenizedText {
 
 struct ApiRequest {
   Endpoint endpoint = Endpoint::completions;
+  std::string model = {};          // the name that the answer has
   std::vector<ApiPrompt> prompts;  // at least one
   int choices = 1;                 // of each prompt
   bool stream = false, include_usage = false;
+  bool continuous_usage = false;      // each piece of a stream has its choice's, beside that of the whole at the end
   bool echo = false;                  // ApiPrompt::text is the beginning of the text
   int prompt_logprobs = -1;           // that the answer has by themselves; settings: those that it needs
   bool tokens_as_ids = false;         // log-probabilities name tokens by their ids
@@ -53,11 +56,14 @@ struct ApiRequest {
   std::string repeated = {};  // members of an answer of the Responses API: what was asked, as JSON
 };
 
+/// What those are told who ask for a model by a name that isn't one of its `names`.
+ApiError model_not_found(const std::string& asked, const std::vector<std::string>& names);
+
 /// What requests are read with; immutable.
 struct ApiReader {
   const Tokenizer& tokenizer;
-  const ChatTemplate* chat = nullptr;  // nullptr: the model has none
-  std::string model_name;
+  const ChatTemplate* chat = nullptr;    // nullptr: the model has none
+  std::vector<std::string> model_names;  // at least one; answers have the first where requests name none
   Limits limits;
   Sampling sampling{.temperature = 1};  // where a request doesn't say it
   int embeddings = INT_MAX;             // of the model, which may have fewer than the tokenizer has tokens
@@ -97,6 +103,7 @@ struct ApiReader {
   struct Conversation;
   [[nodiscard]] ApiPrompt chat_prompt(const Fields& fields, Conversation conversation) const;
   [[nodiscard]] Json parse(std::string_view body, Endpoint endpoint) const;
+  [[nodiscard]] ApiRequest request_for(const Fields& fields, Endpoint endpoint) const;
   void read_common(const Fields& fields, ApiRequest& request, ToolUse tools = {}) const;
   void read_what_is_told(const Fields& fields, ApiRequest& request) const;
   void read_level(const Fields& fields, const std::optional<std::string>& head, ApiRequest& request) const;

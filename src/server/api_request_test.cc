@@ -22,7 +22,7 @@ class ApiRequestTest : public ::testing::Test {
 
   Tokenizer tokenizer_{tokenizer_data_for_tests()};
   ChatTemplate chat_{"{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}", "<s>", "</s>"};
-  ApiReader reader_{tokenizer_, &chat_, "tiny", {}};
+  ApiReader reader_{tokenizer_, &chat_, {"tiny"}, {}};
 };
 
 TEST_F(ApiRequestTest, Defaults) {
@@ -84,7 +84,7 @@ TEST_F(ApiRequestTest, BosIsAddedAsTheTokenizerAddsIt) {
   TokenizerData data = tokenizer_data_for_tests();
   data.add_bos = true;
   const Tokenizer tokenizer(data);
-  const ApiReader reader{tokenizer, nullptr, "tiny", reader_.limits};
+  const ApiReader reader{tokenizer, nullptr, {"tiny"}, reader_.limits};
   const TokenId bos = tokenizer.bos();
   const auto prompt = [&](const Json& json) { return reader.completion(json.dump()).prompts[0]; };
   EXPECT_EQ(prompt({{"prompt", "<s>x"}}).tokens, (std::vector<TokenId>{bos, bos, 'x'}));

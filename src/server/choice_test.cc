@@ -90,6 +90,28 @@ TEST(ChatChoice, CallsThatAreCutShortSaySo) {
   EXPECT_EQ(entry["message"]["tool_calls"][0]["function"]["arguments"], "{\"x");
 }
 
+// OpenAI's clients look for it: the member is there, and says that nothing was refused. Deltas have none.
+TEST(ChatChoice, NothingIsRefused) {
+  ApiRequest plain, with_tools = chat_with_format(ToolFormat::hermes);
+  plain.endpoint = Endpoint::chat;
+  for (ApiRequest request : {plain, with_tools}) {
+    for (const int logprobs : {-1, 0}) {
+      request.settings.logprobs = logprobs;
+      for (const bool stream : {false, true}) {
+        for (const Json& entry : chat_entries(text_and_calls, stream, request)) {
+          const Json& message = entry[stream ? "delta" : "message"];
+          EXPECT_EQ(message.contains("refusal"), !stream);
+          EXPECT_TRUE(stream || message["refusal"].is_null());
+          if (logprobs < 0)
+            EXPECT_TRUE(entry.at("logprobs").is_null());
+          else
+            EXPECT_EQ(entry["logprobs"], Json::parse(R"({"content": [], "refusal": null})"));
+        }
+      }
+    }
+  }
+}
+
 // Their templates refuse others when they come back in the next request.
 TEST(ChatChoice, IdsOfCallsAreAsMistralWantsThem) {
   const Json entry =

@@ -31,7 +31,7 @@ CompletionAnswer::CompletionAnswer(AnswerContext& context, ApiRequest request, s
       since_(since),
       sequences_(request_.prompts.size() * static_cast<std::size_t>(request_.choices)),
       left_(sequences_.size()),
-      facts_{request_id, std::time(nullptr), context_.info.model, context_.info.fingerprint()},
+      facts_{request_id, std::time(nullptr), request_.model, context_.info.fingerprint()},
       writer_(make_writer(request_, context_.tokenizer)) {}
 
 void CompletionAnswer::start() {

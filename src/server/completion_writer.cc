@@ -10,11 +10,13 @@ namespace {
 
 constexpr std::size_t bytes_of_logprob = 64;  // about, as JSON
 
+Json usage_json(std::size_t prompt, std::size_t completion) {
+  return {{"prompt_tokens", prompt}, {"completion_tokens", completion}, {"total_tokens", prompt + completion}};
+}
+
 Json usage_json(const AnswerFacts& facts) {
-  Json usage = {{"prompt_tokens", facts.prompt_tokens},
-                {"completion_tokens", facts.completion_tokens},
-                {"total_tokens", facts.prompt_tokens + facts.completion_tokens},
-                {"prompt_tokens_details", {{"cached_tokens", facts.cached_tokens}}}};
+  Json usage = usage_json(facts.prompt_tokens, facts.completion_tokens);
+  usage["prompt_tokens_details"] = {{"cached_tokens", facts.cached_tokens}};
   if (facts.levels) usage["layerboost"] = to_json(*facts.levels);
   return usage;
 }
@@ -33,12 +35,14 @@ CompletionWriter::CompletionWriter(const ApiRequest& request, const Tokenizer& t
     for (int i = 0; i < request.choices; ++i)
       choices_.push_back(make_choice(request, prompt, tokenizer, static_cast<int>(choices_.size())));
   levels_.resize(choices_.size());
+  generated_.resize(choices_.size());
   if (request.endpoint == Endpoint::chat) prompt_.emplace(request, request.prompts.front(), tokenizer);
 }
 
 void CompletionWriter::add(std::size_t sequence, Output&& output) {
   choices_[sequence]->add(output);
   if (prompt_ && sequence == 0) prompt_->add(output);
+  generated_[sequence] = output.generated_tokens;
   if (output.finish != FinishReason::none) levels_[sequence] = LevelSpan{output.first_plan, output.plan};
 }
 
@@ -76,13 +80,20 @@ std::string CompletionWriter::body(const AnswerFacts& facts) {
   return json;
 }
 
+/// null where the usage is told at the end alone.
+Json CompletionWriter::usage_of_piece(std::size_t sequence) const {
+  if (!request_.continuous_usage) return {};
+  const ApiPrompt& prompt = request_.prompts[sequence / static_cast<std::size_t>(request_.choices)];
+  return usage_json(prompt.tokens.size(), static_cast<std::size_t>(generated_[sequence]));
+}
+
 void CompletionWriter::write_piece(std::size_t sequence, const AnswerFacts& facts, std::string& events) {
   std::string json = begin_json(facts);
   choices_[sequence]->take(true, json);
   json += ']';
   if (prompt_) prompt_->take(json);
-  const Json none;
-  end_json(request_.include_usage ? &none : nullptr, json, facts.levels ? levels_[sequence] : std::nullopt);
+  const Json usage = usage_of_piece(sequence);
+  end_json(request_.include_usage ? &usage : nullptr, json, facts.levels ? levels_[sequence] : std::nullopt);
   events += sse_event(json);
 }
 

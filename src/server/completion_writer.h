@@ -26,11 +26,13 @@ class CompletionWriter final : public AnswerWriter {
 
  private:
   [[nodiscard]] std::string begin_json(const AnswerFacts& facts) const;
+  [[nodiscard]] Json usage_of_piece(std::size_t sequence) const;
 
   const ApiRequest& request_;
   std::vector<std::unique_ptr<Choice>> choices_;  // [prompts * choices]
   std::optional<PromptFacts> prompt_;             // of a chat, whose answer has one; else each choice has its own
   std::vector<std::optional<LevelSpan>> levels_;  // of each that has ended
+  std::vector<int> generated_;                    // tokens of each so far
 };
 
 }  // namespace layerboost

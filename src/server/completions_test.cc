@@ -66,6 +66,37 @@ TEST(Completions, StreamsTheSameText) {
   EXPECT_EQ(events[0]["choices"][0]["finish_reason"], nullptr);
 }
 
+// As vLLM has it: beside that of the whole at the end.
+TEST(Completions, EachPieceOfAStreamMayHaveItsUsage) {
+  const ServerForTests server;
+  const auto check = [&](const char* path, Json asked, const std::vector<std::size_t>& prompt_tokens) {
+    asked.update({{"stream", true}, {"max_tokens", 5}, {"n", 2}, {"ignore_eos", true}});
+    asked["stream_options"] = {{"include_usage", true}, {"continuous_usage_stats", true}};
+    std::vector<Json> events = server.post(path, asked).events();
+    const std::size_t choices = 2 * prompt_tokens.size();
+    EXPECT_EQ(events.back()["usage"]["completion_tokens"], 5 * choices) << path;
+    events.pop_back();
+    std::vector<int> last(choices);
+    for (const Json& event : events) {
+      const std::size_t choice = event["choices"][0]["index"];
+      const Json usage = event["usage"];
+      EXPECT_EQ(usage["prompt_tokens"], prompt_tokens[choice / 2]) << path;
+      EXPECT_GE(usage["completion_tokens"], last[choice]) << path;
+      last[choice] = usage["completion_tokens"];
+      EXPECT_EQ(usage["total_tokens"], prompt_tokens[choice / 2] + static_cast<std::size_t>(last[choice])) << path;
+    }
+    EXPECT_LE(events.front()["usage"]["completion_tokens"], 2) << path;
+    EXPECT_EQ(last, std::vector<int>(choices, 5)) << path;
+
+    asked["stream_options"] = {{"continuous_usage_stats", true}};
+    for (const Json& event : server.post(path, asked).events()) EXPECT_FALSE(event.contains("usage")) << path;
+  };
+  const Tokenizer& text = served_model().text();
+  check("/v1/completions", {{"prompt", {"ab a", "c"}}}, {text.encode("ab a").size(), text.encode("c").size()});
+  check("/v1/chat/completions", {{"messages", {{{"role", "user"}, {"content", "ab"}}}}},
+        {text.encode("<user>ab</s>").size()});
+}
+
 TEST(Completions, SeveralPromptsAndChoices) {
   const ServerForTests server;
   const Json both = server.complete(greedy({"ab", "c d"}, 6)).json();

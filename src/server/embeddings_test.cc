@@ -30,7 +30,7 @@ class EmbeddingRequests : public ::testing::Test {
   }
 
   Tokenizer tokenizer_{tokenizer_data_for_tests()};
-  ApiReader reader_{tokenizer_, nullptr, "tiny", {}};
+  ApiReader reader_{tokenizer_, nullptr, {"tiny"}, {}};
 };
 
 TEST_F(EmbeddingRequests, AllKindsOfInputs) {

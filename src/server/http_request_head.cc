@@ -36,11 +36,22 @@ std::optional<std::string> value_of(const HeadParser& parser, boost::beast::stri
   return value;
 }
 
+/// Reads a target in any of its forms (section 3.2). One that names a host and nothing more is its root, or, of
+/// OPTIONS, the server as a whole.
 void read_target(std::string_view target, HttpRequest& request) {
   const std::optional<std::string> host = take_host(target);
   if (host) request.host = *host;
+  if (host && target.empty() && request.method == "OPTIONS") target = "*";
   const std::string_view path = target.substr(0, target.find_first_of("?#"));
   request.path = host && path.empty() ? "/" : percent_decoded(path);
+}
+
+void check_target(const HttpRequest& request) {
+  if (request.method == "CONNECT")
+    throw ApiError(501, "invalid_request_error", "CONNECT is for proxies, and this server is none");
+  if (request.path == "*" && request.method != "OPTIONS") refuse("", "only OPTIONS can ask for *");
+  if (!request.path.starts_with('/') && request.path != "*")
+    refuse("", "not a valid HTTP request: its target isn't a path");
 }
 
 /// Whoever disagrees on where a body ends takes its bytes for a request (section 6.1).
@@ -71,7 +82,7 @@ void read_request_head(const HeadParser& parser, RequestHead& head) {
   read_target({message.target().data(), message.target().size()}, request);
   request.origin = text_of(message[field::origin]);
   request.content_type = text_of(message[field::content_type]);
-  request.content_encoding = text_of(message[field::content_encoding]);
+  request.content_encoding = value_of(parser, "Content-Encoding").value_or("");
   request.authorization = text_of(message[field::authorization]);
   request.level = value_of(parser, "X-Layerboost-Level");
   head.http11 = message.version() >= 11;
@@ -81,8 +92,7 @@ void read_request_head(const HeadParser& parser, RequestHead& head) {
   head.length = parser.content_length().value_or(0);
   check_framing(parser, head);
   check_host(parser, head);
-  if (!request.path.starts_with('/') && request.path != "*")
-    refuse("", "not a valid HTTP request: its target isn't a path");
+  check_target(request);
 }
 
 }  // namespace layerboost

@@ -24,8 +24,8 @@ struct RequestHead {
 };
 
 /// Reads what `parser` has parsed into `head`. Throws ApiError for what RFC 9112 wants refused: a body whose end isn't
-/// clear, coded in a way not known here, a host that is missing or told twice. `head` then has at least the request's
-/// id, method and path.
+/// clear, coded in a way not known here, a host that is missing or told twice, a target that isn't its method's. `head`
+/// then has at least the request's id, method and path.
 void read_request_head(const HeadParser& parser, RequestHead& head);
 
 }  // namespace layerboost

@@ -68,7 +68,46 @@ TEST(HttpRequests, UnusualFormsAreUnderstood) {
                        fmt::format("POST /v1/completions HTTP/1.0\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n{}",
                                    type, short_request.size(), short_request)),
               std::vector{200});
-  EXPECT_EQ(server.ask("POST", "/v1/completions", short_request, "Content-Encoding: gzip\r\n").status, 415);
+}
+
+// RFC 9112, section 3.2.
+TEST(HttpRequests, TargetsHaveFourForms) {
+  const ServerForTests server;
+  const auto ask = [&](const std::string& line) {
+    ClientForTests client(server.port());
+    client.send(line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    return client.read_answer();
+  };
+  for (const char* const target : {"/health", "/health?x#y", "http://localhost/health", "HTTP://localhost:80/health?x"})
+    EXPECT_EQ(ask(fmt::format("GET {}", target)).json()["status"], "ok") << target;
+  for (const char* const root : {"/", "http://localhost", "http://localhost?x", "https://localhost/"})
+    EXPECT_TRUE(ask(fmt::format("GET {}", root)).headers.at("Content-Type").starts_with("text/html")) << root;
+  for (const char* const all : {"*", "http://localhost"}) {
+    const AnswerForTests answer = ask(fmt::format("OPTIONS {}", all));
+    EXPECT_EQ(answer.status, 200) << all;
+    EXPECT_EQ(answer.headers.at("Allow"), "GET, HEAD, POST, OPTIONS") << all;
+  }
+  for (const char* const line : {"GET *", "POST *", "GET localhost:80", "OPTIONS localhost", "GET health", "GET *x",
+                                 "OPTIONS **", "GET ftp://localhost/health"})
+    EXPECT_EQ(ask(line).status, 400) << line;
+  // What follows it is for a proxy: none of it is taken for a request.
+  EXPECT_EQ(statuses(server, "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n" + health), std::vector{501});
+}
+
+TEST(HttpRequests, WhatBodiesMayBeIsSaid) {
+  const ServerForTests server;
+  for (const char* const coding : {"gzip", "gzip, identity", "identity\r\nContent-Encoding: br"}) {
+    const AnswerForTests answer =
+        server.ask("POST", "/v1/completions", short_request, fmt::format("Content-Encoding: {}\r\n", coding).c_str());
+    EXPECT_EQ(answer.status, 415) << coding;
+    EXPECT_EQ(answer.headers.at("Accept-Encoding"), "identity") << coding;
+  }
+  EXPECT_EQ(server.ask("POST", "/v1/completions", short_request, "Content-Encoding: Identity\r\n").status, 200);
+  ClientForTests form(server.port());
+  form.send("POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}");
+  const AnswerForTests answer = form.read_answer();
+  EXPECT_EQ(answer.status, 415);
+  EXPECT_EQ(answer.headers.at("Accept"), "application/json");
 }
 
 TEST(HttpRequests, NamesOfOtherSitesAreRefused) {
@@ -164,6 +203,7 @@ TEST(HttpRequests, WrongMethodsAreToldTheRightOnes) {
   const ServerForTests server;
   EXPECT_EQ(server.ask("PUT", "/v1/completions", short_request).headers.at("Allow"), "POST");
   EXPECT_EQ(server.ask("DELETE", "/v1/models").headers.at("Allow"), "GET, HEAD");
+  EXPECT_EQ(server.ask("DELETE", "/v1/models/tiny").headers.at("Allow"), "GET, HEAD");
   EXPECT_TRUE(server.ask("GET", "/health").headers.contains("Date"));
 }
 
@@ -178,6 +218,14 @@ TEST(HttpRequests, PagesOfOtherSitesMayAskWhereTheyAreAllowed) {
   const AnswerForTests preflight = open.ask("OPTIONS", "/v1/completions", "", page.c_str());
   EXPECT_EQ(preflight.status, 200);
   EXPECT_EQ(preflight.headers.at(allowed), "https://chat.example");
+  EXPECT_EQ(preflight.headers.at("Allow"), "POST, OPTIONS");
+  const AnswerForTests other = open.ask("OPTIONS", "/v1/models");
+  EXPECT_EQ(other.status, 200);
+  EXPECT_EQ(other.headers.at("Allow"), "GET, HEAD, OPTIONS");
+  EXPECT_FALSE(other.headers.contains(allowed));
+  EXPECT_EQ(open.ask("OPTIONS", "/nothing").status, 404);
+  EXPECT_EQ(open.ask("OPTIONS", "/nothing", "", page.c_str()).status, 200);
+  EXPECT_EQ(open.ask("PUT", "/v1/completions").headers.at("Allow"), "POST, OPTIONS");
   for (const std::string& body_sent : {short_request, std::string("{")})
     EXPECT_EQ(open.ask("POST", "/v1/completions", body_sent, page.c_str()).headers.at(allowed), "https://chat.example");
   EXPECT_FALSE(open.ask("GET", "/v1/models", "", "Origin: https://evil.example\r\n").headers.contains(allowed));

@@ -14,7 +14,7 @@ namespace {
 class SharedMetrics {
  public:
   SharedMetrics(PrometheusWriter& out, const ServerInfo& info)
-      : out_(out), label_(prometheus_label("model_name", info.model)) {}
+      : out_(out), label_(prometheus_label("model_name", info.models.front())) {}
 
   void gauge(const char* own, const char* vllm, const char* help, double value) {
     out_.gauge(fmt::format("layerboost_{}", own), "", help, value);
@@ -139,7 +139,7 @@ std::string prometheus_text(const Metrics& metrics, const std::map<int, std::uin
   PrometheusWriter out;
   SharedMetrics shared(out, info);
   const std::string labels[] = {prometheus_label("version", LAYERBOOST_VERSION),
-                                prometheus_label("model", info.model),
+                                prometheus_label("model", info.models.front()),
                                 prometheus_label("model_hash", info.model_hash),
                                 prometheus_label("plan", info.plan),
                                 prometheus_label("mixers", info.mixers),

@@ -12,10 +12,7 @@ enum class Endpoint { completions = 1, chat = 2, tokenize = 4, detokenize = 8, e
 /// as good as missing for every name.
 void check_fields(const Json& body, Endpoint endpoint);
 
-/// The same for the body's "stream_options", "layerboost", "text" and "reasoning".
-void check_stream_options(const Json& options, Endpoint endpoint);
-void check_own_options(const Json& options);
-void check_text_options(const Json& options);
-void check_reasoning_options(const Json& options);
+/// The same for the options that stand in the body's field `object`, such as "stream_options".
+void check_options(const Json& options, const char* object, Endpoint endpoint);
 
 }  // namespace layerboost

@@ -36,7 +36,7 @@ class RequestFields : public ::testing::Test {
 
   Tokenizer tokenizer_{tokenizer_data_for_tests()};
   ChatTemplate chat_{"{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}", "<s>", "</s>"};
-  ApiReader reader_{tokenizer_, &chat_, "tiny", {}};
+  ApiReader reader_{tokenizer_, &chat_, {"tiny"}, {}};
 };
 
 using Words = std::vector<std::vector<TokenId>>;
@@ -187,6 +187,13 @@ TEST_F(RequestFields, WhatIsNotSupportedIsSaid) {
   }
 }
 
+// The table writes a dot between an object and what is in it.
+TEST_F(RequestFields, NamesWithADotAreNoneOfABody) {
+  EXPECT_EQ(refusal(R"("layerboost.level": 0)"), "/v1/completions has no field \"layerboost.level\"; leave it out");
+  EXPECT_EQ(refusal(R"("stream": true, "stream_options": {"stream_options.include_usage": true})"),
+            "\"stream_options\" has no field \"stream_options.stream_options.include_usage\"; leave it out");
+}
+
 TEST_F(RequestFields, NamesOfTokensNeedLogprobs) {
   EXPECT_NE(refusal(R"("return_tokens_as_token_ids": true)").find("\"logprobs\""), std::string::npos);
   EXPECT_EQ(refusal(R"("return_tokens_as_token_ids": false)"), "none");
@@ -258,7 +265,7 @@ TEST_F(RequestFields, TagsOfCallsReachTheText) {
   data.added.push_back({260, "<tool_call>", true});
   data.added.push_back({261, "</tool_call>", true});
   const Tokenizer tokenizer(data);
-  ApiReader reader{tokenizer, &chat_, "tiny", reader_.limits};
+  ApiReader reader{tokenizer, &chat_, {"tiny"}, reader_.limits};
   const Json tools = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
   const auto shown = [&](const Json& fields) {
     Json body = {{"messages", {{{"role", "user"}, {"content", "a"}}}}};

@@ -56,7 +56,7 @@ bool wants_logprobs(const Fields& fields) {
 std::optional<std::string> read_effort(const Fields& fields) {
   const Json* const reasoning = fields.object("reasoning");
   if (reasoning == nullptr) return std::nullopt;
-  check_reasoning_options(*reasoning);
+  check_options(*reasoning, "reasoning", Endpoint::responses);
   return Fields(*reasoning, "reasoning.").text("effort");
 }
 

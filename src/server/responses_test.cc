@@ -31,7 +31,7 @@ class ResponseRequests : public ::testing::Test {
       "{% for c in m.tool_calls %}<{{ c.id }}:{{ c.function.name }}={{ c.function.arguments.x }}>{% endfor %}"
       "{% if m.role == 'tool' %}({{ m.name }}){% endif %}{% endfor %}{{ reasoning_effort }}",
       "<s>", "</s>"};
-  ApiReader reader_{tokenizer_, &chat_, "tiny", {}};
+  ApiReader reader_{tokenizer_, &chat_, {"tiny"}, {}};
 };
 
 TEST_F(ResponseRequests, InputBecomesMessages) {

@@ -83,8 +83,9 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
     : engine_(engine),
       http_(options.host, options.port, options.limits),
       chat_(chat_template(model.text(), options.chat_template)) {
+  LB_CHECK(!options.names.empty());
   LB_CHECK(!options.levels.is_ladder() || options.levels.levels.size() == engine.stats().running_by_plan.size());
-  ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.name, limits_for(options.limits, model, engine)};
+  ApiReader reader{model.text(), chat_ ? &*chat_ : nullptr, options.names, limits_for(options.limits, model, engine)};
   reader.embeddings = model.config.vocab;
   reader.hidden = model.config.hidden;
   const std::string_view for_tools = template_for_tools(model.text(), options.chat_template);
@@ -102,7 +103,7 @@ Server::Server(Engine& engine, const Model& model, const MixerList& mixers, cons
     reader.level_positions.push_back(engine.longest_sequence(reader.limits.positions, level));
   if (options.levels.is_ladder())
     reader.highest_level_of = [&engine](int prompt) { return engine.highest_plan(prompt); };
-  const ServerInfo info{.model = options.name,
+  const ServerInfo info{.models = options.names,
                         .model_hash = model.hash,
                         .plan = options.plan,
                         .mixers = mixers_in_words(mixers),

@@ -30,7 +30,7 @@ struct ServerOptions {
                                          // names where only programs on this machine can connect
   std::vector<std::string> allow_origins;  // sites ("https://example.org") whose pages may ask; "*": all
   bool log_requests = false;               // a line for each on stderr
-  std::string name;                        // of the model, as requests give it
+  std::vector<std::string> names;          // of the model, as requests give it: at least one
   std::string plan;                        // its hash; empty: the model's own mixers
   std::string chat_template;               // Jinja; empty: the model's own
   bool plain_messages = false;             // control tokens in messages are plain text

@@ -74,7 +74,7 @@ class ServerForTests {
   [[nodiscard]] ServerOptions completed(ServerOptions options, const LevelOptions& levels) const {
     if (!higher_.empty()) options.levels = level_table(levels);
     options.port = 0;
-    if (options.name.empty()) options.name = "tiny";
+    if (options.names.empty()) options.names = {"tiny"};
     if (options.chat_template.empty()) options.chat_template = chat_template_for_tests;
     return options;
   }
