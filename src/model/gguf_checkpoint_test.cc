@@ -40,7 +40,8 @@ TEST(GgufCheckpoint, DefaultModelOpens) {
   EXPECT_TRUE(c.tied_embeddings);
   EXPECT_FALSE(c.qkv_bias || c.o_bias || c.mlp_bias || c.qk_norm);
   EXPECT_EQ(c.windows, std::vector<int>(30, 0));
-  EXPECT_EQ(c.eos, (std::vector<int>{2, 0}));  // <|im_end|>, and <|endoftext|>, which the file doesn't name
+  EXPECT_EQ(c.eos,
+            (std::vector<int>{2, 0, 4}));  // <|im_end|>, and <|endoftext|> and <reponame>, which the file doesn't name
   EXPECT_EQ(model->tensor("model.layers.3.self_attn.q_proj.weight", {576, 576}).rope_heads, 9);
   EXPECT_EQ(model->tensor("model.layers.3.self_attn.k_proj.weight", {192, 576}).rope_heads, 3);
   EXPECT_EQ(model->tensor("model.layers.3.self_attn.v_proj.weight", {192, 576}).rope_heads, 0);
@@ -64,7 +65,8 @@ class EveryType : public testing::TestWithParam<int> {};
 
 TEST_P(EveryType, OpensInEveryArchitecture) {
   const auto dtype = static_cast<DType>(GetParam());
-  for (const std::string arch : {"granite", "llama", "olmo2", "qwen2", "qwen3", "smollm3"}) {
+  for (const std::string arch :
+       {"gemma2", "gemma3", "granite", "llama", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"}) {
     SCOPED_TRACE(arch);
     const std::string bytes = test::tiny_gguf(arch, dtype);
     const auto model = read_gguf(test::as_bytes(bytes), "a.gguf");
@@ -567,6 +569,21 @@ TEST(GgufCheckpoint, EndTokensThatTheFileDoesNotName) {
   EXPECT_EQ(ends_of({"<|eot_id|>", "a", "<|im_end|>", "<end_of_turn>", "<|start|>"}), (std::vector<int>{0, 2, 3}));
   EXPECT_EQ(ends_of({"</s>", "<|end|>", "<|return|>"}), (std::vector<int>{0, 1, 2}));
   EXPECT_EQ(ends_of({"</s>", "<|end|>", "<|return|>", "<|call|>"}), (std::vector<int>{0, 2, 3}));
+  EXPECT_EQ(ends_of({"a", "<|end|>", "<|flush|>", "<|calls|>"}), (std::vector<int>{0, 2, 3}));
+  EXPECT_EQ(ends_of({"a", "<|end|>", "<|return|>", "<|flush|>"}), (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(ends_of({"a", "<eos>", "</s>"}), (std::vector<int>{0, 1, 2}));
+  EXPECT_EQ(ends_of({"a", "<eos>", "</s>", "<|tool_response>"}), (std::vector<int>{0, 1, 3}));
+  for (const char* end : {"[EOT]", "[EOS]", "<turn|>", "[e~[", "<|fim_pad|>", "[PAD]", "<reponame>", "<|file_sep|>"})
+    EXPECT_EQ(ends_of({"a", "b", end, ""}), (std::vector<int>{0, 2})) << end;
+  const auto with_padding = [](std::uint32_t id) {
+    return config_of(llama_with([&](GgufWriter& w) {
+             w.texts("tokenizer.ggml.tokens", {"a", "<|fim_pad|>", "b"});
+             w.u32("tokenizer.ggml.fim_pad_token_id", id);
+           }))
+        .eos;
+  };
+  EXPECT_EQ(with_padding(2), std::vector<int>{2});
+  EXPECT_EQ(with_padding(3), std::vector<int>{1});
   const auto hash_of = [](const char* token) {
     const std::string bytes = llama_with([&](GgufWriter& w) { w.texts("tokenizer.ggml.tokens", {token}); });
     return read_gguf(test::as_bytes(bytes), "a.gguf")->hash();
