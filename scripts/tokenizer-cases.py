@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
-"""Writes what Hugging Face's tokenizers make of expressions, for src/text/expression_vectors_test.cc, and of pipelines
-that are rare, for src/text/pipeline_vectors_test.cc.
+"""Writes what Hugging Face's tokenizers make of expressions, for src/text/expression_vectors_test.cc, of pipelines that
+are rare, for src/text/pipeline_vectors_test.cc, and of the kinds that GGUF files name, for
+src/model/gguf_pre_tokenizer_test.cc.
 
     pip install tokenizers==0.23.3
     scripts/tokenizer-cases.py expressions > src/text/testdata/expressions.json
     scripts/tokenizer-cases.py pipelines > src/text/testdata/pipelines.json
+    scripts/tokenizer-cases.py kinds > src/model/testdata/pre_tokenizers.json
 """
 import copy
 import json
 import sys
 
 import tokenizers
-from tokenizers import Regex, Tokenizer
+from tokenizers import Regex, Tokenizer, models, trainers
 from tokenizers.pre_tokenizers import ByteLevel, Punctuation, Split, Whitespace
 
-assert tokenizers.__version__ == "0.23.3", tokenizers.__version__
+from tokenizer_kinds import BYTE_KINDS, ODD, byte_tokenizer
 
 SETS = r"""
 \p{L} \p{M} \p{N} \p{P} \p{S} \p{Z} \p{C} \p{Lu} \p{Ll} \p{Lt} \p{Lm} \p{Lo} \p{Mn} \p{Mc} \p{Me} \p{Nd} \p{Nl} \p{No}
@@ -222,4 +224,25 @@ def print_pipelines():
     print(f'"cases": {lines(cases)}}}')
 
 
-{"expressions": print_expressions, "pipelines": print_pipelines}[sys.argv[1]]()
+def print_kinds():
+    """One vocabulary for all, learnt across the borders of pieces, so that ids tell where these are."""
+    learning = Tokenizer(models.BPE())
+    learning.pre_tokenizer = ByteLevel(add_prefix_space=False, use_regex=False)
+    parts = [text[i : i + 5] for text in ODD for i in range(len(text))]
+    learning.train_from_iterator(
+        parts, trainers.BpeTrainer(vocab_size=900, initial_alphabet=sorted(ByteLevel.alphabet()), show_progress=False)
+    )
+    model = json.loads(learning.to_str())["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    print(f'{{"made_by": "scripts/tokenizer-cases.py out of tokenizers {tokenizers.__version__}",')
+    print(f'"tokens": {json.dumps(tokens)},\n"merges": {json.dumps([" ".join(merge) for merge in model["merges"]])},')
+    print(f'"texts": {lines(ODD)},\n"ids": {{')
+    rows = []
+    for kind in BYTE_KINDS:
+        tokenizer = byte_tokenizer(kind, models.BPE(model["vocab"], [tuple(merge) for merge in model["merges"]]))
+        ids = [tokenizer.encode(text).ids for text in ODD]
+        rows.append(f'"{kind}": {json.dumps(ids, separators=(",", ":"))}')
+    print(",\n".join(rows) + "}}")
+
+
+{"expressions": print_expressions, "pipelines": print_pipelines, "kinds": print_kinds}[sys.argv[1]]()

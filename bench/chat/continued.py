@@ -39,7 +39,7 @@ class Then(datetime.datetime):
 def render(source, messages, bos, eos):
     try:
         texts, _ = chat_template_utils.render_jinja_template(
-            [prepared(messages, source)], chat_template=source, continue_final_message=True, bos_token=bos, eos_token=eos)
+            [prepared(messages, source, bos, eos)], chat_template=source, continue_final_message=True, bos_token=bos, eos_token=eos)
         return texts[0]
     except Exception as error:
         return {"refused": f"{type(error).__name__}: {str(error)[:60]}"}

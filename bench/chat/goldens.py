@@ -81,16 +81,49 @@ def reads_parts(source):
     return any(holds(loop.iter) for loop in tree.find_all(nodes.For))
 
 
-def prepared(messages, source):
+def forms_of(source, bos, eos):
+    """What find_content_forms() of src/text/content_forms.h finds: for roles "text" or "parts", where the template takes
+    that alone."""
+    word = "thewordthatissought"
+    part = lambda text: [{"type": "text", "text": text}]
+    forms = {}
+
+    def shown(role, content):
+        other = lambda of: part("text") if forms.get(of, forms.get(None)) == "parts" else "text"
+        user, message = {"role": "user", "content": other("user")}, {"role": role, "content": content}
+        call = {"id": "call00000", "type": "function", "function": {"name": "f", "arguments": {}}}
+        calling = {"role": "assistant", "content": other("assistant"), "tool_calls": [call]}
+        messages = {
+            "user": [message],
+            "assistant": [user, message, user],
+            "tool": [user, calling, {**message, "tool_call_id": "call00000", "name": "f"}],
+        }.get(role, [message, user])
+        before, found, _ = (rendered(source, messages, {}, bos, eos)[0] or "").partition(word)
+        return bool(found) and not before.endswith(("'text': '", '"text": "', '"text":"'))
+
+    for role in ("user", "system", "developer", "assistant", "tool"):
+        text, parts = shown(role, word), shown(role, part(word))
+        if text or parts:
+            forms[role] = None if text == parts else "text" if text else "parts"
+        if role == "user":
+            forms[None] = forms.get(role)  # that of other roles
+    return forms
+
+
+def prepared(messages, source, bos, eos):
     """What messages_for_template() of src/text/chat_messages.h does."""
     messages = json.loads(json.dumps(messages))
     try:
-        parts = reads_parts(source)
+        forms = forms_of(source, bos, eos) if reads_parts(source) else {None: "text"}
     except jinja2.TemplateError:
-        parts = False  # which Jinja refuses in any case
+        forms = {None: "text"}  # which Jinja refuses in any case
     for message in messages:
-        if isinstance(message.get("content"), list) and not parts:
-            message["content"] = "\n".join(part["text"] for part in message["content"])
+        form = forms.get(message["role"], forms[None])
+        content = message.get("content")
+        if isinstance(content, list) and form == "text":
+            message["content"] = "\n".join(part["text"] for part in content)
+        elif "content" in message and not isinstance(content, list) and form == "parts":
+            message["content"] = [] if content is None else [{"type": "text", "text": content}]
         for call in message.get("tool_calls", []):
             if isinstance(call["function"]["arguments"], str):
                 call["function"]["arguments"] = json.loads(call["function"]["arguments"])
@@ -99,12 +132,12 @@ def prepared(messages, source):
     return messages
 
 
-def render(source, conversation, bos, eos):
+def rendered(source, messages, conversation, bos, eos):
     """The text, or None and why there is none."""
     variables = {
         "bos_token": bos,
         "eos_token": eos,
-        "messages": prepared(conversation["messages"], source),
+        "messages": messages,
         "tools": conversation.get("tools"),
         "documents": None,
         "add_generation_prompt": conversation.get("add_generation_prompt", True),
@@ -114,6 +147,10 @@ def render(source, conversation, bos, eos):
         return environment().from_string(source).render(**variables), None
     except Exception as error:  # the template's own refusals, and what Python makes of its mistakes
         return None, f"{type(error).__name__}: {error}"
+
+
+def render(source, conversation, bos, eos):
+    return rendered(source, prepared(conversation["messages"], source, bos, eos), conversation, bos, eos)
 
 
 def write_snippets():

@@ -11,17 +11,12 @@
 
 namespace layerboost::jinja {
 
-namespace {
-
-// What repr() writes as it is.
 bool is_printable(std::int32_t c) {
   if (c == ' ' || is_mark(c)) return true;
   if (c < 0) return false;
   const auto category = utf8proc_category(c);
   return category != UTF8PROC_CATEGORY_CN && !(category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_CO);
 }
-
-}  // namespace
 
 std::string repr_of(std::string_view text) {
   const bool apostrophes = text.find('\'') != std::string_view::npos;

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "jinja/functions.h"
+#include "jinja/repr.h"
 #include "jinja/text.h"
 
 namespace layerboost::jinja {
@@ -205,6 +206,26 @@ Value kind_method(Context&, const Value& object, const Arguments& arguments) {
   return Value::boolean(all_are(object.as_text(), name));
 }
 
+Value istitle_method(Context&, const Value& object, const Arguments& arguments) {
+  arguments.check("istitle", 0);
+  return Value::boolean(is_title(object.as_text()));
+}
+
+Value isascii_method(Context&, const Value& object, const Arguments& arguments) {
+  arguments.check("isascii", 0);
+  const std::string_view text = object.as_text();
+  charge(text.size());
+  return Value::boolean(std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; }));
+}
+
+Value isprintable_method(Context&, const Value& object, const Arguments& arguments) {
+  arguments.check("isprintable", 0);
+  charge(object.as_text().size());
+  for (const std::string_view character : CodePoints(object.as_text()))
+    if (!is_printable(code_point_of(character))) return Value::boolean(false);
+  return Value::boolean(true);
+}
+
 }  // namespace
 
 const MethodTable& string_methods() {
@@ -246,7 +267,10 @@ const MethodTable& string_methods() {
                                     {"isalnum", kind_method<'n'>},
                                     {"isspace", kind_method<'s'>},
                                     {"islower", kind_method<'l'>},
-                                    {"isupper", kind_method<'u'>}};
+                                    {"isupper", kind_method<'u'>},
+                                    {"istitle", istitle_method},
+                                    {"isascii", isascii_method},
+                                    {"isprintable", isprintable_method}};
   return table;
 }
 

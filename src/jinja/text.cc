@@ -454,4 +454,17 @@ bool all_are(std::string_view text, std::string_view kind) {
   return any;
 }
 
+bool is_title(std::string_view text) {
+  bool any = false, in_word = false;
+  for (const std::string_view character : CodePoints(text)) {
+    charge(lookup_cost);
+    const std::int32_t c = code_point_of(character);
+    const bool letter = has_case(c);
+    if (letter && in_word != is_lower(c)) return false;
+    in_word = letter;
+    any = any || letter;
+  }
+  return any;
+}
+
 }  // namespace layerboost::jinja

@@ -87,4 +87,8 @@ bool is_word_character(std::string_view character);
 /// "lower" and "upper" every letter that has case, at least one.
 bool all_are(std::string_view text, std::string_view kind);
 
+/// Whether each letter that has case, at least one, is a capital or a title letter where it begins a word, and a small
+/// one elsewhere.
+bool is_title(std::string_view text);
+
 }  // namespace layerboost::jinja

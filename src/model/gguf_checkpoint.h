@@ -21,8 +21,8 @@ Config gguf_config(const GgufFile& file);
 /// SentencePiece's BPE.
 TokenizerData gguf_tokenizer(const GgufFile& file);
 
-/// The tokens of the file that end a message or a text in all models that have them ("<|im_end|>"). Files often name
-/// only one as EOS, and chats end with another.
+/// The tokens of the file that end a message or a text in all models that have them ("<|im_end|>"), those that
+/// llama.cpp ends generation with. Files often name only one as EOS, and chats end with another.
 std::vector<int> known_end_tokens(const GgufFile& file);
 
 /// A model in `bytes`, which must be all of it; `where` begins every message. Requires: `bytes` outlive it.

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "base/error_for_tests.h"
 #include "model/tiny_models_for_tests.h"
 
@@ -97,6 +99,23 @@ TEST(GgufFile, TensorsOfOtherTypesAreNamedAndLeftOut) {
   EXPECT_EQ(file.tensors().size(), 1U);
   EXPECT_THAT(file.unreadable().at("integers"), HasSubstr("has the type I32, which is not supported; quantise"));
   EXPECT_THAT(file.unreadable().at("of the future"), HasSubstr("has the type 77 of ggml's"));
+}
+
+TEST(GgufFile, EveryTypeOfGgmlsHasAName) {
+  const std::map<std::uint32_t, std::string> others = {
+      {4, "Q4_2"},        {5, "Q4_3"},        {9, "Q8_1"},        {15, "Q8_K"},     {24, "I8"},       {25, "I16"},
+      {26, "I32"},        {27, "I64"},        {28, "F64"},        {31, "Q4_0_4_4"}, {32, "Q4_0_4_8"}, {33, "Q4_0_8_8"},
+      {36, "IQ4_NL_4_4"}, {37, "IQ4_NL_4_8"}, {38, "IQ4_NL_8_8"}, {40, "NVFP4"},    {41, "Q1_0"},     {42, "Q2_0"}};
+  for (std::uint32_t type = 0; type <= 42; ++type) {
+    GgufWriter writer;
+    writer.tensor("a", {256}, type, std::string(1024, '\0'));
+    const std::string bytes = writer.file();
+    const GgufFile file(as_bytes(bytes), "a.gguf");
+    if (const auto other = others.find(type); other == others.end())
+      EXPECT_TRUE(file.tensors().contains("a")) << type;
+    else
+      EXPECT_THAT(file.unreadable().at("a"), HasSubstr("has the type " + other->second + ", which")) << type;
+  }
 }
 
 TEST(GgufFile, TruncatedAnywhereIsAnError) {

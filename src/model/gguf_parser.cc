@@ -115,6 +115,8 @@ constexpr GgmlType ggml_types[] = {
     {34, "TQ1_0", DType::tq1_0},
     {35, "TQ2_0", DType::tq2_0},
     {39, "MXFP4", DType::mxfp4},
+    {4, "Q4_2"},  // ggml has dropped this one and the next, 31 to 33 and 36 to 38
+    {5, "Q4_3"},
     {9, "Q8_1"},
     {15, "Q8_K"},
     {24, "I8"},
@@ -122,8 +124,15 @@ constexpr GgmlType ggml_types[] = {
     {26, "I32"},
     {27, "I64"},
     {28, "F64"},
+    {31, "Q4_0_4_4"},
+    {32, "Q4_0_4_8"},
+    {33, "Q4_0_8_8"},
+    {36, "IQ4_NL_4_4"},
+    {37, "IQ4_NL_4_8"},
+    {38, "IQ4_NL_8_8"},
     {40, "NVFP4"},
     {41, "Q1_0"},
+    {42, "Q2_0"},
 };
 
 const GgmlType* find_type(std::uint32_t number) {

@@ -20,6 +20,14 @@ constexpr std::array<std::string_view, 1> tekken = {
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 constexpr std::array<std::string_view, 1> gpt4o = {
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
+constexpr std::array<std::string_view, 2> youtu = {
+    R"([\x{ac00}-\x{d7a3}\x{3131}-\x{318e}]+|[\x{ff01}\x{2026}\x{201c}\x{201d}\x{2018}\x{2019}\x{2014}\x{ff1a}\x{ff1b}\x{ff0c}\x{3001}-\x{303f}\x{fe30}-\x{fe4f}]+|[\x{3105}-\x{312f}]+|[\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)",
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+};
+// Numbers that end where a word does are cut from the right. Theirs does it by \d{1,3}(?=(?:\d{3})*\b), which takes
+// quadratic time in long numbers; here such a number is cut out, then what is in front of its groups of three, and the
+// rest does the same.
+constexpr std::array<std::string_view, 3> tiny_aya = {R"((?<!\d)\d++\b)", R"(\A\d{1,2}(?=(?:\d{3})++\z))", gpt4o[0]};
 constexpr std::array<std::string_view, 1> kimi_k2 = {
     R"([\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
 constexpr std::array<std::string_view, 1> seed_coder = {
@@ -57,6 +65,35 @@ constexpr std::array<std::string_view, 3> deepseek_v3 = {
     R"([\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)",
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
 };
+constexpr std::array<std::string_view, 4> spark = {
+    R"(\p{N}{1,3})",
+    R"([\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)",
+    R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+)",
+    R"(\p{N})",
+};
+// Numbers are cut from the right, by code in llama.cpp.
+constexpr std::array<std::string_view, 5> afmoe = {
+    R"(\p{N}+)",
+    R"(\A\p{N}{1,2}(?=(?:\p{N}{3})++\z))",
+    R"(\p{N}{3})",
+    R"([\x{4e00}-\x{9fff}\x{3400}-\x{4dbf}\x{f900}-\x{faff}\x{3040}-\x{309f}\x{30a0}-\x{30ff}\x{ff65}-\x{ff9f}\x{2f00}-\x{2fdf}\x{e40}-\x{eff}\x{1780}-\x{17ff}\x{1000}-\x{109f}\x{aa60}-\x{aa7f}\x{a9e0}-\x{a9ff}\x{ac00}-\x{d7af}\x{1100}-\x{11ff}]+)",
+    deepseek_v3[2],
+};
+constexpr std::array<std::string_view, 1> qwen35 = {
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
+constexpr std::array<std::string_view, 1> ufakzeka = {
+    R"([^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
+constexpr std::array<std::string_view, 2> laguna = {R"([^\n]+|[\n]+)", qwen2_pattern};
+constexpr std::array<std::string_view, 2> minicpm5 = {
+    R"(\p{N}{1,3})",
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"};
+constexpr std::array<std::string_view, 1> jais2 = {
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1})"};
+// Theirs has none of the possessive quantifiers: words with one space between them are one piece, which may be long.
+constexpr std::array<std::string_view, 1> exaone_moe = {
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*+(?: \p{L}\p{M}*+)*+)++|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+)"};
+constexpr std::array<std::string_view, 6> chameleon = {
+    R"(<sentinel:[0-9]+>)", R"(IMGIMG[A-I]{1,4}Z)", R"([\t\n]|    |  )", R"(\p{N})", punctuation_pattern, gpt2_pattern};
 constexpr std::array<std::string_view, 1> bloom = {R"( ?[^(\s|[.,!?…。，、।۔،])]+)"};
 constexpr std::array<std::string_view, 2> viking = {R"( ?[^(\s|[.,!?…。，、।۔،])]+)", R"(\p{N})"};
 // Theirs cuts by \p{N}+ and (?=(\d{3})+(?!\d)), which takes quadratic time in long numbers; this does the same where
@@ -96,6 +133,7 @@ constexpr std::array rules = {
     Rule{"stablelm2", "qwen2"},
     Rule{"hunyuan", "qwen2"},
     Rule{"grok-2", "qwen2"},
+    Rule{"solar-open", "qwen2"},
     Rule{"gpt-2", "gpt2"},
     Rule{"default", "gpt2"},
     Rule{"phi-2", "gpt2"},
@@ -123,10 +161,17 @@ constexpr std::array rules = {
     Rule{"codeshell", "smollm"},
     Rule{"exaone", "smollm"},
     Rule{"minerva-7b", "smollm"},
+    Rule{"mellum2", "smollm"},
     Rule{"tekken", "", tekken, true, true},
     Rule{"gpt-4o", "", gpt4o},
     Rule{"llama4", "", gpt4o},
+    Rule{"kanana2", "", gpt4o},
+    Rule{"talkie", "", gpt4o},
+    Rule{"granite-embed-multi-97m", "", gpt4o, true},
     Rule{"minimax-m2", "", gpt4o},
+    Rule{"tiny_aya", "", tiny_aya},
+    Rule{"cohere2moe", "", tiny_aya},
+    Rule{"youtu", "", youtu, true},
     Rule{"kimi-k2", "", kimi_k2},
     Rule{"seed-coder", "", seed_coder},
     Rule{"bailingmoe", "", bailing_moe},
@@ -136,6 +181,17 @@ constexpr std::array rules = {
     Rule{"deepseek-coder", "", deepseek_coder},
     Rule{"deepseek-v3", "", deepseek_v3},
     Rule{"hunyuan-dense", "", deepseek_v3},
+    Rule{"hy_v4", "", deepseek_v3},
+    Rule{"joyai-llm", "", deepseek_v3},
+    Rule{"spark2_5", "", spark},
+    Rule{"afmoe", "", afmoe},
+    Rule{"qwen35", "", qwen35},
+    Rule{"ufakzeka", "", ufakzeka},
+    Rule{"laguna", "", laguna},
+    Rule{"minicpm5", "", minicpm5, true},
+    Rule{"jais-2", "", jais2},
+    Rule{"exaone-moe", "", exaone_moe},
+    Rule{"chameleon", "", chameleon, false, true},
     Rule{"poro-chat", "", bloom},
     Rule{"bloom", "", bloom},
     Rule{"gpt3-finnish", "", bloom},
@@ -159,7 +215,7 @@ void read_gguf_pre_tokenizer(const GgufFile& file, TokenizerData& data) {
       data.split_steps.push_back({.pattern = std::string(pattern), .behaviour = behaviour});
     }
     if (!data.split_steps.empty()) data.split_steps.push_back({.pattern = "", .byte_level = true});
-    data.nfc = name == "qwen2";
+    data.nfc = name == "qwen2" || name == "qwen35";
     data.ignore_merges = rule.whole_tokens;
     data.add_bos = rule.add_bos;
     return;

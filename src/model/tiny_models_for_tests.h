@@ -127,10 +127,10 @@ inline Config tiny_config(const std::string& arch, DType dtype) {
   c.vocab = 5;
   c.max_positions = 64;
   c.qkv_bias = arch == "qwen2";
-  const bool gemma = arch == "gemma3_text";
-  c.qk_norm = arch == "qwen3" || arch == "olmo2" || gemma;
+  const bool gemma3 = arch == "gemma3" || arch == "gemma3_text";
+  c.qk_norm = arch == "qwen3" || arch == "olmo2" || gemma3;
   c.norms_before = arch != "olmo2";
-  c.norms_after = arch == "olmo2" || gemma;
+  c.norms_after = arch == "olmo2" || arch == "gemma2" || gemma3;
   c.qk_norm_whole = arch == "olmo2";
   c.tied_embeddings = arch == "qwen3";
   if (arch == "granite") c.logit_scale = 0.125F;
@@ -180,6 +180,7 @@ inline std::string gguf_name(std::string name) {
       {"self_attn.q_proj", "attn_q"},
       {"self_attn.k_proj", "attn_k"},
       {"self_attn.v_proj", "attn_v"},
+      {"self_attn.qkv_proj", "attn_qkv"},
       {"self_attn.o_proj", "attn_output"},
       {"self_attn.q_norm", "attn_q_norm"},
       {"self_attn.k_norm", "attn_k_norm"},
@@ -220,10 +221,21 @@ inline void put_config(GgufWriter& writer, const Config& c) {
   if (c.logit_scale != 1) writer.f32(c.arch + ".logit_scale", 1 / c.logit_scale);
 }
 
-/// All the tensors of `c`: matrices in `dtype` where their rows allow it, the rest in F32.
+/// All the tensors of `c`: matrices in `dtype` where their rows allow it, the rest in F32; those of phi3 in one that
+/// lie in one there.
 inline void put_tensors(GgufWriter& writer, const Config& c, DType dtype) {
   std::mt19937 random(1);
-  for_each_tensor(c, [&](const std::string& name, const std::vector<std::int64_t>& shape) {
+  for_each_tensor(c, [&](std::string name, std::vector<std::int64_t> shape) {
+    const auto is = [&](const char* part) { return name.find(part) != std::string::npos; };
+    if (c.arch == "phi3") {
+      if (is("k_proj") || is("v_proj") || is("gate_proj")) return;
+      if (is("q_proj")) {
+        name.replace(name.find("q_proj"), 6, "qkv_proj");
+        shape[0] += 2 * c.kv_size();
+      } else if (is("up_proj")) {
+        shape[0] *= 2;
+      }
+    }
     std::int64_t count = 1;
     for (const std::int64_t size : shape) count *= size;
     const bool fits = shape.size() == 2 && shape[1] % block_size(dtype).elements == 0;

@@ -155,7 +155,7 @@ ApiPrompt ApiReader::chat_prompt(const Fields& fields, Conversation conversation
     input.variables["reasoning_effort"] = *conversation.effort;
   if (plain_messages != nullptr) {
     // Arguments of tool calls are read first: JSON may write a control token in escapes.
-    input.messages = plain_messages->marked(messages_for_template(input.messages, true));
+    input.messages = plain_messages->marked(messages_for_template(input.messages, ContentForms()));
     input.tools = plain_messages->marked(input.tools);
     input.variables = plain_messages->marked(input.variables);
   }

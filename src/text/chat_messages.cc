@@ -14,12 +14,22 @@ std::string joined_parts(const Json& parts) {
     const bool is_text = type != part.end() && type->is_string() && type->get_ref<const std::string&>() == "text";
     if (!is_text || !part.contains("text") || !part["text"].is_string())
       fail(
-          "the model's chat template takes text only: every part of a message must be {{\"type\": \"text\", \"text\": "
+          "the model's chat template takes text only here: every part of the message must be {{\"type\": \"text\", "
+          "\"text\": "
           "\"...\"}}");
     if (&part != &parts.front()) text += '\n';
     text += part["text"].get_ref<const std::string&>();
   }
   return text;
+}
+
+void give_form(Json& content, ContentForm form) {
+  if (form == ContentForm::text && content.is_array())
+    content = joined_parts(content);
+  else if (form == ContentForm::parts && content.is_string())
+    content = Json::array({{{"type", "text"}, {"text", content}}});
+  else if (form == ContentForm::parts && content.is_null())
+    content = Json::array();
 }
 
 void parse_arguments(Json& calls) {
@@ -51,13 +61,15 @@ void name_reasoning(Json& message) {
 
 }  // namespace
 
-Json messages_for_template(const Json& messages, bool parts) {
+Json messages_for_template(const Json& messages, const ContentForms& forms) {
   Json prepared = messages;
   if (!prepared.is_array()) return prepared;
   for (Json& message : prepared) {
     if (!message.is_object()) continue;
-    if (const auto content = message.find("content"); content != message.end() && content->is_array() && !parts)
-      *content = joined_parts(*content);
+    const auto role = message.find("role");
+    const bool has_role = role != message.end() && role->is_string();
+    const ContentForm form = has_role ? forms.of(role->get_ref<const std::string&>()) : forms.otherwise;
+    if (const auto content = message.find("content"); content != message.end()) give_form(*content, form);
     if (const auto calls = message.find("tool_calls"); calls != message.end()) {
       if (calls->is_null() || *calls == Json::array())
         message.erase(calls);

@@ -9,6 +9,7 @@
 #include "jinja/parser.h"
 #include "jinja/text.h"
 #include "text/chat_messages.h"
+#include "text/content_forms.h"
 #include "text/content_parts.h"
 
 namespace layerboost {
@@ -17,30 +18,22 @@ namespace {
 
 struct Parsed {
   jinja::Body body;
-  bool parts;  // goes through the parts of messages
+  ContentForms forms;
+};
+
+struct Tokens {
+  std::string bos, eos;
 };
 
 }  // namespace
 
 struct ChatTemplate::Impl {
+  Tokens tokens;
   Parsed plain;
   std::optional<Parsed> with_tools;  // where the model has another one for tools
-  std::string bos_token, eos_token;
 };
 
 namespace {
-
-Parsed parse(std::string_view source) {
-  try {
-    jinja::Body body = jinja::parse_template(source);
-    const bool parts = reads_content_parts(body);
-    return {std::move(body), parts};
-  } catch (const jinja::SyntaxError& error) {
-    fail("chat template, line {}: {}", error.line, printable(error.what()));
-  } catch (const jinja::TemplateError& error) {
-    fail("chat template: {}", printable(error.what()));
-  }
-}
 
 // A refusal is in the template's own words, which may have several lines.
 std::string one_line(std::string message) {
@@ -85,16 +78,15 @@ std::string cut_at_mark(std::string rendered, std::string_view last_text) {
 }
 
 std::vector<std::pair<std::string, jinja::Value>> variables_of(const ChatInput& input, const Json& messages,
-                                                               const std::string& bos_token,
-                                                               const std::string& eos_token) {
+                                                               const Tokens& tokens) {
   using jinja::Value;
   std::vector<std::pair<std::string, Value>> variables = jinja::global_functions();
   const auto set = [&](const std::string& name, Value value) {
     std::erase_if(variables, [&](const auto& variable) { return variable.first == name; });
     variables.emplace_back(name, std::move(value));
   };
-  set("bos_token", Value::text(bos_token));
-  set("eos_token", Value::text(eos_token));
+  set("bos_token", Value::text(tokens.bos));
+  set("eos_token", Value::text(tokens.eos));
   set("messages", Value::from_json(messages));
   set("tools", Value::from_json(input.tools));
   set("documents", Value::none());
@@ -104,11 +96,58 @@ std::vector<std::pair<std::string, jinja::Value>> variables_of(const ChatInput& 
   return variables;
 }
 
+std::string render_with(const Parsed& chosen, const Tokens& tokens, const ChatInput& input, std::size_t most_work) {
+  int line = 1;
+  try {
+    // Before there is a budget: how much the messages hold isn't the template's doing.
+    Json messages = messages_for_template(input.messages, chosen.forms);
+    const std::string last_text = input.continue_last ? mark_last_text(messages) : "";
+    auto variables = variables_of(input, messages, tokens);
+    jinja::Context context(most_work);
+    context.now = input.now.value_or(std::time(nullptr));
+    jinja::Evaluator evaluator(context, line, std::move(variables));
+    std::string text = evaluator.run(chosen.body);
+    return input.continue_last ? cut_at_mark(std::move(text), last_text) : text;
+  } catch (const jinja::TemplateError& error) {
+    fail("chat template, line {}: {}", line, printable(one_line(error.what())));
+  }
+}
+
+/// The forms of a template that goes through parts.
+ContentForms try_forms(const Parsed& parsed, const Tokens& tokens) {
+  constexpr std::size_t little_work = jinja::Budget::max_work / 64;
+  return find_content_forms([&](const Json& messages) -> std::string {
+    ChatInput input;
+    input.messages = messages;
+    try {
+      return render_with(parsed, tokens, input, little_work);
+    } catch (const Error&) {
+      return "";
+    }
+  });
+}
+
+Parsed parse(std::string_view source, const Tokens& tokens) {
+  try {
+    Parsed parsed{jinja::parse_template(source), {}};
+    if (reads_content_parts(parsed.body))
+      parsed.forms = try_forms(parsed, tokens);
+    else
+      parsed.forms.otherwise = ContentForm::text;
+    return parsed;
+  } catch (const jinja::SyntaxError& error) {
+    fail("chat template, line {}: {}", error.line, printable(error.what()));
+  } catch (const jinja::TemplateError& error) {
+    fail("chat template: {}", printable(error.what()));
+  }
+}
+
 }  // namespace
 
-ChatTemplate::ChatTemplate(std::string_view source, std::string bos_token, std::string eos_token)
-    : impl_(
-          std::make_unique<const Impl>(Impl{parse(source), std::nullopt, std::move(bos_token), std::move(eos_token)})) {
+ChatTemplate::ChatTemplate(std::string_view source, std::string bos_token, std::string eos_token) {
+  Tokens tokens{std::move(bos_token), std::move(eos_token)};
+  Parsed plain = parse(source, tokens);
+  impl_ = std::make_unique<const Impl>(Impl{std::move(tokens), std::move(plain), std::nullopt});
 }
 
 ChatTemplate::ChatTemplate(std::string_view source, const Tokenizer& tokenizer)
@@ -117,10 +156,11 @@ ChatTemplate::ChatTemplate(std::string_view source, const Tokenizer& tokenizer)
 ChatTemplate::ChatTemplate(const Tokenizer& tokenizer) {
   if (tokenizer.chat_template().empty())
     fail("the model has no chat template: it was not made to answer messages; give it plain prompts");
-  impl_ = std::make_unique<const Impl>(
-      Impl{parse(tokenizer.chat_template()),
-           tokenizer.tool_template().empty() ? std::nullopt : std::optional(parse(tokenizer.tool_template())),
-           token_text(tokenizer, tokenizer.bos()), token_text(tokenizer, tokenizer.eos())});
+  Tokens tokens{token_text(tokenizer, tokenizer.bos()), token_text(tokenizer, tokenizer.eos())};
+  Parsed plain = parse(tokenizer.chat_template(), tokens);
+  std::optional<Parsed> with_tools;
+  if (!tokenizer.tool_template().empty()) with_tools = parse(tokenizer.tool_template(), tokens);
+  impl_ = std::make_unique<const Impl>(Impl{std::move(tokens), std::move(plain), std::move(with_tools)});
 }
 
 ChatTemplate::~ChatTemplate() = default;
@@ -131,20 +171,7 @@ std::string ChatTemplate::render(const ChatInput& input) const { return render(i
 
 std::string ChatTemplate::render(const ChatInput& input, std::size_t most_work) const {
   const Parsed& chosen = impl_->with_tools && !input.tools.is_null() ? *impl_->with_tools : impl_->plain;
-  int line = 1;
-  try {
-    // Before there is a budget: how much the messages hold isn't the template's doing.
-    Json messages = messages_for_template(input.messages, chosen.parts);
-    const std::string last_text = input.continue_last ? mark_last_text(messages) : "";
-    auto variables = variables_of(input, messages, impl_->bos_token, impl_->eos_token);
-    jinja::Context context(most_work);
-    context.now = input.now.value_or(std::time(nullptr));
-    jinja::Evaluator evaluator(context, line, std::move(variables));
-    std::string text = evaluator.run(chosen.body);
-    return input.continue_last ? cut_at_mark(std::move(text), last_text) : text;
-  } catch (const jinja::TemplateError& error) {
-    fail("chat template, line {}: {}", line, printable(one_line(error.what())));
-  }
+  return render_with(chosen, impl_->tokens, input, most_work);
 }
 
 }  // namespace layerboost

@@ -319,6 +319,70 @@ TEST_F(ChatTemplates, PartsAreForTemplatesThatGoThroughThem) {
   for (const auto& [source, text] : cases) EXPECT_EQ(render(source, input), text) << source;
 }
 
+// Templates that take parts alone, or texts alone of some roles, or both: whichever the messages have, nothing is lost.
+TEST_F(ChatTemplates, ContentsHaveTheFormThatTheTemplateTakesOfTheirRole) {
+  constexpr const char* parts_alone =  // as Idefics2's and SmolVLM's
+      "{% for m in messages %}{{ m['role'] | capitalize }}{% if m['content'][0]['type'] == 'image' %}{{ ':' }}"
+      "{% else %}{{ ': ' }}{% endif %}{% for p in m['content'] %}{% if p['type'] == 'text' %}{{ p['text'] }}"
+      "{% elif p['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %};{% endfor %}";
+  constexpr const char* parts_of_users =  // as Llama 3.2 Vision's
+      "{% if messages[0].role == 'system' %}{% set system = messages[0].content | trim %}{% set messages = "
+      "messages[1:] %}System: {{ system }};{% endif %}{% for m in messages %}{% if m.role == 'tool' %}Tool: "
+      "{% if m.content is mapping or m.content is iterable %}{{ m.content | tojson }}{% endif %};{% else %}"
+      "{{ m.role | capitalize }}: {% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}"
+      "{% if p.type == 'text' %}{{ p.text }}{% endif %}{% endfor %}{% endif %};{% endif %}{% endfor %}";
+  constexpr const char* both =  // as Qwen2-VL's
+      "{% for m in messages %}{{ m['role'] | capitalize }}: {% if m['content'] is string %}{{ m['content'] }}{% else %}"
+      "{% for p in m['content'] %}{% if p['type'] == 'image' or 'image' in p %}<image>{% elif 'text' in p %}"
+      "{{ p['text'] }}{% endif %}{% endfor %}{% endif %};{% endfor %}";
+  constexpr const char* texts_alone =
+      "{% for m in messages %}{{ m.role | capitalize + ': ' + m.content + ';' }}{% endfor %}";
+  constexpr const char* parts_of_users_alone =
+      "{% for m in messages %}{{ m.role | capitalize }}: {% if m.role == 'user' %}{% for p in m.content %}{{ p.text }}"
+      "{% endfor %}{% else %}{{ m.content + '' }}{% endif %};{% endfor %}";
+  constexpr const char* strict =  // refuses all but users and assistants
+      "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles') }}"
+      "{% endif %}{{ m.role | capitalize }}: {% for p in m.content %}{{ p.text }}{% endfor %};{% endfor %}";
+  ChatInput texts, parts;
+  for (const char* role : {"system", "user", "assistant", "user", "assistant", "tool", "critic"}) {
+    Json message = {{"role", role}, {"content", fmt::format("<{}>", texts.messages.size())}};
+    texts.messages.push_back(message);
+    message["content"] = Json::array({{{"type", "text"}, {"text", message["content"]}}});
+    parts.messages.push_back(message);
+  }
+  const auto expect_both = [&](const char* source, const std::string& expected) {
+    EXPECT_EQ(render(source, texts), expected) << source;
+    EXPECT_EQ(render(source, parts), expected) << source;
+  };
+  const std::string all = "System: <0>;User: <1>;Assistant: <2>;User: <3>;Assistant: <4>;Tool: <5>;Critic: <6>;";
+  for (const char* const source : {parts_alone, both, texts_alone}) expect_both(source, all);
+  expect_both(parts_of_users,
+              "System: <0>;User: <1>;Assistant: <2>;User: <3>;Assistant: <4>;Tool: \"<5>\";Critic: <6>;");
+  for (ChatInput* const input : {&texts, &parts}) input->messages.erase(6);
+  expect_both(parts_of_users_alone, all.substr(0, all.find("Critic")));
+  for (ChatInput* const input : {&texts, &parts}) input->messages.erase(0);
+  for (ChatInput* const input : {&texts, &parts}) input->messages.erase(4);
+  expect_both(strict, "User: <1>;Assistant: <2>;User: <3>;Assistant: <4>;");
+}
+
+TEST_F(ChatTemplates, NoContentIsNoParts) {
+  ChatInput input;
+  input.messages = Json::parse(R"([{"role": "user", "content": "a"},
+    {"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}])");
+  EXPECT_EQ(render("{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}|{% endfor %}", input),
+            "a||");
+}
+
+// A template that goes on without end is given up soon while its forms are sought.
+TEST_F(ChatTemplates, FormsAreSoughtWithLittleWork) {
+  if (watched) GTEST_SKIP() << "a second's work takes minutes under sanitizers";
+  const std::string endless_for_all = "{% for m in messages %}{% for p in m.content %}{{ p.text }}{% endfor %}" +
+                                      std::string(endless[0]) + "{% endfor %}";
+  const double seconds = test::cpu_seconds([&] { (void)ChatTemplate(endless_for_all, "", ""); }, 1);
+  const double budget = test::cpu_seconds([] { error_of(endless[0]); }, 1);
+  EXPECT_LT(seconds, budget);
+}
+
 TEST_F(ChatTemplates, VariablesReachTheTemplate) {
   ChatInput input;
   input.variables = {{"enable_thinking", false}, {"range", 3}};

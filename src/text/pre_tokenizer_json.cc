@@ -32,19 +32,6 @@ std::vector<SplitStep> steps_of(std::string_view name) {
   return {};
 }
 
-// Characters that are punctuation in Unicode 16, and weren't yet in the older one of tokenizers' step "Punctuation".
-constexpr std::string_view newer_punctuation =
-    R"(\x{61d}\x{9fd}\x{a76}\x{c77}\x{c84}\x{1b4e}\x{1b4f}\x{1b7d}-\x{1b7f}\x{2e43}-\x{2e4f}\x{2e52}-\x{2e5d}\x{10d6e})"
-    R"(\x{10ead}\x{10f55}-\x{10f59}\x{10f86}-\x{10f89}\x{113d4}\x{113d5}\x{113d7}\x{113d8}\x{1144b}-\x{1144f}\x{1145a})"
-    R"(\x{1145b}\x{1145d}\x{11660}-\x{1166c}\x{116b9}\x{1183b}\x{11944}-\x{11946}\x{119e2}\x{11a3f}-\x{11a46})"
-    R"(\x{11a9a}-\x{11a9c}\x{11a9e}-\x{11aa2}\x{11b00}-\x{11b09}\x{11be1}\x{11c41}-\x{11c45}\x{11c70}\x{11c71})"
-    R"(\x{11ef7}\x{11ef8}\x{11f43}-\x{11f4f}\x{11fff}\x{12ff1}\x{12ff2}\x{16d6d}-\x{16d6f}\x{16e97}-\x{16e9a}\x{16fe2})"
-    R"(\x{1e5ff}\x{1e95e}\x{1e95f})";
-
-std::string punctuation_pattern() {
-  return R"([\p{P}!-/:-@\[-`{-~\x{166d}\x{111c9}](?<![)" + std::string(newer_punctuation) + "])";
-}
-
 std::string escaped(std::string_view text) {
   std::string pattern;
   for (const char c : text) {
@@ -84,7 +71,8 @@ SplitStep step_of(const Json& part, std::string_view where) {
   if (type == "Split") return split_step(part, where);
   if (type == "Digits") return isolating(get_or(part, "individual_digits", false, where) ? R"(\p{N})" : R"(\p{N}+)");
   if (type == "Punctuation")
-    return {.pattern = punctuation_pattern(), .behaviour = behaviour_of(part, SplitBehaviour::isolated, where)};
+    return {.pattern = std::string(punctuation_pattern),
+            .behaviour = behaviour_of(part, SplitBehaviour::isolated, where)};
   if (type == "WhitespaceSplit") return {.pattern = R"(\s)", .behaviour = SplitBehaviour::removed};
   if (type == "Whitespace")  // its words are other than those of expressions: they have joiners
     return {.pattern = R"([\w\x{200c}\x{200d}]+|[^\w\s\x{200c}\x{200d}]+)",

@@ -1,0 +1,58 @@
+#include "text/content_forms.h"
+
+namespace layerboost {
+
+namespace {
+
+// In small letters, for templates may make all letters small.
+constexpr std::string_view word = "thewordthatissought";
+
+Json as_part(std::string_view text) { return Json::array({{{"type", "text"}, {"text", text}}}); }
+
+/// A conversation as templates expect it that has `content` in a message of `role`; others have the forms known so far.
+Json conversation_with(std::string_view role, const Json& content, const ContentForms& known) {
+  const auto other = [&](const char* of) {
+    return known.of(of) == ContentForm::parts ? as_part("text") : Json("text");
+  };
+  const Json user = {{"role", "user"}, {"content", other("user")}};
+  const Json message = {{"role", role}, {"content", content}};
+  if (role == "user") return Json::array({message});
+  if (role == "assistant") return Json::array({user, message, user});
+  if (role != "tool") return Json::array({message, user});
+  constexpr const char* id = "call00000";
+  const Json function = {{"name", "f"}, {"arguments", Json::object()}};
+  const Json call = {{"id", id}, {"type", "function"}, {"function", function}};
+  const Json calling = {{"role", "assistant"}, {"content", other("assistant")}, {"tool_calls", Json::array({call})}};
+  const Json result = {{"role", role}, {"content", content}, {"tool_call_id", id}, {"name", "f"}};
+  return Json::array({user, calling, result});
+}
+
+/// Whether the word is in a text by itself, not as in a printed list of parts.
+bool has_word(const std::string& rendered) {
+  const std::size_t at = rendered.find(word);
+  if (at == std::string::npos) return false;
+  const std::string_view before = std::string_view(rendered).substr(0, at);
+  return !before.ends_with("'text': '") && !before.ends_with(R"("text": ")") && !before.ends_with(R"("text":")");
+}
+
+}  // namespace
+
+ContentForm ContentForms::of(std::string_view role) const {
+  const auto found = of_roles.find(role);
+  return found == of_roles.end() ? otherwise : found->second;
+}
+
+ContentForms find_content_forms(const std::function<std::string(const Json& messages)>& render) {
+  ContentForms forms;
+  for (const std::string_view role : {"user", "system", "developer", "assistant", "tool"}) {
+    const bool text = has_word(render(conversation_with(role, word, forms)));
+    const bool parts = has_word(render(conversation_with(role, as_part(word), forms)));
+    if (!text && !parts) continue;
+    const ContentForm form = text == parts ? ContentForm::as_given : text ? ContentForm::text : ContentForm::parts;
+    forms.of_roles.emplace(role, form);
+    if (role == "user") forms.otherwise = form;
+  }
+  return forms;
+}
+
+}  // namespace layerboost

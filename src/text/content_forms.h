@@ -1,0 +1,34 @@
+// In which form a chat template takes the content of messages: as a text, or as a list of parts.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+
+namespace layerboost {
+
+enum class ContentForm {
+  as_given,  // the template takes both
+  text,      // parts become one text
+  parts,     // a text becomes a list of one part
+};
+
+/// The form for each role: templates may take a user's parts, but only texts of others.
+struct ContentForms {
+  std::map<std::string, ContentForm, std::less<>> of_roles;
+  ContentForm otherwise = ContentForm::as_given;  // of all other roles
+
+  [[nodiscard]] ContentForm of(std::string_view role) const;
+};
+
+/// Finds the forms by trying: for each of OpenAI's roles `render` is given a conversation with a word in that role's
+/// content, once as a text and once as a part, and where only one of them comes out as the word, that is the form.
+/// Where both do, or neither, as with roles that the template refuses, contents stay as they are given; roles without
+/// either have the form of users.
+/// `render`: the text of messages; anything without the word where the template refuses them.
+ContentForms find_content_forms(const std::function<std::string(const Json& messages)>& render);
+
+}  // namespace layerboost
