@@ -57,6 +57,35 @@ TEST(JsonSchema, Objects) {
               {R"({"k":1,"l":1})"});
 }
 
+// Other keys may come twice: no more than one is sure to be there.
+TEST(JsonSchema, NumbersOfMembers) {
+  expect_fits(R"({"minProperties": 1, "maxProperties": 2})", {R"({"k":1})", R"({"k":1,"l":[]})"},
+              {"{}", R"({"k":1,"l":2,"m":3})", "1"});
+  expect_fits(R"({"type": "object", "maxProperties": 0})", {"{}", "{ }"}, {R"({"k":1})"});
+  expect_fits(R"({"type": "object", "minProperties": 1, "additionalProperties": {"type": "null"}})",
+              {R"({"k":null,"l":null})"}, {"{}", R"({"k":1})"});
+  expect_fits(R"({"properties": {"a": {"const": 1}, "b": {"const": 2}}, "required": ["b"], "minProperties": 1,
+                  "maxProperties": 2})",
+              {R"({"a":1,"b":2})", R"({"b":2})"}, {"{}", R"({"a":1})"});
+  const auto refusal = [](const char* schema) {
+    return error_of([&] { (void)test::schema_grammar(Json::parse(schema)); });
+  };
+  EXPECT_THAT(refusal(R"({"minProperties": 2})"), HasSubstr("\"minProperties\""));
+  EXPECT_THAT(refusal(R"({"properties": {"a": true, "b": true}, "required": ["a"], "minProperties": 2})"),
+              HasSubstr("\"minProperties\""));
+  EXPECT_THAT(refusal(R"({"properties": {"a": true, "b": true}, "maxProperties": 1})"), HasSubstr("\"maxProperties\""));
+  EXPECT_THAT(refusal(R"({"properties": {"a": true}, "additionalProperties": true, "maxProperties": 9})"),
+              HasSubstr("\"maxProperties\""));
+  EXPECT_THAT(refusal(R"({"minProperties": -1})"), HasSubstr("whole number"));
+}
+
+// Of keywords that aren't supported, what asks for nothing is.
+TEST(JsonSchema, ValuesThatAskForNothing) {
+  expect_fits(R"({"type": "array", "uniqueItems": false})", {"[1,1]"}, {"1"});
+  expect_fits(R"({"type": "array", "uniqueItems": true, "maxItems": 1})", {"[1]"}, {"[1,1]"});
+  expect_fits(R"({"type": "integer", "multipleOf": 1})", {"3"}, {"1.5"});
+}
+
 TEST(JsonSchema, Lists) {
   expect_fits(R"({"items": {"type": "boolean"}, "minItems": 1, "maxItems": 2})", {"[true]", "[true, false]"},
               {"[]", "[true,true,true]", "[1]"});
@@ -72,7 +101,14 @@ TEST(JsonSchema, Texts) {
               {R"("a")", R"("\n\u00e4")", "\"\xF0\x9F\x98\x80\xC3\xA4\""}, {R"("")", R"("abc")"});
   expect_fits(R"({"type": "string", "minLength": 2})", {R"("abc")"}, {R"("a")"});
   expect_fits(R"({"pattern": "^a\"?b+$"})", {R"("abb")", R"("a\"b")"}, {R"("xab")", R"("a"b")"});
-  expect_fits(R"({"format": "date"})", {R"("2024-02-28")"}, {R"("2024-02-30")", R"("2024-13-01")"});
+  expect_fits(R"({"format": "date"})", {R"("2024-02-28")"},
+              {R"("2024-02-30")", R"("2024-13-01")", R"("0000-01-01")"});  // Python knows no year 0
+  // Names of hosts have at most 253 characters.
+  const auto host = [](std::size_t label) {
+    const std::string one(label, 'a');
+    return "\"" + one + "." + one + "." + one + "." + one + "\"";
+  };
+  expect_fits(R"({"format": "hostname"})", {host(62)}, {host(63), R"("-a")", R"("a-")"});
   expect_fits(R"({"enum": ["a", "ab", 1, {"k": [1, null]}]})", {R"("a")", R"("ab")", "1", R"({"k": [1,null]})"},
               {R"("abc")", "2", R"({"k": [1]})"});
   expect_fits(R"({"enum": ["a", 1], "type": "string"})", {R"("a")"}, {"1"});
