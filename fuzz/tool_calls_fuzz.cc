@@ -42,7 +42,8 @@ Taken take_apart(ToolFormat format, bool one_call, std::string_view text, std::s
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using layerboost::ToolFormat;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  for (const ToolFormat format : {ToolFormat::hermes, ToolFormat::llama3, ToolFormat::mistral}) {
+  for (const ToolFormat format :
+       {ToolFormat::hermes, ToolFormat::llama3, ToolFormat::mistral, ToolFormat::mistral_named}) {
     for (const bool one_call : {false, true}) {
       const auto whole = layerboost::take_apart(format, one_call, text, size + 1);
       for (const std::size_t piece : {1, 3, 16})

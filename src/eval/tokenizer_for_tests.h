@@ -37,6 +37,10 @@ inline TokenizerData large_tokenizer_data_for_tests() {
   }
   data.tokens.emplace_back(R"({"name": "f", "arguments": {}})");
   data.added.push_back({264, data.tokens.back(), false, false, false});
+  for (const char* const tag : {"[CALL_ID]", "[ARGS]"}) {
+    data.added.push_back({static_cast<TokenId>(data.tokens.size()), tag, true, false, false});
+    data.tokens.emplace_back(tag);
+  }
   while (data.tokens.size() < 1200) data.tokens.push_back("word" + std::to_string(data.tokens.size()));
   return data;
 }

@@ -2,14 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/error_for_tests.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "grammar/constraint.h"
 #include "grammar/grammar_for_tests.h"
+#include "grammar/random_schema_for_tests.h"
 #include "grammar/schema_check_for_tests.h"
 #include "text/testing.h"
 
@@ -54,6 +57,35 @@ TEST(JsonSchema, Objects) {
               {R"({"k":1,"l":1})"});
 }
 
+// Other keys may come twice: no more than one is sure to be there.
+TEST(JsonSchema, NumbersOfMembers) {
+  expect_fits(R"({"minProperties": 1, "maxProperties": 2})", {R"({"k":1})", R"({"k":1,"l":[]})"},
+              {"{}", R"({"k":1,"l":2,"m":3})", "1"});
+  expect_fits(R"({"type": "object", "maxProperties": 0})", {"{}", "{ }"}, {R"({"k":1})"});
+  expect_fits(R"({"type": "object", "minProperties": 1, "additionalProperties": {"type": "null"}})",
+              {R"({"k":null,"l":null})"}, {"{}", R"({"k":1})"});
+  expect_fits(R"({"properties": {"a": {"const": 1}, "b": {"const": 2}}, "required": ["b"], "minProperties": 1,
+                  "maxProperties": 2})",
+              {R"({"a":1,"b":2})", R"({"b":2})"}, {"{}", R"({"a":1})"});
+  const auto refusal = [](const char* schema) {
+    return error_of([&] { (void)test::schema_grammar(Json::parse(schema)); });
+  };
+  EXPECT_THAT(refusal(R"({"minProperties": 2})"), HasSubstr("\"minProperties\""));
+  EXPECT_THAT(refusal(R"({"properties": {"a": true, "b": true}, "required": ["a"], "minProperties": 2})"),
+              HasSubstr("\"minProperties\""));
+  EXPECT_THAT(refusal(R"({"properties": {"a": true, "b": true}, "maxProperties": 1})"), HasSubstr("\"maxProperties\""));
+  EXPECT_THAT(refusal(R"({"properties": {"a": true}, "additionalProperties": true, "maxProperties": 9})"),
+              HasSubstr("\"maxProperties\""));
+  EXPECT_THAT(refusal(R"({"minProperties": -1})"), HasSubstr("whole number"));
+}
+
+// Of keywords that aren't supported, what asks for nothing is.
+TEST(JsonSchema, ValuesThatAskForNothing) {
+  expect_fits(R"({"type": "array", "uniqueItems": false})", {"[1,1]"}, {"1"});
+  expect_fits(R"({"type": "array", "uniqueItems": true, "maxItems": 1})", {"[1]"}, {"[1,1]"});
+  expect_fits(R"({"type": "integer", "multipleOf": 1})", {"3"}, {"1.5"});
+}
+
 TEST(JsonSchema, Lists) {
   expect_fits(R"({"items": {"type": "boolean"}, "minItems": 1, "maxItems": 2})", {"[true]", "[true, false]"},
               {"[]", "[true,true,true]", "[1]"});
@@ -69,7 +101,14 @@ TEST(JsonSchema, Texts) {
               {R"("a")", R"("\n\u00e4")", "\"\xF0\x9F\x98\x80\xC3\xA4\""}, {R"("")", R"("abc")"});
   expect_fits(R"({"type": "string", "minLength": 2})", {R"("abc")"}, {R"("a")"});
   expect_fits(R"({"pattern": "^a\"?b+$"})", {R"("abb")", R"("a\"b")"}, {R"("xab")", R"("a"b")"});
-  expect_fits(R"({"format": "date"})", {R"("2024-02-28")"}, {R"("2024-02-30")", R"("2024-13-01")"});
+  expect_fits(R"({"format": "date"})", {R"("2024-02-28")"},
+              {R"("2024-02-30")", R"("2024-13-01")", R"("0000-01-01")"});  // Python knows no year 0
+  // Names of hosts have at most 253 characters.
+  const auto host = [](std::size_t label) {
+    const std::string one(label, 'a');
+    return "\"" + one + "." + one + "." + one + "." + one + "\"";
+  };
+  expect_fits(R"({"format": "hostname"})", {host(62)}, {host(63), R"("-a")", R"("a-")"});
   expect_fits(R"({"enum": ["a", "ab", 1, {"k": [1, null]}]})", {R"("a")", R"("ab")", "1", R"({"k": [1,null]})"},
               {R"("abc")", "2", R"({"k": [1]})"});
   expect_fits(R"({"enum": ["a", 1], "type": "string"})", {R"("a")"}, {"1"});
@@ -195,86 +234,35 @@ TEST(JsonSchema, RefusesWhatHasNoEndOrIsTooLarge) {
   EXPECT_THAT(error_of([&] { (void)test::schema_grammar(chain); }), HasSubstr("too deep"));
 }
 
-/// A schema of parts that are supported, at random.
-class RandomSchema {
- public:
-  explicit RandomSchema(std::uint64_t seed) : random_(seed) {}
-
-  Json make() {
-    defs_ = any(3);
-    Json schema = value(0);
-    if (!schema.is_object()) schema = {{"anyOf", Json::array({schema})}};
-    schema["$defs"] = Json::object();
-    for (int i = 0; i < defs_; ++i) {
-      const int all = std::exchange(defs_, i);  // so that none refers to itself
-      schema["$defs"][std::to_string(i)] = value(2);
-      defs_ = all;
-    }
-    return schema;
-  }
-  int any(int count) { return static_cast<int>(random_.below(static_cast<std::uint64_t>(count))); }
-
- private:
-  Json value(int depth) {
-    switch (any(depth > 3 ? 6 : 10)) {
-      case 0:
-        return {{"type", "string"}, {"minLength", any(3)}, {"maxLength", 3 + any(20)}};
-      case 1:
-        return number();
-      case 2:
-        return {{"enum", Json::array({"red", "re\"d", 3, nullptr, "rot"})}};
-      case 3:
-        return {{"type", Json::array({"boolean", "null"})}};
-      case 4:
-        return {{"type", "string"}, {"pattern", any(2) == 0 ? "^[a-f0-9]{2,8}$" : "x+[^y]"}};
-      case 5:
-        return defs_ > 0 ? Json{{"$ref", fmt::format("#/$defs/{}", any(defs_))}} : Json{{"type", "string"}};
-      case 6:
-        return list(depth);
-      case 7:
-        return {{"anyOf", Json::array({value(depth + 1), value(depth + 1)})}};
-      default:
-        return object(depth);
+/// What docs/structured.md says is supported: words in the table of keywords, and formats below it.
+std::set<std::string> documented_keywords() {
+  std::istringstream lines(read_file(fs::path(LAYERBOOST_SOURCE_DIR) / "docs/structured.md"));
+  std::set<std::string> found;
+  bool in_table = false;
+  for (std::string line; std::getline(lines, line);) {
+    in_table = line == "| | keywords |" || (in_table && line.starts_with('|'));
+    const bool formats = line.starts_with("4. `");
+    if (!in_table && !formats) continue;
+    for (std::size_t begin = 0; (begin = line.find('`', begin)) != std::string::npos;) {
+      const std::size_t end = line.find('`', begin + 1);
+      found.insert((formats ? "format " : "") + line.substr(begin + 1, end - begin - 1));
+      begin = end + 1;
     }
   }
-
-  Json number() {
-    Json schema = {{"type", any(2) == 0 ? "integer" : "number"}};
-    const int least = any(300) - 150;
-    if (any(2) == 0) schema[any(2) == 0 ? "minimum" : "exclusiveMinimum"] = least;
-    if (any(2) == 0) schema[any(2) == 0 ? "maximum" : "exclusiveMaximum"] = least + 2 + any(200);
-    return schema;
-  }
-
-  Json list(int depth) {
-    Json schema = {{"type", "array"}, {"items", value(depth + 1)}, {"minItems", any(3)}, {"maxItems", 3 + any(3)}};
-    if (any(3) == 0) schema["prefixItems"] = Json::array({value(depth + 1)});
-    return schema;
-  }
-
-  Json object(int depth) {
-    Json schema = {{"type", "object"}, {"properties", Json::object()}, {"required", Json::array()}};
-    for (const char* const name : {"a", "ab", "n\xC3\xA4me", "q\"uote"}) {
-      if (any(3) == 0) continue;
-      schema["properties"][name] = value(depth + 1);
-      if (any(2) == 0) schema["required"].push_back(name);
-    }
-    if (any(3) == 0) schema["additionalProperties"] = any(2) == 0 ? Json(false) : value(depth + 1);
-    return schema;
-  }
-
-  Random random_;
-  int defs_ = 0;
-};
+  found.erase("x-");  // names may go on
+  return found;
+}
 
 // Whatever is sampled of the tokens that are allowed, the text parses and is valid.
 TEST(JsonSchema, WhatIsWrittenByRandomSchemasIsValid) {
   const Tokenizer tokenizer(small_tokenizer_data(
       {"\" :", "\" ,", "{ \"", "} }", "e r", "t r", "1 2", "n u", "nu l", "\xC3\x83 \xC2\xA4", "a b", "ab er"}));
   const auto vocabulary = std::make_shared<const Vocabulary>(tokenizer, tokenizer.size());
+  std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) {
-    RandomSchema maker(static_cast<std::uint64_t>(i));
+    test::RandomSchema maker(static_cast<std::uint64_t>(i));
     const Json schema = maker.make();
+    test::add_keywords(schema, seen);
     Guide guide(std::make_shared<Constraint>(test::schema_grammar(schema), vocabulary));
     std::string text;
     for (int tokens = 0; tokens < 3000 && !guide.must_end(); ++tokens) {
@@ -285,7 +273,7 @@ TEST(JsonSchema, WhatIsWrittenByRandomSchemasIsValid) {
       for (TokenId token = 0; token < tokenizer.size(); ++token) {
         if (!is_in(*mask, token)) continue;
         allowed.push_back(token);
-        if (tokens > 50 && (token == '"' || token == '}' || token == ']' || token == 'x'))
+        if (tokens > 50 && (token == '"' || token == '}' || token == ']' || token == 'x' || token == 'n'))
           allowed.insert(allowed.end(), 200, token);
       }
       ASSERT_FALSE(allowed.empty()) << schema << "  " << text;
@@ -299,6 +287,7 @@ TEST(JsonSchema, WhatIsWrittenByRandomSchemasIsValid) {
     ASSERT_NO_THROW(written = parse_json(text, "the text", {.keys_once = false})) << text;
     EXPECT_TRUE(test::is_valid(written, schema, schema)) << schema << "  " << text;
   }
+  for (const std::string& keyword : documented_keywords()) EXPECT_TRUE(seen.contains(keyword)) << keyword;
 }
 
 }  // namespace

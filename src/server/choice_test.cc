@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "eval/tokenizer_for_tests.h"
@@ -73,6 +74,20 @@ TEST(ChatChoice, CallsAreStreamedInPieces) {
   EXPECT_EQ(entries[4]["finish_reason"], "tool_calls");
 }
 
+// Deltas begin where the arguments do; an id that the model gives its call is left out.
+TEST(ChatChoice, CallsWithBareNamesAreStreamedInPieces) {
+  const std::vector<Json> entries =
+      chat_entries({"So:[TOOL", "_CALLS]f[CALL_ID]123456789[AR", "GS]{\"x\"", ": 1}[TOOL_CALLS]", "g[ARGS]{}"}, true,
+                   chat_with_format(ToolFormat::mistral_named));
+  EXPECT_EQ(entries[0]["delta"], Json::parse(R"({"role": "assistant", "content": "So:"})"));
+  EXPECT_EQ(entries[1]["delta"], Json::parse(R"({"content": ""})"));
+  EXPECT_EQ(entries[2]["delta"]["tool_calls"][0]["function"], Json::parse(R"({"name": "f", "arguments": "{\"x\""})"));
+  EXPECT_EQ(entries[3]["delta"], Json::parse(R"({"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]})"));
+  EXPECT_EQ(entries[4]["delta"]["tool_calls"][0]["function"], Json::parse(R"({"name": "g", "arguments": "{}"})"));
+  EXPECT_EQ(entries[4]["delta"]["tool_calls"][0]["index"], 1);
+  EXPECT_EQ(entries[4]["finish_reason"], "tool_calls");
+}
+
 TEST(ChatChoice, WithoutCallsItIsAllContent) {
   const ApiRequest request = chat_with_format(ToolFormat::hermes);
   const Json entry = chat_entries({"a <tool", "_box>\n"}, false, request)[0];
@@ -114,11 +129,13 @@ TEST(ChatChoice, NothingIsRefused) {
 
 // Their templates refuse others when they come back in the next request.
 TEST(ChatChoice, IdsOfCallsAreAsMistralWantsThem) {
-  const Json entry =
-      chat_entries({R"([{"name": "f", "arguments": {}}])"}, false, chat_with_format(ToolFormat::mistral))[0];
-  const std::string id = entry["message"]["tool_calls"][0]["id"];
-  EXPECT_EQ(id.size(), 9U);
-  EXPECT_EQ(id.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"), std::string::npos);
+  for (const auto& [format, text] : {std::pair(ToolFormat::mistral, R"([{"name": "f", "arguments": {}}])"),
+                                     std::pair(ToolFormat::mistral_named, "[TOOL_CALLS]f[ARGS]{}")}) {
+    const Json entry = chat_entries({text}, false, chat_with_format(format))[0];
+    const std::string id = entry["message"]["tool_calls"][0]["id"];
+    EXPECT_EQ(id.size(), 9U);
+    EXPECT_EQ(id.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"), std::string::npos);
+  }
 }
 
 }  // namespace

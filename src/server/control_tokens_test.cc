@@ -12,7 +12,8 @@ namespace layerboost {
 namespace {
 
 constexpr const char* to_chat = "/v1/chat/completions";
-constexpr TokenId end_id = 259, begin_tag = 260, end_tag = 261, mistral_tag = 262, llama3_tag = 263, call_json = 264;
+constexpr TokenId end_id = 259, begin_tag = 260, end_tag = 261, mistral_tag = 262, llama3_tag = 263, call_json = 264,
+                  id_tag = 265, arguments_tag = 266;
 
 const Model& model_with_tags() {
   static const std::unique_ptr<Model> model = text_model(Precision::f32, large_tokenizer_data_for_tests());
@@ -68,9 +69,12 @@ TEST(ControlTokens, CallsAreFound) {
     const char* mark;
     std::vector<TokenId> tokens;
   };
-  for (const Form& form : {Form{"<tool_call>", {begin_tag, call_json, end_tag, end_id}},
-                           Form{"[TOOL_CALLS]", {mistral_tag, '[', call_json, ']', end_id}},
-                           Form{"<|python_tag|>", {llama3_tag, call_json, end_id}}}) {
+  for (const Form& form :
+       {Form{"<tool_call>", {begin_tag, call_json, end_tag, end_id}},
+        Form{"[TOOL_CALLS]", {mistral_tag, '[', call_json, ']', end_id}},
+        Form{"[TOOL_CALLS] [ARGS]", {mistral_tag, 'f', arguments_tag, '{', '}', end_id}},
+        Form{"[TOOL_CALLS] [ARGS]", {mistral_tag, 'f', id_tag, '1', arguments_tag, '{', '}', end_id}},
+        Form{"<|python_tag|>", {llama3_tag, call_json, end_id}}}) {
     const ServerForTests server = server_with(form.mark);
     for (const bool skip : {true, false}) {
       for (const bool include : {true, false}) {
@@ -102,24 +106,37 @@ TEST(ControlTokens, WhatOpensNoCallIsContentWhereItIsWanted) {
 
 // They spell what the form of calls has, and stand in no other form.
 TEST(ControlTokens, CallsThatHaveToBeMadeHaveTheirTags) {
-  const ServerForTests server = server_with("<tool_call>");
-  const Json likely = {{"logit_bias", {{std::to_string(begin_tag), 100}, {std::to_string(end_tag), 100}}},
-                       {"temperature", 0},
-                       {"return_token_ids", true}};
-  for (const Json& choice : {Json("required"), Json::parse(R"({"type": "function", "function": {"name": "f"}})")}) {
-    Json asked = with_fields(question_with_tools(), likely);
-    asked["tool_choice"] = choice;
-    asked["parallel_tool_calls"] = false;
-    const Json answer = server.post(to_chat, asked).json()["choices"][0];
-    expect_one_call(answer, asked);
-    EXPECT_EQ(answer["token_ids"].front(), begin_tag);
-    EXPECT_EQ(answer["token_ids"].back(), end_tag);
-    asked.erase("logit_bias");
-    expect_one_call(server.post(to_chat, asked).json()["choices"][0], asked);
+  struct Form {
+    const char* mark;
+    std::vector<TokenId> tags;
+  };
+  for (const Form& form :
+       {Form{"<tool_call>", {begin_tag, end_tag}}, Form{"[TOOL_CALLS] [ARGS]", {mistral_tag, arguments_tag}},
+        Form{"[TOOL_CALLS] [ARGS]", {mistral_tag, id_tag, arguments_tag}}}) {
+    SCOPED_TRACE(form.mark);
+    const ServerForTests server = server_with(form.mark);
+    Json likely = {{"temperature", 0}, {"return_token_ids", true}};
+    for (const TokenId tag : form.tags)  // in their order where more than one may come
+      likely["logit_bias"][std::to_string(tag)] = 100 - 10 * static_cast<int>(likely["logit_bias"].size());
+    const auto tags_in = [](const Json& choice) {
+      std::vector<TokenId> found = choice["token_ids"];
+      std::erase_if(found, [](TokenId id) { return id < begin_tag || id > arguments_tag || id == call_json; });
+      return found;
+    };
+    for (const Json& choice : {Json("required"), Json::parse(R"({"type": "function", "function": {"name": "f"}})")}) {
+      Json asked = with_fields(question_with_tools(), likely);
+      asked["tool_choice"] = choice;
+      asked["parallel_tool_calls"] = false;
+      const Json answer = server.post(to_chat, asked).json()["choices"][0];
+      expect_one_call(answer, asked);
+      EXPECT_EQ(tags_in(answer), form.tags);
+      EXPECT_EQ(answer["token_ids"].front(), form.tags.front());
+      asked.erase("logit_bias");
+      expect_one_call(server.post(to_chat, asked).json()["choices"][0], asked);
+    }
+    Json asked = with_fields({{"prompt", "ab"}, {"max_tokens", 20}, {"guided_regex", "\"[^\"]*\""}}, likely);
+    EXPECT_TRUE(tags_in(server.complete(asked).json()["choices"][0]).empty());
   }
-  Json asked = with_fields({{"prompt", "ab"}, {"max_tokens", 20}, {"guided_regex", "\"[^\"]*\""}}, likely);
-  const Json answer = server.complete(asked).json()["choices"][0];
-  for (const Json& id : answer["token_ids"]) EXPECT_FALSE(id == begin_tag || id == end_tag) << answer;
 }
 
 // A text in a form ends where the form does, whatever ends it.

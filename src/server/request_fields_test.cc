@@ -261,9 +261,10 @@ TEST_F(RequestFields, EchoOfChatsIsTheLastMessage) {
 
 TEST_F(RequestFields, TagsOfCallsReachTheText) {
   TokenizerData data = tokenizer_data_for_tests();
-  data.tokens.insert(data.tokens.end(), {"<tool_call>", "</tool_call>"});
-  data.added.push_back({260, "<tool_call>", true});
-  data.added.push_back({261, "</tool_call>", true});
+  for (const char* const tag : {"<tool_call>", "</tool_call>", "[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"}) {
+    data.added.push_back({static_cast<TokenId>(data.tokens.size()), tag, true});
+    data.tokens.emplace_back(tag);
+  }
   const Tokenizer tokenizer(data);
   ApiReader reader{tokenizer, &chat_, {"tiny"}, reader_.limits};
   const Json tools = {{{"type", "function"}, {"function", {{"name", "f"}}}}};
@@ -275,6 +276,8 @@ TEST_F(RequestFields, TagsOfCallsReachTheText) {
   EXPECT_EQ(shown({{"tools", tools}}), (std::vector<TokenId>{260, 261}));
   EXPECT_TRUE(shown(Json::object()).empty());
   EXPECT_TRUE(shown({{"tools", tools}, {"tool_choice", "none"}}).empty());
+  reader.tool_format = ToolFormat::mistral_named;
+  EXPECT_EQ(shown({{"tools", tools}}), (std::vector<TokenId>{262, 263, 264}));
   reader.tool_format = ToolFormat::mistral;
   EXPECT_TRUE(shown({{"tools", tools}}).empty());
 }

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "grammar/json_grammar.h"
 #include "grammar/json_schema.h"
+#include "grammar/regex_grammar.h"
 #include "server/api_error.h"
 
 namespace layerboost {
@@ -68,12 +69,32 @@ Json schema_of_arguments(const Tool& tool) {
   return schema;
 }
 
-/// One call of `tool`, an object.
-int add_call(Grammar& grammar, JsonGrammar& json, int from, const Tool& tool, ToolFormat format) {
-  const char* const key = format == ToolFormat::llama3 ? "parameters" : "arguments";
-  const int arguments = grammar.bytes(from, fmt::format(R"({{"name": "{}", "{}": )", tool.name, key));
+/// What a format has around its calls and within them: begin CALL between CALL end, a CALL being open NAME id then
+/// ARGUMENTS close. The id is an expression.
+struct CallWords {
+  std::string_view begin, open, id, then, close, between, end;
+};
+
+CallWords words_of(ToolFormat format) {
+  constexpr std::string_view name = R"({"name": ")", arguments = R"(", "arguments": )";
+  switch (format) {
+    case ToolFormat::hermes:
+      return {"", "<tool_call>\n{\"name\": \"", "", arguments, "}\n</tool_call>", "\n", ""};
+    case ToolFormat::llama3:
+      return {"", name, "", R"(", "parameters": )", "}", "; ", ""};
+    case ToolFormat::mistral:
+      return {"[", name, "", arguments, "}", ", ", "]"};
+    case ToolFormat::mistral_named:
+      break;
+  }
+  return {"", "[TOOL_CALLS]", R"((\[CALL_ID\][0-9A-Za-z]{9})?)", "[ARGS]", "", "", ""};
+}
+
+int add_call(Grammar& grammar, JsonGrammar& json, int from, const Tool& tool, const CallWords& words) {
+  const int name = grammar.bytes(grammar.bytes(from, words.open), tool.name);
+  const int arguments = grammar.bytes(add_regex(grammar, name, words.id), words.then);
   const int end = add_schema(grammar, arguments, schema_of_arguments(tool));
-  return grammar.bytes(json.space(end), "}");
+  return words.close.empty() ? end : grammar.bytes(json.space(end), words.close);
 }
 
 /// Calls of `tools` as the model writes them: one, or as many as it likes.
@@ -87,18 +108,15 @@ Grammar form_of_calls(const std::vector<Tool>& tools, ToolFormat format, bool on
   try {
     Grammar grammar;
     JsonGrammar json(grammar);
-    const int call = grammar.add_rule(), call_end = grammar.add_node();
+    const CallWords words = words_of(format);
+    const int call = grammar.add_rule();
     for (const Tool& tool : tools) {
       path = &tool.path;
-      const int begin = grammar.bytes(grammar.first(call), format == ToolFormat::hermes ? "<tool_call>\n" : "");
-      grammar.jump(add_call(grammar, json, begin, tool, format), call_end);
+      grammar.end(add_call(grammar, json, grammar.first(call), tool, words));
     }
-    grammar.end(grammar.bytes(call_end, format == ToolFormat::hermes ? "\n</tool_call>" : ""));
-    int node = grammar.bytes(grammar.first(0), format == ToolFormat::mistral ? "[" : "");
-    node = grammar.call(node, call);
-    const char* const between = format == ToolFormat::hermes ? "\n" : format == ToolFormat::mistral ? ", " : "; ";
-    if (!one_call) grammar.call(grammar.bytes(node, between), call, node);
-    grammar.end(grammar.bytes(node, format == ToolFormat::mistral ? "]" : ""));
+    const int node = grammar.call(grammar.bytes(grammar.first(0), words.begin), call);
+    if (!one_call) grammar.call(grammar.bytes(node, words.between), call, node);
+    grammar.end(grammar.bytes(node, words.end));
     grammar.finish();
     return grammar;
   } catch (const Error& error) {
@@ -169,7 +187,8 @@ ToolUse read_tools(const Fields& fields, std::optional<ToolFormat> format, bool 
 
 std::string new_call_id(ToolFormat format) {
   // Templates of Mistral's models refuse ids that aren't nine letters and digits.
-  if (format == ToolFormat::mistral) return fmt::format("{:09x}", unrepeatable_bits() >> 28);
+  if (format == ToolFormat::mistral || format == ToolFormat::mistral_named)
+    return fmt::format("{:09x}", unrepeatable_bits() >> 28);
   return fmt::format("call_{:016x}{:08x}", unrepeatable_bits(), unrepeatable_bits() >> 32);
 }
 

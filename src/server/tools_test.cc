@@ -75,6 +75,17 @@ TEST(Tools, CallsThatHaveToBeMadeHaveAForm) {
                         R"({"name": "f", "parameters": {"x": 2}}; {"name": "g", "parameters": {}})"));
   EXPECT_TRUE(calls_fit(required, ToolFormat::mistral,
                         R"([{"name": "f", "arguments": {"x": 2}}, {"name": "g", "arguments": {}}])"));
+  const auto fits_named = [&](const char* choice, std::string_view text) {
+    return calls_fit(choice, ToolFormat::mistral_named, text);
+  };
+  EXPECT_TRUE(fits_named(required, R"([TOOL_CALLS]f[ARGS]{"x": 2}[TOOL_CALLS]g[ARGS]{})"));
+  EXPECT_TRUE(fits_named(required, R"([TOOL_CALLS]f[CALL_ID]a1B2c3D4e[ARGS]{"x":2}[TOOL_CALLS]g[ARGS]{"a": [1]})"));
+  for (const char* const other : {R"([TOOL_CALLS]f[ARGS]{"x": 3})", "[TOOL_CALLS]h[ARGS]{}", R"(f[ARGS]{"x": 2})",
+                                  R"([TOOL_CALLS]f[CALL_ID]a1[ARGS]{"x": 2})", R"([TOOL_CALLS]f{"x": 2})", ""})
+    EXPECT_FALSE(fits_named(required, other)) << other;
+  EXPECT_TRUE(fits_named(named, R"([TOOL_CALLS]f[ARGS]{"x": 2})"));
+  EXPECT_FALSE(fits_named(named, "[TOOL_CALLS]g[ARGS]{}"));
+  EXPECT_FALSE(fits_named(named, R"([TOOL_CALLS]f[ARGS]{"x": 2}[TOOL_CALLS]f[ARGS]{"x": 2})"));
 }
 
 TEST(Tools, ArgumentsAreAnObject) {

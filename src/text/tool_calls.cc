@@ -9,7 +9,8 @@ namespace layerboost {
 namespace {
 
 constexpr std::string_view call_begin = "<tool_call>", call_end = "</tool_call>", mistral_opening = "[TOOL_CALLS]",
-                           llama3_opening = "<|python_tag|>", white = " \t\r\n";
+                           id_begin = "[CALL_ID]", arguments_begin = "[ARGS]", llama3_opening = "<|python_tag|>",
+                           white = " \t\r\n";
 
 /// How much of the end of `text` may be the beginning of `word`.
 std::size_t begun_at_end(std::string_view text, std::string_view word) {
@@ -18,17 +19,15 @@ std::size_t begun_at_end(std::string_view text, std::string_view word) {
   return length;
 }
 
-/// Reads the beginning of a call up to its arguments: {"name": "...", "arguments": {
+/// Reads the beginning of a call up to its arguments: {"name": "...", "arguments": {, or name[ARGS]{
 class Header {
  public:
   enum class Is { unfinished, there, another };  // another: something else, in another order, or too long
 
   explicit Header(std::string_view text) : text_(text.substr(0, longest + 1)) {}
 
-  Is read() {
-    const bool matches = token("{") && token("\"name\"") && token(":") && quoted() && token(",") &&
-                         (token("\"arguments\"") || (!ended_ && token("\"parameters\""))) && token(":") &&
-                         token("{", false);
+  Is read(ToolFormat format) {
+    const bool matches = (format == ToolFormat::mistral_named ? bare() : in_object()) && token("{", false);
     return matches ? Is::there : ended_ && text_.size() <= longest ? Is::unfinished : Is::another;
   }
   [[nodiscard]] std::string name() const { return name_; }
@@ -37,6 +36,27 @@ class Header {
  private:
   /// It is read again with each piece of the text until it is there.
   static constexpr std::size_t longest = 1024;
+
+  bool in_object() {
+    return token("{") && token("\"name\"") && token(":") && quoted() && token(",") &&
+           (token("\"arguments\"") || (!ended_ && token("\"parameters\""))) && token(":");
+  }
+
+  bool bare() {
+    name_ = up_to_bracket();
+    if (ended_ || name_.empty()) return false;
+    if (token(id_begin)) up_to_bracket();
+    return !ended_ && token(arguments_begin);
+  }
+
+  /// What comes before the next "[", without the white space around it.
+  std::string up_to_bracket() {
+    const std::size_t begin = std::min(text_.find_first_not_of(white, at_), text_.size());
+    at_ = std::min(text_.find('[', begin), text_.size());
+    ended_ = at_ == text_.size();
+    const std::string_view found = text_.substr(begin, at_ - begin);
+    return std::string(found.substr(0, found.find_last_not_of(white) + 1));
+  }
 
   bool token(std::string_view word, bool take = true) {
     at_ = std::min(text_.find_first_not_of(white, at_), text_.size());
@@ -71,19 +91,22 @@ std::optional<ToolFormat> tool_format_of(std::string_view chat_template) {
   const auto has = [&](std::string_view word) { return chat_template.find(word) != std::string_view::npos; };
   // Some of these stand beside marks of the forms below.
   for (const char* const other : {"<function=", "<arg_key>", "<|tool_call_start|>", "<|tool_calls_section_begin|>",
-                                  "<\uFF5Ctool\u2581calls\u2581begin\uFF5C>", "[ARGS]", "functools[", "<|channel|>",
+                                  "<\uFF5Ctool\u2581calls\u2581begin\uFF5C>", "functools[", "<|channel|>",
                                   "<|tool_call|>", "<|tool_list_start|>", "item['metadata']"})
     if (has(other)) return std::nullopt;
   if (has(call_begin)) return ToolFormat::hermes;
-  if (has(mistral_opening)) return ToolFormat::mistral;
+  if (has(mistral_opening)) return has(arguments_begin) ? ToolFormat::mistral_named : ToolFormat::mistral;
+  if (has(arguments_begin)) return std::nullopt;
   if (has(llama3_opening) || has("Environment: ipython")) return ToolFormat::llama3;
   return ToolFormat::hermes;
 }
 
 std::vector<TokenId> tags_of(ToolFormat format, const Tokenizer& tokenizer) {
+  std::vector<std::string_view> texts;
+  if (format == ToolFormat::hermes) texts = {call_begin, call_end};
+  if (format == ToolFormat::mistral_named) texts = {mistral_opening, id_begin, arguments_begin};
   std::vector<TokenId> tags;
-  if (format != ToolFormat::hermes) return tags;
-  for (const std::string_view tag : {call_begin, call_end}) {
+  for (const std::string_view tag : texts) {
     const std::vector<TokenId> tokens = tokenizer.encode(tag);
     if (tokens.size() == 1 && tokenizer.is_special(tokens.front())) tags.push_back(tokens.front());
   }
@@ -93,7 +116,14 @@ std::vector<TokenId> tags_of(ToolFormat format, const Tokenizer& tokenizer) {
 bool tells_of_tools(std::string_view chat_template) { return chat_template.find("tools") != std::string_view::npos; }
 
 ToolCallReader::ToolCallReader(ToolFormat format, bool one_call)
-    : format_(format), one_call_(one_call), at_(has_tags() ? At::content : At::start) {}
+    : format_(format), one_call_(one_call), at_(tag().empty() ? At::start : At::content) {}
+
+/// Stands before each call, which may be anywhere then; empty: calls begin the text.
+std::string_view ToolCallReader::tag() const {
+  return format_ == ToolFormat::hermes          ? call_begin
+         : format_ == ToolFormat::mistral_named ? mistral_opening
+                                                : std::string_view();
+}
 
 ToolText ToolCallReader::push(std::string_view text) {
   ToolText out;
@@ -144,7 +174,8 @@ bool ToolCallReader::at_start() {
 /// A call that stands after `opening`, or content. Requires: something is held, and it isn't white space.
 bool ToolCallReader::call_or_content(std::string_view opening) {
   const bool opens = held_.starts_with(opening);
-  const Header::Is is = opens ? Header(std::string_view(held_).substr(opening.size())).read() : Header::Is::another;
+  const Header::Is is =
+      opens ? Header(std::string_view(held_).substr(opening.size())).read(format_) : Header::Is::another;
   if (is == Header::Is::unfinished) return false;
   if (is == Header::Is::there) held_.erase(0, opening.size());
   at_ = is == Header::Is::there ? At::call : At::content;
@@ -152,16 +183,16 @@ bool ToolCallReader::call_or_content(std::string_view opening) {
 }
 
 bool ToolCallReader::in_content(ToolText& out) {
-  if (!has_tags()) {
+  if (tag().empty()) {
     give_content(std::exchange(held_, {}), out);
     return false;
   }
-  const std::size_t begin = held_.find(call_begin);
-  const std::size_t sure = begin != std::string::npos ? begin : held_.size() - begun_at_end(held_, call_begin);
+  const std::size_t begin = held_.find(tag());
+  const std::size_t sure = begin != std::string::npos ? begin : held_.size() - begun_at_end(held_, tag());
   give_content(std::string_view(held_).substr(0, sure), out);
   held_.erase(0, sure);
   if (begin == std::string::npos) return false;
-  held_.erase(0, call_begin.size());
+  held_.erase(0, tag().size());
   searched_ = 0;
   at_ = At::call;
   return true;
@@ -187,7 +218,7 @@ void ToolCallReader::put_space_aside() {
 
 bool ToolCallReader::in_call(ToolText& out) {
   Header header(held_);
-  const Header::Is is = searched_ > 0 ? Header::Is::another : header.read();  // as was seen before
+  const Header::Is is = searched_ > 0 ? Header::Is::another : header.read(format_);  // as was seen before
   if (is == Header::Is::unfinished) return false;
   if (is == Header::Is::there) {
     begin_call(header.name(), out);
@@ -198,9 +229,9 @@ bool ToolCallReader::in_call(ToolText& out) {
     return true;
   }
   const std::size_t begin = held_.find_first_not_of(white);
-  if (begin == std::string::npos || held_[begin] != '{') {
+  if (format_ != ToolFormat::hermes || begin == std::string::npos || held_[begin] != '{') {
     at_ = At::content;
-    give_content(call_begin, out);
+    give_content(tag(), out);
     return true;
   }
   const std::size_t end = held_.find(call_end, searched_);
@@ -244,7 +275,7 @@ std::optional<std::size_t> ToolCallReader::end_of_json() {
     const char c = held_[i];
     if (in_text_) {
       if (!std::exchange(escaped_, !escaped_ && c == '\\') && c == '"') in_text_ = false;
-    } else if (c == '<' && has_tags()) {
+    } else if (c == '<' && format_ == ToolFormat::hermes) {
       return i;
     } else if (c == '"') {
       in_text_ = true;
@@ -265,7 +296,7 @@ bool ToolCallReader::in_arguments(ToolText& out) {
   held_.erase(0, length);
   if (!end) return false;
   depth_ = 1;  // of the call's own object
-  at_ = one_call_ ? At::nothing : At::rest;
+  at_ = one_call_ ? At::nothing : format_ == ToolFormat::mistral_named ? At::content : At::rest;
   return true;
 }
 
@@ -284,7 +315,7 @@ bool ToolCallReader::after_call() {
   if (held_.empty()) return false;
   if (format_ == ToolFormat::llama3) return call_or_content(";");
   if (format_ == ToolFormat::mistral && !held_.starts_with(']')) return call_or_content(",");
-  const std::string_view end = has_tags() ? call_end : "]";
+  const std::string_view end = format_ == ToolFormat::hermes ? call_end : "]";
   if (held_.size() < end.size() && end.starts_with(held_)) return false;
   if (held_.starts_with(end)) held_.erase(0, end.size());
   at_ = At::content;
@@ -300,7 +331,7 @@ ToolText ToolCallReader::finish() {
       give_content(rest, out);
       break;
     case At::call:
-      if (!whole_call(rest, out)) give_content(std::string(call_begin) + rest, out);
+      if (format_ != ToolFormat::hermes || !whole_call(rest, out)) give_content(std::string(tag()) + rest, out);
       break;
     case At::arguments:
     case At::rest:

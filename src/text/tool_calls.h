@@ -11,11 +11,12 @@
 
 namespace layerboost {
 
-/// How calls are written, each an object with "name" and "arguments" (or "parameters").
+/// How calls are written, each an object with "name" and "arguments" (or "parameters"), or its name and its arguments.
 enum class ToolFormat {
-  hermes,   // <tool_call>{...}</tool_call>, among other text (Hermes, Qwen)
-  llama3,   // {...}; {...}: at the beginning of the text, or after <|python_tag|> there
-  mistral,  // [{...}, {...}]: at the beginning of the text, or after [TOOL_CALLS] there
+  hermes,         // <tool_call>{...}</tool_call>, among other text (Hermes, Qwen)
+  llama3,         // {...}; {...}: at the beginning of the text, or after <|python_tag|> there
+  mistral,        // [{...}, {...}]: at the beginning of the text, or after [TOOL_CALLS] there
+  mistral_named,  // [TOOL_CALLS]name[ARGS]{...}, also name[CALL_ID]id, among other text (since Mistral Small 3.2)
 };
 
 /// The form that a chat template shows; hermes where it shows none; nullopt: one that isn't read.
@@ -67,7 +68,7 @@ class ToolCallReader {
   void put_space_aside();
   bool whole_call(std::string_view json, ToolText& out);
   void begin_call(std::string name, ToolText& out);
-  [[nodiscard]] bool has_tags() const { return format_ == ToolFormat::hermes; }
+  [[nodiscard]] std::string_view tag() const;
 
   ToolFormat format_;
   bool one_call_;

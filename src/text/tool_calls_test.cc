@@ -14,6 +14,9 @@
 namespace layerboost {
 namespace {
 
+constexpr ToolFormat all_formats[] = {ToolFormat::hermes, ToolFormat::llama3, ToolFormat::mistral,
+                                      ToolFormat::mistral_named};
+
 /// "content | name(arguments) | ..." of a text that comes in pieces of so many bytes.
 std::string read_calls(ToolFormat format, std::string_view text, std::size_t size, bool one_call = false) {
   ToolCallReader reader(format, one_call);
@@ -73,18 +76,40 @@ TEST(ToolCalls, WhatFollowsABrokenOneIsRead) {
 }
 
 TEST(ToolCalls, AreTheSameInAnyPieces) {
-  const std::vector<std::string> begins = {
-      "<tool_call>{\"name\": \"f\", \"arguments\": ", "<tool_call>{\"arguments\": ",
-      "{\"name\": \"f\", \"parameters\": ", "[{\"name\": \"f\", \"arguments\": ", ""};
-  const std::vector<std::string> parts = {
-      "{\"x\": 1}",   "}",       "{",      "]", "[", "\"", "\\", ",", ";", "<", " ", "\n", "a", ", \"name\": \"g\"}",
-      "</tool_call>", begins[0], begins[2]};
+  const std::vector<std::string> begins = {"<tool_call>{\"name\": \"f\", \"arguments\": ",
+                                           "<tool_call>{\"arguments\": ",
+                                           "{\"name\": \"f\", \"parameters\": ",
+                                           "[{\"name\": \"f\", \"arguments\": ",
+                                           "[TOOL_CALLS]f[ARGS]",
+                                           "[TOOL_CALLS]f[CALL_ID]1[ARGS]",
+                                           ""};
+  const std::vector<std::string> parts = {"{\"x\": 1}",
+                                          "}",
+                                          "{",
+                                          "]",
+                                          "[",
+                                          "\"",
+                                          "\\",
+                                          ",",
+                                          ";",
+                                          "<",
+                                          " ",
+                                          "\n",
+                                          "a",
+                                          ", \"name\": \"g\"}",
+                                          "</tool_call>",
+                                          "[ARGS]",
+                                          "[CALL_ID]",
+                                          "[TOOL_CALLS]",
+                                          begins[0],
+                                          begins[2],
+                                          begins[4]};
   Random random(3);
   const auto one_of = [&](const std::vector<std::string>& texts) { return texts[random.below(texts.size())]; };
   for (int i = 0; i < 3000; ++i) {
     std::string text = one_of(begins);
     for (std::uint64_t count = random.below(12); count > 0; --count) text += one_of(parts);
-    for (const ToolFormat format : {ToolFormat::hermes, ToolFormat::llama3, ToolFormat::mistral}) {
+    for (const ToolFormat format : all_formats) {
       for (const bool one_call : {false, true})
         EXPECT_EQ(read_calls(format, text, 1, one_call), read_calls(format, text, 1000, one_call)) << text;
     }
@@ -103,7 +128,10 @@ TEST(ToolCalls, TakeTimeInProportionToTheText) {
       {ToolFormat::hermes, "<tool_call>{\"name\": \"f\", \"arguments\": {}" + spaces},
       {ToolFormat::llama3, spaces},
       {ToolFormat::llama3, "{\"name\": \"f\", \"parameters\": {}}" + spaces},
-      {ToolFormat::mistral, "[{\"name\": \"" + much}};
+      {ToolFormat::mistral, "[{\"name\": \"" + much},
+      {ToolFormat::mistral_named, "[TOOL_CALLS]" + much},
+      {ToolFormat::mistral_named, "[TOOL_CALLS]f[CALL_ID]" + spaces},
+      {ToolFormat::mistral_named, "[TOOL_CALLS]f[ARGS]{\"a\": \"" + much}};
   for (const auto& one : cases) {
     const double taken = test::cpu_seconds([&] { (void)read_calls(one.first, one.second, 4); }, 3);
     EXPECT_LT(taken, 20 * plain) << one.second.substr(0, 60);
@@ -147,6 +175,27 @@ TEST(ToolCalls, OfMistral) {
                " Done | f({}) | g({})");
 }
 
+TEST(ToolCalls, OfMistralWithBareNames) {
+  const auto expect = [](std::string_view text, const std::string& right, bool one_call = false) {
+    expect_calls(ToolFormat::mistral_named, text, right, one_call);
+  };
+  const std::string two =
+      "Let me see.\n[TOOL_CALLS]f[ARGS]{\"a\": \"}[TOOL_CALLS]\", \"b\": [[1]]}[TOOL_CALLS]g[ARGS]{}";
+  expect(two, "Let me see. | f({\"a\": \"}[TOOL_CALLS]\", \"b\": [[1]]}) | g({})");
+  expect(two, "Let me see. | f({\"a\": \"}[TOOL_CALLS]\", \"b\": [[1]]})", true);
+  expect("[TOOL_CALLS]f[CALL_ID]a1B2c3D4e[ARGS]{\"x\": 1}\n[TOOL_CALLS] g [CALL_ID]2 [ARGS] {}",
+         " | f({\"x\": 1}) | g({})");
+  expect("[TOOL_CALLS]f[ARGS]{} Done", " Done | f({})");
+  expect("[TOOL_CALLS]f[ARGS]{\"a\": ", " | f({\"a\": )");
+  for (const char* const text :
+       {"a [TOOL_CAL b\n", "a [TOOL_CALLS", "[TOOL_CALLS]", "[TOOL_CALLS]f", "[TOOL_CALLS]f[CALL_ID]1",
+        "[TOOL_CALLS]f[ARGS]", "[TOOL_CALLS]f[ARGS]1", "[TOOL_CALLS][ARGS]{}", "[TOOL_CALLS]f{}",
+        "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {}}]", "[TOOL_CALLS]f[CALL_ID]1[CALL_ID]2[ARGS]{}", "f[ARGS]{}",
+        "{\"name\": \"f\", \"arguments\": {}}"})
+    expect(text, text);
+  expect("The [TOOL_CALLS] tag:[TOOL_CALLS]g[ARGS]{}", "The [TOOL_CALLS] tag: | g({})");
+}
+
 TEST(ToolCalls, FormsAreToldByTemplates) {
   const auto form_in = [](const char* name) {
     const std::string file = fmt::format("{}/src/text/testdata/chat/{}.jinja", LAYERBOOST_SOURCE_DIR, name);
@@ -156,11 +205,14 @@ TEST(ToolCalls, FormsAreToldByTemplates) {
     EXPECT_EQ(form_in(name), ToolFormat::hermes) << name;
   for (const char* const name : {"Llama-3.1", "Llama-3.2"}) EXPECT_EQ(form_in(name), ToolFormat::llama3) << name;
   EXPECT_EQ(form_in("Mistral-Nemo"), ToolFormat::mistral);
+  EXPECT_EQ(form_in("Mistral-Small-3.2"), ToolFormat::mistral_named);
   for (const char* const name : {"Qwen3-Coder", "GLM-4.6", "ChatGLM4", "DeepSeek-V3.1", "Kimi-K2", "LFM2-8B-A1B",
-                                 "Mistral-Small-3.2", "gpt-oss", "granite-3.0", "granite-3.3"})
+                                 "gpt-oss", "granite-3.0", "granite-3.3"})
     EXPECT_EQ(form_in(name), std::nullopt) << name;
   EXPECT_EQ(tool_format_of("{{ '<tool_call>' }}"), ToolFormat::hermes);
   EXPECT_EQ(tool_format_of("{{ '[TOOL_CALLS]' }}"), ToolFormat::mistral);
+  EXPECT_EQ(tool_format_of("{{ '[TOOL_CALLS]' + name + '[ARGS]' }}"), ToolFormat::mistral_named);
+  EXPECT_EQ(tool_format_of("{{ name + '[ARGS]' }}"), std::nullopt);
   EXPECT_EQ(tool_format_of("{{ '<|python_tag|>' }}"), ToolFormat::llama3);
   EXPECT_EQ(tool_format_of("{{ messages }}"), ToolFormat::hermes);
   EXPECT_EQ(tool_format_of("<tool_call>\n<function=f>"), std::nullopt);
