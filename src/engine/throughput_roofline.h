@@ -8,7 +8,7 @@
 namespace layerboost {
 
 struct Roofline {
-  double prompt_seconds = 0;            // matrix products of the prompts alone, through oneDNN
+  double prompt_seconds = 0;            // matrix products of the prompts alone
   double generate_product_seconds = 0;  // matrix products of the generated tokens alone (weights are read)
   double generate_cache_seconds = 0;    // moving what decode_cache_traffic() counts at the measured bandwidth
   double bandwidth = 0;                 // bytes/s of plain reading on all threads

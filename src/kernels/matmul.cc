@@ -30,7 +30,7 @@ int bucket(int rows) {
 
 /// Whether oneDNN's products in this precision are what they should be. Below AVX-512 it has none in bf16, and a row of
 /// f32 depends on how many others there are; below AVX-512 with VNNI its int8 adds pairs of products in 16 bits, which
-/// saturate.
+/// saturate. What it does with AVX2's own VNNI wasn't tried.
 bool one_dnn_has(Precision precision) {
   static const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
   const unsigned wanted = precision == Precision::int8 ? dnnl_cpu_isa_avx512_core_vnni : dnnl_cpu_isa_avx512_core;

@@ -1,4 +1,4 @@
-// Matrix products of our own, for CPUs without AVX-512: weights in panels of 16 outputs.
+// Matrix products of our own, for CPUs that oneDNN's aren't right for: weights in panels of 16 outputs.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace layerboost {
 /// Bytes of the panels of a weight [out, in].
 std::size_t panel_bytes(std::int64_t out, std::int64_t in, Precision precision);
 
-/// Rewrites a weight [out, in] as panels.
+/// Rewrites a weight [out, in] as panels. Requires: in <= 2^17 under int8.
 void pack_panels(const std::byte* weight, std::int64_t out, std::int64_t in, Precision precision, std::byte* panels);
 
 /// y [n, out] = x W^T with sums in f32 and exact ones of int8, times channel_scales [out] under int8 (unused

@@ -23,7 +23,7 @@
 namespace layerboost {
 namespace {
 
-constexpr int version = 4;
+constexpr int version = 5;
 constexpr int sinks = 4;
 
 /// Pushes weights and caches out of the CPU's caches: in a real step other layers' weights do that.

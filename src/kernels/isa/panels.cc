@@ -23,6 +23,9 @@ void widen_int8(const std::int8_t* x, int n, void* out) {
   for (int i = 0; i < n; ++i) to[i] = x[i];
 }
 
+/// How far ahead of the numbers in use a panel is fetched, in bytes.
+constexpr int kAhead = 2048;
+
 template <typename Dot>
 void multiply(const PanelProduct& t) {
   constexpr int kVectors = kPanelOutputs / kLanes;
@@ -31,12 +34,11 @@ void multiply(const PanelProduct& t) {
   constexpr std::ptrdiff_t kStep = std::ptrdiff_t{kPanelOutputs} * Dot::kColumn;
   const auto* const x = reinterpret_cast<const typename Dot::A*>(t.x);
   const std::ptrdiff_t x_stride = t.x_stride / static_cast<std::ptrdiff_t>(sizeof *x);
-  const std::byte* const ahead = t.panel + t.steps * kStep;
   for (int row = 0; row < t.rows; row += Dot::kRows) {
     const int rows = t.rows - row < Dot::kRows ? t.rows - row : Dot::kRows;
     float* const y = t.y + row * t.y_stride;
-    block_for<Dot>(rows, kVectors)(x + row * x_stride, x_stride, t.panel, kStep, t.steps, y, t.y_stride, false, ahead,
-                                   kOnes);
+    block_for<Dot>(rows, kVectors)(x + row * x_stride, x_stride, t.panel, kStep, t.steps, y, t.y_stride, false,
+                                   t.panel + kAhead, kOnes);
     if constexpr (Dot::kScaled) {
       for (int r = 0; r < rows; ++r)
         for (int o = 0; o < kPanelOutputs; o += kLanes)
