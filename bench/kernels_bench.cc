@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/attention.h"
+#include "kernels/matmul.h"
 #include "kernels/row_ops.h"
 
 namespace {
@@ -216,6 +217,29 @@ void silu_rows(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(rows) * width * state.iterations());
 }
 
+/// Rows times the weights of an MLP's gate, of as many layers as there are: their memory is read anew for each product.
+void products(benchmark::State& state) {
+  constexpr int kOut = 1536, kLayers = 30;
+  const int rows = static_cast<int>(state.range(0));
+  const auto precision = static_cast<Precision>(state.range(1));
+  const auto weight = random_values(static_cast<std::size_t>(kOut) * kHidden);
+  std::vector<PackedMatrix> layers;
+  for (int layer = 0; layer < kLayers; ++layer)
+    layers.emplace_back(kOut, kHidden, precision, [&](std::int64_t first, std::int64_t count, float* to) {
+      std::copy_n(weight.data() + first * kHidden, count * kHidden, to);
+    });
+  Activations x;
+  x.reshape(rows, kHidden, precision);
+  pack_activations(random_values(static_cast<std::size_t>(rows) * kHidden).data(), x);
+  AlignedBuffer y;
+  float* const to = y.reserve_product(rows, kOut);
+  KernelScratch scratch;
+  for (auto _ : state)
+    for (const PackedMatrix& layer : layers) layer.multiply(x, to, scratch);
+  // Multiplications and additions.
+  state.SetItemsProcessed(std::int64_t{2} * rows * kOut * kHidden * kLayers * state.iterations());
+}
+
 void logits_log_sum_exp(benchmark::State& state) {
   const auto logits = random_values(kVocabulary);
   for (auto _ : state) benchmark::DoNotOptimize(log_sum_exp(logits.data(), 1.0f, kVocabulary));
@@ -261,6 +285,11 @@ BENCHMARK(attention_prompt)
 BENCHMARK(store_keys)->Apply(best_of)->ArgsProduct({{1, 64}, {1, 2}});
 BENCHMARK(rms_norm_rows)->Apply(best_of)->ArgsProduct({{1, 64, 512}, {0, 1, 2}})->Unit(benchmark::kMicrosecond);
 BENCHMARK(silu_rows)->Apply(best_of)->ArgsProduct({{64, 512}, {0, 1, 2}})->Unit(benchmark::kMicrosecond);
+BENCHMARK(products)
+    ->Apply(best_of)
+    ->ArgNames({"rows", "precision"})
+    ->ArgsProduct({{1, 16, 256}, {0, 1, 2}})
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK(logits_log_sum_exp)->Apply(best_of)->Unit(benchmark::kMicrosecond);
 BENCHMARK(logits_divergence)->Apply(best_of)->Unit(benchmark::kMicrosecond);
 

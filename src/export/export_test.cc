@@ -471,7 +471,7 @@ TEST(ExportedTokenizer, OfTheDefaultModel) {
   const auto checkpoint = open_checkpoint(default_model_path());
   const fs::path directory = test::temporary_path("tokenizer");
   const Json tokens = export_tokenizer(*checkpoint, default_model_path(), 64, directory);
-  EXPECT_EQ(tokens.dump(), R"({"bos_token_id":1,"eos_token_id":[2,0],"pad_token_id":2})");
+  EXPECT_EQ(tokens.dump(), R"({"bos_token_id":1,"eos_token_id":[2,0,4],"pad_token_id":2})");  // 4: <reponame>
   const Tokenizer ours(checkpoint->tokenizer()), exported(read_tokenizer_json(directory.string()));
   const std::string text = "<|im_start|>user\nÜber 1234 naïve cafés, 東京… it's\t\tfine  <|im_end|>";
   EXPECT_EQ(exported.encode(text), ours.encode(text));
