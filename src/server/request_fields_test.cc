@@ -187,6 +187,20 @@ TEST_F(RequestFields, WhatIsNotSupportedIsSaid) {
   }
 }
 
+// What llama.cpp's streams have more by them isn't left out in silence, and what asks for none of it passes.
+TEST_F(RequestFields, WhatAddsToAnswersIsNotPassedOver) {
+  for (const bool in_chat : {false, true}) {
+    for (const char* const field : {"timings_per_token", "return_progress"}) {
+      EXPECT_TRUE(refusal(fmt::format(R"("{}": true)", field), in_chat).starts_with(fmt::format("\"{}\" ", field)));
+      EXPECT_EQ(refusal(fmt::format(R"("{}": false)", field), in_chat), "none");
+    }
+  }
+  for (const char* const format : {"auto", "deepseek", "deepseek-legacy"})
+    EXPECT_TRUE(refusal(fmt::format(R"("reasoning_format": "{}")", format), true).starts_with("\"reasoning_format\" "))
+        << format;
+  EXPECT_EQ(refusal(R"("reasoning_format": "none")", true), "none");
+}
+
 // The table writes a dot between an object and what is in it.
 TEST_F(RequestFields, NamesWithADotAreNoneOfABody) {
   EXPECT_EQ(refusal(R"("layerboost.level": 0)"), "/v1/completions has no field \"layerboost.level\"; leave it out");
