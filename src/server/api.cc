@@ -85,16 +85,6 @@ void answer_with(const std::weak_ptr<HttpReply>& reply, const Work& work) {
   }
 }
 
-/// What OPTIONS is told; a browser asks it before it sends another site's request.
-HttpAnswer options_answer(std::string allowed) {
-  HttpAnswer answer = json_answer(Json::object());
-  answer.headers = {{"Allow", std::move(allowed)},
-                    {"Access-Control-Allow-Methods", "GET, POST"},
-                    {"Access-Control-Allow-Headers", "Authorization, *"},  // "*" isn't Authorization
-                    {"Access-Control-Max-Age", "600"}};
-  return answer;
-}
-
 HttpAnswer ready_answer(bool draining) {
   return json_answer({{"status", draining ? "stopping" : "ready"}}, draining ? 503 : 200);
 }
@@ -117,11 +107,13 @@ Api::Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo i
 std::optional<HttpAnswer> Api::answer_by_head(const HttpRequest& request) {
   try {
     check_host(request);
-    if (request.path == "*") return options_answer("GET, HEAD, POST, OPTIONS");
-    // An allowed page gets as far as to read that nothing is there.
-    if (request.method == "OPTIONS" &&
-        (allows_page(request) || (!access_.origins.empty() && has_address(request.path))))
-      return options_answer(allowed_methods(request.path));
+    if (request.method == "OPTIONS") {
+      if (request.path == "*") return options_answer(request, "GET, HEAD, POST, OPTIONS");
+      const bool here = has_address(request.path);
+      // An allowed page gets as far as to read that nothing is there.
+      if (allows_page(request) || (here && !access_.origins.empty()))
+        return options_answer(request, here ? allowed_methods(request.path) : "");
+    }
     if (is_work(request.path)) {
       check_work(request);
       return std::nullopt;
@@ -155,6 +147,19 @@ HttpHeaders Api::headers_for_page(const HttpRequest& request) const {
   return {{"Access-Control-Allow-Origin", request.origin},
           {"Access-Control-Expose-Headers", fmt::format("X-Request-Id, Retry-After{}", levels)},
           {"Vary", "Origin"}};
+}
+
+/// `allowed`: methods; empty: nothing is there.
+HttpAnswer Api::options_answer(const HttpRequest& request, std::string allowed) const {
+  HttpAnswer answer = json_answer(Json::object());
+  if (!allowed.empty()) answer.headers.emplace_back("Allow", std::move(allowed));
+  if (allows_page(request)) {  // whose browser asks before it sends its request
+    answer.headers.insert(answer.headers.end(),
+                          {{"Access-Control-Allow-Methods", "GET, POST"},
+                           {"Access-Control-Allow-Headers", "Authorization, *"},  // "*" isn't Authorization
+                           {"Access-Control-Max-Age", "600"}});
+  }
+  return answer;
 }
 
 void Api::check_work(const HttpRequest& request) const {

@@ -124,6 +124,7 @@ TEST(HttpRequests, NamesOfOtherSitesAreRefused) {
   const std::string by_page = fmt::format(
       "POST /v1/completions HTTP/1.1\r\nHost: box\r\nOrigin: http://box\r\nConnection: close\r\n"
       "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+  EXPECT_EQ(statuses(server, "OPTIONS * HTTP/1.1\r\nConnection: close\r\n" + foreign + "\r\n"), std::vector{403});
       short_request.size(), short_request);
   EXPECT_EQ(statuses(server, by_page), std::vector{403});
   EXPECT_EQ(statuses(server, get("/v1/models", "Host: upstream\r\nOrigin: http://models.example\r\n")),
@@ -229,7 +230,20 @@ TEST(HttpRequests, PagesOfOtherSitesMayAskWhereTheyAreAllowed) {
   EXPECT_EQ(other.headers.at("Allow"), "GET, HEAD, OPTIONS");
   EXPECT_FALSE(other.headers.contains(allowed));
   EXPECT_EQ(open.ask("OPTIONS", "/nothing").status, 404);
-  EXPECT_EQ(open.ask("OPTIONS", "/nothing", "", page.c_str()).status, 200);
+  const AnswerForTests nothing = open.ask("OPTIONS", "/nothing", "", page.c_str());
+  EXPECT_EQ(nothing.status, 200);  // the page may read that GET finds nothing
+  EXPECT_FALSE(nothing.headers.contains("Allow"));
+  const std::string methods = "Access-Control-Allow-Methods";
+  EXPECT_TRUE(preflight.headers.contains(methods) && nothing.headers.contains(methods));
+  EXPECT_FALSE(other.headers.contains(methods));
+  for (const ServerForTests* const server : {&closed, &open}) {
+    const std::string foreign = "Origin: https://evil.example\r\n";
+    for (const std::string& headers : {std::string(), foreign, page}) {
+      const AnswerForTests all = server->ask("OPTIONS", "*", "", headers.c_str());
+      EXPECT_EQ(all.headers.at("Allow"), "GET, HEAD, POST, OPTIONS");
+      EXPECT_EQ(all.headers.contains(methods), server == &open && headers == page) << headers;
+    }
+  }
   EXPECT_EQ(open.ask("PUT", "/v1/completions").headers.at("Allow"), "POST, OPTIONS");
   for (const std::string& body_sent : {short_request, std::string("{")})
     EXPECT_EQ(open.ask("POST", "/v1/completions", body_sent, page.c_str()).headers.at(allowed), "https://chat.example");
