@@ -22,6 +22,7 @@ struct RequestField {
   std::string_view does;  // in Markdown, for people
   /// For Use::neutral, the values that ask for nothing: a list, as JSON; empty: false, "", [] and {}.
   std::string_view neutral = {};
+  std::string_view advice = {};  // for Use::neutral, what to do instead; empty: there is nothing but to leave it out
 };
 
 /// A field has one entry for each endpoint at most.

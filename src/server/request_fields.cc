@@ -71,8 +71,10 @@ void check_names(const Json& json, std::string_view object, Endpoint endpoint, c
       refuse(name.size() <= longest_param ? path : "", "{} has no field {}{}", where, in_quotes(path),
              meant.empty() ? "; leave it out" : meant);
     }
-    if (entry->second->use != Use::neutral || asks_for_nothing(*entry->second, value)) continue;
-    refuse(path, "\"{}\" would change the answer and is not supported by this server; leave it out", path);
+    const RequestField& field = *entry->second;
+    if (field.use != Use::neutral || asks_for_nothing(field, value)) continue;
+    refuse(path, "\"{}\" would change the answer and is not supported by this server; {}", path,
+           field.advice.empty() ? "leave it out" : field.advice);
   }
 }
 

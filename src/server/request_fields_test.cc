@@ -177,9 +177,13 @@ TEST_F(RequestFields, WhatIsWrittenIsCounted) {
 // What can't be had is refused, each by its name.
 TEST_F(RequestFields, WhatIsNotSupportedIsSaid) {
   for (const bool in_chat : {false, true}) {
-    for (const char* const field : {"truncate_prompt_tokens", "return_tokens"})
-      EXPECT_EQ(refusal(fmt::format(R"("{}": {})", field, field[0] == 't' ? "3" : "true"), in_chat),
-                fmt::format("\"{}\" would change the answer and is not supported by this server; leave it out", field));
+    const auto expect = [&](const char* name, const char* value, const char* advice) {
+      EXPECT_EQ(refusal(fmt::format(R"("{}": {})", name, value), in_chat),
+                fmt::format("\"{}\" would change the answer and is not supported by this server; {}", name, advice));
+    };
+    expect("truncate_prompt_tokens", "3", "leave it out");
+    expect("return_tokens", "true", "ask for `return_token_ids`");
+    expect("n_probs", "5", "ask for `logprobs`");
     EXPECT_EQ(refusal(R"("spaces_between_special_tokens": false)", in_chat),
               "\"spaces_between_special_tokens\" would change the answer and is not supported by this server; leave it "
               "out");
