@@ -16,6 +16,11 @@ constexpr std::string_view kOwnSampling = "where left out, [the model's own](ser
                            kForm = "[the form of the answer](structured.md)", kTools = "[tools](structured.md#tools)",
                            kWhose = "who asks", kCache = "how the prefix cache is used";
 
+constexpr RequestField within(std::string_view object, RequestField field) {
+  field.object = object;
+  return field;
+}
+
 constexpr RequestField kTable[] = {
     {"model", kAll, Use::effect, kOpenAi, "one of the served names, or left out; another is a 404"},
     {"prompt", kCompletions, Use::effect, kOpenAi, "a string, strings, token ids or lists of them"},
@@ -42,7 +47,7 @@ constexpr RequestField kTable[] = {
     {"chat_template_kwargs", kConversations, Use::effect, kVllm, "variables of the chat template"},
     {"reasoning_effort", kChat, Use::effect, kOpenAi, "a variable of the chat template"},
     {"reasoning", kResponses, Use::effect, kOpenAi, "an object of the fields `reasoning.…` here"},
-    {"reasoning.effort", kResponses, Use::effect, kOpenAi, "a variable of the chat template"},
+    within("reasoning", {"effort", kResponses, Use::effect, kOpenAi, "a variable of the chat template"}),
     {"max_tokens", kGeneration, Use::effect, kOpenAi,
      "in completions 16 where none is given, in a chat as many as fit; of `max_tokens`, `max_completion_tokens` and "
      "`n_predict` the last one counts"},
@@ -97,12 +102,13 @@ constexpr RequestField kTable[] = {
     {"echo", kChat, Use::effect, kVllm, "the last message is in front of the text, if its role is the answer's"},
     {"stream", kText, Use::effect, kOpenAi, "the answer comes in events as it is written"},
     {"stream_options", kText, Use::effect, kOpenAi, "an object of the fields `stream_options.…` here"},
-    {"stream_options.include_usage", kGeneration, Use::effect, kOpenAi, "`usage` in an event of its own at the end"},
-    {"stream_options.continuous_usage_stats", kGeneration, Use::effect, kVllm,
-     "with `include_usage`: each other event has `usage`, too, of its choice so far"},
+    within("stream_options",
+           {"include_usage", kGeneration, Use::effect, kOpenAi, "`usage` in an event of its own at the end"}),
+    within("stream_options", {"continuous_usage_stats", kGeneration, Use::effect, kVllm,
+                              "with `include_usage`: each other event has `usage`, too, of its choice so far"}),
     {"response_format", kGeneration, Use::effect, kOpenAi, kForm},
     {"text", kResponses, Use::effect, kOpenAi, "an object of the fields `text.…` here"},
-    {"text.format", kResponses, Use::effect, kOpenAi, kForm},
+    within("text", {"format", kResponses, Use::effect, kOpenAi, kForm}),
     {"structured_outputs", kText, Use::effect, kVllm, kForm},
     {"guided_json", kGeneration, Use::effect, kVllm, kForm},
     {"guided_json_object", kGeneration, Use::effect, kVllm, kForm},
@@ -120,8 +126,8 @@ constexpr RequestField kTable[] = {
     {"max_tool_calls", kResponses, Use::effect, kOpenAi,
      "the answer has it, too: an integer, of tools that the server itself would run"},
     {"layerboost", kEngine, Use::effect, kOwn, "an object of the field `layerboost.level`"},
-    {"layerboost.level", kEngine, Use::effect, kOwn,
-     "the [level](serving.md#levels) of a server that has some; elsewhere only 0"},
+    within("layerboost", {"level", kEngine, Use::effect, kOwn,
+                          "the [level](serving.md#levels) of a server that has some; elsewhere only 0"}),
 
     {"user", kAll & ~kResponses, Use::harmless, kOpenAi, kWhose},
     {"safety_identifier", kEngine, Use::harmless, kOpenAi, kWhose},
@@ -132,12 +138,15 @@ constexpr RequestField kTable[] = {
     {"prompt_cache_options", kResponses, Use::harmless, kOpenAi, kCache},
     {"prompt_cache_key", kText, Use::harmless, kOpenAi, kCache},
     {"prompt_cache_retention", kText, Use::harmless, kOpenAi, kCache},
-    {"reasoning.summary", kResponses, Use::harmless, kOpenAi, "of reasoning apart from the text, which no answer has"},
-    {"reasoning.generate_summary", kResponses, Use::harmless, kOpenAi,
-     "of reasoning apart from the text, which no answer has"},
-    {"reasoning.context", kResponses, Use::harmless, kOpenAi, "of reasoning apart from the text, which no answer has"},
-    {"stream_options.include_usage", kResponses, Use::harmless, kOpenAi, "it always is"},
-    {"stream_options.include_obfuscation", kText, Use::harmless, kOpenAi, "padding against listeners who count bytes"},
+    within("reasoning",
+           {"summary", kResponses, Use::harmless, kOpenAi, "of reasoning apart from the text, which no answer has"}),
+    within("reasoning", {"generate_summary", kResponses, Use::harmless, kOpenAi,
+                         "of reasoning apart from the text, which no answer has"}),
+    within("reasoning",
+           {"context", kResponses, Use::harmless, kOpenAi, "of reasoning apart from the text, which no answer has"}),
+    within("stream_options", {"include_usage", kResponses, Use::harmless, kOpenAi, "it always is"}),
+    within("stream_options",
+           {"include_obfuscation", kText, Use::harmless, kOpenAi, "padding against listeners who count bytes"}),
     {"request_id", kEngine, Use::harmless, kVllm,
      "the header `X-Request-Id` [names a request](serving.md#requests-in-the-log)"},
     {"priority", kEngine, Use::harmless, kVllm, "whose turn it is"},
@@ -168,8 +177,8 @@ constexpr RequestField kTable[] = {
     {"audio", kChat, Use::neutral, kOpenAi, "answers that are spoken"},
     {"modalities", kChat, Use::neutral, kOpenAi, "answers that aren't text", R"([["text"]])"},
     {"verbosity", kChat, Use::neutral, kOpenAi, "longer and shorter answers", R"(["medium"])"},
-    {"text.verbosity", kResponses, Use::neutral, kOpenAi, "longer and shorter answers", R"(["medium"])"},
-    {"reasoning.mode", kResponses, Use::neutral, kOpenAi, "other ways to reason", R"(["standard"])"},
+    within("text", {"verbosity", kResponses, Use::neutral, kOpenAi, "longer and shorter answers", R"(["medium"])"}),
+    within("reasoning", {"mode", kResponses, Use::neutral, kOpenAi, "other ways to reason", R"(["standard"])"}),
     {"web_search_options", kChat, Use::neutral, kOpenAi, "searches on the web, which `{}` asks for, too", "[]"},
     {"moderation", kText, Use::neutral, kOpenAi, "a judgement of the texts"},
     {"store", kResponses, Use::neutral, kOpenAi, "keeping the answer", "[false]"},
