@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <initializer_list>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 
@@ -20,27 +20,23 @@ namespace {
 constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 constexpr std::string_view model_path = "/v1/models/";  // and a name
 
-bool is_one_of(std::string_view path, std::initializer_list<std::string_view> paths) {
-  return std::ranges::find(paths, path) != paths.end();
-}
+/// What is asked with POST, and what with GET.
+constexpr std::string_view work_paths[] = {"/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings",
+                                           "/tokenize",       "/detokenize"};
+constexpr std::string_view read_paths[] = {"/v1/models", "/tokenizer_info", "/health", "/ready",
+                                           "/version",   "/metrics",        "/"};
 
-bool is_work(std::string_view path) {
-  return is_one_of(
-      path, {"/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/tokenize", "/detokenize"});
-}
+bool is_work(std::string_view path) { return std::ranges::find(work_paths, path) != std::end(work_paths); }
 
 /// Whether something is at `path`: of models there, perhaps one of this name.
 bool has_address(std::string_view path) {
-  return is_work(path) || path.starts_with(model_path) ||
-         is_one_of(path, {"/", "/health", "/ready", "/version", "/metrics", "/v1/models", "/tokenizer_info"});
+  return is_work(path) || path.starts_with(model_path) || std::ranges::find(read_paths, path) != std::end(read_paths);
 }
 
 ApiError not_found(const std::string& path) {
   return {404, "invalid_request_error",
-          fmt::format("nothing is at {}; there are /v1/completions, /v1/chat/completions, /v1/responses, "
-                      "/v1/embeddings, /v1/models, "
-                      "/tokenize, /detokenize, /health, /ready and /metrics",
-                      path.substr(0, 100))};
+          fmt::format("nothing is at {}; there are {}, {}", path.substr(0, 100), fmt::join(work_paths, ", "),
+                      fmt::join(read_paths, ", "))};
 }
 
 /// "Application/JSON; charset=utf-8" is "application/json".
@@ -254,7 +250,7 @@ void Api::in_worker(const std::shared_ptr<HttpReply>& reply, std::function<Later
 
 /// Whoever looks after the server may ask how it is by any name.
 void Api::check_host(const HttpRequest& request) const {
-  if (is_one_of(request.path, {"/health", "/ready"})) return;
+  if (request.path == "/health" || request.path == "/ready") return;
   const bool by_own_page = request.origin.ends_with("//" + request.host);
   if (access_.hosts.allow(request.host, by_own_page)) return;
   throw ApiError(

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <mutex>
+#include <set>
+#include <sstream>
 
 #include "server/server_for_tests.h"
 
@@ -212,6 +214,21 @@ TEST(HttpRequests, WrongMethodsAreToldTheRightOnes) {
   EXPECT_EQ(server.ask("DELETE", "/v1/models/tiny").headers.at("Allow"), "GET, HEAD");
   EXPECT_TRUE(server.ask("GET", "/health").headers.contains("Date"));
 }
+}
+
+TEST(HttpRequests, WhoFindsNothingIsToldAllThatIsThere) {
+  const ServerForTests server;
+  const std::string message = server.ask("GET", "/nothing").json()["error"]["message"], begin = "there are ";
+  std::istringstream paths(message.substr(message.find(begin) + begin.size()));
+  std::set<std::string> named;
+  for (std::string path; std::getline(paths >> std::ws, path, ',');) {
+    named.insert(path);
+    EXPECT_NE(server.ask("GET", path.c_str()).status, 404) << path;
+    EXPECT_EQ(server.ask("PUT", path.c_str()).status, 405) << path;
+  }
+  EXPECT_EQ(named, (std::set<std::string>{"/", "/detokenize", "/health", "/metrics", "/ready", "/tokenize",
+                                          "/tokenizer_info", "/v1/chat/completions", "/v1/completions",
+                                          "/v1/embeddings", "/v1/models", "/v1/responses", "/version"}));
 
 TEST(HttpRequests, PagesOfOtherSitesMayAskWhereTheyAreAllowed) {
   const std::string page = "Origin: https://chat.example\r\n", allowed = "Access-Control-Allow-Origin";
