@@ -116,6 +116,12 @@ void say_levels(const Ladder& ladder, const ServedLevels& levels, int highest) {
   }
 }
 
+/// "a (also b, c)".
+std::string in_words(const std::vector<std::string>& names) {
+  if (names.size() == 1) return names.front();
+  return fmt::format("{} (also {})", names.front(), fmt::join(names.begin() + 1, names.end(), ", "));
+}
+
 void run_serve(ServeFlags options) {
   complete(options);
   start_run(options.common);
@@ -144,7 +150,7 @@ void run_serve(ServeFlags options) {
   const std::string& host = options.server.host;
   const std::string address = host.find(':') == std::string::npos ? host : "[" + host + "]";
   note("{} is served at http://{}:{}/ (the API below /v1); Ctrl-C finishes what was begun and ends",
-       fmt::join(options.server.names, ", "), address, server.port());
+       in_words(options.server.names), address, server.port());
   engine.run();
 }
 

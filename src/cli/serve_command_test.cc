@@ -1,9 +1,17 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
+#include <thread>
 
+#include "base/file.h"
 #include "cli/run_for_tests.h"
+#include "heal/model_for_tests.h"
+#include "server/client_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -33,6 +41,61 @@ TEST(ServeCommand, NamesThatWouldFindNothingAreRefused) {
   EXPECT_THAT(error({"a", ""}), HasSubstr("--name is empty"));
   EXPECT_THAT(error({"a", "b", "a"}), HasSubstr("--name \"a\" is given twice"));
   EXPECT_THAT(error({"a", "b"}), HasSubstr("missing-model"));
+}
+
+/// `layerboost serve` in a process of its own, until the object's end.
+class ServingForTests {
+ public:
+  /// `log`: a file for what it prints, which it has written before the constructor returns.
+  ServingForTests(std::vector<std::string> words, const std::string& log) : child_(::fork()) {
+    words.insert(words.begin(), "serve");
+    if (child_ == 0) {
+      ::dup2(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+      ::_exit(run(words));
+    }
+    for (int i = 0; i < 3000 && said_.find(" ends\n") == std::string::npos; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      if (fs::exists(log)) said_ = read_file(log);
+    }
+  }
+  ~ServingForTests() {
+    int status = 0;
+    ::kill(child_, SIGTERM);
+    EXPECT_EQ(::waitpid(child_, &status, 0), child_);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << said_;
+  }
+  ServingForTests(const ServingForTests&) = delete;
+  ServingForTests& operator=(const ServingForTests&) = delete;
+
+  [[nodiscard]] const std::string& said() const { return said_; }
+  [[nodiscard]] Json get(const std::string& path) const {
+    const std::string before = "http://127.0.0.1:";
+    ClientForTests client(std::atoi(said_.c_str() + said_.find(before) + before.size()));
+    client.send("GET", path, "", "");
+    return client.read_answer().json();
+  }
+
+ private:
+  pid_t child_;
+  std::string said_;
+};
+
+TEST(ServeCommand, AModelMayHaveSeveralNames) {
+  const test::HealFolder folder("serve_names");
+  const std::string model = folder.path("model.gguf"), log = folder.path("log");
+  const auto flags = [&](const std::vector<std::string>& names) {
+    std::vector<std::string> words = {model, "--port", "0", "--memory", "64M", "--threads", "1"};
+    for (const std::string& name : names) words.insert(words.end(), {"--name", name});
+    return words;
+  };
+  {
+    const ServingForTests two(flags({"tiny", "org/small"}), log);
+    ASSERT_THAT(two.said(), HasSubstr("tiny (also org/small) is served at http://127.0.0.1:"));
+    for (const char* const name : {"tiny", "org/small"})
+      EXPECT_EQ(two.get(fmt::format("/v1/models/{}", name))["id"], name);
+  }
+  fs::remove(log);
+  EXPECT_THAT(ServingForTests(flags({"a", "b", "c"}), log).said(), HasSubstr("a (also b, c) is served at http://"));
 }
 
 TEST(ServeCommand, SitesAreWrittenAsBrowsersDo) {

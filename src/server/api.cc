@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <initializer_list>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 
@@ -20,27 +20,23 @@ namespace {
 constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 constexpr std::string_view model_path = "/v1/models/";  // and a name
 
-bool is_one_of(std::string_view path, std::initializer_list<std::string_view> paths) {
-  return std::ranges::find(paths, path) != paths.end();
-}
+/// What is asked with POST, and what with GET.
+constexpr std::string_view work_paths[] = {"/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings",
+                                           "/tokenize",       "/detokenize"};
+constexpr std::string_view read_paths[] = {"/v1/models", "/tokenizer_info", "/health", "/ready",
+                                           "/version",   "/metrics",        "/"};
 
-bool is_work(std::string_view path) {
-  return is_one_of(
-      path, {"/v1/completions", "/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/tokenize", "/detokenize"});
-}
+bool is_work(std::string_view path) { return std::ranges::find(work_paths, path) != std::end(work_paths); }
 
 /// Whether something is at `path`: of models there, perhaps one of this name.
 bool has_address(std::string_view path) {
-  return is_work(path) || path.starts_with(model_path) ||
-         is_one_of(path, {"/", "/health", "/ready", "/version", "/metrics", "/v1/models", "/tokenizer_info"});
+  return is_work(path) || path.starts_with(model_path) || std::ranges::find(read_paths, path) != std::end(read_paths);
 }
 
 ApiError not_found(const std::string& path) {
   return {404, "invalid_request_error",
-          fmt::format("nothing is at {}; there are /v1/completions, /v1/chat/completions, /v1/responses, "
-                      "/v1/embeddings, /v1/models, "
-                      "/tokenize, /detokenize, /health, /ready and /metrics",
-                      path.substr(0, 100))};
+          fmt::format("nothing is at {}; there are {}, {}", path.substr(0, 100), fmt::join(work_paths, ", "),
+                      fmt::join(read_paths, ", "))};
 }
 
 /// "Application/JSON; charset=utf-8" is "application/json".
@@ -85,16 +81,6 @@ void answer_with(const std::weak_ptr<HttpReply>& reply, const Work& work) {
   }
 }
 
-/// What OPTIONS is told; a browser asks it before it sends another site's request.
-HttpAnswer options_answer(std::string allowed) {
-  HttpAnswer answer = json_answer(Json::object());
-  answer.headers = {{"Allow", std::move(allowed)},
-                    {"Access-Control-Allow-Methods", "GET, POST"},
-                    {"Access-Control-Allow-Headers", "Authorization, *"},  // "*" isn't Authorization
-                    {"Access-Control-Max-Age", "600"}};
-  return answer;
-}
-
 HttpAnswer ready_answer(bool draining) {
   return json_answer({{"status", draining ? "stopping" : "ready"}}, draining ? 503 : 200);
 }
@@ -117,11 +103,13 @@ Api::Api(HttpServer& http, Engine& engine, const ApiReader& reader, ServerInfo i
 std::optional<HttpAnswer> Api::answer_by_head(const HttpRequest& request) {
   try {
     check_host(request);
-    if (request.path == "*") return options_answer("GET, HEAD, POST, OPTIONS");
-    // An allowed page gets as far as to read that nothing is there.
-    if (request.method == "OPTIONS" &&
-        (allows_page(request) || (!access_.origins.empty() && has_address(request.path))))
-      return options_answer(allowed_methods(request.path));
+    if (request.method == "OPTIONS") {
+      if (request.path == "*") return options_answer(request, "GET, HEAD, POST, OPTIONS");
+      const bool here = has_address(request.path);
+      // An allowed page gets as far as to read that nothing is there.
+      if (allows_page(request) || (here && !access_.origins.empty()))
+        return options_answer(request, here ? allowed_methods(request.path) : "");
+    }
     if (is_work(request.path)) {
       check_work(request);
       return std::nullopt;
@@ -155,6 +143,19 @@ HttpHeaders Api::headers_for_page(const HttpRequest& request) const {
   return {{"Access-Control-Allow-Origin", request.origin},
           {"Access-Control-Expose-Headers", fmt::format("X-Request-Id, Retry-After{}", levels)},
           {"Vary", "Origin"}};
+}
+
+/// `allowed`: methods; empty: nothing is there.
+HttpAnswer Api::options_answer(const HttpRequest& request, std::string allowed) const {
+  HttpAnswer answer = json_answer(Json::object());
+  if (!allowed.empty()) answer.headers.emplace_back("Allow", std::move(allowed));
+  if (allows_page(request)) {  // whose browser asks before it sends its request
+    answer.headers.insert(answer.headers.end(),
+                          {{"Access-Control-Allow-Methods", "GET, POST"},
+                           {"Access-Control-Allow-Headers", "Authorization, *"},  // "*" isn't Authorization
+                           {"Access-Control-Max-Age", "600"}});
+  }
+  return answer;
 }
 
 void Api::check_work(const HttpRequest& request) const {
@@ -249,7 +250,7 @@ void Api::in_worker(const std::shared_ptr<HttpReply>& reply, std::function<Later
 
 /// Whoever looks after the server may ask how it is by any name.
 void Api::check_host(const HttpRequest& request) const {
-  if (is_one_of(request.path, {"/health", "/ready"})) return;
+  if (request.path == "/health" || request.path == "/ready") return;
   const bool by_own_page = request.origin.ends_with("//" + request.host);
   if (access_.hosts.allow(request.host, by_own_page)) return;
   throw ApiError(

@@ -46,6 +46,7 @@ class Api {
   [[nodiscard]] std::string allowed_methods(const std::string& path) const;
   [[nodiscard]] ApiError wrong_method(const HttpRequest& request) const;
   [[nodiscard]] bool allows_page(const HttpRequest& request) const;
+  [[nodiscard]] HttpAnswer options_answer(const HttpRequest& request, std::string allowed) const;
   void check_work(const HttpRequest& request) const;
   [[nodiscard]] HttpAnswer get(const HttpRequest& request);
   void generate(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply, Read read);

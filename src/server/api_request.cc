@@ -71,6 +71,13 @@ std::array<Numbers, 3> numbers_of(const ApiRequest& request) {
            {"return_token_ids", request.token_ids ? sequences : 0, request.token_ids ? told : 0}}};
 }
 
+/// The name by which a request asks for the model; an empty one is as good as none.
+std::optional<std::string> asked_model(const Fields& fields) {
+  std::optional<std::string> name = fields.text("model");
+  if (name && name->empty()) name.reset();
+  return name;
+}
+
 ApiError too_long(const ApiRequest& request, const std::string& message) {
   return {400, "invalid_request_error", message, prompt_field(request), "context_length_exceeded"};
 }
@@ -88,7 +95,7 @@ ApiError model_not_found(const std::string& asked, const std::vector<std::string
 Json ApiReader::parse(std::string_view body, Endpoint endpoint) const {
   Json json = parse_body(body, limits.json_depth);
   check_fields(json, endpoint);
-  const auto model = Fields(json).text("model");
+  const auto model = asked_model(Fields(json));
   if (model && std::ranges::find(model_names, *model) == model_names.end()) throw model_not_found(*model, model_names);
   return json;
 }
@@ -97,7 +104,7 @@ Json ApiReader::parse(std::string_view body, Endpoint endpoint) const {
 ApiRequest ApiReader::request_for(const Fields& fields, Endpoint endpoint) const {
   ApiRequest request;
   request.endpoint = endpoint;
-  request.model = fields.text("model").value_or(model_names.front());
+  request.model = asked_model(fields).value_or(model_names.front());
   return request;
 }
 

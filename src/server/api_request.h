@@ -54,6 +54,11 @@ struct ApiRequest {
   bool one_call = false;                              // at most
   bool base64 = false;                                // embeddings are sent as the bytes of f32
   std::string repeated = {};  // members of an answer of the Responses API: what was asked, as JSON
+
+  /// Of the answer's choice `sequence`: each prompt has `choices`, one after the other.
+  [[nodiscard]] const ApiPrompt& prompt_of(std::size_t sequence) const {
+    return prompts[sequence / static_cast<std::size_t>(choices)];
+  }
 };
 
 /// What those are told who ask for a model by a name that isn't one of its `names`.

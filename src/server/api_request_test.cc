@@ -195,7 +195,7 @@ TEST_F(ApiRequestTest, NoFieldThatChangesTheAnswerIsPassedOver) {
   for (const char* const field :
        {R"("structural_tag": {"a": 1})", R"("guided_whitespace_pattern": " ")", R"("lora_request": {"lora_name": "a"})",
         R"("typical_p": 0.5)", R"("mirostat": 2)", R"("use_beam_search": true)", R"("length_penalty": 0.5)",
-        R"("spaces_between_special_tokens": false)", R"("return_tokens": true)", R"("truncate_prompt_tokens": 5)",
+        R"("spaces_between_special_tokens": false)", R"("return_progress": true)", R"("truncate_prompt_tokens": 5)",
         R"("suffix": "b")"}) {
     const std::string name = Json::parse(fmt::format("{{{}}}", field)).items().begin().key();
     for (const bool chat : {false, true}) {

@@ -94,7 +94,7 @@ bool CompletionAnswer::may_submit() const {
 void CompletionAnswer::submit(std::size_t index, Place place) {
   Sequence& sequence = sequences_[index];
   GenerationRequest asked = request_.settings;
-  asked.prompt = prompt_of(index).tokens;
+  asked.prompt = request_.prompt_of(index).tokens;
   if (request_.endpoint == Endpoint::chat && index > 0) asked.prompt_logprobs = -1;  // they are told once
   asked.seed =
       request_.seed ? *request_.seed + index % static_cast<std::size_t>(request_.choices) : unrepeatable_bits();
@@ -108,12 +108,8 @@ void CompletionAnswer::submit(std::size_t index, Place place) {
       },
       request_.constraint, place);
   if (left_ < sequences_.size()) sequence.since = since_.seconds();
-  reading_ += prompt_of(index).tokens.size();
+  reading_ += request_.prompt_of(index).tokens.size();
   ++submitted_;
-}
-
-const ApiPrompt& CompletionAnswer::prompt_of(std::size_t sequence) const {
-  return request_.prompts[sequence / static_cast<std::size_t>(request_.choices)];
 }
 
 void CompletionAnswer::cancel() {
@@ -130,7 +126,7 @@ void CompletionAnswer::take(std::size_t index, Output&& output) {
   sequence.ended = output.finish != FinishReason::none;
   if (sequence.ended) {
     --left_;
-    reading_ -= prompt_of(index).tokens.size();
+    reading_ -= request_.prompt_of(index).tokens.size();
     facts_.completion_tokens += static_cast<std::size_t>(output.generated_tokens);
     if (index % static_cast<std::size_t>(request_.choices) == 0) {
       facts_.prompt_tokens += static_cast<std::size_t>(output.prompt_tokens);

@@ -63,7 +63,6 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   [[nodiscard]] bool may_submit() const;
   /// Sequences that are with the engine.
   [[nodiscard]] std::size_t under_way() const { return submitted_ + left_ - sequences_.size(); }
-  [[nodiscard]] const ApiPrompt& prompt_of(std::size_t sequence) const;
   [[nodiscard]] std::optional<int> level_to_name() const;
   [[nodiscard]] HttpHeaders headers() const;
 

@@ -83,8 +83,7 @@ std::string CompletionWriter::body(const AnswerFacts& facts) {
 /// null where the usage is told at the end alone.
 Json CompletionWriter::usage_of_piece(std::size_t sequence) const {
   if (!request_.continuous_usage) return {};
-  const ApiPrompt& prompt = request_.prompts[sequence / static_cast<std::size_t>(request_.choices)];
-  return usage_json(prompt.tokens.size(), static_cast<std::size_t>(generated_[sequence]));
+  return usage_json(request_.prompt_of(sequence).tokens.size(), static_cast<std::size_t>(generated_[sequence]));
 }
 
 void CompletionWriter::write_piece(std::size_t sequence, const AnswerFacts& facts, std::string& events) {

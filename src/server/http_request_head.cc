@@ -14,15 +14,16 @@ using boost::beast::http::field;
 
 std::string text_of(boost::beast::string_view view) { return {view.data(), view.size()}; }
 
-/// The host that an absolute target ("http://host/path") names; the target loses all before its path.
+/// The host that an absolute target ("http://host/path") names; the target loses all before its path. One with an empty
+/// host is no such target (RFC 9110, section 4.2.1).
 std::optional<std::string> take_host(std::string_view& target) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (target.size() < scheme.size() || !iequals({target.data(), scheme.size()}, {scheme.data(), scheme.size()}))
       continue;
-    target.remove_prefix(scheme.size());
-    const std::size_t size = std::min(target.find_first_of("/?#"), target.size());
-    std::string host(target.substr(0, size));
-    target.remove_prefix(size);
+    const std::string_view rest = target.substr(scheme.size());
+    const std::string host(rest.substr(0, rest.find_first_of("/?#")));
+    if (host.empty() || host.starts_with(':')) break;
+    target = rest.substr(host.size());
     return host;
   }
   return std::nullopt;
@@ -36,22 +37,25 @@ std::optional<std::string> value_of(const HeadParser& parser, boost::beast::stri
   return value;
 }
 
-/// Reads a target in any of its forms (section 3.2). One that names a host and nothing more is its root, or, of
-/// OPTIONS, the server as a whole.
-void read_target(std::string_view target, HttpRequest& request) {
+/// Reads a target in any of its forms (section 3.2), and gives its path as it is written. One that names a host and
+/// nothing more is its root, or, of OPTIONS, the server as a whole.
+std::string_view read_target(std::string_view target, HttpRequest& request) {
   const std::optional<std::string> host = take_host(target);
   if (host) request.host = *host;
   if (host && target.empty() && request.method == "OPTIONS") target = "*";
-  const std::string_view path = target.substr(0, target.find_first_of("?#"));
-  request.path = host && path.empty() ? "/" : percent_decoded(path);
+  std::string_view path = target.substr(0, target.find_first_of("?#"));
+  if (host && path.empty()) path = "/";
+  request.path = percent_decoded(path);
+  return path;
 }
 
-void check_target(const HttpRequest& request) {
+/// `path`: as it is written, where "%2F" is no "/".
+void check_target(const HttpRequest& request, std::string_view path) {
   if (request.method == "CONNECT")
     throw ApiError(501, "invalid_request_error", "CONNECT is for proxies, and this server is none");
-  if (request.path == "*" && request.method != "OPTIONS") refuse("", "only OPTIONS can ask for *");
-  if (!request.path.starts_with('/') && request.path != "*")
-    refuse("", "not a valid HTTP request: its target isn't a path");
+  if (path == "*" && request.method != "OPTIONS") refuse("", "only OPTIONS can ask for *");
+  if (!path.starts_with('/') && path != "*")
+    refuse("", "not a valid HTTP request: its target is neither a path nor an address with a host");
 }
 
 /// Whoever disagrees on where a body ends takes its bytes for a request (section 6.1).
@@ -79,7 +83,7 @@ void read_request_head(const HeadParser& parser, RequestHead& head) {
   request.id = request_id(text_of(message["X-Request-Id"]));
   request.method = text_of(message.method_string());
   request.host = text_of(message[field::host]);
-  read_target({message.target().data(), message.target().size()}, request);
+  const std::string_view path = read_target({message.target().data(), message.target().size()}, request);
   request.origin = text_of(message[field::origin]);
   request.content_type = text_of(message[field::content_type]);
   request.content_encoding = value_of(parser, "Content-Encoding").value_or("");
@@ -92,7 +96,7 @@ void read_request_head(const HeadParser& parser, RequestHead& head) {
   head.length = parser.content_length().value_or(0);
   check_framing(parser, head);
   check_host(parser, head);
-  check_target(request);
+  check_target(request, path);
 }
 
 }  // namespace layerboost

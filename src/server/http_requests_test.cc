@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <mutex>
+#include <set>
+#include <sstream>
 
 #include "server/server_for_tests.h"
 
@@ -87,8 +89,13 @@ TEST(HttpRequests, TargetsHaveFourForms) {
     EXPECT_EQ(answer.status, 200) << all;
     EXPECT_EQ(answer.headers.at("Allow"), "GET, HEAD, POST, OPTIONS") << all;
   }
-  for (const char* const line : {"GET *", "POST *", "GET localhost:80", "OPTIONS localhost", "GET health", "GET *x",
-                                 "OPTIONS **", "GET ftp://localhost/health"})
+  for (const char* const line :
+       {"GET *", "POST *", "GET localhost:80", "OPTIONS localhost", "GET health", "GET *x", "OPTIONS **",
+        "GET ftp://localhost/health",
+        // What is written in percent signs is no part of the form.
+        "OPTIONS %2A", "GET %2Fhealth", "GET %2F",
+        // An address has a host.
+        "GET http:///health", "GET http://", "OPTIONS http://", "GET http://?x", "GET https://:80/health"})
     EXPECT_EQ(ask(line).status, 400) << line;
   // What follows it is for a proxy: none of it is taken for a request.
   EXPECT_EQ(statuses(server, "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n" + health), std::vector{501});
@@ -108,6 +115,7 @@ TEST(HttpRequests, WhatBodiesMayBeIsSaid) {
   const AnswerForTests answer = form.read_answer();
   EXPECT_EQ(answer.status, 415);
   EXPECT_EQ(answer.headers.at("Accept"), "application/json");
+  EXPECT_FALSE(answer.headers.contains("Accept-Encoding"));
 }
 
 TEST(HttpRequests, NamesOfOtherSitesAreRefused) {
@@ -116,6 +124,7 @@ TEST(HttpRequests, NamesOfOtherSitesAreRefused) {
   EXPECT_EQ(statuses(server, get("/v1/models", foreign)), std::vector{403});
   EXPECT_EQ(statuses(server, get("http://evil.example/v1/models", "Host: localhost\r\n")), std::vector{403});
   EXPECT_EQ(statuses(server, get("/health", foreign)), std::vector{200});
+  EXPECT_EQ(statuses(server, "OPTIONS * HTTP/1.1\r\nConnection: close\r\n" + foreign + "\r\n"), std::vector{403});
   const std::string by_page = fmt::format(
       "POST /v1/completions HTTP/1.1\r\nHost: box\r\nOrigin: http://box\r\nConnection: close\r\n"
       "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
@@ -207,6 +216,21 @@ TEST(HttpRequests, WrongMethodsAreToldTheRightOnes) {
   EXPECT_TRUE(server.ask("GET", "/health").headers.contains("Date"));
 }
 
+TEST(HttpRequests, WhoFindsNothingIsToldAllThatIsThere) {
+  const ServerForTests server;
+  const std::string message = server.ask("GET", "/nothing").json()["error"]["message"], begin = "there are ";
+  std::istringstream paths(message.substr(message.find(begin) + begin.size()));
+  std::set<std::string> named;
+  for (std::string path; std::getline(paths >> std::ws, path, ',');) {
+    named.insert(path);
+    EXPECT_NE(server.ask("GET", path.c_str()).status, 404) << path;
+    EXPECT_EQ(server.ask("PUT", path.c_str()).status, 405) << path;
+  }
+  EXPECT_EQ(named, (std::set<std::string>{"/", "/detokenize", "/health", "/metrics", "/ready", "/tokenize",
+                                          "/tokenizer_info", "/v1/chat/completions", "/v1/completions",
+                                          "/v1/embeddings", "/v1/models", "/v1/responses", "/version"}));
+}
+
 TEST(HttpRequests, PagesOfOtherSitesMayAskWhereTheyAreAllowed) {
   const std::string page = "Origin: https://chat.example\r\n", allowed = "Access-Control-Allow-Origin";
   const ServerForTests closed;
@@ -224,7 +248,20 @@ TEST(HttpRequests, PagesOfOtherSitesMayAskWhereTheyAreAllowed) {
   EXPECT_EQ(other.headers.at("Allow"), "GET, HEAD, OPTIONS");
   EXPECT_FALSE(other.headers.contains(allowed));
   EXPECT_EQ(open.ask("OPTIONS", "/nothing").status, 404);
-  EXPECT_EQ(open.ask("OPTIONS", "/nothing", "", page.c_str()).status, 200);
+  const AnswerForTests nothing = open.ask("OPTIONS", "/nothing", "", page.c_str());
+  EXPECT_EQ(nothing.status, 200);  // the page may read that GET finds nothing
+  EXPECT_FALSE(nothing.headers.contains("Allow"));
+  const std::string methods = "Access-Control-Allow-Methods";
+  EXPECT_TRUE(preflight.headers.contains(methods) && nothing.headers.contains(methods));
+  EXPECT_FALSE(other.headers.contains(methods));
+  for (const ServerForTests* const server : {&closed, &open}) {
+    const std::string foreign = "Origin: https://evil.example\r\n";
+    for (const std::string& headers : {std::string(), foreign, page}) {
+      const AnswerForTests all = server->ask("OPTIONS", "*", "", headers.c_str());
+      EXPECT_EQ(all.headers.at("Allow"), "GET, HEAD, POST, OPTIONS");
+      EXPECT_EQ(all.headers.contains(methods), server == &open && headers == page) << headers;
+    }
+  }
   EXPECT_EQ(open.ask("PUT", "/v1/completions").headers.at("Allow"), "POST, OPTIONS");
   for (const std::string& body_sent : {short_request, std::string("{")})
     EXPECT_EQ(open.ask("POST", "/v1/completions", body_sent, page.c_str()).headers.at(allowed), "https://chat.example");

@@ -161,14 +161,21 @@ TEST(Http, AModelMayHaveSeveralNames) {
   for (const auto& [path, body] : requests) {
     Json asked = body;
     EXPECT_EQ(server.post(path, asked).json()["model"], "tiny") << path;
-    for (const char* const name : {"tiny", "org/small"}) {
+    for (const std::string name : {"", "tiny", "org/small"}) {
       asked["model"] = name;
-      EXPECT_EQ(server.post(path, asked).json()["model"], name) << path;
+      EXPECT_EQ(server.post(path, asked).json()["model"], name.empty() ? "tiny" : name) << path;
     }
     asked["model"] = "gpt";
     check_missing(server.post(path, asked));
   }
-  EXPECT_EQ(server.post("/tokenize", {{"prompt", "a"}, {"model", "org/small"}}).status, 200);
+  for (const char* const name : {"", "org/small"})
+    EXPECT_EQ(server.post("/tokenize", {{"prompt", "a"}, {"model", name}}).status, 200) << name;
+  for (const auto& [path, body] : {requests[0], requests[1]}) {
+    Json asked = body;
+    asked["stream"] = true;
+    asked["model"] = "org/small";
+    for (const Json& event : server.post(path, asked).events()) EXPECT_EQ(event["model"], "org/small") << event;
+  }
   EXPECT_NE(server.ask("GET", "/metrics").body.find("model_name=\"tiny\""), std::string::npos);
 }
 

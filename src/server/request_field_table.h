@@ -15,13 +15,15 @@ enum class Use {
 };
 
 struct RequestField {
-  std::string_view name;  // "stream", or within an object "stream_options.include_usage"
-  int endpoints;          // of Endpoint
+  std::string_view name;
+  int endpoints;  // of Endpoint
   Use use;
   std::string_view from;  // who has it: a heading
   std::string_view does;  // in Markdown, for people
   /// For Use::neutral, the values that ask for nothing: a list, as JSON; empty: false, "", [] and {}.
   std::string_view neutral = {};
+  std::string_view advice = {};  // for Use::neutral, what to do instead; empty: there is nothing but to leave it out
+  std::string_view object = {};  // the field that it stands in, such as "stream_options"; empty: in the body itself
 };
 
 /// A field has one entry for each endpoint at most.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
@@ -17,6 +18,10 @@ constexpr std::pair<Endpoint, const char*> endpoints[] = {
     {Endpoint::embeddings, "embeddings"},   {Endpoint::tokenize, "tokenize"}, {Endpoint::detokenize, "detokenize"}};
 
 bool is_of(const RequestField& field, Endpoint endpoint) { return (field.endpoints & static_cast<int>(endpoint)) != 0; }
+
+std::string path_of(const RequestField& field) {
+  return fmt::format("{}{}{}", field.object, field.object.empty() ? "" : ".", field.name);
+}
 
 std::string where(const RequestField& field) {
   std::string names;
@@ -54,7 +59,8 @@ This page is made from [a table in the code](../src/server/request_field_table.c
     text += columns;
     for (const RequestField& field : request_field_table()) {
       if (field.use != use) continue;
-      text += fmt::format("| `{}` | {} | {} | {} |", field.name, field.from, where(field), field.does);
+      text += fmt::format("| `{}` | {} | {} | {}{}{} |", path_of(field), field.from, where(field), field.does,
+                          field.advice.empty() ? "" : ": ", field.advice);
       text += use == Use::neutral ? values_that_pass(field) + " |\n" : "\n";
     }
   };
@@ -76,11 +82,32 @@ TEST(RequestFieldTable, ThePageIsMadeOfIt) {
 
 TEST(RequestFieldTable, AFieldHasOneMeaningAtAnAddress) {
   for (const auto& [endpoint, name] : endpoints) {
-    std::set<std::string_view> names;
+    std::set<std::string> paths;
     for (const RequestField& field : request_field_table())
-      EXPECT_TRUE(!is_of(field, endpoint) || names.insert(field.name).second) << name << " " << field.name;
-    for (const std::string_view field : names) {
-      EXPECT_TRUE(names.contains(field.substr(0, field.find('.')))) << name << " " << field;
+      EXPECT_TRUE(!is_of(field, endpoint) || paths.insert(path_of(field)).second) << name << " " << path_of(field);
+    for (const RequestField& field : request_field_table())
+      EXPECT_TRUE(!is_of(field, endpoint) || field.object.empty() || paths.contains(std::string(field.object)))
+          << name << " " << path_of(field);
+  }
+}
+
+/// The first name in backticks of an advice; "": it has none but of a value.
+std::string_view named_in(std::string_view advice) {
+  const std::size_t begin = std::min(advice.find('`'), advice.size() - 1) + 1;
+  const std::string_view name = advice.substr(begin, advice.find('`', begin) - begin);
+  return name.starts_with('"') ? "" : name;
+}
+
+TEST(RequestFieldTable, WhatIsAdvisedCanBeHad) {
+  for (const RequestField& refused : request_field_table()) {
+    const std::string_view name = refused.advice.empty() ? "" : named_in(refused.advice);
+    for (const auto& [endpoint, where] : endpoints) {
+      if (name.empty() || !is_of(refused, endpoint)) continue;
+      EXPECT_TRUE(std::ranges::any_of(request_field_table(),
+                                      [&, at = endpoint](const RequestField& field) {
+                                        return field.name == name && field.use == Use::effect && is_of(field, at);
+                                      }))
+          << refused.name << " " << where;
     }
   }
 }
@@ -89,8 +116,10 @@ TEST(RequestFieldTable, ItsTextsAreWhole) {
   for (const RequestField& field : request_field_table()) {
     EXPECT_FALSE(field.from.empty() || field.does.empty()) << field.name;
     EXPECT_EQ(field.does.find_first_of("|\n"), std::string_view::npos) << field.name;
+    for (const char* const neighbour : {" it", " then", " above", " below"})
+      EXPECT_FALSE(field.does.ends_with(neighbour)) << field.name << ": a row is read by itself";
     EXPECT_TRUE(field.neutral.empty() || Json::parse(field.neutral).is_array()) << field.name;
-    EXPECT_TRUE(field.neutral.empty() || field.use == Use::neutral) << field.name;
+    EXPECT_TRUE((field.neutral.empty() && field.advice.empty()) || field.use == Use::neutral) << field.name;
   }
 }
 

@@ -1,10 +1,9 @@
 #include "server/request_fields.h"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/in_quotes.h"
@@ -42,37 +41,29 @@ bool asks_for_nothing(const RequestField& field, const Json& value) {
   return value == false || (value.is_structured() && value.empty());
 }
 
-/// The name that a field has within the object that it belongs to, where that is `object`; "": a request's body.
-std::optional<std::string_view> name_within(const RequestField& field, std::string_view object) {
-  const std::size_t dot = field.name.find('.');
-  const std::string_view of = dot == std::string_view::npos ? "" : field.name.substr(0, dot);
-  if (of != object) return std::nullopt;
-  return field.name.substr(dot == std::string_view::npos ? 0 : dot + 1);
-}
-
 /// Throws ApiError for what the table doesn't have of `object`, or can't do. `where`: what has these fields.
 void check_names(const Json& json, std::string_view object, Endpoint endpoint, const std::string& where) {
-  std::vector<std::pair<std::string_view, const RequestField*>> known;
-  for (const RequestField& field : request_field_table()) {
-    const auto name = name_within(field, object);
-    if (name && (field.endpoints & static_cast<int>(endpoint)) != 0) known.emplace_back(*name, &field);
-  }
+  std::vector<RequestField> known;
+  std::ranges::copy_if(request_field_table(), std::back_inserter(known), [&](const RequestField& field) {
+    return field.object == object && (field.endpoints & static_cast<int>(endpoint)) != 0;
+  });
   const std::string prefix = object.empty() ? "" : std::string(object) + ".";
   for (const auto& [name, value] : json.items()) {
     if (value.is_null()) continue;
     const std::string path = prefix + name;
-    const auto entry = std::ranges::find(known, std::string_view(name), &decltype(known)::value_type::first);
+    const auto entry = std::ranges::find(known, std::string_view(name), &RequestField::name);
     if (entry == known.end()) {
       std::vector<std::string> names;
-      for (const auto& [other, field] : known)
-        if (field->use == Use::effect) names.emplace_back(other);
+      for (const RequestField& field : known)
+        if (field.use == Use::effect) names.emplace_back(field.name);
       const std::string meant = did_you_mean(name, names);
       constexpr std::size_t longest_param = 64;
       refuse(name.size() <= longest_param ? path : "", "{} has no field {}{}", where, in_quotes(path),
              meant.empty() ? "; leave it out" : meant);
     }
-    if (entry->second->use != Use::neutral || asks_for_nothing(*entry->second, value)) continue;
-    refuse(path, "\"{}\" would change the answer and is not supported by this server; leave it out", path);
+    if (entry->use != Use::neutral || asks_for_nothing(*entry, value)) continue;
+    refuse(path, "\"{}\" would change the answer and is not supported by this server; {}", path,
+           entry->advice.empty() ? "leave it out" : entry->advice);
   }
 }
 

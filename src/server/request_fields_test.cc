@@ -177,14 +177,32 @@ TEST_F(RequestFields, WhatIsWrittenIsCounted) {
 // What can't be had is refused, each by its name.
 TEST_F(RequestFields, WhatIsNotSupportedIsSaid) {
   for (const bool in_chat : {false, true}) {
-    for (const char* const field : {"truncate_prompt_tokens", "return_tokens"})
-      EXPECT_EQ(refusal(fmt::format(R"("{}": {})", field, field[0] == 't' ? "3" : "true"), in_chat),
-                fmt::format("\"{}\" would change the answer and is not supported by this server; leave it out", field));
+    const auto expect = [&](const char* name, const char* value, const char* advice) {
+      EXPECT_EQ(refusal(fmt::format(R"("{}": {})", name, value), in_chat),
+                fmt::format("\"{}\" would change the answer and is not supported by this server; {}", name, advice));
+    };
+    expect("truncate_prompt_tokens", "3", "leave it out");
+    expect("return_tokens", "true", "ask for `return_token_ids`");
+    expect("n_probs", "5", "ask for `logprobs`");
     EXPECT_EQ(refusal(R"("spaces_between_special_tokens": false)", in_chat),
               "\"spaces_between_special_tokens\" would change the answer and is not supported by this server; leave it "
               "out");
     EXPECT_EQ(refusal(R"("prompt_logprobs": -1)", in_chat), "\"prompt_logprobs\" must be an integer from 0 to 20");
   }
+}
+
+// What llama.cpp's streams have more by them isn't left out in silence, and what asks for none of it passes.
+TEST_F(RequestFields, WhatAddsToAnswersIsNotPassedOver) {
+  for (const bool in_chat : {false, true}) {
+    for (const char* const field : {"timings_per_token", "return_progress"}) {
+      EXPECT_TRUE(refusal(fmt::format(R"("{}": true)", field), in_chat).starts_with(fmt::format("\"{}\" ", field)));
+      EXPECT_EQ(refusal(fmt::format(R"("{}": false)", field), in_chat), "none");
+    }
+  }
+  for (const char* const format : {"auto", "deepseek", "deepseek-legacy"})
+    EXPECT_TRUE(refusal(fmt::format(R"("reasoning_format": "{}")", format), true).starts_with("\"reasoning_format\" "))
+        << format;
+  EXPECT_EQ(refusal(R"("reasoning_format": "none")", true), "none");
 }
 
 // The table writes a dot between an object and what is in it.
