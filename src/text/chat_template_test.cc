@@ -365,6 +365,31 @@ TEST_F(ChatTemplates, ContentsHaveTheFormThatTheTemplateTakesOfTheirRole) {
   expect_both(strict, "User: <1>;Assistant: <2>;User: <3>;Assistant: <4>;");
 }
 
+// A template may show results of tools, or whole conversations, only where there are tools.
+TEST_F(ChatTemplates, FormsOfWhatOnlyToolsShow) {
+  const std::string users_parts = "{% for m in messages %}{% if m.role == 'user' %}{% for p in m.content %}{{ p.text }}"
+                                  "{% endfor %}";
+  ChatInput input;
+  const Json called = {{"id", "1"}, {"function", {{"name", "f"}, {"arguments", "{}"}}}};
+  input.messages = {{{"role", "user"}, {"content", "question"}},
+                    {{"role", "assistant"}, {"tool_calls", Json::array({called})}},
+                    {{"role", "tool"}, {"tool_call_id", "1"}, {"content", "result"}}};
+  input.tools = Json::parse(R"([{"type": "function", "function": {"name": "f", "parameters": {}}}])");
+  const std::string results_with_tools =
+      users_parts + "{% elif m.role == 'tool' and tools %}|{{ m.content }}{% endif %}{% endfor %}";
+  EXPECT_EQ(render(results_with_tools, input), "question|result");
+  const std::string results_never = users_parts + "{% elif m.role == 'tool' and never %}|{{ m.content }}{% endif %}"
+                                                  "{% endfor %}";
+  ChatInput with_never = input;
+  with_never.variables = {{"never", true}};
+  EXPECT_EQ(render(results_never, with_never), "question|result") << "as it is given";
+
+  TokenizerData data = small_tokenizer_data({});
+  data.chat_template = "{{ messages[0].content }}";
+  data.tool_template = "{% for t in tools %}{{ t.function.name }}:{% endfor %}" + users_parts + "{% endif %}{% endfor %}";
+  EXPECT_EQ(ChatTemplate(Tokenizer(std::move(data))).render(input), "f:question");
+}
+
 TEST_F(ChatTemplates, NoContentIsNoParts) {
   ChatInput input;
   input.messages = Json::parse(R"([{"role": "user", "content": "a"},

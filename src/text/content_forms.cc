@@ -27,6 +27,14 @@ Json conversation_with(std::string_view role, const Json& content, const Content
   return Json::array({user, calling, result});
 }
 
+/// The tools beside such a conversation.
+Json one_tool() {
+  const Json properties = {{"a", {{"type", "string"}, {"description", "text"}}}};
+  const Json parameters = {{"type", "object"}, {"properties", properties}, {"required", Json::array({"a"})}};
+  const Json function = {{"name", "f"}, {"description", "text"}, {"parameters", parameters}};
+  return Json::array({{{"type", "function"}, {"function", function}}});
+}
+
 /// Whether the word is in a text by itself, not as in a printed list of parts.
 bool has_word(const std::string& rendered) {
   const std::size_t at = rendered.find(word);
@@ -42,12 +50,12 @@ ContentForm ContentForms::of(std::string_view role) const {
   return found == of_roles.end() ? otherwise : found->second;
 }
 
-ContentForms find_content_forms(const std::function<std::string(const Json& messages)>& render) {
+ContentForms find_content_forms(const RenderMessages& render, bool for_tools) {
   ContentForms forms;
   for (const std::string_view role : {"user", "system", "developer", "assistant", "tool"}) {
-    const bool text = has_word(render(conversation_with(role, word, forms)));
-    const bool parts = has_word(render(conversation_with(role, as_part(word), forms)));
-    if (!text && !parts) continue;
+    const Json tools = for_tools || role == "tool" ? one_tool() : Json();
+    const bool text = has_word(render(conversation_with(role, word, forms), tools));
+    const bool parts = has_word(render(conversation_with(role, as_part(word), forms), tools));
     const ContentForm form = text == parts ? ContentForm::as_given : text ? ContentForm::text : ContentForm::parts;
     forms.of_roles.emplace(role, form);
     if (role == "user") forms.otherwise = form;
