@@ -116,10 +116,12 @@ std::string render_with(const Parsed& chosen, const Tokens& tokens, const ChatIn
 /// The forms of a template that goes through parts.
 ContentForms try_forms(const Parsed& parsed, const Tokens& tokens, bool for_tools) {
   constexpr std::size_t little_work = jinja::Budget::max_work / 64;
+  const std::time_t now = std::time(nullptr);  // the same in all tries
   const auto render = [&](const Json& messages, const Json& tools) -> std::string {
     ChatInput input;
     input.messages = messages;
     input.tools = tools;
+    input.now = now;
     try {
       return render_with(parsed, tokens, input, little_work);
     } catch (const Error&) {
