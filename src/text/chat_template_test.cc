@@ -222,6 +222,21 @@ constexpr bool watched = true;
 constexpr bool watched = false;
 #endif
 
+// A character that is looked up in Unicode's tables counts as much for every method.
+TEST_F(ChatTemplates, LookUpsOfCharactersCountAlike) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"\u00e9", "isalpha"},    {"\u00e9", "isalnum"}, {"\u00e9", "islower"},
+      {"\u00c9", "isupper"},    {"1", "isdigit"},      {"1", "isnumeric"},
+      {"1", "isdecimal"},       {"\u2003", "isspace"}, {"\u00c9\u00e9 ", "istitle"},
+      {"\u00e9", "isprintable"}};
+  for (const auto& [text, method] : cases) {
+    const std::string source = fmt::format("{{{{ ('{}' * 10000).{}() }}}}", text, method);
+    EXPECT_EQ(error_of(source, 1'000'000), "no error: True") << source;
+    EXPECT_EQ(error_of(source, 150'000), "chat template, line 1: the template runs without end: more than 150000 steps")
+        << source;
+  }
+}
+
 TEST_F(ChatTemplates, NothingRunsForLongWhateverItDoes) {
   if (watched) GTEST_SKIP() << "a second's work takes minutes under sanitizers";
   constexpr std::size_t most_work = jinja::Budget::max_work / 4;
