@@ -83,6 +83,12 @@ TEST_F(EngineTest, EndTokensWithoutALogitAreNone) {
   EXPECT_EQ(end_tokens(*model_), (std::vector<TokenId>{5, 7, 259}));
 }
 
+TEST_F(EngineTest, TheTokenizersEosMayBeNoEndToken) {
+  model_->config.eos = {5};
+  model_->config.not_eos = {259};
+  EXPECT_EQ(end_tokens(*model_), std::vector<TokenId>{5});
+}
+
 TEST_F(EngineTest, EndAndStopTokensEndTheText) {
   GenerationRequest request = request_for_tests(20, 30);
   const std::vector<TokenId> whole = alone(*model_, native_, request).tokens;

@@ -172,7 +172,10 @@ std::vector<TokenId> end_tokens(const Model& model) {
   std::vector<TokenId> tokens(model.config.eos.begin(), model.config.eos.end());
   tokens.push_back(model.text().eos());
   // The tokenizer may have tokens that the model can't write: they have no logit.
-  std::erase_if(tokens, [&](TokenId token) { return token < 0 || token >= model.config.vocab; });
+  const std::vector<int>& none = model.config.not_eos;
+  std::erase_if(tokens, [&](TokenId token) {
+    return token < 0 || token >= model.config.vocab || std::find(none.begin(), none.end(), token) != none.end();
+  });
   return tokens;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "jinja/budget.h"
+#include "jinja/repr.h"
 #include "jinja/unicode_tables.h"
 #include "jinja/value.h"
 
@@ -442,12 +443,13 @@ bool all_are(std::string_view text, std::string_view kind) {
       any = any || has_case(c);
       continue;
     }
-    const bool fits = kind == "space"     ? is_space(character)
-                      : kind == "alpha"   ? is_letter(c)
-                      : kind == "decimal" ? is_decimal(c)
-                      : kind == "digit"   ? is_digit(c)
-                      : kind == "numeric" ? is_numeric(c)
-                                          : is_letter(c) || is_numeric(c);
+    const bool fits = kind == "space"       ? is_space(character)
+                      : kind == "alpha"     ? is_letter(c)
+                      : kind == "decimal"   ? is_decimal(c)
+                      : kind == "digit"     ? is_digit(c)
+                      : kind == "numeric"   ? is_numeric(c)
+                      : kind == "printable" ? is_printable(c)
+                                            : is_letter(c) || is_numeric(c);
     if (!fits) return false;
     any = true;
   }

@@ -83,8 +83,8 @@ bool is_index(std::string_view text);
 /// Whether a character belongs to a word: letters, numbers and "_", what "\\w" means to Python.
 bool is_word_character(std::string_view character);
 
-/// Whether every character (at least one) is of a kind: "alpha", "decimal", "digit", "numeric", "alnum", "space"; for
-/// "lower" and "upper" every letter that has case, at least one.
+/// Whether every character (at least one) is of a kind: "alpha", "decimal", "digit", "numeric", "alnum", "space",
+/// "printable"; for "lower" and "upper" every letter that has case, at least one.
 bool all_are(std::string_view text, std::string_view kind);
 
 /// Whether each letter that has case, at least one, is a capital or a title letter where it begins a word, and a small

@@ -106,8 +106,9 @@ struct Config {
                              // it); 0: full attention, also where no text leaves the window
   int longest_in_windows = std::numeric_limits<int>::max();  // tokens; a longer text would leave a window that is 0 in
                                                              // `windows` because the model's positions don't
-  std::vector<int> base_windows;          // of the model that an exported one was made of, [L], or empty: it has none
-  std::vector<int> eos;                   // token ids that end a sequence
+  std::vector<int> base_windows;  // of the model that an exported one was made of, [L], or empty: it has none
+  std::vector<int> eos;           // token ids that end a sequence
+  std::vector<int> not_eos;       // ... and that don't even where one is the tokenizer's EOS (known_end_tokens())
   std::vector<AttentionParts> attention;  // [L], or empty: all everywhere
   SamplingDefaults sampling;
 

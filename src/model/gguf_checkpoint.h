@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "model/checkpoint.h"
 #include "model/gguf_file.h"
+#include "model/tensor_table.h"
 
 namespace layerboost {
 
@@ -22,8 +23,9 @@ Config gguf_config(const GgufFile& file);
 TokenizerData gguf_tokenizer(const GgufFile& file);
 
 /// The tokens of the file that end a message or a text in all models that have them ("<|im_end|>"), those that
-/// llama.cpp ends generation with. Files often name only one as EOS, and chats end with another.
-std::vector<int> known_end_tokens(const GgufFile& file);
+/// llama.cpp ends generation with, and those that don't end it beside others, even if the file names them. Files often
+/// name only one as EOS, and chats end with another.
+EndTokens known_end_tokens(const GgufFile& file);
 
 /// A model in `bytes`, which must be all of it; `where` begins every message. Requires: `bytes` outlive it.
 std::unique_ptr<Checkpoint> read_gguf(std::span<const std::byte> bytes, const std::string& where);

@@ -573,6 +573,22 @@ TEST(GgufCheckpoint, EndTokensThatTheFileDoesNotName) {
   EXPECT_EQ(ends_of({"a", "<eos>", "</s>", "<|tool_response>"}), (std::vector<int>{0, 1, 3}));
   for (const char* end : {"[EOT]", "[EOS]", "<turn|>", "[e~[", "<|fim_pad|>", "[PAD]", "<reponame>", "<|file_sep|>"})
     EXPECT_EQ(ends_of({"a", "b", end, ""}), (std::vector<int>{0, 2})) << end;
+  // What the file names counts with what is known, and so do the exceptions.
+  for (const char* key : {"eos", "eot", "eom", "fim_pad"}) {
+    const auto named_end = [&](const std::vector<std::string>& tokens) {
+      return config_of(llama_with([&](GgufWriter& w) {
+        w.texts("tokenizer.ggml.tokens", tokens);
+        w.u32(fmt::format("tokenizer.ggml.{}_token_id", key), 1);
+      }));
+    };
+    const Config parts = named_end({"a", "<|end|>", "<|return|>", "<|call|>"});
+    EXPECT_EQ(parts.eos, (std::vector<int>{2, 3})) << key;
+    EXPECT_EQ(parts.not_eos, std::vector<int>{1}) << key;
+    const Config response = named_end({"a", "</s>", "<|tool_response>", "<turn|>"});
+    EXPECT_EQ(response.eos, (std::vector<int>{2, 3})) << key;
+    EXPECT_EQ(response.not_eos, std::vector<int>{1}) << key;
+    EXPECT_EQ(named_end({"a", "</s>", "<|end|>", "<|call|>"}).eos, (std::vector<int>{1, 2, 3})) << key;
+  }
   const auto with_padding = [](std::uint32_t id) {
     return config_of(llama_with([&](GgufWriter& w) {
              w.texts("tokenizer.ggml.tokens", {"a", "<|fim_pad|>", "b"});

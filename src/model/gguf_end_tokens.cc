@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/gguf_checkpoint.h"
@@ -51,30 +52,35 @@ constexpr EndOfFile ends_of_files[] = {
 
 }  // namespace
 
-std::vector<int> known_end_tokens(const GgufFile& file) {
+EndTokens known_end_tokens(const GgufFile& file) {
   if (!file.has("tokenizer.ggml.tokens")) return {};
   const std::vector<std::string> tokens = file.texts("tokenizer.ggml.tokens");
   std::vector<std::string_view> known(ends_of_messages.begin(), ends_of_messages.end());
-  std::vector<int> ids;
+  std::vector<int> told_ids;
   for (const EndOfFile& end : ends_of_files) {
     const std::optional<int> told = file.token(end.key);
     if (told && static_cast<std::size_t>(*told) < tokens.size())
-      ids.push_back(*told);
+      told_ids.push_back(*told);
     else
       std::copy_if(end.texts.begin(), end.texts.end(), std::back_inserter(known),
                    [](std::string_view text) { return !text.empty(); });
   }
-  for (std::size_t id = 0; id < tokens.size(); ++id)
-    if (std::find(known.begin(), known.end(), tokens[id]) != known.end()) ids.push_back(static_cast<int>(id));
-  const auto has = [&](std::string_view text) { return std::find(tokens.begin(), tokens.end(), text) != tokens.end(); };
-  const auto take_out = [&](std::string_view text) {
-    std::erase_if(ids, [&](int id) { return tokens[static_cast<std::size_t>(id)] == text; });
+  const auto ids_of = [&](const std::vector<std::string_view>& texts) {
+    std::vector<int> ids;
+    for (std::size_t id = 0; id < tokens.size(); ++id)
+      if (std::find(texts.begin(), texts.end(), tokens[id]) != texts.end()) ids.push_back(static_cast<int>(id));
+    return ids;
   };
+  const auto has = [&](std::string_view text) { return std::find(tokens.begin(), tokens.end(), text) != tokens.end(); };
+  std::vector<std::string_view> never;
   // Beside <|return|> and <|call|>, as gpt-oss has them, or <|flush|> and <|calls|>, <|end|> ends only one of an
   // answer's parts.
-  if ((has("<|call|>") || has("<|calls|>")) && (has("<|return|>") || has("<|flush|>"))) take_out("<|end|>");
-  if (has("<|tool_response>")) take_out("</s>");
-  return ids;
+  if ((has("<|call|>") || has("<|calls|>")) && (has("<|return|>") || has("<|flush|>"))) never.emplace_back("<|end|>");
+  if (has("<|tool_response>")) never.emplace_back("</s>");
+  EndTokens ends{std::move(told_ids), ids_of(never)};
+  const std::vector<int> found = ids_of(known);
+  ends.more.insert(ends.more.end(), found.begin(), found.end());
+  return ends;
 }
 
 }  // namespace layerboost

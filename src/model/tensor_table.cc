@@ -150,7 +150,7 @@ std::string TensorTable::hash(const Config& config) const {
 
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
                                             std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files,
-                                            const std::vector<int>& more_ends) {
+                                            const EndTokens& ends) {
   // Exported models have the order that RoPE wants already.
   if (config.rope.rotated > 0 && config.attention.empty()) tensors.order_heads(config);
   for (std::size_t layer = 0; layer < config.attention.size(); ++layer) {
@@ -166,8 +166,11 @@ std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
     config.longest_in_windows = std::min(config.longest_in_windows, window);
     window = 0;
   }
-  for (const int id : more_ends)
+  for (const int id : ends.more)
     if (std::find(config.eos.begin(), config.eos.end(), id) == config.eos.end()) config.eos.push_back(id);
+  std::erase_if(config.eos,
+                [&](int id) { return std::find(ends.never.begin(), ends.never.end(), id) != ends.never.end(); });
+  config.not_eos = ends.never;
   return std::make_unique<TableCheckpoint>(std::move(config), std::move(tensors), std::move(tokenizer),
                                            std::move(files), std::move(as_told));
 }

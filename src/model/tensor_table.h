@@ -48,13 +48,19 @@ class TensorTable {
   std::map<std::string, std::string> unreadable_;  // messages
 };
 
+/// Token ids that are known by their texts, beside those that the files name.
+struct EndTokens {
+  std::vector<int> more;   // that end a sequence, too
+  std::vector<int> never;  // that don't, even if they are named or the tokenizer's EOS
+};
+
 /// A checkpoint of tensors that lie in `files`, with a way to get at its tokenizer. An exported model's
 /// config.attention becomes what its tensors say. Windows as wide as the model's positions become what they
 /// are for all texts that it reads (Config::longest_text()), full attention. Throws Error where configuration and
-/// tensors don't fit. `files` may be empty when somebody else keeps the bytes. `more_ends` are added to config.eos. The
-/// hash is that of what the files say: of the windows that they name, and without these.
+/// tensors don't fit. `files` may be empty when somebody else keeps the bytes. `ends` change config.eos. The hash is
+/// that of what the files say: of the windows and end tokens that they name.
 std::unique_ptr<Checkpoint> make_checkpoint(Config config, TensorTable tensors,
                                             std::function<TokenizerData()> tokenizer, std::vector<MappedFile> files,
-                                            const std::vector<int>& more_ends = {});
+                                            const EndTokens& ends = {});
 
 }  // namespace layerboost

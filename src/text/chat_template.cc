@@ -114,24 +114,28 @@ std::string render_with(const Parsed& chosen, const Tokens& tokens, const ChatIn
 }
 
 /// The forms of a template that goes through parts.
-ContentForms try_forms(const Parsed& parsed, const Tokens& tokens) {
+ContentForms try_forms(const Parsed& parsed, const Tokens& tokens, bool for_tools) {
   constexpr std::size_t little_work = jinja::Budget::max_work / 64;
-  return find_content_forms([&](const Json& messages) -> std::string {
+  const std::time_t now = std::time(nullptr);  // the same in all tries
+  const auto render = [&](const Json& messages, const Json& tools) -> std::string {
     ChatInput input;
     input.messages = messages;
+    input.tools = tools;
+    input.now = now;
     try {
       return render_with(parsed, tokens, input, little_work);
     } catch (const Error&) {
       return "";
     }
-  });
+  };
+  return find_content_forms(render, for_tools);
 }
 
-Parsed parse(std::string_view source, const Tokens& tokens) {
+Parsed parse(std::string_view source, const Tokens& tokens, bool for_tools = false) {
   try {
     Parsed parsed{jinja::parse_template(source), {}};
     if (reads_content_parts(parsed.body))
-      parsed.forms = try_forms(parsed, tokens);
+      parsed.forms = try_forms(parsed, tokens, for_tools);
     else
       parsed.forms.otherwise = ContentForm::text;
     return parsed;
@@ -159,7 +163,7 @@ ChatTemplate::ChatTemplate(const Tokenizer& tokenizer) {
   Tokens tokens{token_text(tokenizer, tokenizer.bos()), token_text(tokenizer, tokenizer.eos())};
   Parsed plain = parse(tokenizer.chat_template(), tokens);
   std::optional<Parsed> with_tools;
-  if (!tokenizer.tool_template().empty()) with_tools = parse(tokenizer.tool_template(), tokens);
+  if (!tokenizer.tool_template().empty()) with_tools = parse(tokenizer.tool_template(), tokens, true);
   impl_ = std::make_unique<const Impl>(Impl{std::move(tokens), std::move(plain), std::move(with_tools)});
 }
 

@@ -222,6 +222,21 @@ constexpr bool watched = true;
 constexpr bool watched = false;
 #endif
 
+// A character that is looked up in Unicode's tables counts as much for every method.
+TEST_F(ChatTemplates, LookUpsOfCharactersCountAlike) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"\u00e9", "isalpha"},    {"\u00e9", "isalnum"}, {"\u00e9", "islower"},
+      {"\u00c9", "isupper"},    {"1", "isdigit"},      {"1", "isnumeric"},
+      {"1", "isdecimal"},       {"\u2003", "isspace"}, {"\u00c9\u00e9 ", "istitle"},
+      {"\u00e9", "isprintable"}};
+  for (const auto& [text, method] : cases) {
+    const std::string source = fmt::format("{{{{ ('{}' * 10000).{}() }}}}", text, method);
+    EXPECT_EQ(error_of(source, 1'000'000), "no error: True") << source;
+    EXPECT_EQ(error_of(source, 150'000), "chat template, line 1: the template runs without end: more than 150000 steps")
+        << source;
+  }
+}
+
 TEST_F(ChatTemplates, NothingRunsForLongWhateverItDoes) {
   if (watched) GTEST_SKIP() << "a second's work takes minutes under sanitizers";
   constexpr std::size_t most_work = jinja::Budget::max_work / 4;
@@ -363,6 +378,60 @@ TEST_F(ChatTemplates, ContentsHaveTheFormThatTheTemplateTakesOfTheirRole) {
   for (ChatInput* const input : {&texts, &parts}) input->messages.erase(0);
   for (ChatInput* const input : {&texts, &parts}) input->messages.erase(4);
   expect_both(strict, "User: <1>;Assistant: <2>;User: <3>;Assistant: <4>;");
+}
+
+// Whatever a template that goes through users' parts makes of other roles' lists, it gets texts there.
+TEST_F(ChatTemplates, PrintedListsAreNotTaken) {
+  ChatInput input;
+  for (const char* role : {"system", "user"})
+    input.messages.push_back({{"role", role}, {"content", Json::parse(R"([{"type": "text", "text": "a"}])")}});
+  const std::pair<const char*, const char*> cases[] = {
+      {"{{ c }}", "a"},
+      {"{{ c | tojson }}", "\"a\""},
+      {"{{ c | tojson | tojson }}", R"("\"a\"")"},
+      {"{{ c | string | replace(\"'\", '') }}", "a"},
+      {"{% if c is string %}{{ c }}{% else %}{% for p in c %}{% for k, v in p.items() %}{{ k }}:{{ v }}{% endfor %}"
+       "{% endfor %}{% endif %}",
+       "a"},
+      {"{% if c is string %}<escape>{{ c }}<escape>{% else %}{% for p in c %}{% for k, v in p.items() %}"
+       "{{ k }}:<escape>{{ v }}<escape>{% endfor %}{% endfor %}{% endif %}",
+       "<escape>a<escape>"},
+  };
+  for (const auto& [shown, expected] : cases) {
+    const std::string source =
+        "{% for m in messages %}{% set c = m.content %}{% if m.role == 'user' %}|{% for p in c %}"
+        "{{ p.text }}{% endfor %}{% else %}" +
+        std::string(shown) + "{% endif %}{% endfor %}";
+    EXPECT_EQ(render(source, input), std::string(expected) + "|a") << shown;
+  }
+}
+
+// A template may show results of tools, or whole conversations, only where there are tools.
+TEST_F(ChatTemplates, FormsOfWhatOnlyToolsShow) {
+  const std::string users_parts =
+      "{% for m in messages %}{% if m.role == 'user' %}{% for p in m.content %}{{ p.text }}"
+      "{% endfor %}";
+  ChatInput input;
+  const Json called = {{"id", "1"}, {"function", {{"name", "f"}, {"arguments", "{}"}}}};
+  input.messages = {{{"role", "user"}, {"content", "question"}},
+                    {{"role", "assistant"}, {"tool_calls", Json::array({called})}},
+                    {{"role", "tool"}, {"tool_call_id", "1"}, {"content", "result"}}};
+  input.tools = Json::parse(R"([{"type": "function", "function": {"name": "f", "parameters": {}}}])");
+  const std::string results_with_tools =
+      users_parts + "{% elif m.role == 'tool' and tools %}|{{ m.content }}{% endif %}{% endfor %}";
+  EXPECT_EQ(render(results_with_tools, input), "question|result");
+  const std::string results_never = users_parts +
+                                    "{% elif m.role == 'tool' and never %}|{{ m.content }}{% endif %}"
+                                    "{% endfor %}";
+  ChatInput with_never = input;
+  with_never.variables = {{"never", true}};
+  EXPECT_EQ(render(results_never, with_never), "question|result") << "as it is given";
+
+  TokenizerData data = small_tokenizer_data({});
+  data.chat_template = "{{ messages[0].content }}";
+  data.tool_template =
+      "{% for t in tools %}{{ t.function.name }}:{% endfor %}" + users_parts + "{% endif %}{% endfor %}";
+  EXPECT_EQ(ChatTemplate(Tokenizer(std::move(data))).render(input), "f:question");
 }
 
 TEST_F(ChatTemplates, NoContentIsNoParts) {

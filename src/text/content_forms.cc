@@ -27,12 +27,20 @@ Json conversation_with(std::string_view role, const Json& content, const Content
   return Json::array({user, calling, result});
 }
 
-/// Whether the word is in a text by itself, not as in a printed list of parts.
-bool has_word(const std::string& rendered) {
-  const std::size_t at = rendered.find(word);
-  if (at == std::string::npos) return false;
-  const std::string_view before = std::string_view(rendered).substr(0, at);
-  return !before.ends_with("'text': '") && !before.ends_with(R"("text": ")") && !before.ends_with(R"("text":")");
+/// The tools beside such a conversation.
+Json one_tool() {
+  const Json properties = {{"a", {{"type", "string"}, {"description", "text"}}}};
+  const Json parameters = {{"type", "object"}, {"properties", properties}, {"required", Json::array({"a"})}};
+  const Json function = {{"name", "f"}, {"description", "text"}, {"parameters", parameters}};
+  return Json::array({{{"type", "function"}, {"function", function}}});
+}
+
+/// The form by what a template makes of the word as a text and as a part. Where both show it and differ, the part may
+/// have come out as a list's printed form, of which there are too many to know.
+ContentForm form_of(const std::string& from_text, const std::string& from_part) {
+  const bool text = from_text.find(word) != std::string::npos, part = from_part.find(word) != std::string::npos;
+  if (from_text == from_part || !(text || part)) return ContentForm::as_given;
+  return text ? ContentForm::text : ContentForm::parts;
 }
 
 }  // namespace
@@ -42,13 +50,12 @@ ContentForm ContentForms::of(std::string_view role) const {
   return found == of_roles.end() ? otherwise : found->second;
 }
 
-ContentForms find_content_forms(const std::function<std::string(const Json& messages)>& render) {
+ContentForms find_content_forms(const RenderMessages& render, bool for_tools) {
   ContentForms forms;
   for (const std::string_view role : {"user", "system", "developer", "assistant", "tool"}) {
-    const bool text = has_word(render(conversation_with(role, word, forms)));
-    const bool parts = has_word(render(conversation_with(role, as_part(word), forms)));
-    if (!text && !parts) continue;
-    const ContentForm form = text == parts ? ContentForm::as_given : text ? ContentForm::text : ContentForm::parts;
+    const Json tools = for_tools || role == "tool" ? one_tool() : Json();
+    const ContentForm form = form_of(render(conversation_with(role, word, forms), tools),
+                                     render(conversation_with(role, as_part(word), forms), tools));
     forms.of_roles.emplace(role, form);
     if (role == "user") forms.otherwise = form;
   }

@@ -24,11 +24,16 @@ struct ContentForms {
   [[nodiscard]] ContentForm of(std::string_view role) const;
 };
 
+/// The text of messages and tools, which may be null; anything without the messages' words where the template refuses
+/// them.
+using RenderMessages = std::function<std::string(const Json& messages, const Json& tools)>;
+
 /// Finds the forms by trying: for each of OpenAI's roles `render` is given a conversation with a word in that role's
-/// content, once as a text and once as a part, and where only one of them comes out as the word, that is the form.
-/// Where both do, or neither, as with roles that the template refuses, contents stay as they are given; roles without
-/// either have the form of users.
-/// `render`: the text of messages; anything without the word where the template refuses them.
-ContentForms find_content_forms(const std::function<std::string(const Json& messages)>& render);
+/// content, once as a text and once as a part. Where the word comes out of the part alone, that is the form, and where
+/// it comes out of the text, unless the part gives the very same: lists are printed in many ways. Where both are the
+/// same, or the word comes out of neither, as with roles that the template refuses, contents stay as they are given;
+/// other roles have the form of users. Results of tools are tried with a tool, and so are all roles where the template
+/// is `for_tools`.
+ContentForms find_content_forms(const RenderMessages& render, bool for_tools);
 
 }  // namespace layerboost
