@@ -99,7 +99,8 @@ def forms_of(source, bos, eos):
     if not reads_parts(source):
         return {None: "text"}
     word = "thewordthatissought"
-    part = lambda text: [{"type": "text", "text": text}]
+    unknown = "thememberthatnobodyknows"
+    part = lambda text: [{"type": "text", "text": text, unknown: True}]
     parameters = {"type": "object", "properties": {"a": {"type": "string", "description": "text"}}, "required": ["a"]}
     function = {"name": "f", "description": "text", "parameters": parameters}
     forms = {}
@@ -118,11 +119,9 @@ def forms_of(source, bos, eos):
         return rendered(source, messages, tools, bos, eos)[0] or ""
 
     for role in ("user", "system", "developer", "assistant", "tool"):
-        text, parts = shown(role, word), shown(role, part(word))
-        if text == parts or word not in text + parts:
-            forms[role] = None
-        else:
-            forms[role] = "text" if word in text else "parts"
+        parts = shown(role, part(word))
+        taken = (word in shown(role, word), word in parts and unknown not in parts)
+        forms[role] = {(True, False): "text", (False, True): "parts"}.get(taken)
     forms[None] = forms["user"]  # that of other roles
     return forms
 

@@ -406,6 +406,18 @@ TEST_F(ChatTemplates, PrintedListsAreNotTaken) {
   }
 }
 
+TEST_F(ChatTemplates, PartsMayLookOtherThanTexts) {
+  ChatInput input;
+  input.messages =
+      Json::parse(R"([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+                                   {"role": "assistant", "content": "c"}])");
+  EXPECT_EQ(
+      render("{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}"
+             "[{{ p.text }}]{% endfor %}{% endif %}{% endfor %}",
+             input),
+      "[a][b]c");
+}
+
 // A template may show results of tools, or whole conversations, only where there are tools.
 TEST_F(ChatTemplates, FormsOfWhatOnlyToolsShow) {
   const std::string users_parts =

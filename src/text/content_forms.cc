@@ -6,8 +6,10 @@ namespace {
 
 // In small letters, for templates may make all letters small.
 constexpr std::string_view word = "thewordthatissought";
+// A member of parts that no template knows: it comes out where a list is printed, in whatever form.
+constexpr const char* unknown = "thememberthatnobodyknows";
 
-Json as_part(std::string_view text) { return Json::array({{{"type", "text"}, {"text", text}}}); }
+Json as_part(std::string_view text) { return Json::array({{{"type", "text"}, {"text", text}, {unknown, true}}}); }
 
 /// A conversation as templates expect it that has `content` in a message of `role`; others have the forms known so far.
 Json conversation_with(std::string_view role, const Json& content, const ContentForms& known) {
@@ -35,11 +37,11 @@ Json one_tool() {
   return Json::array({{{"type", "function"}, {"function", function}}});
 }
 
-/// The form by what a template makes of the word as a text and as a part. Where both show it and differ, the part may
-/// have come out as a list's printed form, of which there are too many to know.
+/// The form by what a template makes of the word as a text and as a part.
 ContentForm form_of(const std::string& from_text, const std::string& from_part) {
-  const bool text = from_text.find(word) != std::string::npos, part = from_part.find(word) != std::string::npos;
-  if (from_text == from_part || !(text || part)) return ContentForm::as_given;
+  const bool text = from_text.find(word) != std::string::npos,
+             part = from_part.find(word) != std::string::npos && from_part.find(unknown) == std::string::npos;
+  if (text == part) return ContentForm::as_given;
   return text ? ContentForm::text : ContentForm::parts;
 }
 

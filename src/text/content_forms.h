@@ -29,11 +29,10 @@ struct ContentForms {
 using RenderMessages = std::function<std::string(const Json& messages, const Json& tools)>;
 
 /// Finds the forms by trying: for each of OpenAI's roles `render` is given a conversation with a word in that role's
-/// content, once as a text and once as a part. Where the word comes out of the part alone, that is the form, and where
-/// it comes out of the text, unless the part gives the very same: lists are printed in many ways. Where both are the
-/// same, or the word comes out of neither, as with roles that the template refuses, contents stay as they are given;
-/// other roles have the form of users. Results of tools are tried with a tool, and so are all roles where the template
-/// is `for_tools`.
+/// content, once as a text and once as a part. Where the word comes out of one alone, that is the form; a part that
+/// comes out printed, as templates print lists and mappings, doesn't count. Where it comes out of both or of neither,
+/// as with roles that the template refuses, contents stay as they are given; other roles have the form of users.
+/// Results of tools are tried with a tool, and so are all roles where the template is `for_tools`.
 ContentForms find_content_forms(const RenderMessages& render, bool for_tools);
 
 }  // namespace layerboost
