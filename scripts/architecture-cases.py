@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes src/mixer/testdata/architectures.json: what transformers compute with a tiny model of each architecture that isn't llama's
-own, in float32, on CPU. The weights aren't in the file: they are pseudo-random numbers (weights_of) that tests make again.
+"""Writes src/mixer/testdata/architectures.json: what transformers compute with tiny models of each architecture, in float32, on CPU. The
+weights aren't in the file: they are pseudo-random numbers (weights_of) that tests make again.
 
     pip install transformers==5.24.0 torch==2.15.0
     scripts/architecture-cases.py > src/mixer/testdata/architectures.json
@@ -38,6 +38,35 @@ LONGROPE = dict(
 )
 EVERY_SECOND = ["sliding_attention", "full_attention"] * 2
 CASES = {
+    "llama": dict(
+        model_type="llama",
+        rope_parameters=dict(
+            rope_type="llama3",
+            rope_theta=10000.0,
+            factor=8.0,
+            low_freq_factor=1.0,
+            high_freq_factor=4.0,
+            original_max_position_embeddings=64,
+        ),
+    ),
+    # Of more than 24 tokens, all have rotations of the text's length.
+    "llama-dynamic": dict(
+        model_type="llama",
+        max_position_embeddings=24,
+        attention_bias=True,
+        rope_parameters=dict(rope_type="dynamic", factor=4.0, rope_theta=10000.0),
+    ),
+    "mistral": dict(model_type="mistral", sliding_window=12),
+    "qwen2": dict(model_type="qwen2", tie_word_embeddings=True),
+    "qwen2-windows": dict(
+        model_type="qwen2",
+        use_sliding_window=True,
+        sliding_window=12,
+        max_window_layers=2,
+        rope_parameters=dict(rope_type="default", rope_theta=1000000.0),
+    ),
+    "qwen3": dict(model_type="qwen3", head_dim=16),
+    "qwen3-windows": dict(model_type="qwen3", head_dim=16, use_sliding_window=True, sliding_window=12, max_window_layers=2),
     "phi3": dict(model_type="phi3", sliding_window=12),
     "phi3-longrope": dict(model_type="phi3", original_max_position_embeddings=24, rope_parameters=LONGROPE),
     "phi3-partial": dict(
@@ -120,6 +149,7 @@ FIVE_OF_SIX = dict(query_pre_attn_scalar=8, num_hidden_layers=6, layer_types=["s
 IN_GGUF = {
     "gemma2": dict(query_pre_attn_scalar=8),
     "gemma3_text": FIVE_OF_SIX,
+    "gemma3_text-dynamic": FIVE_OF_SIX,
     "gemma3": dict(text_config={**CASES["gemma3"]["text_config"], **FIVE_OF_SIX, "final_logit_softcapping": None}),
 }
 

@@ -2,7 +2,7 @@
 # Sourced with $root set to the top of the source.
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/layerboost/serve/venv
 binary=${LAYERBOOST:-$root/build/release/layerboost}
-packages=(openai==3.54.0 prometheus-client==0.26.0 'lm-eval[api]==0.4.13')
+packages=(openai==3.54.0 prometheus-client==0.26.0 'lm-eval[api]==0.4.13' 'jsonschema[format-nongpl]==4.26.0')
 [ -x "$binary" ] || { echo "no $binary: run scripts/build.sh" >&2; exit 1; }
 export HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 

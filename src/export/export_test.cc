@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "artifact/exported_directory.h"
 #include "artifact/healed_for_tests.h"
 #include "artifact/merge.h"
@@ -339,7 +342,8 @@ TEST_P(ExportedArchitecture, ComputesWhatTheModelDoes) {
   const std::vector<double> right = case_["log_probs_of_20"];
   const auto got = exported(native_specs(model->config), ids);
   for (std::size_t i = 0; i < right.size(); ++i) EXPECT_NEAR(got[i + 1], right[i], 3e-5) << i;
-  const bool as_llama = model->config.arch == "phi3" || model->config.arch == "mistral";
+  const bool as_llama =
+      std::set<std::string>{"llama", "mistral", "phi3", "qwen2", "qwen3"}.contains(model->config.arch);
   EXPECT_EQ(read_json(directory_ / "config.json")["layerboost"]["version"], as_llama ? 1 : 2);
   const auto& windows = model->config.windows;
   EXPECT_EQ(open_checkpoint(directory_)->config().base_windows,
