@@ -15,7 +15,8 @@ struct RooflineWork {
   double seconds = 0;     // measured: only these products, in tiles as training has them
 };
 
-/// Measures the roofline for a student of these mixers: matrix products with weights of ones, nothing else. Takes some seconds.
+/// Measures the roofline for a student of these mixers: matrix products with weights of ones, nothing else. Takes some
+/// seconds.
 RooflineWork measure_roofline(const Config& config, const std::vector<MixerSpec>& specs, int lowest,
                               const CoreBatch& batch, Precision precision);
 

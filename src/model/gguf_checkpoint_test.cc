@@ -9,7 +9,6 @@
 #include "base/error_for_tests.h"
 #include "base/temporary_path_for_tests.h"
 #include "model/gguf_models_for_tests.h"
-#include "text/splitter.h"
 
 namespace layerboost {
 namespace {
@@ -506,54 +505,6 @@ TEST(GgufCheckpoint, RefusesSentencePieceWithoutScores) {
   EXPECT_THAT(message([](GgufWriter& w) { w.f32s("tokenizer.ggml.scores", {0}); }),
               HasSubstr("1 scores for 10 tokens"));
   EXPECT_THAT(message([](GgufWriter& w) { w.i32s("tokenizer.ggml.scores", {0}); }), HasSubstr("numbers in F32"));
-}
-
-TokenizerData tokenizer_with_pre(const char* pre) {
-  return tokenizer_of([&](GgufWriter& w) {
-    w.text("tokenizer.ggml.model", "gpt2");
-    if (pre != nullptr) w.text("tokenizer.ggml.pre", pre);
-    w.texts("tokenizer.ggml.tokens", {"a", "b", "ab"});
-    w.texts("tokenizer.ggml.merges", {});
-    w.u32("tokenizer.ggml.bos_token_id", 1);
-  });
-}
-
-TEST(GgufCheckpoint, PreTokenizersByName) {
-  struct Case {
-    const char *pre, *rule;
-    bool whole_tokens;
-  };
-  const Case cases[] = {{"falcon3", "llama3", true},    {"lfm2", "llama3", true}, {"smaug-bpe", "llama3", false},
-                        {"kormo", "qwen2", false},      {"phi-2", "gpt2", false}, {"exaone4", "gpt2", false},
-                        {"starcoder", "smollm", false}, {"tekken", "", true},     {"deepseek-v3", "", false}};
-  for (const Case& expected : cases) {
-    const TokenizerData data = tokenizer_with_pre(expected.pre);
-    EXPECT_EQ(data.pre_tokenizer, expected.rule) << expected.pre;
-    EXPECT_EQ(data.ignore_merges, expected.whole_tokens) << expected.pre;
-    EXPECT_EQ(data.add_bos, expected.whole_tokens) << expected.pre;
-    EXPECT_EQ(data.split_steps.empty(), *expected.rule != '\0') << expected.pre;
-  }
-}
-
-std::vector<std::string> pieces_of(const Splitter& splitter, std::string_view text) {
-  std::vector<std::string> pieces;
-  const auto match_data = Regex::make_match_data();
-  splitter.split(text, match_data.get(), [&](std::string_view piece) { pieces.emplace_back(piece); });
-  return pieces;
-}
-
-TEST(GgufCheckpoint, FalconsRule) {
-  const Splitter splitter(tokenizer_with_pre("falcon").split_steps);
-  EXPECT_THAT(pieces_of(splitter, "it's 12345 a,,b"),
-              testing::ElementsAre("it", "'", "s", " ", "123", "45", " a", ",,", "b"));
-}
-
-// SuperBPE's own expression, (?=(\\d{3})+(?!\\d)), takes quadratic time.
-TEST(GgufCheckpoint, NumbersAreCutFromTheRight) {
-  const Splitter splitter(tokenizer_with_pre("superbpe").split_steps);
-  EXPECT_THAT(pieces_of(splitter, "ab1234567 12 123x1234"),
-              testing::ElementsAre("ab", "1", "234", "567", " ", "12", " ", "123", "x", "1", "234"));
-  EXPECT_EQ(pieces_of(splitter, std::string(100'000, '7')).size(), 33'334U);
 }
 
 TEST(GgufCheckpoint, EndTokensThatTheFileDoesNotName) {

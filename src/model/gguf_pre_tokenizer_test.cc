@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "model/gguf_checkpoint.h"
 #include "model/tiny_models_for_tests.h"
+#include "text/splitter.h"
 
 namespace layerboost {
 namespace {
@@ -16,15 +17,20 @@ using test::GgufWriter;
 using testing::HasSubstr;
 
 // A null name: the file has none.
-Tokenizer tokenizer_with(const char* name, const Json& tokens, const Json& merges) {
+TokenizerData data_with(const char* name, const Json& tokens = {"a", "b", "ab"}, const Json& merges = Json::array()) {
   GgufWriter w;
   w.text("general.architecture", "llama");
   w.text("tokenizer.ggml.model", "gpt2");
   if (name != nullptr) w.text("tokenizer.ggml.pre", name);
   w.texts("tokenizer.ggml.tokens", tokens.get<std::vector<std::string>>());
   w.texts("tokenizer.ggml.merges", merges.get<std::vector<std::string>>());
+  w.u32("tokenizer.ggml.bos_token_id", 0);
   const std::string bytes = w.file();
-  return Tokenizer(gguf_tokenizer(GgufFile(test::as_bytes(bytes), "a.gguf")));
+  return gguf_tokenizer(GgufFile(test::as_bytes(bytes), "a.gguf"));
+}
+
+Tokenizer tokenizer_with(const char* name, const Json& tokens, const Json& merges) {
+  return Tokenizer(data_with(name, tokens, merges));
 }
 
 Json vectors() { return read_json(fs::path(LAYERBOOST_SOURCE_DIR) / "src/model/testdata/pre_tokenizers.json"); }
@@ -83,6 +89,44 @@ TEST(GgufPreTokenizer, AGuessIsToldOf) {
                 HasSubstr("warning: a.gguf: tokenizer.ggml.pre doesn't say how text is cut into words; "
                           "it is cut as GPT-2 does"));
   EXPECT_EQ(warning_of("gpt-2"), "");
+}
+
+TEST(GgufPreTokenizer, KnowsManyNames) {
+  struct Case {
+    const char *pre, *rule;
+    bool whole_tokens;
+  };
+  const Case cases[] = {{"falcon3", "llama3", true},    {"lfm2", "llama3", true}, {"smaug-bpe", "llama3", false},
+                        {"kormo", "qwen2", false},      {"phi-2", "gpt2", false}, {"exaone4", "gpt2", false},
+                        {"starcoder", "smollm", false}, {"tekken", "", true},     {"deepseek-v3", "", false}};
+  for (const Case& expected : cases) {
+    const TokenizerData data = data_with(expected.pre);
+    EXPECT_EQ(data.pre_tokenizer, expected.rule) << expected.pre;
+    EXPECT_EQ(data.ignore_merges, expected.whole_tokens) << expected.pre;
+    EXPECT_EQ(data.add_bos, expected.whole_tokens) << expected.pre;
+    EXPECT_EQ(data.split_steps.empty(), *expected.rule != '\0') << expected.pre;
+  }
+}
+
+std::vector<std::string> pieces_of(const Splitter& splitter, std::string_view text) {
+  std::vector<std::string> pieces;
+  const auto match_data = Regex::make_match_data();
+  splitter.split(text, match_data.get(), [&](std::string_view piece) { pieces.emplace_back(piece); });
+  return pieces;
+}
+
+TEST(GgufPreTokenizer, FalconsRule) {
+  const Splitter splitter(data_with("falcon").split_steps);
+  EXPECT_THAT(pieces_of(splitter, "it's 12345 a,,b"),
+              testing::ElementsAre("it", "'", "s", " ", "123", "45", " a", ",,", "b"));
+}
+
+// SuperBPE's own expression, (?=(\\d{3})+(?!\\d)), takes quadratic time.
+TEST(GgufPreTokenizer, NumbersAreCutFromTheRight) {
+  const Splitter splitter(data_with("superbpe").split_steps);
+  EXPECT_THAT(pieces_of(splitter, "ab1234567 12 123x1234"),
+              testing::ElementsAre("ab", "1", "234", "567", " ", "12", " ", "123", "x", "1", "234"));
+  EXPECT_EQ(pieces_of(splitter, std::string(100'000, '7')).size(), 33'334U);
 }
 
 }  // namespace
