@@ -294,7 +294,7 @@ def check_export(program, folder, name, case, llama_cpp):
         print(f"{name}: not in GGUF")
         return True
     for length in (20, 40):
-        if length <= model.config.max_position_embeddings:  # without longrope's long texts
+        if length <= model.config.max_position_embeddings:  # without the long texts of longrope and dynamic
             found = log_probs(model, expected["ids"][:length])
             worst = max([worst] + [abs(a - b) for a, b in zip(found, expected[f"log_probs_of_{length}"])])
     prompt = torch.tensor([expected["ids"][:20]])

@@ -45,8 +45,9 @@ def main():
             case.write_text(json.dumps({"kind": kind, "gguf": gguf, "tokenizer": tokenizer.to_str(), "texts": texts, "ids": ids}))
             run = subprocess.run(
                 [test, "--gtest_filter=TokenizerKinds.*"], env={**os.environ, "LAYERBOOST_TOKENIZER_KIND": str(case)}, capture_output=True, text=True)
-        print(*[line for line in run.stdout.splitlines() if line.startswith("| ")], sep="\n", flush=True)
-        if run.returncode != 0:
+        rows = [line for line in run.stdout.splitlines() if line.startswith("| ")]
+        print(*rows, sep="\n", flush=True)
+        if run.returncode != 0 or len(rows) != 1:
             wrong = True
             print(run.stdout[-3000:], run.stderr[-2000:], file=sys.stderr)
     sys.exit(wrong)

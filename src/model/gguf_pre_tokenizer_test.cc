@@ -50,17 +50,16 @@ TEST(GgufPreTokenizer, IdsOfEveryKindAreThoseOfTokenizers) {
 
 TEST(GgufPreTokenizer, NamesOfTheSameRule) {
   constexpr std::pair<const char*, const char*> same[] = {
-      {"solar-open", "qwen2"},      {"mellum2", "smollm"},
-      {"kanana2", "gpt-4o"},        {"talkie", "gpt-4o"},
-      {"minimax-m2", "gpt-4o"},     {"llama4", "gpt-4o"},
-      {"cohere2moe", "tiny_aya"},   {"hy_v4", "deepseek-v3"},
-      {"joyai-llm", "deepseek-v3"}, {"granite-embed-multi-97m", "gpt-4o"}};
+      {"solar-open", "qwen2"},    {"mellum2", "smollm"},    {"kanana2", "gpt-4o"},
+      {"talkie", "gpt-4o"},       {"minimax-m2", "gpt-4o"}, {"llama4", "gpt-4o"},
+      {"cohere2moe", "tiny_aya"}, {"hy_v4", "deepseek-v3"}, {"joyai-llm", "deepseek-v3"}};
   const Json file = vectors();
   for (const auto& [name, of] : same) {
     const Tokenizer one = tokenizer_with(name, file["tokens"], file["merges"]);
     const Tokenizer other = tokenizer_with(of, file["tokens"], file["merges"]);
-    for (const char* const text : {"it's 12345 e\u0301X \u4e00\u30a2 a/b//\n  c", "IT'S x 1234567"})
-      EXPECT_EQ(one.encode(text).size(), other.encode(text).size()) << name;
+    // Marks that nothing is composed with: qwen2 itself normalises.
+    for (const char* const text : {"it's 12345 x\u0301X \u4e00\u30a2 a/b//\n  c", "IT'S x 1234567"})
+      EXPECT_EQ(one.encode(text), other.encode(text)) << name;
   }
 }
 

@@ -243,7 +243,7 @@ constexpr RequestField kTable[] = {
     {"return_progress", kGeneration, Use::neutral, kLlamaCpp, "events that tell how much of the prompt is read"},
     {"lora", kGeneration, Use::neutral, kLlamaCpp, "a request's own adapter"},
     {"reasoning_format", kChat, Use::neutral, kLlamaCpp, "reasoning apart from the content", R"(["none"])",
-     "send `\"none\"`: reasoning stays in the content"},
+     "send \"none\", and it stays in the content"},
     {"thinking_forced_open", kChat, Use::neutral, kLlamaCpp, "an answer that begins with reasoning"},
     {"embd_normalize", kEmbeddings, Use::neutral, kLlamaCpp, "embeddings of other lengths than 1", "[2]"},
 };

@@ -10,7 +10,7 @@ namespace layerboost {
 
 enum class Use {
   effect,    // does what it says
-  harmless,  // can't change the answer's text, whatever it says: not looked at
+  harmless,  // nothing that answers have here depends on it: not looked at
   neutral,   // isn't supported: only values that ask for nothing pass
 };
 

@@ -60,13 +60,14 @@ This page is made from [a table in the code](../src/server/request_field_table.c
     for (const RequestField& field : request_field_table()) {
       if (field.use != use) continue;
       text += fmt::format("| `{}` | {} | {} | {}{}{} |", path_of(field), field.from, where(field), field.does,
-                          field.advice.empty() ? "" : ": ", field.advice);
+                          field.advice.empty() ? "" : "; ", field.advice);
       text += use == Use::neutral ? values_that_pass(field) + " |\n" : "\n";
     }
   };
   const std::string_view columns = "\n| field | of | where | |\n|---|---|---|---|\n";
   section(Use::effect, "\n## With effect\n", columns);
-  section(Use::harmless, "\n## Without effect\nThese change nothing of the answer, whatever they say.\n", columns);
+  section(Use::harmless, "\n## Without effect\nNothing that answers have here depends on these, whatever they say.\n",
+          columns);
   section(Use::neutral,
           "\n## Not supported\nThese are refused unless they ask for nothing: `null` and what the last column has, or, "
           "where that\nis empty, `false`, `\"\"`, `[]` and `{}`.\n",
@@ -93,9 +94,8 @@ TEST(RequestFieldTable, AFieldHasOneMeaningAtAnAddress) {
 
 /// The first name in backticks of an advice; "": it has none but of a value.
 std::string_view named_in(std::string_view advice) {
-  const std::size_t begin = std::min(advice.find('`'), advice.size() - 1) + 1;
-  const std::string_view name = advice.substr(begin, advice.find('`', begin) - begin);
-  return name.starts_with('"') ? "" : name;
+  const std::size_t begin = advice.find('`');
+  return begin == std::string_view::npos ? "" : advice.substr(begin + 1, advice.find('`', begin + 1) - begin - 1);
 }
 
 TEST(RequestFieldTable, WhatIsAdvisedCanBeHad) {

@@ -62,8 +62,9 @@ void check_names(const Json& json, std::string_view object, Endpoint endpoint, c
              meant.empty() ? "; leave it out" : meant);
     }
     if (entry->use != Use::neutral || asks_for_nothing(*entry, value)) continue;
-    refuse(path, "\"{}\" would change the answer and is not supported by this server; {}", path,
-           entry->advice.empty() ? "leave it out" : entry->advice);
+    std::string advice(entry->advice.empty() ? "leave it out" : entry->advice);
+    std::ranges::replace(advice, '`', '"');
+    refuse(path, "\"{}\" would change the answer and is not supported by this server; {}", path, advice);
   }
 }
 

@@ -182,8 +182,8 @@ TEST_F(RequestFields, WhatIsNotSupportedIsSaid) {
                 fmt::format("\"{}\" would change the answer and is not supported by this server; {}", name, advice));
     };
     expect("truncate_prompt_tokens", "3", "leave it out");
-    expect("return_tokens", "true", "ask for `return_token_ids`");
-    expect("n_probs", "5", "ask for `logprobs`");
+    expect("return_tokens", "true", R"(ask for "return_token_ids")");
+    expect("n_probs", "5", R"(ask for "logprobs")");
     EXPECT_EQ(refusal(R"("spaces_between_special_tokens": false)", in_chat),
               "\"spaces_between_special_tokens\" would change the answer and is not supported by this server; leave it "
               "out");

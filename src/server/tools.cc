@@ -37,8 +37,7 @@ Tool read_tool(const Json& tool, const std::string& path, FunctionForm form) {
            path, flat ? "" : "\"function\": {", flat ? "" : "}");
   const Fields function(flat ? tool : tool["function"], path + (flat ? "." : ".function."));
   const std::string name = function.text("name").value_or("");
-  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-  if (name.empty() || name.size() > longest_name || name.find_first_not_of(letters) != std::string::npos)
+  if (name.empty() || name.size() > longest_name || name.find_first_not_of(tool_name_letters) != std::string::npos)
     refuse(function.path("name"), "\"{}\" must have 1 to {} letters, digits, \"_\", \".\" and \"-\"",
            function.path("name"), longest_name);
   const Json* const parameters = function.find("parameters");

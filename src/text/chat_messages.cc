@@ -14,9 +14,8 @@ std::string joined_parts(const Json& parts) {
     const bool is_text = type != part.end() && type->is_string() && type->get_ref<const std::string&>() == "text";
     if (!is_text || !part.contains("text") || !part["text"].is_string())
       fail(
-          "the model's chat template takes text only here: every part of the message must be {{\"type\": \"text\", "
-          "\"text\": "
-          "\"...\"}}");
+          "the model's chat template takes text only here: every part of the message must be {{\"type\": "
+          "\"text\", \"text\": \"...\"}}");
     if (&part != &parts.front()) text += '\n';
     text += part["text"].get_ref<const std::string&>();
   }

@@ -43,19 +43,18 @@ class Header {
   }
 
   bool bare() {
-    name_ = up_to_bracket();
+    name_ = word();
     if (ended_ || name_.empty()) return false;
-    if (token(id_begin)) up_to_bracket();
+    if (token(id_begin)) word();
     return !ended_ && token(arguments_begin);
   }
 
-  /// What comes before the next "[", without the white space around it.
-  std::string up_to_bracket() {
+  /// A name or an id, which has the same letters, without the white space in front.
+  std::string word() {
     const std::size_t begin = std::min(text_.find_first_not_of(white, at_), text_.size());
-    at_ = std::min(text_.find('[', begin), text_.size());
+    at_ = std::min(text_.find_first_not_of(tool_name_letters, begin), text_.size());
     ended_ = at_ == text_.size();
-    const std::string_view found = text_.substr(begin, at_ - begin);
-    return std::string(found.substr(0, found.find_last_not_of(white) + 1));
+    return std::string(text_.substr(begin, at_ - begin));
   }
 
   bool token(std::string_view word, bool take = true) {
@@ -268,33 +267,33 @@ void ToolCallReader::begin_call(std::string name, ToolText& out) {
   out.pieces.push_back({calls_++, std::move(name), ""});
 }
 
-/// Reads on in JSON. Returns how much of held_ there is up to the bracket that closes what is open, or to a tag, which
-/// no JSON has outside of its texts; nullopt: it goes on.
-std::optional<std::size_t> ToolCallReader::end_of_json() {
+/// Reads on in JSON, up to the bracket that closes what is open, or to a tag, which no JSON has outside of its texts.
+ToolCallReader::JsonPart ToolCallReader::read_json() {
   for (std::size_t i = 0; i < held_.size(); ++i) {
     const char c = held_[i];
     if (in_text_) {
       if (!std::exchange(escaped_, !escaped_ && c == '\\') && c == '"') in_text_ = false;
     } else if (c == '<' && format_ == ToolFormat::hermes) {
-      return i;
+      return {i, true};
+    } else if (c == '[' && format_ == ToolFormat::mistral_named && (i + 1 == held_.size() || held_[i + 1] == 'T')) {
+      return {i, i + 1 < held_.size()};
     } else if (c == '"') {
       in_text_ = true;
     } else if (c == '{' || c == '[') {
       ++depth_;
     } else if ((c == '}' || c == ']') && --depth_ == 0) {
-      return i + 1;
+      return {i + 1, true};
     }
   }
-  return std::nullopt;
+  return {held_.size(), false};
 }
 
 bool ToolCallReader::in_arguments(ToolText& out) {
-  const std::optional<std::size_t> end = end_of_json();
-  const std::size_t length = end.value_or(held_.size());
-  if (out.pieces.empty() && length > 0) out.pieces.push_back({calls_ - 1, "", ""});
-  if (length > 0) out.pieces.back().arguments.append(held_, 0, length);
-  held_.erase(0, length);
-  if (!end) return false;
+  const JsonPart json = read_json();
+  if (out.pieces.empty() && json.length > 0) out.pieces.push_back({calls_ - 1, "", ""});
+  if (json.length > 0) out.pieces.back().arguments.append(held_, 0, json.length);
+  held_.erase(0, json.length);
+  if (!json.ends) return false;
   depth_ = 1;  // of the call's own object
   at_ = one_call_ ? At::nothing : format_ == ToolFormat::mistral_named ? At::content : At::rest;
   return true;
@@ -302,11 +301,10 @@ bool ToolCallReader::in_arguments(ToolText& out) {
 
 /// From a call's arguments to the end of its object: some models give it an id.
 bool ToolCallReader::in_rest() {
-  const std::optional<std::size_t> end = end_of_json();
-  held_.erase(0, end.value_or(held_.size()));
-  if (!end) return false;
-  at_ = At::after;
-  return true;
+  const JsonPart json = read_json();
+  held_.erase(0, json.length);
+  if (json.ends) at_ = At::after;
+  return json.ends;
 }
 
 /// From a call's object to the next call, or to content.
@@ -334,6 +332,8 @@ ToolText ToolCallReader::finish() {
       if (format_ != ToolFormat::hermes || !whole_call(rest, out)) give_content(std::string(tag()) + rest, out);
       break;
     case At::arguments:
+      if (!rest.empty()) out.pieces.push_back({calls_ - 1, "", rest});
+      break;
     case At::rest:
     case At::after:  // the beginning of an end or of another call
     case At::nothing:

@@ -19,6 +19,10 @@ enum class ToolFormat {
   mistral_named,  // [TOOL_CALLS]name[ARGS]{...}, also name[CALL_ID]id, among other text (since Mistral Small 3.2)
 };
 
+/// What names of tools consist of.
+inline constexpr std::string_view tool_name_letters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
 /// The form that a chat template shows; hermes where it shows none; nullopt: one that isn't read.
 std::optional<ToolFormat> tool_format_of(std::string_view chat_template);
 
@@ -63,7 +67,12 @@ class ToolCallReader {
   bool in_arguments(ToolText& out);
   bool in_rest();
   bool after_call();
-  std::optional<std::size_t> end_of_json();
+  /// What of held_ can be taken as JSON, and whether that ends there; else it goes on.
+  struct JsonPart {
+    std::size_t length;
+    bool ends;
+  };
+  JsonPart read_json();
   void give_content(std::string_view text, ToolText& out);
   void put_space_aside();
   bool whole_call(std::string_view json, ToolText& out);

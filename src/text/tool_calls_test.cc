@@ -187,10 +187,13 @@ TEST(ToolCalls, OfMistralWithBareNames) {
          " | f({\"x\": 1}) | g({})");
   expect("[TOOL_CALLS]f[ARGS]{} Done", " Done | f({})");
   expect("[TOOL_CALLS]f[ARGS]{\"a\": ", " | f({\"a\": )");
+  expect("[TOOL_CALLS]f[ARGS]{\"a\": [", " | f({\"a\": [)");
+  expect("[TOOL_CALLS]f[ARGS]{\"a\": [1}[TOOL_CALLS]g[ARGS]{}", " | f({\"a\": [1}) | g({})");
   for (const char* const text :
        {"a [TOOL_CAL b\n", "a [TOOL_CALLS", "[TOOL_CALLS]", "[TOOL_CALLS]f", "[TOOL_CALLS]f[CALL_ID]1",
         "[TOOL_CALLS]f[ARGS]", "[TOOL_CALLS]f[ARGS]1", "[TOOL_CALLS][ARGS]{}", "[TOOL_CALLS]f{}",
         "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {}}]", "[TOOL_CALLS]f[CALL_ID]1[CALL_ID]2[ARGS]{}", "f[ARGS]{}",
+        "[TOOL_CALLS]I'll ask now.\n[ARGS]{}", "[TOOL_CALLS]{\"name\": \"f\", \"arguments\": {\"a\": \"[ARGS]{}\"}}",
         "{\"name\": \"f\", \"arguments\": {}}"})
     expect(text, text);
   expect("The [TOOL_CALLS] tag:[TOOL_CALLS]g[ARGS]{}", "The [TOOL_CALLS] tag: | g({})");

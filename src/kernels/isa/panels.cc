@@ -1,4 +1,4 @@
-// Rows times panels of weights: a block of the result stays in registers over all of the rows.
+// Rows times panels of weights: a few rows of the result at a time, which stay in registers over all steps.
 #include "kernels/isa/dot.h"
 #include "kernels/isa/kernels.h"
 #include "kernels/isa/simd.h"
