@@ -23,7 +23,11 @@ void read_or_refuse(Read read) {
 
 void read_body(std::string_view body) {
   static const Tokenizer tokenizer(tokenizer_data_for_tests());
-  static const ChatTemplate chat("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}", "<s>", "</s>");
+  static const ChatTemplate chat(
+      "{% if tools %}<tool_call>{{ tools | tojson }}{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}"
+      "{% for c in m.tool_calls or [] %}{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}{% endfor "
+      "%}",
+      "<s>", "</s>");
   static const ApiReader reader = [] {
     ApiReader made{tokenizer, &chat, {"model"}, {}};
     made.limits.positions = 4096;

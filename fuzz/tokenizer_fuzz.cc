@@ -1,6 +1,9 @@
-// Any bytes: as text, encode and decode give them back; as a tokenizer.json, they are read or refused with an Error.
+// Any bytes: as text, encode and decode give them back; as a tokenizer.json, or as vocab.json, a zero byte and
+// merges.txt, they are read or refused with an Error.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,6 +12,7 @@
 #include "text/testing.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_json.h"
+#include "text/vocab_and_merges.h"
 
 namespace {
 
@@ -55,11 +59,26 @@ void normalised_twice_is_normalised(std::string_view text) {
   LB_CHECK(tokenizer.encode(tokenizer.decode(ids), true) == ids);
 }
 
-void read_as_json(std::string_view text) {
+void read_as_json(std::string_view text, std::string_view config) {
   try {
-    const Tokenizer tokenizer(layerboost::parse_tokenizer_json(text, text));
+    const Tokenizer tokenizer(layerboost::parse_tokenizer_json(text, config));
     (void)tokenizer.encode("the 12 cats\n");
   } catch (const layerboost::Error&) {  // refused, as it should be
+  }
+}
+
+void read_as_vocab_and_merges(std::string_view text) {
+  const std::size_t end = std::min(text.find('\0'), text.size());
+  const std::string_view merges = text.substr(std::min(end + 1, text.size()));
+  for (const std::string_view config :
+       {R"({"tokenizer_class": "GPT2Tokenizer"})", R"({"tokenizer_class": "Qwen2Tokenizer"})"}) {
+    std::string json;
+    try {
+      json = layerboost::tokenizer_json_of(text.substr(0, end), merges, config, "input");
+    } catch (const layerboost::Error&) {  // refused, as it should be
+      continue;
+    }
+    read_as_json(json, config);
   }
 }
 
@@ -70,6 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   round_trip(text);
   round_trip_of_characters(text);
   normalised_twice_is_normalised(text);
-  read_as_json(text);
+  read_as_json(text, text);
+  read_as_vocab_and_merges(text);
   return 0;
 }
