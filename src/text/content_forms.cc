@@ -5,11 +5,13 @@ namespace layerboost {
 namespace {
 
 // In small letters, for templates may make all letters small.
-constexpr std::string_view word = "thewordthatissought";
+constexpr std::string_view sought_word = "thewordthatissought";
 // A member of parts that no template knows: it comes out where a list is printed, in whatever form.
-constexpr const char* unknown = "thememberthatnobodyknows";
+constexpr const char* unknown_member = "thememberthatnobodyknows";
 
-Json as_part(std::string_view text) { return Json::array({{{"type", "text"}, {"text", text}, {unknown, true}}}); }
+Json as_part(std::string_view text) {
+  return Json::array({{{"type", "text"}, {"text", text}, {unknown_member, true}}});
+}
 
 /// A conversation as templates expect it that has `content` in a message of `role`; others have the forms known so far.
 Json conversation_with(std::string_view role, const Json& content, const ContentForms& known) {
@@ -39,8 +41,9 @@ Json one_tool() {
 
 /// The form by what a template makes of the word as a text and as a part.
 ContentForm form_of(const std::string& from_text, const std::string& from_part) {
-  const bool text = from_text.find(word) != std::string::npos,
-             part = from_part.find(word) != std::string::npos && from_part.find(unknown) == std::string::npos;
+  const bool text = from_text.find(sought_word) != std::string::npos,
+             part = from_part.find(sought_word) != std::string::npos &&
+                    from_part.find(unknown_member) == std::string::npos;
   if (text == part) return ContentForm::as_given;
   return text ? ContentForm::text : ContentForm::parts;
 }
@@ -56,8 +59,8 @@ ContentForms find_content_forms(const RenderMessages& render, bool for_tools) {
   ContentForms forms;
   for (const std::string_view role : {"user", "system", "developer", "assistant", "tool"}) {
     const Json tools = for_tools || role == "tool" ? one_tool() : Json();
-    const ContentForm form = form_of(render(conversation_with(role, word, forms), tools),
-                                     render(conversation_with(role, as_part(word), forms), tools));
+    const ContentForm form = form_of(render(conversation_with(role, sought_word, forms), tools),
+                                     render(conversation_with(role, as_part(sought_word), forms), tools));
     forms.of_roles.emplace(role, form);
     if (role == "user") forms.otherwise = form;
   }

@@ -20,7 +20,7 @@ void widen_bf16(const std::uint16_t* x, int n, void* out) {
 
 void widen_int8(const std::int8_t* x, int n, void* out) {
   auto* const to = static_cast<DotInt8::A*>(out);
-  for (int i = 0; i < n; ++i) to[i] = x[i];
+  for (int i = 0; i < n; ++i) to[i] = static_cast<DotInt8::A>(+x[i]);  // + makes a number of a "character"
 }
 
 /// How far ahead of the numbers in use a panel is fetched, in bytes.
