@@ -13,18 +13,6 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 
-std::size_t element_bytes(Precision precision) {
-  switch (precision) {
-    case Precision::f32:
-      return 4;
-    case Precision::bf16:
-      return 2;
-    case Precision::int8:
-      return 1;
-  }
-  LB_CHECK(false);
-}
-
 }  // namespace
 
 void AlignedBuffer::Release::operator()(std::byte* memory) const {
@@ -57,7 +45,7 @@ void Activations::reshape(int rows, int cols, Precision precision) {
   cols_ = cols;
   precision_ = precision;
   const auto padded_rows = static_cast<std::size_t>(rows + spare_rows);
-  storage_.reserve(padded_rows * static_cast<std::size_t>(cols) * element_bytes(precision));
+  storage_.reserve(padded_rows * static_cast<std::size_t>(cols) * static_cast<std::size_t>(element_bytes(precision)));
   if (precision == Precision::int8) scales_.reserve_as<float>(padded_rows);
 }
 

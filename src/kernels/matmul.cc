@@ -151,9 +151,8 @@ PackedMatrix::PackedMatrix(std::int64_t out, std::int64_t in, Precision precisio
   } else {
     impl_->bytes = panel_bytes(out, in, precision);
   }
-  const std::size_t element = precision == Precision::f32 ? 4 : precision == Precision::bf16 ? 2 : 1;
   AlignedBuffer plain;  // [out, in] in the final type
-  std::byte* const base = plain.reserve(static_cast<std::size_t>(out * in) * element);
+  std::byte* const base = plain.reserve(static_cast<std::size_t>(out * in * element_bytes(precision)));
   if (precision == Precision::int8) impl_->channel_scales.resize(static_cast<std::size_t>(out));
 
   impl_->packed = allocate_weights(impl_->bytes);
@@ -203,8 +202,7 @@ Product PackedMatrix::multiply(const Activations& x, float* y, KernelScratch& sc
   LB_CHECK(x.cols() == in() && x.rows() <= max_rows && x.precision() == impl_->precision);
   if (x.rows() == 0) return {y, x.scales(), 0, out()};
   if (impl_->layout.is_zero()) {
-    multiply_panels(x, impl_->packed.get(), impl_->out,
-                    impl_->channel_scales.empty() ? nullptr : impl_->channel_scales.data(), y, scratch);
+    multiply_panels(x, impl_->packed.get(), impl_->out, impl_->channel_scales.data(), y, scratch);
     return {y, x.scales(), x.rows(), out()};
   }
   const int rows = bucket(x.rows());

@@ -14,10 +14,6 @@ constexpr std::int64_t kMostInt8 = std::int64_t{1} << 17;
 /// Rows of a task: those of x stay in the second cache for all panels.
 constexpr int kTaskRows = 64;
 
-std::int64_t size_of(Precision precision) {
-  return precision == Precision::f32 ? 4 : precision == Precision::bf16 ? 2 : 1;
-}
-
 /// Numbers of an output that are multiplied at a time, where one takes so many bytes.
 constexpr std::int64_t step_of(std::int64_t size) { return size == 4 ? 1 : 2; }
 
@@ -25,10 +21,10 @@ constexpr std::int64_t step_of(std::int64_t size) { return size == 4 ? 1 : 2; }
 struct PanelLayout {
   PanelLayout(std::int64_t out, std::int64_t in, Precision precision)
       : panels((out + kPanelOutputs - 1) / kPanelOutputs),
-        step(step_of(size_of(precision))),
+        step(step_of(element_bytes(precision))),
         steps((in + step - 1) / step),
         numbers(steps * kPanelOutputs * step),
-        bytes(numbers * size_of(precision)) {}
+        bytes(numbers * element_bytes(precision)) {}
 
   std::int64_t panels;
   std::int64_t step;

@@ -103,7 +103,7 @@ TEST_P(Panels, NeitherThreadsNorOtherRowsChangeARow) {
     omp_set_num_threads(before);
     Activations alone;
     alone.reshape(1, in, precision);
-    const std::size_t row_bytes = in * (precision == Precision::f32 ? 4 : precision == Precision::bf16 ? 2 : 1);
+    const auto row_bytes = static_cast<std::size_t>(in * element_bytes(precision));
     for (const int row : {0, 5, 36}) {
       std::copy_n(reinterpret_cast<const std::byte*>(product.x.f32(0)) + row_bytes * static_cast<std::size_t>(row),
                   row_bytes, reinterpret_cast<std::byte*>(alone.f32(0)));

@@ -18,4 +18,16 @@ constexpr const char* name_of(Precision precision) {
   }
 }
 
+/// Bytes of an operand's number.
+constexpr int element_bytes(Precision precision) {
+  switch (precision) {
+    case Precision::f32:
+      return 4;
+    case Precision::bf16:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
 }  // namespace layerboost
