@@ -22,6 +22,10 @@ if(LAYERBOOST_SANITIZE)
   target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   # Clang says of loops marked `omp simd` that instrumented ones stay scalar.
   target_compile_options(layerboost_options INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
+  if(LAYERBOOST_SANITIZE MATCHES undefined)
+    # What AddressSanitizer sees where it is used, or ends in a signal, and a third of the time of compiling.
+    add_compile_options(-fno-sanitize=null,object-size,pointer-overflow,vptr)
+  endif()
   add_link_options(-fsanitize=${LAYERBOOST_SANITIZE})
   add_compile_definitions(LAYERBOOST_SANITIZED)  # compilers don't agree on a macro that says so
 endif()

@@ -1,5 +1,5 @@
 """Compares lm-evaluation-harness' results (a folder that it wrote, with samples) with `layerboost eval --json`: each item must be answered alike.
-Of the chats that were held to a letter each must have answered one."""
+Of the chats that were held to a letter, or to JSON with one, each must have answered so."""
 
 import glob
 import json
@@ -14,7 +14,16 @@ def samples_of(task):
         return sorted((json.loads(line) for line in file), key=lambda sample: sample["doc_id"])
 
 
-theirs, letters = samples_of("items"), samples_of("letters")
+def letter_in(answer):
+    """That of JSON with a letter alone; what isn't that, as it is."""
+    try:
+        ((name, letter),) = json.loads(answer).items()
+    except (ValueError, AttributeError):
+        return answer
+    return letter if name == "letter" else answer
+
+
+theirs = samples_of("items")
 with open(ours_path) as file:
     ours = json.load(file)["tasks"]["items"]
 failed = False
@@ -25,9 +34,11 @@ for measure in ("acc", "acc_norm"):
     print(f"{measure}: lm-evaluation-harness through the server {marks.count('1') / len(marks):.4f}, layerboost eval {ours[measure]:.4f}; "
           f"{len(marks)} items, {len(other)} answered otherwise {other or ''}")
     failed = failed or len(marks) != len(mine) or bool(other)
-answers = [sample["filtered_resps"][0] for sample in letters]
-others = [answer for answer in answers if answer not in list("ABCDEFGH")]
-right = sum(sample["exact_match"] for sample in letters)
-print(f"letters by chat: {right / len(letters):.4f} right; {len(letters)} items, {len(others)} answered with something else {others or ''}")
-failed = failed or len(letters) != len(theirs) or bool(others)
+for task, read in (("letters", str), ("json_letters", letter_in)):
+    samples = samples_of(task)
+    answers = [read(sample["filtered_resps"][0]) for sample in samples]
+    others = [answer for answer in answers if answer not in list("ABCDEFGH")]
+    right = sum(answer == sample["doc"]["letter"] for answer, sample in zip(answers, samples))
+    print(f"{task} by chat: {right / len(samples):.4f} right; {len(samples)} items, {len(others)} answered with something else {others or ''}")
+    failed = failed or len(samples) != len(theirs) or bool(others)
 sys.exit(1 if failed else 0)
