@@ -3,7 +3,6 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <new>
 #include <stdexcept>
@@ -11,6 +10,7 @@
 #include "base/in_quotes.h"
 #include "layerboost/version.h"
 #include "server/api_error.h"
+#include "server/ascii_case.h"
 #include "server/json_answer.h"
 #include "server/page.h"
 
@@ -43,7 +43,7 @@ ApiError not_found(const std::string& path) {
 std::string media_type(std::string_view content_type) {
   std::string type(content_type.substr(0, content_type.find(';')));
   while (type.ends_with(' ') || type.ends_with('\t')) type.pop_back();
-  std::ranges::transform(type, type.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(type, type.begin(), ascii_lower);
   return type;
 }
 
@@ -61,10 +61,7 @@ void check_content(const HttpRequest& request) {
 /// What `authorization` has after "Bearer", in whatever letters that is written; empty: it has another form.
 std::string_view bearer_key(std::string_view authorization) {
   constexpr std::string_view scheme = "bearer ";
-  if (authorization.size() < scheme.size()) return {};
-  for (std::size_t i = 0; i < scheme.size(); ++i) {
-    if (std::tolower(static_cast<unsigned char>(authorization[i])) != scheme[i]) return {};
-  }
+  if (!equal_in_any_case(authorization.substr(0, scheme.size()), scheme)) return {};
   authorization.remove_prefix(scheme.size());
   return authorization.substr(std::min(authorization.find_first_not_of(' '), authorization.size()));
 }

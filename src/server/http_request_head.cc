@@ -1,15 +1,13 @@
 #include "server/http_request_head.h"
 
-#include <boost/beast/core/string.hpp>
-
 #include "server/api_error.h"
+#include "server/ascii_case.h"
 #include "server/percent_encoding.h"
 #include "server/request_id.h"
 
 namespace layerboost {
 namespace {
 
-using boost::beast::iequals;
 using boost::beast::http::field;
 
 std::string text_of(boost::beast::string_view view) { return {view.data(), view.size()}; }
@@ -18,8 +16,7 @@ std::string text_of(boost::beast::string_view view) { return {view.data(), view.
 /// host is no such target (RFC 9110, section 4.2.1).
 std::optional<std::string> take_host(std::string_view& target) {
   for (const std::string_view scheme : {"http://", "https://"}) {
-    if (target.size() < scheme.size() || !iequals({target.data(), scheme.size()}, {scheme.data(), scheme.size()}))
-      continue;
+    if (!equal_in_any_case(target.substr(0, scheme.size()), scheme)) continue;
     const std::string_view rest = target.substr(scheme.size());
     const std::string host(rest.substr(0, rest.find_first_of("/?#")));
     if (host.empty() || host.starts_with(':')) break;
@@ -91,8 +88,9 @@ void read_request_head(const HeadParser& parser, RequestHead& head) {
   request.level = value_of(parser, "X-Layerboost-Level");
   head.http11 = message.version() >= 11;
   head.keep_alive = message.keep_alive();
-  head.expects_continue = head.http11 && iequals(message[field::expect], "100-continue");
-  head.chunked = message.count(field::transfer_encoding) == 1 && iequals(message[field::transfer_encoding], "chunked");
+  head.expects_continue = head.http11 && equal_in_any_case(text_of(message[field::expect]), "100-continue");
+  head.chunked = message.count(field::transfer_encoding) == 1 &&
+                 equal_in_any_case(text_of(message[field::transfer_encoding]), "chunked");
   head.length = parser.content_length().value_or(0);
   check_framing(parser, head);
   check_host(parser, head);

@@ -89,13 +89,13 @@ TEST(HttpRequests, TargetsHaveFourForms) {
     EXPECT_EQ(answer.status, 200) << all;
     EXPECT_EQ(answer.headers.at("Allow"), "GET, HEAD, POST, OPTIONS") << all;
   }
-  for (const char* const line :
-       {"GET *", "POST *", "GET localhost:80", "OPTIONS localhost", "GET health", "GET *x", "OPTIONS **",
-        "GET ftp://localhost/health",
-        // What is written in percent signs is no part of the form.
-        "OPTIONS %2A", "GET %2Fhealth", "GET %2F",
-        // An address has a host.
-        "GET http:///health", "GET http://", "OPTIONS http://", "GET http://?x", "GET https://:80/health"})
+  for (const char* const line : {"GET *", "POST *", "GET localhost:80", "OPTIONS localhost", "GET health", "GET *x",
+                                 "OPTIONS **", "GET ftp://localhost/health",
+                                 // What is written in percent signs is no part of the form.
+                                 "OPTIONS %2A", "GET %2Fhealth", "GET %2F",
+                                 // An address has a host.
+                                 "GET http:///health", "GET http://", "GET HTTP://", "OPTIONS http://", "GET http://?x",
+                                 "GET https://:80/health"})
     EXPECT_EQ(ask(line).status, 400) << line;
   // What follows it is for a proxy: none of it is taken for a request.
   EXPECT_EQ(statuses(server, "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n" + health), std::vector{501});
