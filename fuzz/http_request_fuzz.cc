@@ -28,7 +28,9 @@ std::size_t parse_head(HeadParser& parser, std::string_view bytes, std::size_t p
     boost::beast::error_code error;
     used += parser.put(boost::asio::buffer(bytes.substr(used, known - used)), error);
     if (error && error != boost::beast::http::error::need_more) return 0;
-    if (!error && parser.is_header_done()) return used;
+    const bool complete = !error && parser.is_header_done();
+    if ((complete ? used : known) > most_head) return 0;  // Beast's own limit depends on the pieces
+    if (complete) return used;
   }
   return 0;
 }
