@@ -18,7 +18,8 @@ namespace {
 
 constexpr std::size_t most_body = 4096, most_head = 1024;
 
-/// The bytes up to the end of a head, fed as HttpConnection does; 0: there is no such end, or Beast refuses them.
+/// The bytes up to the end of a head, fed as HttpConnection does; 0: there is no such end within most_head bytes, or
+/// Beast refuses them.
 std::size_t parse_head(HeadParser& parser, std::string_view bytes, std::size_t piece) {
   parser.header_limit(most_head);
   parser.body_limit(std::numeric_limits<std::uint64_t>::max());

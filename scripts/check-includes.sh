@@ -2,7 +2,7 @@
 # Reads each source and each test by itself, without compiling it to the end: it and the headers that it includes must
 # include what they use, or a build without unity fails. Prints what is missing; exit code 0 only where nothing is.
 #   scripts/check-includes.sh [--recent | FILE...]
-# Default: all of src/, examples/ and fuzz/, many minutes on two cores. --recent: the 16 that changed last, by git, and
+# Default: all of src/, examples/ and fuzz/, many minutes on two cores. --recent: the 20 that changed last, by git, and
 # all of fuzz/, which no other check compiles.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,7 +12,7 @@ files=("$@")
 if [ $# -eq 0 ] || [ "$1" = --recent ]; then
   mapfile -t files < <(find src examples -name '*.cc' | sort)
   if [ "${1:-}" = --recent ]; then
-    mapfile -t files < <(git log --format= --name-only -n 300 -- "${files[@]}" | awk 'NF && !seen[$0]++' | head -n 16)
+    mapfile -t files < <(git log --format= --name-only -n 300 -- "${files[@]}" | awk 'NF && !seen[$0]++' | head -n 20)
   fi
   files+=(fuzz/*.cc)
 fi

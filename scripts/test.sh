@@ -70,7 +70,7 @@ check "release build" build release && {
 }
 # Killed: hundreds of runs, of which others of the same commands are watched.
 check "asan build" build asan && run_tests "AddressSanitizer and UBSan" asan -E '^Killed\.'
-# libgomp and MPI aren't made for ThreadSanitizer: the folders whose threads are std::thread, with one of OpenMP's. All of the
+# libgomp and MPI aren't made for ThreadSanitizer: the folders whose threads are std::thread, with one of OpenMP's. Most of the
 # server's tests have threads; elsewhere those that have some are named so.
 check "tsan build" build tsan base_test text_test engine_test server_test && {
   OMP_NUM_THREADS=1 run_tests "ThreadSanitizer, the server" tsan -L '^server$'

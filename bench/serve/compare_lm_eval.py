@@ -1,5 +1,5 @@
 """Compares lm-evaluation-harness' results (a folder that it wrote, with samples) with `layerboost eval --json`: each item must be answered alike.
-Of the chats that were held to a letter, or to JSON with one, each must have answered so."""
+Of the chats that were held to a letter, or to JSON with one, each must have answered in that form."""
 
 import glob
 import json
@@ -15,12 +15,12 @@ def samples_of(task):
 
 
 def letter_in(answer):
-    """That of JSON with a letter alone; what isn't that, as it is."""
+    """The letter of {"letter": ...}; of any other answer its repr, which is no letter."""
     try:
         ((name, letter),) = json.loads(answer).items()
     except (ValueError, AttributeError):
-        return answer
-    return letter if name == "letter" else answer
+        return repr(answer)
+    return letter if name == "letter" else repr(answer)
 
 
 theirs = samples_of("items")

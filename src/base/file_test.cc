@@ -75,7 +75,7 @@ TEST_F(FileTest, WhatCannotBeOpenedIsThereAllTheSame) {
   EXPECT_TRUE(is_there(in(std::string(5000, 'x').c_str())));
 }
 
-TEST_F(FileTest, APipeIsReadToItsEndWhereOneMayBe) {
+TEST_F(FileTest, APipeOfAThreadIsReadToItsEndWhereOneMayBe) {
   const fs::path fifo = make_fifo("fifo");
   const std::string text(300'000, 'x');
   std::thread writer([&] { std::ofstream(fifo) << text; });
@@ -119,7 +119,7 @@ TEST_F(FileTest, WritingReplacesARegularFileAndWhatALinkLeadsTo) {
   EXPECT_EQ(files(), 7U);  // nothing temporary
 }
 
-TEST_F(FileTest, WhatIsNotARegularFileIsWrittenInto) {
+TEST_F(FileTest, WhatIsNotARegularFileIsWrittenIntoForAThread) {
   write_file("/dev/null", "x");
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
   EXPECT_THAT(error_of([] { write_file("/dev/full", "x"); }), HasSubstr("cannot write /dev/full: No space left"));

@@ -462,7 +462,7 @@ TEST_F(Folding, OneThatWaitsBeginsWhereFoldsAndSnapshotsTogetherMakeRoom) {
   }
 }
 
-TEST_F(Folding, TheLevelFallsWhileTheThreadHasNothingToDo) {
+TEST_F(Folding, AThreadWithNothingToDoLetsTheLevelFall) {
   EngineOptions quick = options(560);
   quick.levels.cooldown = 0.02;
   Engine engine(*model_, plans_, quick);
