@@ -31,23 +31,47 @@ def ask(number, fields):
         raise RuntimeError(f"{written} tokens in place of {tokens}: {fields}")
 
 
-def speed(fields):
-    start = time.monotonic()
+def seconds_in_steps():
+    """Of the server so far: in all phases of a step, and in those that forms are a part of."""
+    phases = {}
+    with urllib.request.urlopen(url + "/metrics") as answer:
+        for line in answer.read().decode().splitlines():
+            if line.startswith("layerboost_step_seconds_total{"):
+                label, value = line.split("} ")
+                phases[label.split('"')[1]] = float(value)
+    return sum(phases.values()), sum(phases[phase] for phase in ("schedule", "sampling", "output"))
+
+
+def measure(fields):
+    """Tokens per second; of each token, the seconds of steps, and those that went into choosing it and handing it out."""
+    start, before = time.monotonic(), seconds_in_steps()
     with concurrent.futures.ThreadPoolExecutor(streams) as clients:
         list(clients.map(lambda number: ask(number, fields), range(streams)))
-    return streams * tokens / (time.monotonic() - start)
+    seconds, after = time.monotonic() - start, seconds_in_steps()
+    count = streams * tokens
+    return count / seconds, *((end - begin) / count for begin, end in zip(before, after))
 
 
 for fields in forms.values():  # what is found once is found
-    speed({**samplings["greedy"], **fields})
-print(f"{streams} requests at once, {tokens} tokens each; the median of {rounds} rounds, and of the ratios to the same round without a form\n")
+    measure({**samplings["greedy"], **fields})
+print(f"{streams} requests at once, {tokens} tokens each, medians of {rounds} rounds: tokens per second, their ratio to those without a form just before\n"
+      "and just after, and what of a step the form costs: choosing a token and handing it out takes so much longer, of a whole step without a form\n")
 print("| | " + " | ".join(forms) + " |")
 print("|---" * (1 + len(forms)) + "|")
 for name, sampling in samplings.items():
-    speeds = [{form: speed({**sampling, **fields}) for form, fields in forms.items()} for _ in range(rounds)]
-    cells = []
-    for form in forms:
-        median = statistics.median(each[form] for each in speeds)
-        ratio = statistics.median(each[form] / each["none"] for each in speeds)
-        cells.append(f"{median:.0f}" if form == "none" else f"{median:.0f} ({ratio:.3f})")
+    speeds, ratios, costs = ({form: [] for form in forms} for _ in range(3))
+    before = measure({**sampling, **forms["none"]})
+    for form in [form for form in forms if form != "none"] * rounds:
+        own = measure({**sampling, **forms[form]})
+        after = measure({**sampling, **forms["none"]})
+        speed, step, choosing = ((a + b) / 2 for a, b in zip(before, after))
+        speeds[form].append(own[0])
+        speeds["none"].append(after[0])
+        ratios[form].append(own[0] / speed)
+        costs[form].append((own[2] - choosing) / step)
+        before = after
+    cells = [f"{statistics.median(speeds[form]):.0f}" for form in forms]
+    for i, form in enumerate(forms):
+        if form != "none":
+            cells[i] += f" ({statistics.median(ratios[form]):.3f}, {statistics.median(costs[form]):+.1%})"
     print(f"| {name} | " + " | ".join(cells) + " |", flush=True)

@@ -379,6 +379,31 @@ bool is_restriction(const Config& config, const MixerSpec& choice) {
   return has_attention(choice.kind) && parameter_count(config, choice) == 0;
 }
 
+std::size_t estimate_bytes(const Model& model, int length) {
+  const Config& config = model.config;
+  const int passes = EstimateOptions().samples + 1;
+  const auto layers = static_cast<std::size_t>(config.layers), hidden = static_cast<std::size_t>(config.hidden);
+  const auto inputs_and_gradients = [&](int rows) {
+    return static_cast<std::size_t>(rows) * hidden * layers * sizeof(float) * static_cast<std::size_t>(1 + passes);
+  };
+  const int rows = inputs_and_gradients(step_tokens) <= kept_by_step ? std::max(length, step_tokens) : length;
+  const std::size_t o_transposed =
+      layers * hidden * static_cast<std::size_t>(config.q_size()) * element_bytes(model.precision);
+  // The student has weights of its own to take gradients back through.
+  return model.weights.bytes() + o_transposed + std::min(activation_bytes(config, rows), kept_bytes_at_most) +
+         inputs_and_gradients(rows);
+}
+
+bool can_estimate(const Config& config, Precision precision) {
+  if (precision == Precision::int8) return false;
+  try {
+    check_sizes_for_healing(config);
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
 EstimatedLosses estimate_losses(const Model& model, MixerSet& mixers, const Calibration& calibration,
                                 const EstimateOptions& options) {
   return Estimator(model, mixers, calibration, options).run();

@@ -2,6 +2,7 @@
 // together, where a sweep runs the rest of the model once for each.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -32,6 +33,12 @@ struct EstimateOptions {
   bool nll = true;  // one more, for the text's own tokens
 };
 
+/// Bytes that estimate_losses() takes beside the model, about, where sequences have up to `length` tokens.
+std::size_t estimate_bytes(const Model& model, int length);
+
+/// Whether estimate_losses() can compute with layers of such sizes, in such a precision.
+bool can_estimate(const Config& config, Precision precision);
+
 /// A change of layer l moves what its mixer adds to the residual stream by delta_l [T, D] (computed: both mixers run on
 /// the unchanged model's input of the layer; windows once for all heads, whose parts add up). To second order, with g
 /// the gradient of log p of tokens that are sampled from the model's own predictions,
@@ -40,8 +47,7 @@ struct EstimateOptions {
 /// for all rows gives an unbiased sample of it. The change of the text's own likelihood is the first-order term of its
 /// own tokens, and the KL; an answer's loss is the first-order term alone.
 ///
-/// Requires: sizes that healing can compute with (check_sizes_for_healing), bf16 or f32, no fitted maps among the
-/// choices. Throws Error, Interrupted.
+/// Requires: can_estimate(), and choices that are restrictions. Throws Error, Interrupted.
 EstimatedLosses estimate_losses(const Model& model, MixerSet& mixers, const Calibration& calibration,
                                 const EstimateOptions& options);
 

@@ -41,9 +41,6 @@ fs::path path_of_rank(fs::path path, const Ranks* ranks) {
   return path.replace_extension(fmt::format(".rank{}{}", ranks->rank(), path.extension().string()));
 }
 
-/// Backward passes that the estimate makes for the KL on each text.
-constexpr int samples_of_text = 3;
-
 /// One sweep under way.
 class Sweep {
  public:
@@ -71,6 +68,7 @@ class Sweep {
       gather();
       return analysis_;
     } catch (const Interrupted&) {
+      if (analysis_.layers.empty()) throw Interrupted("stopped before the first layer; the same command begins again");
       throw Interrupted(fmt::format("stopped after {} of {} layers; the same command goes on from {}",
                                     analysis_.layers.size(), model_.config.layers, path_.string()));
     }
@@ -116,7 +114,7 @@ class Sweep {
       if (!is_measured(choice)) choices.push_back(choice);
     if (choices.empty()) return;
     estimates_ = estimate_losses(model_, mixers_, runner_.calibration(),
-                                 {std::move(choices), samples_of_text, options_.seed, asked("nll")});
+                                 {.choices = std::move(choices), .seed = options_.seed, .nll = asked("nll")});
   }
 
   /// Of choices with which some layers would keep no less than with windows of the model's own.
@@ -220,7 +218,7 @@ class Sweep {
         found.choices != options_.choices || found.measures != options_.measures)
       fail(
           "{} holds another analysis (another model, text, or other `to`, `by`, `window`, `sinks`, `heads`, "
-          "`by-gradients`): give another `output`, "
+          "`measured`): give another `output`, "
           "or remove it",
           path_.string());
     if (found.maps) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "analyze/gradient_estimate.h"
 #include "analyze/sweep.h"
 #include "app/check_files.h"
 #include "artifact/model_files.h"
@@ -11,6 +12,7 @@
 #include "base/file_lock.h"
 #include "base/leftovers.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "eval/retrieval.h"
 #include "mixer/descriptor.h"
 
@@ -45,6 +47,18 @@ void add_one_by_one(MixerSpec window, const Config& config, std::vector<MixerSpe
     window.full = all_heads(config.kv_heads) & ~set_of_head(head);
     choices.push_back(window);
   }
+}
+
+/// Throws Error where the estimate by gradients doesn't fit into memory.
+void check_memory(const Model& model, int length) {
+  const std::size_t needed = estimate_bytes(model, length), free = free_memory();
+  if (needed <= free) return;
+  const auto gibibytes = [](std::size_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
+  fail(
+      "the estimate of what windows lose would need about {:.1f} GiB of memory, and {:.1f} GiB are free: give "
+      "`measured`, "
+      "or free some",
+      gibibytes(needed), gibibytes(free));
 }
 
 }  // namespace
@@ -108,15 +122,34 @@ void check_retrieval(const Model& model, const AnalyzeOptions& options) {
   }
 }
 
+bool estimates_windows(const Model& model, const AnalyzeOptions& options, const fs::path& output) {
+  std::error_code ignored;
+  if (!options.measured && fs::exists(output, ignored)) {
+    try {
+      return read_analysis(output).data.estimated;
+    } catch (const Error&) {  // the sweep itself will say what is wrong
+    }
+  }
+  const std::vector<MixerSpec> choices = choices_of(options, model.config);
+  const auto restricts = [&](const MixerSpec& choice) { return is_restriction(model.config, choice); };
+  const bool asked = options.asks_for("kl") || options.asks_for("nll") || options.asks_for("retrieval");
+  return !options.measured && asked && can_estimate(model.config, model.precision) &&
+         std::ranges::any_of(choices, restricts);
+}
+
 Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, std::uint64_t seed,
                       const fs::path& output, const RunInfo& run) {
   check_measures(options);
   const int length = sequence_length(options, opened.model->config);
   check_retrieval(*opened.model, options);
+  const bool estimated = estimates_windows(*opened.model, options, output);
+  if (options.ranks == nullptr || options.ranks->first())
+    note("what windows lose is {}",
+         estimated ? "estimated from gradients (`measured`: the model runs with each)" : "measured");
   const SweepOptions sweep{choices_of(options, opened.model->config),
                            options.by,
                            read_tasks(options.tasks, options.limit),
-                           options.by_gradients,
+                           estimated,
                            seed,
                            options.ranks};
   const Calibration calibration = make_calibration(
@@ -141,6 +174,7 @@ Analysis analyze_model(const AnalysisJob& job) {
   });
   const OpenedModel opened = open_original_model(find_model_files(job.model), job.compute.precision, "analyze");
   run.model = opened.model->hash;
+  if (estimates_windows(*opened.model, job.analyze, job.output)) check_memory(*opened.model, job.analyze.length);
   return run_analysis(opened, job.analyze, job.compute.seed, job.output, run);
 }
 

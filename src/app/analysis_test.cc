@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error_for_tests.h"
+#include "base/file.h"
+#include "base/temporary_path_for_tests.h"
+#include "mixer/model_for_tests.h"
 
 namespace layerboost {
 namespace {
@@ -39,6 +42,36 @@ TEST(AnalysisChoices, ByHeadAreWindowsInOneHeadToo) {
   EXPECT_THAT(written(options, 3), ElementsAre("window:4096+4", "gated:4096", "none"));
   options.to = {"none", "gated"};
   EXPECT_THAT(test::error_of([&] { check_analyze_options(options); }), HasSubstr("`heads` is for `to` window"));
+}
+
+TEST(Analysis, WindowsAreEstimatedWhereTheyCanBeUnlessAFileSaysOtherwise) {
+  const auto model = random_model(Precision::bf16);
+  const fs::path file = test::temporary_path("analysis.json");
+  AnalyzeOptions options;
+  EXPECT_TRUE(estimates_windows(*model, options, file));
+  options.measured = true;
+  EXPECT_FALSE(estimates_windows(*model, options, file));
+  options.measured = false;
+  options.to = {"none"};
+  EXPECT_FALSE(estimates_windows(*model, options, file)) << "no windows";
+  options.to = {"window"};
+  options.by = {"task", "cosine"};
+  EXPECT_FALSE(estimates_windows(*model, options, file)) << "no measure that can be estimated";
+  options.by = {"retrieval"};
+  EXPECT_FALSE(estimates_windows(*random_model(Precision::int8), options, file)) << "int8";
+  model->config.ffn = 100;
+  EXPECT_FALSE(estimates_windows(*model, options, file)) << "sizes that gradients can't be computed of";
+
+  for (const bool estimated : {false, true}) {  // what is there goes on as it began
+    Analysis begun;
+    begun.model.config = model->config;
+    begun.data.estimated = estimated;
+    write_analysis(file, begun);
+    EXPECT_EQ(estimates_windows(*model, options, file), estimated);
+  }
+  options.measured = true;
+  EXPECT_FALSE(estimates_windows(*model, options, file));
+  fs::remove(file);
 }
 
 }  // namespace

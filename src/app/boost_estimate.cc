@@ -19,6 +19,7 @@
 #include "eval/task_file.h"
 #include "heal/heal_options.h"
 #include "heal/heal_text.h"
+#include "heal/student.h"
 
 namespace layerboost {
 namespace {
@@ -65,12 +66,16 @@ class Estimator {
     seconds += base + rows_ * times_.row;  // the unchanged model, and its layers one by one
     // From each layer on, for each choice that is measured: half of the layers in the mean.
     const double measuring = rows_ * times_.row * (layers + 1) / 2 + layers * scored_ * times_.head;
-    seconds += options_.analyze.by_gradients ? gradients() + measured_choices() * measuring : choices * measuring;
+    seconds += work_.estimated ? gradients() + measured_choices() * measuring : choices * measuring;
     if (!options_.analyze.tasks.empty() && options_.analyze.asks_for("task"))
       seconds += (choices * layers + 1) * task_tokens() * (times_.row + times_.head / 4);
     return {"1/6 analyze",
-            fmt::format("{} layers, {} choice{} each, on {} tokens", layers, choices, choices == 1 ? "" : "s", rows_),
-            seconds, weights() + sweep_bytes()};
+            fmt::format("{} layers, {} choice{} each{}, on {} tokens", layers, choices, choices == 1 ? "" : "s",
+                        work_.estimated ? ", windows by gradients" : "", rows_),
+            seconds,
+            weights() + sweep_bytes() + (work_.estimated ? estimate_bytes(model_, options_.analyze.length) : 0),
+            false,
+            work_.estimated ? " (`measured`: windows without gradients)" : ""};
   }
 
   /// Returns the seconds that the estimate by gradients takes: a forward pass with the mixers run once more (about half
@@ -85,7 +90,7 @@ class Estimator {
            passes * scored_ * times_.head;
   }
 
-  /// Choices that by gradients are measured all the same.
+  /// Choices that are measured although those that can be are estimated.
   [[nodiscard]] double measured_choices() const {
     const std::vector<MixerSpec> choices = choices_of(options_.analyze, config_);
     const auto restricts = [&](const MixerSpec& choice) { return is_restriction(config_, choice); };
@@ -194,7 +199,7 @@ class Estimator {
   [[nodiscard]] std::size_t healing_bytes() const {
     const double D = config_.hidden, F = config_.ffn, Q = config_.q_size(), K = config_.kv_size();
     const double learnt = config_.layers * 16.0 * (2 * (D + Q) + 2 * (D + K) + 3 * (D + F));
-    const double activations = config_.layers * 2048.0 * (4 * (3 * D + 2 * Q + 2 * K) + 2 * 4 * F);
+    const auto activations = static_cast<double>(activation_bytes(config_, rows_of_step));
     return model_.weights.bytes() + size(6 * 4 * learnt + std::min(activations, 6 * gibibyte)) + 2 * step_bytes();
   }
 
@@ -347,8 +352,9 @@ void check_room(const std::vector<StepEstimate>& steps, std::size_t memory, cons
                 std::size_t disk) {
   for (const StepEstimate& step : steps) {
     if (step.done || step.bytes <= memory) continue;
-    fail("{} ({}) would need about {:.1f} GiB of memory, and {:.1f} GiB are free: give it less, or free some",
-         step.name, step.what, static_cast<double>(step.bytes) / gibibyte, static_cast<double>(memory) / gibibyte);
+    fail("{} ({}) would need about {:.1f} GiB of memory, and {:.1f} GiB are free: give it less{}, or free some",
+         step.name, step.what, static_cast<double>(step.bytes) / gibibyte, static_cast<double>(memory) / gibibyte,
+         step.to_need_less);
   }
   std::error_code unknown;
   const fs::space_info space = fs::space(nearest_folder(directory), unknown);

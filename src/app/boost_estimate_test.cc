@@ -17,13 +17,14 @@ TEST(BoostEstimate, GradientsTakeLongerWhereHeadsDoNotAddUp) {
   options.analyze.to = {"none", "window"};
   options.analyze.windows = {4, 8, 16};
   options.analyze.by = {"kl"};
-  options.analyze.by_gradients = true;
   options.analyze.tokens = 1000;
   options.analyze.length = 100;
+  BoostWork work;
+  work.estimated = true;
   ModelTimes times;
   times.row = 0.5;
   times.step.mixers["softmax"] = {};
-  const auto seconds = [&] { return estimate_boost(options, {}, *model, unchanged, times).front().seconds; };
+  const auto seconds = [&] { return estimate_boost(options, work, *model, unchanged, times).front().seconds; };
   const double before = seconds();
   model->config.norms_after = true;
   EXPECT_NEAR(seconds() - before, 3 * 0.5 * 1000 * times.row, 1e-6);

@@ -374,16 +374,8 @@ class LadderMaker {
 
   [[nodiscard]] bool by_gradients() const {
     const Config& config = opened_.opened.model->config;
-    if (options_.compute.precision == Precision::int8) return false;
-    if (std::none_of(search_.to.begin(), search_.to.end(),
-                     [&](const MixerSpec& mixer) { return is_restriction(config, mixer); }))
-      return false;
-    try {
-      check_sizes_for_healing(config);
-    } catch (const Error&) {
-      return false;
-    }
-    return true;
+    const auto restricts = [&](const MixerSpec& mixer) { return is_restriction(config, mixer); };
+    return can_estimate(config, options_.compute.precision) && std::ranges::any_of(search_.to, restricts);
   }
 
   // ---- the levels

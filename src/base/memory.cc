@@ -6,6 +6,7 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace layerboost {
 namespace {
@@ -16,18 +17,26 @@ std::optional<std::size_t> read_number(const std::filesystem::path& path) {
   return number;
 }
 
-std::optional<std::size_t> of_system(const std::filesystem::path& path) {
+/// The number behind `wanted` in a file of lines that begin with a name and a number.
+std::optional<std::size_t> read_named(const std::filesystem::path& path, std::string_view wanted) {
   std::ifstream file(path);
   std::string name, unit;
-  for (std::size_t kib = 0; file >> name >> kib; std::getline(file, unit))
-    if (name == "MemAvailable:") return kib * 1024;
+  for (std::size_t number = 0; file >> name >> number; std::getline(file, unit))
+    if (name == wanted) return number;
   return std::nullopt;
+}
+
+std::optional<std::size_t> of_system(const std::filesystem::path& path) {
+  const auto kib = read_named(path, "MemAvailable:");
+  return kib ? std::optional(*kib * 1024) : std::nullopt;
 }
 
 std::optional<std::size_t> of_group(const std::filesystem::path& directory) {
   const auto limit = read_number(directory / "memory.max"), used = read_number(directory / "memory.current");
   if (!limit || !used) return std::nullopt;
-  return *limit - std::min(*limit, *used);
+  // Files that were read, and aren't used any more, give way.
+  const std::size_t cached = read_named(directory / "memory.stat", "inactive_file").value_or(0);
+  return *limit - std::min(*limit, *used - std::min(*used, cached));
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ TEST(FreeMemory, TheLesserOfSystemAndContainer) {
   EXPECT_EQ(free_memory(directory, directory), 2000000U);
   write("memory.current", "4000000\n");
   EXPECT_EQ(free_memory(directory, directory), 0U);
+  write("memory.stat", "anon 2500000\nfile 1500000\ninactive_file 1200000\nactive_file 300000\n");
+  EXPECT_EQ(free_memory(directory, directory), 200000U);
   fs::remove_all(directory);
 }
 

@@ -17,6 +17,13 @@ void check_sizes_for_healing(const Config& config) {
          config.head_size);
 }
 
+std::size_t activation_bytes(const Config& config, std::ptrdiff_t rows) {
+  const auto D = static_cast<std::size_t>(config.hidden), F = static_cast<std::size_t>(config.ffn);
+  const auto Q = static_cast<std::size_t>(config.q_size()), K = static_cast<std::size_t>(config.kv_size());
+  const std::size_t numbers_of_row = 3 * D + 2 * Q + 2 * K + 2 * F;
+  return static_cast<std::size_t>(config.layers) * static_cast<std::size_t>(rows) * numbers_of_row * sizeof(float);
+}
+
 int lowest_changed(const Config& config, std::span<const MixerSpec> specs) {
   const std::vector<MixerSpec> native = native_specs(config);
   int layer = 0;

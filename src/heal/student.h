@@ -1,6 +1,7 @@
 // The model with a plan's mixers and LoRA: forward that keeps activations, and backward, layer by layer.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,9 @@ int lowest_changed(const Config& config, std::span<const MixerSpec> specs);
 
 /// Throws Error where a model's layers have sizes that healing can't compute with.
 void check_sizes_for_healing(const Config& config);
+
+/// Bytes of activations that a forward pass of `rows` rows keeps for its backward pass, about.
+std::size_t activation_bytes(const Config& config, std::ptrdiff_t rows);
 
 /// One layer's own parameters of its mixer among the flat ones.
 struct CoreSlot {
