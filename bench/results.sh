@@ -17,7 +17,7 @@ run() { # run FILE COMMAND...: unless FILE is there
 }
 
 sweep="$out/analysis.json"
-"$binary" analyze smollm2-135m -o "$sweep" --text "$data/corpus/train.jsonl" --tokens 8192 --retrieval-items 8 --window 64,256,512 --by kl,nll,retrieval,cosine --measured >"$out/analysis.txt"
+"$binary" analyze smollm2-135m -o "$sweep" --text "$data/corpus/train.jsonl" --tokens 8192 --retrieval-items 8 --window 64,256,512 --by kl,nll,retrieval,cosine >"$out/analysis.txt"
 for share in 0.6 0.3 0.15; do
   run "$out/kv-$share.json" plan "$sweep" -o "$out/kv-$share.json" --kv $share --search joint --measurements 48 --text "$data/corpus/train.jsonl"
 done

@@ -49,10 +49,8 @@ results() {
   run eval-bold eval model/small.gguf --plan "$plans/bold.json" --text "$text" --limit 1 --precision int8 --kv int8
   run generate generate model/small.gguf "The capital of France is" "Once upon a time" --tokens 48
   run sampled generate model/small.gguf --plan "$plans/standard.json" "A letter to" --temperature 0.9 --seed 5 --tokens 48
-  local measured=--measured # earlier versions did nothing else
-  "$program" analyze --help | grep -q -e --measured || measured=
   run analyze analyze model/small.gguf -o analysis --text "$text" --tokens 256 --length 128 --to none,window,map,hybrid,gated \
-    --window 32 --by kl,nll,cosine $measured
+    --window 32 --by kl,nll,cosine
   without_run analysis >out/analysis.json
   python3 - "$plans/standard.json" >mixed.json <<'PYTHON'
 import json, sys

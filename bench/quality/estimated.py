@@ -23,7 +23,8 @@ def losses(analysis, choice, measure):
 
 
 def kept(quality):
-    return " and ".join(f"{100 * quality['retrieval'][0][form]['kept']:.0f}" for form in ("plain", "chat"))
+    forms = [quality["retrieval"][0].get(form) for form in ("plain", "chat")]  # a model may have no chat template
+    return " and ".join(f"{100 * form['kept']:.0f}" for form in forms if form and form["kept"] is not None)
 
 
 folder = pathlib.Path(sys.argv[1])

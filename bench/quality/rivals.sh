@@ -27,9 +27,9 @@ calibration=(--by kl,retrieval --length 2048 --tokens 16384 --retrieval-items 36
 by_rule=("$out/rules.json" --middle window:256+4 --softmax 6 --none 0 --context 2048)
 for name in $names; do
   case $name in
-    layer) "$binary" analyze smollm2-135m -o "$out/layers.json" --to window --window 64,128,256,512 "${calibration[@]}" ;;
-    head) "$binary" analyze smollm2-135m -o "$out/heads.json" --heads --to window --window 64,128,256,512 "${calibration[@]}" ;;
-    removal | answers) "$binary" analyze smollm2-135m -o "$out/rules.json" --measured --to none,window --window 256 "${calibration[@]}" ;;
+    layer) "$binary" analyze smollm2-135m -o "$out/layers.json" --by-gradients --to window --window 64,128,256,512 "${calibration[@]}" ;;
+    head) "$binary" analyze smollm2-135m -o "$out/heads.json" --heads --by-gradients --to window --window 64,128,256,512 "${calibration[@]}" ;;
+    removal | answers) "$binary" analyze smollm2-135m -o "$out/rules.json" --to none,window --window 256 "${calibration[@]}" ;;
   esac >>"$out/analyze.log"
   plan=$out/$name.json
   case $name in

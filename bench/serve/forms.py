@@ -1,4 +1,4 @@
-"""Tokens per second of 64 requests at once whose answers are held to a form, beside the same without one (see forms.sh)."""
+"""What 64 requests at once lose by answers that are held to a form, beside the same without one (see forms.sh)."""
 
 import concurrent.futures
 import json
@@ -54,8 +54,8 @@ def measure(fields):
 
 for fields in forms.values():  # what is found once is found
     measure({**samplings["greedy"], **fields})
-print(f"{streams} requests at once, {tokens} tokens each, medians of {rounds} rounds: tokens per second, their ratio to those without a form just before\n"
-      "and just after, and what of a step the form costs: choosing a token and handing it out takes so much longer, of a whole step without a form\n")
+print(f"{streams} requests at once, {tokens} tokens each, medians of {rounds} rounds: tokens per second; in brackets, their ratio to the mean of the runs\n"
+      "without a form just before and just after, and what more a token takes to be scheduled, chosen and handed out, as a share of a whole step\n")
 print("| | " + " | ".join(forms) + " |")
 print("|---" * (1 + len(forms)) + "|")
 for name, sampling in samplings.items():

@@ -381,17 +381,15 @@ bool is_restriction(const Config& config, const MixerSpec& choice) {
 
 std::size_t estimate_bytes(const Model& model, int length) {
   const Config& config = model.config;
-  const int passes = EstimateOptions().samples + 1;
-  const auto layers = static_cast<std::size_t>(config.layers), hidden = static_cast<std::size_t>(config.hidden);
-  const auto inputs_and_gradients = [&](int rows) {
-    return static_cast<std::size_t>(rows) * hidden * layers * sizeof(float) * static_cast<std::size_t>(1 + passes);
-  };
-  const int rows = inputs_and_gradients(step_tokens) <= kept_by_step ? std::max(length, step_tokens) : length;
+  const auto hidden = static_cast<std::size_t>(config.hidden), layers = static_cast<std::size_t>(config.layers);
+  const auto passes = static_cast<std::size_t>(EstimateOptions().samples + 1);
+  const std::size_t kept_of_row = hidden * layers * sizeof(float) * (1 + passes);  // the inputs, and the gradients
+  const int rows = std::max(length, static_cast<int>(std::min(std::size_t{step_tokens}, kept_by_step / kept_of_row)));
   const std::size_t o_transposed =
       layers * hidden * static_cast<std::size_t>(config.q_size()) * element_bytes(model.precision);
   // The student has weights of its own to take gradients back through.
   return model.weights.bytes() + o_transposed + std::min(activation_bytes(config, rows), kept_bytes_at_most) +
-         inputs_and_gradients(rows);
+         static_cast<std::size_t>(rows) * kept_of_row;
 }
 
 bool can_estimate(const Config& config, Precision precision) {

@@ -218,7 +218,7 @@ class Sweep {
         found.choices != options_.choices || found.measures != options_.measures)
       fail(
           "{} holds another analysis (another model, text, or other `to`, `by`, `window`, `sinks`, `heads`, "
-          "`measured`): give another `output`, "
+          "`by-gradients`): give another `output`, "
           "or remove it",
           path_.string());
     if (found.maps) {

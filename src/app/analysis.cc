@@ -49,18 +49,6 @@ void add_one_by_one(MixerSpec window, const Config& config, std::vector<MixerSpe
   }
 }
 
-/// Throws Error where the estimate by gradients doesn't fit into memory.
-void check_memory(const Model& model, int length) {
-  const std::size_t needed = estimate_bytes(model, length), free = free_memory();
-  if (needed <= free) return;
-  const auto gibibytes = [](std::size_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
-  fail(
-      "the estimate of what windows lose would need about {:.1f} GiB of memory, and {:.1f} GiB are free: give "
-      "`measured`, "
-      "or free some",
-      gibibytes(needed), gibibytes(free));
-}
-
 }  // namespace
 
 std::vector<std::string> choice_words() {
@@ -122,19 +110,16 @@ void check_retrieval(const Model& model, const AnalyzeOptions& options) {
   }
 }
 
-bool estimates_windows(const Model& model, const AnalyzeOptions& options, const fs::path& output) {
+bool estimates_to_show(const Model& model, const AnalyzeOptions& options, const fs::path& output) {
+  if (options.by_gradients) return true;
   std::error_code ignored;
-  if (!options.measured && fs::exists(output, ignored)) {
-    try {
-      return read_analysis(output).data.estimated;
-    } catch (const Error&) {  // the sweep itself will say what is wrong
-    }
+  if (!fs::exists(output, ignored))
+    return can_estimate(model.config, model.precision) && 2 * estimate_bytes(model, options.length) <= free_memory();
+  try {
+    return read_analysis(output).data.estimated;
+  } catch (const Error&) {  // the analysis itself will say what is wrong
+    return false;
   }
-  const std::vector<MixerSpec> choices = choices_of(options, model.config);
-  const auto restricts = [&](const MixerSpec& choice) { return is_restriction(model.config, choice); };
-  const bool asked = options.asks_for("kl") || options.asks_for("nll") || options.asks_for("retrieval");
-  return !options.measured && asked && can_estimate(model.config, model.precision) &&
-         std::ranges::any_of(choices, restricts);
 }
 
 Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, std::uint64_t seed,
@@ -142,14 +127,12 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
   check_measures(options);
   const int length = sequence_length(options, opened.model->config);
   check_retrieval(*opened.model, options);
-  const bool estimated = estimates_windows(*opened.model, options, output);
-  if (options.ranks == nullptr || options.ranks->first())
-    note("what windows lose is {}",
-         estimated ? "estimated from gradients (`measured`: the model runs with each)" : "measured");
+  if (options.by_gradients && !can_estimate(opened.model->config, opened.model->precision))
+    fail("`by-gradients`: there are gradients in bf16 and f32, of layers whose sizes are multiples of 16");
   const SweepOptions sweep{choices_of(options, opened.model->config),
                            options.by,
                            read_tasks(options.tasks, options.limit),
-                           estimated,
+                           options.by_gradients,
                            seed,
                            options.ranks};
   const Calibration calibration = make_calibration(
@@ -174,7 +157,6 @@ Analysis analyze_model(const AnalysisJob& job) {
   });
   const OpenedModel opened = open_original_model(find_model_files(job.model), job.compute.precision, "analyze");
   run.model = opened.model->hash;
-  if (estimates_windows(*opened.model, job.analyze, job.output)) check_memory(*opened.model, job.analyze.length);
   return run_analysis(opened, job.analyze, job.compute.seed, job.output, run);
 }
 

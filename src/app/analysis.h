@@ -27,7 +27,7 @@ struct AnalyzeOptions {
   bool heads = false;  // windows also in one KV head at a time, so that plans can choose by head
   int retrieval_items = 18;
   int limit = 0;                 // items of each task
-  bool measured = false;         // what windows lose, too; otherwise it is estimated where that can be
+  bool by_gradients = false;     // as SweepOptions
   const Ranks* ranks = nullptr;  // as SweepOptions
 
   /// Whether `measure` is one of those in `by`.
@@ -53,9 +53,10 @@ int sequence_length(const AnalyzeOptions& options, const Config& config);
 /// Throws Error where the sequences are too short for the questions of the measure retrieval in this model's tokens.
 void check_retrieval(const Model& model, const AnalyzeOptions& options);
 
-/// Whether what windows lose is estimated from gradients: where that can be, unless the options say otherwise. An
-/// analysis that is in `output` goes on as it began.
-bool estimates_windows(const Model& model, const AnalyzeOptions& options, const fs::path& output);
+/// Whether what windows lose is to be estimated from gradients in an analysis that is shown and chooses nothing: where
+/// the options say so, or where that can be and memory is plenty, for it takes a third of the time. One that has begun
+/// in `output` goes on as it began.
+bool estimates_to_show(const Model& model, const AnalyzeOptions& options, const fs::path& output);
 
 /// The sweep that the options ask for, written to `output` after every layer. Throws Error for words that don't exist.
 Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, std::uint64_t seed,

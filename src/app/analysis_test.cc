@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "base/error_for_tests.h"
 #include "base/file.h"
 #include "base/temporary_path_for_tests.h"
@@ -44,33 +46,31 @@ TEST(AnalysisChoices, ByHeadAreWindowsInOneHeadToo) {
   EXPECT_THAT(test::error_of([&] { check_analyze_options(options); }), HasSubstr("`heads` is for `to` window"));
 }
 
-TEST(Analysis, WindowsAreEstimatedWhereTheyCanBeUnlessAFileSaysOtherwise) {
+TEST(Analysis, OneThatIsOnlyShownIsEstimatedWhereItCanBeUnlessItHasBegunOtherwise) {
   const auto model = random_model(Precision::bf16);
   const fs::path file = test::temporary_path("analysis.json");
   AnalyzeOptions options;
-  EXPECT_TRUE(estimates_windows(*model, options, file));
-  options.measured = true;
-  EXPECT_FALSE(estimates_windows(*model, options, file));
-  options.measured = false;
-  options.to = {"none"};
-  EXPECT_FALSE(estimates_windows(*model, options, file)) << "no windows";
-  options.to = {"window"};
-  options.by = {"task", "cosine"};
-  EXPECT_FALSE(estimates_windows(*model, options, file)) << "no measure that can be estimated";
-  options.by = {"retrieval"};
-  EXPECT_FALSE(estimates_windows(*random_model(Precision::int8), options, file)) << "int8";
-  model->config.ffn = 100;
-  EXPECT_FALSE(estimates_windows(*model, options, file)) << "sizes that gradients can't be computed of";
-
-  for (const bool estimated : {false, true}) {  // what is there goes on as it began
+  options.length = 32;
+  EXPECT_TRUE(estimates_to_show(*model, options, ""));
+  EXPECT_TRUE(estimates_to_show(*model, options, file));
+  EXPECT_FALSE(estimates_to_show(*random_model(Precision::int8), options, file));
+  const int ffn = std::exchange(model->config.ffn, 100);
+  EXPECT_FALSE(estimates_to_show(*model, options, file)) << "sizes that there are no gradients of";
+  model->config.ffn = ffn;
+  options.length = 1 << 30;
+  EXPECT_FALSE(estimates_to_show(*model, options, file)) << "more memory than there is";
+  options.length = 32;
+  for (const bool estimated : {false, true}) {
     Analysis begun;
     begun.model.config = model->config;
     begun.data.estimated = estimated;
     write_analysis(file, begun);
-    EXPECT_EQ(estimates_windows(*model, options, file), estimated);
+    EXPECT_EQ(estimates_to_show(*model, options, file), estimated);
   }
-  options.measured = true;
-  EXPECT_FALSE(estimates_windows(*model, options, file));
+  write_file(file, "{");
+  EXPECT_FALSE(estimates_to_show(*model, options, file));
+  options.by_gradients = true;
+  EXPECT_TRUE(estimates_to_show(*model, options, file));
   fs::remove(file);
 }
 

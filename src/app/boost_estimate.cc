@@ -66,16 +66,15 @@ class Estimator {
     seconds += base + rows_ * times_.row;  // the unchanged model, and its layers one by one
     // From each layer on, for each choice that is measured: half of the layers in the mean.
     const double measuring = rows_ * times_.row * (layers + 1) / 2 + layers * scored_ * times_.head;
-    seconds += work_.estimated ? gradients() + measured_choices() * measuring : choices * measuring;
+    seconds += options_.analyze.by_gradients ? gradients() + measured_choices() * measuring : choices * measuring;
     if (!options_.analyze.tasks.empty() && options_.analyze.asks_for("task"))
       seconds += (choices * layers + 1) * task_tokens() * (times_.row + times_.head / 4);
     return {"1/6 analyze",
             fmt::format("{} layers, {} choice{} each{}, on {} tokens", layers, choices, choices == 1 ? "" : "s",
-                        work_.estimated ? ", windows by gradients" : "", rows_),
+                        options_.analyze.by_gradients ? ", windows by gradients" : "", rows_),
             seconds,
-            weights() + sweep_bytes() + (work_.estimated ? estimate_bytes(model_, options_.analyze.length) : 0),
-            false,
-            work_.estimated ? " (`measured`: windows without gradients)" : ""};
+            weights() + sweep_bytes() +
+                (options_.analyze.by_gradients ? estimate_bytes(model_, options_.analyze.length) : 0)};
   }
 
   /// Returns the seconds that the estimate by gradients takes: a forward pass with the mixers run once more (about half
@@ -90,7 +89,7 @@ class Estimator {
            passes * scored_ * times_.head;
   }
 
-  /// Choices that are measured although those that can be are estimated.
+  /// Choices that by gradients are measured all the same.
   [[nodiscard]] double measured_choices() const {
     const std::vector<MixerSpec> choices = choices_of(options_.analyze, config_);
     const auto restricts = [&](const MixerSpec& choice) { return is_restriction(config_, choice); };
@@ -352,9 +351,8 @@ void check_room(const std::vector<StepEstimate>& steps, std::size_t memory, cons
                 std::size_t disk) {
   for (const StepEstimate& step : steps) {
     if (step.done || step.bytes <= memory) continue;
-    fail("{} ({}) would need about {:.1f} GiB of memory, and {:.1f} GiB are free: give it less{}, or free some",
-         step.name, step.what, static_cast<double>(step.bytes) / gibibyte, static_cast<double>(memory) / gibibyte,
-         step.to_need_less);
+    fail("{} ({}) would need about {:.1f} GiB of memory, and {:.1f} GiB are free: give it less, or free some",
+         step.name, step.what, static_cast<double>(step.bytes) / gibibyte, static_cast<double>(memory) / gibibyte);
   }
   std::error_code unknown;
   const fs::space_info space = fs::space(nearest_folder(directory), unknown);

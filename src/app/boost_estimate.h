@@ -31,7 +31,6 @@ struct BoostWork {
   HealBudget heal;          // none() : no healing
   bool ready_made = false;  // the plan and what healing learnt are copied, not made
   bool healed = false;      // there will be a healed model to measure
-  bool estimated = false;   // what windows lose comes from gradients
   bool self_text_is_kept = false, written_text_is_kept = false;  // texts by the model itself are there already
   std::vector<bool> done;  // of the steps: what it leaves is there already; empty: none
 };
@@ -41,7 +40,6 @@ struct StepEstimate {
   double seconds = 0;
   std::size_t bytes = 0;  // of memory, all of the process, at its highest
   bool done = false;
-  std::string to_need_less = {};  // " (...)": an option with which it takes less memory
 };
 
 /// The steps in their order. Weights count as often as they are loaded at the same time.

@@ -63,7 +63,7 @@ Json plan_options_json(const BoostOptions& options, const std::optional<std::str
   put(json, "by", analyze.by);
   put(json, "window", analyze.windows);
   if (analyze.heads) json["heads"] = true;
-  if (analyze.measured) json["measured"] = true;
+  if (analyze.by_gradients) json["by-gradients"] = true;
   put(json, "text", analyze.text);
   put(json, "tasks", analyze.tasks);
   return json;

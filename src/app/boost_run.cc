@@ -44,6 +44,10 @@ class Boost {
       remove_leftovers(directory_ / "checkpoint");
     }
     load();
+    // Where a plan comes ready-made, none is made from the analysis.
+    if (ready_made_)
+      options_.analyze.by_gradients = estimates_to_show(*opened_.model, options_.analyze,
+                                                        directory_.empty() ? fs::path() : file(boost_name::analysis));
     estimate();
     if (options_.estimate) return;
     try {
@@ -146,8 +150,6 @@ class Boost {
     if (options_.heal) work.heal = *options_.heal;
     work.ready_made = ready_made_.has_value();
     work.healed = work.ready_made || options_.heals() || (!options_.unhealed() && is_healed_directory(directory_));
-    work.estimated =
-        estimates_windows(model, options_.analyze, directory_.empty() ? fs::path() : file(boost_name::analysis));
     const int texts = std::max(1, (options_.analyze.tokens + options_.analyze.length - 1) / options_.analyze.length);
     work.self_text_is_kept = fs::exists(self_text_path(model, {texts, options_.analyze.length, options_.compute.seed}));
     work.written_text_is_kept = has("written.txt") || fs::exists(self_text_path(model, written_options()));

@@ -9,11 +9,10 @@ namespace {
 
 fs::path file_in(const fs::path& directory) { return directory / boost_name::record; }
 
-/// Earlier versions wrote options as the command line's flags, "--kv", and had one for the estimate of windows.
+/// Earlier versions wrote options as the command line's flags: "--kv".
 Json by_name(const Json& options) {
   Json named = Json::object();
   for (const auto& [key, value] : options.items()) named[key.starts_with("--") ? key.substr(2) : key] = value;
-  named.erase("by-gradients");
   return named;
 }
 

@@ -77,12 +77,6 @@ void refuse_idle_flags(const CLI::App& command, const AnalyzeOptions& options) {
     refuse_given(command, {"--window"}, "is for --to " + kinds_with(window_field, "or"));
   if (!changes_to_kind_with(sinks_field))
     refuse_given(command, {"--sinks"}, "is for --to " + kinds_with(sinks_field, "or"));
-  const auto attends = [](const std::string& word) {
-    const MixerDescriptor* const kind = find_kind(word);
-    return kind != nullptr && has_attention(kind->kind);
-  };
-  if (std::none_of(options.to.begin(), options.to.end(), attends))
-    refuse_given(command, {"--measured"}, "is for --to window");
   if (!has(options.by, {"task"})) refuse_given(command, {"--tasks", "--limit"}, "is for --by task");
   if (!has(options.by, {"retrieval"})) refuse_given(command, {"--retrieval-items"}, "is for --by retrieval");
 }
@@ -106,16 +100,13 @@ void add_analyze_command(CLI::App& app) {
       "kl, nll on text; task: accuracy; retrieval: the answers to questions about facts far back; cosine and entropy "
       "look "
       "at the layer alone.\n"
-      "What windows lose by kl, nll and retrieval is estimated from gradients, all of them at once, in bf16 and f32; "
-      "with "
-      "--measured the model runs with each.\n"
       "The file is saved after every layer; the same command goes on where it stopped.\n\n"
       "Examples:\n"
       "  layerboost analyze smollm2-135m -o analysis.json\n"
       "  layerboost analyze model.gguf -o analysis.json --to none,window --window 64,256 --sinks 4 --text "
       "corpus.jsonl\n"
       "  layerboost analyze model.gguf -o analysis.json --by task --tasks arc_easy.jsonl,piqa.jsonl\n"
-      "  layerboost analyze smollm2-135m -o analysis.json --heads                   which heads need the whole text\n"
+      "  layerboost analyze smollm2-135m -o analysis.json --heads --by-gradients    which heads need the whole text\n"
       "  mpirun -n 4 layerboost analyze smollm2-135m -o analysis.json    layers dealt out to four processes");
   command->callback([command, options] {
     refuse_idle_flags(*command, options->job.analyze);

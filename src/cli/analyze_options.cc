@@ -41,8 +41,8 @@ void add_analyze_options(CLI::App& command, AnalyzeOptions& options) {
       ->capture_default_str();
   command.add_flag("--heads", options.heads,
                    "Try windows in one KV head at a time, too, so that a plan may keep some heads whole");
-  command.add_flag("--measured", options.measured,
-                   "Run the model with each window, too, in place of estimating what it loses: several times as long");
+  command.add_flag("--by-gradients", options.by_gradients,
+                   "Estimate what windows lose from gradients: minutes instead of hours; other changes are measured");
   command.add_option("--retrieval-items", options.retrieval_items, "Questions about facts far back for --by retrieval")
       ->type_name("N")
       ->check(whole_number(1))

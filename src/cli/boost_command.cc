@@ -63,6 +63,8 @@ void add_boost_command(CLI::App& app) {
       "read and edit by hand),\n"
       "the adapter that healing learnt, quality and speed with and without them, and report.html; it can be given as "
       "MODEL to eval, bench, generate and info.\n"
+      "Where a plan comes ready-made the analysis is only shown, and what windows lose is estimated, as with "
+      "--by-gradients.\n"
       "The same command goes on where it stopped; a plan that is there is never replaced.\n\n"
       "Examples:\n"
       "  layerboost boost smollm2-135m -o out\n"

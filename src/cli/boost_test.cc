@@ -132,7 +132,7 @@ TEST_F(BoostCommand, SecondsOfAllRunsAddUp) {
   EXPECT_EQ(read.positions, 64);
   EXPECT_EQ(read.plan.hash, "sha256:1");
   EXPECT_EQ(read.plan.options, directory.plan.options);
-  directory.plan.options = {{"--kv", 0.5}, {"by-gradients", true}};  // as earlier versions wrote it
+  directory.plan.options = {{"--kv", 0.5}};  // as earlier versions wrote it
   write_boost_directory(small_.root, directory, {{"seconds", 1}});
   EXPECT_EQ(read_boost_directory(small_.root).plan.options, read.plan.options);
 }
