@@ -41,13 +41,14 @@ function scoreTable(report, layer, mixer) {
 function drawLayers(report) {
   if (!report.plan) return;
   const mixers = report.plan.layers.map(mixerOfEntry);
+  const areEstimated = report.analysis && report.analysis.data.estimated;
   byId('changed').hidden = false;
   byId('legend').replaceChildren(...countMixers(mixers).map(legendEntry));
   const show = (layer) => {
     const table = scoreTable(report, layer, mixers[layer]);
     byId('detail').replaceChildren(
         h('p', {}, h('b', {}, `Layer ${layer}: ${mixerName(mixers[layer])}.`), ' ', mixerDoes(mixers[layer]),
-            table ? ' What each change would cost, made in this layer alone:' : ''),
+            table ? ` What each change would cost, made in this layer alone${areEstimated ? ' (of windows estimated, too low for recall)' : ''}:` : ''),
         table ? h('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Scores of the layer'}, table) : '');
   };
   const choose = activeStrip(byId('strip'), mixers, show);

@@ -106,7 +106,7 @@ function drawSensitivity(report) {
     byId('sensitivity-text').textContent = (ofChoices ? `Each mark is one change, made in one layer alone, and shows ${long}. ` :
       `Each mark is one layer of the unchanged model, and shows ${long}. `) + 'Higher means that the layer needs its attention more. ' +
         (ofChoices ? `Large marks are ${large}; hollow marks at the bottom are too small to show, or below zero. ` : '') +
-        (analysis.data.estimated && ['kl', 'nll', 'retrieval'].includes(key) ? 'What windows lose is estimated from gradients, too low for answers; other changes are measured. ' : '') +
+        (analysis.data.estimated && ['kl', 'nll', 'retrieval'].includes(key) ? 'What windows lose is estimated from gradients, too low for recall; other changes are measured. ' : '') +
         (rungs ? 'The order of the rungs comes from changes made together.' : 'Shaded layers keep full attention.');
     byId('sensitivity-numbers').replaceChildren(sensitivityNumbers(analysis, key));
   };

@@ -386,6 +386,9 @@ TEST(Page, IsWrittenForTheBrowser) {
         fs::copy(dir / (part + ".plan.json"), dir / (part + ".healed.json"));
       add_healing(dir, read_plan(dir / "plan.json").hash());
       use_own_text(dir);
+      Json analysis = read_json(dir / "analysis.json");
+      analysis["data"]["estimated"] = true;
+      write_json(dir / "analysis.json", analysis);
     }
     const std::string model = read_plan(dir / "plan.json").model_hash;
     if (name == "ladder" || name == "hostile") keep_only(dir, {"analysis.json"});
