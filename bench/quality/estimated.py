@@ -3,19 +3,13 @@
 
 import json
 import pathlib
+import statistics
 import sys
 
 
 def ranks(values):
     """By size from 0; equal ones get the mean of theirs."""
     return [sum(other < value for other in values) + (sum(other == value for other in values) - 1) / 2 for value in values]
-
-
-def correlation(a, b):
-    mean_a, mean_b = sum(a) / len(a), sum(b) / len(b)
-    above = sum((x - mean_a) * (y - mean_b) for x, y in zip(a, b))
-    below = (sum((x - mean_a) ** 2 for x in a) * sum((y - mean_b) ** 2 for y in b)) ** 0.5
-    return above / below if below else float("nan")
 
 
 def losses(analysis, choice, measure):
@@ -39,7 +33,7 @@ print("|---|---|---|---|---|---|")
 for choice in (choice for choice in analyses["estimated"]["choices"] if choice.startswith("window")):
     for measure in analyses["estimated"]["measures"]:
         measured, estimated = (list(losses(analyses[way], choice, measure).values()) for way in ways)
-        print(f"| {choice} | {measure} | {correlation(ranks(measured), ranks(estimated)):.3f} | {correlation(measured, estimated):.3f} | "
+        print(f"| {choice} | {measure} | {statistics.correlation(ranks(measured), ranks(estimated)):.3f} | {statistics.correlation(measured, estimated):.3f} | "
               f"{sum(measured):.4f} | {sum(estimated):.4f} |")
 print("\n| memory | layers that differ | change of NLL, measured | estimated | KL, measured | estimated | % of facts kept, plain and chat, measured | estimated |")
 print("|---|---|---|---|---|---|---|---|")

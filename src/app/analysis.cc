@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "eval/retrieval.h"
+#include "kernels/attention_training.h"
 #include "mixer/descriptor.h"
 
 namespace layerboost {
@@ -128,7 +129,11 @@ Analysis run_analysis(const OpenedModel& opened, const AnalyzeOptions& options, 
   const int length = sequence_length(options, opened.model->config);
   check_retrieval(*opened.model, options);
   if (options.by_gradients && !can_estimate(opened.model->config, opened.model->precision))
-    fail("`by-gradients`: there are gradients in bf16 and f32, of layers whose sizes are multiples of 16");
+    fail(
+        "`by-gradients`: there are gradients in bf16 and f32, of layers whose sizes are multiples of 16 and heads of "
+        "at "
+        "most {} numbers",
+        most_trained_head_size);
   const SweepOptions sweep{choices_of(options, opened.model->config),
                            options.by,
                            read_tasks(options.tasks, options.limit),

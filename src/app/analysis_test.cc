@@ -74,5 +74,15 @@ TEST(Analysis, OneThatIsOnlyShownIsEstimatedWhereItCanBeUnlessItHasBegunOtherwis
   fs::remove(file);
 }
 
+TEST(Analysis, WithoutGradientsNothingIsEstimated) {
+  OpenedModel opened;
+  opened.model = random_model(Precision::int8);
+  AnalyzeOptions options;
+  options.by = {"kl"};
+  options.by_gradients = true;
+  EXPECT_THAT(test::error_of([&] { run_analysis(opened, options, 0, test::temporary_path("analysis.json"), {}); }),
+              HasSubstr("`by-gradients`: there are gradients in bf16 and f32"));
+}
+
 }  // namespace
 }  // namespace layerboost
